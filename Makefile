@@ -1,0 +1,58 @@
+# make demo   set everything up and run the demo          make check   lint, types, the add-on's registration
+# make test   set everything up and run the tests         make build   the extension's zip and the backend's wheel (needs Blender)
+#                                                         make test-blender   the built extension in BLENDER=/path/to/blender
+# make bench  the benchmarks                              make clean   remove what the above made
+PYTHON ?= python3.11
+BPY_VERSIONS ?= 5.0.1
+BLENDER ?= blender
+DEMO ?= demo-job
+
+VENV := .venv
+BIN := $(VENV)/bin
+BPY_ENVS := $(BPY_VERSIONS:%=.envs/bpy-%)
+DEMO_BPY := .envs/bpy-5.0.1
+
+.PHONY: setup demo check test test-backend test-addon test-blender build bench clean
+.DEFAULT_GOAL := setup
+
+setup: $(VENV)/.installed
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+.envs/bpy-%/.installed: constraints-bpy.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet -c constraints-bpy.txt bpy==$* pytest
+	touch $@
+
+demo: $(VENV)/.installed $(DEMO_BPY)/.installed
+	$(BIN)/warpnoise demo --python $(DEMO_BPY)/bin/python --output $(DEMO)
+
+check: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: test-backend test-addon
+
+test-backend: $(VENV)/.installed
+	$(BIN)/python -m pytest
+
+test-addon: $(VENV)/.installed $(BPY_ENVS:%=%/.installed)
+	set -e; for env in $(BPY_ENVS); do \
+	  echo "== add-on in $$env"; WARPNOISE_PYTHON=$(CURDIR)/$(BIN)/python $$env/bin/python -m pytest tests/addon; done
+
+build: $(VENV)/.installed
+	mkdir -p dist
+	$(BLENDER) --command extension build --source-dir $(CURDIR) --output-dir $(CURDIR)/dist
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+
+test-blender: $(VENV)/.installed
+	WARPNOISE_PYTHON=$(CURDIR)/$(BIN)/python tests/blender/extension.sh $(BLENDER)
+
+bench: $(VENV)/.installed
+	set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file; done
+
+clean:
+	rm -rf $(VENV) .envs dist build $(DEMO)

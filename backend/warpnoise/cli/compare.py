@@ -1,0 +1,193 @@
+"""``warpnoise compare``: every noise method on one job."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import click
+from tqdm import tqdm
+
+from warpnoise.cli.interrupt import interruptible
+from warpnoise.cli.options import device_option, given, job_argument, settings_options
+from warpnoise.cli.progress import in_words
+
+if TYPE_CHECKING:  # the comparison brings PyTorch
+    from warpnoise.compare.compare import Comparison
+    from warpnoise.compare.progress import CompareProgress
+
+
+def _names(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    return None if value is None else tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _without_noise(function: Any) -> Any:
+    """The settings' options but --noise, which is what is compared."""
+    function = settings_options(function)
+    function.__click_params__ = [option for option in function.__click_params__ if option.name != "noise"]
+    return function
+
+
+@click.command("compare")
+@job_argument
+@click.option(
+    "--methods", metavar="NAME,...", callback=_names, help="Which methods; without it, all. `warped` is ours."
+)
+@click.option("--tasks", metavar="NAME,...", callback=_names, help="appearance, super-resolution; without it, both.")
+@click.option(
+    "--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="How many: --seed and those after it."
+)
+@click.option(
+    "--reference",
+    type=click.Path(path_type=Path),
+    help="A folder of PNGs of the same shot, 0001.png and so on, path-traced with its textures, say.",
+)
+@click.option("--output", type=click.Path(path_type=Path), help="Where everything goes; without it, JOB/compare.")
+@click.option(
+    "--restoration-strength",
+    type=float,
+    default=0.3,
+    show_default=True,
+    help="SDEdit's strength in super-resolution.",
+)
+@_without_noise
+@device_option
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "float16", "bfloat16"]),
+    help="The model's precision; without it, half on GPUs and float32 on the CPU.",
+)
+@click.option("--batch", type=click.IntRange(min=1), help="Frames at a time; without it, what suits the device.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON when done.")
+def command(
+    job: Path,
+    methods: tuple[str, ...] | None,
+    tasks: tuple[str, ...] | None,
+    seeds: int,
+    reference: Path | None,
+    output: Path | None,
+    restoration_strength: float,
+    device: str | None,
+    dtype: str | None,
+    batch: int | None,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Compare noise methods on the animation in the job folder JOB.
+
+    Every method stylizes all frames with every seed, and restores them from a quarter of their size. Figures, videos
+    and the noise itself come to one page that needs nothing else, JOB/compare/compare.html, and to compare.json beside
+    it. JOB/stylized is not touched. What is finished is kept: the same command goes on where it stopped.
+
+    \b
+    Examples:
+      warpnoise compare JOB
+      warpnoise compare JOB --methods random,fixed,chained,warped --tasks appearance
+      warpnoise compare JOB --strength 0.6 --reference renders --output comparison
+    """
+    with interruptible() as interrupt, _show_progress() as listener:
+        from warpnoise.compare import METHODS, TASKS, CompareOptions
+        from warpnoise.compare.compare import compare
+        from warpnoise.job import Job
+
+        opened = Job.open(job)
+        options = CompareOptions(
+            methods=METHODS if methods is None else methods,
+            tasks=TASKS if tasks is None else tasks,
+            seeds=seeds,
+            settings=opened.settings.updated(given(settings)),
+            restoration_strength=restoration_strength,
+            reference=reference,
+            output=output,
+            device=device,
+            dtype=dtype,
+            batch=batch,
+        )
+        done = compare(opened, options, progress=listener, cancelled=interrupt)
+    if as_json:
+        print(json.dumps(done.report.to_json(), indent=1))
+        return
+    print("\n".join(_summary(done)))
+    print(f"page     {done.page}")
+    print(f"figures  {done.figures}")
+
+
+def _summary(done: Comparison) -> Iterator[str]:
+    """A small table for each task: what is looked at first."""
+    report = done.report
+    for name, task in report.tasks.items():
+        lags = report.lags
+        yield f"{name}, {len(report.seeds)} seed{'s' if len(report.seeds) > 1 else ''}"
+        incoherence = "".join(f"{f'lag {lag}':>9}" for lag in lags)
+        yield f"{'texture incoherence':<22}{incoherence}{'sharpness':>11}"
+        for method, row in [*task.methods.items(), *task.floor.items()]:
+            values = "".join(
+                f"{row.incoherence[lag].mean:>9.3f}" if lag in row.incoherence else " " * 9 for lag in lags
+            )
+            sharpness = f"{row.sharpness.mean:>11.2f}" if row.sharpness else ""
+            white = method not in report.noise or report.noise[method].is_white
+            yield f"{method:<22}{values}{sharpness}{'' if white else '  not white'}"
+        yield ""
+
+
+class _Listener(Protocol):
+    def __call__(self, now: CompareProgress, /) -> None: ...
+
+
+@contextmanager
+def _show_progress() -> Iterator[_Listener]:
+    """A bar on a terminal, lines in a log."""
+    if not sys.stderr.isatty():
+        yield _Lines()
+        return
+    with tqdm(bar_format="{desc:<10} {bar} {n_fmt}/{total_fmt}{postfix}", file=sys.stderr, leave=False) as bar:
+        yield _Bar(bar)
+
+
+class _Lines:
+    """A line when the stage or the sequence changes."""
+
+    def __init__(self) -> None:
+        self._last = ("", "")
+        self._said = 0
+
+    def __call__(self, now: CompareProgress) -> None:
+        for text in now.warnings[self._said :]:
+            self.say(f"warning: {text}")
+        self._said = len(now.warnings)
+        if self._last != (now.stage, now.what):
+            self._last = (now.stage, now.what)
+            self.step(now)
+
+    def say(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    def step(self, now: CompareProgress) -> None:
+        left = "" if now.seconds_left is None else f", {in_words(now.seconds_left)} left"
+        if now.what:
+            self.say(f"{now.stage}: {now.what} ({now.done} of {now.total}{left})")
+
+
+class _Bar(_Lines):
+    def __init__(self, bar: tqdm[Any]) -> None:
+        super().__init__()
+        self._bar = bar
+
+    def __call__(self, now: CompareProgress) -> None:
+        super().__call__(now)
+        self._bar.total, self._bar.n = now.total, now.done
+        self._bar.set_description_str(now.stage, refresh=False)
+        parts = [now.what] if now.what else []
+        if now.seconds_left is not None:
+            parts.append(f"{in_words(now.seconds_left)} left")
+        self._bar.set_postfix_str(", ".join(parts))
+
+    def say(self, text: str) -> None:
+        self._bar.write(text, file=sys.stderr)
+
+    def step(self, now: CompareProgress) -> None:
+        """The bar shows it."""

@@ -1,0 +1,102 @@
+"""The command itself: its subcommands, and how everything that goes wrong reaches the user."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+import textwrap
+import traceback
+from collections.abc import Sequence
+
+import click
+
+import warpnoise
+from warpnoise.errors import Cancelled, WarpnoiseError
+
+COMMANDS = ("stylize", "warp", "compare", "serve", "models", "demo")
+
+
+class _Lazy(click.Group):
+    """Subcommands are imported when they are called: torch alone takes seconds, and --help needs none of it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"warpnoise.cli.{cmd_name}").command
+        return command
+
+
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 2 bad arguments or settings, 3 the job folder, 4 a media file, 5 the model, "
+    "6 the server or Blender, 130 cancelled, 1 anything else.",
+)
+@click.version_option(warpnoise.__version__, prog_name="warpnoise", message="%(prog)s %(version)s")
+@click.option("--debug", is_flag=True, help="Log more, and show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """Stylizes rendered animations with image diffusion models, without flicker.
+
+    Noise is carried exactly along the scene's motion, so what the model invents moves with the surfaces. The Blender
+    extension makes job folders out of scenes; these commands work on them.
+
+    \b
+    Examples:
+      warpnoise demo --output demo-job             a bundled scene through all of it
+      warpnoise stylize JOB --strength 0.6         stylize a job folder
+      warpnoise warp JOB --output noise            only the warped noise, for other tools
+      warpnoise serve                              the process that Blender talks to
+    """
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it warns of image processors that nobody here uses
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    for chatty in ("numba", "asyncio", "httpx", "httpcore", "urllib3", "PIL", "matplotlib"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and leave the process with its exit status."""
+    sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command; its exit status. What goes wrong is said on standard error in one block, without a traceback."""
+    debug = "--debug" in arguments[: _subcommand_at(arguments)]
+    try:
+        status = cli.main(args=arguments, prog_name="warpnoise", standalone_mode=False)
+        sys.stdout.flush()
+    except click.UsageError as error:
+        hint = f"see `{error.ctx.command_path} --help`" if error.ctx else "see `warpnoise --help`"
+        return _say(f"{error.format_message()}\n{hint}", error.exit_code)
+    except click.ClickException as error:
+        return _say(error.format_message(), error.exit_code)
+    except BrokenPipeError:  # the reader went away (`| head`); nothing more can be said, not at the exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (KeyboardInterrupt, click.Abort):
+        return _say("cancelled", Cancelled.exit_status)
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        if isinstance(error, WarpnoiseError):
+            return _say(str(error) or "cancelled", error.exit_status)
+        text = f"{type(error).__name__}: {error}"
+        return _say(text if debug else f"{text}\n`warpnoise --debug ...` shows where", 1)
+    return status if isinstance(status, int) else 0
+
+
+def _subcommand_at(arguments: list[str]) -> int:
+    return next((i for i, text in enumerate(arguments) if not text.startswith("-")), len(arguments))
+
+
+def _say(message: str, status: int) -> int:
+    first, *rest = message.strip().splitlines() or [""]
+    block = "\n".join([f"error: {first}", *textwrap.indent("\n".join(rest), "       ").splitlines()])
+    print(block, file=sys.stderr, flush=True)
+    return status

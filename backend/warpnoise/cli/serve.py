@@ -1,0 +1,50 @@
+"""``warpnoise serve``: the process that the add-on talks to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from warpnoise.server.jobs import Work
+    from warpnoise.server.schema import NewJob, StatusView
+
+
+@click.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0: any free port.")
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file of mode 0600 with the token. Without it: WARPNOISE_TOKEN, or else a file in the user's state "
+    "folder, which is made if need be and whose path is printed.",
+)
+@click.option("--announce", is_flag=True, help="Print one line of JSON with host and port when ready.")
+@click.option("--exit-with-parent", is_flag=True, help="End when standard input is closed.")
+def command(host: str, port: int, token_file: Path | None, announce: bool, exit_with_parent: bool) -> None:
+    """Serve jobs over HTTP, one at a time; the Blender add-on starts this by itself.
+
+    Every request needs the token. Stop it with Ctrl-C, SIGTERM or the shutdown call: the running job is cancelled
+    within a step, and its finished frames stay.
+
+    \b
+    Examples:
+      warpnoise serve                                     any free port of this machine
+      WARPNOISE_TOKEN=... warpnoise serve --port 7820     a token from the environment
+      warpnoise serve --port 7820 --token-file ~/.warpnoise-token
+    """
+    from warpnoise.server.serve import ServeOptions, serve
+
+    def prepare(request: NewJob) -> Work:
+        from warpnoise.server.run import prepare
+
+        return prepare(request)
+
+    def status() -> StatusView:
+        from warpnoise.server.status import status
+
+        return status()
+
+    serve(ServeOptions(host, port, token_file, announce, exit_with_parent), prepare, status)

@@ -1,0 +1,225 @@
+"""The whole comparison: every method and seed on every task, measured, in one report and one page."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from warpnoise.compare.measure import SequenceFigures, measure
+from warpnoise.compare.noises import NoiseFigures, measure_noise
+from warpnoise.compare.options import CompareOptions
+from warpnoise.compare.page import write_page
+from warpnoise.compare.progress import CompareProgress, Meter
+from warpnoise.compare.reference import open_reference
+from warpnoise.compare.report import NoiseReport, Report, TaskReport, report_method, report_noise
+from warpnoise.compare.runs import Run
+from warpnoise.compare.shot import Shot
+from warpnoise.compare.tasks import Task, make_tasks, prepare_input
+from warpnoise.errors import JobError
+from warpnoise.job import Job
+from warpnoise.job.lock import locked
+from warpnoise.media.atomic import write_bytes
+from warpnoise.pipeline import Progress
+from warpnoise.sdedit import Editor, ModelFolder, load_model
+from warpnoise.sdedit.check import check_settings
+
+Load = Callable[[str, str | None, str | None], Editor]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came of it: the figures and the two files."""
+
+    report: Report
+    page: Path
+    figures: Path
+
+
+def compare(
+    job: Job,
+    options: CompareOptions | None = None,
+    *,
+    progress: Callable[[CompareProgress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    load: Load = load_model,
+) -> Comparison:
+    """Compare noise methods on one job.
+
+    Everything comes to ``options.output`` (JOB/compare); the job itself is only read. What is finished there with the
+    same inputs and settings is kept, so that the same call goes on where an earlier one stopped.
+
+    Args:
+        job: an opened job folder.
+        progress: called in this thread, after every denoising step at least.
+        cancelled: asked before every denoising step and every frame that is measured.
+        load: what loads the model; it is called once, and only if there is something to make.
+
+    Raises:
+        SettingsError: an option out of its range, or a setting that the model does not take.
+        JobError: one frame only, nothing that moves, missing frames, or a folder that cannot be written.
+        JobLockedError: another comparison writes to the same folder.
+        ModelError, MediaError: see their messages.
+        Cancelled: ``cancelled()`` was true.
+    """
+    options = options or CompareOptions()
+    settings = options.settings or job.settings
+    model = ModelFolder.open(settings.model)
+    warnings = check_settings(model, settings)
+    folder = options.output or job.path / "compare"
+    reference = None if options.reference is None else open_reference(options.reference, job)
+    with _lock(folder):
+        meter = Meter(progress)
+        meter.warn(*warnings)
+        meter.begin("reading", len(job.frames))
+        shot = Shot(job, options.lags, meter.warn)
+        seeds = tuple(range(settings.seed, settings.seed + options.seeds))
+        work = _Work(job, options, folder, shot, seeds, meter, cancelled, _once(load))
+        tasks = make_tasks(job, options, folder, reference)
+        noise = work.noise()
+        work.stylize(tasks)
+        report = Report(
+            job=job.scene.name,
+            frames=len(job.frames),
+            width=job.scene.width,
+            height=job.scene.height,
+            fps=float(job.scene.rate),
+            speed_px=shot.speed_px,
+            lags=shot.lags,
+            seeds=seeds,
+            model_digest=model.digest,
+            noise=noise,
+            tasks=work.measure(tasks, reference),
+            warnings=meter.now.warnings,
+        )
+        figures = folder / "compare.json"
+        write_bytes(figures, (json.dumps(report.to_json(), indent=1) + "\n").encode(), error=JobError)
+        page = folder / "compare.html"
+        write_page(page, report, shot, tasks, work.run, reference, meter, cancelled)
+        meter.begin("finished", 0)
+    return Comparison(report, page, figures)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What all stages share."""
+
+    job: Job
+    options: CompareOptions
+    folder: Path
+    shot: Shot
+    seeds: tuple[int, ...]
+    meter: Meter
+    cancelled: Callable[[], bool] | None
+    load: Load
+
+    def run(self, task: Task, method: str, seed: int) -> Run:
+        return Run(self.job, self.folder / task.name / method / f"seed{seed}", task.color)
+
+    def noise(self) -> dict[str, NoiseReport]:
+        frames, done = len(self.job.frames), 0
+        methods = self.options.methods
+        self.meter.begin("noise", len(methods) * len(self.seeds) * frames)
+        figures: dict[str, list[NoiseFigures]] = {method: [] for method in methods}
+        for seed in self.seeds:
+            for method in methods:
+                self.meter.at(f"{method}, seed {seed}", done, made=done)
+                place = self.folder / "noise" / method / f"seed{seed}"
+                figures[method].append(measure_noise(self.shot, method, seed, place, self.cancelled))
+                done += frames
+        return {method: report_noise(each) for method, each in figures.items()}
+
+    def stylize(self, tasks: list[Task]) -> None:
+        frames = len(self.job.frames)
+        self.meter.begin("stylizing", len(tasks) * len(self.options.methods) * len(self.seeds) * frames)
+        done = made = 0
+        for task in tasks:
+            for _ in prepare_input(self.job, task, self.cancelled):
+                pass
+            for seed in self.seeds:
+                for method in self.options.methods:
+                    what = f"{task.name}, {method}, seed {seed}"
+                    kept = self._make(task, method, seed, what, done, made)
+                    done, made = done + frames, made + frames - kept
+
+    def _make(self, task: Task, method: str, seed: int, what: str, done: int, made: int) -> int:
+        """One run; how many frames of it were there already."""
+        kept = 0
+
+        def listen(now: Progress) -> None:
+            nonlocal kept
+            kept = now.frames_kept
+            self.meter.warn(*now.warnings)
+            self.meter.at(what, done + now.frames_done, made=made + now.frames_done - now.frames_kept)
+
+        self.run(task, method, seed).make(
+            task.settings.updated({"noise": method, "seed": seed}),
+            device=self.options.device,
+            dtype=self.options.dtype,
+            batch=self.options.batch,
+            progress=listen,
+            cancelled=self.cancelled,
+            load=self.load,
+        )
+        return kept
+
+    def measure(self, tasks: list[Task], reference: Callable[[int], Path] | None) -> dict[str, TaskReport]:
+        frames, done = len(self.job.frames), 0
+        self.meter.begin("measuring", len(tasks) * (len(self.options.methods) * len(self.seeds) + 2) * frames)
+        reports = {}
+        for task in tasks:
+            figures: dict[str, list[SequenceFigures]] = {method: [] for method in self.options.methods}
+            for method in self.options.methods:
+                for seed in self.seeds:
+                    self.meter.at(f"{task.name}, {method}, seed {seed}", done, made=done)
+                    run = self.run(task, method, seed)
+                    place = run.folder / "figures.json"
+                    figures[method].append(measure(self.shot, run.stylized, task.reference, place, self.cancelled))
+                    done += frames
+            random = figures.get("random")
+            floor = {}
+            for name, pictures in (("input", task.color), ("reference", task.reference)):
+                if pictures is not None:
+                    self.meter.at(f"{task.name}, {name}", done, made=done)
+                    place = self.folder / task.name / f"{name}-figures.json"
+                    compared = task.reference if name == "input" else None
+                    single = measure(self.shot, pictures, compared, place, self.cancelled)
+                    floor[name] = report_method([single], random)
+                done += frames
+            reports[task.name] = TaskReport(
+                settings=task.settings.model_dump(exclude={"noise"}),
+                methods={
+                    method: report_method(
+                        each, random, [self.run(task, method, seed).seconds_per_frame() for seed in self.seeds]
+                    )
+                    for method, each in figures.items()
+                },
+                floor=floor,
+            )
+        return reports
+
+
+def _once(load: Load) -> Load:
+    """Loads the model at the first call, and gives the same one ever after."""
+    loaded: list[Editor] = []
+
+    def load_once(name: str, device: str | None, dtype: str | None) -> Editor:
+        if not loaded:
+            loaded.append(load(name, device, dtype))
+        return loaded[0]
+
+    return load_once
+
+
+@contextlib.contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    refused = f"Cannot write to {folder}: {{refusal}}. Give a folder that can be written (--output)."
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as refusal:
+        raise JobError(refused.replace("{refusal}", str(refusal))) from refusal
+    busy = f"Another comparison writes to {folder}. Wait until it is done, or give another folder (--output)."
+    with locked(folder, busy=busy, refused=refused):
+        yield

@@ -1,0 +1,118 @@
+"""The covariance that exact noise has, and how much of it a method keeps: fidelity.
+
+The noise of a pixel is white noise integrated over the area A that the pixel covers of the surface, over sqrt|A|. Two
+pixels i and j, of a frame t and an older frame s, then have the covariance C_ij = |A_i & A_j| / sqrt(|A_i| |A_j|).
+Measured in the old frame's pixels, |A_j| = 1, and A_i is where pixel i came from: a parallelogram that the composed
+motion and its derivative give.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from warpnoise.compare.correspondence import Correspondence
+
+SIDE = 8
+"""Sample points along a side of a pixel, to measure the areas with."""
+
+_REACH = 8
+"""Half the side of the window of old pixels that one new pixel may cover; what covers more is left out."""
+
+
+def fidelity_sums(
+    new: npt.NDArray[np.float32], old: npt.NDArray[np.float32], correspondence: Correspondence
+) -> tuple[float, float]:
+    """Numerator and denominator of the fidelity of a frame's noise to an older one's.
+
+    fidelity = sum_ij C_ij n_t(i) n_s(j) / sum_ij C_ij^2, averaged over channels; sums over several frames are divided
+    in the end. 1 is exact, 0 unrelated.
+
+    Args:
+        new, old: (channels, h, w) float32, the noise of both frames.
+    """
+    numerator, denominator = _sums(
+        np.ascontiguousarray(new), np.ascontiguousarray(old), correspondence.position, _derivative(correspondence)
+    )
+    return float(numerator), float(denominator)
+
+
+def exact_covariance(
+    correspondence: Correspondence, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]
+) -> npt.NDArray[np.float64]:
+    """C for some pixels of the new frame (``rows``) and some of the old one (``columns``).
+
+    Args:
+        rows, columns: (n, 2) and (m, 2) integers, x and y of the pixels.
+
+    Returns:
+        (n, m) float64; a row is 0 where the pixel was not visible all along.
+    """
+    derivative = _derivative(correspondence)
+    height, width = correspondence.visible.shape
+    place = {(int(x), int(y)): index for index, (x, y) in enumerate(columns)}
+    covariance = np.zeros((len(rows), len(columns)))
+    for row, (x, y) in enumerate(rows):
+        window, left, top = _covered(correspondence.position, derivative, int(x), int(y), width, height)
+        for v, u in zip(*np.nonzero(window), strict=True):
+            column = place.get((left + int(u), top + int(v)))
+            if column is not None:
+                covariance[row, column] = window[v, u]
+    return covariance
+
+
+def _derivative(correspondence: Correspondence) -> npt.NDArray[np.float32]:
+    """(h, w, 2, 2) float32, the derivative of x and y (third axis) by x and y (fourth axis) by central differences;
+    NaN where a neighbour was not visible all along or is too far to be of the same surface."""
+    position = correspondence.position
+    derivative = np.full((*position.shape, 2), np.nan, dtype=np.float32)
+    derivative[:, 1:-1, :, 0] = (position[:, 2:] - position[:, :-2]) / 2
+    derivative[1:-1, :, :, 1] = (position[2:] - position[:-2]) / 2
+    # The two one-sided differences agree on a surface, and do not across a silhouette.
+    kink_x, kink_y = (np.full(position.shape[:2], np.inf, dtype=np.float32) for _ in range(2))
+    kink_x[:, 1:-1] = np.abs(position[:, 2:] - 2 * position[:, 1:-1] + position[:, :-2]).max(axis=-1)
+    kink_y[1:-1] = np.abs(position[2:] - 2 * position[1:-1] + position[:-2]).max(axis=-1)
+    derivative[~(np.maximum(kink_x, kink_y) < 0.5)] = np.nan
+    return derivative
+
+
+@numba.njit(cache=True)
+def _covered(position, derivative, x, y, width, height):  # type: ignore[no-untyped-def]
+    """C_ij of pixel i = (x, y) with the old pixels in a window; and the window's left and top."""
+    window = np.zeros((2 * _REACH + 1, 2 * _REACH + 1), np.float32)
+    if np.isnan(derivative[y, x].sum()) or np.isnan(position[y, x, 0]):
+        return window, 0, 0
+    px, py = position[y, x, 0], position[y, x, 1]
+    xx, xy, yx, yy = derivative[y, x, 0, 0], derivative[y, x, 0, 1], derivative[y, x, 1, 0], derivative[y, x, 1, 1]
+    area = abs(xx * yy - xy * yx)
+    left, top = int(np.floor(px + 0.5)) - _REACH, int(np.floor(py + 0.5)) - _REACH
+    for b in range(SIDE):
+        for a in range(SIDE):
+            s, t = (a + 0.5) / SIDE - 0.5, (b + 0.5) / SIDE - 0.5
+            u, v = int(np.floor(px + xx * s + xy * t + 0.5)), int(np.floor(py + yx * s + yy * t + 0.5))
+            if not (0 <= u < width and 0 <= v < height and 0 <= u - left <= 2 * _REACH and 0 <= v - top <= 2 * _REACH):
+                window[:] = 0  # partly seen: the rest of its noise is unknown
+                return window, 0, 0
+            window[v - top, u - left] += np.float32(np.sqrt(area) / (SIDE * SIDE))
+    return window, left, top
+
+
+@numba.njit(cache=True, parallel=True)
+def _sums(new, old, position, derivative):  # type: ignore[no-untyped-def]
+    channels, height, width = new.shape
+    numerators, denominators = np.zeros(height), np.zeros(height)
+    for y in numba.prange(height):
+        for x in range(width):
+            window, left, top = _covered(position, derivative, x, y, width, height)
+            for v in range(2 * _REACH + 1):
+                for u in range(2 * _REACH + 1):
+                    c = window[v, u]
+                    if c == 0:
+                        continue
+                    denominators[y] += c * c
+                    product = 0.0
+                    for channel in range(channels):
+                        product += new[channel, y, x] * old[channel, top + v, left + u]
+                    numerators[y] += c * product / channels
+    return numerators.sum(), denominators.sum()

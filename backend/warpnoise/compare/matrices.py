@@ -1,0 +1,151 @@
+"""Covariance matrices of a few pixels, for the eye: a method's beside the exact one.
+
+They are estimated from many channels of noise on a small grid, the noise being as independent between its channels as
+it can be. The pixels are a square patch of the last frame and what that patch covered some frames before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from warpnoise.compare.cache import remembered
+from warpnoise.compare.correspondence import Correspondence, correspondences
+from warpnoise.compare.covariance import exact_covariance
+from warpnoise.compare.shot import Shot
+from warpnoise.errors import Cancelled
+from warpnoise.noise import ALGORITHM_VERSION, Motion, make_noise
+from warpnoise.sdedit.digest import digest_text
+
+MATRICES_VERSION = 1
+PATCH_PX = 6
+LAG = 8
+CHANNELS = 256
+"""Standard error of a covariance: 1 / sqrt(256) = 0.06."""
+LONGER_SIDE_PX = 32
+
+Matrix = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A patch of the last frame on the small grid. ``here``, ``there``: (n, 2), x and y of the pixels in the last
+    frame and ``lag`` frames before; ``exact``: (n, n), the covariance that exact noise has between the two."""
+
+    lag: int
+    size: tuple[int, int]
+    here: npt.NDArray[np.intp]
+    there: npt.NDArray[np.intp]
+    exact: Matrix
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """``own``: of the patch with itself, exact is the identity. ``across``: of the patch with what it covered."""
+
+    own: Matrix
+    across: Matrix
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Matrices:
+        return cls(np.array(content["own"], dtype=np.float64), np.array(content["across"], dtype=np.float64))
+
+
+def find_patch(shot: Shot) -> Patch | None:
+    """The patch nearest to the middle that was visible all along, over up to ``LAG`` frames; None: there is none."""
+    size = _small(shot)
+    for lag in sorted({min(LAG, len(shot.job.frames) - 1), *shot.lags, 1}, reverse=True):
+        if lag > LAG:
+            continue
+        *_, found = correspondences(_reduced(shot, size), (lag,))
+        if lag in found and (corner := _corner(found[lag])) is not None:
+            return _patch(found[lag], corner, size)
+    return None
+
+
+def estimate(
+    shot: Shot, patch: Patch, method: str, seed: int, cache: Path, cancelled: Callable[[], bool] | None = None
+) -> Matrices:
+    """A method's covariance matrices; ``cache``: a JSON file, see ``warpnoise.compare.cache``."""
+    digest = digest_text(
+        f"matrices {ALGORITHM_VERSION} {MATRICES_VERSION}", shot.digest, f"{method} {seed} {patch.lag}"
+    )
+
+    def make() -> dict[str, Any]:
+        height, width = patch.size
+        noise = make_noise(method, (CHANNELS, height, width), seed)
+        first_needed = len(shot.job.frames) - 1 - patch.lag
+        before = after = noise.frame()
+        for index, (_, motion) in enumerate(shot.motions()):
+            if cancelled is not None and cancelled():
+                raise Cancelled("cancelled while covariances were estimated: what was finished stays")
+            after = noise.frame() if motion is None else noise.advance(motion)
+            if index == first_needed:
+                before = after.clone()
+        a, b = _values(after, patch.here), _values(before, patch.there)
+        return {"own": (a @ a.T / CHANNELS).round(3).tolist(), "across": (a @ b.T / CHANNELS).round(3).tolist()}
+
+    return remembered(cache, digest, Matrices.from_json, make)
+
+
+def _values(noise: torch.Tensor, pixels: npt.NDArray[np.intp]) -> Matrix:
+    return noise.numpy(force=True)[:, pixels[:, 1], pixels[:, 0]].T.astype(np.float64)
+
+
+def _small(shot: Shot) -> tuple[int, int]:
+    height, width = shot.job.scene.height, shot.job.scene.width
+    scale = min(1.0, LONGER_SIDE_PX / max(height, width))
+    return max(round(height * scale), 1), max(round(width * scale), 1)
+
+
+def _reduced(shot: Shot, size: tuple[int, int]) -> Iterator[Motion | None]:
+    for _, motion in shot.motions():
+        yield None if motion is None else _resized(motion, size)
+
+
+def _resized(motion: Motion, size: tuple[int, int]) -> Motion:
+    """The motion on a small grid: each pixel has the vector at its centre, in pixels of the grid."""
+    (h, w), (height, width) = motion.size, size
+    rows = ((torch.arange(height) + 0.5) * (h / height)).long().clamp(max=h - 1)[:, None]
+    columns = ((torch.arange(width) + 0.5) * (w / width)).long().clamp(max=w - 1)[None, :]
+    scale = torch.tensor([width / w, height / h])
+
+    def at(field: torch.Tensor | None) -> torch.Tensor | None:
+        return None if field is None else field.cpu()[rows, columns]
+
+    return Motion(
+        motion.forward.cpu()[rows, columns] * scale,
+        motion.backward.cpu()[rows, columns] * scale,
+        surface_old=at(motion.surface_old),
+        surface_new=at(motion.surface_new),
+    )
+
+
+def _corner(correspondence: Correspondence) -> tuple[int, int] | None:
+    """Left and top of the patch nearest to the middle that is visible with a pixel around it."""
+    height, width = correspondence.visible.shape
+    side = PATCH_PX + 2
+    if height < side or width < side:
+        return None
+    windows = np.lib.stride_tricks.sliding_window_view(correspondence.visible, (side, side)).all(axis=(2, 3))
+    tops, lefts = np.nonzero(windows)
+    if not len(tops):
+        return None
+    nearest = int(np.argmin(np.hypot(tops + side / 2 - height / 2, lefts + side / 2 - width / 2)))
+    return int(lefts[nearest]) + 1, int(tops[nearest]) + 1
+
+
+def _patch(correspondence: Correspondence, corner: tuple[int, int], size: tuple[int, int]) -> Patch:
+    height, width = size
+    offsets = np.array([(x, y) for y in range(PATCH_PX) for x in range(PATCH_PX)], dtype=np.intp)
+    here = offsets + np.array(corner, dtype=np.intp)
+    middle = correspondence.position[here[:, 1], here[:, 0]].mean(axis=0)
+    start = np.floor(middle - (PATCH_PX - 1) / 2 + 0.5).astype(np.intp)
+    there = offsets + np.clip(start, 0, np.array([width - PATCH_PX, height - PATCH_PX], dtype=np.intp))
+    return Patch(correspondence.lag, size, here, there, exact_covariance(correspondence, here, there))

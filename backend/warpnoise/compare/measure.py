@@ -1,0 +1,145 @@
+"""The figures of one sequence of pictures, kept in a file beside it until the pictures change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from warpnoise.compare.cache import remembered
+from warpnoise.compare.coherence import CoherenceMeter
+from warpnoise.compare.quality import psnr, ssim
+from warpnoise.compare.shot import Shot
+from warpnoise.compare.wasserstein import PATCH_PX, PatchSampler, sliced_wasserstein
+from warpnoise.errors import Cancelled, MediaError
+from warpnoise.media.png import read_png
+from warpnoise.sdedit.digest import digest_file, digest_text
+
+FIGURES_VERSION = 1
+"""To be raised when the same pictures give other figures than before."""
+
+
+@dataclass(frozen=True)
+class SequenceFigures:
+    """See ``warpnoise.compare.coherence``, ``quality`` and ``wasserstein``; the last three need a reference."""
+
+    warp_error: Mapping[int, float]
+    incoherence: Mapping[int, float]
+    gradient_energy: float
+    psnr: float | None = None
+    ssim: float | None = None
+    wasserstein: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "warp_error": {str(lag): value for lag, value in self.warp_error.items()},
+            "incoherence": {str(lag): value for lag, value in self.incoherence.items()},
+            "gradient_energy": self.gradient_energy,
+            "psnr": self.psnr,
+            "ssim": self.ssim,
+            "wasserstein": self.wasserstein,
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> SequenceFigures:
+        """Raises KeyError, TypeError or ValueError for what ``to_json`` did not write."""
+        return cls(
+            warp_error=_by_lag(content["warp_error"]),
+            incoherence=_by_lag(content["incoherence"]),
+            gradient_energy=float(content["gradient_energy"]),
+            psnr=_number(content["psnr"]),
+            ssim=_number(content["ssim"]),
+            wasserstein=_number(content["wasserstein"]),
+        )
+
+
+def _by_lag(content: Mapping[str, Any]) -> dict[int, float]:
+    return {int(lag): float(value) for lag, value in content.items()}
+
+
+def _number(content: Any) -> float | None:
+    return None if content is None else float(content)
+
+
+def measure(
+    shot: Shot,
+    picture: Callable[[int], Path],
+    reference: Callable[[int], Path] | None,
+    cache: Path,
+    cancelled: Callable[[], bool] | None = None,
+) -> SequenceFigures:
+    """The figures of the sequence whose pictures lie at ``picture(frame)``.
+
+    Args:
+        cache: a JSON file, see ``warpnoise.compare.cache``.
+
+    Raises:
+        MediaError: a picture cannot be read.
+        JobError: the file cannot be written.
+        Cancelled: ``cancelled()`` was true.
+    """
+    return remembered(
+        cache,
+        _digest(shot, picture, reference),
+        SequenceFigures.from_json,
+        lambda: _measure(shot, picture, reference, cancelled).to_json(),
+    )
+
+
+def read_picture(path: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_] | None]:
+    """A PNG as the viewer sees it over black, (h, w, 3) float32 in [0, 1], and where it is mostly opaque (h, w);
+    None: it has no alpha. Raises MediaError."""
+    picture: npt.NDArray[np.float32] = read_png(path).astype(np.float32) / np.float32(65535)
+    if picture.shape[2] == 3:
+        return picture, None
+    return np.ascontiguousarray(picture[..., :3] * picture[..., 3:]), picture[..., 3] >= 0.5
+
+
+def _measure(
+    shot: Shot,
+    picture: Callable[[int], Path],
+    reference: Callable[[int], Path] | None,
+    cancelled: Callable[[], bool] | None,
+) -> SequenceFigures:
+    meter = CoherenceMeter(shot.lags)
+    ratios, similarities, patches, reference_patches = [], [], PatchSampler(), PatchSampler()
+    comparable = reference is not None and min(shot.job.scene.width, shot.job.scene.height) >= PATCH_PX
+    for frame, found in shot:
+        if cancelled is not None and cancelled():
+            raise Cancelled("cancelled while a sequence was measured: what was finished stays")
+        pixels, opaque = read_picture(picture(frame))
+        correspondences = found.values()
+        meter.add(pixels, correspondences if opaque is None else [each.only(opaque) for each in correspondences])
+        if reference is not None:
+            wanted, _ = read_picture(reference(frame))
+            ratios.append(psnr(pixels, wanted))
+            similarities.append(ssim(pixels, wanted))
+            if comparable:
+                patches.add(pixels)
+                reference_patches.add(wanted)
+    coherence = meter.result()
+    return SequenceFigures(
+        warp_error=coherence.warp_error,
+        incoherence=coherence.incoherence,
+        gradient_energy=coherence.gradient_energy,
+        psnr=float(np.mean(ratios)) if reference is not None and np.isfinite(ratios).all() else None,
+        ssim=float(np.mean(similarities)) if reference is not None else None,
+        wasserstein=sliced_wasserstein(patches.descriptors(), reference_patches.descriptors()) if comparable else None,
+    )
+
+
+def _digest(shot: Shot, picture: Callable[[int], Path], reference: Callable[[int], Path] | None) -> str:
+    try:
+        return digest_text(
+            f"figures {FIGURES_VERSION}",
+            shot.digest,
+            " ".join(map(str, shot.lags)),
+            *(digest_file(picture(frame)) for frame in shot.job.frames),
+            *([] if reference is None else [digest_file(reference(frame)) for frame in shot.job.frames]),
+        )
+    except OSError as refusal:
+        raise MediaError(f"Cannot read {refusal.filename}: {refusal.strerror or refusal}.") from refusal

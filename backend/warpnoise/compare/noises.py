@@ -1,0 +1,134 @@
+"""The figures of a method's noise itself, without any model, and pictures of it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from warpnoise.compare.cache import remembered
+from warpnoise.compare.covariance import fidelity_sums
+from warpnoise.compare.shot import Shot
+from warpnoise.compare.whiteness import Whiteness, WhitenessMeter
+from warpnoise.errors import Cancelled, MediaError
+from warpnoise.media.atomic import write_bytes
+from warpnoise.noise import ALGORITHM_VERSION, make_noise
+from warpnoise.sdedit.digest import digest_text
+
+NOISE_FIGURES_VERSION = 1
+"""To be raised when the same noise gives other figures than before."""
+
+CHANNELS = 3
+CROP_PX = 64
+
+Noise = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class NoiseFigures:
+    """``fidelity``: by lag, 1 is exact. ``seconds_per_frame``: of three channels at the job's size on the CPU."""
+
+    whiteness: Whiteness
+    fidelity: Mapping[int, float]
+    seconds_per_frame: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "variance": self.whiteness.variance,
+            "correlation": self.whiteness.correlation,
+            "fidelity": {str(lag): value for lag, value in self.fidelity.items()},
+            "seconds_per_frame": self.seconds_per_frame,
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> NoiseFigures:
+        """Raises KeyError, TypeError or ValueError for what ``to_json`` did not write."""
+        return cls(
+            Whiteness(float(content["variance"]), float(content["correlation"])),
+            {int(lag): float(value) for lag, value in content["fidelity"].items()},
+            float(content["seconds_per_frame"]),
+        )
+
+
+def measure_noise(
+    shot: Shot, method: str, seed: int, folder: Path, cancelled: Callable[[], bool] | None = None
+) -> NoiseFigures:
+    """The figures of one method with one seed, kept in ``folder/figures.json``.
+
+    Beside it come two pictures of channel 0: ``crop.png``, from the middle of the last frame, and ``slice.png``, the
+    shot's row of pixels in each frame, one below the other.
+
+    Raises:
+        JobError: a file cannot be written.
+        MediaError: passes that cannot be read.
+        Cancelled: ``cancelled()`` was true.
+    """
+    digest = digest_text(
+        f"noise {ALGORITHM_VERSION} {NOISE_FIGURES_VERSION}", shot.digest, f"{method} {seed} {shot.lags} {shot.row}"
+    )
+    if not all((folder / name).is_file() for name in ("crop.png", "slice.png")):
+        (folder / "figures.json").unlink(missing_ok=True)
+    return remembered(
+        folder / "figures.json",
+        digest,
+        NoiseFigures.from_json,
+        lambda: _measure(shot, method, seed, folder, cancelled).to_json(),
+    )
+
+
+def to_grey(noise: Noise) -> npt.NDArray[np.uint8]:
+    """Noise as a picture: 0 is a middle grey, two and a half standard deviations are black and white."""
+    return np.asarray(np.clip(127.5 + noise * (127.5 / 2.5), 0, 255).round(), dtype=np.uint8)
+
+
+def _measure(shot: Shot, method: str, seed: int, folder: Path, cancelled: Callable[[], bool] | None) -> NoiseFigures:
+    scene = shot.job.scene
+    seconds = 0.0
+    noise = None
+    white = WhitenessMeter()
+    sums = {lag: np.zeros(2) for lag in shot.lags}
+    past: deque[Noise] = deque(maxlen=max(shot.lags) + 1)  # the newest first
+    rows: list[Noise] = []
+    for (_, motion), (_, found) in zip(shot.motions(), shot, strict=True):
+        if cancelled is not None and cancelled():
+            raise Cancelled("cancelled while noise was measured: what was finished stays")
+        started = time.perf_counter()
+        if noise is None or motion is None:
+            noise = make_noise(method, (CHANNELS, scene.height, scene.width), seed)
+            now = noise.frame()
+        else:
+            now = noise.advance(motion)
+        field = now.numpy(force=True)
+        seconds += time.perf_counter() - started
+        past.appendleft(field.copy())
+        white.add(field)
+        rows.append(past[0][0, shot.row])
+        for lag, correspondence in found.items():
+            sums[lag] += fidelity_sums(past[0], past[lag], correspondence)
+    _write_grey(folder / "slice.png", np.stack(rows))
+    _write_grey(folder / "crop.png", _middle(past[0][0]))
+    return NoiseFigures(
+        white.result(),
+        {lag: float(above / below) for lag, (above, below) in sums.items() if below},
+        seconds / len(rows),
+    )
+
+
+def _middle(noise: Noise) -> Noise:
+    height, width = noise.shape
+    top, left = max(height - CROP_PX, 0) // 2, max(width - CROP_PX, 0) // 2
+    return noise[top : top + CROP_PX, left : left + CROP_PX]
+
+
+def _write_grey(path: Path, noise: Noise) -> None:
+    done, data = cv2.imencode(".png", to_grey(noise))
+    if not done:
+        raise MediaError(f"Cannot encode {path} ({noise.shape[1]} x {noise.shape[0]} pixels).")
+    write_bytes(path, data.tobytes())

@@ -1,0 +1,144 @@
+"""All figures of a comparison: means over seeds with their spread, and ``compare.json``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from warpnoise import __version__
+from warpnoise.compare.measure import SequenceFigures
+from warpnoise.compare.noises import NoiseFigures
+from warpnoise.compare.statistics import Figure
+from warpnoise.compare.whiteness import Whiteness
+
+REPORT_SCHEMA = 1
+
+ByLag = Mapping[int, Figure]
+
+
+@dataclass(frozen=True)
+class MethodReport:
+    """One method on one task, or, of one seed, the input or the reference.
+
+    ``sharpness``: gradient energy over that of random noise with the same seed; None: random was not among the methods.
+    ``psnr`` (dB), ``ssim``, ``wasserstein``: distance to the reference; None: there is none.
+    ``seconds_per_frame``: None: not known, or of no method.
+    """
+
+    warp_error: ByLag
+    incoherence: ByLag
+    sharpness: Figure | None
+    psnr: Figure | None
+    ssim: Figure | None
+    wasserstein: Figure | None
+    seconds_per_frame: Figure | None
+
+
+@dataclass(frozen=True)
+class NoiseReport:
+    """A method's noise itself."""
+
+    is_white: bool
+    variance: Figure
+    correlation: Figure
+    fidelity: ByLag
+    seconds_per_frame: Figure
+
+
+@dataclass(frozen=True)
+class TaskReport:
+    """``floor``: "input", and "reference" where there is one. ``settings``: as in job.json, ``seed`` the first one."""
+
+    settings: Mapping[str, Any]
+    methods: Mapping[str, MethodReport]
+    floor: Mapping[str, MethodReport]
+
+
+@dataclass(frozen=True)
+class Report:
+    """``speed_px``: median over frames of the median motion of what is visible, pixels a frame."""
+
+    job: str
+    frames: int
+    width: int
+    height: int
+    fps: float
+    speed_px: float
+    lags: tuple[int, ...]
+    seeds: tuple[int, ...]
+    model_digest: str
+    noise: Mapping[str, NoiseReport]
+    tasks: Mapping[str, TaskReport]
+    warnings: tuple[str, ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``compare.json`` holds. Lags are keys, as JSON has no others than texts."""
+        return {"schema": REPORT_SCHEMA, "generator": f"warpnoise {__version__}", **_finite(asdict(self))}
+
+
+def report_noise(figures: Sequence[NoiseFigures]) -> NoiseReport:
+    """Over seeds."""
+    variance = Figure.of(each.whiteness.variance for each in figures)
+    correlation = Figure.of(each.whiteness.correlation for each in figures)
+    return NoiseReport(
+        is_white=Whiteness(variance.mean, correlation.mean).is_white,
+        variance=variance,
+        correlation=correlation,
+        fidelity=_by_lag([each.fidelity for each in figures]),
+        seconds_per_frame=Figure.of(each.seconds_per_frame for each in figures),
+    )
+
+
+def report_method(
+    figures: Sequence[SequenceFigures],
+    random: Sequence[SequenceFigures] | None,
+    seconds_per_frame: Iterable[float | None] = (),
+) -> MethodReport:
+    """Over seeds. ``random``: random noise's figures with the same seeds; for one sequence without a seed, with all."""
+    return MethodReport(
+        warp_error=_by_lag([each.warp_error for each in figures]),
+        incoherence=_by_lag([each.incoherence for each in figures]),
+        sharpness=_sharpness(figures, random),
+        psnr=_optional(figures, lambda each: each.psnr),
+        ssim=_optional(figures, lambda each: each.ssim),
+        wasserstein=_optional(figures, lambda each: each.wasserstein),
+        seconds_per_frame=_known(seconds_per_frame),
+    )
+
+
+def _sharpness(figures: Sequence[SequenceFigures], random: Sequence[SequenceFigures] | None) -> Figure | None:
+    if not random or any(each.gradient_energy == 0 for each in random):
+        return None
+    if len(random) != len(figures):
+        mean = sum(each.gradient_energy for each in random) / len(random)
+        return Figure.of(each.gradient_energy / mean for each in figures)
+    return Figure.of(each.gradient_energy / other.gradient_energy for each, other in zip(figures, random, strict=True))
+
+
+def _by_lag(figures: Sequence[Mapping[int, float]]) -> dict[int, Figure]:
+    lags = sorted(set[int].intersection(*(set(each) for each in figures)))
+    return {lag: Figure.of(each[lag] for each in figures) for lag in lags}
+
+
+def _optional(figures: Sequence[SequenceFigures], value: Callable[[SequenceFigures], float | None]) -> Figure | None:
+    return _known(value(each) for each in figures)
+
+
+def _known(values: Iterable[float | None]) -> Figure | None:
+    """None if any is."""
+    numbers = list(values)
+    known = [number for number in numbers if number is not None]
+    return Figure.of(known) if known and len(known) == len(numbers) else None
+
+
+def _finite(content: Any) -> Any:
+    """JSON has no infinity and no NaN."""
+    if isinstance(content, float) and not math.isfinite(content):
+        return None
+    if isinstance(content, Mapping):
+        return {str(key): _finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return content

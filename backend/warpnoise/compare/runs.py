@@ -1,0 +1,108 @@
+"""A run: one method with one seed on one task, as a job whose results lie elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from warpnoise.errors import JobError
+from warpnoise.job import FrameDigests, Job, Settings
+from warpnoise.job.folder import frame_name
+from warpnoise.media.atomic import write_bytes
+from warpnoise.pipeline import Progress, stylize
+from warpnoise.sdedit import Editor
+
+
+class Run(Job):
+    """The job that is compared on, but what is made goes to ``folder``, and the pictures may be others.
+
+    The comparison locks its whole folder, so that a run needs no lock of its own and the job is never written to.
+    """
+
+    def __init__(self, job: Job, folder: Path, color: Callable[[int], Path]) -> None:
+        super().__init__(job.path, job.info)
+        self.folder = folder
+        self._color = color
+
+    def color(self, frame: int) -> Path:
+        return self._color(frame)
+
+    def stylized(self, frame: int) -> Path:
+        return self.folder / f"{frame_name(frame)}.png"
+
+    @property
+    def movie(self) -> Path:
+        return self.folder / "movie.mp4"
+
+    def digests(self) -> FrameDigests:
+        return FrameDigests(self.folder / "frames.json")
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        yield
+
+    def make(
+        self,
+        settings: Settings,
+        *,
+        device: str | None,
+        dtype: str | None,
+        batch: int | None,
+        progress: Callable[[Progress], None],
+        cancelled: Callable[[], bool] | None,
+        load: Callable[[str, str | None, str | None], Editor],
+    ) -> None:
+        """Stylize what is unfinished, and keep account of the time. Raises as ``stylize`` does."""
+        stopwatch = _Stopwatch(progress)
+        try:
+            stylize(
+                self,
+                settings,
+                device=device,
+                dtype=dtype,
+                batch=batch,
+                progress=stopwatch,
+                cancelled=cancelled,
+                load=load,
+            )
+        finally:
+            if stopwatch.frames:
+                self._account(stopwatch.frames, stopwatch.seconds, fresh=stopwatch.kept == 0)
+
+    def seconds_per_frame(self) -> float | None:
+        """Of computing, writing included, loading the model not; None: not known."""
+        frames, seconds = self._time()
+        return seconds / frames if frames else None
+
+    def _account(self, frames: int, seconds: float, *, fresh: bool) -> None:
+        before = (0, 0.0) if fresh else self._time()
+        content = {"frames": before[0] + frames, "seconds": before[1] + seconds}
+        write_bytes(self.folder / "time.json", json.dumps(content).encode(), error=JobError)
+
+    def _time(self) -> tuple[int, float]:
+        try:
+            content = json.loads((self.folder / "time.json").read_bytes())
+            return int(content["frames"]), float(content["seconds"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0, 0.0
+
+
+class _Stopwatch:
+    """Passes progress on, and measures the stage that makes the frames."""
+
+    def __init__(self, listener: Callable[[Progress], None]) -> None:
+        self._listener = listener
+        self._started: float | None = None
+        self.seconds, self.frames, self.kept = 0.0, 0, 0
+
+    def __call__(self, now: Progress) -> None:
+        self.kept = now.frames_kept
+        if now.stage == "stylizing":
+            self._started = self._started or time.monotonic()
+        if self._started is not None and now.stage in ("stylizing", "encoding"):
+            self.seconds = time.monotonic() - self._started
+            self.frames = now.frames_done - now.frames_kept
+        self._listener(now)

@@ -1,0 +1,87 @@
+"""What the model is asked to do, on which pictures, and what it should come to where that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from warpnoise.compare.options import CompareOptions
+from warpnoise.errors import Cancelled, MediaError
+from warpnoise.job import FrameDigests, Job, Settings
+from warpnoise.job.folder import frame_name
+from warpnoise.media.png import read_png, write_png
+from warpnoise.pipeline.alpha import fill_transparent
+from warpnoise.sdedit.digest import digest_file, digest_text
+
+REDUCTION = 4
+"""How many times smaller super-resolution's pictures are, along each side."""
+
+_INPUT_VERSION = "super-resolution input 1"
+
+
+@dataclass(frozen=True)
+class Task:
+    """``color``: the picture that the model gets. ``reference``: the picture it should come to; None: not known."""
+
+    name: str
+    settings: Settings
+    color: Callable[[int], Path]
+    reference: Callable[[int], Path] | None
+
+
+def make_tasks(job: Job, options: CompareOptions, folder: Path, reference: Callable[[int], Path] | None) -> list[Task]:
+    """The tasks that the options name. Super-resolution's reference is the job's own pictures."""
+    settings = options.settings or job.settings
+    tasks = {
+        "appearance": Task("appearance", settings, job.color, reference),
+        "super-resolution": Task(
+            "super-resolution",
+            settings.updated({"strength": options.restoration_strength}),
+            lambda frame: folder / "super-resolution" / "input" / f"{frame_name(frame)}.png",
+            job.color,
+        ),
+    }
+    return [tasks[name] for name in options.tasks]
+
+
+def prepare_input(job: Job, task: Task, cancelled: Callable[[], bool] | None = None) -> Iterator[int]:
+    """Writes the task's pictures that are not there yet; yields each frame's number when its picture is.
+
+    Raises:
+        MediaError: a picture cannot be read or written.
+        Cancelled: ``cancelled()`` was true.
+    """
+    for frame in job.frames:
+        if cancelled is not None and cancelled():
+            raise Cancelled("cancelled while pictures were reduced: what was finished stays")
+        target, source = task.color(frame), job.color(frame)
+        if target != source:
+            digests = FrameDigests(target.parent / "frames.json")
+            digest = digest_text(_INPUT_VERSION, _digest(source))
+            if digests.get(frame) != digest or not target.is_file():
+                digests.forget(frame)
+                _write_reduced(source, target)
+                digests.record(frame, digest)
+        yield frame
+
+
+def _write_reduced(source: Path, target: Path) -> None:
+    """The picture as if it had been rendered ``REDUCTION`` times smaller and enlarged again; alpha stays."""
+    picture = read_png(source)
+    color = (fill_transparent(picture) if picture.shape[2] == 4 else picture).astype(np.float32)
+    height, width = picture.shape[:2]
+    small = cv2.resize(color, (max(width // REDUCTION, 1), max(height // REDUCTION, 1)), interpolation=cv2.INTER_AREA)
+    large = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+    restored = np.clip(large.round(), 0, 65535).astype(np.uint16)
+    write_png(target, np.dstack([restored, picture[..., 3:]]) if picture.shape[2] == 4 else restored)
+
+
+def _digest(path: Path) -> str:
+    try:
+        return digest_file(path)
+    except OSError as refusal:
+        raise MediaError(f"Cannot read {path}: {refusal.strerror or refusal}.") from refusal

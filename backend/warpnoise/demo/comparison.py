@@ -1,0 +1,93 @@
+"""The render, the result with fresh noise and the result with warped noise, beside each other.
+
+In the movie the difference is plain: fresh noise makes every frame another picture, warped noise moves with the
+surfaces. A still picture of frames that follow each other shows the same to a patient eye.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from warpnoise.media.atomic import replacing
+from warpnoise.media.movie import write_movie
+from warpnoise.media.png import read_png
+
+Picture = npt.NDArray[np.uint8]
+
+PAPER, INK = (250, 250, 248), (40, 40, 44)
+GAP, CAPTION = 4, 24
+"""Pixels between pictures, and for a line of text."""
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One of the things compared: its caption and a picture for each frame."""
+
+    caption: str
+    frames: Sequence[Path]
+
+
+def write_sheet(path: Path, strips: Sequence[Strip], numbers: Sequence[int], columns: int = 5) -> None:
+    """A PNG with a row for each strip, of ``columns`` frames spread evenly over the animation."""
+    chosen = np.linspace(0, len(numbers) - 1, min(columns, len(numbers))).round().astype(int)
+    rows = [[load(strip.frames[index]) for index in chosen] for strip in strips]
+    height, width = rows[0][0].shape[:2]
+    size = (len(chosen) * (width + GAP) + GAP, len(rows) * (height + CAPTION + GAP) + GAP)
+    sheet = Image.new("RGB", size, PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for row, (strip, pictures) in enumerate(zip(strips, rows, strict=True)):
+        top = GAP + row * (height + CAPTION + GAP)
+        _write(draw, (GAP, top), strip.caption)
+        for column, picture in enumerate(pictures):
+            left = GAP + column * (width + GAP)
+            sheet.paste(Image.fromarray(picture), (left, top + CAPTION))
+            if row == 0 and column > 0:
+                _write(draw, (left, top), f"frame {numbers[chosen[column]]}")
+    with replacing(path) as beside:
+        sheet.save(beside, format="PNG", optimize=True)
+
+
+def write_side_by_side(path: Path, strips: Sequence[Strip], rate: Fraction, repeats: int = 3) -> None:
+    """A movie with the strips beside each other, forwards and backwards ``repeats`` times."""
+    write_movie(path, _side_by_side(strips, repeats), rate)
+
+
+def _side_by_side(strips: Sequence[Strip], repeats: int) -> Iterator[npt.NDArray[np.uint16]]:
+    count = len(strips[0].frames)
+    there_and_back = [*range(count), *range(count - 2, 0, -1)]
+    frames = {index: _beside([load(strip.frames[index]) for strip in strips], strips) for index in range(count)}
+    for _ in range(repeats):
+        for index in there_and_back:
+            yield frames[index].astype(np.uint16) * 257
+
+
+def _beside(pictures: Sequence[Picture], strips: Sequence[Strip]) -> Picture:
+    height, width = pictures[0].shape[:2]
+    size = (len(pictures) * (width + GAP) + GAP, height + CAPTION + GAP)
+    frame = Image.new("RGB", (size[0] + size[0] % 2, size[1] + size[1] % 2), PAPER)  # video codecs want even sizes
+    draw = ImageDraw.Draw(frame)
+    for column, (picture, strip) in enumerate(zip(pictures, strips, strict=True)):
+        left = GAP + column * (width + GAP)
+        _write(draw, (left, 0), strip.caption)
+        frame.paste(Image.fromarray(picture), (left, CAPTION))
+    return np.asarray(frame)
+
+
+def load(path: Path) -> Picture:
+    """A frame as (h, w, 3) uint8; where it has alpha, over the paper's colour. Raises MediaError."""
+    picture = read_png(path).astype(np.float32) / 65535
+    if picture.shape[2] == 4:
+        alpha = picture[..., 3:]
+        picture = picture[..., :3] * alpha + np.array(PAPER, np.float32) / 255 * (1 - alpha)
+    return (picture * 255 + 0.5).astype(np.uint8)
+
+
+def _write(draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str) -> None:
+    draw.text((place[0] + 2, place[1] + CAPTION // 2), text, INK, ImageFont.load_default(14), anchor="lm")

@@ -1,0 +1,68 @@
+"""Every error that Warpnoise raises on purpose.
+
+    WarpnoiseError
+    ├── JobError            the job folder: a missing file, a bad field, sizes that differ
+    │   └── JobLockedError  another process works on this folder
+    ├── MediaError          one EXR, PNG or movie that cannot be read or written
+    ├── ModelError          a model folder that is not one, or of a family that is not known
+    ├── SettingsError       a setting out of its range, or one that this model does not take
+    ├── ServerError         the server cannot start, or was asked for what it does not have
+    ├── BlenderError        Blender was not found, or failed at what it was asked for
+    └── Cancelled           the user asked to stop; what was finished stays
+
+A message says what is wrong (expected and got) and what to do. Arguments of the wrong shape or type given by a
+programmer to a function raise the built-in ValueError and TypeError instead.
+"""
+
+from __future__ import annotations
+
+
+class WarpnoiseError(Exception):
+    """The base of all of them. ``code`` names the kind in JSON and decides the command's exit status."""
+
+    code = "error"
+    exit_status = 1
+
+
+class JobError(WarpnoiseError):
+    code = "job"
+    exit_status = 3
+
+
+class JobLockedError(JobError):
+    code = "job_locked"
+
+
+class MediaError(WarpnoiseError):
+    code = "media"
+    exit_status = 4
+
+
+class ModelError(WarpnoiseError):
+    code = "model"
+    exit_status = 5
+
+
+class SettingsError(WarpnoiseError):
+    code = "settings"
+    exit_status = 2
+
+
+class ServerError(WarpnoiseError):
+    code = "server"
+    exit_status = 6
+
+
+class BlenderError(WarpnoiseError):
+    """``exit_status``: that of the add-on's command where it gave one of the numbers that the commands share."""
+
+    code = "blender"
+
+    def __init__(self, message: str, exit_status: int = 6) -> None:
+        super().__init__(message)
+        self.exit_status = exit_status
+
+
+class Cancelled(WarpnoiseError):
+    code = "cancelled"
+    exit_status = 130

@@ -1,0 +1,270 @@
+"""A job folder: where its files are, whether they are all there, and who may work on it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from warpnoise import __version__
+from warpnoise.errors import JobError, MediaError
+from warpnoise.job.digests import FrameDigests
+from warpnoise.job.lock import locked
+from warpnoise.job.schema import SCHEMA_VERSION, Camera, JobInfo, Matrix, SceneInfo, Settings, as_array, as_matrix
+from warpnoise.media import png
+from warpnoise.media.atomic import replacing, write_bytes
+
+Needed = Literal["color", "passes"]
+
+
+@dataclass(frozen=True)
+class FrameState:
+    """All that ``job.json`` says of one frame, differences resolved."""
+
+    frame: int
+    camera: Camera | None
+    objects: Mapping[str, npt.NDArray[np.float64]]
+    """Object-to-world, (4, 4), of every object that is drawn as itself. Arrays are shared between frames, read-only:
+    an object whose array is the same in two frames did not move."""
+    cut: bool
+    """Nothing of the frame before is seen again."""
+
+
+class Job:
+    """A job folder that was checked: ``Job.open`` opens one, ``Job.create`` makes one of pictures and passes."""
+
+    def __init__(self, path: Path, info: JobInfo) -> None:
+        self.path = path
+        self.info = info
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, needs: Collection[Needed] = ("color", "passes")) -> Job:
+        """Opens the folder, reads ``job.json`` and checks that every frame has the files that ``needs`` names.
+
+        Pictures' sizes are compared with the scene's; what is inside of the EXR files shows when they are read.
+
+        Raises:
+            JobError: no folder, no ``job.json``, another schema version, a bad field, missing files, another size.
+            MediaError: a colour frame that is not a PNG.
+        """
+        folder = Path(path)
+        job = cls(folder, JobInfo.parse(_read_json(folder), str(folder / "job.json")))
+        job._check_files(needs)
+        return job
+
+    @classmethod
+    def create(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        passes: Sequence[Path],
+        color: Sequence[Path],
+        fps: float = 24.0,
+        frame_start: int = 1,
+        frame_step: int = 1,
+        cameras: Sequence[Camera | None] | None = None,
+        objects: Sequence[Mapping[str, npt.ArrayLike]] | None = None,
+        cuts: Collection[int] = (),
+        settings: Settings | None = None,
+        **scene: Any,
+    ) -> Job:
+        """Makes a job folder by hand of any sequence of EXR files and PNG pictures, which are copied into it.
+
+        Args:
+            path: The folder; it is made where it is missing. ``job.json`` is written last.
+            passes: For each frame a multilayer EXR with the passes that ``docs/architecture.md`` names.
+            color: For each frame a PNG of what the viewer sees. Its size is the job's.
+            cameras: For each frame its camera. Without: the vectors are the only motion that is known, the
+                background's included.
+            objects: For each frame the object-to-world matrices, (4, 4), of all rigid objects by their names. Without:
+                what is hidden or out of the frame is forgotten.
+            cuts: Frame numbers at which the picture is cut from the frame before.
+            scene: More fields of ``SceneInfo`` (``name``, ``view_transform``, ``transparent``, ...).
+
+        Raises:
+            ValueError: sequences of different lengths.
+            JobError: no frames, a bad value, pictures of different sizes, a folder that cannot be written.
+            MediaError: a file that cannot be copied, or a picture that is not a PNG.
+        """
+        given = {"passes": passes, "color": color, "cameras": cameras, "objects": objects}
+        lengths = {name: len(items) for name, items in given.items() if items is not None}
+        if len(set(lengths.values())) != 1:
+            raise ValueError(f"expected one item for each frame, got {lengths}")
+        if not color:
+            raise JobError("A job needs at least one frame, got none.")
+        folder = Path(path)
+        width, height = png.read_size(color[0])
+        numbers = range(frame_start, frame_start + len(color) * frame_step, frame_step)
+        changes = _changes(objects or [{}] * len(color))
+        content = {
+            "schema": SCHEMA_VERSION,
+            "generator": f"warpnoise {__version__}",
+            "scene": {
+                "fps": fps,
+                "frame_start": frame_start,
+                "frame_end": numbers[-1],
+                "frame_step": frame_step,
+                "width": width,
+                "height": height,
+                **scene,
+            },
+            "frames": [
+                {
+                    "frame": number,
+                    "camera": camera and camera.model_dump(),
+                    "objects": changed,
+                    "cut": number in cuts,
+                }
+                for number, camera, changed in zip(numbers, cameras or [None] * len(color), changes, strict=True)
+            ],
+            "settings": (settings or Settings()).model_dump(),
+        }
+        job = cls(folder, JobInfo.parse(content, f"The job for {folder}"))
+        for number, exr, picture in zip(numbers, passes, color, strict=True):
+            _copy(exr, job.passes(number))
+            _copy(picture, job.color(number))
+        job._check_files(("color", "passes"))
+        job.save()
+        return job
+
+    @property
+    def scene(self) -> SceneInfo:
+        return self.info.scene
+
+    @property
+    def settings(self) -> Settings:
+        return self.info.settings
+
+    @property
+    def frames(self) -> list[int]:
+        """The frame numbers, in order."""
+        return list(self.scene.frames)
+
+    def color(self, frame: int) -> Path:
+        """What the viewer sees, the input of SDEdit: a 16-bit PNG."""
+        return self.path / "color" / f"{frame_name(frame)}.png"
+
+    def passes(self, frame: int) -> Path:
+        """The render passes: a multilayer EXR."""
+        return self.path / "passes" / f"{frame_name(frame)}.exr"
+
+    def stylized(self, frame: int) -> Path:
+        """The result: a PNG of the colour frame's size and encoding."""
+        return self.path / "stylized" / f"{frame_name(frame)}.png"
+
+    @property
+    def movie(self) -> Path:
+        """The result as a movie."""
+        return self.path / "stylized.mp4"
+
+    def digests(self) -> FrameDigests:
+        """What the finished frames were made of, as it stands in the folder now."""
+        return FrameDigests(self.path / "stylized" / "frames.json")
+
+    def states(self) -> Iterator[FrameState]:
+        """Camera and objects of each frame, in order, the differences of ``job.json`` resolved."""
+        objects: dict[str, npt.NDArray[np.float64]] = {}
+        for index, info in enumerate(self.info.frames):
+            if info.objects:
+                objects = dict(objects)
+            for name, matrix in info.objects.items():
+                if matrix is None:
+                    objects.pop(name, None)
+                else:
+                    objects[name] = as_array(matrix)
+            yield FrameState(info.frame, info.camera, objects, info.cut and index > 0)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keeps other processes, and other users of ``lock`` in this one, off the folder while the block runs.
+
+        The operating system frees the lock when the process ends, however it ends.
+
+        Raises:
+            JobLockedError: somebody works on the folder.
+            JobError: the folder cannot be written.
+        """
+        with locked(
+            self.path,
+            busy=f"Another process works on {self.path}. Wait until it is done, or cancel it; "
+            "to work on both, copy the folder.",
+            refused=f"Cannot lock {self.path}: {{refusal}}. "
+            "Give this user the right to write there, or copy the folder.",
+        ):
+            yield
+
+    def save(self) -> None:
+        """Writes ``job.json``, whole or not at all. Raises JobError when it cannot be written."""
+        text = json.dumps(self.info.model_dump(mode="json", by_alias=True), indent=1)
+        write_bytes(self.path / "job.json", (text + "\n").encode(), error=JobError)
+
+    def _check_files(self, needs: Collection[Needed]) -> None:
+        files = {"color": self.color, "passes": self.passes}
+        missing = [
+            f"{kind}/{files[kind](frame).name}"
+            for kind in ("color", "passes")
+            if kind in needs
+            for frame in self.frames
+            if not files[kind](frame).is_file()
+        ]
+        if missing:
+            shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+            raise JobError(f"{self.path} lacks {shown}. Export these frames again, or correct the range in job.json.")
+        if "color" in needs:
+            for frame in self.frames:
+                self._check_size(self.color(frame))
+
+    def _check_size(self, color: Path) -> None:
+        width, height = png.read_size(color)
+        if (width, height) != (self.scene.width, self.scene.height):
+            raise JobError(
+                f"{color}: expected {self.scene.width} x {self.scene.height} pixels, as job.json says, "
+                f"got {width} x {height}. Export this frame again."
+            )
+
+
+def frame_name(frame: int) -> str:
+    """The frame number as file names have it: four digits or more, a minus sign before negative ones."""
+    return f"{'-' if frame < 0 else ''}{abs(frame):04d}"
+
+
+def _changes(objects: Sequence[Mapping[str, npt.ArrayLike]]) -> Iterator[dict[str, Matrix | None]]:
+    """For each frame what differs from the frame before, as ``job.json`` has it."""
+    before: dict[str, Matrix] = {}
+    for matrices in objects:
+        now = {name: as_matrix(matrix) for name, matrix in matrices.items()}
+        gone: dict[str, Matrix | None] = {name: None for name in before if name not in now}
+        yield gone | {name: matrix for name, matrix in now.items() if before.get(name) != matrix}
+        before = now
+
+
+def _copy(source: Path, target: Path) -> None:
+    if target.exists() and source.samefile(target):
+        return
+    if not source.is_file():
+        raise MediaError(f"There is no file {source}.")
+    with replacing(target) as beside:
+        shutil.copyfile(source, beside)
+
+
+def _read_json(folder: Path) -> object:
+    if not folder.is_dir():
+        raise JobError(f"{folder} is not a folder. Give a folder that the add-on exported: it holds a job.json.")
+    path = folder / "job.json"
+    try:
+        content: object = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise JobError(f"{folder} holds no job.json. Give a folder that the add-on exported.") from None
+    except OSError as refusal:
+        raise JobError(f"Cannot read {path}: {refusal.strerror or refusal}.") from refusal
+    except ValueError as failure:
+        raise JobError(f"{path} is not JSON: {failure}. Export the animation again.") from None
+    return content

@@ -1,0 +1,5 @@
+"""Render passes -> ``Motion``, frame by frame."""
+
+from warpnoise.motion.sequence import motions
+
+__all__ = ["motions"]

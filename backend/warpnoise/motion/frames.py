@@ -1,0 +1,101 @@
+"""One frame's passes in the conventions of ``Motion``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from warpnoise.errors import JobError
+from warpnoise.job import Camera, FrameState, Job
+from warpnoise.media.exr import Plane, read_passes
+
+Flow = npt.NDArray[np.float32]
+
+BACKGROUND = 0
+"""The surface's number of what is at infinity."""
+NAMELESS = 1
+"""The surface's number of what is there, but has no Cryptomatte hash. No object's hash is so small."""
+
+_FAR = 1e9
+"""Distances from here on are the background, for which Cycles writes 1e10."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame. Flows are (h, w, 2) float32, pixels, x right and y down; NaN: not known."""
+
+    number: int
+    to_previous: Flow
+    """From where what a pixel shows is, to where it was in the frame before, as the file has it."""
+    to_next: Flow
+    """From where what a pixel shows is, to where it will be in the next frame, as the file has it."""
+    surface: npt.NDArray[np.int32]
+    """(h, w): the Cryptomatte hash's bits; 0: the background."""
+    depth: Plane
+    """(h, w): projective depth, see ``warpnoise.motion.cameras``."""
+    manifest: Mapping[str, int]
+    """Names and numbers of surfaces."""
+    camera: Camera | None
+    objects: Mapping[str, npt.NDArray[np.float64]]
+    cut: bool
+
+
+def read_frame(job: Job, state: FrameState, warn: Callable[[str], None]) -> Frame:
+    """Reads a frame of the job.
+
+    Args:
+        warn: Is told of vectors that are not numbers; they become NaN, not known.
+
+    Raises:
+        JobError: the passes are of another size than the job.
+        MediaError: the file cannot be read, or lacks a pass.
+    """
+    path = job.passes(state.frame)
+    passes = read_passes(path)
+    width, height = job.scene.width, job.scene.height
+    if passes.size != (width, height):
+        raise JobError(
+            f"{path}: expected {width} x {height} pixels, as job.json says, got {passes.size[0]} x {passes.size[1]}. "
+            "Export this frame again."
+        )
+    with np.errstate(invalid="ignore"):
+        background = ~(passes.depth < _FAR)
+    x, y, z, w = passes.vector
+    frame = Frame(
+        number=state.frame,
+        to_previous=_flow(x, -y),
+        to_next=_flow(-z, w),
+        surface=np.where(background, BACKGROUND, np.where(passes.surface == 0, NAMELESS, passes.surface)),
+        depth=_projective_depth(passes.depth, background, state.camera),
+        manifest=passes.manifest,
+        camera=state.camera,
+        objects=state.objects,
+        cut=state.cut,
+    )
+    unknown = np.isnan(frame.to_previous[..., 0]) | np.isnan(frame.to_next[..., 0])
+    if unknown.any():
+        warn(
+            f"{path}: the vectors of {np.count_nonzero(unknown)} of {unknown.size} pixels are not finite numbers. "
+            "Their motion is taken for unknown."
+        )
+    return frame
+
+
+def _flow(x: Plane, y: Plane) -> Flow:
+    flow = np.stack([x, y], axis=-1)
+    # The sum of two finite numbers is finite, but for absurdly long vectors, which are no motion either.
+    with np.errstate(over="ignore", invalid="ignore"):
+        unknown = ~np.isfinite(x + y)
+    if unknown.any():
+        flow[unknown] = np.nan
+    return flow
+
+
+def _projective_depth(distance: Plane, background: npt.NDArray[np.bool_], camera: Camera | None) -> Plane:
+    if camera is not None and camera.type == "ORTHO":
+        return -np.nan_to_num(distance, nan=1e10, posinf=1e10)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.where(background, np.float32(0), 1 / np.maximum(distance, np.float32(1e-9)))

@@ -1,0 +1,167 @@
+"""Rigid surfaces: their motion from the matrices of camera and objects, and whether what is seen agrees with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from warpnoise.motion.cameras import Matrix, world_to_pixels
+from warpnoise.motion.frames import BACKGROUND, Flow, Frame
+
+TOLERANCE_PX = 0.01
+TOLERANCE_RELATIVE = 0.001
+"""Vectors and matrices agree when they differ by less than this many pixels and this part of the motion. On Cycles'
+scenes they differ by 1e-4 pixels; the rest is for scenes far from the origin, where its 32 bits get coarse."""
+STRAY_PART = 0.01
+"""This part of a surface's pixels may disagree, and one or two more: a transparent front, an instance far away."""
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Rigid motions from one frame to another, as (4, 4) matrices in pixel space."""
+
+    surfaces: dict[int, Matrix]
+    """By the surfaces' numbers, the background among them."""
+    still: Matrix
+    """Of what stands still in the world."""
+
+    def inverse(self) -> Moves:
+        """The way back."""
+        return Moves({number: _inverse(m) for number, m in self.surfaces.items()}, _inverse(self.still))
+
+
+def _inverse(matrix: Matrix) -> Matrix:
+    return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+
+
+def moves(old: Frame, new: Frame) -> Moves:
+    """The motion of each surface whose object's matrix is known in both frames, whose cameras must be known.
+
+    The background is at infinity; an orthographic camera, which shows one direction only, sees it where it was.
+    """
+    if old.camera is None or new.camera is None:
+        raise ValueError("expected frames with cameras")
+    height, width = new.surface.shape
+    from_pixels = np.linalg.inv(world_to_pixels(old.camera, width, height))
+    to_pixels = world_to_pixels(new.camera, width, height)
+    still = to_pixels @ from_pixels
+    found = {BACKGROUND: np.eye(4) if new.camera.type == "ORTHO" else still}
+    for name, before in old.objects.items():
+        surface = new.manifest.get(name, old.manifest.get(name))
+        after = new.objects.get(name)
+        if surface is None or after is None:
+            continue
+        if before is after or np.array_equal(before, after):
+            found[surface] = still
+            continue
+        try:
+            moved = to_pixels @ after @ np.linalg.inv(before) @ from_pixels
+        except np.linalg.LinAlgError:  # scaled to nothing
+            continue
+        if np.isfinite(np.linalg.cond(moved)):
+            found[surface] = moved
+    return Moves(found, still)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The motion that matrices predict for the pixels of a frame."""
+
+    surfaces: npt.NDArray[np.int32]
+    """(n,) sorted: the surfaces that have a matrix."""
+    matrices: npt.NDArray[np.float64]
+    """(n, 4, 4), in pixel space."""
+    still: Matrix
+    """(4, 4): the matrix of what stands still in the world."""
+    depth: npt.NDArray[np.float32]
+    """(h, w): the projective depth that was predicted with."""
+    index: npt.NDArray[np.int32]
+    """(h, w): which of the matrices a pixel moves by; -1: none is known."""
+    flow: Flow
+    """(h, w, 2), pixels; NaN where there is no matrix, or where it leads behind the camera."""
+
+
+def predict(surface: npt.NDArray[np.int32], depth: npt.NDArray[np.float32], moved: Moves) -> Prediction:
+    """What ``moved`` says of pixels with their (h, w) surfaces and projective depths."""
+    surfaces = np.array(sorted(moved.surfaces), dtype=np.int32)
+    matrices = np.array([moved.surfaces[int(number)] for number in surfaces], dtype=np.float64).reshape(-1, 4, 4)
+    index = np.empty(surface.shape, dtype=np.int32)
+    flow = np.empty((*surface.shape, 2), dtype=np.float32)
+    _predict(surface, depth, surfaces, matrices, index, flow)
+    return Prediction(surfaces, matrices, moved.still, depth, index, flow)
+
+
+@numba.njit(nogil=True, cache=True)
+def _predict(
+    surface: npt.NDArray[np.int32],
+    depth: npt.NDArray[np.float32],
+    surfaces: npt.NDArray[np.int32],
+    matrices: npt.NDArray[np.float64],
+    index: npt.NDArray[np.int32],
+    flow: npt.NDArray[np.float32],
+) -> None:
+    height, width = surface.shape
+    last, at = np.int32(0), -2
+    for y in range(height):
+        for x in range(width):
+            if surface[y, x] != last or at == -2:  # neighbours mostly show the same
+                last = surface[y, x]
+                at = int(np.searchsorted(surfaces, last))
+                if at == len(surfaces) or surfaces[at] != last:
+                    at = -1
+            index[y, x] = at
+            flow[y, x, 0] = np.nan
+            flow[y, x, 1] = np.nan
+            if at >= 0:
+                m = matrices[at]
+                d = np.float64(depth[y, x])
+                factor = m[3, 0] * x + m[3, 1] * y + m[3, 2] * d + m[3, 3]
+                if factor > 0:
+                    flow[y, x, 0] = (m[0, 0] * x + m[0, 1] * y + m[0, 2] * d + m[0, 3]) / factor - x
+                    flow[y, x, 1] = (m[1, 0] * x + m[1, 1] * y + m[1, 2] * d + m[1, 3]) / factor - y
+
+
+def agrees(flow: npt.NDArray[np.floating[Any]], predicted: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.bool_]:
+    """Where two motions (..., 2) are the same but for rounding. NaN agrees with nothing."""
+    with np.errstate(invalid="ignore"):
+        difference = np.hypot(flow[..., 0] - predicted[..., 0], flow[..., 1] - predicted[..., 1])
+        length = np.hypot(predicted[..., 0], predicted[..., 1])
+        return np.asarray(difference <= TOLERANCE_PX + TOLERANCE_RELATIVE * length)
+
+
+@dataclass
+class Rigidity:
+    """Finds out which surfaces move as their objects' matrices say: deforming ones do not, nor do instances.
+
+    A surface that was seen to disagree is not taken for rigid again until it was seen to agree.
+    """
+
+    _loose: set[int] = field(default_factory=set)
+
+    def confirm(self, *seen: tuple[Flow, Prediction]) -> set[int]:
+        """Of the surfaces in the predictions those that are rigid, in every pair of vectors and prediction."""
+        known: dict[int, int] = {}
+        wrong: dict[int, int] = {}
+        for flow, prediction in seen:
+            counted = (prediction.index >= 0) & ~np.isnan(flow[..., 0]) & ~np.isnan(prediction.flow[..., 0])
+            index = prediction.index[counted]
+            bad = ~agrees(flow[counted], prediction.flow[counted])
+            numbers = prediction.surfaces.tolist()
+            for number, total, stray in zip(
+                numbers,
+                np.bincount(index, minlength=len(numbers)).tolist(),
+                np.bincount(index[bad], minlength=len(numbers)).tolist(),
+                strict=True,
+            ):
+                known[number] = known.get(number, 0) + total
+                wrong[number] = wrong.get(number, 0) + stray
+        for number, total in known.items():
+            if wrong[number] > min(2, total / 4) + STRAY_PART * total:
+                self._loose.add(number)
+            elif total:
+                self._loose.discard(number)
+        return set(known) - self._loose

@@ -1,0 +1,89 @@
+"""A job's motion, frame after frame."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from warpnoise.job import Job
+from warpnoise.motion.frames import BACKGROUND, Flow, Frame, read_frame
+from warpnoise.motion.lens import LensCorrection
+from warpnoise.motion.rigid import Moves, Rigidity, moves, predict
+from warpnoise.noise import Motion
+
+log = logging.getLogger(__name__)
+
+
+def motions(job: Job, *, warn: Callable[[str], None] = log.warning) -> Iterator[tuple[int, Motion | None]]:
+    """For each frame of the job its number and the motion that led to it from the frame before; None for the first.
+
+    Reads one file a frame, when it is asked for, and keeps two frames.
+
+    - What is seen moves as Cycles' vectors say, corrected for its lens (``warpnoise.motion.lens``).
+    - The background, for which Cycles writes 0, moves as the camera turns.
+    - Rigid surfaces get a transform where it agrees with what is seen (``warpnoise.motion.rigid``).
+    - Over a cut nothing is known: all NaN.
+
+    Args:
+        warn: Is told, once of each kind, of what was wrong in a frame and done without.
+
+    Raises:
+        JobError: a frame's passes are of another size than the job.
+        MediaError: a frame's passes cannot be read, or one is lacking.
+    """
+    notices = _Notices(warn)
+    lens, rigidity = LensCorrection(warn), Rigidity()
+    old: Frame | None = None
+    for state in job.states():
+        new = read_frame(job, state, notices.unknown_vectors)
+        yield new.number, None if old is None else _motion(old, new, lens, rigidity)
+        old = new
+
+
+@dataclass
+class _Notices:
+    """Warns of the first frame of a kind: a message for each of hundreds would hide the others."""
+
+    warn: Callable[[str], None]
+    _told: bool = field(default=False, init=False)
+
+    def unknown_vectors(self, message: str) -> None:
+        if not self._told:
+            self._told = True
+            self.warn(f"{message} Later frames may have more of them.")
+
+
+def _motion(old: Frame, new: Frame, lens: LensCorrection, rigidity: Rigidity) -> Motion:
+    forward, backward, confirmed = old.to_next, new.to_previous, Moves({}, np.eye(4))
+    if new.cut or _other_lens(old, new):
+        forward, backward = np.full_like(forward, np.nan), np.full_like(backward, np.nan)
+    elif old.camera is not None and new.camera is not None:
+        there = moves(old, new)
+        ahead = predict(old.surface, old.depth, there)
+        back = predict(new.surface, new.depth, there.inverse())
+        forward = _with_background(lens.correct(forward, old.camera, new.camera, ahead), old, ahead.flow)
+        backward = _with_background(lens.correct(backward, new.camera, old.camera, back), new, back.flow)
+        rigid = rigidity.confirm((forward, ahead), (backward, back))
+        confirmed = Moves({number: m for number, m in there.surfaces.items() if number in rigid}, there.still)
+    return Motion(
+        torch.from_numpy(forward),
+        torch.from_numpy(backward),
+        surface_old=torch.from_numpy(old.surface),
+        surface_new=torch.from_numpy(new.surface),
+        depth_old=torch.from_numpy(old.depth),
+        depth_new=torch.from_numpy(new.depth),
+        transforms=confirmed.surfaces,
+    )
+
+
+def _other_lens(old: Frame, new: Frame) -> bool:
+    return old.camera is not None and new.camera is not None and old.camera.type != new.camera.type
+
+
+def _with_background(flow: Flow, frame: Frame, predicted: Flow) -> Flow:
+    background = frame.surface == BACKGROUND
+    return np.where(background[..., None], predicted, flow)

@@ -1,0 +1,91 @@
+"""Integral noise made from the last frame's pixels: the published idea, without memory of earlier frames.
+
+Chang et al., "How I Warped Your Noise" (ICLR 2024), eq. 6: a pixel's value x is refined into N parts of equal area,
+conditionally on their sum, x / N + sqrt(1 / N) (z_i - mean z). Deng et al., "Infinite-Resolution Integral Noise
+Warping" (ICLR 2025), section 4: the parts are particles that ride along the motion, and a new pixel is the sum of those
+that land in it over the square root of their area. The refinement is drawn anew for every frame, which is what
+forgets: after a step, where inside its pixel a value came from is lost.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .motion import Motion
+from .philox import philox, split_seed, to_uniforms
+from .stored import Step, StoredNoise
+
+SIDE = 4  # particles on a pixel's side
+PARTICLES = SIDE * SIDE
+REFINEMENT = 1 << 31  # in the frame's word: the stream of the particles
+
+
+class ChainedNoise(StoredNoise):
+    """Each frame from the last by k x k jittered particles a pixel. White in every frame; one step is faithful."""
+
+    def _prepare(self, motion: Motion) -> Step:
+        channels, height, width = self.shape
+        pixels = height * width
+        target = self._targets(motion)  # (pixels * PARTICLES,), the pixel where each lands, or `pixels`: nowhere
+        lengths = torch.bincount(target, minlength=pixels + 1)
+        order = torch.argsort(target, stable=True)[: int(lengths[:pixels].sum())]
+        area = lengths[:pixels].to(torch.float32) / PARTICLES
+        generator = torch.Generator(self.device)
+        generator.manual_seed((self.seed * 0x9E3779B97F4A7C15 + self.frame_index) & (2**63 - 1))
+
+        def step(noise: Tensor, fresh: Tensor) -> Tensor:
+            x = noise.reshape(channels, pixels).T[:, None, :]
+            z = torch.randn((pixels, PARTICLES, channels), generator=generator, device=self.device)
+            parts = x / PARTICLES + (z - z.mean(dim=1, keepdim=True)) * PARTICLES**-0.5
+            landed = parts.reshape(-1, channels)[order]
+            sums = torch.segment_reduce(landed, "sum", lengths=lengths[:pixels])
+            moved = (sums / torch.sqrt(area)[:, None]).T.reshape(self.shape)
+            return torch.where((area > 0).reshape(height, width), moved, fresh)
+
+        return step
+
+    def _targets(self, motion: Motion) -> Tensor:
+        _, height, width = self.shape
+        long: Any = {"dtype": torch.int64, "device": self.device}
+        particle = torch.arange(height * width * PARTICLES, **long)
+        words = philox(
+            (
+                particle,
+                torch.tensor(0, **long),
+                torch.tensor(self.frame_index, **long),
+                torch.tensor(1 << 31, **long),
+            ),
+            split_seed(self.seed),
+        )
+        across, down = to_uniforms(words[:2])
+        pixel, part = particle // PARTICLES, particle % PARTICLES
+        x = (pixel % width) + (part % SIDE + across) / SIDE
+        y = (pixel // width) + (part // SIDE + down) / SIDE
+        h, w = motion.size
+        sx, sy = w / width, h / height
+        forward = motion.forward.to(self.device)
+        i = (x * sx).to(torch.int64).clamp(0, w - 1)
+        j = (y * sy).to(torch.int64).clamp(0, h - 1)
+        vector = _bilinear(forward, x * sx - 0.5, y * sy - 0.5)
+        vector = torch.where(torch.isfinite(vector).all(dim=1, keepdim=True), vector, forward[j, i])
+        x, y = x + vector[:, 0] / sx, y + vector[:, 1] / sy
+        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)  # false for NaN
+        x, y = torch.where(inside, x, 0.0), torch.where(inside, y, 0.0)
+        return torch.where(inside, y.to(torch.int64) * width + x.to(torch.int64), height * width)
+
+
+def _bilinear(field: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    h, w, _ = field.shape
+    left, top = (
+        torch.floor(x).clamp(0, max(w - 2, 0)),
+        torch.floor(y).clamp(0, max(h - 2, 0)),
+    )
+    tx, ty = (x - left)[:, None], (y - top)[:, None]
+    i, j = left.to(torch.int64), top.to(torch.int64)
+    right, bottom = (i + 1).clamp(max=w - 1), (j + 1).clamp(max=h - 1)
+    upper = field[j, i] * (1 - tx) + field[j, right] * tx
+    lower = field[bottom, i] * (1 - tx) + field[bottom, right] * tx
+    return upper * (1 - ty) + lower * ty

@@ -1,0 +1,235 @@
+"""The fast engine on a CPU: what `reference` does, compiled by Numba, on all of torch's threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from . import kernels_follow, kernels_values
+from .follow import GONE, HIDDEN, LARGE, SEEN
+from .kernels_follow import Scale
+from .passage import Passage, wants_calm
+from .pyramid import Pyramid
+from .table import AtomTable, HiddenAtoms
+
+
+@contextmanager
+def threads() -> Iterator[int]:
+    """As many of Numba's threads as torch uses, inside the block."""
+    of_torch, before = torch.get_num_threads(), numba.get_num_threads()
+    count = max(1, min(of_torch, numba.config.NUMBA_NUM_THREADS))
+    numba.set_num_threads(count)
+    try:
+        yield count
+    finally:
+        numba.set_num_threads(before)
+        # Numba starts its threads with all cores, and on Linux shares OpenMP, and so that number, with torch.
+        if torch.get_num_threads() != of_torch:
+            torch.set_num_threads(of_torch)
+
+
+def find_calm(passage: Passage) -> Passage:
+    if not wants_calm(passage):
+        return passage
+    h, w = passage.start.shape
+    good = np.empty((h, w), np.bool_)
+    calm = np.zeros((h, w), np.bool_)
+    with threads():
+        kernels_follow.mark_returning(*_fields(passage), good)
+        kernels_follow.mark_calm(passage.start.numpy(), passage.route.numpy(), good, calm)
+    return replace(passage, calm=torch.from_numpy(calm))
+
+
+def move_atoms(passage: Passage, table: AtomTable, pyramid: Pyramid) -> tuple[Tensor, Tensor]:
+    status = np.empty(table.count, np.int8)
+    occupied = np.zeros(pyramid.height * pyramid.width, np.bool_)
+    columns = [column.numpy() for column in table.atoms]
+    leaves = 1 << pyramid.depth
+    sizes = (
+        _measures(pyramid),
+        leaves,
+        np.float32(1 / leaves),
+        table.plain,
+        np.float32(pyramid.least_split),
+    )
+    with threads():
+        kernels_follow.move_atoms(
+            *_fields(passage),
+            *columns,
+            table.cell_rows.numpy(),
+            *sizes,
+            status,
+            occupied,
+        )
+    return torch.from_numpy(status), torch.from_numpy(occupied)
+
+
+def uncovered(behind: Passage, pyramid: Pyramid, frame: int) -> Tensor:
+    masks = np.empty(pyramid.height * pyramid.width, np.int64)
+    leaf_x, leaf_y = _leaf_places(pyramid.atoms)
+    level = pyramid.pixel_level + pyramid.depth
+    seed = np.uint64(pyramid.seed_word)
+    with threads():
+        kernels_follow.uncovered(*_fields(behind), leaf_x, leaf_y, pyramid.atoms, seed, frame, level, masks)
+    return torch.from_numpy(masks)
+
+
+def follow_hidden(passage: Passage, hidden: HiddenAtoms) -> Tensor:
+    status = np.empty(len(hidden.x), np.int8)
+    columns = [column.numpy() for column in hidden[:6]]
+    p = passage
+    with threads():
+        kernels_follow.follow_hidden(
+            *(array.numpy() for array in (p.end, p.depth_end, p.surfaces, p.matrices, p.trusted)),
+            _scale(p),
+            *columns,
+            status,
+        )
+    return torch.from_numpy(status)
+
+
+def born(pyramid: Pyramid, frame: int, pixels: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    side = pyramid.atoms
+    words = masks.numpy()
+    bits = np.unpackbits(words.view(np.uint8).reshape(len(words), 8), axis=1).sum(axis=1, dtype=np.int64)
+    first = np.cumsum(bits) - bits
+    count = int(bits.sum())
+    x, y = np.empty(count, np.float32), np.empty(count, np.float32)
+    place, code = np.empty(count, np.int32), np.empty(count, np.int32)
+    leaf_x, leaf_y = _leaf_places(side)
+    level = pyramid.pixel_level + pyramid.depth
+    seed = np.uint64(pyramid.seed_word)
+    with threads():
+        kernels_values.leaf_points(
+            pixels.numpy(),
+            words,
+            first,
+            leaf_x,
+            leaf_y,
+            pyramid.width,
+            side,
+            seed,
+            frame,
+            level,
+            x,
+            y,
+            place,
+            code,
+        )
+    return (
+        torch.from_numpy(x),
+        torch.from_numpy(y),
+        torch.from_numpy(place),
+        torch.from_numpy(code),
+    )
+
+
+def values(pyramid: Pyramid, table: AtomTable, rows: Tensor, channels: int, map_: int) -> Tensor:
+    out = np.empty((len(rows), channels), np.float32)
+    key = (np.uint64(pyramid.key[0]), np.uint64(pyramid.key[1]))
+    atoms = table.columns
+    cells, cell, code = table.cell_rows.numpy(), atoms.cell.numpy(), atoms.code.numpy()
+    with threads():
+        kernels_values.node_values(cells, cell, code, rows.numpy(), pyramid.halvings, *key, map_, out)
+    return torch.from_numpy(out)
+
+
+def accumulate(
+    table: AtomTable,
+    pyramid: Pyramid,
+    values: Tensor,
+    first: int,
+    sums: Tensor,
+    total: Tensor,
+) -> None:
+    atoms = table.atoms
+    columns = [column.numpy() for column in (atoms.x, atoms.y, atoms.cell, atoms.code, table.cell_rows)]
+    leaves = 1 << pyramid.depth
+    with threads() as count:
+        kernels_values.add_up(
+            *columns,
+            _measures(pyramid),
+            leaves,
+            table.plain,
+            values.numpy(),
+            pyramid.width,
+            first,
+            sums.numpy(),
+            total.numpy(),
+            count,
+        )
+
+
+def finish(sums: Tensor, measures: Tensor, channels: int, height: int, width: int) -> Tensor:
+    out = np.empty((channels, height * width), np.float32)
+    with threads():
+        kernels_values.divide(sums.numpy(), measures.numpy(), out)
+    return torch.from_numpy(out).view(channels, height, width)
+
+
+def _fields(p: Passage) -> tuple[Any, ...]:
+    """What the kernels take of a passage, in their order."""
+    arrays = (
+        p.there,
+        p.back,
+        p.start,
+        p.end,
+        p.depth_start,
+        p.depth_end,
+        p.matrices,
+        p.route,
+        p.calm,
+    )
+    return (*(array.contiguous().numpy() for array in arrays), _scale(p))
+
+
+def _scale(p: Passage) -> Scale:
+    scales = (
+        p.scale_x,
+        p.scale_y,
+        p.unscale_x,
+        p.unscale_y,
+        p.scale_y * p.unscale_x,
+        p.scale_x * p.unscale_y,
+    )
+    return Scale(*(np.float32(scale) for scale in scales), p.width, p.height)
+
+
+def _measures(pyramid: Pyramid) -> NDArray[Any]:
+    """(64,) float32: the area of nodes by their level, in pixels."""
+    return np.exp2(np.float32(pyramid.pixel_level) - np.arange(64, dtype=np.float32))
+
+
+@lru_cache
+def _leaf_places(side: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Column and row inside their pixel of the k x k leaves, in the tree's order."""
+    x, y = np.zeros(side * side, np.int64), np.zeros(side * side, np.int64)
+    for bit in range(side.bit_length() - 1):
+        x |= ((np.arange(side * side) >> (2 * bit + 1)) & 1) << bit
+        y |= ((np.arange(side * side) >> (2 * bit)) & 1) << bit
+    return x, y
+
+
+__all__ = [
+    "GONE",
+    "HIDDEN",
+    "LARGE",
+    "SEEN",
+    "accumulate",
+    "born",
+    "find_calm",
+    "finish",
+    "follow_hidden",
+    "move_atoms",
+    "uncovered",
+    "values",
+]

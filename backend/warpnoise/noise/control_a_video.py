@@ -1,0 +1,30 @@
+"""Residual noise: Chen et al., "Control-A-Video" (2023), section 3.3."""
+
+from __future__ import annotations
+
+import torch
+
+from .motion import Motion
+from .resize import backward_at
+from .stored import Step, StoredNoise
+
+THRESHOLD = 0.5  # noise pixels of motion a frame
+
+
+class ControlAVideoNoise(StoredNoise):
+    """Pixels where nothing happens keep their noise, the others get fresh noise.
+
+    The paper decides by the difference of two images against a threshold. Here the motion is known, so a pixel is at
+    rest if what it shows moved by less than half a noise pixel.
+    """
+
+    def _prepare(self, motion: Motion) -> Step:
+        _, height, width = self.shape
+        source = backward_at(motion, height, width, self.device)
+        y, x = torch.meshgrid(
+            torch.arange(height, device=self.device),
+            torch.arange(width, device=self.device),
+            indexing="ij",
+        )
+        still = (source - torch.stack([x, y], dim=-1)).norm(dim=-1) < THRESHOLD  # false for NaN
+        return lambda noise, fresh: torch.where(still, noise, fresh)

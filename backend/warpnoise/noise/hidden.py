@@ -1,0 +1,83 @@
+"""Atoms that are not seen but known where: behind something else, or out of the frame.
+
+Only surfaces with a matrix have them. They move by it, and are seen again where the frame shows their surface at their
+depth. Homogeneous points keep a sign, so that what passes behind the camera comes back on the right side.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import torch
+
+from .passage import Passage, pixel_of
+from .rigid import FARTHEST, lift
+from .table import Atoms, HiddenAtoms, no_hidden
+
+
+def hide(passage: Passage, atoms: Atoms) -> HiddenAtoms:
+    """Atoms that were seen in the start frame, where they are in the end frame unseen.
+
+    Args:
+        passage: the way on which they are lost to sight.
+        atoms: in the start frame, on pixels that move by a matrix.
+    """
+    p = passage
+    if not len(atoms.x):
+        return no_hidden(atoms.x.device)
+    row, column = pixel_of(p, atoms.x, atoms.y)
+    surface = p.start[row, column]
+    moved, _ = lift(p, p.route[row, column], surface, atoms.x, atoms.y)
+    s = atoms.stretch.to(torch.float64)
+    # From birth to now and on: columns for u and v, in motion pixels.
+    u_x, v_x, u_y, v_y = (
+        s[:, 0] * p.scale_x,
+        s[:, 1] * p.scale_x,
+        s[:, 2] * p.scale_y,
+        s[:, 3] * p.scale_y,
+    )
+    stretch = torch.stack(
+        [
+            (moved.x_x * u_x + moved.x_y * u_y) * p.unscale_x,
+            (moved.x_x * v_x + moved.x_y * v_y) * p.unscale_x,
+            (moved.y_x * u_x + moved.y_y * u_y) * p.unscale_y,
+            (moved.y_x * v_x + moved.y_y * v_y) * p.unscale_y,
+            moved.d_x * u_x + moved.d_y * u_y,
+            moved.d_x * v_x + moved.d_y * v_y,
+        ],
+        dim=1,
+    )
+    hidden = HiddenAtoms(
+        ((moved.x + 0.5) * p.unscale_x).to(torch.float32),
+        ((moved.y + 0.5) * p.unscale_y).to(torch.float32),
+        moved.d.to(torch.float32),
+        stretch.to(torch.float32),
+        ~moved.front,
+        surface,
+        atoms.cell,
+        atoms.code,
+    )
+    sane = (hidden.x.abs() < FARTHEST) & (hidden.y.abs() < FARTHEST) & torch.isfinite(hidden.stretch).all(dim=1)
+    return hidden.at(sane & torch.isfinite(hidden.d))
+
+
+def join(first: HiddenAtoms, then: HiddenAtoms) -> HiddenAtoms:
+    return HiddenAtoms(*(torch.cat(columns) for columns in zip(first, then, strict=True)))
+
+
+def oldest_dropped(hidden: HiddenAtoms, most: int) -> HiddenAtoms:
+    """At most so many atoms, the newest."""
+    surplus = len(hidden.x) - most
+    return hidden if surplus <= 0 else hidden.at(slice(surplus, None))
+
+
+def advance(engine: ModuleType, passage: Passage, hidden: HiddenAtoms) -> tuple[HiddenAtoms, Atoms]:
+    """Moves hidden atoms to the end frame: those that stay hidden, and those that are seen again.
+
+    Atoms of surfaces whose matrix is not known or not trusted for this step are given up.
+    """
+    if not len(hidden.x):
+        return hidden, hidden.seen(torch.empty(0, dtype=torch.int64, device=hidden.x.device))
+    status = engine.follow_hidden(passage, hidden)
+    seen = (status == engine.SEEN).nonzero()[:, 0]
+    return hidden.at(status == engine.HIDDEN), hidden.seen(seen)

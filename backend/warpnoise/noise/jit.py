@@ -1,0 +1,36 @@
+"""How the compiled engine's functions are compiled: kept on disk where that is possible, IEEE arithmetic as written.
+
+No fast-math and no contraction: decisions must fall as they do in the reference engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def kernel(function: F) -> F:
+    """Compiles a function whose ``prange`` loops run on all threads."""
+    return _compile(function, parallel=True, nogil=True)
+
+
+def inner(function: F) -> F:
+    """Compiles a function that kernels call."""
+    return _compile(function, parallel=False, nogil=True)
+
+
+def pasted(function: F) -> F:
+    """The same, with its code put where it is called: for functions of so many arrays that a call is dear."""
+    return _compile(function, parallel=False, nogil=True, inline="always")
+
+
+def _compile(function: F, **options: Any) -> F:
+    try:
+        compiled: F = numba.njit(cache=True, error_model="numpy", **options)(function)
+    except RuntimeError:  # no folder that the cache could be written to
+        compiled = numba.njit(error_model="numpy", **options)(function)
+    return compiled

@@ -1,0 +1,221 @@
+"""White noise of one frame at every resolution: a binary tree of areas, each worth the sum of its two halves.
+
+W is white noise on the frame in which a surface was first seen. Its integral over an area A, W(A) ~ N(0, |A|), is
+refined as Levy built Brownian motion: of an area of measure a and value x, the two halves are
+
+    x / 2 + z sqrt(a) / 2   and   x / 2 - z sqrt(a) / 2,   z ~ N(0, 1),
+
+which are independent, of variance a / 2 each, and sum to x. (Eq. 6 of Chang et al., ICLR 2024, is the same for N
+parts at once.) Areas are halved along x and y in turn. The tree starts from a coarse base grid that all resolutions
+of one aspect ratio share, so that noise of 1024 x 1024 pooled to 128 x 128 *is* the noise of 128 x 128.
+
+A *node* is one area: the frame of its birth, its level (0: the base grid) and its column and row on the level's grid.
+Level l has ceil(l / 2) doublings of the base grid's columns and floor(l / 2) of its rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .philox import MASK, mix, mix_address, philox, seed_word, split_seed, to_normals
+
+MIN_BASE = 16  # pixels on the base grid's shorter side, at least: sizes down to this share their noise
+ROOT = 63  # in place of a level: the counters of the base grid's values
+GROUP_SHIFT = 6  # in the counter's last word: the level, the group of four channels, the map
+MAP_SHIFT = 18
+CHOICE = 0x5BD1E995  # tells a node's choices from its point
+MAX_CODE = 1 << 30  # nodes from here on are not split further
+
+
+class Nodes(NamedTuple):
+    """n nodes; int64 each."""
+
+    frame: Tensor
+    level: Tensor
+    ix: Tensor
+    iy: Tensor
+
+    def at(self, index: Tensor | slice) -> Nodes:
+        return Nodes(*(column[index] for column in self))
+
+    def parent(self) -> Nodes:
+        along_x = self.level & 1  # the step to an odd level doubles the columns
+        return Nodes(self.frame, self.level - 1, self.ix >> along_x, self.iy >> (1 - along_x))
+
+    def child(self, side: Tensor) -> Nodes:
+        """The half of each node that ``side`` names: 0 the left or upper one, 1 the right or lower one."""
+        along_x = 1 - (self.level & 1)
+        along_y = self.level & 1
+        return Nodes(
+            self.frame,
+            self.level + 1,
+            (self.ix << along_x) | (side * along_x),
+            (self.iy << along_y) | (side * along_y),
+        )
+
+    def side(self) -> Tensor:
+        """Which half of its parent each node is."""
+        return torch.where(self.level % 2 == 1, self.ix & 1, self.iy & 1)
+
+    def ancestor(self, level: int | Tensor) -> Nodes:
+        """The node of ``level`` that each node lies in; the node itself if its level is not above it."""
+        above = torch.minimum(torch.as_tensor(level, device=self.level.device), self.level)
+        return Nodes(
+            self.frame,
+            above,
+            self.ix >> (((self.level + 1) >> 1) - ((above + 1) >> 1)),
+            self.iy >> ((self.level >> 1) - (above >> 1)),
+        )
+
+
+@dataclass(frozen=True)
+class Pyramid:
+    """The tree over a grid of noise pixels.
+
+    Args:
+        height, width: of the noise, pixels.
+        atoms: k, a power of two; a pixel's leaves are k x k.
+        seed: any 64-bit integer.
+    """
+
+    height: int
+    width: int
+    atoms: int
+    seed: int
+
+    @cached_property
+    def halvings(self) -> int:
+        """How often the pixel grid was halved to come to the base grid."""
+        height, width, count = self.height, self.width, 0
+        while height % 2 == 0 and width % 2 == 0 and min(height, width) >= 2 * MIN_BASE:
+            height, width, count = height // 2, width // 2, count + 1
+        return count
+
+    @cached_property
+    def pixel_level(self) -> int:
+        return 2 * self.halvings
+
+    @cached_property
+    def depth(self) -> int:
+        """Levels from a pixel to its leaves."""
+        return 2 * (self.atoms.bit_length() - 1)
+
+    @cached_property
+    def least_split(self) -> float:
+        """The area, in noise pixels, above which an atom may be split; at twice this it always is."""
+        return 4.0 / 3.0 / self.atoms**2
+
+    @cached_property
+    def key(self) -> tuple[int, int]:
+        return split_seed(self.seed)
+
+    @cached_property
+    def seed_word(self) -> int:
+        return seed_word(self.seed)
+
+    def values(self, nodes: Nodes, channels: int, map_: int) -> Tensor:
+        """(n, channels) float32: W of each node, in units in which a pixel has variance 1."""
+        groups = [self._group(nodes, group, map_) for group in range((channels + 3) // 4)]
+        return torch.cat(groups, dim=1)[:, :channels].contiguous()
+
+    def _group(self, nodes: Nodes, group: int, map_: int) -> Tensor:
+        value = self._normals(nodes.ancestor(0), ROOT, group, map_) * 2.0**self.halvings
+        for level in range(int(nodes.level.max()) if nodes.level.numel() else 0):
+            step = self._normals(nodes.ancestor(level), level, group, map_) * split_step(self.halvings, level)
+            side = nodes.ancestor(level + 1).side()[:, None]
+            half = value * 0.5 + torch.where(side == 0, step, -step)
+            value = torch.where((nodes.level > level)[:, None], half, value)
+        return value
+
+    def _normals(self, nodes: Nodes, level: int, group: int, map_: int) -> Tensor:
+        word = torch.tensor(level + (group << GROUP_SHIFT) + (map_ << MAP_SHIFT), device=nodes.ix.device)
+        return to_normals(philox((nodes.ix, nodes.iy, nodes.frame, word), self.key))
+
+    def measure(self, level: Tensor) -> Tensor:
+        """The area of nodes, in pixels. float32, exact."""
+        return torch.exp2((self.pixel_level - level).to(torch.float32))
+
+    def rectangle(self, nodes: Nodes) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Left, top, width, height of each node, in noise pixels from the frame's corner. float64, exact."""
+        width = torch.exp2((self.halvings - ((nodes.level + 1) >> 1)).to(torch.float64))
+        height = torch.exp2((self.halvings - (nodes.level >> 1)).to(torch.float64))
+        return nodes.ix * width, nodes.iy * height, width, height
+
+    def jitter(self, nodes: Nodes) -> tuple[Tensor, Tensor]:
+        """A point in each node, uniform in its area, in noise pixels from the frame's corner. float64."""
+        left, top, width, height = self.rectangle(nodes)
+        bits = mix_address(self.seed_word, *nodes)
+        across = ((bits >> 16) + 0.5) * 2.0**-16
+        down = ((bits & 0xFFFF) + 0.5) * 2.0**-16
+        return left + across * width, top + down * height
+
+    def points(self, nodes: Nodes) -> tuple[Tensor, Tensor]:
+        """The point that stands for each node: one of its halves has the same point, and so on up and down.
+
+        A leaf's is its jitter. A node above the leaves has the point of the half that a coin names; below them, the
+        half that holds the node's point keeps it and the other half has a new one. So an atom that is split or merged
+        moves no more of its measure than it must.
+        """
+        leaf_level = self.pixel_level + self.depth
+        leaf = nodes.ancestor(leaf_level)
+        while bool((leaf.level < leaf_level).any()):
+            down = leaf.child(self.coin(leaf))
+            leaf = Nodes(*(torch.where(leaf.level < leaf_level, d, u) for d, u in zip(down, leaf, strict=True)))
+        x, y = self.jitter(leaf)
+        deepest = int(nodes.level.max()) if nodes.level.numel() else 0
+        for level in range(leaf_level + 1, deepest + 1):
+            node = nodes.ancestor(level)
+            left, top, width, height = self.rectangle(node)
+            holds = (x >= left) & (x < left + width) & (y >= top) & (y < top + height)
+            new_x, new_y = self.jitter(node)
+            keep = holds | (nodes.level < level)
+            x, y = torch.where(keep, x, new_x), torch.where(keep, y, new_y)
+        return x, y
+
+    def coin(self, nodes: Nodes) -> Tensor:
+        """0 or 1 for each node. int64."""
+        return self._choice(nodes) >> 31
+
+    def split_area(self, nodes: Nodes) -> Tensor:
+        """The area now, noise pixels, above which each node is split: not the same for all, so that a zoom splits a
+        few in every frame and not all in one. float32."""
+        share = (self._choice(nodes) & 0xFFFFFF).to(torch.float32) * 2.0**-24
+        return (share + 1.0) * self.least_split
+
+    def _choice(self, nodes: Nodes) -> Tensor:
+        return mix(mix_address(self.seed_word, *nodes) ^ CHOICE)
+
+
+def split_step(halvings: int, level: int) -> float:
+    """sqrt(a) / 2 of the nodes of a level."""
+    return float(2.0 ** (halvings - 1.0 - 0.5 * level))
+
+
+def below(nodes: Nodes, code: Tensor) -> Nodes:
+    """The nodes that heap codes name below others: 1 is the node itself, 2 c and 2 c + 1 are the halves of c. int64."""
+    depth = bit_length(code) - 1
+    result = nodes
+    for step in range(int(depth.max()) if depth.numel() else 0):
+        side = (code >> (depth - 1 - step).clamp(min=0)) & 1
+        child = result.child(side)
+        result = Nodes(*(torch.where(depth > step, c, r) for c, r in zip(child, result, strict=True)))
+    return result
+
+
+def bit_length(code: Tensor) -> Tensor:
+    """The number of bits of positive integers below 2**32. int64."""
+    length = torch.zeros_like(code, dtype=torch.int64)
+    rest = code.to(torch.int64)
+    for bits in (16, 8, 4, 2, 1):
+        big = rest >= (1 << bits)
+        length += big * bits
+        rest = torch.where(big, rest >> bits, rest)
+    return length + 1
+
+
+__all__ = ["MASK", "MAX_CODE", "Nodes", "Pyramid", "below", "bit_length", "split_step"]

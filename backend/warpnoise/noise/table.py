@@ -1,0 +1,195 @@
+"""The atoms that are seen: where they are, and which area of white noise each of them is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .pyramid import Nodes, below
+
+BYTES = 2 * 4 + 4 * 4 + 2 * 4  # of an atom, without its values
+HIDDEN_BYTES = 3 * 4 + 6 * 4 + 3 * 4 + 1  # of an atom that is not seen
+
+
+class Atoms(NamedTuple):
+    """n atoms. An atom is a node below a cell: the cell is the pixel in which it was born, or a larger node."""
+
+    x: Tensor  # (n,) float32: noise pixels, (0, 0) is the frame's top left corner
+    y: Tensor
+    stretch: Tensor  # (n, 4) float32: dx/du, dx/dv, dy/du, dy/dv of the place now by the place (u, v) at birth
+    cell: Tensor  # (n,) int32: row in the table of cells
+    code: Tensor  # (n,) int32: heap code below the cell (see `pyramid.below`)
+
+    def at(self, index: Tensor) -> Atoms:
+        return Atoms(*(column[index] for column in self))
+
+    @classmethod
+    def join(cls, parts: list[Atoms]) -> Atoms:
+        return cls(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
+
+
+class HiddenAtoms(NamedTuple):
+    """n atoms, oldest first."""
+
+    x: Tensor  # (n,) float32, noise pixels from the frame's corner
+    y: Tensor
+    d: Tensor  # (n,) float32, projective depth
+    stretch: Tensor  # (n, 6) float32: dx/du, dx/dv, dy/du, dy/dv, dd/du, dd/dv
+    behind: Tensor  # (n,) bool: behind the camera
+    surface: Tensor  # (n,) int32
+    cell: Tensor  # (n,) int32
+    code: Tensor  # (n,) int32
+
+    def at(self, index: Tensor | slice) -> HiddenAtoms:
+        return HiddenAtoms(*(column[index] for column in self))
+
+    def seen(self, index: Tensor) -> Atoms:
+        """Those of ``index`` as atoms that are seen."""
+        return Atoms(
+            self.x[index],
+            self.y[index],
+            self.stretch[index][:, :4],
+            self.cell[index],
+            self.code[index],
+        )
+
+
+def no_hidden(device: torch.device) -> HiddenAtoms:
+    floats = torch.empty(0, device=device)
+    integers = torch.empty(0, dtype=torch.int32, device=device)
+    return HiddenAtoms(
+        floats,
+        floats,
+        floats,
+        torch.empty((0, 6), device=device),
+        torch.empty(0, dtype=torch.bool, device=device),
+        integers,
+        integers,
+        integers,
+    )
+
+
+class AtomTable:
+    """Atoms without gaps, in columns with a quarter to spare (which a CPU's memory pays for only when it is used).
+
+    The order of the rows is part of the result's last bits (sums are taken in it), so every change is deterministic.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.count = 0
+        self.cell_count = 0
+        self.columns = Atoms(
+            torch.empty(0, device=device),
+            torch.empty(0, device=device),
+            torch.empty((0, 4), device=device),
+            torch.empty(0, dtype=torch.int32, device=device),
+            torch.empty(0, dtype=torch.int32, device=device),
+        )
+        self.values: dict[int, Tensor] = {}  # map: (capacity, channels) float32, kept up by the owner
+        self.cell_rows = torch.empty((0, 4), dtype=torch.int32, device=device)  # frame, level, ix, iy
+        self.plain = True  # no cell is larger than a pixel
+        self._collect_at = 4096
+
+    @property
+    def atoms(self) -> Atoms:
+        """The atoms themselves: views, to read and write."""
+        return Atoms(*(column[: self.count] for column in self.columns))
+
+    @property
+    def bytes(self) -> int:
+        tensors = (*self.columns, *self.values.values(), self.cell_rows)
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+    def nodes(self, cell: Tensor, code: Tensor) -> Nodes:
+        """The nodes of atoms with these columns."""
+        row = self.cell_rows[cell.to(torch.int64)].to(torch.int64)
+        return below(Nodes(row[:, 0], row[:, 1], row[:, 2], row[:, 3]), code.to(torch.int64))
+
+    def add_cells(self, nodes: Nodes) -> Tensor:
+        """Enters cells and returns their rows, int32."""
+        first, count = self.cell_count, len(nodes.ix)
+        self._reserve_cells(first + count)
+        self.cell_rows[first : first + count] = torch.stack(nodes, dim=1).to(torch.int32)
+        self.cell_count += count
+        return torch.arange(first, first + count, dtype=torch.int32, device=self.device)
+
+    def replace(self, gone: Tensor, new: Atoms) -> Tensor:
+        """Takes atoms out and others in.
+
+        Args:
+            gone: (g,) int64, ascending rows. New atoms take these rows first; rows from the end fill the rest.
+
+        Returns:
+            The rows of the new atoms, int64, ascending.
+        """
+        added = len(new.x)
+        reused = gone[:added]
+        beyond = max(0, added - len(gone))
+        appended = torch.arange(self.count, self.count + beyond, device=self.device)
+        rows = torch.cat([reused, appended])
+        self._reserve(self.count + beyond)
+        for column, values in zip(self.columns, new, strict=True):
+            column[rows] = values
+        self.count += beyond
+        if len(gone) > added:
+            self._close(gone[added:])
+        return rows
+
+    def _close(self, holes: Tensor) -> None:
+        """Fills holes with the last atoms, so that the table has none."""
+        end = self.count - len(holes)
+        stays = torch.ones(len(holes), dtype=torch.bool, device=self.device)
+        stays[(holes[holes >= end] - end)] = False
+        last = torch.arange(end, self.count, device=self.device)[stays]
+        into = holes[holes < end]
+        for column in (*self.columns, *self.values.values()):
+            column[into] = column[last]
+        self.count = end
+
+    def collect_cells(self, others: Tensor) -> Tensor:
+        """Forgets cells that no atom belongs to any more, once they may be many.
+
+        Args:
+            others: (n,) int32: cells that atoms outside this table belong to.
+
+        Returns:
+            ``others``, renumbered.
+        """
+        if self.cell_count < self._collect_at:
+            return others
+        mine = self.columns.cell[: self.count]
+        used = torch.zeros(self.cell_count, dtype=torch.bool, device=self.device)
+        used[mine.to(torch.int64)] = True
+        used[others.to(torch.int64)] = True
+        number = torch.cumsum(used, dim=0, dtype=torch.int32) - 1
+        mine.copy_(number[mine.to(torch.int64)])
+        kept = self.cell_rows[: self.cell_count][used]
+        self.cell_count = len(kept)
+        self.cell_rows[: self.cell_count] = kept
+        self._collect_at = 4096 + self.cell_count * 3 // 2
+        return number[others.to(torch.int64)]
+
+    def _reserve(self, count: int) -> None:
+        if count <= len(self.columns.x):
+            return
+        capacity = count + count // 4
+        columns = list(self.columns)
+        del self.columns  # so that no more than one column is held twice
+        for index in range(len(columns)):
+            columns[index] = _grown(columns[index], capacity)
+        self.columns = Atoms(*columns)
+        for map_ in self.values:
+            self.values[map_] = _grown(self.values[map_], capacity)
+
+    def _reserve_cells(self, count: int) -> None:
+        if count > len(self.cell_rows):
+            self.cell_rows = _grown(self.cell_rows, count + count // 4)
+
+
+def _grown(column: Tensor, capacity: int) -> Tensor:
+    result = column.new_empty((capacity, *column.shape[1:]))
+    result[: len(column)] = column
+    return result

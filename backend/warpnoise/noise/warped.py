@@ -1,0 +1,268 @@
+"""Noise that remembers: atoms of white noise that ride on the surfaces they were born on.
+
+The steps, in the order in which they are done; docs/noise.md tells the mathematics.
+
+1. birth       (`WarpedNoise.__init__`, `_give_birth`) pixels that show something new are cut into k x k atoms
+2. motion      (`follow`, `rigid`) an atom moves with its surface
+3. visibility  (`follow`, `hidden`) an atom that is lost to sight is forgotten, or goes on unseen if it can be tracked
+4. split       (`split`) atoms are refined where the picture grows, and joined where it shrinks
+5. sum         (`_frame`) n(i) = W(A_i) / sqrt(|A_i|): a pixel's atoms over the square root of their measure
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+from . import compiled, hidden, reference, rigid
+from .base import NoiseMethod
+from .cover import leaves_covered
+from .motion import Motion
+from .passage import Passage, both_ways, wants_calm
+from .pyramid import Nodes, Pyramid
+from .split import join, split
+from .table import BYTES, HIDDEN_BYTES, Atoms, AtomTable, no_hidden
+
+CHUNK = 1 << 18  # atoms whose values are made at a time where they are not kept
+CROWDED = 1.5  # times k x k atoms in a pixel: there halves are joined
+JOIN_ROUNDS = 8
+ENGINES: dict[str, ModuleType] = {"compiled": compiled, "reference": reference}
+
+
+class WarpedNoise(NoiseMethod):
+    """Integral noise that is white in every frame and faithful to every earlier one.
+
+    A pixel's noise is the integral of white noise over what it covers of the surfaces, W(A) / sqrt(|A|) (eq. 4 of
+    Chang et al., "How I Warped Your Noise", ICLR 2024). W lives on the surfaces themselves, as atoms, so nothing is
+    forgotten as long as a surface is in sight; a surface with a transform is remembered also while it is not.
+
+    Args:
+        shape: (channels, height, width) of the noise.
+        seed: any 64-bit integer.
+        device: where the noise is made and returned.
+        maps: independent fields that are carried by the same motion.
+        atoms: k, 1, 2, 4 or 8: a pixel is cut into k x k atoms.
+        hidden: how much is remembered of what is not in sight, in frames' worth of atoms. The oldest goes
+            first.
+        memory: bytes that atoms and their kept values may take. Values that do not fit are made anew for every frame;
+            atoms beyond it (a picture that shrinks and shrinks) are joined across pixels, then dropped.
+        engine: "compiled" (CPU) or "reference" (torch, any device); None: the faster one that the device has.
+
+    Raises:
+        ValueError: an argument is out of its range.
+        RuntimeError: the device is not there.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        seed: int = 0,
+        device: str | torch.device = "cpu",
+        maps: int = 1,
+        *,
+        atoms: int = 4,
+        hidden: float = 4.0,
+        memory: int = 1 << 30,
+        engine: str | None = None,
+    ) -> None:
+        super().__init__(shape, seed, device, maps)
+        if isinstance(atoms, bool) or atoms not in (1, 2, 4, 8):
+            raise ValueError(f"atoms must be 1, 2, 4 or 8 (atoms on a pixel's side), got {atoms!r}")
+        if not hidden >= 0:
+            raise ValueError(f"hidden must be at least 0 (frames' worth of atoms), got {hidden!r}")
+        if isinstance(memory, bool) or not isinstance(memory, int) or memory < 0:
+            raise ValueError(f"memory must be a number of bytes, got {memory!r}")
+        if engine is not None and engine not in ENGINES:
+            raise ValueError(f"engine must be one of {', '.join(ENGINES)} or None, got {engine!r}")
+        _, height, width = self.shape
+        self.atoms = atoms
+        self.memory = memory
+        if engine == "compiled" and self.device.type == "cuda":
+            raise ValueError("engine 'compiled' runs on the CPU, but device is 'cuda'; use engine='reference' or None")
+        name = engine or ("reference" if self.device.type == "cuda" else "compiled")
+        self._engine = ENGINES[name]
+        # Other devices than CUDA lack float64 or deterministic sums: the atoms stay on the CPU, the noise goes there.
+        self._work = self.device if name == "reference" and self.device.type == "cuda" else torch.device("cpu")
+        self._pyramid = Pyramid(height, width, atoms, seed)
+        self._table = AtomTable(self._work)
+        self._hidden = no_hidden(self._work)
+        self._rigid: dict[int, bool] = {}
+        pixels = atoms * atoms * height * width
+        fitting = memory // (BYTES + 12)
+        self._most_atoms = max(pixels * 5 // 4, min(pixels * 8, fitting))
+        self._most_hidden = int(min(hidden * pixels, max(0, memory - pixels * BYTES) // HIDDEN_BYTES))
+        self._join_at = pixels * 9 // 8
+        everything = torch.full(
+            (height * width,),
+            _all_bits(atoms * atoms),
+            dtype=torch.int64,
+            device=self._work,
+        )
+        self._place(
+            torch.empty(0, dtype=torch.int64, device=self._work),
+            [self._give_birth(everything, 0)],
+        )
+
+    @property
+    def atom_count(self) -> int:
+        """How many atoms are in sight."""
+        return self._table.count
+
+    @property
+    def hidden_count(self) -> int:
+        """How many atoms are remembered out of sight."""
+        return len(self._hidden.x)
+
+    @property
+    def bytes(self) -> int:
+        """The memory of atoms and kept values."""
+        return self._table.bytes + self.hidden_count * HIDDEN_BYTES
+
+    def _advance(self, motion: Motion) -> None:
+        _, height, width = self.shape
+        engine, table, pyramid = self._engine, self._table, self._pyramid
+        ahead, behind = both_ways(motion, height, width, self._work)
+        if len(ahead.surfaces):
+            ahead, behind = rigid.route(ahead, behind, self._rigid)
+        if wants_calm(ahead):
+            ahead, behind = engine.find_calm(ahead), engine.find_calm(behind)
+        frame = self.frame_index + 1
+
+        # Motion and visibility.
+        status, occupied = engine.move_atoms(ahead, table, pyramid)
+        special = (status != engine.SEEN).nonzero()[:, 0]
+        kind = status[special]
+        large, lost, leaving = (
+            special[kind == engine.LARGE],
+            special[kind != engine.LARGE],
+            special[kind == engine.HIDDEN],
+        )
+        went = hidden.hide(ahead, table.atoms.at(leaving))
+        stay, back = hidden.advance(engine, ahead, self._hidden)
+        self._hidden = hidden.oldest_dropped(hidden.join(stay, went), self._most_hidden)
+
+        # Split.
+        halves, more = split(ahead, table, pyramid, table.atoms.at(large))
+        table.columns.code[large] = halves.code
+        back, more_back = split(ahead, table, pyramid, back)
+        new = [back, more_back, more]
+
+        # Birth.
+        masks = engine.uncovered(behind, pyramid, frame)
+        returned = Atoms.join([back, more_back])
+        if len(returned.x):
+            masks = _without(masks, leaves_covered(table, pyramid, returned, frame))
+        masks = self._fill_empty(masks, occupied, new)
+        self._refresh(large)
+        self._place(lost, [*new, self._give_birth(masks, frame)])
+        self._shrink(ahead)
+        self._hidden = self._hidden._replace(cell=table.collect_cells(self._hidden.cell))
+
+    def _give_birth(self, masks: Tensor, frame: int) -> Atoms:
+        """The atoms of leaves that masks (see `uncovered`) name, in the frame of their birth; enters their cells."""
+        pixels = masks.nonzero()[:, 0]
+        pyramid, width = self._pyramid, self.shape[2]
+        level = torch.full_like(pixels, pyramid.pixel_level)
+        cells = self._table.add_cells(Nodes(torch.full_like(pixels, frame), level, pixels % width, pixels // width))
+        x, y, place, code = self._engine.born(pyramid, frame, pixels, masks[pixels])
+        stretch = torch.tensor([1.0, 0.0, 0.0, 1.0], device=self._work).expand(len(x), 4)
+        return Atoms(x, y, stretch, cells[place.to(torch.int64)], code)
+
+    def _fill_empty(self, masks: Tensor, occupied: Tensor, parts: list[Atoms]) -> Tensor:
+        """Lets pixels in which nothing lies and nothing is to be born give birth to all of their leaves."""
+        for atoms in parts:
+            occupied[_pixel(atoms.x, atoms.y, self.shape)] = True
+        return torch.where(occupied | (masks != 0), masks, _all_bits(self.atoms**2))
+
+    def _place(self, lost: Tensor, new: list[Atoms]) -> None:
+        self._refresh(self._table.replace(lost, Atoms.join(new)))
+
+    def _refresh(self, rows: Tensor) -> None:
+        """Makes the kept values of some rows anew."""
+        for map_, values in self._table.values.items():
+            values[rows] = self._engine.values(self._pyramid, self._table, rows, self.shape[0], map_)
+
+    def _shrink(self, ahead: Passage) -> None:
+        """Joins atoms where they crowd, so that a picture that shrinks does not grow in memory."""
+        table = self._table
+        if table.count <= self._join_at and table.count <= self._most_atoms:
+            return
+        crowd = CROWDED * self.atoms**2
+        for _ in range(JOIN_ROUNDS):
+            anywhere = table.count > self._most_atoms
+            pixel = _pixel(table.atoms.x, table.atoms.y, self.shape)
+            crowded = torch.bincount(pixel, minlength=self.shape[1] * self.shape[2]) > crowd
+            rows = torch.arange(table.count, device=self._work) if anywhere else crowded[pixel].nonzero()[:, 0]
+            kept, gone = join(ahead, table, self._pyramid, rows, anywhere)
+            self._refresh(kept)
+            table.replace(gone, table.columns.at(gone[:0]))
+            if not len(gone) or (len(gone) < table.count // 64 and table.count <= self._most_atoms):
+                break
+        if table.count > self._most_atoms:
+            self._drop_surplus()
+        self._join_at = max(self._join_at, table.count * 17 // 16)
+
+    def _drop_surplus(self) -> None:
+        """The last resort: drops atoms of the most crowded pixels. What is left is as white as before."""
+        table = self._table
+        pixel = _pixel(table.atoms.x, table.atoms.y, self.shape)
+        counts = torch.bincount(pixel, minlength=self.shape[1] * self.shape[2])
+        low, high = 1, int(counts.max())
+        while low < high:  # the largest limit a pixel that all fit in
+            limit = (low + high + 1) // 2
+            low, high = (limit, high) if int(counts.clamp(max=limit).sum()) <= self._most_atoms else (low, limit - 1)
+        order = torch.argsort(pixel, stable=True)
+        rank = torch.empty_like(order)
+        rank[order] = torch.arange(len(order), device=order.device) - (torch.cumsum(counts, 0) - counts)[pixel[order]]
+        gone = (rank >= low).nonzero()[:, 0]
+        table.replace(gone, table.columns.at(gone[:0]))
+
+    def _frame(self, map: int) -> Tensor:  # noqa: A002
+        channels, height, width = self.shape
+        engine, table = self._engine, self._table
+        sums = torch.zeros((height * width, channels), device=self._work)
+        total = torch.zeros(height * width, device=self._work)
+        values = self._kept_values(map)
+        if values is not None:
+            engine.accumulate(table, self._pyramid, values[: table.count], 0, sums, total)
+        else:
+            for rows in torch.split(torch.arange(table.count, device=self._work), CHUNK):
+                some = engine.values(self._pyramid, table, rows, channels, map)
+                engine.accumulate(table, self._pyramid, some, int(rows[0]), sums, total)
+        noise: Tensor = engine.finish(sums, total, channels, height, width)
+        return noise.to(self.device)
+
+    def _kept_values(self, map_: int) -> Tensor | None:
+        """The values of all atoms for a map, kept from step to step as far as memory goes."""
+        table, channels = self._table, self.shape[0]
+        if map_ not in table.values:
+            capacity = len(table.columns.x)
+            if self.bytes + capacity * channels * 4 > self.memory:
+                return None
+            values = table.values[map_] = torch.empty((capacity, channels), device=self._work)
+            for rows in torch.split(torch.arange(table.count, device=self._work), CHUNK):
+                values[rows] = self._engine.values(self._pyramid, table, rows, channels, map_)
+        return table.values[map_]
+
+
+def _all_bits(count: int) -> int:
+    """A word whose ``count`` lowest bits are set, as a signed integer of 64 bits."""
+    return (1 << count) - 1 if count < 64 else -1
+
+
+def _pixel(x: Tensor, y: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """The noise pixel of points in the frame, row-major. int64."""
+    _, height, width = shape
+    return y.to(torch.int64).clamp(0, height - 1) * width + x.to(torch.int64).clamp(0, width - 1)
+
+
+def _without(masks: Tensor, covered: Tensor) -> Tensor:
+    """Masks (n,) without the leaves that are covered, (n, k * k) bool."""
+    rows = (masks != 0).nonzero()[:, 0]
+    bits = torch.ones(covered.shape[1], dtype=torch.int64, device=masks.device)
+    bits = bits << torch.arange(covered.shape[1], device=masks.device)
+    result = masks.clone()
+    result[rows] &= ~torch.where(covered[rows], bits, 0).sum(dim=1)
+    return result

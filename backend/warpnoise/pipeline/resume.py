@@ -1,0 +1,80 @@
+"""What a frame is made of, as one digest: a later run keeps the frames whose digest is the same."""
+
+from __future__ import annotations
+
+import threading
+
+from warpnoise.job import Job, Settings
+from warpnoise.noise import ALGORITHM_VERSION
+from warpnoise.pipeline.inputs import InputDigests
+from warpnoise.sdedit import ModelFolder
+from warpnoise.sdedit.digest import digest_text
+
+PIPELINE_VERSION = 1
+"""To be raised when the same inputs make other motion or other pictures than before; the noise has its own."""
+
+
+class FrameChain:
+    """For each frame the digest of all that it is made of.
+
+    That is its colour, the passes, cameras and objects of all frames up to it (the noise has come through them), the
+    settings, the model and the versions of the method. Not the device, the precision or the batch: a job that goes on
+    on another machine keeps its frames.
+
+    Files are read when a digest is first asked for, so that a first run begins at once.
+    """
+
+    def __init__(self, job: Job, settings: Settings, model: ModelFolder, inputs: InputDigests) -> None:
+        """Raises MediaError: a file of the model cannot be read."""
+        self._job = job
+        self._inputs = inputs
+        self._lock = threading.Lock()
+        self._index = {info.frame: index for index, info in enumerate(job.info.frames)}
+        start = digest_text(
+            f"pipeline {PIPELINE_VERSION}",
+            f"noise {ALGORITHM_VERSION}",
+            f"model {model.digest_through(inputs.digest)}",
+            f"settings {_effective(settings, model).model_dump_json(exclude={'model'})}",
+            f"size {job.scene.width} x {job.scene.height}",
+        )
+        self._links = [start]
+        """Entry i + 1 is of the passes, cameras and objects of the frames up to number i."""
+
+    def digest(self, frame: int) -> str:
+        """The digest of one frame. May be called in any thread.
+
+        Raises:
+            MediaError: a file cannot be read.
+            Cancelled: as ``InputDigests.digest``.
+        """
+        with self._lock:
+            index = self._index[frame]
+            for info in self._job.info.frames[len(self._links) - 1 : index + 1]:
+                passes = self._inputs.digest(self._job.passes(info.frame))
+                self._links.append(digest_text(self._links[-1], info.model_dump_json(), passes))
+            return digest_text(self._links[index + 1], self._inputs.digest(self._job.color(frame)))
+
+    def unfinished(self) -> list[int]:
+        """The frames that must be made, in order: those without a result, and those whose digest has changed.
+
+        Raises:
+            MediaError: a file cannot be read.
+            Cancelled: as ``InputDigests.digest``.
+        """
+        job, recorded = self._job, self._job.digests()
+        made = [frame for frame in job.frames if recorded.get(frame) is not None and job.stylized(frame).is_file()]
+        if made:
+            before = job.frames[: self._index[made[-1]] + 1]
+            self._inputs.read_all([*map(job.passes, before), *map(job.color, made)])
+        kept = {frame for frame in made if recorded.get(frame) == self.digest(frame)}
+        return [frame for frame in job.frames if frame not in kept]
+
+
+def _effective(settings: Settings, model: ModelFolder) -> Settings:
+    """Equal settings for equal results: what has no effect is left out, what stands for a default is written out."""
+    changes: dict[str, object] = {"guidance": model.guidance if settings.guidance is None else settings.guidance}
+    if model.styles:
+        changes["style"] = settings.style or model.styles[0]
+    if not model.takes_prompt:
+        changes.update(prompt="", negative_prompt="")
+    return settings.updated(changes)

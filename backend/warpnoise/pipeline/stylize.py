@@ -1,0 +1,161 @@
+"""Stylizing a job: what is unfinished is read, edited in batches and written, all three at the same time."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from warpnoise.errors import Cancelled, SettingsError
+from warpnoise.job import FrameDigests, Job, Settings
+from warpnoise.media.movie import write_movie
+from warpnoise.media.png import read_png, write_png
+from warpnoise.noise import NOISE_METHODS, make_noise
+from warpnoise.pipeline.background import ReadAhead, WriteBehind
+from warpnoise.pipeline.batches import BatchEditor, batched
+from warpnoise.pipeline.frames import Prepared, prepare, read_sources, to_picture
+from warpnoise.pipeline.inputs import InputDigests
+from warpnoise.pipeline.progress import Progress, Reporter
+from warpnoise.pipeline.resume import FrameChain
+from warpnoise.sdedit import Editor, ModelFolder, load_model
+from warpnoise.sdedit.check import check_settings
+from warpnoise.sdedit.device import pick_batch
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did. ``frames_done`` of ``frames_total`` are finished now, ``frames_kept`` of them were before."""
+
+    frames_total: int
+    frames_done: int
+    frames_kept: int
+    movie: Path
+    seconds: float
+    warnings: tuple[str, ...]
+
+
+def stylize(
+    job: Job,
+    settings: Settings | None = None,
+    *,
+    device: str | None = None,
+    dtype: str | None = None,
+    batch: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    load: Callable[[str, str | None, str | None], Editor] = load_model,
+) -> Summary:
+    """Stylize every frame of a job that is not finished, and write ``stylized.mp4``.
+
+    Frames whose inputs and settings are those of an earlier run are kept; where nothing is left to do, no weights
+    are loaded and no noise is computed. A frame's file appears whole or not at all, and stays whatever comes after it.
+
+    Args:
+        job: an opened job folder; it is locked while this runs.
+        settings: instead of the job's own.
+        device, dtype: as ``sdedit.load_model`` takes them.
+        batch: frames at a time; None: what suits the device. Batches are always full (the last one is filled up with
+            copies), so that a frame comes out the same whichever frames it is computed with.
+        progress: called in this thread after every denoising step, and when the stage changes.
+        cancelled: asked before every denoising step and during every wait.
+        load: what loads the model.
+
+    Raises:
+        SettingsError, ModelError, JobError, JobLockedError, MediaError: see their messages.
+        Cancelled: ``cancelled()`` was true.
+    """
+    started = time.monotonic()
+    settings = job.settings if settings is None else settings
+    model = ModelFolder.open(settings.model)
+    warnings = check_settings(model, settings)
+    if settings.noise not in NOISE_METHODS:
+        raise SettingsError(f"noise {settings.noise!r}: there are {', '.join(NOISE_METHODS)}")
+    with job.lock(), InputDigests(job, cancelled) as inputs:
+        chain = FrameChain(job, settings, model, inputs)
+        todo = chain.unfinished()
+        kept = len(job.frames) - len(todo)
+        reporter = Reporter(Progress("loading", len(job.frames), frames_done=kept, frames_kept=kept), progress)
+        reporter.warn(*warnings)
+        reporter.report()
+        if todo:
+            editor = load(settings.model, device, dtype)
+            reporter.warn(*editor.check(settings))
+            batch = batch or pick_batch(editor.device, job.scene.height, job.scene.width)
+            _make(job, settings, todo, chain, editor, batch, reporter, cancelled)
+        if todo or not job.movie.is_file():
+            reporter.report("encoding")
+            _encode(job, cancelled)
+        reporter.report("finished")
+    return Summary(
+        frames_total=len(job.frames),
+        frames_done=reporter.now.frames_done,
+        frames_kept=kept,
+        movie=job.movie,
+        seconds=time.monotonic() - started,
+        warnings=reporter.now.warnings,
+    )
+
+
+def _make(
+    job: Job,
+    settings: Settings,
+    todo: list[int],
+    chain: FrameChain,
+    editor: Editor,
+    batch: int,
+    reporter: Reporter,
+    cancelled: Callable[[], bool] | None,
+) -> None:
+    """Make the frames of ``todo``."""
+    shape = editor.noise_shape(job.scene.height, job.scene.width)
+    maps = editor.noise_maps(settings)
+    batch = min(batch, len(todo))
+    reporter.expect(batches=math.ceil(len(todo) / batch))
+    finished = job.digests()
+
+    def write(result: tuple[int, npt.NDArray[np.uint16]]) -> None:
+        frame, picture = result
+        _write_frame(job, finished, frame, chain.digest(frame), picture)
+        reporter.frame_written(frame)
+
+    # Apple's GPUs lack what the noise is made with.
+    noise_device = torch.device("cpu") if editor.device.type == "mps" else editor.device
+    noise = make_noise(settings.noise, shape, settings.seed, noise_device, maps)
+    sources = read_sources(job, set(todo), reporter.warn)
+    edit = BatchEditor(editor, settings, batch, reporter.step_done, reporter.warn, cancelled).edit
+    reporter.report("stylizing")
+    with contextlib.ExitStack() as stack:
+        writer = stack.enter_context(WriteBehind(write, size=batch))
+        frames: Iterable[Prepared]
+        if editor.device.type == "cpu":
+            # Model and noise take turns here: each uses all cores, and side by side they would wait for each other.
+            frames = prepare(stack.enter_context(ReadAhead(sources, batch, cancelled)), noise, maps)
+        else:
+            frames = stack.enter_context(ReadAhead(prepare(sources, noise, maps), batch, cancelled))
+        for group in batched(frames, batch):
+            for prepared, image in zip(group, edit(group), strict=True):
+                writer.put((prepared.frame, to_picture(image, prepared.picture.alpha)))
+
+
+def _write_frame(job: Job, finished: FrameDigests, frame: int, digest: str, picture: npt.NDArray[np.uint16]) -> None:
+    # Forgotten first: a process that dies between the two writes must not leave the new picture under the old digest.
+    finished.forget(frame)
+    write_png(job.stylized(frame), picture)
+    finished.record(frame, digest)
+
+
+def _encode(job: Job, cancelled: Callable[[], bool] | None) -> None:
+    def pictures() -> Iterator[npt.NDArray[np.uint16]]:
+        for frame in job.frames:
+            if cancelled is not None and cancelled():
+                raise Cancelled("cancelled while the movie was written; all frames are finished")
+            yield read_png(job.stylized(frame))
+
+    write_movie(job.movie, pictures(), job.scene.rate)

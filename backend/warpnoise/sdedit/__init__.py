@@ -1,0 +1,10 @@
+"""SDEdit: images and noise in, stylized images out, through diffusers' models and schedulers (Meng et al. 2021).
+
+``ModelFolder`` knows a model without loading its weights: what it is, which settings it takes, its digest.
+``load_model`` loads it: an ``Editor``. No module here knows of motions, jobs or Blender.
+"""
+
+from warpnoise.sdedit.editor import Editor, EditSettings, NoiseMaps, load_model
+from warpnoise.sdedit.folder import Family, ModelFolder
+
+__all__ = ["EditSettings", "Editor", "Family", "ModelFolder", "NoiseMaps", "load_model"]

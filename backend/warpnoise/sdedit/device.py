@@ -1,0 +1,65 @@
+"""Where to compute, and in which precision."""
+
+from __future__ import annotations
+
+import torch
+
+from warpnoise.errors import SettingsError
+
+_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+_BATCH_PIXELS = 1 << 20
+_BATCH_LIMIT = 16
+
+
+def pick_device(device: str | torch.device | None = None) -> torch.device:
+    """The device that was asked for; None: ``cuda`` where there is one, else ``mps``, else ``cpu``.
+
+    Raises:
+        SettingsError: not a device's name, or not there on this machine.
+    """
+    if device is None:
+        return torch.device(
+            "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        )
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise SettingsError(f"device: expected cuda, cuda:N, mps or cpu, got {device!r}") from error
+    if chosen.type == "cpu":
+        return chosen
+    if chosen.type == "mps":
+        if not torch.backends.mps.is_available():
+            raise SettingsError(
+                "device mps is not there: it needs an Apple GPU and macOS 12.3 or later; use cpu or leave it out"
+            )
+        return chosen
+    if chosen.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if count <= (chosen.index or 0):
+            found = f"{count} CUDA device(s) found" if count else "no CUDA device was found by this PyTorch"
+            raise SettingsError(
+                f"device {chosen} is not there: {found}; use cpu, leave it out, or install PyTorch with CUDA"
+            )
+        return chosen
+    raise SettingsError(f"device: expected cuda, cuda:N, mps or cpu, got {device!r}")
+
+
+def pick_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.dtype:
+    """The precision that was asked for; None: float16 on GPUs, float32 on the CPU, where float16 is slow.
+
+    Raises:
+        SettingsError: not a floating-point type that models run in.
+    """
+    if dtype is None:
+        return torch.float32 if device.type == "cpu" else torch.float16
+    chosen = _DTYPES.get(dtype.removeprefix("torch.")) if isinstance(dtype, str) else dtype
+    if chosen is None or chosen not in _DTYPES.values():
+        raise SettingsError(f"dtype: expected one of {', '.join(_DTYPES)}, got {dtype!r}")
+    return chosen
+
+
+def pick_batch(device: torch.device, height: int, width: int) -> int:
+    """How many frames at a time: a megapixel's on a GPU (at most 16), one on a CPU, where more gain nothing."""
+    if device.type == "cpu":
+        return 1
+    return max(1, min(_BATCH_LIMIT, _BATCH_PIXELS // (height * width)))

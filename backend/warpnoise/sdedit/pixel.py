@@ -1,0 +1,90 @@
+"""Models that work on pixels: a UNet2DModel and a scheduler, unconditional or class-conditional."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from diffusers import UNet2DModel
+
+from warpnoise.sdedit.check import check_settings
+from warpnoise.sdedit.device import pick_device, pick_dtype
+from warpnoise.sdedit.editor import EditSettings, NoiseMaps
+from warpnoise.sdedit.folder import ModelFolder
+from warpnoise.sdedit.guidance import guide
+from warpnoise.sdedit.load import load_part
+from warpnoise.sdedit.padding import pad_to, round_up
+from warpnoise.sdedit.sample import Denoiser, sample
+from warpnoise.sdedit.schedule import Schedule, noise_maps
+
+
+class PixelEditor:
+    """SDEdit in pixel space, with classifier-free guidance (Ho & Salimans 2022) where the model has a null class."""
+
+    takes_prompt = False
+
+    def __init__(
+        self, folder: ModelFolder, device: str | torch.device | None = None, dtype: str | torch.dtype | None = None
+    ) -> None:
+        self.folder = folder
+        self.device = pick_device(device)
+        self.dtype = pick_dtype(dtype, self.device)
+        self._schedule = Schedule(folder.scheduler, clip=True)
+        self._unet = load_part(folder, "unet", UNet2DModel, self.device, self.dtype)
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        return self.folder.styles
+
+    @property
+    def digest(self) -> str:
+        return self.folder.digest
+
+    def check(self, settings: EditSettings) -> tuple[str, ...]:
+        return check_settings(self.folder, settings)
+
+    def noise_shape(self, height: int, width: int) -> tuple[int, int, int]:
+        return self.folder.noise_shape(height, width)
+
+    def noise_maps(self, settings: EditSettings) -> int:
+        return noise_maps(settings)
+
+    @torch.no_grad()  # not inference_mode: the caller's noise is made in here, and may be kept
+    def edit(
+        self,
+        images: torch.Tensor,
+        noise: NoiseMaps,
+        settings: EditSettings,
+        *,
+        on_step: Callable[[int, int], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> torch.Tensor:
+        """As ``Editor.edit``. Sizes that are no multiple of the network's are padded by reflection, noise included."""
+        self.check(settings)
+        height, width = images.shape[-2:]
+        padded = [round_up(size, self.folder.size_multiple) for size in (height, width)]
+        x_0 = pad_to(images.to(self.device, torch.float32) * 2 - 1, *padded)
+
+        def maps(index: int, /) -> torch.Tensor:
+            return pad_to(noise(index).to(self.device, torch.float32), *padded)
+
+        run = self._schedule.run(settings.steps, settings.strength, settings.eta)
+        x = sample(x_0, maps, run, self._denoiser(len(images), settings), on_step=on_step, cancelled=cancelled)
+        return (x[..., :height, :width] / 2 + 0.5).clamp(0, 1)
+
+    def _denoiser(self, batch: int, settings: EditSettings) -> Denoiser:
+        if self.folder.classes is None:
+            return lambda x, t: self._predict(x, t, None)
+        label = self.styles.index(settings.style) if settings.style is not None else 0
+        null = self.folder.sheet.null_class
+        scale = self.folder.guidance if settings.guidance is None else settings.guidance
+        labels = torch.full((batch,), label, device=self.device)
+        return guide(self._predict, labels, None if null is None else torch.full_like(labels, null), scale)
+
+    def _predict(self, x: torch.Tensor, t: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
+        output: torch.Tensor = self._unet(x.to(self.dtype), t, class_labels=labels, return_dict=False)[0]
+        return output[:, : x.shape[1]].float()  # beyond: a variance that some models learn and DDIM has no use for

@@ -1,0 +1,100 @@
+"""``styles.json``: what a diffusers folder cannot say about a class-conditional model.
+
+    {"styles": ["photoreal", "ink"], "null_class": 2, "guidance": 1.5, "strength": 0.5, "size_multiple": 8}
+
+It lies beside ``model_index.json``; every key may be left out. Class label i is the style ``styles[i]``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from warpnoise.errors import ModelError
+
+FILE_NAME = "styles.json"
+
+
+@dataclass(frozen=True)
+class StyleSheet:
+    """The entries of ``styles.json``.
+
+    ``styles``: names in the order of the class labels. ``null_class``: the label that stands for no class, which
+    classifier-free guidance needs (Ho & Salimans 2022). ``guidance``: the scale used where the settings give none.
+    ``strength``: the one that suits the model, for user interfaces. ``size_multiple``: images are padded to a multiple
+    of it, in pixels; None: what the network's depth asks for.
+    """
+
+    styles: tuple[str, ...] = ()
+    null_class: int | None = None
+    guidance: float = 1.0
+    strength: float | None = None
+    size_multiple: int | None = None
+
+
+def read_styles(path: Path, classes: int | None) -> StyleSheet:
+    """Read and check ``styles.json``; a missing file gives the labels' numbers as names.
+
+    Args:
+        path: of the file.
+        classes: how many class embeddings the model has; None: it is not class-conditional.
+
+    Raises:
+        ModelError: not JSON, a key that is not known, a value of the wrong kind or out of range.
+    """
+    if not path.is_file():
+        return StyleSheet(styles=tuple(str(label) for label in range(classes or 0)))
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read as JSON ({error}): write it again or delete it") from error
+    if not isinstance(entries, dict):
+        raise ModelError(f"{path}: expected an object with the key 'styles', got {type(entries).__name__}")
+    known = StyleSheet.__dataclass_fields__
+    if unknown := sorted(set(entries) - set(known)):
+        raise ModelError(f"{path}: unknown key {unknown[0]!r}: the keys are {', '.join(known)}")
+    sheet = StyleSheet(
+        styles=_names(path, entries.get("styles", [])),
+        null_class=_number(path, entries, "null_class", int, 0, None),
+        guidance=_number(path, entries, "guidance", float, 0, 1.0),
+        strength=_number(path, entries, "strength", float, 0, None),
+        size_multiple=_number(path, entries, "size_multiple", int, 1, None),
+    )
+    _check_classes(path, sheet, classes)
+    return sheet
+
+
+def _names(path: Path, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
+        raise ModelError(f"{path}: 'styles' must be a list of names, got {value!r}")
+    if len(set(value)) != len(value):
+        raise ModelError(f"{path}: 'styles' names one style twice: {value!r}")
+    return tuple(value)
+
+
+def _number(path: Path, entries: dict[str, Any], key: str, kind: type, least: int, default: Any) -> Any:
+    value = entries.get(key)
+    if value is None:
+        return default
+    allowed = (int,) if kind is int else (int, float)
+    if isinstance(value, bool) or not isinstance(value, allowed) or not least <= value < float("inf"):
+        raise ModelError(f"{path}: {key!r} must be a number of at least {least} ({kind.__name__}), got {value!r}")
+    return kind(value)
+
+
+def _check_classes(path: Path, sheet: StyleSheet, classes: int | None) -> None:
+    if classes is None:
+        if sheet.styles or sheet.null_class is not None:
+            raise ModelError(f"{path} names styles, but the model has no class embedding (num_class_embeds)")
+        return
+    if not sheet.styles:
+        raise ModelError(f"{path}: 'styles' is missing or empty, the model has {classes} classes: name them in order")
+    if len(sheet.styles) > classes:
+        raise ModelError(f"{path}: {len(sheet.styles)} styles, but the model has {classes} classes")
+    if sheet.null_class is not None and not len(sheet.styles) <= sheet.null_class < classes:
+        raise ModelError(
+            f"{path}: 'null_class' is {sheet.null_class}: expected a label after the {len(sheet.styles)} styles "
+            f"and below the model's {classes} classes"
+        )

@@ -1,0 +1,53 @@
+"""From a request to the pipeline: the work that the queue does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from warpnoise.job import Job, Settings
+from warpnoise.pipeline import Progress, stylize
+from warpnoise.sdedit import ModelFolder
+from warpnoise.sdedit.check import check_settings
+from warpnoise.sdedit.device import pick_device
+from warpnoise.server.schema import NewJob
+
+
+@dataclass(frozen=True)
+class StylizeWork:
+    """A job that was opened and checked."""
+
+    job: Job
+    settings: Settings
+    device: str | None
+    batch: int | None
+
+    @property
+    def frames_total(self) -> int:
+        return len(self.job.frames)
+
+    def run(self, report: Callable[[Progress], None], cancelled: Callable[[], bool]) -> None:
+        try:
+            stylize(self.job, self.settings, device=self.device, batch=self.batch, progress=report, cancelled=cancelled)
+        finally:
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()  # between jobs, the memory is Blender's
+
+
+def prepare(request: NewJob) -> StylizeWork:
+    """Open the job and check all that can be checked before it is its turn.
+
+    Raises:
+        JobError, MediaError: the folder.
+        JobLockedError: another process works on it.
+        SettingsError, ModelError: the settings, the device, or the model that they name.
+    """
+    job = Job.open(request.path)
+    settings = job.settings.updated(request.settings or {})
+    check_settings(ModelFolder.open(settings.model), settings)
+    pick_device(request.device)
+    with job.lock():
+        pass
+    return StylizeWork(job, settings, request.device, request.batch)

@@ -1,0 +1,68 @@
+"""What goes in and out of the HTTP interface, version 1 (docs/architecture.md)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+Stage = Literal["loading", "stylizing", "encoding", "finished"]
+
+
+class NewJob(BaseModel):
+    """The body of ``POST /v1/jobs``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: str = Field(min_length=1)
+    settings: dict[str, Any] | None = None
+    """Replace those of job.json field by field, for this run."""
+    device: str | None = None
+    batch: int | None = Field(default=None, ge=1)
+
+
+class Problem(BaseModel):
+    """An error: ``code`` is a WarpnoiseError's, or "request", "token", "not_found", "internal"."""
+
+    code: str
+    message: str
+
+
+class JobView(BaseModel):
+    """A job, as every call that answers with one shows it."""
+
+    id: str
+    path: str
+    state: State
+    stage: Stage
+    frames_total: int
+    frames_done: int = 0
+    frames_kept: int = 0
+    """Of the frames done: those that an earlier run had finished with the same inputs and settings."""
+    step: int = 0
+    steps_total: int = 0
+    seconds_left: float | None = None
+    seconds_since_progress: float
+    newest_frame: int | None = None
+    warnings: tuple[str, ...] = ()
+    error: Problem | None = None
+
+
+class ModelView(BaseModel):
+    name: str
+    styles: list[str]
+    prompt: bool
+
+
+class StatusView(BaseModel):
+    """The answer of ``GET /v1/status``; memory in bytes."""
+
+    version: str
+    interface: int
+    job_schema: int
+    device: str
+    device_name: str
+    memory_total: int
+    memory_free: int
+    models: list[ModelView]

@@ -1,0 +1,173 @@
+"""The process: its socket, its announcement, its signals and its end."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+import warpnoise
+from warpnoise.errors import ServerError
+from warpnoise.server import INTERFACE
+from warpnoise.server.app import create_app
+from warpnoise.server.jobs import JobQueue, Work
+from warpnoise.server.schema import NewJob, StatusView
+from warpnoise.server.tokens import TOKEN_VARIABLE, find_token
+
+log = logging.getLogger("warpnoise.server")
+
+GRACE_SECONDS = 20.0
+"""How long a running job may take to notice that it was cancelled, before the process ends without it. Every file is
+written beside and renamed, so nothing half written is left under its name."""
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """``port`` 0: any free one. ``announce``: one line of JSON on standard output when the server is ready."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    token_file: Path | None = None
+    announce: bool = False
+    exit_with_parent: bool = False
+
+
+def serve(options: ServeOptions, prepare: Callable[[NewJob], Work], status: Callable[[], StatusView]) -> None:
+    """Serve until it is asked to stop: by the shutdown call, SIGINT, SIGTERM, or the end of standard input.
+
+    Running jobs are cancelled then. A job that does not stop within GRACE_SECONDS is left, and the process with it.
+
+    ``prepare`` makes work of a request, ``status`` answers for the machine; both may import what is slow to import,
+    since the address is taken before they are called.
+
+    Raises:
+        ServerError: the token cannot be had, or the address cannot be listened on.
+    """
+    token, token_path = find_token(options.token_file)
+    listener = listen(options.host, options.port)
+    host, port = listener.getsockname()[:2]
+    if not is_loopback(listener):
+        log.warning(
+            "listening on %s, which other machines can reach: the token and all data pass unencrypted; "
+            "an SSH tunnel to the loopback address is safer",
+            host,
+        )
+
+    status()  # loads what answering needs, so that "ready" means it
+    queue = JobQueue(prepare)
+    app = create_app(queue, token, status, shutdown=lambda: server.stop("asked by a client"))
+    server = _Server(
+        uvicorn.Config(app, log_config=None, log_level="warning", access_log=False, timeout_graceful_shutdown=3),
+        ready=lambda: _say_ready(options.announce, host, port, token_path),
+    )
+    if options.exit_with_parent:
+        threading.Thread(target=_wait_for_parent, args=(server,), name="warpnoise-parent", daemon=True).start()
+    try:
+        server.run(sockets=[listener])
+    finally:
+        listener.close()
+        ended = queue.close(GRACE_SECONDS)
+    if not ended:
+        # Python would wait for, or abort in, a thread that sits in a kernel; the operating system ends both cleanly.
+        log.warning("a job did not stop within %.0f s; ending without it", GRACE_SECONDS)
+        logging.shutdown()
+        os._exit(0)
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        try:
+            self._ready()
+        except BrokenPipeError:
+            self.stop("nobody reads the announcement")
+
+    def stop(self, why: str) -> None:
+        if not self.should_exit:
+            log.info("stopping: %s", why)
+        self.should_exit = True
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals end the server as a shutdown call does; uvicorn's own would raise them again afterwards."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:  # the second time: now
+            os._exit(128 + sig)
+        self.stop(signal.Signals(sig).name)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Bound before anything slow is loaded, so that a taken port is told at once.
+
+    Raises:
+        ServerError: the address is taken, not allowed, or not one of this machine's.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (socket.gaierror, UnicodeError, OverflowError) as error:
+        raise ServerError(f"Cannot listen on {host}, port {port}: {error}.") from None
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":  # a port that was served on a moment ago; on Windows the option would steal a live one
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise ServerError(
+                f"Port {port} on {host} is in use, perhaps by another `warpnoise serve`. "
+                "Stop that one, choose another --port, or --port 0 for any free one."
+            ) from None
+        raise ServerError(f"Cannot listen on {host}, port {port}: {error.strerror}.") from None
+    return listener
+
+
+def is_loopback(listener: socket.socket) -> bool:
+    """Whether only this machine can reach a listening socket."""
+    address = str(listener.getsockname()[0])
+    return address == "::1" or address.startswith("127.")
+
+
+def _say_ready(announce: bool, host: str, port: int, token_path: Path | None) -> None:
+    if announce:
+        line = {"warpnoise": warpnoise.__version__, "interface": INTERFACE, "host": host, "port": port}
+        print(json.dumps(line), flush=True)
+        return
+    shown = f"[{host}]" if ":" in host else host
+    source = f"in {token_path}" if token_path else f"from {TOKEN_VARIABLE}"
+    print(f"warpnoise {warpnoise.__version__} listens on http://{shown}:{port}, token {source}", flush=True)
+
+
+def _wait_for_parent(server: _Server) -> None:
+    """Read standard input to its end. Not through sys.stdin: its lock, held by this thread, would abort the exit."""
+    with contextlib.suppress(OSError):
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
+    server.stop("standard input was closed")

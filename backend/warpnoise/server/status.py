@@ -1,0 +1,70 @@
+"""What ``GET /v1/status`` answers: the versions, the device and the models."""
+
+from __future__ import annotations
+
+import functools
+import platform
+from pathlib import Path
+
+import psutil
+import torch
+
+import warpnoise
+from warpnoise.errors import WarpnoiseError
+from warpnoise.job import SCHEMA_VERSION
+from warpnoise.sdedit import ModelFolder
+from warpnoise.sdedit.device import pick_device
+from warpnoise.server import INTERFACE
+from warpnoise.server.schema import ModelView, StatusView
+
+
+def status() -> StatusView:
+    """The state of this machine now. Memory is the device's, so the computer's own for the CPU."""
+    device = pick_device()
+    total, free = memory(device)
+    return StatusView(
+        version=warpnoise.__version__,
+        interface=INTERFACE,
+        job_schema=SCHEMA_VERSION,
+        device=str(device),
+        device_name=device_name(device),
+        memory_total=total,
+        memory_free=free,
+        models=list(models()),
+    )
+
+
+def memory(device: torch.device) -> tuple[int, int]:
+    """All of a device's memory and what is free of it, in bytes."""
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        return total, free
+    if device.type == "mps":
+        total = torch.mps.recommended_max_memory()
+        return total, max(total - torch.mps.driver_allocated_memory(), 0)
+    now = psutil.virtual_memory()
+    return now.total, now.available
+
+
+@functools.cache
+def device_name(device: torch.device) -> str:
+    """What the device is called by its maker, as far as the system knows."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name" and value.strip():
+                return value.strip()
+    return platform.processor() or platform.machine() or "CPU"
+
+
+@functools.cache
+def models() -> tuple[ModelView, ...]:
+    """The models that come with Warpnoise. Any diffusers folder can be used besides, by its path."""
+    try:
+        folder = ModelFolder.open("default")
+    except WarpnoiseError:
+        return ()
+    return (ModelView(name="default", styles=list(folder.styles), prompt=folder.takes_prompt),)

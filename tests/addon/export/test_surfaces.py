@@ -1,0 +1,167 @@
+"""The motion of what is not one rigid mesh: deforming meshes, instances, curves, text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+from analytic_motion import away_from_silhouettes
+from export_scenes import add_mesh, degrees, key
+from exr_passes import Passes, read_passes
+
+PIXELS_PER_UNIT = 8.0
+
+
+@pytest.fixture
+def flat(scene: bpy.types.Scene) -> bpy.types.Scene:
+    """An orthographic camera that looks along +y: 8 x 8 units on 64 x 64 pixels."""
+    scene.camera.data.type = "ORTHO"
+    scene.camera.data.ortho_scale = 8.0
+    return scene
+
+
+@pytest.fixture
+def passes(export: Callable, tmp_path: Path) -> Callable[[], tuple[Passes, dict]]:
+    """Exports frames 1 to 3 and returns the passes of frame 2 and the objects of frame 1."""
+
+    def run() -> tuple[Passes, dict]:
+        export(1, 3)
+        job = json.loads((tmp_path / "job" / "job.json").read_text())
+        return read_passes(tmp_path / "job" / "passes" / "0002.exr"), job["frames"][0]["objects"]
+
+    return run
+
+
+def assert_moves(passes: Passes, name: str, before: tuple[float, float], after: tuple[float, float]) -> None:
+    """``before``, ``after``: units in x and z that the surface moves from frame 1 to 2, and from 2 to 3."""
+    where = passes.where(name) & away_from_silhouettes(passes.surface, 1)
+    assert where.sum() > 20
+    expected = -PIXELS_PER_UNIT * np.array([*before, *after])
+    np.testing.assert_allclose(passes.vector[where], np.tile(expected, (where.sum(), 1)), atol=2e-3)
+
+
+def linear_motion(thing: bpy.types.ID) -> None:
+    """0.25 units a frame to the right, and up from frame 2 on."""
+    key(thing, "location", {1: (-0.25, 0, 0), 2: (0, 0, 0), 3: (0.25, 0, 0.5)})
+
+
+def test_mesh(flat: bpy.types.Scene, passes: Callable) -> None:
+    linear_motion(add_mesh(flat, "cube", "Cube", size=3))
+    found, objects = passes()
+    assert_moves(found, "Cube", (0.25, 0), (0.25, 0.5))
+    assert objects.keys() == {"Cube"}
+
+
+def test_armature(flat: bpy.types.Scene, passes: Callable) -> None:
+    cube = add_mesh(flat, "cube", "Cube", size=3)
+    armature = bpy.data.objects.new("Rig", bpy.data.armatures.new("Rig"))
+    flat.collection.objects.link(armature)
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    bone = armature.data.edit_bones.new("Bone")
+    bone.head, bone.tail = (0, 0, 0), (1, 0, 0)  # its y is the world's x
+    bpy.ops.object.mode_set(mode="OBJECT")
+    cube.vertex_groups.new(name="Bone").add(range(8), 1.0, "REPLACE")
+    cube.modifiers.new("Rig", "ARMATURE").object = armature
+    key(armature.pose.bones["Bone"], "location", {1: (0, 0, 0), 2: (0, 0.5, 0), 3: (0, 0.25, 0)})
+    found, objects = passes()
+    assert_moves(found, "Cube", (0.5, 0), (-0.25, 0))
+    assert np.array_equal(objects["Cube"], np.eye(4)), "the object itself stands still"
+
+
+def test_shape_key(flat: bpy.types.Scene, passes: Callable) -> None:
+    cube = add_mesh(flat, "cube", "Cube", size=3)
+    cube.shape_key_add(name="Basis")
+    moved = cube.shape_key_add(name="Moved")
+    for point in moved.data:
+        point.co.x += 1.0
+    key(moved, "value", {1: 0.0, 2: 0.5, 3: 0.75})
+    found, _ = passes()
+    assert_moves(found, "Cube", (0.5, 0), (0.25, 0))
+
+
+def test_collection_instance(flat: bpy.types.Scene, passes: Callable) -> None:
+    collection = bpy.data.collections.new("Parts")
+    cube = add_mesh(flat, "cube", "Cube", size=3)
+    flat.collection.objects.unlink(cube)
+    collection.objects.link(cube)
+    instance = bpy.data.objects.new("Instance", None)
+    instance.instance_type, instance.instance_collection = "COLLECTION", collection
+    flat.collection.objects.link(instance)
+    linear_motion(instance)
+    found, objects = passes()
+    assert_moves(found, "Cube", (0.25, 0), (0.25, 0.5))
+    assert objects == {}, "an instance shares its name with all of the others"
+
+
+def test_geometry_nodes_instance(flat: bpy.types.Scene, passes: Callable) -> None:
+    cube = add_mesh(flat, "cube", "Cube", size=2, location=(2, 0, 0))
+    host = add_mesh(flat, "plane", "Host", size=1)
+    tree = bpy.data.node_groups.new("Instances", "GeometryNodeTree")
+    tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+    info, output = tree.nodes.new("GeometryNodeObjectInfo"), tree.nodes.new("NodeGroupOutput")
+    info.inputs["Object"].default_value = cube
+    info.inputs["As Instance"].default_value = True
+    tree.links.new(info.outputs["Geometry"], output.inputs[0])
+    host.modifiers.new("Instances", "NODES").node_group = tree
+    host.location.x = -2.0
+    key(host, "location", {1: (-2.25, 0, 0), 2: (-2, 0, 0), 3: (-1.75, 0, 0.5)})
+    found, objects = passes()
+    left = np.arange(64) < 32
+    where = found.where("Cube") & left & away_from_silhouettes(found.surface, 1)
+    assert where.sum() > 20
+    np.testing.assert_allclose(found.vector[where], np.tile([-2, 0, -2, -4], (where.sum(), 1)), atol=2e-3)
+    still = found.where("Cube") & ~left & away_from_silhouettes(found.surface, 1)
+    assert still.sum() > 20
+    assert np.abs(found.vector[still]).max() < 2e-3
+    assert "Cube" not in objects, "it is drawn as itself and as an instance"
+
+
+def test_curve(flat: bpy.types.Scene, passes: Callable) -> None:
+    bpy.ops.curve.primitive_bezier_circle_add(radius=2, rotation=degrees(90, 0, 0))
+    circle = bpy.context.object
+    circle.name = "Circle"
+    circle.data.bevel_depth = 0.6
+    linear_motion(circle)
+    found, objects = passes()
+    assert_moves(found, "Circle", (0.25, 0), (0.25, 0.5))
+    assert objects.keys() == {"Circle"}
+
+
+def test_text(flat: bpy.types.Scene, passes: Callable) -> None:
+    bpy.ops.object.text_add(rotation=degrees(90, 0, 0))
+    text = bpy.context.object
+    text.name = "Text"
+    text.data.body = "MM"
+    text.data.size, text.data.offset = 5.0, 0.08
+    text.data.align_x, text.data.align_y = "CENTER", "CENTER"
+    linear_motion(text)
+    found, objects = passes()
+    assert_moves(found, "Text", (0.25, 0), (0.25, 0.5))
+    assert objects.keys() == {"Text"}
+
+
+def test_names_are_those_of_the_manifest(flat: bpy.types.Scene, passes: Callable) -> None:
+    names = ['A "quoted" \\ name', "Würfel.001", "ボール"]
+    for index, name in enumerate(names):
+        add_mesh(flat, "cube", name, size=1.5, location=(2 * index - 2, 0, 0))
+    found, objects = passes()
+    assert found.shown() == set(names)
+    assert objects.keys() == set(names)
+
+
+def test_objects_that_come_and_go(flat: bpy.types.Scene, export: Callable, tmp_path: Path) -> None:
+    cube = add_mesh(flat, "cube", "Cube", size=3)
+    key(cube, "hide_render", {1: True, 2: False, 3: True})
+    key(cube, "hide_viewport", {1: True})  # what is hidden while working is rendered all the same
+    export(1, 3)
+    job = json.loads((tmp_path / "job" / "job.json").read_text())
+    assert [list(entry["objects"].items()) for entry in job["frames"]] == [
+        [],
+        [("Cube", np.eye(4).tolist())],
+        [("Cube", None)],
+    ]

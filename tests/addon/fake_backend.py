@@ -1,0 +1,169 @@
+"""A backend of the standard library that speaks docs/architecture.md's interface and misbehaves on demand.
+
+    python fake_backend.py MODE serve --announce --exit-with-parent --port 0
+
+Its jobs "stylize" by copying JOB/color/* to JOB/stylized/*, a frame at a time. MODE is one of MODES below.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+MODES = {
+    "good": "does what it should",
+    "slow": "takes a second a frame, cancels at once",
+    "old": "speaks an older interface",
+    "new": "speaks a newer interface",
+    "schema": "wants a newer job folder",
+    "mute": "never says that it is ready",
+    "broken": "ends before it is ready",
+    "dies": "ends after the first frame",
+    "hangs": "answers nothing any more after the first frame",
+    "stalls": "answers, but its job makes no progress",
+    "deaf": "does not stop a cancelled job",
+    "fails": "the job fails after the first frame",
+    "refuses": "does not take the job",
+    "empty": "has no model of its own",
+    "foreign": "answers with something that is not JSON",
+}
+MODE = sys.argv[1]
+TOKEN = os.environ["WARPNOISE_TOKEN"]
+assert TOKEN not in " ".join(sys.argv), "the token must not be in a command line"
+SECONDS_A_FRAME = {"slow": 1.0, "deaf": 1.0}.get(MODE, 0.15)
+JOBS: dict[str, dict] = {}
+CANCELLED: set[str] = set()
+HANGING = threading.Event()
+
+
+def new_job(path: str) -> dict:
+    frames = sorted(p.name for p in (Path(path) / "color").glob("*.png"))
+    return {
+        "id": f"job{len(JOBS)}", "path": path, "state": "running", "stage": "loading", "frames_done": 0,
+        "frames_total": len(frames), "frames_kept": 0, "step": 0, "steps_total": 2, "seconds_left": None,
+        "seconds_since_progress": 0.0, "newest_frame": None, "warnings": [], "error": None,
+    }  # fmt: skip
+
+
+def work(job: dict) -> None:
+    folder = Path(job["path"])
+    (folder / "stylized").mkdir(exist_ok=True)
+    job["stage"] = "stylizing"
+    for source in sorted((folder / "color").glob("*.png")):
+        for _ in range(10):
+            time.sleep(SECONDS_A_FRAME / 10)
+            if job["id"] in CANCELLED and MODE != "deaf":
+                job["state"] = "cancelled"
+                return
+        shutil.copy(source, folder / "stylized" / f"{source.name}.part")
+        (folder / "stylized" / f"{source.name}.part").replace(folder / "stylized" / source.name)
+        job["frames_done"] += 1
+        job["newest_frame"] = int(source.stem)
+        job["seconds_left"] = (job["frames_total"] - job["frames_done"]) * SECONDS_A_FRAME
+        if MODE == "dies":
+            print(f"the fake device is on fire, and says its token {TOKEN}", file=sys.stderr, flush=True)
+            os._exit(70)
+        if MODE == "hangs":
+            HANGING.set()
+        if MODE == "stalls":
+            job["seconds_since_progress"] = 1e6
+            return
+        if MODE == "fails":
+            job.update(state="failed", error={"code": "model", "message": "the weights are sour"})
+            return
+    job.update(state="done", stage="finished", seconds_left=0.0)
+    if MODE == "good":
+        job["warnings"].append("a warning of the fake backend")
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self.handle_call()
+
+    do_POST = do_GET
+
+    def handle_call(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if HANGING.is_set():
+            time.sleep(3600)
+        if MODE == "foreign":
+            self.answer(200, b"<html>a router's login page</html>")
+        elif self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            self.problem(401, "token", "wrong token")
+        elif self.path == "/v1/status":
+            self.answer(200, status())
+        elif self.path == "/v1/jobs":
+            self.submit(json.loads(body))
+        elif self.path.endswith("/cancel"):
+            CANCELLED.add(self.path.split("/")[3])
+            self.answer(202, JOBS[self.path.split("/")[3]])
+        elif self.path == "/v1/shutdown":
+            self.answer(202, {})
+            os._exit(0)
+        elif self.path.split("/")[-1] in JOBS:
+            self.answer(200, JOBS[self.path.split("/")[-1]])
+        else:
+            self.problem(404, "not_found", self.path)
+
+    def submit(self, request: dict) -> None:
+        if MODE == "refuses":
+            return self.problem(400, "settings", "strength: expected (0, 1], got 2.0")
+        if not (Path(request["path"]) / "job.json").is_file():
+            return self.problem(400, "job", f"{request['path']} holds no job.json")
+        job = new_job(request["path"])
+        JOBS[job["id"]] = job
+        (Path(request["path"]) / "request.json").write_text(json.dumps(request), encoding="utf-8")
+        threading.Thread(target=work, args=(job,), daemon=True).start()
+        return self.answer(201, job)
+
+    def problem(self, code: int, kind: str, message: str) -> None:
+        self.answer(code, {"error": {"code": kind, "message": message}})
+
+    def answer(self, code: int, content: object) -> None:
+        data = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+def interface() -> int:
+    return {"old": 0, "new": 2}.get(MODE, 1)
+
+
+def status() -> dict:
+    models = [{"name": "default", "styles": ["ink", "pastel"], "prompt": False}] if MODE != "empty" else []
+    return {
+        "version": "0.1.0", "interface": interface(), "job_schema": 2 if MODE == "schema" else 1, "device": "cpu",
+        "device_name": "a fake device", "memory_total": 8 * 2**30, "memory_free": 4 * 2**30, "models": models,
+    }  # fmt: skip
+
+
+def main() -> None:
+    if MODE == "broken":
+        print("ImportError: libtorch_cpu.so is missing", file=sys.stderr)
+        raise SystemExit(1)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print("some library's greeting", flush=True)
+    if MODE != "mute":
+        line = {"warpnoise": "0.1.0", "interface": interface(), "host": "127.0.0.1", "port": server.server_address[1]}
+        print(json.dumps(line), flush=True)
+    sys.stdin.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,255 @@
+"""`warpnoise stylize` and `export`, run as users run them: in a process of their own, with a backend that is a fake."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import bpy
+import pytest
+
+import warpnoise_addon
+from warpnoise_addon.arguments import make_parser, operator_arguments
+from warpnoise_addon.errors import SettingsError
+from warpnoise_addon.stylize.request import Frames
+
+ROOT = Path(warpnoise_addon.__file__).parents[1]
+FAKE = Path(__file__).with_name("fake_backend.py")
+pytestmark = pytest.mark.skipif(bool(bpy.app.binary_path), reason="the processes that it starts need the bpy wheel")
+posix = pytest.mark.skipif(os.name != "posix", reason="a shell script stands for the backend's Python")
+
+
+@pytest.fixture(scope="module")
+def blend(tmp_path_factory) -> Path:
+    """A file whose rendering takes no time: a cube that turns, 32 x 24 pixels, a compositor that is untouched."""
+    path = tmp_path_factory.mktemp("scene") / "scene.blend"
+    bpy.ops.wm.read_factory_settings(use_empty=False)
+    scene = bpy.context.scene
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples = 1
+    scene.cycles.use_denoising = False
+    scene.render.resolution_x, scene.render.resolution_y = 32, 24
+    scene.frame_end = 3
+    cube = bpy.data.objects["Cube"]
+    for frame, angle in ((1, 0.0), (3, 0.5)):
+        cube.rotation_euler[2] = angle
+        cube.keyframe_insert("rotation_euler", frame=frame)
+    bpy.data.scenes.new("Second").camera = None
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    return path
+
+
+@pytest.fixture
+def backend(tmp_path):
+    """Makes the fake backend a program that takes `-m warpnoise serve ...`, as a Python does."""
+
+    def make(mode: str) -> dict[str, str]:
+        program = tmp_path / f"python-{mode}"
+        program.write_text(f'#!/bin/sh\nshift 2\nexec "{sys.executable}" "{FAKE}" {mode} "$@"\n')
+        program.chmod(0o755)
+        return {"WARPNOISE_PYTHON": str(program)}
+
+    return make
+
+
+def command(*arguments: object, **environment: str) -> subprocess.Popen[str]:
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("WARPNOISE_")} | environment
+    return subprocess.Popen(
+        [sys.executable, "-m", "warpnoise_addon", *map(str, arguments)],
+        cwd=ROOT,
+        env=environ | {"PYTHONUNBUFFERED": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(*arguments: object, **environment: str) -> tuple[int, str, str]:
+    """(exit status, standard output, standard error)."""
+    with command(*arguments, **environment) as process:
+        out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def messages(out: str) -> list[dict]:
+    return [json.loads(line) for line in out.splitlines() if line.startswith('{"warpnoise"')]
+
+
+@posix
+def test_stylize_and_save(blend, backend, tmp_path):
+    job, saved = tmp_path / "job", tmp_path / "out.blend"
+    before = blend.read_bytes()
+    code, out, err = run(
+        blend, "stylize", "--output", job, "--save", saved, "--strength", 0.6, "--style", "ink", "--steps", 7,
+        "--json", **backend("good"),
+    )  # fmt: skip
+    assert code == 0, err
+    assert sorted(path.name for path in (job / "stylized").iterdir()) == ["0001.png", "0002.png", "0003.png"]
+    assert blend.read_bytes() == before
+
+    sent = json.loads((job / "request.json").read_text())
+    assert sent["settings"]["strength"] == 0.6
+    assert (sent["settings"]["style"], sent["settings"]["steps"]) == ("ink", 7)
+    assert json.loads((job / "job.json").read_text())["settings"] == sent["settings"]
+
+    told = messages(out)
+    assert [m["stage"] for m in told][:2] == ["backend", "backend"]
+    assert [m["frames_done"] for m in told if m["stage"] == "exporting"] == [0, 1, 2, 3]
+    assert told[-1]["stage"] == "done"
+    assert "a warning of the fake backend" in told[-1]["warnings"]
+
+    bpy.ops.wm.open_mainfile(filepath=str(saved))
+    groups = [group for group in bpy.data.node_groups if "warpnoise_job" in group]
+    assert len(groups) == 1
+    assert Path(bpy.path.abspath(groups[0].nodes["Stylized Sequence"].image.filepath)) == job / "stylized" / "0001.png"
+
+
+@posix
+def test_export_then_nothing_else(blend, tmp_path):
+    code, out, err = run(blend, "export", "--frames", "2:3", "--output", tmp_path / "job", "--seed", 5)
+    assert code == 0, err
+    assert "warpnoise: Rendering 2/2" in out
+    job = json.loads((tmp_path / "job" / "job.json").read_text())
+    assert (job["scene"]["frame_start"], job["scene"]["frame_end"], job["settings"]["seed"]) == (2, 3, 5)
+    assert not (tmp_path / "job" / "stylized").exists()
+
+
+@posix
+def test_frames_that_are_rendered_already(blend, backend, tmp_path):
+    code, _, err = run(blend, "export", "--output", tmp_path / "first")
+    assert code == 0, err
+    code, _, err = run(
+        blend, "stylize", "--output", tmp_path / "job", "--color", tmp_path / "first" / "color", **backend("good")
+    )
+    assert code == 0, err
+    for name in ("0001.png", "0003.png"):
+        assert (tmp_path / "job" / "stylized" / name).is_file()
+
+
+@posix
+@pytest.mark.parametrize(
+    ("mode", "status", "words"),
+    [
+        ("old", 6, "too old"),
+        ("new", 6, "too new"),
+        ("broken", 6, "libtorch_cpu"),
+        ("empty", 5, "no default model"),
+        ("dies", 6, "ended in the middle: exit code 70"),
+        ("refuses", 2, "got 2.0"),
+        ("fails", 5, "sour"),
+    ],
+)
+def test_every_failure_has_a_message_and_a_status(blend, backend, tmp_path, mode, status, words):
+    code, _, err = run(blend, "stylize", "--output", tmp_path / "job", "--save", tmp_path / "o.blend", **backend(mode))
+    assert code == status
+    assert words in err and "Traceback" not in err
+    assert not (tmp_path / "o.blend").exists()
+    # Nothing is rendered before the backend is there; what is finished stays.
+    assert (tmp_path / "job").exists() == (mode not in ("old", "new", "broken", "empty"))
+    assert (tmp_path / "job" / "stylized" / "0001.png").exists() == (mode in ("dies", "fails"))
+
+
+def test_no_backend(blend, tmp_path):
+    code, _, err = run(blend, "stylize", "--output", tmp_path / "job", PATH="")
+    assert code == 6
+    assert "pip install warpnoise" in err
+    code, out, _ = run(blend, "stylize", "--output", tmp_path / "job", "--json", WARPNOISE_PYTHON="/nowhere/python")
+    assert code == 6
+    assert messages(out)[-1]["error"] == {
+        "message": "the variable WARPNOISE_PYTHON names /nowhere/python as the backend's Python, "
+        "but there is no such file",
+        "exit_status": 6,
+    }
+
+
+@posix
+def test_ctrl_c_cancels_and_the_backend_ends(blend, backend, tmp_path):
+    process = command(blend, "stylize", "--output", tmp_path / "job", **backend("slow"))
+    with process:
+        while "Stylizing" not in process.stdout.readline():
+            assert process.poll() is None, process.stderr.read()
+        process.send_signal(signal.SIGINT)
+        begun = time.monotonic()
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 130, err
+    assert time.monotonic() - begun < 5.0
+    assert "cancelled" in err and "Traceback" not in err
+
+
+def test_the_export_ends_with_its_parent(blend, tmp_path):
+    with command(blend, "export", "--exit-with-parent", "--output", tmp_path / "job", "--frames", "1:5000") as process:
+        while "Rendering 1/" not in process.stdout.readline():
+            assert process.poll() is None, process.stderr.read()
+        process.stdin.close()
+        assert process.wait(20) == 130
+        process.stdin = None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["stylize", "--frames", "1-24"], "expected START:END"),
+        (["stylize", "--frames", "5:1"], "range is empty"),
+        (["stylize", "--strength", "0"], "expected a number above 0 to 1"),
+        (["stylize", "--steps", "many"], "expected a number from 1"),
+        (["stylize", "--noise", "brown"], "invalid choice"),
+        (["stylize", "--model", "/nowhere/model"], "is not there"),
+        (["stylize", "--save", "out.png"], "ends in .blend"),
+        (["stylize", "--save", "/nowhere/out.blend"], "no folder /nowhere"),
+        (["stylize", "--scene", "Third"], "no scene 'Third'"),
+        (["paint"], "invalid choice"),
+        ([], "required"),
+    ],
+)
+def test_bad_arguments(blend, backend, tmp_path, arguments, words):
+    code, _, err = run(blend, *arguments, **backend("good"))
+    assert code == 2
+    assert words in err and "Traceback" not in err
+
+
+@posix
+def test_a_scene_without_a_camera(blend, backend, tmp_path):
+    code, _, err = run(blend, "stylize", "--scene", "Second", "--output", tmp_path / "job", **backend("good"))
+    assert code == 3
+    assert "camera" in err
+
+
+def test_files_that_are_not_there_or_not_blender_files(tmp_path):
+    assert run(tmp_path / "none.blend", "stylize")[0] == 2
+    (tmp_path / "text.blend").write_text("text")
+    code, _, err = run(tmp_path / "text.blend", "stylize")
+    assert code == 2
+    assert "cannot be opened" in err
+
+
+def test_help_says_all_there_is():
+    code, out, _ = run("stylize", "--help")
+    assert code == 0
+    for word in ("--frames START:END[:STEP]", "--keep-existing", "--negative-prompt", "exit status:", "130 cancelled"):
+        assert word in out
+    assert run("--help")[0] == 0
+    assert run()[0] == 2
+
+
+def test_only_what_was_given_reaches_the_operator():
+    given = make_parser("p").parse_args(["stylize", "--color", "in", "--steps", "5", "--save", "x.blend", "--json"])
+    assert operator_arguments(given) == {"color_folder": "in", "steps": 5}
+
+
+@pytest.mark.parametrize(("text", "frames"), [("7", (7, 7, 1)), ("1:24", (1, 24, 1)), ("-4:10:2", (-4, 10, 2))])
+def test_frames(text, frames):
+    parsed = Frames.parse(text)
+    assert (parsed.start, parsed.end, parsed.step) == frames
+    assert Frames.parse(str(parsed)) == parsed
+
+
+@pytest.mark.parametrize("text", ["", "a", "1:", "1:2:3:4", "1.5:3", "1:2:-1"])
+def test_frames_that_are_none(text):
+    with pytest.raises(SettingsError, match="START:END"):
+        Frames.parse(text)

@@ -1,0 +1,195 @@
+"""The operators in a Blender in the background, where they block: arguments, errors, what they leave in the scene."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import bpy
+import pytest
+
+import warpnoise_addon
+from warpnoise_addon import compat
+from warpnoise_addon.stylize import state
+from warpnoise_addon.stylize.backends import BackendPool
+from warpnoise_addon.stylize.request import BackendChoice
+
+FAKE = Path(__file__).with_name("fake_backend.py")
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="a shell script stands for the backend's Python")
+
+
+@pytest.fixture
+def scene():
+    """The default scene, small and quick to render, with the add-on registered."""
+    bpy.ops.wm.read_factory_settings(use_empty=False)
+    scene = bpy.context.scene
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples = 1
+    scene.cycles.use_denoising = False
+    scene.render.resolution_x, scene.render.resolution_y = 32, 24
+    scene.frame_end = 2
+    warpnoise_addon.register()
+    yield scene
+    warpnoise_addon.unregister()
+
+
+@pytest.fixture
+def backend(tmp_path, monkeypatch):
+    """Makes WARPNOISE_PYTHON a fake backend in a mode."""
+
+    def use(mode: str) -> Path:
+        program = tmp_path / f"python-{mode}"
+        # Blender's own `sys.executable` may be its program; the fake runs in any Python.
+        python = sys.executable if not bpy.app.binary_path else "python3"
+        program.write_text(f'#!/bin/sh\nshift 2\nexec "{python}" "{FAKE}" {mode} "$@"\n')
+        program.chmod(0o755)
+        monkeypatch.setenv("WARPNOISE_PYTHON", str(program))
+        return program
+
+    return use
+
+
+def sent(job: Path) -> dict:
+    """The settings that the backend was given."""
+    return json.loads((job / "request.json").read_text())["settings"]
+
+
+def test_the_scenes_properties_and_arguments_over_them(scene, backend, tmp_path):
+    backend("good")
+    settings = scene.warpnoise
+    settings.output = str(tmp_path / "job")
+    settings.strength, settings.steps, settings.style = 0.3, 12, "ink"
+    settings.use_guidance, settings.guidance = True, 2.5
+    settings.range, settings.frame_start, settings.frame_end, settings.frame_step = "CUSTOM", 3, 6, 2
+    assert bpy.ops.warpnoise.stylize(style="pastel", seed=9, progress="NONE") == {"FINISHED"}
+    got = sent(tmp_path / "job")
+    assert (got["strength"], got["steps"], got["guidance"]) == (0.3, 12, 2.5)
+    assert (got["style"], got["seed"], got["model"]) == ("pastel", 9, "default")
+    assert sorted(p.name for p in (tmp_path / "job" / "stylized").glob("*.png")) == ["0003.png", "0005.png"]
+    assert (settings.style, settings.seed) == ("ink", 0)  # arguments are not remembered
+    assert bpy.ops.warpnoise.stylize(frames="1", progress="NONE") == {"FINISHED"}
+    assert sent(tmp_path / "job")["style"] == "ink"
+
+
+def test_the_result_is_in_the_compositor_and_nothing_else_is_left(scene, backend, tmp_path):
+    backend("good")
+    images = {image.name for image in bpy.data.images}
+    frame, engine, path = scene.frame_current, scene.render.engine, scene.render.filepath
+    bpy.ops.warpnoise.stylize(output=str(tmp_path / "job"), progress="NONE")
+    nodes = compat.stored_compositor_tree(scene).nodes
+    assert sum(compat.is_stylized_node(node) for node in nodes) == 1
+    assert (scene.frame_current, scene.render.engine, scene.render.filepath) == (frame, engine, path)
+    assert len(scene.view_layers) == 1
+    new = {image.name for image in bpy.data.images} - images
+    assert new == {"Stylized job"}
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [("dies", "ended in the middle"), ("broken", "did not start"), ("old", "too old"), ("fails", "sour")],
+)
+def test_a_failure_leaves_the_scene_as_it_was(scene, backend, tmp_path, mode, words):
+    backend(mode)
+    with pytest.raises(RuntimeError, match=words):
+        bpy.ops.warpnoise.stylize(output=str(tmp_path / "job"), progress="NONE")
+    assert compat.stored_compositor_tree(scene) is None
+    assert len(bpy.data.node_groups) == 0
+    assert state.last.stage == "failed" and state.last.exit_status in (5, 6)
+    # And the next run can do better.
+    backend("good")
+    assert bpy.ops.warpnoise.stylize(output=str(tmp_path / "job"), progress="NONE") == {"FINISHED"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"frames": "1-2"}, "START:END"),
+        ({"frames": "9:1"}, "empty"),
+        ({"model": "/nowhere/model"}, "is not there"),
+        ({"output": __file__}, "is a file"),
+        ({"color_folder": "/nowhere/frames"}, "/nowhere/frames"),
+    ],
+)
+def test_bad_arguments(scene, backend, tmp_path, arguments, words):
+    backend("good")
+    with pytest.raises(RuntimeError, match=words):
+        bpy.ops.warpnoise.stylize(**({"output": str(tmp_path / "job"), "progress": "NONE"} | arguments))
+    assert state.last.exit_status in (2, 3)
+
+
+def test_existing_frames_need_a_folder(scene, backend):
+    scene.warpnoise.source = "FRAMES"
+    with pytest.raises(RuntimeError, match="no folder of frames"):
+        bpy.ops.warpnoise.stylize(progress="NONE")
+
+
+def test_where_results_go(scene, backend, tmp_path):
+    from warpnoise_addon.ui.options import output_folder
+
+    temporary = output_folder(scene, "")
+    assert temporary.name == "Scene" and temporary.parent == output_folder(scene, "").parent
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
+    assert output_folder(bpy.context.scene, "") == tmp_path / "warpnoise" / "Scene"
+    assert output_folder(bpy.context.scene, "//out") == tmp_path / "out"
+
+
+def test_adding_what_is_finished(scene, backend, tmp_path):
+    backend("fails")
+    with pytest.raises(RuntimeError):
+        bpy.ops.warpnoise.stylize(output=str(tmp_path / "job"), progress="NONE")
+    assert bpy.ops.warpnoise.add_to_compositor(output=str(tmp_path / "job")) == {"FINISHED"}
+    assert len([group for group in bpy.data.node_groups if "warpnoise_job" in group]) == 1
+    with pytest.raises(RuntimeError, match="not a job folder"):
+        bpy.ops.warpnoise.add_to_compositor(output=str(tmp_path))
+
+
+def test_checking_the_backend(scene, backend):
+    backend("good")
+    assert bpy.ops.warpnoise.check_backend() == {"FINISHED"}
+    assert "a fake device" in state.last.device
+    backend("new")
+    with pytest.raises(RuntimeError, match="too new"):
+        bpy.ops.warpnoise.check_backend()
+
+
+def test_nothing_to_cancel(scene):
+    assert not bpy.ops.warpnoise.cancel.poll()
+
+
+def test_another_file_ends_the_backend(scene, backend):
+    backend("good")
+    bpy.ops.warpnoise.check_backend()
+    process = state.pool.current.process
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert state.pool.current is None and not process.alive
+
+
+def test_properties_are_saved_with_the_file(scene, tmp_path):
+    scene.warpnoise.prompt = "an etching"
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
+    bpy.ops.wm.read_homefile(use_empty=True)
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "file.blend"))
+    assert bpy.context.scene.warpnoise.prompt == "an etching"
+
+
+def test_a_backend_that_runs_already_is_reached_with_its_token(backend, tmp_path, monkeypatch):
+    python = backend("good")
+    first, second = BackendPool(), BackendPool()
+    try:
+        running = first.acquire(BackendChoice(str(python)))
+        token_file = tmp_path / "token"
+        token_file.write_text(running.client._token + "\n")
+        choice = BackendChoice(url=f"http://127.0.0.1:{running.client.port}", token_file=str(token_file))
+        reached = second.acquire(choice)
+        assert reached.process is None and reached.status["version"] == "0.1.0"
+        assert second.acquire(choice) is reached
+        second.discard()
+        assert running.alive  # it is not ours to end
+        monkeypatch.setenv("WARPNOISE_TOKEN", "the-variable-wins-over-the-file")
+        with pytest.raises(Exception, match="does not accept the token"):
+            second.acquire(choice)
+    finally:
+        first.discard()
+        second.discard()

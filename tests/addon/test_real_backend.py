@@ -1,0 +1,74 @@
+"""The whole road with the real backend: Blender renders, a toy diffusion model stylizes, the compositor has it.
+
+Runs where WARPNOISE_PYTHON names a Python with the backend (and its tests' requirements).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import bpy
+import pytest
+
+import warpnoise_addon
+
+ROOT = Path(warpnoise_addon.__file__).parents[1]
+PYTHON = os.environ.get("WARPNOISE_PYTHON", "")
+pytestmark = [
+    pytest.mark.skipif(not PYTHON, reason="WARPNOISE_PYTHON is not set"),
+    pytest.mark.skipif(bool(bpy.app.binary_path), reason="the processes that it starts need the bpy wheel"),
+]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    """A class-conditional model of pixels at toy size, with two styles."""
+    folder = tmp_path_factory.mktemp("model")
+    script = "import sys; from pathlib import Path; from tiny_models import write_styled_model as write; "
+    script += "write(Path(sys.argv[1]))"
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "tests" / "backend")}
+    subprocess.run([PYTHON, "-c", script, str(folder)], env=environment, check=True, timeout=300)
+    return folder
+
+
+def stylize(blend: Path, job: Path, *arguments: object) -> list[dict]:
+    """The messages of a run that must succeed."""
+    command = [sys.executable, "-m", "warpnoise_addon", blend, "stylize", "--output", job, "--json", *arguments]
+    ended = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr
+    return [json.loads(line) for line in ended.stdout.splitlines() if line.startswith('{"warpnoise"')]
+
+
+def test_from_the_scene_to_the_compositor_and_on_from_there(tmp_path, model):
+    bpy.ops.wm.read_factory_settings(use_empty=False)
+    scene = bpy.context.scene
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples = 1
+    scene.cycles.use_denoising = False
+    scene.render.resolution_x = scene.render.resolution_y = 32
+    scene.frame_end = 3
+    blend, job, saved = tmp_path / "scene.blend", tmp_path / "job", tmp_path / "out.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(blend))
+
+    settings = ["--model", model, "--style", "clay", "--steps", 4, "--save", saved]
+    told = stylize(blend, job, *settings)
+    assert [told[-1][key] for key in ("stage", "frames_done", "frames_kept")] == ["done", 3, 0]
+    assert any(message["stage"] == "stylizing" for message in told)
+    frames = {path.name: path.read_bytes() for path in sorted((job / "stylized").glob("*.png"))}
+    assert list(frames) == ["0001.png", "0002.png", "0003.png"]
+    assert frames["0001.png"] != (job / "color" / "0001.png").read_bytes()
+    assert (job / "stylized.mp4").stat().st_size > 0
+    assert json.loads((job / "job.json").read_text())["settings"]["style"] == "clay"
+
+    bpy.ops.wm.open_mainfile(filepath=str(saved))
+    assert [group for group in bpy.data.node_groups if "warpnoise_job" in group]
+
+    # One frame is lost: the others are kept, and it comes out as it was.
+    (job / "stylized" / "0002.png").unlink()
+    told = stylize(blend, job, *settings, "--keep-existing")
+    assert [told[-1][key] for key in ("stage", "frames_done", "frames_kept")] == ["done", 3, 2]
+    assert (job / "stylized" / "0002.png").read_bytes() == frames["0002.png"]

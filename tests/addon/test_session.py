@@ -1,0 +1,232 @@
+"""The whole road as a window takes it: in a thread, with a second Blender for the render and a fake backend."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import bpy
+import pytest
+
+import warpnoise_addon
+from warpnoise_addon.arguments import make_parser, operator_arguments
+from warpnoise_addon.export.options import JobSettings
+from warpnoise_addon.stylize.backends import BackendPool
+from warpnoise_addon.stylize.export_command import export_arguments
+from warpnoise_addon.stylize.request import BackendChoice, Frames, StylizeRequest
+from warpnoise_addon.stylize.session import CheckSession, StylizeSession
+from warpnoise_addon.stylize.status import Reporter, Status, duration
+
+FAKE = Path(__file__).with_name("fake_backend.py")
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="a shell script stands for the backend's Python"),
+    pytest.mark.skipif(bool(bpy.app.binary_path), reason="the processes that it starts need the bpy wheel"),
+]
+
+
+@pytest.fixture(scope="module")
+def blend(tmp_path_factory) -> Path:
+    """A file whose rendering takes no time."""
+    path = tmp_path_factory.mktemp("scene") / "scene.blend"
+    bpy.ops.wm.read_factory_settings(use_empty=False)
+    scene = bpy.context.scene
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples = 1
+    scene.cycles.use_denoising = False
+    scene.render.resolution_x, scene.render.resolution_y = 32, 24
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    return path
+
+
+@pytest.fixture
+def pool():
+    pool = BackendPool()
+    yield pool
+    backend = pool.current
+    pool.discard()
+    assert backend is None or not backend.process.alive
+
+
+@pytest.fixture
+def session(blend, pool, tmp_path, monkeypatch):
+    """Makes a session on the file with the fake backend in a mode, its export in a process of its own."""
+    monkeypatch.delenv("WARPNOISE_PYTHON", raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(Path(warpnoise_addon.__file__).parents[1]))
+    cleaned = []
+
+    def make(mode: str, last: int = 2, export: list[str] | None = None) -> StylizeSession:
+        python = tmp_path / f"python-{mode}"
+        python.write_text(f'#!/bin/sh\nshift 2\nexec "{sys.executable}" "{FAKE}" {mode} "$@"\n')
+        python.chmod(0o755)
+        request = StylizeRequest("Scene", tmp_path / "job", Frames(1, last), backend=BackendChoice(str(python)))
+        wheel = [sys.executable, "-u", "-m", "warpnoise_addon", str(blend)]
+        return StylizeSession(
+            pool, request, export or [*wheel, *export_arguments(request)], lambda: cleaned.append(True)
+        )
+
+    make.cleaned = cleaned
+    return make
+
+
+def watch(session: StylizeSession, until=lambda status: False, seconds: float = 60.0) -> list[Status]:
+    """Every status that differs, until the end or until ``until``."""
+    seen = [session.status]
+    deadline = time.monotonic() + seconds
+    while not session.over and not until(seen[-1]):
+        assert time.monotonic() < deadline, f"still at {session.status}"
+        if session.status is not seen[-1]:
+            seen.append(session.status)
+        time.sleep(0.01)
+    return [*seen, session.status]
+
+
+def test_the_whole_road(session, tmp_path):
+    running = session("good", last=4)
+    running.start()
+    seen = watch(running)
+    assert running.status.stage == "done", running.status.error
+    stages = list(dict.fromkeys(status.stage for status in seen))
+    # What is over in a moment may not be seen.
+    assert [s for s in stages if s not in ("idle", "loading")] == ["backend", "exporting", "stylizing", "done"]
+    rendered = [status.newest for status in seen if status.stage == "exporting" and status.newest]
+    assert rendered[-1] == tmp_path / "job" / "color" / "0004.png"
+    assert running.status.newest == tmp_path / "job" / "stylized" / "0004.png"
+    assert (running.status.frames_done, running.status.frames_total) == (4, 4)
+    assert "a fake device" in running.status.device
+    assert running.status.warnings == ("a warning of the fake backend",)
+    assert session.cleaned == [True]
+
+
+def test_the_backend_is_kept_for_the_next_run(session, pool):
+    for _ in range(2):
+        running = session("good")
+        running.start()
+        watch(running)
+        assert running.status.stage == "done"
+        pid = pool.current.process.pid
+    assert pool.current.process.pid == pid
+
+
+def test_cancelled_while_rendering(session, tmp_path):
+    running = session("good", last=5000)
+    running.start()
+    watch(running, lambda status: status.stage == "exporting" and status.frames_done > 0)
+    running.cancel()
+    begun = time.monotonic()
+    watch(running)
+    assert time.monotonic() - begun < 2.0
+    assert (running.status.stage, running.status.exit_status) == ("cancelled", 130)
+    assert (tmp_path / "job" / "color" / "0001.png").is_file()
+    assert session.cleaned == [True]
+
+
+def test_cancelled_while_stylizing(session, tmp_path):
+    running = session("slow")
+    running.start()
+    watch(running, lambda status: status.stage == "stylizing")
+    running.cancel()
+    begun = time.monotonic()
+    watch(running)
+    assert time.monotonic() - begun < 2.0
+    assert running.status.stage == "cancelled"
+
+
+def test_cancelled_while_the_backend_starts(session, tmp_path):
+    running = session("mute")
+    running.start()
+    watch(running, lambda status: status.stage == "backend")
+    running.stop()
+    assert running.over and running.status.stage == "cancelled"
+    assert not (tmp_path / "job").exists()
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"), [("dies", "ended in the middle"), ("new", "too new"), ("broken", "did not")]
+)
+def test_a_backend_that_fails(session, pool, mode, words):
+    running = session(mode)
+    running.start()
+    watch(running)
+    assert running.status.stage == "failed" and words in running.status.error
+    assert running.status.exit_status == 6
+    assert pool.current is None  # the next run starts a new one
+    assert session.cleaned == [True]
+
+
+def test_a_hung_backend_is_said_and_ended(session, pool, monkeypatch):
+    running = session("hangs")
+    running.start()
+    watch(running, lambda status: status.stage == "exporting")
+    monkeypatch.setattr(pool.current, "_silence_seconds", 1.0)
+    monkeypatch.setattr(pool.current.client, "_request_seconds", 0.3)
+    watch(running)
+    assert "has not answered" in running.status.error and pool.current is None
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("import sys; print('no licence'); sys.exit(3)", "exit code 3"),
+        ("import os; os.kill(os.getpid(), 9)", "signal 9"),
+        ('print(\'{"warpnoise": "progress", "error": {"message": "no camera", "exit_status": 3}}\')', "no camera"),
+    ],
+)
+def test_a_render_that_fails(session, script, words):
+    running = session("good", export=[sys.executable, "-c", script])
+    running.start()
+    watch(running)
+    assert running.status.stage == "failed" and words in running.status.error
+
+
+def test_a_blender_that_cannot_be_started(session):
+    running = session("good", export=["/nowhere/blender"])
+    running.start()
+    watch(running)
+    assert "second Blender" in running.status.error and running.status.exit_status == 3
+
+
+def test_checking_the_backend(session, pool):
+    request = session("good").request
+    check = CheckSession(pool, request.backend)
+    check.start()
+    check.wait()
+    assert check.over and check.status.stage == "done"
+    assert "127.0.0.1" in check.status.backend and "a fake device" in check.status.device
+
+
+def test_the_export_is_told_everything(tmp_path):
+    """A request, as arguments and back, is the same."""
+    settings = JobSettings("m", "ink", "a: b", "-c", 0.25, 7, 1.5, 0.5, 3, "random")
+    request = StylizeRequest(
+        "A B", tmp_path / "job", Frames(-3, 9, 2), settings, tmp_path / "c", tmp_path / "p", keep_existing=True
+    )
+    given = make_parser("p").parse_args(export_arguments(request))
+    assert (given.scene, given.action) == ("A B", "export")
+    values = operator_arguments(given)
+    assert Frames.parse(values.pop("frames")) == request.frames
+    assert Path(values.pop("output")) == request.folder
+    assert Path(values.pop("color_folder")) == request.color_source
+    assert Path(values.pop("passes_folder")) == request.passes_source
+    assert values.pop("keep_existing") is True
+    assert JobSettings(**values) == settings
+
+
+def test_a_new_stage_counts_anew():
+    reporter = Reporter()
+    reporter.update(stage="exporting", frames_done=3, frames_total=4, seconds_left=1.0)
+    reporter.update(stage="loading")
+    assert (reporter.status.frames_done, reporter.status.seconds_left) == (0, None)
+    reporter.warn("a", "b", "a")
+    reporter.warn("b")
+    assert reporter.status.warnings == ("a", "b")
+
+
+def test_statuses_in_words():
+    status = Status("stylizing", frames_done=3, frames_total=12, step=5, steps_total=10, seconds_left=75.4)
+    assert status.as_text() == "warpnoise: Stylizing 3/12, 1:15 left"
+    assert status.fraction == 3.5 / 12
+    assert replace(status, stage="done").over
+    assert [duration(s) for s in (7, 750, 3723)] == ["0:07", "12:30", "1:02:03"]

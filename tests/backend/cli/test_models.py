@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import json
+
+from warpnoise.sdedit import folder
+
+
+def test_a_folder(warpnoise, model):
+    done = warpnoise("models", model)
+    assert (done.status, done.err) == (0, "")
+    assert done.out == (
+        f"{model}\n"
+        f"  folder            {model}\n"
+        "  family            pixel\n"
+        "  styles            ink, clay\n"
+        "  takes prompt      False\n"
+        "  guidance          1.5\n"
+        "  strength          0.5\n"
+        "  size multiple     4\n"
+    )
+
+
+def test_json(warpnoise, model):
+    (shown,) = json.loads(warpnoise("models", model, "--json").out)
+    assert shown["styles"] == ["ink", "clay"] and shown["takes_prompt"] is False
+
+
+def test_the_default(warpnoise, model, monkeypatch):
+    monkeypatch.setattr(folder, "DEFAULT_MODEL", model)
+    monkeypatch.setattr("warpnoise.cli.models.DEFAULT_MODEL", model)
+    assert warpnoise("models").out.startswith("default\n")
+    monkeypatch.setattr("warpnoise.cli.models.DEFAULT_MODEL", model / "nothing")
+    done = warpnoise("models")
+    assert done.status == 5 and "There is no default model" in done.err
+
+
+def test_what_is_no_model(warpnoise, tmp_path):
+    done = warpnoise("models", tmp_path)
+    assert (done.status, done.out) == (5, "")
+    assert "is not a diffusers model" in done.err

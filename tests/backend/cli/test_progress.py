@@ -1,0 +1,50 @@
+"""What a person reads while it runs, on a terminal and in a log."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from warpnoise.cli.progress import in_words, show_progress
+from warpnoise.pipeline import Progress
+
+NOW = Progress("stylizing", 24, frames_done=3, step=2, steps_total=10, seconds_left=83.4, warnings=("It is late.",))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (725, "12 min 5 s"), (3600, "1 h 0 min"), (7399, "2 h 3 min")],
+)
+def test_durations(seconds, words):
+    assert in_words(seconds) == words
+
+
+def test_lines_come_with_frames_and_stages_not_with_steps(capsys):
+    with show_progress(as_json=False) as listener:
+        for step in range(5):
+            listener(Progress("stylizing", 24, frames_done=3, step=step, seconds_left=83.4, warnings=("It is late.",)))
+        listener(Progress("encoding", 24, frames_done=24))
+    assert capsys.readouterr().err == (
+        "warning: It is late.\nstylizing: 3 of 24 frames, 1 min 23 s left\nencoding: 24 of 24 frames\n"
+    )
+
+
+def test_a_bar_on_a_terminal_and_nothing_of_it_left(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with show_progress(as_json=False) as listener:
+        assert capsys.readouterr().err == ""
+        listener(NOW)
+    shown = capsys.readouterr().err
+    assert "warning: It is late.\n" in shown
+    assert "stylizing" in shown and "3/24 frames, step 2 of 10, 1 min 23 s left" in shown
+    assert shown.split("\r")[-2].strip() == "", "the bar stays"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes end otherwise on Windows")
+def test_a_reader_that_goes_away_is_not_answered_with_a_traceback():
+    code = "from warpnoise.cli.main import main; main(['--help'])"
+    command = f'{sys.executable} -c "import time; time.sleep(0.5); {code}" | true; exit ${{PIPESTATUS[0]}}'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (1, "")

@@ -1,0 +1,148 @@
+"""``warpnoise stylize`` from a job folder to a movie, on a toy model; its output and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+
+import numpy as np
+import pytest
+import synthetic
+from warpnoise.job import Settings
+from warpnoise.media.png import read_png
+
+
+def test_the_whole_output(warpnoise, job):
+    done = warpnoise("stylize", job.path)
+    assert done.status == 0, done.err
+    assert re.fullmatch(
+        rf"4 of 4 frames, in [\w ]+\nframes  {job.path}/stylized\nmovie   {job.path}/stylized.mp4\n", done.out
+    ), done.out
+    stages = [line.split(":")[0] for line in done.err.splitlines()]
+    assert sorted(set(stages), key=stages.index) == ["loading", "stylizing", "encoding", "finished"]
+    assert done.err.splitlines()[-1] == "finished: 4 of 4 frames, 0 s left"
+    assert job.movie.stat().st_size > 0
+    for frame in job.frames:
+        assert read_png(job.stylized(frame)).shape == (32, 32, 3)
+
+
+def test_again_keeps_what_is_finished_and_new_settings_do_not(warpnoise, job):
+    warpnoise("stylize", job.path)
+    first = read_png(job.stylized(1))
+    assert warpnoise("stylize", job.path).out.startswith("4 of 4 frames, 4 of them kept, in ")
+    job.stylized(2).unlink()
+    assert warpnoise("stylize", job.path).out.startswith("4 of 4 frames, 3 of them kept, in ")
+    assert warpnoise("stylize", job.path, "--seed", 1).out.startswith("4 of 4 frames, in ")
+    assert not np.array_equal(read_png(job.stylized(1)), first)
+
+
+def test_json(warpnoise, job):
+    done = warpnoise("stylize", job.path, "--json")
+    assert (done.status, done.err) == (0, "")
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    assert {line["event"] for line in lines[:-1]} == {"progress"}
+    assert [line["step"] for line in lines if line["event"] == "progress" and line["step"]][:2] == [1, 2]
+    assert lines[-1]["event"] == "summary"
+    assert (lines[-1]["frames_done"], lines[-1]["frames_kept"]) == (4, 0)
+    assert lines[-1]["movie"] == str(job.movie)
+
+
+def test_json_errors_are_in_both_places(warpnoise, tmp_path):
+    done = warpnoise("stylize", tmp_path / "nowhere", "--json")
+    assert done.status == 3
+    said = json.loads(done.out)
+    assert (said["event"], said["code"]) == ("error", "job")
+    assert done.err == f"error: {said['message']}\n"
+
+
+def test_every_setting_has_an_option(warpnoise, job, monkeypatch):
+    seen = {}
+
+    def note(opened, settings, **more):
+        seen.update(settings.model_dump())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("warpnoise.pipeline.stylize", note)
+    given = {
+        "model": "m",
+        "style": "s",
+        "prompt": "p",
+        "negative_prompt": "n",
+        "strength": 0.25,
+        "steps": 7,
+        "guidance": 2.0,
+        "eta": 1.0,
+        "seed": 5,
+        "noise": "fixed",
+    }
+    assert set(given) == set(Settings.model_fields)
+    options = [text for name, value in given.items() for text in (f"--{name.replace('_', '-')}", value)]
+    assert warpnoise("stylize", job.path, *options).status == 130
+    assert seen == given
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (["--strength", "1.5"], 2, "strength"),
+        (["--strength", "0"], 2, "strength"),
+        (["--steps", "0"], 2, "steps"),
+        (["--style", "oil"], 2, "ink, clay"),
+        (["--noise", "purple"], 2, "purple"),
+        (["--device", "abacus"], 2, "abacus"),
+        (["--model", "/no/such/model"], 5, "/no/such/model"),
+    ],
+)
+def test_settings_that_cannot_be(warpnoise, job, arguments, status, says):
+    done = warpnoise("stylize", job.path, *arguments)
+    assert (done.status, done.out) == (status, "")
+    assert says in done.err and "error: " in done.err and "Traceback" not in done.err
+    assert not job.movie.exists()
+
+
+def test_a_damaged_pass_keeps_the_frames_before_it(warpnoise, job):
+    job.passes(4).write_bytes(job.passes(4).read_bytes()[:500])
+    done = warpnoise("stylize", job.path)
+    assert done.status == 4
+    assert str(job.passes(4)) in done.err.splitlines()[-1]
+
+
+def test_a_job_that_another_process_works_on(warpnoise, job):
+    with job.lock():
+        done = warpnoise("stylize", job.path)
+    assert done.status == 3
+    assert done.err.splitlines()[-1].startswith("error: Another process works on ")
+
+
+def test_warnings_are_said_once(warpnoise, job):
+    done = warpnoise("stylize", job.path, "--prompt", "a castle")
+    assert done.status == 0
+    assert [line for line in done.err.splitlines() if "prompt has no effect" in line] == [
+        line for line in done.err.splitlines() if line.startswith("warning: ")
+    ]
+    assert done.err.count("prompt has no effect") == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_stops_within_a_step_and_goes_on_later(start, warpnoise, tmp_path, model, number):
+    job = synthetic.make_job(tmp_path / "job", frames=3, settings=Settings(model=str(model), steps=150, strength=1.0))
+    process = start("stylize", job.path, "--json")
+    for line in process.stdout:
+        now = json.loads(line)
+        if now["frames_done"] >= 1 and now["step"] >= 3:
+            break
+    process.send_signal(number)
+    asked = time.monotonic()
+    out, err = process.communicate(timeout=30)
+    assert time.monotonic() - asked < 10
+    assert process.returncode == 130
+    assert json.loads(out.splitlines()[-1])["code"] == "cancelled"
+    assert "error: " in err and "Traceback" not in err
+    assert job.stylized(1).is_file() and not job.stylized(3).exists()
+    with job.lock():
+        pass
+    assert not list(job.path.rglob("*.tmp"))

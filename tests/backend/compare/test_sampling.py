@@ -1,0 +1,29 @@
+"""Reading between pixels."""
+
+import numpy as np
+from shots import grid
+from warpnoise.compare.sampling import catmull_rom
+
+
+def test_pixels_come_back_as_they_are():
+    picture = np.random.default_rng(0).random((7, 9, 3), dtype=np.float32)
+    np.testing.assert_array_equal(catmull_rom(picture, grid(7, 9)), picture)
+
+
+def test_quadratics_are_exact_between_pixels():
+    def quadratic(p):
+        x, y = p[..., 0], p[..., 1]
+        return (0.3 + 0.1 * x - 0.2 * y + 0.01 * x * x - 0.02 * x * y + 0.03 * y * y)[..., None]
+
+    places = np.random.default_rng(1).uniform(2, 9, (100, 2)).astype(np.float32)
+    np.testing.assert_allclose(catmull_rom(quadratic(grid(12, 12)), places), quadratic(places), atol=2e-5)
+
+
+def test_beyond_the_border_the_border_goes_on():
+    picture = np.arange(12, dtype=np.float32).reshape(3, 4, 1)
+    far = np.float32([[-100, 0], [1e30, 2], [0, -1e30], [3, 100]])
+    np.testing.assert_allclose(catmull_rom(picture, far)[:, 0], [0, 11, 0, 11], atol=1e-6)
+
+
+def test_an_unknown_place_has_no_colour():
+    assert np.isnan(catmull_rom(np.ones((4, 4, 2), np.float32), np.float32([[np.nan, 1]]))).all()

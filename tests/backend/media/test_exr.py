@@ -1,0 +1,113 @@
+"""Render passes out of both layouts of Blender's EXR files, and files that are not whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import OpenEXR
+import pytest
+import synthetic
+from warpnoise.errors import MediaError
+from warpnoise.media.exr import read_passes
+
+PLANES = synthetic.Scene(width=20, height=12).planes(1)
+
+
+@pytest.mark.parametrize("layout", ["single", "multi"])
+@pytest.mark.parametrize("layer", ["ViewLayer", "View.Layer 2", "Ünï.cödé"])
+def test_every_layout_and_layer(tmp_path: Path, layout: str, layer: str) -> None:
+    path = tmp_path / "a.exr"
+    synthetic.write_passes(path, PLANES, layout=layout, layer=layer)
+    passes = read_passes(path, combined=True)
+    assert passes.size == (20, 12)
+    np.testing.assert_array_equal(passes.depth, PLANES["Depth.Z"])
+    for plane, component in zip(passes.vector, "XYZW", strict=True):
+        np.testing.assert_array_equal(plane, PLANES[f"Vector.{component}"])
+    np.testing.assert_array_equal(passes.surface.view(np.uint32), PLANES["CryptoObject00.r"].view(np.uint32))
+    assert passes.combined is not None
+    np.testing.assert_array_equal(passes.combined[..., 2], PLANES["Combined.B"])
+    assert {name: number % 2**32 for name, number in passes.manifest.items()} == synthetic.HASHES
+    assert passes.manifest["Ball"] in passes.surface
+
+
+def test_combined_is_not_needed(tmp_path: Path) -> None:
+    planes = {name: plane for name, plane in PLANES.items() if not name.startswith("Combined")}
+    synthetic.write_passes(tmp_path / "a.exr", planes)
+    assert read_passes(tmp_path / "a.exr").combined is None
+    with pytest.raises(MediaError, match="lacks the pass Combined"):
+        read_passes(tmp_path / "a.exr", combined=True)
+
+
+def test_the_view_layer_that_has_the_passes_is_taken(tmp_path: Path) -> None:
+    named = {f"Motion.{name}": plane for name, plane in PLANES.items()}
+    named["Beauty.Combined.R"] = PLANES["Combined.R"]
+    OpenEXR.File({"type": OpenEXR.scanlineimage}, named).write(str(tmp_path / "a.exr"))
+    passes = read_passes(tmp_path / "a.exr")
+    np.testing.assert_array_equal(passes.depth, PLANES["Depth.Z"])
+    assert passes.manifest == {}
+
+
+@pytest.mark.parametrize("name", ["Depth", "Vector", "CryptoObject00"])
+def test_a_lacking_pass_is_named_with_its_switch(tmp_path: Path, name: str) -> None:
+    synthetic.write_passes(tmp_path / "a.exr", {k: v for k, v in PLANES.items() if not k.startswith(name)})
+    with pytest.raises(MediaError, match=rf"lacks the pass {name} .*turn on View Layer > Passes"):
+        read_passes(tmp_path / "a.exr")
+
+
+def test_a_lacking_channel(tmp_path: Path) -> None:
+    synthetic.write_passes(tmp_path / "a.exr", {k: v for k, v in PLANES.items() if k != "Vector.W"})
+    with pytest.raises(MediaError, match=r"ViewLayer\.Vector has no channel W"):
+        read_passes(tmp_path / "a.exr")
+
+
+def test_half_precision_is_refused(tmp_path: Path) -> None:
+    planes: dict[str, Any] = {**PLANES, "Vector.X": PLANES["Vector.X"].astype(np.float16)}
+    synthetic.write_passes(tmp_path / "a.exr", planes)
+    with pytest.raises(MediaError, match=r"float16 values, expected float32\. Set Color Depth to Float \(Full\)"):
+        read_passes(tmp_path / "a.exr")
+
+
+def test_names_that_blender_does_not_escape(tmp_path: Path) -> None:
+    named = {f"L.{name}": plane for name, plane in PLANES.items()}
+    manifest = '{"A "quoted" \\ name":"00000001","Cube":"00000002"}'
+    header = {
+        "BlenderMultiChannel": "Blender V2.55.1",
+        "cryptomatte/1/name": "L.CryptoObject",
+        "cryptomatte/1/manifest": manifest,
+    }
+    OpenEXR.File(header, named).write(str(tmp_path / "a.exr"))
+    assert read_passes(tmp_path / "a.exr").manifest == {'A "quoted" \\ name': 1, "Cube": 2}
+
+
+def test_a_damaged_manifest(tmp_path: Path) -> None:
+    named = {f"L.{name}": plane for name, plane in PLANES.items()}
+    header = {"cryptomatte/1/name": "L.CryptoObject", "cryptomatte/1/manifest": '{"Cube":"xyz"}'}
+    OpenEXR.File(header, named).write(str(tmp_path / "a.exr"))
+    with pytest.raises(MediaError, match=r"manifest of L\.CryptoObject is damaged"):
+        read_passes(tmp_path / "a.exr")
+
+
+@pytest.mark.parametrize("layout", ["single", "multi"])
+@pytest.mark.parametrize("part", [0.02, 0.3, 0.6, 0.99])
+def test_a_file_that_is_cut_off(tmp_path: Path, layout: str, part: float) -> None:
+    path = tmp_path / "a.exr"
+    planes = {name: plane for name, plane in PLANES.items() if not name.startswith("Combined")}
+    synthetic.write_passes(path, planes, layout=layout)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * part)])
+    with pytest.raises(MediaError, match="is cut off or damaged"):
+        read_passes(path)
+
+
+def test_files_that_are_no_exr(tmp_path: Path) -> None:
+    path = tmp_path / "a.exr"
+    with pytest.raises(MediaError, match="no file"):
+        read_passes(path)
+    path.touch()
+    with pytest.raises(MediaError, match="is empty"):
+        read_passes(path)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" * 20)
+    with pytest.raises(MediaError, match="is not an EXR file"):
+        read_passes(path)

@@ -1,0 +1,188 @@
+"""What every frame's noise must be, on small fields with many channels: white, faithful, repeatable."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from warpnoise.noise import NOISE_METHODS, Motion, WarpedNoise, make_noise
+
+SIZE = 24
+CHANNELS = 1800  # of 24 x 24 pixels: 10^6 samples
+ENGINES = ("compiled", "reference")
+
+
+def pan(x: float, y: float, size: int = SIZE) -> Motion:
+    """Everything moves by (x, y) pixels."""
+    vectors = np.broadcast_to(np.array([x, y], np.float32), (size, size, 2))
+    return Motion(vectors.copy(), -vectors)
+
+
+def hostile(kind: str, frame: int) -> Motion:
+    """Motion that no scene has."""
+    rng = np.random.default_rng(frame)
+    y, x = np.mgrid[:SIZE, :SIZE].astype(np.float32)
+    vectors = {
+        "random": rng.normal(0, 5, (SIZE, SIZE, 2)),
+        "into one pixel": np.stack([7 - x, 9 - y], axis=-1),
+        "far away": np.full((SIZE, SIZE, 2), 5000.0),
+        "unknown": np.full((SIZE, SIZE, 2), np.nan),
+        "alternating": np.where((x + y + frame)[..., None] % 2, 3.3, -3.3) * np.ones(2),
+        "fold": np.stack([SIZE - 1 - 2 * np.abs(x - SIZE / 2) - x, np.zeros_like(y)], axis=-1),
+    }[kind].astype(np.float32)
+    return Motion(vectors, -vectors)
+
+
+def assert_white(noise: torch.Tensor) -> None:
+    """Variance 1 and covariance 0 within 3 pixels, each within 4 standard errors, and N(0, 1) as a whole.
+
+    Args:
+        noise: (samples, height, width), at least 10^6 values.
+    """
+    assert noise.numel() >= 10**6
+    for dy in range(4):
+        for dx in range(-3 if dy else 0, 4):
+            a = noise[:, dy:, max(dx, 0) : noise.shape[2] + min(dx, 0)]
+            b = noise[:, : noise.shape[1] - dy, max(-dx, 0) : noise.shape[2] - max(dx, 0)]
+            products = (a * b).double()
+            expected, deviation = (1.0, 2**0.5) if dx == dy == 0 else (0.0, 1.0)
+            error = deviation / products.numel() ** 0.5
+            assert abs(products.mean().item() - expected) < 4 * error, f"lag ({dx}, {dy})"
+    assert stats.kstest(noise.flatten().numpy(), "norm").pvalue > 1e-4
+
+
+@pytest.mark.parametrize("kind", ["random", "into one pixel", "far away", "unknown", "alternating", "fold"])
+def test_white_however_wrong_the_motion(kind: str) -> None:
+    noise = WarpedNoise((CHANNELS, SIZE, SIZE), seed=11)
+    for frame in range(3):
+        noise.advance(hostile(kind, frame))
+    assert_white(noise.frame())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_white_and_faithful_on_a_sub_pixel_pan(engine: str) -> None:
+    """After t frames the pixel has moved by t * (0.37, 0.21) and overlaps four pixels of the first frame."""
+    channels = CHANNELS if engine == "compiled" else 64  # the readable engine takes its time
+    noise = WarpedNoise((channels, SIZE, SIZE), seed=3, engine=engine)
+    first = noise.frame()
+    for frame in range(1, 9):
+        now = noise.advance(pan(0.37, 0.21))
+        if frame in (1, 8):
+            fidelity, error = pan_fidelity(first, now, 0.37 * frame, 0.21 * frame)
+            assert abs(fidelity - 1) < 0.02 + 2 * error
+    if engine == "compiled":
+        assert_white(now)
+
+
+def pan_fidelity(first: torch.Tensor, now: torch.Tensor, x: float, y: float) -> tuple[float, float]:
+    """sum C <n_t n_s> / sum C^2 over all pixels that were in sight, and its standard error."""
+    whole, part = np.floor([x, y]).astype(int), np.array([x, y]) % 1
+    product = weight = 0.0
+    height, width = first.shape[1:]
+    for oy in (0, 1):
+        for ox in (0, 1):
+            covariance = abs(1 - ox - part[0]) * abs(1 - oy - part[1])
+            dx, dy = whole + np.array([ox, oy])
+            inner = now[:, dy + 1 :, dx + 1 :] * first[:, 1 : height - dy, 1 : width - dx]
+            product += covariance * inner.mean().item()
+            weight += covariance**2
+    return product / weight, (weight * inner.numel()) ** -0.5
+
+
+def test_slow_motion_moves_the_noise() -> None:
+    """0.05 pixels a frame, twenty frames: one whole pixel."""
+    noise = WarpedNoise((CHANNELS, SIZE, SIZE), seed=5)
+    first = noise.frame()
+    for _ in range(20):
+        now = noise.advance(pan(0.05, 0.0))
+    moved = (now[:, :, 2:] * first[:, :, 1:-1]).mean().item()
+    stuck = (now[:, :, 2:] * first[:, :, 2:]).mean().item()
+    assert moved > 0.95 and abs(stuck) < 0.05
+
+
+def test_the_far_side_of_an_occlusion_edge_is_a_stranger() -> None:
+    """A card moves right over a still wall: what it uncovers has nothing of any earlier frame."""
+    surface = [np.zeros((SIZE, SIZE), np.int32) for _ in range(2)]
+    surface[0][8:16, 4:12], surface[1][8:16, 8:16] = 7, 7
+    forward, backward = (np.zeros((SIZE, SIZE, 2), np.float32) for _ in range(2))
+    forward[surface[0] == 7, 0], backward[surface[1] == 7, 0] = 4, -4
+    noise = WarpedNoise((CHANNELS, SIZE, SIZE), seed=2)
+    before = noise.frame().flatten(1)
+    now = noise.advance(Motion(forward, backward, surface_old=surface[0], surface_new=surface[1]))
+    assert torch.allclose(now[:, 8:16, 8:16].flatten(1), before.view_as(now)[:, 8:16, 4:12].flatten(1), atol=1e-5)
+    uncovered = now[:, 8:16, 4:8].flatten(1)
+    covariance = uncovered.double().T @ before.double() / CHANNELS
+    assert covariance.abs().max() < 6 / CHANNELS**0.5  # the largest of 18,000
+    assert abs(covariance.mean().item()) < 4 / (covariance.numel() * CHANNELS) ** 0.5
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_seed_and_the_motion_decide_every_bit(engine: str) -> None:
+    def run(seed: int, threads: int) -> list[torch.Tensor]:
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            noise = WarpedNoise((4, 40, 40), seed=seed, maps=2, engine=engine)
+            for frame in range(5):
+                noise.advance(pan(0.7, -0.4 + 0.1 * frame, 40))
+            return [noise.frame(0), noise.frame(1)]
+        finally:
+            torch.set_num_threads(before)
+
+    one, two = run(9, 1), run(9, 2)
+    assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+    assert not torch.equal(one[0], run(10, 1)[0])
+    assert abs((one[0] * one[1]).mean().item()) < 4 / one[0].numel() ** 0.5
+
+
+def test_the_engines_agree() -> None:
+    noises = [WarpedNoise((4, 40, 40), seed=1, engine=engine) for engine in ENGINES]
+    for frame in range(6):
+        frames = [noise.advance(pan(1.3, 0.2 * frame, 40)) for noise in noises]
+        assert (frames[0] - frames[1]).abs().max() < 1e-5
+
+
+def test_a_coarser_grid_has_the_same_noise() -> None:
+    """Pooled by sums over 4 x 4 pixels, divided by 4, a first frame's fine noise is the coarse one."""
+    fine, coarse = WarpedNoise((16, 64, 64), seed=4), WarpedNoise((16, 16, 16), seed=4)
+    pooled = torch.nn.functional.avg_pool2d(fine.frame(), 4) * 4
+    assert torch.corrcoef(torch.stack([pooled.flatten(), coarse.frame().flatten()]))[0, 1] > 0.999
+
+
+@pytest.mark.parametrize("name", NOISE_METHODS)
+def test_every_method_has_the_same_interface(name: str) -> None:
+    noise = make_noise(name, (3, 16, 16), seed=1, device="cpu", maps=2)
+    frames = [noise.frame(0), noise.advance(pan(0.5, 0.25, 16))]
+    for frame in (*frames, noise.frame(1)):
+        assert frame.shape == (3, 16, 16) and frame.dtype == torch.float32 and torch.isfinite(frame).all()
+    assert torch.equal(frames[1], noise.frame(0))
+    assert torch.equal(frames[0], frames[1]) == (name == "fixed")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"shape": (0, 8, 8)}, "shape"),
+        ({"shape": (8, 8)}, "shape"),
+        ({"maps": 0}, "maps"),
+        ({"seed": 1.5}, "seed"),
+        ({"atoms": 3}, "atoms"),
+        ({"device": "nowhere"}, "device"),
+    ],
+)
+def test_bad_arguments_are_named(arguments: dict[str, object], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        WarpedNoise(**{"shape": (1, 8, 8), **arguments})
+
+
+def test_bad_motions_are_named() -> None:
+    good = np.zeros((8, 8, 2), np.float32)
+    with pytest.raises(ValueError, match="forward must have shape"):
+        Motion(good[..., 0], good)
+    with pytest.raises(ValueError, match="backward has shape"):
+        Motion(good, good[:4])
+    with pytest.raises(ValueError, match="floats"):
+        Motion(good.astype(int), good)
+    with pytest.raises(ValueError, match="aspect ratios"):
+        WarpedNoise((1, 8, 8)).advance(Motion(good[:4], good[:4]))

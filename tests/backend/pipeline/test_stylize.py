@@ -1,0 +1,325 @@
+"""Whole jobs, from files to files, with a toy model."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from warpnoise.errors import Cancelled, JobLockedError, MediaError, ModelError, SettingsError, WarpnoiseError
+from warpnoise.job import Job
+from warpnoise.media.png import read_png
+from warpnoise.motion import motions
+from warpnoise.noise import make_noise
+from warpnoise.pipeline import Progress, stylize
+from warpnoise.sdedit import Editor, load_model
+
+MakeJob = Callable[..., Job]
+
+
+def results(job: Job) -> list[np.ndarray]:
+    return [read_png(job.stylized(frame)) for frame in job.frames]
+
+
+def reference(job: Job, frames: int) -> list[np.ndarray]:
+    """The same with the parts called one after the other, a frame at a time."""
+    editor = load_model(job.settings.model, "cpu")
+    shape = editor.noise_shape(job.scene.height, job.scene.width)
+    noise = make_noise(job.settings.noise, shape, job.settings.seed, "cpu", editor.noise_maps(job.settings))
+    made = []
+    for frame, motion in list(motions(job))[:frames]:
+        if motion is not None:
+            noise.advance(motion)
+        image = torch.from_numpy(read_png(job.color(frame)).astype(np.float32) / 65535).permute(2, 0, 1)[None]
+        edited = editor.edit(image, lambda index: noise.frame(index)[None], job.settings)[0]
+        made.append(np.round(edited.permute(1, 2, 0).numpy() * 65535).astype(np.uint16))
+    return made
+
+
+@pytest.mark.parametrize("batch", [None, 1, 2, 8])
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_frames_are_what_the_parts_make(make_job: MakeJob, batch: int | None, eta: float) -> None:
+    job = make_job(noise="warped", eta=eta)
+    summary = stylize(job, device="cpu", batch=batch)
+    assert (summary.frames_total, summary.frames_done, summary.frames_kept, summary.warnings) == (3, 3, 0, ())
+    assert summary.movie.stat().st_size > 0
+    for made, expected in zip(results(job), reference(job, 3), strict=True):
+        assert made.dtype == np.uint16
+        # Other batches, other kernels, other rounding: a few of 65535.
+        assert np.abs(made.astype(int) - expected.astype(int)).max() <= (0 if batch in (None, 1) else 8)
+
+
+def test_torchs_threads_are_as_many_after_it(make_job: MakeJob) -> None:
+    """Numba and torch share OpenMP, and with it the number of threads, on Linux."""
+    assert torch.get_num_threads() == 1, "as tiny_models.py sets it"
+    stylize(make_job(noise="warped"), device="cpu")
+    assert torch.get_num_threads() == 1
+
+
+def test_the_last_batch_is_filled_up(make_job: MakeJob) -> None:
+    """5 frames in threes: the model sees the same size each time, and frames come out as in any other company."""
+    sizes: list[int] = []
+
+    def load(*options: Any) -> Editor:
+        editor = load_model(*options)
+        edit = editor.edit
+
+        def counting(images: torch.Tensor, *more: Any, **named: Any) -> torch.Tensor:
+            sizes.append(len(images))
+            return edit(images, *more, **named)
+
+        editor.edit = counting  # type: ignore[method-assign]
+        return editor
+
+    job = make_job(frames=5)
+    stylize(job, device="cpu", batch=3, load=load)
+    assert sizes == [3, 3]
+    first = results(job)
+    for frame in (2, 4):
+        job.stylized(frame).unlink()
+    stylize(job, device="cpu", batch=3, load=load)
+    assert sizes == [3, 3, 2]
+    for again, before in zip(results(job), first, strict=True):
+        assert np.abs(again.astype(int) - before.astype(int)).max() <= 8
+
+
+def test_a_finished_job_is_not_touched(make_job: MakeJob) -> None:
+    job = make_job()
+    stylize(job, device="cpu")
+    times = {path: path.stat().st_mtime_ns for path in job.path.rglob("*") if path.name != ".lock"}
+
+    def load(*options: Any) -> Editor:
+        raise AssertionError("the weights are loaded")
+
+    seen: list[Progress] = []
+    summary = stylize(job, device="cpu", load=load, progress=seen.append)
+    assert (summary.frames_done, summary.frames_kept) == (3, 3)
+    assert [progress.stage for progress in seen] == ["loading", "finished"]
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+    job.movie.unlink()
+    stylize(job, device="cpu", load=load)
+    assert job.movie.is_file()
+
+
+def test_what_was_finished_when_it_was_cancelled_stays_and_the_rest_comes_out_as_if_it_never_had_been(
+    make_job: MakeJob,
+) -> None:
+    job = make_job(frames=5, noise="warped", eta=1.0, steps=6)
+    stylize(job, device="cpu")
+    whole = results(job)
+    for path in (job.path / "stylized").iterdir():
+        path.unlink()
+    last: list[Progress] = []
+
+    def stop() -> bool:
+        return bool(last) and last[-1].frames_done >= 2
+
+    with pytest.raises(Cancelled):
+        stylize(job, device="cpu", progress=last.append, cancelled=stop)
+    kept = [frame for frame in job.frames if job.stylized(frame).is_file()]
+    assert kept in ([1, 2], [1, 2, 3])
+    assert not list((job.path / "stylized").glob(".*")), "nothing half written"
+    times = [job.stylized(frame).stat().st_mtime_ns for frame in kept]
+    summary = stylize(job, device="cpu")
+    assert (summary.frames_done, summary.frames_kept) == (5, len(kept))
+    assert [job.stylized(frame).stat().st_mtime_ns for frame in kept] == times
+    for again, before in zip(results(job), whole, strict=True):
+        np.testing.assert_array_equal(again, before)
+
+
+def test_cancelling_takes_effect_before_the_next_step(make_job: MakeJob) -> None:
+    steps: list[int] = []
+    with pytest.raises(Cancelled):
+        stylize(
+            make_job(steps=8, strength=1.0),
+            device="cpu",
+            progress=lambda now: steps.append(now.step),
+            cancelled=lambda: max(steps, default=0) >= 3,
+        )
+    assert max(steps) == 3
+
+
+def test_other_settings_replace_the_jobs_for_this_run(make_job: MakeJob) -> None:
+    job = make_job()
+    stylize(job, device="cpu")
+    ink = results(job)
+    summary = stylize(job, job.settings.updated({"style": "clay", "prompt": "a cat"}), device="cpu")
+    assert summary.frames_kept == 0
+    assert summary.warnings == (f"The model {job.settings.model} takes no text: the prompt has no effect.",)
+    assert not any(np.array_equal(clay, before) for clay, before in zip(results(job), ink, strict=True))
+
+
+def test_progress(make_job: MakeJob) -> None:
+    seen: list[Progress] = []
+    stylize(make_job(frames=4), device="cpu", batch=2, progress=seen.append)
+    stages = [progress.stage for progress in seen]
+    assert list(dict.fromkeys(stages)) == ["loading", "stylizing", "encoding", "finished"]
+    steps = [(progress.step, progress.steps_total) for progress in seen if progress.stage == "stylizing"][1:]
+    assert steps == [(1, 2), (2, 2)] * 2
+    done = [progress.frames_done for progress in seen]
+    assert done == sorted(done)
+    assert done[-1] == 4
+    assert seen[-1].newest_frame == 4
+    assert seen[1].seconds_left is None
+    assert all(progress.seconds_left is not None and progress.seconds_left >= 0 for progress in seen[3:])
+
+
+def test_alpha_is_kept_and_transparent_pixels_have_colour_for_the_model(make_job: MakeJob) -> None:
+    job = make_job(transparent=True)
+    seen: list[torch.Tensor] = []
+
+    def load(*options: Any) -> Editor:
+        editor = load_model(*options)
+        edit = editor.edit
+
+        def looking(images: torch.Tensor, *more: Any, **named: Any) -> torch.Tensor:
+            seen.extend(images)
+            return edit(images, *more, **named)
+
+        editor.edit = looking  # type: ignore[method-assign]
+        return editor
+
+    stylize(job, device="cpu", load=load)
+    for frame, picture, image in zip(job.frames, results(job), seen, strict=True):
+        source = read_png(job.color(frame))
+        np.testing.assert_array_equal(picture[..., 3], source[..., 3])
+        empty = source[..., 3] == 0
+        assert 0 < empty.sum() < empty.size
+        colors = {tuple(color) for color in source[~empty][:, :3]}
+        shown = np.round(image.permute(1, 2, 0).numpy() * 65535).astype(np.uint16)
+        assert {tuple(color) for color in shown[empty]} <= colors
+
+
+def test_an_unreadable_frame_stops_the_job_and_the_frames_before_it_stay(make_job: MakeJob) -> None:
+    job = make_job(frames=4)
+    job.passes(3).write_bytes(job.passes(3).read_bytes()[:2000])
+    with pytest.raises(WarpnoiseError, match=r"0003\.exr") as caught:
+        stylize(job, device="cpu")
+    assert isinstance(caught.value, MediaError)
+    assert [frame for frame in job.frames if job.stylized(frame).is_file()] == [1, 2]
+    assert not job.movie.exists()
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_half_written(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(frames=4)
+    write = Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        if "0003" in path.name:
+            write(path, data[:10])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(MediaError, match=r"0003\.png: No space left on device"):
+        stylize(job, device="cpu")
+    left = sorted(path.name for path in (job.path / "stylized").iterdir())
+    assert left == ["0001.png", "0002.png", "frames.json", "inputs.json"]
+    monkeypatch.undo()
+    assert stylize(job, device="cpu").frames_kept == 2
+
+
+def test_a_folder_that_cannot_be_written(make_job: MakeJob) -> None:
+    job = make_job()
+    (job.path / "stylized").write_text("a file")
+    with pytest.raises(WarpnoiseError, match="stylized"):
+        stylize(job, device="cpu")
+
+
+def test_two_at_once(make_job: MakeJob) -> None:
+    job = make_job()
+    with job.lock(), pytest.raises(JobLockedError):
+        stylize(Job.open(job.path), device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"noise": "brown"}, SettingsError, "noise 'brown': there are warped, "),
+        ({"style": "oil"}, SettingsError, "style 'oil'"),
+        ({"model": "nowhere"}, ModelError, "there is no such folder"),
+    ],
+)
+def test_bad_settings_change_nothing(
+    make_job: MakeJob, change: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    job = make_job()
+    before = sorted(job.path.rglob("*"))
+    with pytest.raises(error, match=message):
+        stylize(job, job.settings.updated(change), device="cpu")
+    assert sorted(job.path.rglob("*")) == before
+
+
+class SmallDevice:
+    """Runs out of memory with more than ``fits`` frames."""
+
+    def __init__(self, editor: Editor, fits: int) -> None:
+        self._editor = editor
+        self._fits = fits
+        self.sizes: list[int] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._editor, name)
+
+    def edit(self, images: torch.Tensor, *more: Any, **named: Any) -> torch.Tensor:
+        self.sizes.append(len(images))
+        if len(images) > self._fits:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return self._editor.edit(images, *more, **named)
+
+
+def run_on_small_device(job: Job, fits: int, batch: int) -> tuple[Sequence[int], tuple[str, ...]]:
+    devices: list[SmallDevice] = []
+
+    def load(*options: Any) -> Editor:
+        devices.append(SmallDevice(load_model(*options), fits))
+        return devices[0]  # type: ignore[return-value]
+
+    summary = stylize(job, device="cpu", batch=batch, load=load)
+    return devices[0].sizes, summary.warnings
+
+
+def test_batches_shrink_to_what_fits(make_job: MakeJob) -> None:
+    job = make_job(frames=6)
+    sizes, warnings = run_on_small_device(job, fits=2, batch=6)
+    assert sizes == [6, 3, 1, 1, 1, 1, 1, 1]
+    assert warnings[-1] == "The device's memory was too small; 1 frame(s) are computed at a time."
+    assert len(results(job)) == 6
+
+
+def test_a_device_that_is_too_small(make_job: MakeJob) -> None:
+    with pytest.raises(ModelError, match="too little memory for one frame of 16 x 12 pixels"):
+        run_on_small_device(make_job(), fits=0, batch=2)
+
+
+def test_memory_does_not_grow_with_the_animation(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At no time more frames are read and not done with than the queue and the loops hold."""
+    module = sys.modules["warpnoise.pipeline.stylize"]
+    alive = most = 0
+
+    class Counted:
+        def __init__(self, source: Any) -> None:
+            nonlocal alive, most
+            alive += 1
+            most = max(most, alive)
+            self._source = source
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._source, name)
+
+        def __del__(self) -> None:
+            nonlocal alive
+            alive -= 1
+
+    read = module.read_sources
+    monkeypatch.setattr(module, "read_sources", lambda *options: (Counted(source) for source in read(*options)))
+    stylize(make_job(frames=12, width=8, height=8), device="cpu", batch=2)
+    assert alive == 0
+    assert most <= 2 + 2  # in the queue, and one at each end of it

@@ -1,0 +1,281 @@
+"""What is a model and what is not, told before any weights are loaded."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from diffusers import EDMEulerScheduler
+from tiny_models import write_pixel_model
+from warpnoise.errors import ModelError, SettingsError
+from warpnoise.job import Settings
+from warpnoise.sdedit import ModelFolder, load_model
+from warpnoise.sdedit.check import check_settings
+
+
+@pytest.fixture
+def model(tmp_path: Path, styled_model: Path) -> Path:
+    """A copy that a test may break."""
+    return shutil.copytree(styled_model, tmp_path / "model")
+
+
+@pytest.fixture
+def diffusion(tmp_path: Path, stable_diffusion: Path) -> Path:
+    return shutil.copytree(stable_diffusion, tmp_path / "model")
+
+
+def edit_json(path: Path, **changes: Any) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_a_styled_model(styled_model: Path) -> None:
+    model = ModelFolder.open(styled_model)
+    assert (model.family, model.styles, model.takes_prompt, model.classes) == ("pixel", ("ink", "clay"), False, 3)
+    assert (model.guidance, model.size_multiple, model.noise_shape(5, 6)) == (1.5, 4, (3, 5, 6))
+
+
+def test_a_latent_model(stable_diffusion: Path) -> None:
+    model = ModelFolder.open(str(stable_diffusion))
+    assert (model.family, model.styles, model.takes_prompt, model.guidance) == ("latent", (), True, 7.5)
+    assert (model.vae_factor, model.size_multiple, model.noise_shape(33, 16)) == (8, 16, (4, 5, 2))
+
+
+def test_a_model_without_an_index(tmp_path: Path, plain_model: Path) -> None:
+    """A UNet2DModel and its scheduler side by side, as some repositories have them."""
+    shutil.copytree(plain_model / "unet", tmp_path, dirs_exist_ok=True)
+    shutil.copytree(plain_model / "scheduler", tmp_path, dirs_exist_ok=True)
+    assert load_model(tmp_path).noise_shape(4, 4) == (3, 4, 4)
+
+
+def test_styles_without_names_are_numbered(model: Path) -> None:
+    (model / "styles.json").unlink()
+    assert ModelFolder.open(model).styles == ("0", "1", "2")
+
+
+def imported_by(modules: str) -> set[str]:
+    code = f"import sys, {modules}; print(*sys.modules)"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_nothing_heavy_is_imported() -> None:
+    loaded = imported_by("warpnoise.sdedit, warpnoise.sdedit.folder, warpnoise.sdedit.check")
+    assert not loaded & {"torch", "diffusers", "transformers"}
+
+
+def test_sdedit_knows_neither_jobs_nor_motions() -> None:
+    loaded = imported_by("warpnoise.sdedit.pixel, warpnoise.sdedit.latent")
+    assert {name.split(".")[1] for name in loaded if name.startswith("warpnoise.")} == {"errors", "sdedit"}
+
+
+@pytest.mark.parametrize("loader", [ModelFolder.open, load_model])
+def test_no_such_folder(tmp_path: Path, loader: Any) -> None:
+    with pytest.raises(ModelError, match="there is no such folder"):
+        loader(tmp_path / "missing")
+
+
+def test_not_a_model(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"has no model_index\.json"):
+        ModelFolder.open(tmp_path)
+    checkpoint = tmp_path / "model.ckpt"
+    checkpoint.touch()
+    with pytest.raises(ModelError, match="single-file checkpoints are not supported"):
+        ModelFolder.open(checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("index", "named"),
+    [
+        ({"_class_name": "FluxPipeline", "transformer": ["diffusers", "FluxTransformer2DModel"]}, "FluxPipeline"),
+        (
+            {"_class_name": "LDMPipeline", "unet": ["diffusers", "UNet2DModel"], "vqvae": ["diffusers", "VQModel"]},
+            "LDMPipeline",
+        ),
+    ],
+)
+def test_another_family(tmp_path: Path, index: dict[str, Any], named: str) -> None:
+    (tmp_path / "model_index.json").write_text(json.dumps(index))
+    with pytest.raises(ModelError, match=f"is a {named}, which is not supported. Supported are pixel-space"):
+        ModelFolder.open(tmp_path)
+
+
+def test_stable_diffusion_xl_is_another_family(diffusion: Path) -> None:
+    edit_json(diffusion / "model_index.json", text_encoder_2=["transformers", "CLIPTextModelWithProjection"])
+    with pytest.raises(ModelError, match="which is not supported"):
+        ModelFolder.open(diffusion)
+
+
+@pytest.mark.parametrize("text", ["{", "[]"])
+def test_damaged_json(model: Path, text: str) -> None:
+    (model / "unet" / "config.json").write_text(text)
+    with pytest.raises(ModelError, match=r"config\.json.*download the model again"):
+        ModelFolder.open(model)
+
+
+def test_missing_parts(model: Path) -> None:
+    (model / "scheduler" / "scheduler_config.json").unlink()
+    with pytest.raises(ModelError, match=r"scheduler_config\.json is missing"):
+        ModelFolder.open(model)
+
+
+def test_missing_weights(model: Path) -> None:
+    (model / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    with pytest.raises(ModelError, match="no weights"):
+        ModelFolder.open(model)
+
+
+def test_pickles_are_refused(model: Path) -> None:
+    weights = model / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.rename(weights.with_suffix(".bin"))
+    with pytest.raises(ModelError, match=r"only as a pickle \(diffusion_pytorch_model\.bin\)"):
+        ModelFolder.open(model)
+
+
+def test_damaged_weights(model: Path) -> None:
+    weights = model / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(ModelError, match="cannot be loaded as a UNet2DModel"):
+        load_model(model, "cpu")
+
+
+def test_weights_that_do_not_fit(model: Path) -> None:
+    edit_json(model / "unet" / "config.json", block_out_channels=[8, 24])
+    with pytest.raises(ModelError, match="cannot be loaded as a UNet2DModel"):
+        load_model(model, "cpu")
+
+
+def test_the_half_precision_variant_is_found(diffusion: Path) -> None:
+    for part, name in (
+        ("unet", "diffusion_pytorch_model"),
+        ("vae", "diffusion_pytorch_model"),
+        ("text_encoder", "model"),
+    ):
+        weights = diffusion / part / f"{name}.safetensors"
+        weights.rename(weights.with_name(f"{name}.fp16.safetensors"))
+    assert load_model(diffusion, "cpu").takes_prompt
+
+
+@pytest.mark.parametrize(("channels", "named"), [((1, 1), "got 1 and 1"), ((4, 3), "got 4 and 3")])
+def test_wrong_channels(tmp_path: Path, channels: tuple[int, int], named: str) -> None:
+    write_pixel_model(tmp_path, in_channels=channels[0], out_channels=channels[1])
+    with pytest.raises(ModelError, match=named):
+        ModelFolder.open(tmp_path)
+
+
+def test_an_inpainting_model(diffusion: Path) -> None:
+    edit_json(diffusion / "unet" / "config.json", in_channels=9)
+    with pytest.raises(ModelError, match="got 9 and 4: inpainting"):
+        ModelFolder.open(diffusion)
+
+
+def test_a_schedule_of_another_kind(tmp_path: Path) -> None:
+    write_pixel_model(tmp_path, scheduler=EDMEulerScheduler())
+    with pytest.raises(ModelError, match="its scheduler is EDMEulerScheduler"):
+        ModelFolder.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ("{", "cannot be read as JSON"),
+        ("[]", "expected an object"),
+        ('{"style": []}', "unknown key 'style'"),
+        ('{"styles": "ink"}', "'styles' must be a list of names"),
+        ('{"styles": ["ink", "ink"]}', "names one style twice"),
+        ('{"styles": []}', "'styles' is missing or empty, the model has 3 classes"),
+        ('{"styles": ["a", "b", "c", "d"]}', "4 styles, but the model has 3 classes"),
+        ('{"styles": ["a", "b"], "null_class": 1}', "expected a label after the 2 styles and below the model's 3"),
+        ('{"styles": ["a", "b"], "null_class": 3}', "'null_class' is 3"),
+        ('{"styles": ["a"], "guidance": -1}', "'guidance' must be a number of at least 0"),
+        ('{"styles": ["a"], "guidance": NaN}', "'guidance' must be a number"),
+        ('{"styles": ["a"], "size_multiple": 1.5}', r"'size_multiple' must be a number of at least 1 \(int\), got 1.5"),
+        ('{"styles": ["a"], "null_class": true}', "'null_class' must be a number"),
+    ],
+)
+def test_bad_styles(model: Path, entries: str, message: str) -> None:
+    (model / "styles.json").write_text(entries)
+    with pytest.raises(ModelError, match=message):
+        ModelFolder.open(model)
+
+
+def test_styles_of_a_model_without_classes(tmp_path: Path) -> None:
+    write_pixel_model(tmp_path, styles={"styles": ["ink"]})
+    with pytest.raises(ModelError, match="the model has no class embedding"):
+        ModelFolder.open(tmp_path)
+
+
+def test_the_digest_follows_what_the_model_computes(model: Path, styled_model: Path) -> None:
+    first = ModelFolder.open(styled_model).digest
+    assert ModelFolder.open(model).digest == first, "it does not depend on the place"
+    (model / "README.md").write_text("about")
+    assert ModelFolder.open(model).digest == first
+    edit_json(model / "scheduler" / "scheduler_config.json", beta_end=0.03)
+    changed = ModelFolder.open(model).digest
+    assert changed != first
+    weights = model / "unet" / "diffusion_pytorch_model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    assert ModelFolder.open(model).digest not in (first, changed)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"style": "oil"}, "style 'oil': the model .* has ink, clay"),
+        ({"steps": 2000}, "steps: expected 1 to 1000"),
+    ],
+)
+def test_settings_that_the_model_does_not_take(styled_model: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        check_settings(ModelFolder.open(styled_model), Settings().updated(changes))
+
+
+class Loose:
+    """Settings that nobody has checked."""
+
+    style, prompt, negative_prompt, strength, steps, guidance, eta = None, "", "", 0.5, 10, None, 0.0
+
+    def __init__(self, **changes: Any) -> None:
+        self.__dict__.update(changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"strength": 0}, "strength: expected more than 0 and at most 1, got 0"),
+        ({"strength": 1.01}, "strength"),
+        ({"steps": 0}, "steps: expected 1 to 1000"),
+        ({"eta": -0.1}, "eta: expected 0"),
+        ({"guidance": float("nan")}, "guidance: expected a number of at least 0, got nan"),
+    ],
+)
+def test_settings_out_of_range(styled_model: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        check_settings(ModelFolder.open(styled_model), Loose(**changes))
+
+
+def test_settings_of_a_plain_model(plain_model: Path) -> None:
+    model = ModelFolder.open(plain_model)
+    assert check_settings(model, Settings(guidance=1.0)) == ()
+    assert check_settings(model, Settings(prompt="a cat")) == (
+        f"The model {plain_model} takes no text: the prompt has no effect.",
+    )
+    with pytest.raises(SettingsError, match="has no styles: leave it out"):
+        check_settings(model, Settings(style="ink"))
+    with pytest.raises(SettingsError, match=r"guidance 2\.0: the model .* has no null class"):
+        check_settings(model, Settings(guidance=2.0))
+
+
+def test_settings_of_a_latent_model(stable_diffusion: Path) -> None:
+    model = ModelFolder.open(stable_diffusion)
+    assert check_settings(model, Settings(prompt="a cat", negative_prompt="a dog")) == ()
+    assert check_settings(model, Settings(negative_prompt="a dog", guidance=1.0)) == (
+        "The negative prompt has no effect with a guidance of 1.",
+    )
+    with pytest.raises(SettingsError, match="has no styles: say it in the prompt"):
+        check_settings(model, Settings(style="ink"))

@@ -1,0 +1,87 @@
+"""A real server in a thread, on a free port, over work that the test holds in its hands."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from held_work import HeldWork
+from warpnoise.errors import JobError
+from warpnoise.server.app import create_app
+from warpnoise.server.jobs import JobQueue
+from warpnoise.server.schema import NewJob, StatusView
+from warpnoise.server.serve import listen
+
+TOKEN = "a-token-for-the-tests-0123456789"
+STATUS = StatusView(
+    version="0.1.0",
+    interface=1,
+    job_schema=1,
+    device="cpu",
+    device_name="a CPU",
+    memory_total=2,
+    memory_free=1,
+    models=[],
+)
+
+
+class Works:
+    """``prepare`` for the queue: a HeldWork for each folder that exists."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, HeldWork] = {}
+
+    def __call__(self, request: NewJob) -> HeldWork:
+        folder = Path(request.path)
+        if not folder.is_dir():
+            raise JobError(f"{folder} is not a folder.")
+        work = self.made[folder.name] = HeldWork(folder.name)
+        return work
+
+
+class Running:
+    """The server's address, its queue and what was asked of it."""
+
+    def __init__(self, queue: JobQueue, works: Works) -> None:
+        self.queue = queue
+        self.works = works
+        self.shutdowns = 0
+        self.port = 0
+
+    def client(self, token: str | None = TOKEN) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
+        return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=5)
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    works = Works()
+    here = Running(JobQueue(works), works)
+
+    def count() -> None:
+        here.shutdowns += 1
+
+    app = create_app(here.queue, TOKEN, lambda: STATUS, count)
+    listener = listen("127.0.0.1", 0)
+    here.port = listener.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        yield here
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
+        assert here.queue.close(5), "the worker did not end"
+        assert not thread.is_alive(), "the server did not end"
+
+
+@pytest.fixture
+def client(running: Running) -> Iterator[httpx.Client]:
+    with running.client() as client:
+        yield client

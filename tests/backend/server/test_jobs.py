@@ -1,0 +1,140 @@
+"""Real jobs through the real process: a toy model, real passes, and what the add-on does with them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+import synthetic
+from tiny_models import write_styled_model
+from warpnoise.job import Job, Settings
+
+TOKEN = "a-token-for-the-tests-0123456789"
+OVER = ("done", "failed", "cancelled")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return write_styled_model(tmp_path_factory.mktemp("models") / "toy")
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[subprocess.Popen]:
+    environment = dict(os.environ, WARPNOISE_TOKEN=TOKEN, CUDA_VISIBLE_DEVICES="", OMP_NUM_THREADS="1")
+    command = [sys.executable, "-m", "warpnoise", "serve", "--announce", "--exit-with-parent"]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        yield process
+        process.stdin.close()
+        assert process.wait(30) == 0
+
+
+@pytest.fixture(scope="module")
+def client(process) -> Iterator[httpx.Client]:
+    port = json.loads(process.stdout.readline())["port"]
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def job(tmp_path, model) -> Job:
+    return synthetic.make_job(tmp_path / "job", settings=Settings(model=str(model), steps=4))
+
+
+def until(client: httpx.Client, posted: httpx.Response, right: Callable[[dict], bool]) -> dict:
+    assert posted.status_code == 201, posted.text
+    end = time.monotonic() + 60
+    while True:
+        now = client.get(f"/v1/jobs/{posted.json()['id']}").json()
+        if right(now):
+            return now
+        assert now["state"] not in OVER and time.monotonic() < end, now
+        time.sleep(0.005)
+
+
+def test_a_job_is_done_and_then_kept(client, job):
+    request = {"path": str(job.path), "settings": {"seed": 3}}
+    now = until(client, client.post("/v1/jobs", json=request), lambda now: now["state"] == "done")
+    assert (now["stage"], now["frames_done"], now["frames_total"], now["frames_kept"]) == ("finished", 4, 4, 0)
+    assert (now["newest_frame"], now["steps_total"], now["error"]) == (4, 2, None)
+    assert job.movie.is_file() and all(job.stylized(frame).is_file() for frame in job.frames)
+    again = until(client, client.post("/v1/jobs", json=request), lambda now: now["state"] == "done")
+    assert again["frames_kept"] == 4
+
+
+def test_a_running_job_is_cancelled_within_a_step(client, tmp_path, model):
+    settings = Settings(model=str(model), steps=900, strength=1.0)
+    job = synthetic.make_job(tmp_path / "long", settings=settings)
+    posted = client.post("/v1/jobs", json={"path": str(job.path)})
+    until(client, posted, lambda now: now["step"] >= 3)
+    asked = time.monotonic()
+    assert client.post(f"/v1/jobs/{posted.json()['id']}/cancel").status_code == 202
+    until(client, posted, lambda now: now["state"] == "cancelled")
+    assert time.monotonic() - asked < 5
+    with job.lock():
+        pass
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "says"),
+    [
+        ({"settings": {"strength": 2}}, "settings", "strength"),
+        ({"settings": {"stepz": 2}}, "settings", "stepz"),
+        ({"settings": {"style": "oil"}}, "settings", "ink, clay"),
+        ({"settings": {"model": "/no/such/model"}}, "model", "/no/such/model"),
+        ({"device": "abacus"}, "settings", "abacus"),
+    ],
+)
+def test_bad_settings_are_refused_at_once_and_named(client, job, change, code, says):
+    answer = client.post("/v1/jobs", json={"path": str(job.path), **change})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
+    assert says in answer.json()["error"]["message"]
+
+
+def test_bad_jobs_are_refused_at_once_and_their_field_named(client, job):
+    content = json.loads((job.path / "job.json").read_text())
+    content["scene"]["width"] = "wide"
+    (job.path / "job.json").write_text(json.dumps(content))
+    answer = client.post("/v1/jobs", json={"path": str(job.path)})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "job")
+    assert "scene.width" in answer.json()["error"]["message"]
+
+
+def test_a_folder_that_another_process_works_on(client, job):
+    with job.lock():
+        answer = client.post("/v1/jobs", json={"path": str(job.path)})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "job_locked")
+
+
+def test_a_job_that_fails_says_why_and_the_server_goes_on(client, job):
+    job.passes(3).write_bytes(b"no EXR")
+    failed = until(client, client.post("/v1/jobs", json={"path": str(job.path)}), lambda now: now["state"] == "failed")
+    assert failed["error"]["code"] == "media" and str(job.passes(3)) in failed["error"]["message"]
+    assert client.get("/v1/status").status_code == 200
+
+
+def test_killed_in_the_middle_it_leaves_whole_files_and_the_next_run_goes_on(tmp_path, model):
+    job = synthetic.make_job(tmp_path / "job", settings=Settings(model=str(model), steps=30, strength=1.0))
+    environment = dict(os.environ, CUDA_VISIBLE_DEVICES="", OMP_NUM_THREADS="1")
+    command = [sys.executable, "-m", "warpnoise", "stylize", str(job.path), "--json"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
+        for line in process.stdout:
+            if json.loads(line)["frames_done"] >= 1:
+                break
+        process.kill()
+    assert process.returncode != 0 and not job.movie.exists()
+    with job.lock():
+        pass
+    finished = [frame for frame in job.frames if job.stylized(frame).exists()]
+    assert finished and 4 not in finished
+    before = {frame: job.stylized(frame).stat().st_mtime_ns for frame in finished}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, timeout=120, check=True)
+    summary = json.loads(done.stdout.splitlines()[-1])
+    assert (summary["frames_done"], summary["frames_kept"]) == (4, len(finished))
+    assert before == {frame: job.stylized(frame).stat().st_mtime_ns for frame in finished}

@@ -1,0 +1,146 @@
+"""Crops, steps, resuming and export."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDIMScheduler
+from warpnoise.sdedit import ModelFolder
+
+from training import network as network_module
+from training import train
+from training.checkpoint import WeightAverage
+from training.dataset import Crops, split
+from training.export import export
+from training.network import NULL_CLASS, SIZE_MULTIPLE, make_scheduler, make_unet
+from training.styles import STYLES
+from training.train import Trainer, TrainSettings, diffusion_loss, learning_rate
+
+SETTINGS = TrainSettings(steps=8, batch=2, crop=16, warmup=2, bfloat16=False)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same network with fewer channels."""
+    monkeypatch.setattr(train, "make_unet", lambda: make_unet((8, 8, 8, 8)))
+
+
+def weights(trainer: Trainer) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in trainer.network.parameters()])
+
+
+def test_crops_are_a_function_of_seed_and_step(data: Path) -> None:
+    crops = Crops(data, 16, 8, 0.5, seed=3)
+    one, again, other = crops.sample(5), Crops(data, 16, 8, 0.5, seed=3).sample(5), crops.sample(6)
+    assert torch.equal(one.images, again.images) and torch.equal(one.labels, again.labels)
+    assert not torch.equal(one.images, other.images)
+    assert one.images.shape == (8, 3, 16, 16) and one.images.dtype == torch.float32
+    assert one.images.min() >= -1 and one.images.max() <= 1
+
+
+def test_labels_are_dropped_as_often_as_asked(data: Path) -> None:
+    crops = Crops(data, 16, 50, 0.2, seed=0)
+    labels = torch.cat([crops.sample(step).labels for step in range(10)])
+    assert set(labels.tolist()) == set(range(NULL_CLASS + 1))
+    assert abs(float((labels == NULL_CLASS).float().mean()) - 0.2) < 4 * np.sqrt(0.2 * 0.8 / 500)
+
+
+def test_held_out_scenes_are_never_trained_on(data: Path) -> None:
+    views, held = split(data)
+    assert held == ["00000_0.png"] and views == ["00001_0.png", "00002_0.png"]
+    assert set(Crops(data, 16, 2, 0.1, seed=0).pictures["oil"]) == set(views)
+
+
+def test_data_folder_of_another_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="render the images first"):
+        split(tmp_path)
+    (tmp_path / "dataset.json").write_text(json.dumps({"format": 99}))
+    with pytest.raises(SystemExit, match="format 99, expected 1"):
+        split(tmp_path)
+
+
+def test_resumed_training_gives_the_same_weights(data: Path, tmp_path: Path) -> None:
+    whole = Trainer(data, tmp_path / "whole", SETTINGS, CPU, resume=False)
+    for _ in range(4):
+        whole.train_step()
+
+    first = Trainer(data, tmp_path / "parts", SETTINGS, CPU, resume=False)
+    for _ in range(2):
+        first.train_step()
+    first.save()
+    second = Trainer(data, tmp_path / "parts", SETTINGS, CPU, resume=True)
+    assert second.step == 2
+    for _ in range(2):
+        second.train_step()
+
+    assert torch.equal(weights(whole), weights(second))
+    assert all(torch.equal(whole.average.weights[name], w) for name, w in second.average.weights.items())
+
+
+def test_resuming_wants_a_checkpoint_and_the_same_settings(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="no checkpoint there"):
+        Trainer(data, tmp_path, SETTINGS, CPU, resume=True)
+    Trainer(data, tmp_path, SETTINGS, CPU, resume=False).save()
+    with pytest.raises(SystemExit, match="give --resume"):
+        Trainer(data, tmp_path, SETTINGS, CPU, resume=False)
+    with pytest.raises(SystemExit, match="batch: 2 then, 3 now"):
+        Trainer(data, tmp_path, TrainSettings(**{**vars(SETTINGS), "batch": 3}), CPU, resume=True)
+
+
+def test_training_lowers_the_loss(data: Path, tmp_path: Path) -> None:
+    settings = TrainSettings(steps=60, batch=8, crop=16, warmup=5, learning_rate=2e-3, bfloat16=False)
+    trainer = Trainer(data, tmp_path, settings, CPU, resume=False)
+    before = probe(trainer)
+    for _ in range(60):
+        trainer.train_step()
+    assert probe(trainer) < 0.8 * before
+
+
+def probe(trainer: Trainer) -> float:
+    """The plain loss on crops, timesteps and noise that stay the same."""
+    generator = torch.Generator().manual_seed(1)
+    batches = [trainer.crops.sample(step) for step in range(10_000, 10_008)]
+    images, labels = (torch.cat([getattr(batch, name) for batch in batches]) for name in ("images", "labels"))
+    timesteps = torch.randint(700, (len(images),), generator=generator)
+    noise = torch.randn(images.shape, generator=generator)
+    with torch.no_grad():
+        losses = diffusion_loss(trainer.network, trainer.scheduler, images, labels, timesteps, noise, trainer.settings)
+    return float(losses.plain)
+
+
+def test_schedules() -> None:
+    rates = [learning_rate(step, SETTINGS) for step in range(9)]
+    assert rates[0] < rates[1] > rates[4] > rates[8] > 0
+    scheduler = make_scheduler()
+    amplitude = ((1 - scheduler.alphas_cumprod) / scheduler.alphas_cumprod).sqrt()
+    assert float(amplitude[350]) == pytest.approx(1.0, abs=0.06)
+    assert float(amplitude[-1]) == pytest.approx(3.3, abs=0.1)
+    whole = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
+    assert torch.allclose(scheduler.alphas_cumprod, whole.alphas_cumprod[: len(amplitude)], atol=1e-6)
+
+
+def test_average_follows_the_weights() -> None:
+    layer = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.zeros_(layer.weight)
+    average = WeightAverage(layer, decay=0.9)
+    torch.nn.init.ones_(layer.weight)
+    for step in range(1000, 1003):
+        average.update(layer, step)
+    assert float(average.weights["weight"]) == pytest.approx(1 - 0.9**3)
+
+
+def test_exported_folder_is_what_the_backend_reads(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.export.make_unet", lambda: make_unet((8, 8, 8, 8)))
+    Trainer(data, tmp_path / "run", SETTINGS, CPU, resume=False).save()
+    export(tmp_path / "run" / "checkpoint", tmp_path / "model")
+    folder = ModelFolder.open(str(tmp_path / "model"))
+    assert folder.styles == STYLES
+    assert folder.size_multiple == SIZE_MULTIPLE == network_module.SIZE_MULTIPLE
+    assert not list((tmp_path / "model").rglob("*.bin"))
+    with pytest.raises(SystemExit, match="train first"):
+        export(tmp_path / "nothing", tmp_path / "model")

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# The built extension in a real Blender, as a user has it: build, validate, install from file, enable, stylize a scene
+# from the command line, render the saved result through its compositor, disable.
+#
+#   WARPNOISE_PYTHON=.venv/bin/python tests/blender/extension.sh blender      (any command that starts Blender)
+set -euo pipefail
+blender=("$@")
+root=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d /tmp/warpnoise-blender-XXXXXX)
+trap 'rm -rf "$work"' EXIT
+export BLENDER_USER_RESOURCES=$work/user
+# Outside of the add-on's own switches nothing may be printed as a Python error.
+quietly() { "$@" >"$work/log" 2>&1 || { status=$?; cat "$work/log"; return $status; }; ! grep -q Traceback "$work/log" || { cat "$work/log"; return 1; }; }
+
+echo "== $("${blender[@]}" --version | head -1): build and validate"
+quietly "${blender[@]}" --command extension validate "$root"
+quietly "${blender[@]}" --command extension build --source-dir "$root" --output-dir "$work"
+zip=$(echo "$work"/warpnoise-*.zip)
+echo "   $(basename "$zip"), $(du -k "$zip" | cut -f1) KiB"
+quietly "${blender[@]}" --command extension validate "$zip"
+
+echo "== install and enable"
+quietly "${blender[@]}" --command extension install-file --repo user_default --enable "$zip"
+
+echo "== stylize from the command line"
+"${WARPNOISE_PYTHON:?a Python with the backend}" -m warpnoise demo --scene-only --frames 4 --output "$work/demo" "--blender=${blender[*]}"
+"${blender[@]}" "$work/demo/scene.blend" --command warpnoise stylize --frames 1:4 --output "$work/job" \
+  --steps 4 --save "$work/stylized.blend"
+for frame in 0001 0002 0003 0004; do test -s "$work/job/stylized/$frame.png"; done
+test -s "$work/job/stylized.mp4"
+
+echo "== the saved compositor shows the stylized frame"
+quietly "${blender[@]}" --background "$work/stylized.blend" --python-exit-code 1 --python "$root/tests/blender/through_compositor.py" -- "$work/job"
+
+echo "== disable"
+quietly "${blender[@]}" --background --python-exit-code 1 --python "$root/tests/blender/nothing_left.py"
+echo "== the extension works in $("${blender[@]}" --version | head -1)"

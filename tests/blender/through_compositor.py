@@ -1,0 +1,39 @@
+"""Renders two frames of a saved, stylized scene through its compositor and compares them with the stylized PNGs.
+
+blender --background stylized.blend --python through_compositor.py -- JOB
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+TOLERANCE = 2 / 255
+
+
+def pixels(path: Path) -> np.ndarray:
+    """The file's RGB values as they are encoded, (height, width, 3) float32 in [0, 1]."""
+    image = bpy.data.images.load(str(path))
+    image.colorspace_settings.name = "Non-Color"
+    values = np.empty(image.size[0] * image.size[1] * image.channels, np.float32)
+    image.pixels.foreach_get(values)
+    return values.reshape(image.size[1], image.size[0], image.channels)[..., :3]
+
+
+job = Path(sys.argv[sys.argv.index("--") + 1])
+scene = bpy.context.scene
+settings = scene.render.image_settings
+settings.file_format, settings.color_mode, settings.color_depth = "PNG", "RGB", "16"
+with tempfile.TemporaryDirectory() as folder:
+    for frame in (2, 4):
+        scene.frame_set(frame)
+        scene.render.filepath = str(Path(folder) / f"{frame:04d}.png")
+        bpy.ops.render.render(write_still=True)
+        shown = pixels(Path(scene.render.filepath))
+        difference = np.abs(shown - pixels(job / "stylized" / f"{frame:04d}.png")).max()
+        untouched = np.abs(shown - pixels(job / "color" / f"{frame:04d}.png")).max()
+        print(f"frame {frame}: {difference * 255:.3f}/255 from the stylized, {untouched * 255:.1f}/255 from the render")
+        if not difference <= TOLERANCE < untouched:
+            sys.exit(f"frame {frame}: the compositor does not show the stylized frame")

@@ -1,0 +1,82 @@
+"""Checkpoints without pickles: tensors in safetensors, everything else in JSON. Written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+FORMAT = 1
+
+
+class WeightAverage:
+    """An exponential moving average of a network's weights whose memory grows with the steps taken, up to `decay`."""
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.weights = {name: p.detach().clone() for name, p in network.state_dict().items()}
+
+    def update(self, network: nn.Module, step: int) -> None:
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for name, p in network.state_dict().items():
+            self.weights[name].lerp_(p.detach(), 1 - decay)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What `load` found."""
+
+    step: int
+    settings: dict[str, Any]
+    history: list[list[float]]
+
+
+def save(folder: Path, step: int, settings: dict[str, Any], history: list[list[float]],
+         network: nn.Module, average: WeightAverage, optimizer: torch.optim.Optimizer) -> None:  # fmt: skip
+    """Writes everything that training needs to go on from `step` as if it had not stopped."""
+    beside = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    save_file(
+        {name: p.detach().contiguous() for name, p in network.state_dict().items()}, beside / "network.safetensors"
+    )
+    save_file({name: p.contiguous() for name, p in average.weights.items()}, beside / "average.safetensors")
+    state = optimizer.state_dict()["state"]
+    tensors = {
+        f"{i}.{name}": torch.as_tensor(value).contiguous()
+        for i, values in state.items()
+        for name, value in values.items()
+    }
+    save_file(tensors, beside / "optimizer.safetensors")
+    (beside / "state.json").write_text(
+        json.dumps({"format": FORMAT, "step": step, "settings": settings, "history": history})
+    )
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    beside.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def load(folder: Path, network: nn.Module, average: WeightAverage, optimizer: torch.optim.Optimizer) -> Checkpoint:
+    """Restores network, average and optimizer in place. Raises SystemExit if there is no checkpoint of this format."""
+    if not (folder / "state.json").exists():
+        raise SystemExit(f"{folder}: no checkpoint there (state.json is missing); train without --resume first")
+    state = json.loads((folder / "state.json").read_text())
+    if state["format"] != FORMAT:
+        raise SystemExit(f"{folder}: checkpoint format {state['format']}, expected {FORMAT}; train anew")
+    network.load_state_dict(load_file(folder / "network.safetensors"))
+    average.weights.update(load_file(folder / "average.safetensors"))
+    moments: dict[int, dict[str, torch.Tensor]] = {}
+    for name, tensor in load_file(folder / "optimizer.safetensors").items():
+        index, key = name.split(".", 1)
+        moments.setdefault(int(index), {})[key] = tensor
+    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+    return Checkpoint(state["step"], state["settings"], state["history"])

@@ -1,0 +1,84 @@
+"""How near results are to the real thing: sliced Wasserstein distance on scenes that were never trained on.
+
+    python -m training.evaluate training/data backend/warpnoise/models/default --output docs/images/model/distance.json
+
+For each style: the distance from the plain inputs, and from the results at each strength, to what the style's painter
+made of the path-traced images of the same views. The floor is the distance of as many true pictures of other scenes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from warpnoise.compare.wasserstein import PatchSampler, sliced_wasserstein
+from warpnoise.sdedit import load_model
+
+from training.dataset import split
+from training.paint_dataset import read
+from training.pictures import edit
+from training.styles import STYLES, Image, paint
+
+BATCH = 6
+
+
+def distance(pictures: list[Image], target: list[Image]) -> float:
+    """Sliced Wasserstein distance of two equally large sets of pictures, (h, w, 3) float32 in [0, 1], times 1000."""
+    descriptors = []
+    for chosen in (pictures, target):
+        sampler = PatchSampler()
+        for picture in chosen:
+            sampler.add(picture)
+        descriptors.append(sampler.descriptors())
+    return sliced_wasserstein(*descriptors)
+
+
+def evaluate(data: Path, model: Path, strengths: list[float], views: int) -> dict[str, dict[str, float]]:
+    """For each style {"plain": distance, "0.5": distance, ..., "floor": distance}, on `views` held-out views."""
+    trained, held = split(data)
+    chosen = held[:: max(1, len(held) // views)][:views]
+    others = trained[:: max(1, len(trained) // views)][: len(chosen)]
+    if not chosen or len(others) < len(chosen):
+        raise SystemExit(
+            f"{data}: {len(held)} held-out views and {len(trained)} others are too few; render more scenes"
+        )
+    plain = [read(data / "plain" / view) for view in chosen]
+    editor = load_model(str(model), None, None)
+    table: dict[str, dict[str, float]] = {}
+    for style in STYLES:
+        target, other = (
+            [paint(style, read(data / "photo" / view), np.random.default_rng(0)) for view in names]
+            for names in (chosen, others)
+        )
+        row = {"plain": distance(plain, target)}
+        for strength in strengths:
+            batches = [plain[i : i + BATCH] for i in range(0, len(plain), BATCH)]
+            results = [picture for batch in batches for picture in edit(editor, batch, style, strength, None)]
+            row[f"{strength:g}"] = distance(results, target)
+        row["floor"] = distance(other, target)
+        table[style] = {name: round(value, 1) for name, value in row.items()}
+        print(style, table[style], flush=True)
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--strengths", type=float, nargs="+", default=[0.4, 0.5, 0.6, 0.7])
+    parser.add_argument("--views", type=int, default=36, help="held-out views (default %(default)s)")
+    parser.add_argument("--output", type=Path, help="JSON file for the table")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    torch.set_grad_enabled(False)
+    table = evaluate(options.data, options.model, options.strengths, options.views)
+    if options.output is not None:
+        options.output.write_text(json.dumps(table, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Makes the model folder that the package ships out of a training run's checkpoint.
+
+python -m training.export training/runs/default backend/warpnoise/models/default
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+from diffusers import DDIMPipeline
+from safetensors.torch import load_file
+
+from training.network import NULL_CLASS, SIZE_MULTIPLE, make_scheduler, make_unet
+from training.styles import STYLES
+
+GUIDANCE = 2.0
+STRENGTH = 0.4
+
+
+def export(checkpoint: Path, target: Path) -> None:
+    """Writes the averaged weights as a diffusers folder in half precision, with `styles.json`; whole or not at all.
+
+    Raises SystemExit if there is no checkpoint.
+    """
+    if not (checkpoint / "state.json").exists():
+        raise SystemExit(f"{checkpoint}: no checkpoint there (state.json is missing); train first")
+    step = json.loads((checkpoint / "state.json").read_text())["step"]
+    network = make_unet()
+    network.load_state_dict(load_file(checkpoint / "average.safetensors"))
+    beside = target.with_name(f".{target.name}.new")
+    shutil.rmtree(beside, ignore_errors=True)
+    pipeline = DDIMPipeline(network.half(), make_scheduler())
+    pipeline.save_pretrained(beside, safe_serialization=True)
+    styles = {
+        "styles": list(STYLES),
+        "null_class": NULL_CLASS,
+        "guidance": GUIDANCE,
+        "strength": STRENGTH,
+        "size_multiple": SIZE_MULTIPLE,
+    }
+    for weights in beside.rglob("*.safetensors"):
+        weights.chmod(0o644)  # they are written readable by their owner alone, which a package must not be
+    (beside / "styles.json").write_text(json.dumps(styles, indent=2) + "\n")
+    old = target.with_name(f".{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        target.rename(old)
+    beside.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+    print(f"{target}: the weights of step {step}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="the training run's folder")
+    parser.add_argument("target", type=Path, help="the model folder, replaced")
+    options = parser.parse_args()
+    export(options.run / "checkpoint", options.target)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""Renders the training images: path-traced scenes and, for each view, its plain twin.
+
+Run from the repository's root in a Python with the bpy wheel:
+
+    python -m training.render_dataset training/data --scenes 400
+
+It goes on where it stopped, and several may run at once on one folder (`--shard 0/2`, `--shard 1/2`).
+A scene is a function of the data set's seed and its number alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import bpy
+
+from training import scenes
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """All that decides the pixels. Stored in `dataset.json`; a folder holds one set of them."""
+
+    format: int = FORMAT
+    seed: int = 0
+    size: int = 144
+    samples: int = 10
+    views: int = 3
+
+
+def open_folder(folder: Path, settings: RenderSettings) -> None:
+    """Makes the data folder, or checks that the one that is there was made with the same settings."""
+    for name in ("photo", "plain", "scenes"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    description = folder / "dataset.json"
+    wanted = asdict(settings)
+    if description.exists():
+        found = json.loads(description.read_text())
+        if found != wanted:
+            raise SystemExit(
+                f"{description} says {found}, asked for {wanted}: use another folder, or the same settings"
+            )
+    else:
+        _write(description, json.dumps(wanted))
+
+
+def _write(path: Path, text: str) -> None:
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(text)
+    beside.replace(path)
+
+
+def _prepare(settings: RenderSettings) -> bpy.types.Scene:
+    scene = bpy.context.scene
+    scene.render.engine = "CYCLES"
+    scene.render.resolution_x = scene.render.resolution_y = settings.size
+    scene.render.resolution_percentage = 100
+    scene.render.image_settings.file_format = "PNG"
+    scene.render.image_settings.color_mode = "RGB"
+    scene.render.threads_mode, scene.render.threads = "FIXED", int(os.environ.get("OMP_NUM_THREADS", "1"))
+    scene.cycles.device = "CPU"
+    scene.cycles.use_adaptive_sampling = False
+    scene.cycles.use_denoising = True
+    scene.cycles.denoiser = "OPENIMAGEDENOISE"
+    scene.cycles.max_bounces, scene.cycles.diffuse_bounces, scene.cycles.glossy_bounces = 5, 3, 3
+    scene.cycles.sample_clamp_indirect = 6.0
+    return scene
+
+
+def _render(scene: bpy.types.Scene, path: Path) -> None:
+    beside = path.with_name(f".{path.stem}.{os.getpid()}.png")
+    scene.render.filepath = str(beside)
+    bpy.ops.render.render(write_still=True)
+    beside.replace(path)
+
+
+def render_scene(folder: Path, number: int, settings: RenderSettings) -> None:
+    """Renders all views of scene `number`, rich and plain, and then its record, which marks it as done."""
+    seed = settings.seed * 1_000_003 + number
+    built = scenes.build(seed, settings.views)
+    scene = _prepare(settings)
+    scene.cycles.seed = seed % 2**31
+    layer = bpy.context.view_layer
+    for view, camera in enumerate(built.cameras):
+        scene.camera = camera
+        name = f"{number:05d}_{view}.png"
+
+        scene.world, layer.material_override = built.rich_world, None
+        for lamp in built.rich_lights:
+            lamp.hide_render = False
+        built.plain_light.hide_render = True
+        scene.cycles.samples, scene.cycles.max_bounces = settings.samples, 5
+        scene.view_settings.view_transform, scene.view_settings.look = "AgX", "AgX - Medium High Contrast"
+        scene.view_settings.exposure = built.exposure
+        _render(scene, folder / "photo" / name)
+
+        scene.world, layer.material_override = built.plain_world, built.plain_material
+        for lamp in built.rich_lights:
+            lamp.hide_render = True
+        built.plain_light.hide_render = False
+        scene.cycles.samples, scene.cycles.max_bounces = max(3, settings.samples // 3), 1
+        scene.view_settings.view_transform, scene.view_settings.look = "Standard", "None"
+        scene.view_settings.exposure = 0.0
+        camera.data.dof.use_dof = False
+        _render(scene, folder / "plain" / name)
+    record = {"seed": seed, "layout": built.layout, "views": settings.views, "blender": bpy.app.version_string}
+    _write(folder / "scenes" / f"{number:05d}.json", json.dumps(record))
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--scenes", type=int, default=400, help="scenes in all (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=RenderSettings.seed)
+    parser.add_argument("--size", type=int, default=RenderSettings.size, help="pixels a side (default %(default)s)")
+    parser.add_argument(
+        "--samples", type=int, default=RenderSettings.samples, help="paths a pixel (default %(default)s)"
+    )
+    parser.add_argument("--views", type=int, default=RenderSettings.views, help="cameras a scene (default %(default)s)")
+    parser.add_argument("--shard", default="0/1", help="this process's share of the scenes, I/N (default %(default)s)")
+    options = parser.parse_args(arguments)
+    try:
+        shard, shards = (int(part) for part in options.shard.split("/"))
+    except ValueError:
+        parser.error(f"--shard wants I/N, such as 0/2; got {options.shard!r}")
+    if not 0 <= shard < shards:
+        parser.error(f"--shard I/N wants 0 <= I < N; got {options.shard}")
+    settings = RenderSettings(seed=options.seed, size=options.size, samples=options.samples, views=options.views)
+    open_folder(options.folder, settings)
+    todo = [
+        n for n in range(shard, options.scenes, shards) if not (options.folder / "scenes" / f"{n:05d}.json").exists()
+    ]
+    start = time.monotonic()
+    for done, number in enumerate(todo, 1):
+        render_scene(options.folder, number, settings)
+        print(
+            f"scene {number}: {done} of {len(todo)}, {(time.monotonic() - start) / done:.1f} s each",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,122 @@
+"""Writes docs/results.md out of the figures of finished comparisons, so that no figure is typed by hand.
+
+python -m training.results shots/*/job/compare/compare.json --output docs/results.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+INTRODUCTION = """\
+# Results
+
+Every noise method of `warpnoise compare` on held-out shots. What the figures mean stands on the page that the command
+makes, and in `backend/warpnoise/compare/`; each is the mean over the seeds, ± their standard deviation. *Warp error*
+(times 1000) and *texture incoherence* compare frames that lie 1, 4, 8 and 16 apart, moved by the true motion: less is
+better, and the floor is what the input and a path-traced, textured render of the same shot have. *Sharpness* is
+relative to random noise. Methods in italics have noise that is not white: they score by blurring the picture.
+
+To make them again (the shots need the bpy wheel, everything else the backend's environment):
+
+```
+python -m training.shots shots
+for shot in shots/*; do warpnoise compare $shot/job --reference $shot/reference; done
+python -m training.results shots/*/job/compare/compare.json --output docs/results.md
+```
+"""
+
+GOALS = (
+    ("warp error at lag 1 over random's", "warp_error", "1", "random", 0.5),
+    ("warp error at lag 1 over fixed's", "warp_error", "1", "fixed", 0.8),
+    ("texture incoherence at lag 8 over chained's", "incoherence", "8", "chained", 0.8),
+    ("texture incoherence at lag 16 over chained's", "incoherence", "16", "chained", 0.8),
+)
+"""What, figure, lag, the method that ours is compared with, and what the ratio shall be at most."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("figures", type=Path, nargs="+", help="compare.json of each shot")
+    parser.add_argument("--output", type=Path, required=True)
+    options = parser.parse_args()
+    parts = [INTRODUCTION]
+    for path in options.figures:
+        parts += shot_part(path.resolve().parents[2].name, json.loads(path.read_text()))
+    options.output.write_text("\n".join(parts) + "\n")
+
+
+def shot_part(name: str, report: dict[str, Any]) -> Iterator[str]:
+    """One shot in Markdown."""
+    yield (
+        f"## {name}\n\n{report['frames']} frames of {report['width']} x {report['height']}, "
+        f"{report['speed_px']:.1f} pixels a frame in the median; seeds {', '.join(map(str, report['seeds']))}; "
+        f"model `{report['model_digest'][:12]}`.\n"
+    )
+    for task, figures in report["tasks"].items():
+        settings = figures["settings"]
+        yield f"### {name}: {task}\n\nStrength {settings['strength']}, {settings['steps']} steps.\n"
+        yield from _task_table(report, figures)
+        yield from _goals(figures["methods"])
+    yield f"### {name}: the noise itself\n"
+    yield from _noise_table(report)
+
+
+def _task_table(report: dict[str, Any], figures: dict[str, Any]) -> Iterator[str]:
+    lags = [str(lag) for lag in report["lags"]]
+    groups = [f"warp {lag}" for lag in lags] + [f"incoherence {lag}" for lag in lags]
+    columns = [*groups, "sharpness", "PSNR", "SSIM", "SWD", "s a frame"]
+    yield "| method | " + " | ".join(columns) + " |"
+    yield "| --- |" + " ---: |" * len(columns)
+    for name, row in [*figures["methods"].items(), *figures["floor"].items()]:
+        cells = [_cell(row["warp_error"].get(lag), 3, 1000) for lag in lags]
+        cells += [_cell(row["incoherence"].get(lag), 3) for lag in lags]
+        cells += [_cell(row["sharpness"], 2), _cell(row["psnr"], 2), _cell(row["ssim"], 3)]
+        cells += [_cell(row["wasserstein"], 1), _cell(row["seconds_per_frame"], 2)]
+        yield f"| {_name(name, report)} | " + " | ".join(cells) + " |"
+    yield ""
+
+
+def _noise_table(report: dict[str, Any]) -> Iterator[str]:
+    lags = [str(lag) for lag in report["lags"]]
+    yield "| method | variance | correlation | " + " | ".join(f"fidelity {lag}" for lag in lags) + " | s a frame |"
+    yield "| --- |" + " ---: |" * (len(lags) + 3)
+    for name, row in report["noise"].items():
+        cells = [_cell(row["variance"], 3), _cell(row["correlation"], 3)]
+        cells += [_cell(row["fidelity"].get(lag), 3) for lag in lags]
+        yield f"| {_name(name, report)} | " + " | ".join([*cells, _cell(row["seconds_per_frame"], 3)]) + " |"
+    yield ""
+
+
+def _goals(methods: dict[str, Any]) -> Iterator[str]:
+    """Ours against the goals, missed ones included."""
+    ours = methods.get("warped")
+    for what, field, lag, other, most in GOALS if ours else ():
+        if other in methods and lag in methods[other][field] and lag in ours[field]:
+            ratio = ours[field][lag]["mean"] / methods[other][field][lag]["mean"]
+            yield f"- {what}: {ratio:.2f} (goal: at most {most:.2f}, {'met' if ratio <= most else 'missed'})"
+    if ours and ours["sharpness"]:
+        sharpness = ours["sharpness"]["mean"]
+        yield f"- sharpness: {sharpness:.2f} (goal: at least 0.97, {'met' if sharpness >= 0.97 else 'missed'})"
+    yield ""
+
+
+def _name(name: str, report: dict[str, Any]) -> str:
+    if name == "warped":
+        return "**warped (ours)**"
+    noise = report["noise"].get(name)
+    return f"*{name}*" if noise and not noise["is_white"] else name
+
+
+def _cell(figure: dict[str, Any] | None, digits: int, scale: float = 1) -> str:
+    if figure is None or figure["mean"] is None:
+        return ""
+    text = f"{figure['mean'] * scale:.{digits}f}"
+    return text if figure["spread"] is None else f"{text} ± {figure['spread'] * scale:.{digits}f}"
+
+
+if __name__ == "__main__":
+    main()

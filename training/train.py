@@ -1,0 +1,201 @@
+"""Trains the default model.
+
+    python -m training.train training/data training/runs/default --steps 6000
+    python -m training.train training/data training/runs/default --steps 20000 --resume
+
+The second command goes on from the last checkpoint as if training had not stopped; a GPU is used if there is one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import math
+import signal
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import DDIMScheduler, UNet2DModel
+from torch import Tensor
+from torch.nn import functional
+from tqdm import tqdm
+
+from training import checkpoint
+from training.dataset import Crops
+from training.network import make_scheduler, make_unet
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """What decides the weights, with the data. On resuming those in CHANGEABLE may differ; the rest may not."""
+
+    steps: int = 6000
+    batch: int = 16
+    crop: int = 64
+    learning_rate: float = 4e-4
+    warmup: int = 200
+    drop_label: float = 0.12
+    average_decay: float = 0.998
+    seed: int = 0
+    coarse_weight: float = 1.0
+    """Weight of the multi-scale part of the loss."""
+    bfloat16: bool = True
+
+
+CHANGEABLE = frozenset({"steps", "learning_rate", "coarse_weight"})
+COARSE_PX = (4, 8, 16)
+
+
+def learning_rate(step: int, settings: TrainSettings) -> float:
+    """Linear warm-up, then a cosine down to a twentieth at the last step."""
+    warm = min(1.0, (step + 1) / settings.warmup)
+    down = 0.5 + 0.5 * math.cos(math.pi * min(1.0, step / settings.steps))
+    return settings.learning_rate * warm * (0.05 + 0.95 * down)
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What is minimized, and the plain mean squared error of the velocity, which the curve shows. Scalars."""
+
+    objective: Tensor
+    plain: Tensor
+
+
+def diffusion_loss(
+    network: UNet2DModel,
+    scheduler: DDIMScheduler,
+    images: Tensor,
+    labels: Tensor,
+    timesteps: Tensor,
+    noise: Tensor,
+    settings: TrainSettings,
+) -> Losses:
+    """Squared error of the predicted velocity v = alpha * noise - sigma * image (Salimans and Ho 2022), at many scales.
+
+    The coarse scales count more than their few pixels would give them (multi-scale loss: Hoogeboom et al., "simple
+    diffusion", 2023): else blotches of a wrong colour are what a small network unlearns last. Any positive weighting of
+    the error's frequencies has the same minimum, so the network still learns the same diffusion.
+    """
+    noisy = scheduler.add_noise(images, noise, timesteps)
+    target = scheduler.get_velocity(images, noise, timesteps)
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=settings.bfloat16):
+        predicted = network(noisy, timesteps, class_labels=labels).sample
+    error = predicted.float() - target
+    plain = error.square().mean()
+    coarse = sum((k * functional.avg_pool2d(error, k).square().mean() for k in COARSE_PX), torch.zeros_like(plain))
+    return Losses(plain + settings.coarse_weight * coarse, plain.detach())
+
+
+class Trainer:
+    """Network, optimizer, weight average and data, and the loop over them."""
+
+    def __init__(self, data: Path, run: Path, settings: TrainSettings, device: torch.device, resume: bool) -> None:
+        self.run, self.settings, self.device = run, settings, device
+        torch.manual_seed(settings.seed)
+        self.network = make_unet().to(device).train()
+        self.scheduler = make_scheduler()
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), settings.learning_rate, betas=(0.9, 0.99), weight_decay=0.01
+        )
+        self.average = checkpoint.WeightAverage(self.network, settings.average_decay)
+        self.crops = Crops(data, settings.crop, settings.batch, settings.drop_label, settings.seed)
+        self.step, self.history = 0, list[list[float]]()
+        if resume:
+            found = checkpoint.load(run / "checkpoint", self.network, self.average, self.optimizer)
+            self.step, self.history = found.step, found.history
+            _check_same(found.settings, asdict(settings))
+            self.average.weights = {name: w.to(device) for name, w in self.average.weights.items()}
+        elif (run / "checkpoint").exists():
+            raise SystemExit(f"{run / 'checkpoint'} exists: give --resume to go on from it, or another folder")
+
+    def train_step(self) -> float:
+        """One step; everything random in it depends on the seed and the step's number alone."""
+        settings = self.settings
+        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + self.step)
+        batch = self.crops.sample(self.step)
+        timesteps = torch.randint(self.scheduler.config["num_train_timesteps"], (settings.batch,), generator=generator)
+        timesteps = timesteps.to(self.device)
+        noise = torch.randn(batch.images.shape, generator=generator).to(self.device)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.step, settings)
+        images, labels = batch.images.to(self.device), batch.labels.to(self.device)
+        losses = diffusion_loss(self.network, self.scheduler, images, labels, timesteps, noise, settings)
+        self.optimizer.zero_grad(set_to_none=True)
+        losses.objective.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self.average.update(self.network, self.step)
+        self.step += 1
+        return float(losses.plain)
+
+    def save(self) -> None:
+        checkpoint.save(self.run / "checkpoint", self.step, asdict(self.settings), self.history,
+                        self.network, self.average, self.optimizer)  # fmt: skip
+        with (self.run / "loss.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([["step", "loss", "seconds", "photographs"], *self.history])
+
+
+def _check_same(old: dict[str, Any], new: dict[str, Any]) -> None:
+    changed = [f"{k}: {old.get(k)} then, {new[k]} now" for k in new.keys() - CHANGEABLE if old.get(k) != new[k]]
+    if changed:
+        raise SystemExit(
+            f"the checkpoint was made with other settings ({'; '.join(changed)}): give the same, or another folder"
+        )
+
+
+def _record_stage(path: Path, step: int, settings: TrainSettings) -> None:
+    """Adds to the run's history with which settings it went on from which step."""
+    stages = json.loads(path.read_text()) if path.exists() else []
+    stages.append({"from_step": step, "torch": torch.__version__, **asdict(settings)})
+    path.write_text(json.dumps(stages, indent=1) + "\n")
+
+
+def main() -> None:
+    defaults = TrainSettings()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("run", type=Path, help="folder for checkpoints and the loss curve")
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads (default %(default)s)")
+    parser.add_argument("--save-every", type=int, default=200, help="steps between checkpoints (default %(default)s)")
+    for name, value in asdict(defaults).items():
+        flag = f"--{name.replace('_', '-')}"
+        if isinstance(value, bool):
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=value)
+        else:
+            parser.add_argument(flag, type=type(value), default=value, help="default %(default)s")
+    options = parser.parse_args()
+    settings = TrainSettings(**{name: getattr(options, name) for name in asdict(defaults)})
+    torch.set_num_threads(options.threads)
+    options.run.mkdir(parents=True, exist_ok=True)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    trainer = Trainer(options.data, options.run, settings, device, options.resume)
+    _record_stage(options.run / "stages.json", trainer.step, settings)
+
+    stopping: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda n, _: stopping.append(n))
+    losses: list[float] = []
+    start = time.monotonic() - (trainer.history[-1][2] if trainer.history else 0.0)
+    bar = tqdm(total=settings.steps, initial=trainer.step, unit="step", mininterval=10)
+    while trainer.step < settings.steps and not stopping:
+        losses.append(trainer.train_step())
+        bar.update()
+        if trainer.step % 50 == 0:
+            mean = sum(losses) / len(losses)
+            losses.clear()
+            count = len(trainer.crops.pictures["photoreal"])
+            trainer.history.append([trainer.step, round(mean, 6), round(time.monotonic() - start, 1), count])
+            bar.set_postfix(loss=f"{mean:.4f}", photographs=count)
+        if trainer.step % options.save_every == 0:
+            trainer.save()
+            trainer.crops.refresh()
+    trainer.save()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""A Backend: a client of a process that we started, or of one that somebody else runs."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ..errors import BackendDiedError, BackendError, BackendHungError, Cancelled
+from .client import Client, Unreachable
+from .locate import BackendCommand
+from .process import START_SECONDS, BackendProcess
+from .versions import check_interface, check_job_schema
+
+SILENCE_SECONDS = 10.0
+"""A backend that has not answered for this long is taken for hung."""
+
+Answer = TypeVar("Answer")
+
+
+class Backend:
+    """A backend that fits this add-on. ``status`` is its last answer to `GET /v1/status`."""
+
+    def __init__(
+        self, client: Client, process: BackendProcess | None, silence_seconds: float = SILENCE_SECONDS
+    ) -> None:
+        self.client = client
+        self.process = process
+        self.status: dict[str, Any] = {}
+        self._silence_seconds = silence_seconds
+
+    @property
+    def name(self) -> str:
+        """For people: version and address."""
+        return f"{self.status.get('version', '?')} on {self.client.host}:{self.client.port}"
+
+    @property
+    def alive(self) -> bool:
+        """False: its process has ended. One that we did not start is asked instead."""
+        if self.process is not None:
+            return self.process.alive
+        try:
+            self.client.status()
+        except (Unreachable, BackendError):
+            return False
+        return True
+
+    def ask(
+        self,
+        call: Callable[[], Answer],
+        silence_seconds: float | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Answer:
+        """Make one call of the client, and try again while it is silent.
+
+        Raises:
+            BackendDiedError: the process has ended, or nobody listens at the address any more.
+            BackendHungError: no answer for ``silence_seconds`` (or this backend's own) though it is there.
+            Cancelled: it was silent and ``cancelled()`` was true.
+            JobError, BackendError: what it answered.
+        """
+        limit = self._silence_seconds if silence_seconds is None else silence_seconds
+        silent_since = time.monotonic()
+        while True:
+            try:
+                return call()
+            except Unreachable as error:
+                if self.process is None:
+                    raise BackendDiedError(
+                        f"nobody answers at {self.client.host}:{self.client.port} ({error}): "
+                        "start the backend with `warpnoise serve`, or take its URL out of the preferences"
+                    ) from None
+                time.sleep(0.2)  # the kernel closes the sockets a moment before the process is gone
+            except BackendHungError:
+                pass
+            if self.process is not None and not self.process.alive:
+                raise self.process.died()
+            if cancelled():
+                raise Cancelled("cancelled while the backend was silent")
+            silent = time.monotonic() - silent_since
+            if silent >= limit:
+                which = f"process {self.process.pid}" if self.process else f"{self.client.host}:{self.client.port}"
+                raise BackendHungError(
+                    f"the backend ({which}) has not answered for {silent:.0f} s: it hangs. "
+                    "Finished frames stay; running again starts a new one and goes on from there"
+                )
+
+    def refresh_status(
+        self,
+        update_hint: str = "`pip install --upgrade warpnoise`",
+        seconds: float | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> dict[str, Any]:
+        """Ask for the status, compare the versions and keep it. The first answer imports torch, which may take long."""
+        status = self.ask(self.client.status, seconds, cancelled)
+        check_interface(status.get("interface"), status.get("version"), update_hint)
+        check_job_schema(status.get("job_schema"), status.get("version"), update_hint)
+        self.status = status
+        return status
+
+    def close(self) -> None:
+        """End the process, where it is ours."""
+        if self.process is not None:
+            self.process.stop()
+
+
+def start_backend(
+    command: BackendCommand,
+    *,
+    seconds: float = START_SECONDS,
+    silence_seconds: float = SILENCE_SECONDS,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Backend:
+    """Start `warpnoise serve`, wait until it is ready, and compare versions. The token is new and known to us two only.
+
+    Raises:
+        BackendMissingError: it cannot be started, or ended at once.
+        BackendVersionError: too old or too new.
+        BackendHungError: not ready in time.
+        Cancelled: ``cancelled()`` was true meanwhile.
+    """
+    token = secrets.token_urlsafe(32)
+    process = BackendProcess(command, token)
+    try:
+        ready = process.wait_ready(seconds, cancelled)
+        check_interface(ready.interface, ready.version, command.update_hint)
+        backend = Backend(Client(ready.host, ready.port, token), process, silence_seconds)
+        backend.refresh_status(command.update_hint, seconds, cancelled)
+    except BaseException:
+        process.stop()
+        raise
+    return backend
+
+
+def connect_backend(url: str, token: str, silence_seconds: float = SILENCE_SECONDS) -> Backend:
+    """The backend that somebody started by hand at ``url``, with its token.
+
+    Raises:
+        SettingsError: not a URL of this machine.
+        BackendError: nobody answers, the token is wrong, the versions do not fit.
+    """
+    backend = Backend(Client.from_url(url, token), None, silence_seconds)
+    backend.refresh_status(seconds=START_SECONDS)
+    return backend

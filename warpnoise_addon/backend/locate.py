@@ -1,0 +1,77 @@
+"""Which Python has the backend: the environment variable, the preferences, or the `warpnoise` command on PATH."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import BackendMissingError
+
+PYTHON_VARIABLE = "WARPNOISE_PYTHON"
+TOKEN_VARIABLE = "WARPNOISE_TOKEN"
+PREFERENCES = "the add-on's preferences"
+
+
+@dataclass(frozen=True)
+class BackendCommand:
+    """``argv`` starts the backend's command line; ``source`` says where it comes from, for messages."""
+
+    argv: tuple[str, ...]
+    source: str
+
+    @property
+    def update_hint(self) -> str:
+        """What updates the package in that environment."""
+        python = self.argv[0] if len(self.argv) > 1 else "python"
+        return f"`{python} -m pip install --upgrade warpnoise`"
+
+
+def find_backend(preference: str = "", environ: Mapping[str, str] = os.environ) -> BackendCommand:
+    """The first of: ``WARPNOISE_PYTHON``, ``preference``, PATH's `warpnoise` command.
+
+    The first two name a Python, or the folder of its virtual environment. What was asked for and is not there is an
+    error; the next place is not tried silently.
+
+    Raises:
+        BackendMissingError: nothing is set and nothing is found, or what is set is not a program.
+    """
+    for path, source in (
+        (environ.get(PYTHON_VARIABLE, ""), f"the variable {PYTHON_VARIABLE}"),
+        (preference, PREFERENCES),
+    ):
+        if path:
+            return BackendCommand((_python(path, source), "-m", "warpnoise"), source)
+    command = shutil.which("warpnoise", path=environ.get("PATH"))
+    if command:
+        return BackendCommand((command,), "PATH")
+    raise BackendMissingError(
+        "no backend is set up: install it with `pip install warpnoise` into a Python of its own, "
+        f"and give that Python's path in {PREFERENCES} or in the variable {PYTHON_VARIABLE}"
+    )
+
+
+def _python(path: str, source: str) -> str:
+    given = Path(path).expanduser()
+    if given.is_dir():
+        inside = (given / "bin" / "python", given / "Scripts" / "python.exe")
+        found = next((candidate for candidate in inside if candidate.is_file()), None)
+        if found is None:
+            raise BackendMissingError(
+                f"{source} names the folder {given}: expected a Python or a virtual environment, "
+                "got a folder without one"
+            )
+        return str(found)
+    program = shutil.which(str(given))
+    if program is None:
+        is_there = "it may not be executed" if given.exists() else "there is no such file"
+        raise BackendMissingError(f"{source} names {given} as the backend's Python, but {is_there}")
+    return program
+
+
+def backend_environment(token: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The process's environment: ours, the token, and nothing that points Python at Blender's own packages."""
+    environment = {k: v for k, v in environ.items() if k not in ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP")}
+    return environment | {TOKEN_VARIABLE: token, "PYTHONUTF8": "1"}

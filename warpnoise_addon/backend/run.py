@@ -1,0 +1,114 @@
+"""One job, from its POST to its end: polled, watched, cancelled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ..errors import BackendError, BackendHungError, Cancelled, JobError
+from .connection import Backend
+
+POLL_SECONDS = 0.25
+CANCEL_SECONDS = 60.0
+"""How long a cancelled job may take to stop: one denoising step of a large model on a slow machine."""
+STALL_SECONDS = 1800.0
+"""A job without any progress for this long is given up, though its process answers."""
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """``settings`` replace those of job.json field by field.
+
+    ``device`` and ``batch``: None leaves the choice to the backend.
+    """
+
+    path: str
+    settings: dict[str, Any] | None = None
+    device: str | None = None
+    batch: int | None = None
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A job as the interface shows it. ``frames_kept``: of those done, the ones that an earlier run had finished."""
+
+    id: str = ""
+    state: str = "queued"
+    stage: str = "loading"
+    frames_done: int = 0
+    frames_total: int = 0
+    frames_kept: int = 0
+    step: int = 0
+    steps_total: int = 0
+    seconds_left: float | None = None
+    seconds_since_progress: float = 0.0
+    newest_frame: int | None = None
+    warnings: tuple[str, ...] = ()
+    error: dict[str, str] | None = None
+
+    @classmethod
+    def from_answer(cls, answer: dict[str, Any]) -> JobView:
+        """Fields that a later backend adds are ignored; a missing id or state is an error."""
+        if not isinstance(answer.get("id"), str) or not isinstance(answer.get("state"), str):
+            raise BackendError(f"the backend's answer is not a job: expected `id` and `state`, got {sorted(answer)}")
+        known = {f.name: answer[f.name] for f in fields(cls) if f.name in answer}
+        known["warnings"] = tuple(known.get("warnings") or ())
+        return cls(**known)
+
+    @property
+    def over(self) -> bool:
+        return self.state in ("done", "failed", "cancelled")
+
+
+def run_job(
+    backend: Backend,
+    request: JobRequest,
+    *,
+    progress: Callable[[JobView], None] = lambda view: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    stall_seconds: float = STALL_SECONDS,
+    cancel_seconds: float = CANCEL_SECONDS,
+) -> JobView:
+    """Give the job to the backend and wait for its end; ``progress`` is called after each answer, in this thread.
+
+    Raises:
+        JobError: the backend refused it, or it failed there.
+        BackendDiedError, BackendHungError: the process ended, does not answer, or makes no progress.
+        Cancelled: ``cancelled()`` was true; the job has stopped, or its process was ended.
+    """
+    view = JobView.from_answer(
+        backend.ask(lambda: backend.client.submit(request.path, request.settings, request.device, request.batch))
+    )
+    client, job_id = backend.client, view.id
+    cancel_asked: float | None = None
+    while True:
+        progress(view)
+        if view.over:
+            return _end(view)
+        now = time.monotonic()
+        if cancel_asked is None and cancelled():
+            cancel_asked = now
+            view = JobView.from_answer(backend.ask(lambda: client.cancel(job_id)))
+            continue
+        if cancel_asked is not None and now - cancel_asked > cancel_seconds:
+            backend.close()
+            raise Cancelled(f"cancelled; the job did not stop within {cancel_seconds:.0f} s, so its process was ended")
+        if view.state == "running" and view.seconds_since_progress > stall_seconds:
+            backend.close()
+            raise BackendHungError(
+                f"the job made no progress for {view.seconds_since_progress:.0f} s, at {view.stage}, "
+                f"frame {view.frames_done} of {view.frames_total}: it was given up. Finished frames stay"
+            )
+        time.sleep(POLL_SECONDS)
+        view = JobView.from_answer(backend.ask(lambda: client.job(job_id)))
+
+
+def _end(view: JobView) -> JobView:
+    if view.state == "cancelled":
+        raise Cancelled(f"cancelled; {view.frames_done} of {view.frames_total} frames are finished and stay")
+    if view.state == "failed":
+        error = view.error or {}
+        raise JobError(error.get("message", "the backend gave no reason"), error.get("code", "error"))
+    return view

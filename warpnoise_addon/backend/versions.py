@@ -1,0 +1,48 @@
+"""Whether this add-on and that backend fit: the interface's number decides, the job folder's schema too."""
+
+from __future__ import annotations
+
+from ..errors import BackendVersionError
+from ..version import VERSION
+
+INTERFACE = 1
+"""The HTTP interface that this add-on speaks."""
+JOB_SCHEMA = 1
+"""The schema of the job folders that this add-on writes."""
+
+
+def check_interface(interface: object, version: object, update_hint: str) -> None:
+    """Compare a backend's interface with ours.
+
+    Args:
+        interface: the number in the ready line or the status.
+        version: the backend's version, for the message.
+        update_hint: the command that updates the backend.
+
+    Raises:
+        BackendVersionError: too old or too new.
+    """
+    _compare("the interface", interface, INTERFACE, version, update_hint)
+
+
+def check_job_schema(schema: object, version: object, update_hint: str) -> None:
+    """The same for the job folder's schema."""
+    _compare("job folders of schema", schema, JOB_SCHEMA, version, update_hint)
+
+
+def _compare(what: str, theirs: object, ours: int, version: object, update_hint: str) -> None:
+    if not isinstance(theirs, int) or isinstance(theirs, bool):
+        raise BackendVersionError(
+            f"what answers is not a Warpnoise backend that this add-on {VERSION} knows: "
+            f"expected {what} {ours}, got {theirs!r}"
+        )
+    if theirs < ours:
+        raise BackendVersionError(
+            f"the backend {version} is too old for this add-on {VERSION}: it speaks {what} {theirs}, "
+            f"{ours} is needed. Update it: {update_hint}"
+        )
+    if theirs > ours:
+        raise BackendVersionError(
+            f"the backend {version} is too new for this add-on {VERSION}: it speaks {what} {theirs}, "
+            f"this add-on {ours}. Update the Warpnoise extension in Blender's preferences"
+        )

@@ -1,0 +1,258 @@
+"""Every difference between the Blender versions 4.2 to 5.2, and the only place that knows of them.
+
+What can be asked of Blender itself (is there such a property?) is asked; the version number is only used where
+nothing else tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import bpy
+
+# Image settings in an order in which they can be set: each decides which values the later ones take.
+_IMAGE_SETTINGS = (
+    "media_type",  # from 5.0
+    "file_format",
+    "color_mode",
+    "color_depth",
+    "exr_codec",
+    "use_exr_interleave",  # from 5.0
+    "compression",
+    "quality",
+    "use_preview",
+    "views_format",
+    "color_management",
+)
+
+
+def has_property(owner: bpy.types.bpy_struct, name: str) -> bool:
+    """Whether this version's ``owner`` has an RNA property of that name."""
+    return name in owner.bl_rna.properties
+
+
+def image_settings_values(settings: bpy.types.ImageFormatSettings, **values: Any) -> dict[str, Any]:
+    """``values``, or without them the present ones, in an order in which they can be set; unknown ones left out."""
+    names = [name for name in _IMAGE_SETTINGS if has_property(settings, name)]
+    if not values:
+        return {name: getattr(settings, name) for name in names}
+    return {name: values[name] for name in names if name in values}
+
+
+def multilayer_exr(settings: bpy.types.ImageFormatSettings, codec: str) -> dict[str, Any]:
+    """Image settings for a 32-bit multilayer EXR file. ``codec``: NONE, ZIP, or another one without loss.
+
+    All channels are in one part, as up to 4.5: a part for each pass, the custom from 5.0, cannot be written when
+    pixels are not square ("Conflicting attributes found for header").
+    """
+    return image_settings_values(
+        settings,
+        media_type="MULTI_LAYER_IMAGE",
+        file_format="OPEN_EXR_MULTILAYER",
+        color_mode="RGBA",
+        color_depth="32",
+        exr_codec=codec,
+        use_exr_interleave=True,
+        use_preview=False,
+        views_format="INDIVIDUAL",
+    )
+
+
+def png16(settings: bpy.types.ImageFormatSettings, transparent: bool) -> dict[str, Any]:
+    """Image settings for a 16-bit PNG of what the viewer sees."""
+    return image_settings_values(
+        settings,
+        media_type="IMAGE",
+        file_format="PNG",
+        color_mode="RGBA" if transparent else "RGB",
+        color_depth="16",
+        compression=15,
+        use_preview=False,
+        views_format="INDIVIDUAL",
+        color_management="FOLLOW_SCENE",
+    )
+
+
+def exr32(settings: bpy.types.ImageFormatSettings) -> dict[str, Any]:
+    """Image settings for a 32-bit EXR of one layer, scene-linear."""
+    return image_settings_values(
+        settings,
+        media_type="IMAGE",
+        file_format="OPEN_EXR",
+        color_mode="RGBA",
+        color_depth="32",
+        exr_codec="NONE",
+        use_preview=False,
+        views_format="INDIVIDUAL",
+        color_management="FOLLOW_SCENE",
+    )
+
+
+def render_filepath(path: str) -> str:
+    """``path`` as a value of ``scene.render.filepath``: from 4.5 braces stand for variables unless they are doubled."""
+    if bpy.app.version >= (4, 5, 0):
+        return path.replace("{", "{{").replace("}", "}}")
+    return path
+
+
+def has_strips(scene: bpy.types.Scene) -> bool:
+    """Whether the scene's sequencer has strips, which a render would show in the scene's place."""
+    editor = scene.sequence_editor
+    if editor is None:
+        return False
+    return len(editor.strips if has_property(editor, "strips") else editor.sequences) > 0  # renamed in 4.4
+
+
+def compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
+    """The scene's compositor node tree, where there is one and it is used."""
+    if has_property(scene, "compositing_node_group"):
+        return scene.compositing_node_group
+    return scene.node_tree if scene.use_nodes else None
+
+
+def nodes_of(tree: bpy.types.NodeTree | None) -> Iterator[bpy.types.Node]:
+    """All nodes of the tree and of the groups in it, each group's once."""
+    seen: set[bpy.types.NodeTree] = set()
+    trees = [tree] if tree else []
+    while trees:
+        current = trees.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        for node in current.nodes:
+            yield node
+            group = getattr(node, "node_tree", None)
+            if group is not None:
+                trees.append(group)
+
+
+def is_stylized_node(node: bpy.types.Node) -> bool:
+    """Whether the node is a group that brings stylized frames back (its tree has the property ``warpnoise_job``)."""
+    group = getattr(node, "node_tree", None)
+    return group is not None and "warpnoise_job" in group
+
+
+def animation_curves(datablock: bpy.types.ID) -> Iterator[bpy.types.FCurve]:
+    """All F-curves that animate the data-block: of its action, its NLA strips and its drivers."""
+    animation = getattr(datablock, "animation_data", None)
+    if animation is None:
+        return
+    yield from animation.drivers
+    if animation.action is not None:
+        yield from _action_curves(animation.action, getattr(animation, "action_slot", None))
+    for track in animation.nla_tracks:
+        for strip in track.strips:
+            if strip.action is not None:
+                yield from _action_curves(strip.action, getattr(strip, "action_slot", None))
+
+
+def _action_curves(action: bpy.types.Action, slot: Any) -> Iterator[bpy.types.FCurve]:
+    # Slots came with 4.4, and `action.fcurves` (the first slot's) went with 5.0.
+    if not has_property(action, "layers"):
+        yield from action.fcurves
+        return
+    for layer in action.layers:
+        for strip in layer.strips:
+            bag = strip.channelbag(slot) if slot is not None else None
+            if bag is not None:
+                yield from bag.fcurves
+
+
+def stored_compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
+    """The scene's compositor node tree, also where it is switched off."""
+    if has_property(scene, "compositing_node_group"):
+        return scene.compositing_node_group
+    return scene.node_tree
+
+
+def new_compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree:
+    """Give a scene that has no compositor tree the one that Blender's own button makes: render layers to output."""
+    if not has_property(scene, "compositing_node_group"):
+        scene.use_nodes = True  # makes it
+        return scene.node_tree
+    tree = bpy.data.node_groups.new("Compositor Nodes", "CompositorNodeTree")
+    tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+    scene.compositing_node_group = tree  # before the nodes: render layers need a scene's tree
+    render_layers = tree.nodes.new("CompositorNodeRLayers")
+    render_layers.location = (-300, 100)
+    output = tree.nodes.new("NodeGroupOutput")
+    output.location = (300, 100)
+    tree.links.new(render_layers.outputs["Image"], output.inputs["Image"])
+    return tree
+
+
+def use_compositor_tree(scene: bpy.types.Scene) -> None:
+    """Switch the scene's compositor tree on; from 5.0 it is on if it is there."""
+    if not has_property(scene, "compositing_node_group") and not scene.use_nodes:
+        scene.use_nodes = True
+
+
+def compositor_output(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket | None:
+    """The input socket through which the tree's picture leaves it."""
+    kind = "NodeGroupOutput" if has_property(bpy.types.Scene, "compositing_node_group") else "CompositorNodeComposite"
+    outputs = [node for node in tree.nodes if node.bl_idname == kind]
+    outputs.sort(key=lambda node: not getattr(node, "is_active_output", True))
+    for node in outputs:
+        for socket in node.inputs:
+            if socket.type == "RGBA":
+                return socket
+    return None
+
+
+class MixColor(NamedTuple):
+    """A node that mixes two colours, and its sockets."""
+
+    node: bpy.types.Node
+    factor: bpy.types.NodeSocket
+    a: bpy.types.NodeSocket
+    b: bpy.types.NodeSocket
+    result: bpy.types.NodeSocket
+
+
+def new_mix_color(tree: bpy.types.NodeTree, blend: str = "MIX") -> MixColor:
+    """A compositor node that blends two colours, unclamped; it keeps the alpha of the first."""
+    if hasattr(bpy.types, "CompositorNodeMixRGB"):  # to 4.5
+        node = tree.nodes.new("CompositorNodeMixRGB")
+        node.blend_type = blend
+        return MixColor(node, node.inputs[0], node.inputs[1], node.inputs[2], node.outputs[0])
+    node = tree.nodes.new("ShaderNodeMix")
+    node.data_type = "RGBA"
+    node.blend_type = blend
+    node.clamp_factor = True
+    socket = {socket.identifier: socket for socket in node.inputs}
+    result = next(output for output in node.outputs if output.identifier == "Result_Color")
+    return MixColor(node, socket["Factor_Float"], socket["A_Color"], socket["B_Color"], result)
+
+
+def compositor_math_node() -> str:
+    """The type of the compositor's Math node."""
+    return "CompositorNodeMath" if hasattr(bpy.types, "CompositorNodeMath") else "ShaderNodeMath"
+
+
+def set_alpha_replace(node: bpy.types.Node) -> None:
+    """Make a Set Alpha node replace alpha and leave the premultiplied colour as it is."""
+    if has_property(node, "mode"):  # to 4.5
+        node.mode = "REPLACE_ALPHA"
+    else:
+        node.inputs["Type"].default_value = "Replace Alpha"
+
+
+def colorspace_names() -> list[str]:
+    """The colour spaces that images can have in this Blender's configuration."""
+    settings = bpy.types.ColorManagedInputColorspaceSettings.bl_rna.properties["name"]
+    return [item.identifier for item in settings.enum_items]
+
+
+def scene_linear_name() -> str | None:
+    """The colour space of the compositor; None: this configuration has neither Blender's name for it nor the role."""
+    names = colorspace_names()
+    return next((name for name in ("scene_linear", "Linear Rec.709") if name in names), None)
+
+
+def set_alpha_apply(node: bpy.types.Node) -> None:
+    """Make a Set Alpha node multiply colour and alpha by its alpha."""
+    if has_property(node, "mode"):  # to 4.5
+        node.mode = "APPLY"
+    else:
+        node.inputs["Type"].default_value = "Apply Mask"

@@ -1,0 +1,157 @@
+"""The node group: a render goes in, the stylized sequence is mixed in by a factor, alpha as well.
+
+        Image (render) ---------------------------------------------+-> Mix -> Set Alpha -> Image
+        Stylized Sequence -> scene-linear -> Undo Exposure ---------+            |
+        Factor x (the job holds this frame) ------------------------+------> mixed alpha
+
+Outside the job's frames the render goes through. With a frame step above 1 the sequence has a file for every step-th
+frame only; a driver on the image node's offset holds each until the next (Blender's image sequences cannot skip
+numbers). The driver is a simple expression, so it runs with scripts disabled.
+
+Where the view's inverse g is not exact (AgX), the nodes correct it. With the view f and the frame y, start at t = y and
+repeat t <- t + 0.7 (y - f(g(t))), then use g(t). The steps are shorter than Newton's because g overshoots in places.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+
+from .. import compat
+from .colorspace import ViewInverse
+from .nodes import Nodes
+from .sequence import Sequence
+
+JOB_PROPERTY = "warpnoise_job"
+"""The custom property that marks our groups; its value is the job folder."""
+IMAGE_NODE = "Stylized Sequence"
+CORRECTION_STEP = 0.7
+
+
+def stylized_group(sequence: Sequence, view: ViewInverse) -> bpy.types.NodeTree:
+    """The group of this job folder, new or brought up to date.
+
+    An update makes the inside anew; the group, its sockets and its image stay, and so do the nodes that show it and
+    their factors.
+    """
+    group = find_group(sequence.folder)
+    if group is None:
+        group = bpy.data.node_groups.new(f"Stylized {sequence.folder.name}", "CompositorNodeTree")
+        _make_interface(group)
+    group[JOB_PROPERTY] = _stored(sequence.folder)
+    _make_nodes(group, _load_image(_image_of(group), sequence, view), sequence, view)
+    return group
+
+
+def find_group(folder: Path) -> bpy.types.NodeTree | None:
+    """The group that shows this job folder's frames; also after the file was saved elsewhere."""
+    for group in bpy.data.node_groups:
+        if group.library is None and group.bl_idname == "CompositorNodeTree" and JOB_PROPERTY in group:
+            places = [Path(bpy.path.abspath(str(group[JOB_PROPERTY])))]
+            if image := _image_of(group):
+                # Blender keeps the image's path right when the file moves; the property is only a text.
+                places.append(Path(bpy.path.abspath(image.filepath)).parent.parent)
+            if folder.resolve() in [place.resolve() for place in places]:
+                return group
+    return None
+
+
+def _image_of(group: bpy.types.NodeTree) -> bpy.types.Image | None:
+    node = group.nodes.get(IMAGE_NODE)
+    return getattr(node, "image", None)
+
+
+def _make_interface(group: bpy.types.NodeTree) -> None:
+    group.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+    group.interface.new_socket("Image", in_out="INPUT", socket_type="NodeSocketColor")
+    factor = group.interface.new_socket("Factor", in_out="INPUT", socket_type="NodeSocketFloat")
+    factor.subtype = "FACTOR"
+    factor.min_value, factor.max_value, factor.default_value = 0.0, 1.0, 1.0
+    factor.description = "0: the render, 1: the stylized frame"
+
+
+def _make_nodes(group: bpy.types.NodeTree, image: bpy.types.Image, sequence: Sequence, view: ViewInverse) -> None:
+    group.nodes.clear()
+    nodes = Nodes(group)
+    given = nodes.add("NodeGroupInput", "Render")
+    shown = nodes.add("CompositorNodeImage", IMAGE_NODE)
+    _show_sequence(shown, image, sequence)
+
+    stylized = shown.outputs["Image"]
+    if view.corrections:
+        stylized = _corrected(nodes, stylized, shown.outputs["Alpha"], view)
+    exposure = nodes.add("CompositorNodeExposure", "Undo Exposure")
+    exposure.inputs["Exposure"].default_value = view.exposure
+    nodes.link(stylized, exposure.inputs["Image"])
+
+    first, last = sequence.first, sequence.shown_last
+    time = nodes.add("CompositorNodeSceneTime", "Scene Time")
+    in_range = nodes.math(
+        "COMPARE", "Job Has Frame", time.outputs["Frame"], (first + last) / 2, (last - first) / 2 + 0.49
+    )
+    factor = nodes.math("MULTIPLY", "Factor in Range", given.outputs["Factor"], in_range)
+    mixed = nodes.mix("Mix", "MIX", factor, given.outputs["Image"], exposure.outputs["Image"])
+
+    # Mixing colours keeps the first one's alpha: render + factor * (stylized - render) is made beside it.
+    render_alpha = nodes.add("CompositorNodeSeparateColor", "Render Alpha")
+    nodes.link(given.outputs["Image"], render_alpha.inputs[0])
+    difference = nodes.math("SUBTRACT", "Alpha Difference", shown.outputs["Alpha"], render_alpha.outputs["Alpha"])
+    alpha = nodes.math("MULTIPLY_ADD", "Mixed Alpha", factor, difference, render_alpha.outputs["Alpha"])
+    result = nodes.add("NodeGroupOutput", "Result")
+    nodes.link(nodes.set_alpha("Keep Alpha", mixed, alpha, compat.set_alpha_replace), result.inputs[0])
+    nodes.arrange()
+
+
+def _corrected(
+    nodes: Nodes, y: bpy.types.NodeSocket, alpha: bpy.types.NodeSocket, view: ViewInverse
+) -> bpy.types.NodeSocket:
+    """Scene-linear, premultiplied colour of display-referred, straight ``y``; see the module's docstring."""
+    linear = compat.scene_linear_name()
+    y = nodes.set_alpha("Opaque", y, 1.0, compat.set_alpha_replace)  # so that nothing divides by alpha on the way
+    t = y
+    x = nodes.convert("To Scene Linear", t, view.colorspace, linear)
+    for _ in range(view.corrections):
+        error = nodes.mix("Error", "SUBTRACT", 1.0, y, nodes.convert("To View", x, linear, view.colorspace))
+        t = nodes.mix("Correct", "ADD", CORRECTION_STEP, t, error)
+        x = nodes.convert("To Scene Linear", t, view.colorspace, linear)
+    return nodes.set_alpha("Premultiply", x, alpha, compat.set_alpha_apply)
+
+
+def _show_sequence(node: bpy.types.Node, image: bpy.types.Image, sequence: Sequence) -> None:
+    node.image = image
+    first, last = sequence.first, sequence.shown_last
+    node.frame_start = first
+    node.frame_duration = last - first + 1
+    node.use_cyclic = False
+    node.use_auto_refresh = True
+    node.frame_offset = first - 1  # the file's number is frame - frame_start + 1 + frame_offset
+    node.driver_remove("frame_offset")  # clearing the nodes leaves their drivers
+    if sequence.step > 1:
+        driver = node.driver_add("frame_offset").driver
+        driver.type = "SCRIPTED"
+        driver.expression = f"{first - 1} - fmod(floor(frame) - {first}, {sequence.step})"
+
+
+def _load_image(image: bpy.types.Image | None, sequence: Sequence, view: ViewInverse) -> bpy.types.Image:
+    if image is None:
+        image = bpy.data.images.load(str(sequence.path), check_existing=False)
+        image.name = f"Stylized {sequence.folder.name}"
+        image[JOB_PROPERTY] = _stored(sequence.folder)
+    image.source = "SEQUENCE"
+    image.filepath = _stored(sequence.path)
+    image.colorspace_settings.name = "Non-Color" if view.corrections else view.colorspace
+    image.alpha_mode = "CHANNEL_PACKED" if view.corrections else "STRAIGHT"
+    image.reload()  # frames that were done again since it was last shown
+    return image
+
+
+def _stored(path: Path) -> str:
+    """As Blender stores paths: relative to the file if that is saved and the preferences want it so."""
+    absolute = str(path.resolve())
+    if bpy.data.filepath and bpy.context.preferences.filepaths.use_relative_paths:
+        try:
+            return bpy.path.relpath(absolute)
+        except ValueError:  # another drive
+            return absolute
+    return absolute

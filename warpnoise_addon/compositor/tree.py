@@ -1,0 +1,109 @@
+"""Where the group stands in a scene's compositor tree. Nobody's nodes are deleted, nobody's links changed unasked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import bpy
+
+from .. import compat
+
+_DEFAULT_NODES = {
+    "CompositorNodeRLayers",
+    "CompositorNodeComposite",
+    "CompositorNodeViewer",
+    "NodeGroupOutput",
+    "NodeReroute",
+}
+
+
+@dataclass(frozen=True)
+class Placed:
+    """``connected``: the scene's output passes through the group."""
+
+    connected: bool
+    warnings: tuple[str, ...] = ()
+
+
+def place_group(scene: bpy.types.Scene, group: bpy.types.NodeTree, connect: bool) -> Placed:
+    """Put a node of ``group`` into the scene's compositor tree, once, and link it where that was asked or harmless."""
+    tree = compat.stored_compositor_tree(scene)
+    untouched = tree is None or is_untouched(tree)
+    if tree is None:
+        tree = compat.new_compositor_tree(scene)
+    elif tree.library is not None:
+        return Placed(False, (f"the compositor tree {tree.name} is linked from another file: add the group there",))
+    warnings = []
+    if untouched or connect:
+        compat.use_compositor_tree(scene)
+    elif compat.compositor_tree(scene) is None:
+        warnings.append("the compositor is switched off (Use Nodes): the group stands in its tree unlinked")
+    if not scene.render.use_compositing:
+        warnings.append("Post Processing > Compositing is off: the render does not pass through the compositor")
+
+    node = next((n for n in tree.nodes if getattr(n, "node_tree", None) == group), None)
+    if node is None:
+        node = tree.nodes.new("CompositorNodeGroup")
+        node.node_tree = group
+        node.name = node.label = group.name
+        node.width = 220
+        _put_beside_output(tree, node)
+    connected = _reaches_output(tree, node)
+    if not connected and (untouched or connect):
+        connected = _insert_before_output(tree, node)
+        if not connected:
+            warnings.append("the compositor tree has no output: link the group to one yourself")
+    return Placed(connected, tuple(warnings))
+
+
+def is_untouched(tree: bpy.types.NodeTree) -> bool:
+    """Whether the tree is only what Blender makes by default, render layers to output, and groups of ours."""
+    nodes = [node for node in tree.nodes if not compat.is_stylized_node(node)]
+    if any(node.bl_idname not in _DEFAULT_NODES or node.mute for node in nodes):
+        return False
+    if sum(node.bl_idname == "CompositorNodeRLayers" for node in nodes) > 1:
+        return False
+    output = compat.compositor_output(tree)
+    if output is None:
+        return not nodes
+    sources = {link.from_node.bl_idname for link in tree.links if link.to_node == output.node}
+    return all(kind in _DEFAULT_NODES or kind == "CompositorNodeGroup" for kind in sources)
+
+
+def _put_beside_output(tree: bpy.types.NodeTree, node: bpy.types.Node) -> None:
+    output = compat.compositor_output(tree)
+    if output is not None:
+        x, y = output.node.location
+        node.location = (x - node.width - 40, y - 180)
+
+
+def _insert_before_output(tree: bpy.types.NodeTree, node: bpy.types.Node) -> bool:
+    output = compat.compositor_output(tree)
+    if output is None:
+        return False
+    if not node.inputs["Image"].is_linked:
+        source = output.links[0].from_socket if output.links else _render_layers(tree)
+        if source is not None:
+            tree.links.new(source, node.inputs["Image"])
+    tree.links.new(node.outputs["Image"], output)
+    return True
+
+
+def _render_layers(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket | None:
+    node = next((n for n in tree.nodes if n.bl_idname == "CompositorNodeRLayers"), None)
+    return node.outputs["Image"] if node else None
+
+
+def _reaches_output(tree: bpy.types.NodeTree, node: bpy.types.Node) -> bool:
+    """Whether something of ``node`` arrives at the tree's output."""
+    output = compat.compositor_output(tree)
+    seen: set[bpy.types.Node] = set()
+    waiting = [output.node] if output is not None else []
+    while waiting:
+        current = waiting.pop()
+        if current == node:
+            return True
+        if current not in seen:
+            seen.add(current)
+            waiting += [link.from_node for link in tree.links if link.to_node == current]
+    return False

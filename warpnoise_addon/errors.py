@@ -1,0 +1,81 @@
+"""Every error that the add-on raises on purpose.
+
+    WarpnoiseError
+    ├── SettingsError            a setting or an argument out of its range
+    ├── ExportError              the scene, or its frames, cannot be made into a job folder
+    ├── JobFolderError           a job folder that is not one, or that cannot be read or written
+    ├── BackendError             the backend process
+    │   ├── BackendMissingError  no Python with the `warpnoise` package, or it does not start
+    │   ├── BackendVersionError  too old or too new for this add-on
+    │   ├── BackendDiedError     it ended in the middle
+    │   └── BackendHungError     it does not answer any more
+    ├── JobError                 the backend answered that a job cannot be done
+    └── Cancelled                the user asked to stop; what was finished stays
+
+A message says what is wrong (expected and got) and what to do.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class WarpnoiseError(Exception):
+    """The base of all of them. ``exit_status`` is the command's (docs/architecture.md, "Errors, exit codes")."""
+
+    exit_status = 1
+
+
+class SettingsError(WarpnoiseError):
+    exit_status = 2
+
+
+class ExportError(WarpnoiseError):
+    exit_status = 3
+
+
+class JobFolderError(WarpnoiseError):
+    exit_status = 3
+
+
+class BackendError(WarpnoiseError):
+    exit_status = 6
+
+
+class BackendMissingError(BackendError):
+    pass
+
+
+class BackendVersionError(BackendError):
+    pass
+
+
+class BackendDiedError(BackendError):
+    pass
+
+
+class BackendHungError(BackendError):
+    pass
+
+
+class JobError(WarpnoiseError):
+    """``code`` is the backend's word for the kind of error; it decides the exit status as it does there."""
+
+    EXIT_STATUS: ClassVar = {
+        "settings": 2,
+        "request": 2,
+        "job": 3,
+        "job_locked": 3,
+        "media": 4,
+        "model": 5,
+        "server": 6,
+    }
+
+    def __init__(self, message: str, code: str = "error") -> None:
+        super().__init__(message)
+        self.code = code
+        self.exit_status = self.EXIT_STATUS.get(code, 1)
+
+
+class Cancelled(WarpnoiseError):
+    exit_status = 130

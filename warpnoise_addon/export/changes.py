@@ -1,0 +1,186 @@
+"""Changes to the user's file that are put back, whatever happens in between."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any
+
+import bpy
+
+from .. import compat
+
+
+class Changes:
+    """Remembers what properties were before they were changed, and puts all back when the ``with`` block ends.
+
+    Puts them back in reverse order; one that cannot be put back does not keep the others from it. A property that
+    is animated, or driven, is muted for as long, so that the value that is set here holds.
+    """
+
+    def __init__(self) -> None:
+        self._undo = contextlib.ExitStack()
+        self._curves: dict[bpy.types.ID, dict[str, list[bpy.types.FCurve]]] = {}
+
+    def __enter__(self) -> Changes:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._undo.__exit__(kind, error, trace)
+
+    def set(self, owner: bpy.types.bpy_struct, **values: Any) -> None:
+        """Sets properties of ``owner``; those that this Blender does not have are left out."""
+        for name, value in values.items():
+            if compat.has_property(owner, name):
+                self._hold_still(owner, name)
+                self.keep(owner, name)
+                setattr(owner, name, value)
+
+    def keep(self, owner: bpy.types.bpy_struct, name: str) -> None:
+        """Puts the property back in the end; something else may change it."""
+        before = getattr(owner, name)
+        if hasattr(before, "__len__") and not isinstance(before, str | set):
+            before = tuple(before)
+        # A property of an add-on (Cycles is one) that was never set shall not be set afterwards.
+        if owner.is_property_set(name):
+            self._undo.callback(_put_back, owner, name, before)
+        else:
+            self._undo.callback(owner.property_unset, name)
+
+    def then(self, undo: Callable[[], object]) -> None:
+        """Calls ``undo`` in the end."""
+        self._undo.callback(undo)
+
+    def set_output(self, settings: bpy.types.ImageFormatSettings, values: dict[str, Any]) -> None:
+        """Sets a file format. ``values`` come from ``compat``: the properties decide on one another's values."""
+        before = compat.image_settings_values(settings)
+        overrides = list(_overridden_color_management(settings))
+        for name, value in values.items():
+            self._hold_still(settings, name)
+            setattr(settings, name, value)
+
+        def undo() -> None:
+            for name, value in before.items():
+                _put_back(settings, name, value)
+            for restore in overrides:
+                restore()
+
+        self.then(undo)
+
+    def _hold_still(self, owner: bpy.types.bpy_struct, name: str) -> None:
+        datablock = owner.id_data
+        curves = self._curves.get(datablock)
+        if curves is None:
+            curves = self._curves[datablock] = {}
+            for curve in compat.animation_curves(datablock):
+                curves.setdefault(curve.data_path, []).append(curve)
+        if not curves:
+            return
+        for curve in curves.get(owner.path_from_id(name), ()):
+            if not curve.mute:
+                curve.mute = True
+                self.then(lambda curve=curve: setattr(curve, "mute", False))
+
+
+class AnimatedValues:
+    """The values of all animated and driven properties of the file.
+
+    Rendering another frame writes that frame's values into them. Going back to the user's frame gives the values of the
+    curves there, which are not those that the user has changed and not keyed yet; ``restore`` brings these back too.
+    """
+
+    def __init__(self) -> None:
+        self._values = [
+            (datablock, curve.data_path, curve.array_index, value)
+            for datablock in _datablocks()
+            for curve in compat.animation_curves(datablock)
+            if (value := _read(datablock, curve.data_path, curve.array_index)) is not None
+        ]
+
+    def restore(self) -> None:
+        for datablock, path, index, value in self._values:
+            if _read(datablock, path, index) != value:
+                _write(datablock, path, index, value)
+
+
+def _put_back(owner: bpy.types.bpy_struct, name: str, value: Any) -> None:
+    if getattr(owner, name) != value:
+        setattr(owner, name, value)
+
+
+def _overridden_color_management(settings: bpy.types.ImageFormatSettings) -> Iterator[Callable[[], None]]:
+    # Blender copies the scene's colour management over the file's own as soon as that is switched on (again).
+    if settings.color_management != "OVERRIDE":
+        return
+    for owner in (settings.display_settings, settings.view_settings):
+        for prop in owner.bl_rna.properties:
+            if not prop.is_readonly:
+                value = getattr(owner, prop.identifier)
+                yield lambda owner=owner, name=prop.identifier, value=value: _put_back(owner, name, value)
+    mapping = settings.view_settings.curve_mapping
+    if mapping is None:
+        return
+    curves = [[(tuple(point.location), point.handle_type) for point in curve.points] for curve in mapping.curves]
+
+    def restore_curves() -> None:
+        for curve, points in zip(settings.view_settings.curve_mapping.curves, curves, strict=True):
+            while len(curve.points) > len(points):
+                curve.points.remove(curve.points[1])
+            while len(curve.points) < len(points):
+                curve.points.new(0.5, 0.5)
+            for point, (location, handle) in zip(curve.points, points, strict=True):
+                point.location, point.handle_type = location, handle
+        settings.view_settings.curve_mapping.update()
+
+    yield restore_curves
+
+
+def _datablocks() -> Iterator[bpy.types.ID]:
+    """Every data-block of the file that can be animated, the node trees inside of others included."""
+    for prop in bpy.data.bl_rna.properties:
+        if prop.type != "COLLECTION" or prop.identifier == "all_ids":  # from 5.2, all of the others together
+            continue
+        for datablock in getattr(bpy.data, prop.identifier):
+            yield datablock
+            tree = getattr(datablock, "node_tree", None)
+            if tree is not None and tree.is_embedded_data:
+                yield tree
+
+
+_LAST_PART = re.compile(r"""^(?:(?P<owner>.*)\.)?(?P<name>\w+)$|^(?P<item_owner>.*)\["(?P<key>(?:[^"\\]|\\.)*)"\]$""")
+
+
+def _read(datablock: bpy.types.ID, path: str, index: int) -> Any:
+    try:
+        value = datablock.path_resolve(path)
+    except ValueError:  # a curve of something that is gone
+        return None
+    if isinstance(value, bool | int | float | str):
+        return value
+    try:
+        return value[index]
+    except (TypeError, IndexError):
+        return None
+
+
+def _write(datablock: bpy.types.ID, path: str, index: int, value: Any) -> None:
+    parts = _LAST_PART.match(path)
+    if parts is None:
+        return
+    if (key := parts["key"]) is not None:
+        owner = datablock.path_resolve(parts["item_owner"]) if parts["item_owner"] else datablock
+        key = key.replace('\\"', '"').replace("\\\\", "\\")
+        if isinstance(owner[key], bool | int | float | str):
+            owner[key] = value
+        else:
+            owner[key][index] = value
+        return
+    owner = datablock.path_resolve(parts["owner"]) if parts["owner"] else datablock
+    if isinstance(getattr(owner, parts["name"]), bool | int | float | str):
+        setattr(owner, parts["name"], value)
+    else:
+        getattr(owner, parts["name"])[index] = value

@@ -1,0 +1,122 @@
+"""A scene's frames into a job folder, one after another."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import bpy
+
+from ..errors import SettingsError
+from .cameras import check_cameras
+from .changes import AnimatedValues, Changes
+from .files import JobFolder
+from .given_color import GivenColor
+from .given_passes import GivenPasses
+from .job_file import JobFile, scene_block
+from .options import ExportOptions, ExportProgress
+from .rendered_color import RenderedColor
+from .rendered_motion import RenderedMotion
+from .rendering import left_out
+from .view_layers import add_motion_layer, enabled_layers
+
+FRAME_LIMIT = 1_048_574
+"""Blender's smallest and largest frame number."""
+
+
+def export_job(context: bpy.types.Context, options: ExportOptions) -> Iterator[ExportProgress]:
+    """Writes the frames of ``context.scene`` into a job folder; a generator that yields after each frame.
+
+    The scene and the options are checked at once, before anything is rendered or written. Closing the generator stops
+    the export. When it ends, by itself, by an error or by closing, the user's scene is as it was: the frame,
+    render settings, passes, view layers, node trees, and the values of animated properties. Finished frames stay.
+    ``job.json`` is written last: a folder that has one is complete.
+
+    Raises:
+        SettingsError: a bad frame range.
+        ExportError: no camera or one that has no projection matrix; no view layer; no Cycles; frames that are rendered
+            already and do not fit; a render that failed.
+        JobFolderError: the folder cannot be written, another process works on it, or the disk is full.
+        Cancelled: the user stopped a render.
+    """
+    check_range(options)
+    scene, frames = context.scene, options.frames
+    check_cameras(scene, frames)
+    color = RenderedColor(scene) if options.color_source is None else GivenColor(scene, options.color_source, frames)
+    if options.passes_source is None:
+        enabled_layers(scene)
+        motion = RenderedMotion(scene, options.frame_step, options.passes_codec)
+    else:
+        motion = GivenPasses(scene, options.passes_source, frames)
+    return _export(scene, options, color, motion)
+
+
+def check_range(options: ExportOptions) -> None:
+    """Raises SettingsError for frames that Blender does not have, or for none."""
+    if options.frame_step < 1:
+        raise SettingsError(f"The frame step must be 1 or more, got {options.frame_step}.")
+    if options.frame_end < options.frame_start:
+        raise SettingsError(
+            f"The frame range is empty: it ends at {options.frame_end}, before its start at {options.frame_start}."
+        )
+    # A vector's span reaches one step beyond both ends.
+    first, last = options.frame_start - options.frame_step, options.frame_end + options.frame_step
+    if first < -FRAME_LIMIT or last > FRAME_LIMIT:
+        raise SettingsError(
+            f"Frames {options.frame_start} to {options.frame_end} in steps of {options.frame_step} are beyond "
+            f"Blender's frames, {-FRAME_LIMIT} to {FRAME_LIMIT}."
+        )
+
+
+def _export(
+    scene: bpy.types.Scene,
+    options: ExportOptions,
+    color: RenderedColor | GivenColor,
+    motion: RenderedMotion | GivenPasses,
+) -> Iterator[ExportProgress]:
+    frames, warnings = options.frames, left_out(scene)
+    with JobFolder(options.folder) as folder, _unchanged(scene) as changes:
+        layer = add_motion_layer(scene, changes)
+        job = JobFile(folder, scene_block(scene, options, color.transparent), options)
+        kept = job.start()
+        for done, frame in enumerate(frames, start=1):
+            if done > kept:
+                with folder.new(folder.color(frame)) as path:
+                    color.write(frame, path)
+                with folder.new(folder.passes(frame)) as path:
+                    state = motion.write(frame, path, layer)
+                job.add(frame, state)
+            yield ExportProgress(
+                frame,
+                done,
+                len(frames),
+                folder.color(frame),
+                folder.passes(frame),
+                kept=done <= kept,
+                warnings=warnings if done == 1 else (),
+            )
+        job.finish()
+
+
+@contextlib.contextmanager
+def _unchanged(scene: bpy.types.Scene) -> Iterator[Changes]:
+    """What holds from the first frame to the last, and is put back after it: the frame, and what follows from it."""
+    images = {image.name for image in bpy.data.images}
+    values = AnimatedValues()
+    with Changes() as changes:
+        # Blender takes 0 for a negative frame where the user's preferences do not allow one, but renders it.
+        changes.keep(bpy.context.preferences, "is_dirty")
+        changes.set(bpy.context.preferences.edit, use_negative_frames=True)
+        changes.then(lambda: _remove_new_results(images))
+        changes.then(values.restore)
+        frame, subframe = scene.frame_current, scene.frame_subframe
+        changes.then(lambda: scene.frame_set(frame, subframe=subframe))
+        changes.keep(scene, "camera")  # markers switch it
+        yield changes
+
+
+def _remove_new_results(before: set[str]) -> None:
+    # Blender makes these two when it renders.
+    for image in list(bpy.data.images):
+        if image.type in ("RENDER_RESULT", "COMPOSITING") and image.name not in before:
+            bpy.data.images.remove(image)

@@ -1,0 +1,178 @@
+"""The motion: a render of its own, one sample at the centre of every pixel, beside whatever made the colour."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import bpy
+
+from .. import compat
+from ..errors import ExportError
+from .changes import Changes
+from .frame_state import FrameState, frame_state
+from .rendering import prepare, render_still
+
+# Vectors are averaged over a pixel's samples, and an average of two surfaces' vectors points nowhere. So: one
+# sample, through a filter so narrow that it is the point at the pixel's centre, and nothing that adds or moves samples.
+_ONE_SAMPLE = {
+    "device": "CPU",  # the same bits everywhere; at one sample the time goes into the scene, not into rays
+    "samples": 1,
+    "use_adaptive_sampling": False,
+    "use_layer_samples": "IGNORE",
+    "use_sample_subset": False,  # from 4.3
+    "sample_offset": 0,
+    "time_limit": 0.0,
+    "seed": 0,
+    "use_animated_seed": False,
+    "use_denoising": False,  # not every build has a denoiser
+    "pixel_filter_type": "BLACKMAN_HARRIS",
+    "filter_width": 0.01,
+    "use_pixel_jitter": False,  # from 5.2; with it the sample was 0.7 pixels off the centre, for all the narrow filter
+}
+# No light is looked for. Transparent surfaces are still looked through: `transparent_max_bounces` is the user's.
+_NO_LIGHT = {
+    "max_bounces": 0,
+    "use_fast_gi": False,
+    "use_light_tree": False,
+    "use_guiding": False,
+    "caustics_reflective": False,
+    "caustics_refractive": False,
+}
+
+
+def check_cycles(scene: bpy.types.Scene) -> None:
+    """Raises ExportError when this Blender cannot render with Cycles."""
+    with Changes() as changes:
+        try:
+            changes.set(scene.render, engine="CYCLES")
+        except TypeError:
+            pass
+        else:
+            if compat.has_property(scene, "cycles"):
+                return
+    raise ExportError(
+        "The motion is rendered with Cycles, which is not there. Switch on the add-on 'Cycles Render Engine' in "
+        "Blender's preferences, or use a Blender that was built with it."
+    )
+
+
+class RenderedMotion:
+    """Renders the passes with Cycles. ``step``: how many frames a vector spans. ``codec``: the files' compression."""
+
+    def __init__(self, scene: bpy.types.Scene, step: int, codec: str) -> None:
+        check_cycles(scene)
+        self._scene = scene
+        self._step = step
+        self._codec = codec
+
+    def write(self, frame: int, path: Path, layer: bpy.types.ViewLayer) -> FrameState:
+        """Renders Depth, Vector and Cryptomatte of ``layer``, the motion's view layer, into the multilayer EXR
+        ``path``, and puts the scene back.
+
+        Raises:
+            ExportError: the render failed.
+            Cancelled: the user stopped it.
+        """
+        scene = self._scene
+        with Changes() as changes, _black_world() as world, _Evaluation(scene, frame, self._step) as evaluation:
+            prepare(scene, changes)
+            for other in scene.view_layers:
+                changes.set(other, use=other == layer)
+            changes.set(layer, world_override=world)
+            changes.set(
+                scene.render,
+                engine="CYCLES",
+                use_motion_blur=False,  # would switch the vectors off
+                use_compositing=False,
+                use_freestyle=False,
+                use_persistent_data=False,
+            )
+            changes.set(scene.cycles, **_ONE_SAMPLE, **_NO_LIGHT)
+            settings = scene.render.image_settings
+            changes.set_output(settings, compat.multilayer_exr(settings, self._codec))
+            _no_depth_of_field(changes)
+            _no_volumes(changes)
+            render_still(scene, frame, path, changes)
+        return evaluation.result()
+
+
+@contextlib.contextmanager
+def _black_world() -> Iterator[bpy.types.World]:
+    """A world without light and volume, for as long as it is needed; the scene's own stays where it is."""
+    world = bpy.data.worlds.new("Warpnoise motion")
+    try:
+        world.color = (0.0, 0.0, 0.0)
+        yield world
+    finally:
+        bpy.data.worlds.remove(world)
+
+
+def _no_depth_of_field(changes: Changes) -> None:
+    for camera in bpy.data.cameras:
+        if camera.dof.use_dof or camera.animation_data is not None:
+            changes.set(camera.dof, use_dof=False)
+
+
+def _no_volumes(changes: Changes) -> None:
+    # A ray that scatters in a volume does not reach the surface behind it. Volume objects are switched off by the view
+    # layer; a mesh that is nothing but a volume is hidden from the camera.
+    volumes = {material for material in bpy.data.materials if _is_volume(material)}
+    for shown in bpy.data.objects if volumes else ():
+        materials = [slot.material for slot in shown.material_slots if slot.material is not None]
+        if materials and volumes.issuperset(materials):
+            changes.set(shown, visible_camera=False)
+
+
+def _is_volume(material: bpy.types.Material) -> bool:
+    tree = material.node_tree
+    output = tree.get_output_node("CYCLES") if tree is not None else None
+    return output is not None and output.inputs["Volume"].is_linked and not output.inputs["Surface"].is_linked
+
+
+@dataclass
+class _Evaluation:
+    """Watches the render's own evaluations of the scene: reads from them, and makes their vectors span ``step`` frames.
+
+    Cycles asks Blender for the frames before and after. Blender calls the handlers before it evaluates a frame, and
+    reads the frame's number after that: moving it there moves all that depends on the frame (curves, drivers, markers,
+    other add-ons' handlers). Remapping the scene's time would leave out what is driven by the frame's number.
+    """
+
+    scene: bpy.types.Scene
+    frame: int
+    step: int
+    _found: FrameState | None = None
+    _errors: list[Exception] = field(default_factory=list)
+
+    def __enter__(self) -> _Evaluation:
+        bpy.app.handlers.frame_change_pre.insert(0, self._before)
+        bpy.app.handlers.frame_change_post.append(self._after)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        bpy.app.handlers.frame_change_pre.remove(self._before)
+        bpy.app.handlers.frame_change_post.remove(self._after)
+
+    def result(self) -> FrameState:
+        """What was read. Raises what reading raised."""
+        if self._errors:
+            raise self._errors[0]
+        if self._found is None:
+            raise RuntimeError(f"frame {self.frame} was rendered without having been evaluated")
+        return self._found
+
+    def _before(self, scene: bpy.types.Scene, _: object = None) -> None:
+        if scene == self.scene and scene.frame_current in (self.frame - 1, self.frame + 1):
+            scene.frame_current = self.frame + (scene.frame_current - self.frame) * self.step
+
+    def _after(self, scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
+        if scene != self.scene or depsgraph.mode != "RENDER" or scene.frame_current != self.frame or self._found:
+            return
+        try:  # Blender would print what a handler raises, and go on
+            self._found = frame_state(depsgraph, self.frame)
+        except Exception as error:
+            # Its frames would keep the render engine alive, which Blender is about to free.
+            self._errors.append(error.with_traceback(None))

@@ -1,0 +1,69 @@
+"""One frame rendered into one file, by whatever the scene is set to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+
+from .. import compat
+from ..errors import Cancelled, ExportError
+from .changes import Changes
+
+
+def render_size(scene: bpy.types.Scene) -> tuple[int, int]:
+    """Width and height of the rendered picture in pixels, after the resolution percentage."""
+    render = scene.render
+    percentage = render.resolution_percentage
+    return render.resolution_x * percentage // 100, render.resolution_y * percentage // 100
+
+
+def prepare(scene: bpy.types.Scene, changes: Changes) -> None:
+    """What holds for every render of an export: whole frames of the scene itself, nothing written but the file.
+
+    Render regions, stereo (what the scene's camera itself sees is rendered), the sequencer and burnt-in metadata are
+    off.
+    """
+    changes.set(
+        scene.render,
+        use_border=False,
+        use_crop_to_border=False,
+        use_multiview=False,
+        use_sequencer=False,
+        use_stamp=False,
+        use_single_layer=False,
+        use_file_extension=True,
+        use_overwrite=True,
+        save_output=True,
+    )
+
+
+def left_out(scene: bpy.types.Scene) -> tuple[str, ...]:
+    """What ``prepare`` switches off and the user may miss, in sentences."""
+    render, sentences = scene.render, []
+    if render.use_multiview:
+        sentences.append("Stereoscopy is on: what the scene's camera itself sees is exported.")
+    if render.use_border:
+        sentences.append("A render region is on: whole frames are exported.")
+    if render.use_sequencer and compat.has_strips(scene):
+        sentences.append("The scene has a video sequence: the scene itself is exported.")
+    return tuple(sentences)
+
+
+def render_still(scene: bpy.types.Scene, frame: int, path: Path, changes: Changes) -> None:
+    """Renders ``frame`` into ``path`` (with the file format's own suffix).
+
+    Raises:
+        ExportError: the render failed, or wrote no file.
+        Cancelled: the user stopped the render.
+    """
+    changes.set(scene.render, filepath=compat.render_filepath(str(path)))
+    scene.frame_current = frame
+    scene.frame_subframe = 0.0
+    try:
+        result = bpy.ops.render.render(write_still=True, scene=scene.name)
+    except RuntimeError as error:
+        message = str(error).strip().removeprefix("Error: ")
+        raise ExportError(f"Frame {frame} of scene '{scene.name}' could not be rendered: {message}") from error
+    if "FINISHED" not in result:
+        raise Cancelled(f"The render of frame {frame} was stopped.")

@@ -1,0 +1,50 @@
+"""Everything that the add-on adds to Blender, in one ordered list; unregistering is the same list backwards."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import bpy
+from bpy.app.handlers import persistent
+
+from . import command
+from .stylize import state
+from .ui import operators, panel, preferences, preview, properties
+
+CLASSES = (
+    preferences.WARPNOISE_Preferences,
+    properties.WARPNOISE_SceneSettings,
+    operators.WARPNOISE_OT_stylize,
+    operators.WARPNOISE_OT_cancel,
+    operators.WARPNOISE_OT_check_backend,
+    operators.WARPNOISE_OT_add_to_compositor,
+    panel.WARPNOISE_PT_main,
+    panel.WARPNOISE_PT_source,
+    panel.WARPNOISE_PT_style,
+    panel.WARPNOISE_MT_styles,
+)
+# After the classes; each has register() and unregister().
+MODULES: tuple[ModuleType, ...] = (state, preview, properties, command)
+
+
+@persistent
+def _another_file(*_: object) -> None:
+    """A run belongs to the file that is open: it ends with it."""
+    state.stop_all()
+    preview.clear()
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    for module in MODULES:
+        module.register()
+    bpy.app.handlers.load_pre.append(_another_file)
+
+
+def unregister() -> None:
+    bpy.app.handlers.load_pre.remove(_another_file)
+    for module in reversed(MODULES):
+        module.unregister()
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

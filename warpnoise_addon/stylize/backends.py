@@ -1,0 +1,73 @@
+"""The one backend process that runs are given to: started when it is first needed, then kept."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from ..backend import Backend, connect_backend, find_backend, start_backend
+from ..backend.locate import TOKEN_VARIABLE
+from ..errors import SettingsError
+from .request import BackendChoice
+
+
+class BackendPool:
+    """Holds at most one backend. Its methods may be called from any thread; starting one blocks other callers."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._backend: Backend | None = None
+        self._origin: object = None
+
+    def acquire(self, choice: BackendChoice, cancelled: Callable[[], bool] = lambda: False) -> Backend:
+        """A backend that answers: the one we hold if it is the same choice and lives, else a new one.
+
+        Raises:
+            BackendError, SettingsError, Cancelled: see `backend.start_backend` and `backend.connect_backend`.
+        """
+        with self._lock:
+            if choice.url:
+                origin: object = (choice.url, _token(choice.token_file))
+            else:
+                origin = find_backend(choice.python)
+            if self._backend is not None and (self._origin != origin or not self._backend.alive):
+                self._backend.close()
+                self._backend = None
+            if self._backend is None:
+                if choice.url:
+                    self._backend = connect_backend(*origin)
+                else:
+                    self._backend = start_backend(origin, cancelled=cancelled)
+                self._origin = origin
+            return self._backend
+
+    @property
+    def current(self) -> Backend | None:
+        """The backend that was last acquired; it may have ended since."""
+        return self._backend
+
+    def discard(self) -> None:
+        """End the backend and forget it: it hangs, died, or is not needed any more."""
+        with self._lock:
+            backend, self._backend = self._backend, None
+        if backend is not None:
+            backend.close()
+
+
+def _token(token_file: str) -> str:
+    if token := os.environ.get(TOKEN_VARIABLE, ""):
+        return token
+    if not token_file:
+        raise SettingsError(
+            "a backend at a URL needs its token: name its token file in the add-on's preferences, "
+            f"or set the variable {TOKEN_VARIABLE}"
+        )
+    try:
+        token = Path(token_file).expanduser().read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the token file {token_file} cannot be read: {error}") from None
+    if not token or not token.isprintable():
+        raise SettingsError(f"the token file {token_file} holds no token")
+    return token

@@ -1,0 +1,56 @@
+"""One run in place, for a Blender in the background: it blocks, and tells its progress to a function."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+import bpy
+
+from ..errors import Cancelled
+from ..export import export_job
+from .backends import BackendPool
+from .request import StylizeRequest
+from .run import acquire_backend, done, failure, stylize_folder
+from .status import Reporter, Status
+
+
+def export_blocking(
+    context: bpy.types.Context, request: StylizeRequest, reporter: Reporter, cancelled: Callable[[], bool]
+) -> None:
+    """Render the job folder. Raises what `export.export_job` raises, and Cancelled between two frames."""
+    total = len(request.export_options.frames)
+    reporter.update(stage="exporting", frames_total=total)
+    with contextlib.closing(export_job(context, request.export_options)) as frames:
+        for item in frames:
+            left = reporter.seconds_left(item.frames_done, item.frames_total)
+            reporter.update(
+                frames_done=item.frames_done, frames_total=item.frames_total, newest=item.color, seconds_left=left
+            )
+            reporter.warn(*item.warnings)
+            if cancelled():
+                raise Cancelled(
+                    f"cancelled while rendering; {item.frames_done} of {item.frames_total} frames are finished and stay"
+                )
+
+
+def stylize_blocking(
+    context: bpy.types.Context,
+    pool: BackendPool,
+    request: StylizeRequest,
+    tell: Callable[[Status], None],
+    cancelled: Callable[[], bool],
+) -> Status:
+    """Render and stylize. How it ended, errors too, is in the status that is returned."""
+    reporter = Reporter(tell)
+    try:
+        acquire_backend(pool, request, reporter, cancelled)
+        export_blocking(context, request, reporter, cancelled)
+        view = stylize_folder(pool, request, reporter, cancelled)
+        done(reporter, view)
+    except Exception as error:
+        changes = failure(error)
+        reporter.update(**changes)
+        if changes["exit_status"] == 1:
+            raise
+    return reporter.status

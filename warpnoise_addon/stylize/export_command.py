@@ -1,0 +1,70 @@
+"""The command line of the export in a second Blender, and the copy of the file that it works on."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+
+from ..errors import ExportError
+from ..package import ADDON
+from .request import StylizeRequest
+
+
+@dataclass(frozen=True)
+class PreparedExport:
+    """``argv`` to be run; then ``clean_up`` removes the copy. ``warnings``: what the copy does not have."""
+
+    argv: list[str]
+    clean_up: Callable[[], None]
+    warnings: tuple[str, ...]
+
+
+def prepare_export(request: StylizeRequest) -> PreparedExport:
+    """Save a copy of the open file, as it is now, and say how to export it.
+
+    Raises:
+        ExportError: the copy cannot be written.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="warpnoise-", dir=bpy.app.tempdir))
+    # Its own name, because names of files can be part of names of outputs.
+    copy = folder / (Path(bpy.data.filepath).name or "unsaved.blend")
+    try:
+        bpy.ops.wm.save_as_mainfile(filepath=str(copy), copy=True, relative_remap=True, compress=False)
+    except RuntimeError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise ExportError(f"a copy of the file for the render cannot be saved to {copy}: {error}") from None
+    unsaved = [i.name for i in bpy.data.images if i.is_dirty and i.type not in ("RENDER_RESULT", "COMPOSITING")]
+    warnings = ()
+    if unsaved:
+        warnings = (
+            f"these images have changes that are not saved, so the render does not show them: {', '.join(unsaved)}",
+        )
+    blender = [bpy.app.binary_path, "--background"]
+    # What this Blender was not allowed to run, the other one shall not run either; and the other way round.
+    blender.append("--disable-autoexec" if bpy.app.autoexec_fail else "--enable-autoexec")
+    blender += [str(copy), "--addons", ADDON, "--command", "warpnoise"]
+    return PreparedExport(
+        [*blender, *export_arguments(request)], lambda: shutil.rmtree(folder, ignore_errors=True), warnings
+    )
+
+
+def export_arguments(request: StylizeRequest) -> list[str]:
+    """``request``'s export as arguments of `warpnoise` (see `command`)."""
+    settings = request.settings
+    arguments = ["export", "--json", "--exit-with-parent", "--scene", request.scene, "--output", str(request.folder)]
+    arguments += [f"--frames={request.frames}"]
+    for name in ("model", "prompt", "negative_prompt", "strength", "steps", "eta", "seed", "noise"):
+        arguments.append(f"--{name.replace('_', '-')}={getattr(settings, name)}")
+    arguments.append(f"--style={settings.style or ''}")
+    if settings.guidance is not None:
+        arguments.append(f"--guidance={settings.guidance}")
+    for name, folder in (("color", request.color_source), ("passes", request.passes_source)):
+        arguments.append(f"--{name}={folder or ''}")
+    if request.keep_existing:
+        arguments.append("--keep-existing")
+    return arguments

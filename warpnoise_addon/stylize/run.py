@@ -1,0 +1,91 @@
+"""A job folder through the backend, with its progress as a run's status. Called from any thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from ..backend import Backend, JobRequest, JobView, run_job
+from ..errors import BackendDiedError, BackendHungError, JobError, WarpnoiseError
+from ..export.files import frame_name
+from .backends import BackendPool
+from .request import StylizeRequest
+from .status import Reporter
+
+
+def acquire_backend(
+    pool: BackendPool, request: StylizeRequest, reporter: Reporter, cancelled: Callable[[], bool]
+) -> Backend:
+    """A backend, before anything is rendered: a render of hours shall not end in a missing backend or model.
+
+    Raises:
+        BackendError, SettingsError, Cancelled: see `BackendPool.acquire`.
+        JobError: it has no default model and that is asked for.
+    """
+    reporter.update(stage="backend", frames_total=0)
+    backend = pool.acquire(request.backend, cancelled)
+    reporter.update(backend=backend.name, device=device_text(backend.status))
+    names = [model.get("name") for model in backend.status.get("models", ())]
+    if request.settings.model == "default" and "default" not in names:
+        raise JobError(
+            "this backend has no default model: install a release of the package, or name the folder of a model",
+            "model",
+        )
+    return backend
+
+
+def stylize_folder(
+    pool: BackendPool, request: StylizeRequest, reporter: Reporter, cancelled: Callable[[], bool]
+) -> JobView:
+    """Have the job folder stylized. A backend that died or hangs is discarded: the next run starts a new one."""
+    backend = pool.acquire(request.backend, cancelled)
+    job = JobRequest(str(request.folder), asdict(request.settings), request.backend.device, request.backend.batch)
+
+    def progress(view: JobView) -> None:
+        stage = "queued" if view.state == "queued" else view.stage
+        if stage == "finished" or view.over:
+            stage = reporter.status.stage
+        changes: dict[str, Any] = {}
+        if view.newest_frame is not None:
+            changes["newest"] = request.folder / "stylized" / f"{frame_name(view.newest_frame)}.png"
+        reporter.update(
+            stage=stage,
+            frames_done=view.frames_done,
+            frames_total=view.frames_total,
+            frames_kept=view.frames_kept,
+            step=view.step,
+            steps_total=view.steps_total,
+            seconds_left=view.seconds_left,
+            **changes,
+        )
+        reporter.warn(*view.warnings)
+
+    try:
+        return run_job(backend, job, progress=progress, cancelled=cancelled)
+    except (BackendDiedError, BackendHungError):
+        pool.discard()
+        raise
+
+
+def done(reporter: Reporter, view: JobView) -> None:
+    """The status of a run that has done all it should."""
+    reporter.update(
+        stage="done", frames_done=view.frames_done, frames_total=view.frames_total, frames_kept=view.frames_kept
+    )
+
+
+def device_text(status: dict[str, Any]) -> str:
+    """The device of a backend's status, with its memory."""
+    device, name = str(status.get("device", "")), str(status.get("device_name", ""))
+    total, free = status.get("memory_total"), status.get("memory_free")
+    memory = f", {free / 2**30:.1f} of {total / 2**30:.1f} GB free" if total and free is not None else ""
+    return f"{device} ({name}{memory})" if name else device + memory
+
+
+def failure(error: BaseException) -> dict[str, Any]:
+    """The status fields of a run that ended with ``error``."""
+    if isinstance(error, WarpnoiseError):
+        stage = "cancelled" if error.exit_status == 130 else "failed"
+        return {"stage": stage, "error": str(error), "exit_status": error.exit_status}
+    return {"stage": "failed", "error": f"{type(error).__name__}: {error}", "exit_status": 1}

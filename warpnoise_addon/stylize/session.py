@@ -1,0 +1,106 @@
+"""One run in a thread, for a Blender with a window: the window looks at ``status`` and may call ``cancel``.
+
+It calls nothing of bpy: what needs Blender's data (a copy of the file before, the compositor after) is the operator's.
+"""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable
+
+from .backends import BackendPool
+from .export_process import run_export
+from .request import BackendChoice, StylizeRequest
+from .run import acquire_backend, device_text, done, failure, stylize_folder
+from .status import Reporter, Status
+
+JOIN_SECONDS = 5.0
+
+
+class Session:
+    """A thread with a status. Subclasses say what it does in ``_work``."""
+
+    def __init__(self) -> None:
+        self._cancel = threading.Event()
+        self._reporter = Reporter()
+        self._thread = threading.Thread(target=self._run, name="warpnoise-session", daemon=True)
+
+    @property
+    def status(self) -> Status:
+        return self._reporter.status
+
+    @property
+    def over(self) -> bool:
+        return not self._thread.is_alive() and self.status.over and self.status.stage != "idle"
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """Ask it to stop; returns at once."""
+        self._cancel.set()
+
+    def wait(self) -> None:
+        """Wait for its end; its parts have time limits."""
+        self._thread.join()
+
+    def stop(self, seconds: float = JOIN_SECONDS) -> None:
+        """Ask it to stop and wait for that; for a Blender that is being closed."""
+        self.cancel()
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+
+    def _run(self) -> None:
+        try:
+            self._work()
+            if not self.status.over:
+                self._reporter.update(stage="done")
+        except Exception as error:
+            changes = failure(error)
+            if changes["exit_status"] == 1:
+                traceback.print_exc()
+            self._reporter.update(**changes)
+
+    def _work(self) -> None:
+        raise NotImplementedError
+
+
+class StylizeSession(Session):
+    """Backend, export, stylizing. ``export``: the background Blender's command line; ``clean_up`` is always called."""
+
+    def __init__(
+        self,
+        pool: BackendPool,
+        request: StylizeRequest,
+        export: list[str],
+        clean_up: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__()
+        self.request = request
+        self._pool, self._export, self._clean_up = pool, export, clean_up
+
+    def _work(self) -> None:
+        cancelled = self._cancel.is_set
+        try:
+            acquire_backend(self._pool, self.request, self._reporter, cancelled)
+            total = len(self.request.export_options.frames)
+            self._reporter.update(stage="exporting", frames_total=total)
+            run_export(self._export, self._reporter, cancelled)
+        finally:
+            self._clean_up()
+        view = stylize_folder(self._pool, self.request, self._reporter, cancelled)
+        done(self._reporter, view)
+
+
+class CheckSession(Session):
+    """Only starts or reaches the backend, for the preferences' check."""
+
+    def __init__(self, pool: BackendPool, choice: BackendChoice) -> None:
+        super().__init__()
+        self._pool, self._choice = pool, choice
+
+    def _work(self) -> None:
+        self._reporter.update(stage="backend")
+        backend = self._pool.acquire(self._choice, self._cancel.is_set)
+        self._reporter.update(backend=backend.name, device=device_text(backend.refresh_status()))

@@ -1,0 +1,127 @@
+"""How far a run is: one frozen snapshot, replaced as a whole, so that threads can hand it to the window."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+STAGES = {
+    "idle": "Nothing runs",
+    "backend": "Starting the backend",
+    "exporting": "Rendering",
+    "queued": "Waiting for the backend",
+    "loading": "Loading the model",
+    "stylizing": "Stylizing",
+    "encoding": "Writing the movie",
+    "done": "Done",
+    "failed": "Failed",
+    "cancelled": "Cancelled",
+}
+"""Each stage and what people read for it."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """``frames_done`` counts within the stage; ``frames_kept`` of them are those of an earlier run.
+
+    ``newest``: the file of the newest frame, rendered or stylized.
+    """
+
+    stage: str = "idle"
+    frames_done: int = 0
+    frames_total: int = 0
+    frames_kept: int = 0
+    step: int = 0
+    steps_total: int = 0
+    seconds_left: float | None = None
+    newest: Path | None = None
+    backend: str = ""
+    device: str = ""
+    warnings: tuple[str, ...] = ()
+    error: str = ""
+    exit_status: int = 0
+
+    @property
+    def fraction(self) -> float:
+        """Of the stage's frames, 0 to 1, the steps of the present one included."""
+        if not self.frames_total:
+            return 0.0
+        step = self.step / self.steps_total if self.steps_total and self.frames_done < self.frames_total else 0.0
+        return min((self.frames_done + step) / self.frames_total, 1.0)
+
+    @property
+    def over(self) -> bool:
+        return self.stage in ("idle", "done", "failed", "cancelled")
+
+    def but(self, **changes: Any) -> Status:
+        return replace(self, **changes)
+
+    def as_text(self) -> str:
+        """One line for a terminal."""
+        text = STAGES[self.stage]
+        if self.frames_total and not self.over:
+            text += f" {self.frames_done}/{self.frames_total}"
+        if self.seconds_left is not None and not self.over:
+            text += f", {duration(self.seconds_left)} left"
+        return f"warpnoise: {text}"
+
+    def as_json(self) -> str:
+        """One line for a program; its keys are those of the HTTP interface's jobs."""
+        line = {
+            "warpnoise": "progress",
+            "stage": self.stage,
+            "frames_done": self.frames_done,
+            "frames_total": self.frames_total,
+            "frames_kept": self.frames_kept,
+            "step": self.step,
+            "steps_total": self.steps_total,
+            "seconds_left": self.seconds_left,
+            "newest": str(self.newest) if self.newest else None,
+            "warnings": list(self.warnings),
+        }
+        if self.error:
+            line["error"] = {"message": self.error, "exit_status": self.exit_status}
+        return json.dumps(line)
+
+
+def duration(seconds: float) -> str:
+    """``0:07``, ``12:30``, ``1:02:03``."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+class Reporter:
+    """Keeps the newest status of a run and tells it on; called from one thread."""
+
+    def __init__(self, tell: Callable[[Status], None] = lambda status: None) -> None:
+        self.status = Status()
+        self._tell = tell
+        self._stage_begun = time.monotonic()
+        self._first_done = 0
+
+    def update(self, **changes: Any) -> None:
+        """Set fields of the status. A new stage begins counting its time anew."""
+        if changes.get("stage", self.status.stage) != self.status.stage:
+            self._stage_begun = time.monotonic()
+            changes = {"frames_done": 0, "frames_kept": 0, "step": 0, "steps_total": 0, "seconds_left": None} | changes
+            self._first_done = changes["frames_done"]
+        self.status = self.status.but(**changes)
+        self._tell(self.status)
+
+    def warn(self, *texts: str) -> None:
+        """Add warnings, each once."""
+        warnings = tuple(dict.fromkeys((*self.status.warnings, *texts)))
+        if warnings != self.status.warnings:
+            self.update(warnings=warnings)
+
+    def seconds_left(self, frames_done: int, frames_total: int) -> float | None:
+        """Guessed from the stage's pace so far."""
+        done = frames_done - self._first_done
+        if done < 1:
+            return None
+        return (time.monotonic() - self._stage_begun) / done * (frames_total - frames_done)

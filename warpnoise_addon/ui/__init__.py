@@ -1,0 +1,10 @@
+"""Preferences, properties, operators and panels.
+
+preferences  which backend
+properties   what is asked for, saved with the scene; the same names are the operator's arguments
+options      properties and arguments -> a StylizeRequest
+watching     operators that watch a session with a timer
+operators    stylize, cancel, check the backend, add to the compositor
+preview      the newest frame as a picture in the panel
+panel        Properties > Render
+"""

@@ -1,0 +1,209 @@
+"""The operators. `warpnoise.stylize` is behind the panel's button, the command and scripts.
+
+Blender reads the annotations when it registers the classes, so they must not be postponed: no `annotations` future
+here.
+"""
+
+import bpy
+from bpy.props import EnumProperty, IntProperty, StringProperty
+
+from ..compositor import add_stylized
+from ..errors import WarpnoiseError
+from ..stylize import state
+from ..stylize.blocking import stylize_blocking
+from ..stylize.export_command import prepare_export
+from ..stylize.session import CheckSession, StylizeSession
+from ..stylize.status import Status
+from . import preview
+from .options import make_request, output_folder
+from .preferences import backend_choice
+from .properties import SettingsProperties
+from .texts import sentence
+from .watching import SessionWatcher
+
+OWN_ARGUMENTS = ("frames", "device", "batch")
+
+
+class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operator):
+    """Render the animation, stylize its frames, and add them to the compositor"""
+
+    bl_idname = "warpnoise.stylize"
+    bl_label = "Stylize Animation"
+    bl_options = {"UNDO"}  # noqa: RUF012  Blender's own way
+
+    frames: StringProperty(
+        name="Frames", description="START:END or START:END:STEP. Empty: the scene's choice", options={"SKIP_SAVE"}
+    )
+    device: StringProperty(
+        name="Device", description="cuda, mps or cpu. Empty: the preferences' choice", options={"SKIP_SAVE"}
+    )
+    batch: IntProperty(
+        name="Batch", description="Frames at a time. 0: the preferences' choice", min=0, options={"SKIP_SAVE"}
+    )
+    progress: EnumProperty(
+        name="Progress",
+        description="What is printed in the background",
+        items=(
+            ("TEXT", "Text", "A line of text for each frame"),
+            ("JSON", "JSON", "A line of JSON for each change"),
+            ("NONE", "None", "Nothing"),
+        ),
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if state.running() is not None:
+            cls.poll_message_set("It runs already")
+            return False
+        return context.scene is not None
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        names = [*SettingsProperties.__annotations__, *OWN_ARGUMENTS]
+        given = {name: getattr(self, name) for name in names if self.properties.is_property_set(name)}
+        try:
+            request = make_request(context, given)
+            if bpy.app.background:
+                return self._block(context, request)
+            export = prepare_export(request)
+        except WarpnoiseError as error:
+            return self._fail(error)
+        self._request = request
+        preview.clear()
+        state.begin(StylizeSession(state.pool, request, export.argv, export.clean_up))
+        for text in export.warnings:
+            self.report({"WARNING"}, sentence(text))
+        return self._watch(context)
+
+    def _block(self, context: bpy.types.Context, request) -> set[str]:
+        printer = Printer(self.progress)
+        status = stylize_blocking(context, state.pool, request, printer.show, state.cancel_requested.is_set)
+        state.last = status
+        if status.stage != "done":
+            self.report({"ERROR"}, sentence(status.error))
+            return {"CANCELLED"}
+        return self._bring_back(context.scene, request)
+
+    def _ended(self, context: bpy.types.Context) -> set[str]:
+        status = state.last
+        if status.stage == "cancelled":
+            self.report({"INFO"}, sentence(status.error))
+            return {"CANCELLED"}
+        if status.stage == "failed":
+            self.report({"ERROR"}, sentence(status.error))
+            return {"CANCELLED"}
+        scene = bpy.data.scenes.get(self._request.scene)
+        if scene is None:
+            self.report(
+                {"WARNING"}, f"The scene {self._request.scene} is gone; the frames are in {self._request.folder}"
+            )
+            return {"CANCELLED"}
+        return self._bring_back(scene, self._request)
+
+    def _bring_back(self, scene: bpy.types.Scene, request) -> set[str]:
+        try:
+            added = add_stylized(scene, request.folder, request.connect)
+        except WarpnoiseError as error:
+            return self._fail(error)
+        warnings = tuple(dict.fromkeys((*state.last.warnings, *added.warnings)))
+        if not added.connected:
+            warnings += ("the compositor has nodes of yours: the group is in it, link it where you want it",)
+        state.last = state.last.but(warnings=warnings)
+        for text in warnings:
+            self.report({"WARNING"}, sentence(text))
+        self.report({"INFO"}, f"{state.last.frames_done} stylized frames in {request.folder}")
+        return {"FINISHED"}
+
+    def _fail(self, error: WarpnoiseError) -> set[str]:
+        state.last = Status("failed", error=str(error), exit_status=error.exit_status)
+        self.report({"ERROR"}, sentence(str(error)))
+        return {"CANCELLED"}
+
+
+class Printer:
+    """Prints a run's progress: each finished frame as text, or each change as JSON."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._last: tuple[object, ...] = ()
+
+    def show(self, status: Status) -> None:
+        if self._kind == "JSON":
+            line, key = status.as_json(), (status,)
+        else:
+            line, key = status.as_text(), (status.stage, status.frames_done, status.frames_total)
+        if self._kind != "NONE" and key != self._last:
+            self._last = key
+            print(line, flush=True)
+
+
+class WARPNOISE_OT_cancel(bpy.types.Operator):
+    """Stop within one step. What is finished stays, and stylizing again goes on from there"""
+
+    bl_idname = "warpnoise.cancel"
+    bl_label = "Cancel"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return state.running() is not None
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        session = state.running()
+        if session is not None:
+            session.cancel()
+        return {"FINISHED"}
+
+
+class WARPNOISE_OT_check_backend(SessionWatcher, bpy.types.Operator):
+    """Start the backend and say what it is, or what is wrong and what to do"""
+
+    bl_idname = "warpnoise.check_backend"
+    bl_label = "Check the Backend"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if state.running() is not None:
+            cls.poll_message_set("Something runs already")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        session = CheckSession(state.pool, backend_choice(context))
+        state.begin(session)
+        if not bpy.app.background:
+            return self._watch(context)
+        session.wait()
+        state.last = session.status
+        return self._ended(context)
+
+    def _ended(self, context: bpy.types.Context) -> set[str]:
+        status = state.last
+        if status.stage != "done":
+            self.report({"ERROR"}, sentence(status.error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"The backend {status.backend} works, on {status.device}")
+        return {"FINISHED"}
+
+
+class WARPNOISE_OT_add_to_compositor(bpy.types.Operator):
+    """Add the frames that are finished in the output folder to the compositor, or bring their group up to date"""
+
+    bl_idname = "warpnoise.add_to_compositor"
+    bl_label = "Add to the Compositor"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012  Blender's own way
+
+    output: StringProperty(
+        name="Output", description="The job folder. Empty: the scene's", subtype="DIR_PATH", options={"SKIP_SAVE"}
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        scene = context.scene
+        try:
+            folder = output_folder(scene, self.output or scene.warpnoise.output)
+            added = add_stylized(scene, folder, scene.warpnoise.connect)
+        except WarpnoiseError as error:
+            self.report({"ERROR"}, sentence(str(error)))
+            return {"CANCELLED"}
+        for text in added.warnings:
+            self.report({"WARNING"}, sentence(text))
+        return {"FINISHED"}

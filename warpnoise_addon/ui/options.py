@@ -1,0 +1,112 @@
+"""The scene's properties, and an operator's arguments where they were given, as a StylizeRequest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..errors import SettingsError
+from ..export.options import JobSettings
+from ..stylize import state
+from ..stylize.request import BackendChoice, Frames, StylizeRequest
+from .preferences import backend_choice
+
+
+def make_request(context: bpy.types.Context, given: dict[str, Any] | None = None) -> StylizeRequest:
+    """What to do for ``context.scene``. ``given`` wins over the scene's properties, name by name.
+
+    Raises:
+        SettingsError: frames that cannot be read, an output that is no folder, or a model that is not there.
+    """
+    scene, given = context.scene, given or {}
+
+    def value(name: str) -> Any:
+        return given[name] if name in given else getattr(scene.warpnoise, name)
+
+    return StylizeRequest(
+        scene=scene.name,
+        folder=output_folder(scene, value("output")),
+        frames=Frames.parse(given["frames"]) if given.get("frames") else _scene_frames(scene),
+        settings=_settings(value, given),
+        color_source=_source(scene, value, given, "color_folder"),
+        passes_source=_source(scene, value, given, "passes_folder"),
+        keep_existing=value("keep_existing"),
+        connect=value("connect"),
+        backend=_backend(context, given),
+    )
+
+
+def output_folder(scene: bpy.types.Scene, chosen: str) -> Path:
+    """The job folder: the chosen one, or one beside the file, or a temporary one where the file is not saved."""
+    if chosen:
+        path = Path(bpy.path.abspath(chosen)).absolute()
+        if path.exists() and not path.is_dir():
+            raise SettingsError(f"the output {path} is a file: expected a folder, or the name of a new one")
+        return path
+    name = bpy.path.clean_name(scene.name) or "Scene"
+    if bpy.data.filepath:
+        return Path(bpy.data.filepath).parent / "warpnoise" / name
+    return state.unsaved_results() / name
+
+
+def _scene_frames(scene: bpy.types.Scene) -> Frames:
+    if scene.warpnoise.range == "CUSTOM":
+        chosen = scene.warpnoise
+        return Frames(chosen.frame_start, chosen.frame_end, chosen.frame_step)
+    return Frames(scene.frame_start, scene.frame_end, scene.frame_step)
+
+
+def _settings(value: Any, given: dict[str, Any]) -> JobSettings:
+    use_guidance = "guidance" in given or value("use_guidance")
+    model = value("model").strip()
+    known = {m.get("name") for m in state.pool.current.status.get("models", ())} if state.pool.current else set()
+    if not model:
+        model = JobSettings().model
+    elif model != JobSettings().model and model not in known:
+        folder = Path(bpy.path.abspath(model)).expanduser().absolute()
+        if not folder.is_dir():  # told now, not after the render
+            raise SettingsError(
+                f"the model {model} is not there: expected `default` or the folder of a diffusers model on this machine"
+            )
+        model = str(folder)
+    return JobSettings(
+        model=model,
+        style=value("style") or None,
+        prompt=value("prompt"),
+        negative_prompt=value("negative_prompt"),
+        strength=_short(value("strength")),
+        steps=value("steps"),
+        guidance=_short(value("guidance")) if use_guidance else None,
+        eta=_short(value("eta")),
+        seed=value("seed"),
+        noise=value("noise"),
+    )
+
+
+def _short(number: float) -> float:
+    """Blender keeps single precision: 0.6 comes back as 0.6000000238."""
+    return float(f"{number:.6g}")
+
+
+def _source(scene: bpy.types.Scene, value: Any, given: dict[str, Any], name: str) -> Path | None:
+    if name not in given and scene.warpnoise.source == "RENDER":
+        return None
+    folder = value(name)
+    if not folder:
+        if name == "color_folder" and name not in given:
+            raise SettingsError("Existing Frames is chosen, but no folder of frames is named")
+        return None
+    return Path(bpy.path.abspath(folder)).absolute()
+
+
+def _backend(context: bpy.types.Context, given: dict[str, Any]) -> BackendChoice:
+    chosen = backend_choice(context)
+    return BackendChoice(
+        chosen.python,
+        chosen.url,
+        chosen.token_file,
+        given.get("device") or chosen.device,
+        given.get("batch") or chosen.batch,
+    )

@@ -1,0 +1,175 @@
+"""What is asked for: the scene's properties, saved with the file, and under the same names the operator's arguments.
+
+Blender reads the annotations when it registers the classes, so they must not be postponed: no `annotations` future
+here. No property has a `search` function: Blender 4.2 crashes at its end when one was registered and unregistered.
+"""
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+
+from ..export.options import JobSettings
+
+DEFAULTS = JobSettings()
+
+NOISE_METHODS = (
+    ("warped", "Warped", "Carried exactly along the scene's motion: what the style invents stays on the surfaces"),
+    ("random", "Random", "New noise in every frame. It flickers. For comparison"),
+    ("fixed", "Fixed", "The same noise in every frame. It sticks to the screen. For comparison"),
+    ("bilinear", "Bilinear", "The last frame's noise, interpolated. It blurs. For comparison"),
+    ("bicubic", "Bicubic", "The last frame's noise, interpolated. It blurs. For comparison"),
+    ("nearest", "Nearest", "The last frame's noise, by the nearest pixel. For comparison"),
+    ("pyoco-mixed", "PYoCo Mixed", "A part common to all frames and a new part. For comparison"),
+    ("pyoco-progressive", "PYoCo Progressive", "A part of the last frame's and a new part. For comparison"),
+    ("control-a-video", "Control-A-Video", "New noise where the picture moves. For comparison"),
+    ("chained", "Chained Integral", "Integral noise made of the last frame's. It loses the surface. For comparison"),
+)
+
+
+class SettingsProperties:
+    """``settings`` of job.json, and where things come from and go to."""
+
+    model: StringProperty(
+        name="Model",
+        description="`default`, or the folder of a diffusers model: Stable Diffusion 1.5, or a pixel-space model",
+        default=DEFAULTS.model,
+        subtype="DIR_PATH",
+        options={"SKIP_SAVE"},
+    )
+    style: StringProperty(
+        name="Style",
+        description="A style by its name, for models that have named styles. Empty: the model's first",
+        options={"SKIP_SAVE"},
+    )
+    prompt: StringProperty(
+        name="Prompt",
+        description="What the frames shall look like, for models that take a prompt",
+        options={"SKIP_SAVE"},
+    )
+    negative_prompt: StringProperty(
+        name="Negative Prompt",
+        description="What they shall not look like, for models that take a prompt",
+        options={"SKIP_SAVE"},
+    )
+    strength: FloatProperty(
+        name="Strength",
+        description="How far the model may go: 0 leaves the render, 1 ignores it",
+        default=DEFAULTS.strength,
+        min=0.01,
+        max=1.0,
+        subtype="FACTOR",
+        options={"SKIP_SAVE"},
+    )
+    steps: IntProperty(
+        name="Steps",
+        description="Denoising steps of the whole schedule; strength x steps of them run",
+        default=DEFAULTS.steps,
+        min=1,
+        max=10_000,
+        soft_max=100,
+        options={"SKIP_SAVE"},
+    )
+    use_guidance: BoolProperty(
+        name="Guidance",
+        description="Set how closely the model follows the prompt or style, instead of the model's own value",
+        default=False,
+        options={"SKIP_SAVE"},
+    )
+    guidance: FloatProperty(
+        name="Guidance",
+        description="How closely the model follows the prompt or style (classifier-free guidance)",
+        default=7.5,
+        min=0.0,
+        soft_max=20.0,
+        options={"SKIP_SAVE"},
+    )
+    eta: FloatProperty(
+        name="Eta",
+        description="New noise in each denoising step: 0 is DDIM, 1 is DDPM. It is warped as well",
+        default=DEFAULTS.eta,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+        options={"SKIP_SAVE"},
+    )
+    seed: IntProperty(
+        name="Seed",
+        description="Decides the noise, every bit of it",
+        default=DEFAULTS.seed,
+        min=0,
+        options={"SKIP_SAVE"},
+    )
+    noise: EnumProperty(
+        name="Noise",
+        description="How the noise goes from frame to frame",
+        items=NOISE_METHODS,
+        default=DEFAULTS.noise,
+        options={"SKIP_SAVE"},
+    )
+    output: StringProperty(
+        name="Output",
+        description="The job folder: passes, frames, results. Empty: //warpnoise/SCENE beside the file",
+        subtype="DIR_PATH",
+        options={"SKIP_SAVE"},
+    )
+    color_folder: StringProperty(
+        name="Frames",
+        description="A folder of frames that are rendered already: PNG, JPEG, TIFF or EXR, one file a frame. "
+        "Empty: render them",
+        subtype="DIR_PATH",
+        options={"SKIP_SAVE"},
+    )
+    passes_folder: StringProperty(
+        name="Passes",
+        description="A folder of multilayer EXR files that hold Depth, Vector and Cryptomatte Object. "
+        "Empty: render the motion with Cycles, which is quick",
+        subtype="DIR_PATH",
+        options={"SKIP_SAVE"},
+    )
+    keep_existing: BoolProperty(
+        name="Keep Rendered Frames",
+        description="Do not render frames again that an earlier run left in the output folder. "
+        "Only right if nothing in the scene has changed since",
+        default=False,
+        options={"SKIP_SAVE"},
+    )
+    connect: BoolProperty(
+        name="Connect in the Compositor",
+        description="Put the result before the compositor's output even if there are nodes of yours. "
+        "Otherwise it is only connected where the compositor is untouched",
+        default=False,
+        options={"SKIP_SAVE"},
+    )
+
+
+class WARPNOISE_SceneSettings(SettingsProperties, bpy.types.PropertyGroup):
+    """``scene.warpnoise``."""
+
+    range: EnumProperty(
+        name="Range",
+        description="Which frames",
+        items=(
+            ("SCENE", "Scene", "The scene's frame range and step"),
+            ("CUSTOM", "Custom", "A range of its own"),
+        ),
+        default="SCENE",
+    )
+    frame_start: IntProperty(name="Start", description="The first frame", default=1)
+    frame_end: IntProperty(name="End", description="The last frame", default=24)
+    frame_step: IntProperty(name="Step", description="Every how many frames", default=1, min=1)
+    source: EnumProperty(
+        name="Source",
+        description="What is stylized",
+        items=(
+            ("RENDER", "Render", "Render the frames with the scene's engine"),
+            ("FRAMES", "Existing Frames", "Take frames that are rendered already from a folder"),
+        ),
+        default="RENDER",
+    )
+
+
+def register() -> None:
+    bpy.types.Scene.warpnoise = PointerProperty(type=WARPNOISE_SceneSettings, name="Warpnoise")
+
+
+def unregister() -> None:
+    del bpy.types.Scene.warpnoise

@@ -1,0 +1,22 @@
+"""Text in a layout, which Blender does not break into lines."""
+
+from __future__ import annotations
+
+import textwrap
+
+import bpy
+
+
+def sentence(text: str) -> str:
+    """``text`` as Blender's own messages begin: with a capital letter."""
+    return text[:1].upper() + text[1:]
+
+
+def draw_text(layout: bpy.types.UILayout, text: str, icon: str = "NONE", width: int = 60, most: int = 12) -> None:
+    """Draw ``text`` in lines of ``width`` characters, at most ``most`` of them, the icon before the first."""
+    lines = [part for line in sentence(text).splitlines() for part in textwrap.wrap(line, width) or [""]]
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for index, line in enumerate(lines[:most]):
+        last = index == most - 1 and len(lines) > most
+        column.label(text=f"{line} ..." if last else line, icon=icon if index == 0 else "BLANK1")

@@ -1,0 +1,68 @@
+"""Operators that watch a session with a timer: the window stays free, Esc cancels."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..stylize import state
+from . import preview
+
+TIMER_SECONDS = 0.2
+
+
+class SessionWatcher:
+    """Mixin of modal operators. ``_watch`` starts watching; ``_ended`` is called in the main thread at the end."""
+
+    _timer: bpy.types.Timer | None = None
+
+    def _watch(self, context: bpy.types.Context) -> set[str]:
+        manager = context.window_manager
+        self._timer = manager.event_timer_add(TIMER_SECONDS, window=context.window)
+        manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        session = state.session
+        if session is None:  # another file was loaded, or the add-on is being disabled
+            self._unwatch(context)
+            return {"CANCELLED"}
+        if event.type == "ESC" and event.value == "PRESS" and not session.over:
+            session.cancel()
+            return {"RUNNING_MODAL"}
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        if session.status is not state.last:
+            state.last = session.status
+            preview.show(session.status.newest)
+            redraw(context)
+        if not session.over:
+            return {"PASS_THROUGH"}
+        self._unwatch(context)
+        state.last = session.status
+        preview.show(session.status.newest, now=True)
+        try:
+            return self._ended(context)
+        finally:
+            redraw(context)
+
+    def _ended(self, context: bpy.types.Context) -> set[str]:
+        return {"FINISHED"}
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Blender ends the operator: its window is closed, or another file is loaded."""
+        if state.session is not None:
+            state.session.cancel()
+        self._unwatch(context)
+
+    def _unwatch(self, context: bpy.types.Context) -> None:
+        if self._timer is not None:
+            context.window_manager.event_timer_remove(self._timer)
+            self._timer = None
+
+
+def redraw(context: bpy.types.Context) -> None:
+    """Draw again what shows a session: the panel, and the preferences."""
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type in ("PROPERTIES", "PREFERENCES"):
+                area.tag_redraw()
