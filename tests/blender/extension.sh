@@ -7,7 +7,7 @@ set -euo pipefail
 blender=("$@")
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d /tmp/warpnoise-blender-XXXXXX)
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf "$work"; [ -z "${xvfb:-}" ] || kill "$xvfb"' EXIT
 export BLENDER_USER_RESOURCES=$work/user
 # Outside of the add-on's own switches nothing may be printed as a Python error.
 quietly() { "$@" >"$work/log" 2>&1 || { status=$?; cat "$work/log"; return $status; }; ! grep -q Traceback "$work/log" || { cat "$work/log"; return 1; }; }
@@ -31,6 +31,24 @@ test -s "$work/job/stylized.mp4"
 
 echo "== the saved compositor shows the stylized frame"
 quietly "${blender[@]}" --background "$work/stylized.blend" --python-exit-code 1 --python "$root/tests/blender/through_compositor.py" -- "$work/job"
+
+# EEVEE wants OpenGL, which a software renderer gives on any X display.
+if [ -z "${DISPLAY:-}" ] && command -v Xvfb >/dev/null; then
+  Xvfb -displayfd 1 -screen 0 640x480x24 >"$work/display" 2>/dev/null &
+  xvfb=$!
+  for _ in $(seq 100); do [ -s "$work/display" ] && break; sleep 0.1; done
+  export DISPLAY=:$(cat "$work/display") LIBGL_ALWAYS_SOFTWARE=1
+fi
+if [ -n "${DISPLAY:-}" ]; then
+  echo "== an EEVEE scene"
+  quietly "${blender[@]}" --background --factory-startup --python "$root/tests/blender/eevee_scene.py" -- "$work/eevee.blend"
+  "${blender[@]}" "$work/eevee.blend" --gpu-backend opengl --command warpnoise stylize --frames 1:4 --output "$work/eevee" \
+    --steps 4 --save "$work/eevee_stylized.blend"
+  quietly "${blender[@]}" --background "$work/eevee_stylized.blend" --gpu-backend opengl --python-exit-code 1 \
+    --python "$root/tests/blender/through_compositor.py" -- "$work/eevee"
+else
+  echo "== no display: EEVEE was not tried"
+fi
 
 echo "== disable"
 quietly "${blender[@]}" --background --python-exit-code 1 --python "$root/tests/blender/nothing_left.py"
