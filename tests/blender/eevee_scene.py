@@ -6,7 +6,8 @@ import bpy
 
 scene = bpy.context.scene
 engines = {"BLENDER_EEVEE", "BLENDER_EEVEE_NEXT"}  # the second name is that of 4.2 to 4.5, of the same engine
-scene.render.engine = (engines & {item.identifier for item in scene.render.bl_rna.properties["engine"].enum_items}).pop()
+known = {item.identifier for item in scene.render.bl_rna.properties["engine"].enum_items}
+scene.render.engine = (engines & known).pop()
 scene.render.resolution_x = scene.render.resolution_y = 64
 scene.eevee.taa_render_samples = 4
 scene.frame_start, scene.frame_end = 1, 4
