@@ -19,6 +19,9 @@ FORMAT = 1
 HELD_OUT_EVERY = 25
 """Every 25th scene is never trained on."""
 
+LEAST_CONTRAST = 4
+"""Standard deviation, of 255, under which a view shows nothing: a camera inside of an object."""
+
 # How many times the network's size a crop is taken at before it is scaled: strokes have a size, materials have many.
 ZOOM = {"photoreal": (0.7, 1.7), "oil": (0.85, 1.25), "ink": (0.95, 1.1), "watercolour": (0.85, 1.25)}
 SHARES = {"photoreal": 0.46, "oil": 0.18, "ink": 0.18, "watercolour": 0.18}
@@ -59,6 +62,7 @@ class Crops:
     def __init__(self, data: Path, crop: int, batch: int, drop_label: float, seed: int) -> None:
         self.data, self.crop, self.batch, self.drop_label, self.seed = data, crop, batch, drop_label, seed
         self.pictures: dict[str, dict[str, NDArray[np.uint8]]] = {style: {} for style in STYLES}
+        self.empty = set[str]()
         self.refresh()
 
     def refresh(self) -> int:
@@ -67,8 +71,12 @@ class Crops:
         for style in STYLES:
             folder = self.data / ("photo" if style == "photoreal" else style)
             for view in views:
-                if view not in self.pictures[style] and (folder / view).exists():
-                    self.pictures[style][view] = read_pixels(folder / view)
+                if view not in self.pictures[style] and view not in self.empty and (folder / view).exists():
+                    pixels = read_pixels(folder / view)
+                    if style == "photoreal" and pixels.std() < LEAST_CONTRAST:
+                        self.empty.add(view)
+                    else:
+                        self.pictures[style][view] = pixels
             if not self.pictures[style]:
                 raise SystemExit(f"{folder}: no pictures; paint them first (python -m training.paint_dataset)")
         return len(self.pictures["photoreal"])

@@ -2,8 +2,10 @@
 
     python -m training.train training/data training/runs/default --steps 6000
     python -m training.train training/data training/runs/default --steps 20000 --resume
+    python -m training.train training/data training/runs/finer --start-from backend/warpnoise/models/default
 
-The second command goes on from the last checkpoint as if training had not stopped; a GPU is used if there is one.
+The second command goes on from the last checkpoint as if training had not stopped. The third begins a new run with the
+weights of an exported model. A GPU is used if there is one.
 """
 
 from __future__ import annotations
@@ -93,10 +95,20 @@ def diffusion_loss(
 class Trainer:
     """Network, optimizer, weight average and data, and the loop over them."""
 
-    def __init__(self, data: Path, run: Path, settings: TrainSettings, device: torch.device, resume: bool) -> None:
+    def __init__(
+        self,
+        data: Path,
+        run: Path,
+        settings: TrainSettings,
+        device: torch.device,
+        resume: bool,
+        start_from: Path | None = None,
+    ) -> None:
         self.run, self.settings, self.device = run, settings, device
         torch.manual_seed(settings.seed)
         self.network = make_unet().to(device).train()
+        if start_from is not None:
+            self.network.load_state_dict(_read_weights(start_from, self.network))
         self.scheduler = make_scheduler()
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), settings.learning_rate, betas=(0.9, 0.99), weight_decay=0.01
@@ -139,6 +151,15 @@ class Trainer:
             csv.writer(file).writerows([["step", "loss", "seconds", "photographs"], *self.history])
 
 
+def _read_weights(model: Path, like: UNet2DModel) -> dict[str, Tensor]:
+    """The weights of an exported model, in single precision. Raises SystemExit if they are of another network."""
+    found = UNet2DModel.from_pretrained(model, subfolder="unet", use_safetensors=True).float().state_dict()
+    wanted = like.state_dict()
+    if {name: w.shape for name, w in found.items()} != {name: w.shape for name, w in wanted.items()}:
+        raise SystemExit(f"{model}: its network is not the one of training/network.py; start without it")
+    return dict(found)
+
+
 def _check_same(old: dict[str, Any], new: dict[str, Any]) -> None:
     changed = [f"{k}: {old.get(k)} then, {new[k]} now" for k in new.keys() - CHANGEABLE if old.get(k) != new[k]]
     if changed:
@@ -147,10 +168,11 @@ def _check_same(old: dict[str, Any], new: dict[str, Any]) -> None:
         )
 
 
-def _record_stage(path: Path, step: int, settings: TrainSettings) -> None:
-    """Adds to the run's history with which settings it went on from which step."""
+def _record_stage(path: Path, step: int, settings: TrainSettings, start_from: Path | None) -> None:
+    """Adds to the run's history with which settings it went on from which step, or began with which weights."""
     stages = json.loads(path.read_text()) if path.exists() else []
-    stages.append({"from_step": step, "torch": torch.__version__, **asdict(settings)})
+    stage = {"from_step": step, "torch": torch.__version__, **asdict(settings)}
+    stages.append(stage if start_from is None else stage | {"start_from": str(start_from)})
     path.write_text(json.dumps(stages, indent=1) + "\n")
 
 
@@ -160,6 +182,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("run", type=Path, help="folder for checkpoints and the loss curve")
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--start-from", type=Path, metavar="MODEL", help="begin with the weights of an exported model")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default %(default)s)")
     parser.add_argument("--save-every", type=int, default=200, help="steps between checkpoints (default %(default)s)")
     for name, value in asdict(defaults).items():
@@ -169,12 +192,14 @@ def main() -> None:
         else:
             parser.add_argument(flag, type=type(value), default=value, help="default %(default)s")
     options = parser.parse_args()
+    if options.resume and options.start_from is not None:
+        parser.error("--start-from begins a new run; --resume has weights of its own")
     settings = TrainSettings(**{name: getattr(options, name) for name in asdict(defaults)})
     torch.set_num_threads(options.threads)
     options.run.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    trainer = Trainer(options.data, options.run, settings, device, options.resume)
-    _record_stage(options.run / "stages.json", trainer.step, settings)
+    trainer = Trainer(options.data, options.run, settings, device, options.resume, options.start_from)
+    _record_stage(options.run / "stages.json", trainer.step, settings, options.start_from)
 
     stopping: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from training.checkpoint import WeightAverage
 from training.dataset import Crops, split
 from training.export import export
 from training.network import NULL_CLASS, SIZE_MULTIPLE, make_scheduler, make_unet
+from training.paint_dataset import write
 from training.styles import STYLES
 from training.train import Trainer, TrainSettings, diffusion_loss, learning_rate
 
@@ -90,6 +92,31 @@ def test_resuming_wants_a_checkpoint_and_the_same_settings(data: Path, tmp_path:
         Trainer(data, tmp_path, SETTINGS, CPU, resume=False)
     with pytest.raises(SystemExit, match="batch: 2 then, 3 now"):
         Trainer(data, tmp_path, TrainSettings(**{**vars(SETTINGS), "batch": 3}), CPU, resume=True)
+
+
+def test_a_run_can_begin_with_an_exported_model(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Trainer(data, tmp_path / "first", SETTINGS, CPU, resume=False)
+    first.train_step()
+    first.save()
+    monkeypatch.setattr("training.export.make_unet", lambda: make_unet((8, 8, 8, 8)))
+    export(tmp_path / "first" / "checkpoint", tmp_path / "model")
+
+    second = Trainer(data, tmp_path / "second", SETTINGS, CPU, resume=False, start_from=tmp_path / "model")
+    averaged = first.average.weights
+    for name, weight in second.network.state_dict().items():
+        assert torch.equal(weight, averaged[name].half().float()), name
+    assert second.step == 0
+
+    monkeypatch.setattr(train, "make_unet", lambda: make_unet((8, 8, 8, 16)))
+    with pytest.raises(SystemExit, match="not the one of training/network.py"):
+        Trainer(data, tmp_path / "third", SETTINGS, CPU, resume=False, start_from=tmp_path / "model")
+
+
+def test_views_that_show_nothing_are_not_trained_on(data: Path, tmp_path: Path) -> None:
+    shutil.copytree(data, tmp_path / "data")
+    write(tmp_path / "data" / "photo" / "00001_0.png", np.zeros((48, 48, 3), np.float32))
+    crops = Crops(tmp_path / "data", 16, 2, 0.1, seed=0)
+    assert all(set(pictures) == {"00002_0.png"} for pictures in crops.pictures.values())
 
 
 def test_training_lowers_the_loss(data: Path, tmp_path: Path) -> None:
