@@ -108,7 +108,7 @@ def test_a_run_can_begin_with_an_exported_model(data: Path, tmp_path: Path, monk
     assert second.step == 0
 
     monkeypatch.setattr(train, "make_unet", lambda: make_unet((8, 8, 8, 16)))
-    with pytest.raises(SystemExit, match="not the one of training/network.py"):
+    with pytest.raises(SystemExit, match="not the one of training"):
         Trainer(data, tmp_path / "third", SETTINGS, CPU, resume=False, start_from=tmp_path / "model")
 
 
