@@ -125,7 +125,7 @@ def _signals() -> Iterator[None]:
         if state.cancel_requested.is_set():
             os._exit(130)
         state.cancel_requested.set()
-        print("warpnoise: cancelling...", file=sys.stderr, flush=True)
+        print("warpnoise: cancelling after this frame; once more to end at once", file=sys.stderr, flush=True)
 
     state.cancel_requested.clear()
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
