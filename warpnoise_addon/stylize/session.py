@@ -5,6 +5,7 @@ It calls nothing of bpy: what needs Blender's data (a copy of the file before, t
 
 from __future__ import annotations
 
+import abc
 import threading
 import traceback
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from .status import Reporter, Status
 JOIN_SECONDS = 5.0
 
 
-class Session:
+class Session(abc.ABC):
     """A thread with a status. Subclasses say what it does in ``_work``."""
 
     def __init__(self) -> None:
@@ -62,8 +63,9 @@ class Session:
                 traceback.print_exc()
             self._reporter.update(**changes)
 
+    @abc.abstractmethod
     def _work(self) -> None:
-        raise NotImplementedError
+        """What the thread does; errors that it raises are the run's end."""
 
 
 class StylizeSession(Session):
