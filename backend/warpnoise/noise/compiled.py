@@ -89,7 +89,7 @@ def follow_hidden(passage: Passage, hidden: HiddenAtoms) -> Tensor:
     p = passage
     with threads():
         kernels_follow.follow_hidden(
-            *(array.numpy() for array in (p.end, p.depth_end, p.surfaces, p.matrices, p.trusted)),
+            *(array.numpy() for array in (p.end, p.depth_end[..., None], p.surfaces, p.matrices, p.trusted)),
             _scale(p),
             *columns,
             status,
@@ -183,8 +183,8 @@ def _fields(p: Passage) -> tuple[Any, ...]:
         p.back,
         p.start,
         p.end,
-        p.depth_start,
-        p.depth_end,
+        p.depth_start[..., None],
+        p.depth_end[..., None],
         p.matrices,
         p.route,
         p.calm,

@@ -9,9 +9,11 @@ from __future__ import annotations
 from types import ModuleType
 
 import torch
+from torch import Tensor
 
 from .passage import Passage, pixel_of
 from .rigid import FARTHEST, lift
+from .sampling import sample
 from .table import Atoms, HiddenAtoms, no_hidden
 
 
@@ -61,7 +63,34 @@ def hide(passage: Passage, atoms: Atoms) -> HiddenAtoms:
     return hidden.at(sane & torch.isfinite(hidden.d))
 
 
-def join(first: HiddenAtoms, then: HiddenAtoms) -> HiddenAtoms:
+def beside(passage: Passage, atoms: Atoms, x: Tensor, y: Tensor) -> HiddenAtoms:
+    """Atoms of the end frame that lie out of sight beside seen points (x, y) of their surface, on its continuation.
+
+    Those whose surface has no trusted matrix are left out.
+    """
+    p = passage
+    surface = p.end[pixel_of(p, x, y)]
+    place = torch.searchsorted(p.surfaces, surface).clamp(max=len(p.surfaces) - 1)
+    depth = sample(p.depth_end[..., None], p.end, surface, x * p.scale_x - 0.5, y * p.scale_y - 0.5)
+    slope_x, slope_y = depth.along_x[:, 0] * p.scale_x, depth.along_y[:, 0] * p.scale_y
+    s = atoms.stretch
+    down = torch.stack([slope_x * s[:, c] + slope_y * s[:, 2 + c] for c in (0, 1)], dim=1)
+    d = depth.value[:, 0] + (slope_x * (atoms.x - x) + slope_y * (atoms.y - y))
+    known = (p.surfaces[place] == surface) & p.trusted[place] & depth.known & torch.isfinite(d)
+    hidden = HiddenAtoms(
+        atoms.x,
+        atoms.y,
+        d,
+        torch.cat([s, down], dim=1),
+        torch.zeros_like(known),
+        surface,
+        atoms.cell,
+        atoms.code,
+    )
+    return hidden.at(known)
+
+
+def join_hidden(first: HiddenAtoms, then: HiddenAtoms) -> HiddenAtoms:
     return HiddenAtoms(*(torch.cat(columns) for columns in zip(first, then, strict=True)))
 
 

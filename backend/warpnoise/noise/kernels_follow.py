@@ -50,15 +50,6 @@ def corners(x: f32, y: f32, h: int, w: int) -> tuple[int, int, int, int, f32, f3
 
 
 @inner
-def fill(side: f32, k_side: bool, other: f32, k_other: bool, across: f32, k_across: bool) -> f32:
-    if k_side and k_other:
-        return (side + other) - across if k_across else HALF * (side + other)
-    if k_side:
-        return side
-    return other if k_other else across
-
-
-@inner
 def blend(a: f32, b: f32, c: f32, d: f32, tx: f32, ty: f32) -> tuple[f32, f32, f32]:
     """Value and derivatives between four corners."""
     upper, lower = a + tx * (b - a), c + tx * (d - c)
@@ -70,19 +61,57 @@ def blend(a: f32, b: f32, c: f32, d: f32, tx: f32, ty: f32) -> tuple[f32, f32, f
 
 
 @inner
-def complete(a: f32, b: f32, c: f32, d: f32, ka: bool, kb: bool, kc: bool, kd: bool) -> tuple[f32, f32, f32, f32]:
-    """Four corners, those that do not count filled in from the others."""
-    return (
-        a if ka else fill(b, kb, c, kc, d, kd),
-        b if kb else fill(a, ka, d, kd, c, kc),
-        c if kc else fill(a, ka, d, kd, b, kb),
-        d if kd else fill(b, kb, c, kc, a, ka),
-    )
+def counts(field: Array, surfaces: Array, surface: int, j: int, i: int) -> bool:
+    """Whether a pixel is one of a surface, and known."""
+    h, w, parts = field.shape
+    if not (0 <= j < h and 0 <= i < w) or surfaces[j, i] != surface:
+        return False
+    finite = True
+    for q in range(parts):
+        finite = finite and math.isfinite(field[j, i, q])
+    return finite
 
 
 @inner
-def counts(field: Array, surfaces: Array, surface: int, j: int, i: int) -> bool:
-    return surfaces[j, i] == surface and math.isfinite(field[j, i, 0]) and math.isfinite(field[j, i, 1])
+def continued(
+    field: Array, surfaces: Array, surface: int, q: int, j: int, i: int, other: int, side: int
+) -> tuple[f32, bool]:
+    """One corner from its neighbours in column ``side`` and row ``other`` (see `sampling._continue`)."""
+    if counts(field, surfaces, surface, j, i):
+        return field[j, i, q], True
+    k_side = counts(field, surfaces, surface, j, side)
+    k_other = counts(field, surfaces, surface, other, i)
+    if k_side and k_other and counts(field, surfaces, surface, other, side):
+        return (field[j, side, q] + field[other, i, q]) - field[other, side, q], True
+    behind_side, behind_other = side + side - i, other + other - j
+    if k_side and counts(field, surfaces, surface, j, behind_side):
+        return (field[j, side, q] + field[j, side, q]) - field[j, behind_side, q], True
+    if k_other and counts(field, surfaces, surface, behind_other, i):
+        return (field[other, i, q] + field[other, i, q]) - field[behind_other, i, q], True
+    if k_side and k_other:
+        return HALF * (field[j, side, q] + field[other, i, q]), True
+    if k_side:
+        return field[j, side, q], True
+    if k_other:
+        return field[other, i, q], True
+    return ZERO, False
+
+
+@inner
+def complete(
+    field: Array, surfaces: Array, surface: int, q: int, j0: int, j1: int, i0: int, i1: int
+) -> tuple[f32, f32, f32, f32]:
+    """Four corners, those that do not count continued from the others."""
+    a, has_a = continued(field, surfaces, surface, q, j0, i0, j1, i1)
+    b, has_b = continued(field, surfaces, surface, q, j0, i1, j1, i0)
+    c, has_c = continued(field, surfaces, surface, q, j1, i0, j0, i1)
+    d, has_d = continued(field, surfaces, surface, q, j1, i1, j0, i0)
+    return (
+        a if has_a else (b + c) - d,
+        b if has_b else (a + d) - c,
+        c if has_c else (d + a) - b,
+        d if has_d else (c + b) - a,
+    )
 
 
 @inner
@@ -92,31 +121,16 @@ def sample_vector(
     """Whether known; the vector; its derivatives: x by x, x by y, y by x, y by y."""
     h, w = surfaces.shape
     i0, i1, j0, j1, tx, ty = corners(x, y, h, w)
-    ka, kb = (
-        counts(field, surfaces, surface, j0, i0),
-        counts(field, surfaces, surface, j0, i1),
-    )
-    kc, kd = (
-        counts(field, surfaces, surface, j1, i0),
-        counts(field, surfaces, surface, j1, i1),
-    )
-    ax, bx, cx, dx = (
-        field[j0, i0, 0],
-        field[j0, i1, 0],
-        field[j1, i0, 0],
-        field[j1, i1, 0],
-    )
-    ay, by, cy, dy = (
-        field[j0, i0, 1],
-        field[j0, i1, 1],
-        field[j1, i0, 1],
-        field[j1, i1, 1],
-    )
-    if not (ka and kb and kc and kd):
-        if not (ka or kb or kc or kd):
-            return False, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO
-        ax, bx, cx, dx = complete(ax, bx, cx, dx, ka, kb, kc, kd)
-        ay, by, cy, dy = complete(ay, by, cy, dy, ka, kb, kc, kd)
+    ka, kb = counts(field, surfaces, surface, j0, i0), counts(field, surfaces, surface, j0, i1)
+    kc, kd = counts(field, surfaces, surface, j1, i0), counts(field, surfaces, surface, j1, i1)
+    if ka and kb and kc and kd:
+        ax, bx, cx, dx = field[j0, i0, 0], field[j0, i1, 0], field[j1, i0, 0], field[j1, i1, 0]
+        ay, by, cy, dy = field[j0, i0, 1], field[j0, i1, 1], field[j1, i0, 1], field[j1, i1, 1]
+    elif ka or kb or kc or kd:
+        ax, bx, cx, dx = complete(field, surfaces, surface, 0, j0, j1, i0, i1)
+        ay, by, cy, dy = complete(field, surfaces, surface, 1, j0, j1, i0, i1)
+    else:
+        return False, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO
     vx, x_x, x_y = blend(ax, bx, cx, dx, tx, ty)
     vy, y_x, y_y = blend(ay, by, cy, dy, tx, ty)
     return True, vx, vy, x_x, x_y, y_x, y_y
@@ -127,24 +141,16 @@ def sample_depth(field: Array, surfaces: Array, surface: int, x: f32, y: f32) ->
     """Whether known; the depth; its derivatives; how far apart the corners are."""
     h, w = surfaces.shape
     i0, i1, j0, j1, tx, ty = corners(x, y, h, w)
-    a, b, c, d = field[j0, i0], field[j0, i1], field[j1, i0], field[j1, i1]
-    ka, kb = (
-        surfaces[j0, i0] == surface and math.isfinite(a),
-        surfaces[j0, i1] == surface and math.isfinite(b),
-    )
-    kc, kd = (
-        surfaces[j1, i0] == surface and math.isfinite(c),
-        surfaces[j1, i1] == surface and math.isfinite(d),
-    )
-    if not (ka or kb or kc or kd):
+    ka, kb = counts(field, surfaces, surface, j0, i0), counts(field, surfaces, surface, j0, i1)
+    kc, kd = counts(field, surfaces, surface, j1, i0), counts(field, surfaces, surface, j1, i1)
+    if ka and kb and kc and kd:
+        a, b, c, d = field[j0, i0, 0], field[j0, i1, 0], field[j1, i0, 0], field[j1, i1, 0]
+    elif ka or kb or kc or kd:
+        a, b, c, d = complete(field, surfaces, surface, 0, j0, j1, i0, i1)
+    else:
         return False, ZERO, ZERO, ZERO, ZERO
-    least, most = f32(np.inf), f32(-np.inf)
-    for known, value in ((ka, a), (kb, b), (kc, c), (kd, d)):
-        if known:
-            least, most = min(least, value), max(most, value)
-    a, b, c, d = complete(a, b, c, d, ka, kb, kc, kd)
     value, along_x, along_y = blend(a, b, c, d, tx, ty)
-    return True, value, along_x, along_y, most - least
+    return True, value, along_x, along_y, max(max(a, b), max(c, d)) - min(min(a, b), min(c, d))
 
 
 @inner
@@ -426,7 +432,7 @@ def returns(
     pd = 0.0
     if rigid:
         n = route[j, i]
-        d = f64(depth_start[j, i])
+        d = f64(depth_start[j, i, 0])
         to_w = ((matrices[n, 3, 0] * i + matrices[n, 3, 1] * j) + matrices[n, 3, 2] * d) + matrices[n, 3, 3]
         if not to_w > 0:
             return False

@@ -1,8 +1,8 @@
 """Reading a picture between its pixels, from pixels of one surface only.
 
 Near a silhouette a plain bilinear mix of two surfaces' motions belongs to neither, and tears the noise. So of the
-four pixels around a point only those of its own surface with known values count, and the others are filled in from
-them: the motion of one surface is continued, linearly where three pixels are left.
+four pixels around a point only those of its own surface with known values count, and the others are continued from
+them and from the next pixels of the surface, linearly where that is possible.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Sample(NamedTuple):
     along_x: Tensor  # (n, c): derivative to x, per pixel
     along_y: Tensor  # (n, c)
     known: Tensor  # (n,) bool: at least one of the four pixels counted
-    spread: Tensor  # (n, c): largest less smallest of the pixels that counted
+    spread: Tensor  # (n, c): largest less smallest of the four
 
 
 def sample(field: Tensor, surfaces: Tensor, surface: Tensor, x: Tensor, y: Tensor) -> Sample:
@@ -37,42 +37,47 @@ def sample(field: Tensor, surfaces: Tensor, surface: Tensor, x: Tensor, y: Tenso
     i, j = left.to(torch.int64), top.to(torch.int64)
     right, bottom = torch.clamp(i + 1, max=w - 1), torch.clamp(j + 1, max=h - 1)
 
-    values, known = [], []
-    for row, column in ((j, i), (j, right), (bottom, i), (bottom, right)):
+    def read(row: Tensor, column: Tensor) -> tuple[Tensor, Tensor]:
+        within = (row >= 0) & (row < h) & (column >= 0) & (column < w)
+        row, column = row.clamp(0, h - 1), column.clamp(0, w - 1)
         value = field[row, column]
-        counts = torch.isfinite(value).all(dim=1) & (surfaces[row, column] == surface)
-        values.append(value)
-        known.append(counts[:, None])
-    a, b, c, d = values  # a b
-    ka, kb, kc, kd = known  # c d
-    least = torch.stack([torch.where(k, v, torch.inf) for k, v in zip(known, values, strict=True)]).amin(dim=0)
-    most = torch.stack([torch.where(k, v, -torch.inf) for k, v in zip(known, values, strict=True)]).amax(dim=0)
-    a, b, c, d = (
-        torch.where(ka, a, _fill(b, kb, c, kc, d, kd)),
-        torch.where(kb, b, _fill(a, ka, d, kd, c, kc)),
-        torch.where(kc, c, _fill(a, ka, d, kd, b, kb)),
-        torch.where(kd, d, _fill(b, kb, c, kc, a, ka)),
-    )
-    upper, lower = a + tx * (b - a), c + tx * (d - c)
+        counts = within & torch.isfinite(value).all(dim=1) & (surfaces[row, column] == surface)
+        return value, counts[:, None]
+
+    # a b    Beside each corner in a row and in a column, and the next pixel of the surface behind it.
+    # c d
+    a, b, c, d = read(j, i), read(j, right), read(bottom, i), read(bottom, right)
+    far_left, far_right, far_up, far_down = i - 1, i + 2, j - 1, j + 2
+    pa = _continue(a, b, read(j, far_right), c, read(far_down, i), d)
+    pb = _continue(b, a, read(j, far_left), d, read(far_down, right), c)
+    pc = _continue(c, d, read(bottom, far_right), a, read(far_up, i), b)
+    pd = _continue(d, c, read(bottom, far_left), b, read(far_up, right), a)
+    va, vb, vc, vd = _plane(pa, pb, pc, d), _plane(pb, pa, pd, c), _plane(pc, pd, pa, b), _plane(pd, pc, pb, a)
+    upper, lower = va + tx * (vb - va), vc + tx * (vd - vc)
+    four = torch.stack([va, vb, vc, vd])
     return Sample(
         value=upper + ty * (lower - upper),
-        along_x=(b - a) + ty * ((d - c) - (b - a)),
+        along_x=(vb - va) + ty * ((vd - vc) - (vb - va)),
         along_y=lower - upper,
-        known=(ka | kb | kc | kd)[:, 0],
-        spread=most - least,
+        known=(a[1] | b[1] | c[1] | d[1])[:, 0],
+        spread=four.amax(dim=0) - four.amin(dim=0),
     )
 
 
-def _fill(
-    side: Tensor,
-    k_side: Tensor,
-    other: Tensor,
-    k_other: Tensor,
-    across: Tensor,
-    k_across: Tensor,
-) -> Tensor:
-    """A corner that does not count, from its two neighbours and the corner across: the plane through all three if
-    they count, else what there is."""
-    both = torch.where(k_across, (side + other) - across, 0.5 * (side + other))
-    one = torch.where(k_side, side, torch.where(k_other, other, across))
-    return torch.where(k_side & k_other, both, one)
+Pixel = tuple[Tensor, Tensor]  # value (n, c), whether it counts (n, 1)
+
+
+def _continue(own: Pixel, side: Pixel, behind_side: Pixel, other: Pixel, behind_other: Pixel, across: Pixel) -> Pixel:
+    """A corner from its neighbours: the plane through the other three corners, else the line through two pixels of a
+    row or column, else what a neighbour has. Not known yet where only the corner across counts."""
+    value = torch.where(side[1], side[0], other[0])
+    value = torch.where(side[1] & other[1], 0.5 * (side[0] + other[0]), value)
+    value = torch.where(other[1] & behind_other[1], (other[0] + other[0]) - behind_other[0], value)
+    value = torch.where(side[1] & behind_side[1], (side[0] + side[0]) - behind_side[0], value)
+    value = torch.where(side[1] & other[1] & across[1], (side[0] + other[0]) - across[0], value)
+    return torch.where(own[1], own[0], value), own[1] | side[1] | other[1]
+
+
+def _plane(corner: Pixel, side: Pixel, other: Pixel, across: Pixel) -> Tensor:
+    """A corner that only the one across decides, from what its neighbours became."""
+    return torch.where(corner[1], corner[0], (side[0] + other[0]) - across[0])

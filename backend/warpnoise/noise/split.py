@@ -5,32 +5,35 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .hidden import beside, join_hidden
 from .passage import Passage, inside, pixel_of
 from .pyramid import MAX_CODE, Nodes, Pyramid
-from .table import Atoms, AtomTable
+from .table import Atoms, AtomTable, HiddenAtoms, no_hidden
 
 ROUNDS = 12  # of halving a step: a surface may grow to 4096 times its area from one frame to the next
 JOIN_BELOW = 0.75  # halves are joined if their whole is below this part of the area at which it would split again
 
 
-def split(passage: Passage, table: AtomTable, pyramid: Pyramid, atoms: Atoms) -> tuple[Atoms, Atoms]:
+def split(passage: Passage, table: AtomTable, pyramid: Pyramid, atoms: Atoms) -> tuple[Atoms, Atoms, HiddenAtoms]:
     """Halves atoms until none covers more than its split area.
 
     The half that holds the atom's point stays there and takes the atom's row; the other half lies where the atom's
-    stretch carries its own point. A half that would lie on another surface or out of the frame is dropped.
+    stretch carries its own point. If that is on another surface or out of the frame, it goes on unseen if its surface
+    can be tracked.
 
     Args:
         passage: the way that led to the frame in which the atoms are.
         atoms: seen atoms; their cells are in the table.
 
     Returns:
-        The same atoms, some of them halves now, and the atoms to add.
+        The same atoms, some of them halves now; the atoms to add; and those to add to the hidden ones.
     """
     count = len(atoms.x)
     if not count:
-        return atoms, atoms
+        return atoms, atoms, no_hidden(atoms.x.device)
     pool = Atoms(*(column.clone() for column in atoms))
     rows = torch.arange(count, device=atoms.x.device)
+    unseen = no_hidden(atoms.x.device)
     for _ in range(ROUNDS):
         nodes = table.nodes(pool.cell[rows], pool.code[rows])
         over = _area(pool.stretch[rows], nodes, pyramid) > pyramid.split_area(nodes)
@@ -41,10 +44,13 @@ def split(passage: Passage, table: AtomTable, pyramid: Pyramid, atoms: Atoms) ->
         kept_code, other = _halve(pool.at(rows), nodes.at(over), pyramid)
         shown = _shown(passage, pool.x[rows], pool.y[rows], other.x, other.y)
         pool.code[rows] = kept_code
+        if len(passage.surfaces):
+            lost = (~shown).nonzero()[:, 0]
+            unseen = join_hidden(unseen, beside(passage, other.at(lost), pool.x[rows[lost]], pool.y[rows[lost]]))
         first = len(pool.x)
         pool = Atoms.join([pool, other.at(shown)])
         rows = torch.cat([rows, torch.arange(first, len(pool.x), device=rows.device)])
-    return Atoms(*(column[:count] for column in pool)), Atoms(*(column[count:] for column in pool))
+    return Atoms(*(column[:count] for column in pool)), Atoms(*(column[count:] for column in pool)), unseen
 
 
 def _halve(atoms: Atoms, nodes: Nodes, pyramid: Pyramid) -> tuple[Tensor, Atoms]:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from . import compiled, hidden, reference, rigid
 from .base import NoiseMethod
-from .cover import leaves_covered
+from .cover import without_covered
 from .motion import Motion
 from .passage import Passage, both_ways, wants_calm
 from .pyramid import Nodes, Pyramid
@@ -141,19 +141,21 @@ class WarpedNoise(NoiseMethod):
         )
         went = hidden.hide(ahead, table.atoms.at(leaving))
         stay, back = hidden.advance(engine, ahead, self._hidden)
-        self._hidden = hidden.oldest_dropped(hidden.join(stay, went), self._most_hidden)
 
         # Split.
-        halves, more = split(ahead, table, pyramid, table.atoms.at(large))
+        halves, more, aside = split(ahead, table, pyramid, table.atoms.at(large))
         table.columns.code[large] = halves.code
-        back, more_back = split(ahead, table, pyramid, back)
+        back, more_back, aside_back = split(ahead, table, pyramid, back)
         new = [back, more_back, more]
+        for some in (went, aside, aside_back):
+            stay = hidden.join_hidden(stay, some)
+        self._hidden = hidden.oldest_dropped(stay, self._most_hidden)
 
         # Birth.
         masks = engine.uncovered(behind, pyramid, frame)
-        returned = Atoms.join([back, more_back])
-        if len(returned.x):
-            masks = _without(masks, leaves_covered(table, pyramid, returned, frame))
+        if len(back.x) or len(self._hidden.x):
+            stayed = ((status == engine.SEEN) | (status == engine.LARGE)).nonzero()[:, 0]
+            masks = without_covered(ahead, table, pyramid, masks, frame, [table.atoms.at(stayed), *new], self._hidden)
         masks = self._fill_empty(masks, occupied, new)
         self._refresh(large)
         self._place(lost, [*new, self._give_birth(masks, frame)])
@@ -256,13 +258,3 @@ def _pixel(x: Tensor, y: Tensor, shape: tuple[int, int, int]) -> Tensor:
     """The noise pixel of points in the frame, row-major. int64."""
     _, height, width = shape
     return y.to(torch.int64).clamp(0, height - 1) * width + x.to(torch.int64).clamp(0, width - 1)
-
-
-def _without(masks: Tensor, covered: Tensor) -> Tensor:
-    """Masks (n,) without the leaves that are covered, (n, k * k) bool."""
-    rows = (masks != 0).nonzero()[:, 0]
-    bits = torch.ones(covered.shape[1], dtype=torch.int64, device=masks.device)
-    bits = bits << torch.arange(covered.shape[1], device=masks.device)
-    result = masks.clone()
-    result[rows] &= ~torch.where(covered[rows], bits, 0).sum(dim=1)
-    return result
