@@ -11,6 +11,7 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
+from .hidden_table import HiddenTable
 from .passage import Passage, pixel_of
 from .rigid import FARTHEST, lift
 from .sampling import sample
@@ -94,19 +95,15 @@ def join_hidden(first: HiddenAtoms, then: HiddenAtoms) -> HiddenAtoms:
     return HiddenAtoms(*(torch.cat(columns) for columns in zip(first, then, strict=True)))
 
 
-def oldest_dropped(hidden: HiddenAtoms, most: int) -> HiddenAtoms:
-    """At most so many atoms, the newest."""
-    surplus = len(hidden.x) - most
-    return hidden if surplus <= 0 else hidden.at(slice(surplus, None))
-
-
-def advance(engine: ModuleType, passage: Passage, hidden: HiddenAtoms) -> tuple[HiddenAtoms, Atoms]:
-    """Moves hidden atoms to the end frame: those that stay hidden, and those that are seen again.
+def advance(engine: ModuleType, passage: Passage, table: HiddenTable) -> Atoms:
+    """Moves hidden atoms to the end frame, and takes those out that are seen again and returns them.
 
     Atoms of surfaces whose matrix is not known or not trusted for this step are given up.
     """
-    if not len(hidden.x):
-        return hidden, hidden.seen(torch.empty(0, dtype=torch.int64, device=hidden.x.device))
+    hidden = table.atoms
+    if not table.count:
+        return hidden.seen(torch.empty(0, dtype=torch.int64, device=hidden.x.device))
     status = engine.follow_hidden(passage, hidden)
-    seen = (status == engine.SEEN).nonzero()[:, 0]
-    return hidden.at(status == engine.HIDDEN), hidden.seen(seen)
+    back = hidden.seen((status == engine.SEEN).nonzero()[:, 0])
+    table.keep(status == engine.HIDDEN)
+    return back

@@ -179,17 +179,18 @@ class AtomTable:
         columns = list(self.columns)
         del self.columns  # so that no more than one column is held twice
         for index in range(len(columns)):
-            columns[index] = _grown(columns[index], capacity)
+            columns[index] = grown(columns[index], capacity)
         self.columns = Atoms(*columns)
         for map_ in self.values:
-            self.values[map_] = _grown(self.values[map_], capacity)
+            self.values[map_] = grown(self.values[map_], capacity)
 
     def _reserve_cells(self, count: int) -> None:
         if count > len(self.cell_rows):
-            self.cell_rows = _grown(self.cell_rows, count + count // 4)
+            self.cell_rows = grown(self.cell_rows, count + count // 4)
 
 
-def _grown(column: Tensor, capacity: int) -> Tensor:
+def grown(column: Tensor, capacity: int) -> Tensor:
+    """A column of that many rows that begins with the rows of another."""
     result = column.new_empty((capacity, *column.shape[1:]))
     result[: len(column)] = column
     return result

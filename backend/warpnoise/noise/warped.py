@@ -19,11 +19,12 @@ from torch import Tensor
 from . import compiled, hidden, reference, rigid
 from .base import NoiseMethod
 from .cover import without_covered
+from .hidden_table import HiddenTable
 from .motion import Motion
 from .passage import Passage, both_ways, wants_calm
 from .pyramid import Nodes, Pyramid
 from .split import join, split
-from .table import BYTES, HIDDEN_BYTES, Atoms, AtomTable, no_hidden
+from .table import BYTES, HIDDEN_BYTES, Atoms, AtomTable
 
 CHUNK = 1 << 18  # atoms whose values are made at a time where they are not kept
 CROWDED = 1.5  # times k x k atoms in a pixel: there halves are joined
@@ -63,7 +64,7 @@ class WarpedNoise(NoiseMethod):
         maps: int = 1,
         *,
         atoms: int = 4,
-        hidden: float = 4.0,
+        hidden: float = 2.0,
         memory: int = 1 << 30,
         engine: str | None = None,
     ) -> None:
@@ -87,12 +88,12 @@ class WarpedNoise(NoiseMethod):
         self._work = self.device if name == "reference" and self.device.type == "cuda" else torch.device("cpu")
         self._pyramid = Pyramid(height, width, atoms, seed)
         self._table = AtomTable(self._work)
-        self._hidden = no_hidden(self._work)
         self._rigid: dict[int, bool] = {}
         pixels = atoms * atoms * height * width
         fitting = memory // (BYTES + 12)
         self._most_atoms = max(pixels * 5 // 4, min(pixels * 8, fitting))
-        self._most_hidden = int(min(hidden * pixels, max(0, memory - pixels * BYTES) // HIDDEN_BYTES))
+        most_hidden = int(min(hidden * pixels, max(0, memory - pixels * BYTES) // HIDDEN_BYTES))
+        self._hidden = HiddenTable(self._work, most_hidden)
         self._join_at = pixels * 9 // 8
         everything = torch.full(
             (height * width,),
@@ -113,12 +114,12 @@ class WarpedNoise(NoiseMethod):
     @property
     def hidden_count(self) -> int:
         """How many atoms are remembered out of sight."""
-        return len(self._hidden.x)
+        return self._hidden.count
 
     @property
     def bytes(self) -> int:
         """The memory of atoms and kept values."""
-        return self._table.bytes + self.hidden_count * HIDDEN_BYTES
+        return self._table.bytes + self._hidden.bytes
 
     def _advance(self, motion: Motion) -> None:
         _, height, width = self.shape
@@ -140,7 +141,7 @@ class WarpedNoise(NoiseMethod):
             special[kind == engine.HIDDEN],
         )
         went = hidden.hide(ahead, table.atoms.at(leaving))
-        stay, back = hidden.advance(engine, ahead, self._hidden)
+        back = hidden.advance(engine, ahead, self._hidden)
 
         # Split.
         halves, more, aside = split(ahead, table, pyramid, table.atoms.at(large))
@@ -148,19 +149,21 @@ class WarpedNoise(NoiseMethod):
         back, more_back, aside_back = split(ahead, table, pyramid, back)
         new = [back, more_back, more]
         for some in (went, aside, aside_back):
-            stay = hidden.join_hidden(stay, some)
-        self._hidden = hidden.oldest_dropped(stay, self._most_hidden)
+            self._hidden.add(some)
 
         # Birth.
         masks = engine.uncovered(behind, pyramid, frame)
-        if len(back.x) or len(self._hidden.x):
+        if len(back.x) or self._hidden.count:
             stayed = ((status == engine.SEEN) | (status == engine.LARGE)).nonzero()[:, 0]
-            masks = without_covered(ahead, table, pyramid, masks, frame, [table.atoms.at(stayed), *new], self._hidden)
+            masks = without_covered(
+                ahead, table, pyramid, masks, frame, [table.atoms.at(stayed), *new], self._hidden.atoms
+            )
         masks = self._fill_empty(masks, occupied, new)
         self._refresh(large)
         self._place(lost, [*new, self._give_birth(masks, frame)])
         self._shrink(ahead)
-        self._hidden = self._hidden._replace(cell=table.collect_cells(self._hidden.cell))
+        remembered = self._hidden.atoms.cell
+        remembered.copy_(table.collect_cells(remembered))
 
     def _give_birth(self, masks: Tensor, frame: int) -> Atoms:
         """The atoms of leaves that masks (see `uncovered`) name, in the frame of their birth; enters their cells."""
