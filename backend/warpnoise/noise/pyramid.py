@@ -6,8 +6,9 @@ refined as Levy built Brownian motion: of an area of measure a and value x, the 
     x / 2 + z sqrt(a) / 2   and   x / 2 - z sqrt(a) / 2,   z ~ N(0, 1),
 
 which are independent, of variance a / 2 each, and sum to x. (Eq. 6 of Chang et al., ICLR 2024, is the same for N
-parts at once.) Areas are halved along x and y in turn. The tree starts from a coarse base grid that all resolutions
-of one aspect ratio share, so that noise of 1024 x 1024 pooled to 128 x 128 *is* the noise of 128 x 128.
+parts at once.) Areas are halved along x and y in turn. The tree starts from the coarsest grid that halving the pixel
+grid comes to, which all sizes share that are a power of two apart: noise of 1024 x 1024 pooled to 128 x 128 *is* the
+noise of 128 x 128, until something moves.
 
 A *node* is one area: the frame of its birth, its level (0: the base grid) and its column and row on the level's grid.
 Level l has ceil(l / 2) doublings of the base grid's columns and floor(l / 2) of its rows.
@@ -24,7 +25,7 @@ from torch import Tensor
 
 from .philox import MASK, mix, mix_address, philox, seed_word, split_seed, to_normals
 
-MIN_BASE = 16  # pixels on the base grid's shorter side, at least: sizes down to this share their noise
+MOST_HALVINGS = 16  # so that levels stay below 63, with the 30 below a pixel that codes can name
 ROOT = 63  # in place of a level: the counters of the base grid's values
 GROUP_SHIFT = 6  # in the counter's last word: the level, the group of four channels, the map
 MAP_SHIFT = 18
@@ -92,7 +93,7 @@ class Pyramid:
     def halvings(self) -> int:
         """How often the pixel grid was halved to come to the base grid."""
         height, width, count = self.height, self.width, 0
-        while height % 2 == 0 and width % 2 == 0 and min(height, width) >= 2 * MIN_BASE:
+        while height % 2 == 0 and width % 2 == 0 and count < MOST_HALVINGS:
             height, width, count = height // 2, width // 2, count + 1
         return count
 
@@ -135,6 +136,11 @@ class Pyramid:
     def _normals(self, nodes: Nodes, level: int, group: int, map_: int) -> Tensor:
         word = torch.tensor(level + (group << GROUP_SHIFT) + (map_ << MAP_SHIFT), device=nodes.ix.device)
         return to_normals(philox((nodes.ix, nodes.iy, nodes.frame, word), self.key))
+
+    def pixel(self, x: Tensor, y: Tensor) -> Tensor:
+        """The pixel of points in the frame, row-major. int64."""
+        column = x.to(torch.int64).clamp(0, self.width - 1)
+        return y.to(torch.int64).clamp(0, self.height - 1) * self.width + column
 
     def measure(self, level: Tensor) -> Tensor:
         """The area of nodes, in pixels. float32, exact."""

@@ -81,10 +81,8 @@ def leaf_nodes(pyramid: Pyramid, pixels: Tensor, codes: Tensor, frame: int) -> N
 def ground(table: AtomTable, pyramid: Pyramid) -> tuple[Tensor, Tensor]:
     """(n,) int64 the noise pixel that each atom lies in, row-major; (n,) float32 its measure, in pixels."""
     atoms = table.atoms
-    column = atoms.x.to(torch.int64).clamp(0, pyramid.width - 1)
-    row = atoms.y.to(torch.int64).clamp(0, pyramid.height - 1)
     level = table.cell_rows[atoms.cell.to(torch.int64), 1] + bit_length(atoms.code) - 1
-    return row * pyramid.width + column, pyramid.measure(level)
+    return pyramid.pixel(atoms.x, atoms.y), pyramid.measure(level)
 
 
 def accumulate(

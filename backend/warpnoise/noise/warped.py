@@ -45,6 +45,10 @@ class WarpedNoise(NoiseMethod):
         device: where the noise is made and returned.
         maps: independent fields that are carried by the same motion.
         atoms: k, 1, 2, 4 or 8: a pixel is cut into k x k atoms.
+        grid: (height, width) of the grid on which the atoms live, the same multiple of the noise's; None: the noise's
+            own. The noise is then that of the grid, pooled (sums over r x r pixels, divided by r), in every frame the
+            very same; it costs what noise of that size costs. Without, two sizes agree in the first frame, and after a
+            motion as far as atoms of 1 / k pixel can: finer ones agree better.
         hidden: how much is remembered of what is not in sight, in frames' worth of atoms. The oldest goes
             first.
         memory: bytes that atoms and their kept values may take. Values that do not fit are made anew for every frame;
@@ -64,6 +68,7 @@ class WarpedNoise(NoiseMethod):
         maps: int = 1,
         *,
         atoms: int = 4,
+        grid: tuple[int, int] | None = None,
         hidden: float = 2.0,
         memory: int = 1 << 30,
         engine: str | None = None,
@@ -77,8 +82,9 @@ class WarpedNoise(NoiseMethod):
             raise ValueError(f"memory must be a number of bytes, got {memory!r}")
         if engine is not None and engine not in ENGINES:
             raise ValueError(f"engine must be one of {', '.join(ENGINES)} or None, got {engine!r}")
-        _, height, width = self.shape
         self.atoms = atoms
+        self._pooled = _checked_ratio(grid, self.shape)
+        height, width = self._pooled * self.shape[1], self._pooled * self.shape[2]
         self.memory = memory
         if engine == "compiled" and self.device.type == "cuda":
             raise ValueError("engine 'compiled' runs on the CPU, but device is 'cuda'; use engine='reference' or None")
@@ -122,9 +128,8 @@ class WarpedNoise(NoiseMethod):
         return self._table.bytes + self._hidden.bytes
 
     def _advance(self, motion: Motion) -> None:
-        _, height, width = self.shape
         engine, table, pyramid = self._engine, self._table, self._pyramid
-        ahead, behind = both_ways(motion, height, width, self._work)
+        ahead, behind = both_ways(motion, pyramid.height, pyramid.width, self._work)
         if len(ahead.surfaces):
             ahead, behind = rigid.route(ahead, behind, self._rigid)
         if wants_calm(ahead):
@@ -168,7 +173,7 @@ class WarpedNoise(NoiseMethod):
     def _give_birth(self, masks: Tensor, frame: int) -> Atoms:
         """The atoms of leaves that masks (see `uncovered`) name, in the frame of their birth; enters their cells."""
         pixels = masks.nonzero()[:, 0]
-        pyramid, width = self._pyramid, self.shape[2]
+        pyramid, width = self._pyramid, self._pyramid.width
         level = torch.full_like(pixels, pyramid.pixel_level)
         cells = self._table.add_cells(Nodes(torch.full_like(pixels, frame), level, pixels % width, pixels // width))
         x, y, place, code = self._engine.born(pyramid, frame, pixels, masks[pixels])
@@ -178,7 +183,7 @@ class WarpedNoise(NoiseMethod):
     def _fill_empty(self, masks: Tensor, occupied: Tensor, parts: list[Atoms]) -> Tensor:
         """Lets pixels in which nothing lies and nothing is to be born give birth to all of their leaves."""
         for atoms in parts:
-            occupied[_pixel(atoms.x, atoms.y, self.shape)] = True
+            occupied[self._pyramid.pixel(atoms.x, atoms.y)] = True
         return torch.where(occupied | (masks != 0), masks, _all_bits(self.atoms**2))
 
     def _place(self, lost: Tensor, new: list[Atoms]) -> None:
@@ -197,8 +202,8 @@ class WarpedNoise(NoiseMethod):
         crowd = CROWDED * self.atoms**2
         for _ in range(JOIN_ROUNDS):
             anywhere = table.count > self._most_atoms
-            pixel = _pixel(table.atoms.x, table.atoms.y, self.shape)
-            crowded = torch.bincount(pixel, minlength=self.shape[1] * self.shape[2]) > crowd
+            pixel = self._pyramid.pixel(table.atoms.x, table.atoms.y)
+            crowded = torch.bincount(pixel, minlength=self._pyramid.height * self._pyramid.width) > crowd
             rows = torch.arange(table.count, device=self._work) if anywhere else crowded[pixel].nonzero()[:, 0]
             kept, gone = join(ahead, table, self._pyramid, rows, anywhere)
             self._refresh(kept)
@@ -212,8 +217,8 @@ class WarpedNoise(NoiseMethod):
     def _drop_surplus(self) -> None:
         """The last resort: drops atoms of the most crowded pixels. What is left is as white as before."""
         table = self._table
-        pixel = _pixel(table.atoms.x, table.atoms.y, self.shape)
-        counts = torch.bincount(pixel, minlength=self.shape[1] * self.shape[2])
+        pixel = self._pyramid.pixel(table.atoms.x, table.atoms.y)
+        counts = torch.bincount(pixel, minlength=self._pyramid.height * self._pyramid.width)
         low, high = 1, int(counts.max())
         while low < high:  # the largest limit a pixel that all fit in
             limit = (low + high + 1) // 2
@@ -225,7 +230,7 @@ class WarpedNoise(NoiseMethod):
         table.replace(gone, table.columns.at(gone[:0]))
 
     def _frame(self, map: int) -> Tensor:  # noqa: A002
-        channels, height, width = self.shape
+        channels, height, width = self.shape[0], self._pyramid.height, self._pyramid.width
         engine, table = self._engine, self._table
         sums = torch.zeros((height * width, channels), device=self._work)
         total = torch.zeros(height * width, device=self._work)
@@ -237,6 +242,8 @@ class WarpedNoise(NoiseMethod):
                 some = engine.values(self._pyramid, table, rows, channels, map)
                 engine.accumulate(table, self._pyramid, some, int(rows[0]), sums, total)
         noise: Tensor = engine.finish(sums, total, channels, height, width)
+        if self._pooled > 1:
+            noise = torch.nn.functional.avg_pool2d(noise, self._pooled) * self._pooled
         return noise.to(self.device)
 
     def _kept_values(self, map_: int) -> Tensor | None:
@@ -257,7 +264,14 @@ def _all_bits(count: int) -> int:
     return (1 << count) - 1 if count < 64 else -1
 
 
-def _pixel(x: Tensor, y: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """The noise pixel of points in the frame, row-major. int64."""
+def _checked_ratio(grid: tuple[int, int] | None, shape: tuple[int, int, int]) -> int:
+    """How many pixels of the atoms' grid lie on a side of the noise's."""
+    if grid is None:
+        return 1
     _, height, width = shape
-    return y.to(torch.int64).clamp(0, height - 1) * width + x.to(torch.int64).clamp(0, width - 1)
+    good = len(grid) == 2 and all(isinstance(n, int) and n > 0 for n in grid) and grid[0] % height == 0
+    if not good or grid[1] * height != grid[0] * width:
+        raise ValueError(
+            f"grid must be (height, width), the same multiple of the noise's {height} x {width} pixels, got {grid!r}"
+        )
+    return grid[0] // height
