@@ -23,7 +23,7 @@ def assert_faithful(value: float, error: float, what: str) -> None:
 @pytest.mark.parametrize("name", WAYS)
 def test_faithful_to_the_first_frame_and_the_previous_one(name: str) -> None:
     way = WAYS[name](64)
-    noise = WarpedNoise((32, way.size, way.size), seed=7, maps=6)
+    noise = WarpedNoise((32, way.size, way.size), seed=7, maps=8)
     first = all_maps(noise)
     for t in range(1, FRAMES[-1] + 1):
         previous = (first if t == 1 else all_maps(noise)) if t in FRAMES else None
