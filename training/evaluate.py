@@ -4,6 +4,8 @@
 
 For each style: the distance from the plain inputs, and from the results at each strength, to what the style's painter
 made of the path-traced images of the same views. The floor is the distance of as many true pictures of other scenes.
+The controls need no model: the plain inputs plus white noise, or times noise with a natural spectrum. A model that does
+not come nearer than the best of them has learned no more than that pictures have texture.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from training.pictures import edit
 from training.styles import STYLES, Image, paint
 
 BATCH = 6
+CONTROL_AMPLITUDES = (0.05, 0.1, 0.2, 0.3)
 
 
 def distance(pictures: list[Image], target: list[Image]) -> float:
@@ -35,6 +38,30 @@ def distance(pictures: list[Image], target: list[Image]) -> float:
             sampler.add(picture)
         descriptors.append(sampler.descriptors())
     return sliced_wasserstein(*descriptors)
+
+
+def pink_noise(height: int, width: int, random: np.random.Generator) -> Image:
+    """Noise whose amplitude falls with the frequency, as that of natural pictures does. (height, width, 1)."""
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
+    frequency[0, 0] = np.inf
+    spectrum = np.fft.rfft2(random.standard_normal((height, width))) / frequency
+    field = np.fft.irfft2(spectrum, (height, width))
+    return (field / field.std())[..., None].astype(np.float32)
+
+
+def controls(pictures: list[Image], target: list[Image]) -> dict[str, float]:
+    """The least distance that noise of each kind comes to the target when it is put on the pictures."""
+    random = np.random.default_rng(0)
+    white = [random.standard_normal(picture.shape).astype(np.float32) for picture in pictures]
+    pink = [pink_noise(*picture.shape[:2], random) for picture in pictures]
+    with_white = [[np.clip(p + a * n, 0, 1) for p, n in zip(pictures, white, strict=True)] for a in CONTROL_AMPLITUDES]
+    with_pink = [
+        [np.clip(p * (1 + a * n), 0, 1) for p, n in zip(pictures, pink, strict=True)] for a in CONTROL_AMPLITUDES
+    ]
+    return {
+        "white control": min(distance(noisy, target) for noisy in with_white),
+        "pink control": min(distance(noisy, target) for noisy in with_pink),
+    }
 
 
 def evaluate(data: Path, model: Path, strengths: list[float], views: int) -> dict[str, dict[str, float]]:
@@ -54,7 +81,7 @@ def evaluate(data: Path, model: Path, strengths: list[float], views: int) -> dic
             [paint(style, read(data / "photo" / view), np.random.default_rng(0)) for view in names]
             for names in (chosen, others)
         )
-        row = {"plain": distance(plain, target)}
+        row = {"plain": distance(plain, target), **controls(plain, target)}
         for strength in strengths:
             batches = [plain[i : i + BATCH] for i in range(0, len(plain), BATCH)]
             results = [picture for batch in batches for picture in edit(editor, batch, style, strength, None)]
