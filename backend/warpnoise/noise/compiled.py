@@ -14,12 +14,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from . import kernels_follow, kernels_values
 from .follow import GONE, HIDDEN, LARGE, SEEN
-from .kernels_follow import Scale
+from .kernels import follow as kernels_follow
+from .kernels import split as kernels_split
+from .kernels import values as kernels_values
+from .kernels.follow import Scale
 from .passage import Passage, wants_calm
 from .pyramid import Pyramid
-from .table import AtomTable, HiddenAtoms
+from .split import Halves
+from .table import Atoms, AtomTable, HiddenAtoms
 
 
 @contextmanager
@@ -133,6 +136,73 @@ def born(pyramid: Pyramid, frame: int, pixels: Tensor, masks: Tensor) -> tuple[T
     )
 
 
+def split(passage: Passage, table: AtomTable, pyramid: Pyramid, atoms: Atoms) -> Halves:
+    count = len(atoms.x)
+    counts, kept = np.empty((count, 2), np.int64), np.empty(count, np.int32)
+    columns = [column.contiguous().numpy() for column in atoms]
+    arguments = (*columns, *_tree(table, pyramid), passage.end.numpy(), _scale(passage), counts)
+    with threads():
+        kernels_split.split_atoms(
+            *arguments, np.empty((0, 2), np.int64), kept, np.empty((0, 2), np.int32), np.empty((0, 4), np.float32)
+        )
+        shown, total = int(counts[:, 0].sum()), int(counts.sum())
+        first = np.cumsum(counts, axis=0) - counts
+        first[:, 1] += shown
+        halves, places = np.empty((total, 2), np.int32), np.empty((total, 4), np.float32)
+        if total:
+            kernels_split.split_atoms(*arguments, first, kept, halves, places)
+    source, where = torch.from_numpy(halves[:, 0].astype(np.int64)), torch.from_numpy(places)
+    parts = Atoms(where[:, 0], where[:, 1], atoms.stretch[source], atoms.cell[source], torch.from_numpy(halves[:, 1]))
+    more, lost = (Atoms(*(column[some] for column in parts)) for some in (slice(shown), slice(shown, None)))
+    return Halves(torch.from_numpy(kept), more, source[:shown], lost, where[shown:, 2], where[shown:, 3])
+
+
+def find_halves(passage: Passage, table: AtomTable, pyramid: Pyramid) -> tuple[Tensor, Tensor]:
+    x, y, stretch, cell, code = (column.numpy() for column in table.atoms)
+    cells, measures, seed, halvings, leaves, least = _tree(table, pyramid)
+    small = np.empty(table.count, np.bool_)
+    with threads():
+        kernels_split.mark_small(stretch, cell, code, cells, measures, seed, least, small)
+        rows = np.flatnonzero(small)
+        parents = np.empty((len(rows), 4), np.int64)
+        kernels_split.name_parents(cell, code, cells, rows, parents)
+        # Sorted by a mix of all four words; whole rows are compared only where those are equal.
+        odd = np.array([0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93], np.uint64)
+        order = np.argsort((parents.view(np.uint64) * odd).sum(axis=1, dtype=np.uint64), kind="stable")
+        rows, parents = rows[order], parents[order]
+        kept, dropped = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
+        kernels_split.pair_up(
+            x,
+            y,
+            cell,
+            code,
+            cells,
+            seed,
+            halvings,
+            leaves,
+            passage.end.numpy(),
+            _scale(passage),
+            rows,
+            parents,
+            kept,
+            dropped,
+        )
+    found = kept >= 0
+    return torch.from_numpy(kept[found]), torch.from_numpy(dropped[found])
+
+
+def refined(
+    pyramid: Pyramid, table: AtomTable, cell: Tensor, code: Tensor, above: Tensor, above_rows: Tensor, map_: int
+) -> Tensor:
+    known = table.values[map_].numpy()
+    out = np.empty((len(cell), known.shape[1]), np.float32)
+    key = (np.uint64(pyramid.key[0]), np.uint64(pyramid.key[1]))
+    nodes = (table.cell_rows.numpy(), *(column.numpy() for column in (cell, code, above, above_rows)))
+    with threads():
+        kernels_values.refined_values(*nodes, known, pyramid.halvings, *key, map_, out)
+    return torch.from_numpy(out)
+
+
 def values(pyramid: Pyramid, table: AtomTable, rows: Tensor, channels: int, map_: int) -> Tensor:
     out = np.empty((len(rows), channels), np.float32)
     key = (np.uint64(pyramid.key[0]), np.uint64(pyramid.key[1]))
@@ -204,6 +274,18 @@ def _scale(p: Passage) -> Scale:
     return Scale(*(np.float32(scale) for scale in scales), p.width, p.height)
 
 
+def _tree(table: AtomTable, pyramid: Pyramid) -> tuple[Any, ...]:
+    """What the kernels that split and join take of the tree, in their order."""
+    return (
+        table.cell_rows.numpy(),
+        _measures(pyramid),
+        np.uint64(pyramid.seed_word),
+        pyramid.halvings,
+        pyramid.pixel_level + pyramid.depth,
+        np.float32(pyramid.least_split),
+    )
+
+
 def _measures(pyramid: Pyramid) -> NDArray[Any]:
     """(64,) float32: the area of nodes by their level, in pixels."""
     return np.exp2(np.float32(pyramid.pixel_level) - np.arange(64, dtype=np.float32))
@@ -227,9 +309,12 @@ __all__ = [
     "accumulate",
     "born",
     "find_calm",
+    "find_halves",
     "finish",
     "follow_hidden",
     "move_atoms",
+    "refined",
+    "split",
     "uncovered",
     "values",
 ]

@@ -5,10 +5,13 @@ refined as Levy built Brownian motion: of an area of measure a and value x, the 
 
     x / 2 + z sqrt(a) / 2   and   x / 2 - z sqrt(a) / 2,   z ~ N(0, 1),
 
-which are independent, of variance a / 2 each, and sum to x. (Eq. 6 of Chang et al., ICLR 2024, is the same for N
-parts at once.) Areas are halved along x and y in turn. The tree starts from the coarsest grid that halving the pixel
-grid comes to, which all sizes share that are a power of two apart: noise of 1024 x 1024 pooled to 128 x 128 *is* the
-noise of 128 x 128, until something moves.
+which are independent, of variance a / 2 each, and sum to x. (Eq. 6 of Chang et al., ICLR 2024, is the same for N parts
+at once.) All values of a level are multiples of one power of two, too small to be felt and large enough for float32 to
+hold them all: the sum of the halves is the whole, bit by bit.
+
+Areas are halved along x and y in turn. The tree starts from the coarsest grid that halving the pixel grid comes to,
+which all sizes share that are a power of two apart: noise of 1024 x 1024 pooled to 128 x 128 *is* the noise of
+128 x 128, until something moves.
 
 A *node* is one area: the frame of its birth, its level (0: the base grid) and its column and row on the level's grid.
 Level l has ceil(l / 2) doublings of the base grid's columns and floor(l / 2) of its rows.
@@ -30,6 +33,7 @@ ROOT = 63  # in place of a level: the counters of the base grid's values
 GROUP_SHIFT = 6  # in the counter's last word: the level, the group of four channels, the map
 MAP_SHIFT = 18
 CHOICE = 0x5BD1E995  # tells a node's choices from its point
+GRAIN = 20  # a level's values are multiples of their standard deviation (rounded up to a power of 2) by 2**GRAIN
 MAX_CODE = 1 << 30  # nodes from here on are not split further
 
 
@@ -125,13 +129,18 @@ class Pyramid:
         return torch.cat(groups, dim=1)[:, :channels].contiguous()
 
     def _group(self, nodes: Nodes, group: int, map_: int) -> Tensor:
-        value = self._normals(nodes.ancestor(0), ROOT, group, map_) * 2.0**self.halvings
+        value = self._rounded(self._normals(nodes.ancestor(0), ROOT, group, map_) * 2.0**self.halvings, 0)
         for level in range(int(nodes.level.max()) if nodes.level.numel() else 0):
-            step = self._normals(nodes.ancestor(level), level, group, map_) * split_step(self.halvings, level)
-            side = nodes.ancestor(level + 1).side()[:, None]
-            half = value * 0.5 + torch.where(side == 0, step, -step)
+            z = self._normals(nodes.ancestor(level), level, group, map_)
+            first = self._rounded(value * 0.5 + z * split_step(self.halvings, level), level + 1)
+            half = torch.where(nodes.ancestor(level + 1).side()[:, None] == 0, first, value - first)
             value = torch.where((nodes.level > level)[:, None], half, value)
         return value
+
+    def _rounded(self, value: Tensor, level: int) -> Tensor:
+        """Values as a level has them: multiples of its grain."""
+        grain = 2.0 ** (self.halvings - GRAIN - (level >> 1))
+        return torch.round(value * (1 / grain)) * grain
 
     def _normals(self, nodes: Nodes, level: int, group: int, map_: int) -> Tensor:
         word = torch.tensor(level + (group << GROUP_SHIFT) + (map_ << MAP_SHIFT), device=nodes.ix.device)
@@ -182,6 +191,11 @@ class Pyramid:
             keep = holds | (nodes.level < level)
             x, y = torch.where(keep, x, new_x), torch.where(keep, y, new_y)
         return x, y
+
+    def side_of(self, nodes: Nodes, x: Tensor, y: Tensor) -> Tensor:
+        """Which half of each node holds a point. int64."""
+        left, top, width, height = self.rectangle(nodes)
+        return torch.where(nodes.level % 2 == 0, x >= left + 0.5 * width, y >= top + 0.5 * height).to(torch.int64)
 
     def coin(self, nodes: Nodes) -> Tensor:
         """0 or 1 for each node. int64."""

@@ -8,6 +8,7 @@ from torch import Tensor
 from .follow import GONE, HIDDEN, LARGE, SEEN, find_calm, follow, follow_hidden
 from .passage import Passage, pixel_of
 from .pyramid import Nodes, Pyramid, below, bit_length
+from .split import find_halves, split
 from .table import AtomTable
 
 CHUNK = 1 << 20
@@ -141,6 +142,20 @@ def values(pyramid: Pyramid, table: AtomTable, rows: Tensor, channels: int, map_
     return torch.cat(parts) if parts else torch.empty((0, channels), device=rows.device)
 
 
+def refined(
+    pyramid: Pyramid, table: AtomTable, cell: Tensor, code: Tensor, above: Tensor, above_rows: Tensor, map_: int
+) -> Tensor:
+    """(n, channels) float32: the white noise of nodes below others whose values a table keeps.
+
+    Args:
+        cell, code: (n,) int32, of the nodes.
+        above: (n,) int32: heap codes, below the same cells, of nodes that these lie in.
+        above_rows: (n,) int64: the rows in which the values of those stand.
+    """
+    # They decide the result, but it can be had without them.
+    return pyramid.values(table.nodes(cell, code), table.values[map_].shape[1], map_)
+
+
 def finish(sums: Tensor, measures: Tensor, channels: int, height: int, width: int) -> Tensor:
     """(channels, height, width) noise from the pixels' sums and measures: W(A) / sqrt(|A|)."""
     return (sums / torch.sqrt(measures)[:, None]).T.reshape(channels, height, width).contiguous()
@@ -154,9 +169,12 @@ __all__ = [
     "accumulate",
     "born",
     "find_calm",
+    "find_halves",
     "finish",
     "follow_hidden",
     "move_atoms",
+    "refined",
+    "split",
     "uncovered",
     "values",
 ]

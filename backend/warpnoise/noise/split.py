@@ -1,39 +1,46 @@
-"""Refining atoms where the picture grows, and joining them again where it shrinks."""
+"""Refining atoms where the picture grows, and joining them again where it shrinks: what the readable engine does."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from .hidden import beside, join_hidden
 from .passage import Passage, inside, pixel_of
 from .pyramid import MAX_CODE, Nodes, Pyramid
-from .table import Atoms, AtomTable, HiddenAtoms, no_hidden
+from .table import Atoms, AtomTable
 
 ROUNDS = 12  # of halving a step: a surface may grow to 4096 times its area from one frame to the next
 JOIN_BELOW = 0.75  # halves are joined if their whole is below this part of the area at which it would split again
+NEAR = 2  # noise pixels along x and y: halves that lie further apart are not joined
 
 
-def split(passage: Passage, table: AtomTable, pyramid: Pyramid, atoms: Atoms) -> tuple[Atoms, Atoms, HiddenAtoms]:
+class Halves(NamedTuple):
+    """What splitting atoms came to."""
+
+    code: Tensor  # (n,) int32: the atoms' codes now
+    more: Atoms  # halves that parted from them, to be added
+    source: Tensor  # int64: which of the atoms each of ``more`` comes from
+    lost: Atoms  # halves that parted from them and are not seen
+    lost_x: Tensor  # float32: where the halves are that these parted from
+    lost_y: Tensor
+
+
+def split(passage: Passage, table: AtomTable, pyramid: Pyramid, atoms: Atoms) -> Halves:
     """Halves atoms until none covers more than its split area.
 
     The half that holds the atom's point stays there and takes the atom's row; the other half lies where the atom's
-    stretch carries its own point. If that is on another surface or out of the frame, it goes on unseen if its surface
-    can be tracked.
+    stretch carries its own point. If that is on another surface or out of the frame, it is lost.
 
     Args:
         passage: the way that led to the frame in which the atoms are.
         atoms: seen atoms; their cells are in the table.
-
-    Returns:
-        The same atoms, some of them halves now; the atoms to add; and those to add to the hidden ones.
     """
     count = len(atoms.x)
-    if not count:
-        return atoms, atoms, no_hidden(atoms.x.device)
     pool = Atoms(*(column.clone() for column in atoms))
-    rows = torch.arange(count, device=atoms.x.device)
-    unseen = no_hidden(atoms.x.device)
+    rows = source = torch.arange(count, device=atoms.x.device)
+    lost, lost_x, lost_y = [atoms.at(rows[:0])], [atoms.x[:0]], [atoms.y[:0]]
     for _ in range(ROUNDS):
         nodes = table.nodes(pool.cell[rows], pool.code[rows])
         over = _area(pool.stretch[rows], nodes, pyramid) > pyramid.split_area(nodes)
@@ -44,20 +51,21 @@ def split(passage: Passage, table: AtomTable, pyramid: Pyramid, atoms: Atoms) ->
         kept_code, other = _halve(pool.at(rows), nodes.at(over), pyramid)
         shown = _shown(passage, pool.x[rows], pool.y[rows], other.x, other.y)
         pool.code[rows] = kept_code
-        if len(passage.surfaces):
-            lost = (~shown).nonzero()[:, 0]
-            unseen = join_hidden(unseen, beside(passage, other.at(lost), pool.x[rows[lost]], pool.y[rows[lost]]))
+        lost.append(other.at(~shown))
+        lost_x.append(pool.x[rows][~shown])
+        lost_y.append(pool.y[rows][~shown])
         first = len(pool.x)
         pool = Atoms.join([pool, other.at(shown)])
+        source = torch.cat([source, source[rows][shown]])
         rows = torch.cat([rows, torch.arange(first, len(pool.x), device=rows.device)])
-    return Atoms(*(column[:count] for column in pool)), Atoms(*(column[count:] for column in pool)), unseen
+    more = Atoms(*(column[count:] for column in pool))
+    return Halves(pool.code[:count], more, source[count:], Atoms.join(lost), torch.cat(lost_x), torch.cat(lost_y))
 
 
 def _halve(atoms: Atoms, nodes: Nodes, pyramid: Pyramid) -> tuple[Tensor, Atoms]:
     """The heap codes of the halves that keep the atoms' points, and the other halves."""
     x, y = pyramid.points(nodes)
-    left, top, width, height = pyramid.rectangle(nodes)
-    side = torch.where(nodes.level % 2 == 0, x >= left + 0.5 * width, y >= top + 0.5 * height).to(torch.int64)
+    side = pyramid.side_of(nodes, x, y)
     other_x, other_y = pyramid.points(nodes.child(1 - side))
     step_x, step_y = (other_x - x).to(torch.float32), (other_y - y).to(torch.float32)
     s = atoms.stretch
@@ -78,60 +86,50 @@ def _shown(passage: Passage, x: Tensor, y: Tensor, other_x: Tensor, other_y: Ten
     return within & (passage.end[pixel_of(passage, other_x, other_y)] == passage.end[pixel_of(passage, x, y)])
 
 
-def join(passage: Passage, table: AtomTable, pyramid: Pyramid, rows: Tensor, anywhere: bool) -> tuple[Tensor, Tensor]:
-    """Joins the halves of a node that shrank, in the table itself: the same value, exactly.
+def find_halves(passage: Passage, table: AtomTable, pyramid: Pyramid) -> tuple[Tensor, Tensor]:
+    """Pairs of halves whose whole has become small enough to take their place.
+
+    They may lie in neighbouring pixels: the whole is an atom like others of its size, which reach over a pixel's
+    border and count for the one that their point is in.
 
     Args:
         passage: the way that led to the frame in which the atoms are.
-        rows: (n,) int64, ascending: the atoms to look at.
-        anywhere: whether halves may lie in different pixels. That moves some noise to the neighbour, once, and is done
-            for want of memory only; halves in the same pixel lose nothing.
 
     Returns:
-        The rows that now hold whole nodes, and the rows that are to be taken out, ascending.
+        The rows of the halves that hold the points of the wholes, and those of the others. int64.
     """
-    nodes = table.nodes(table.columns.cell[rows], table.columns.code[rows])
+    atoms = table.atoms
+    nodes = table.nodes(atoms.cell, atoms.code)
     parent = nodes.parent()
-    atoms = table.columns.at(rows)
-    pixel = atoms.y.to(torch.int64) * pyramid.width + atoms.x.to(torch.int64)
-    keys = torch.stack([*parent, *([] if anywhere else [pixel])], dim=1)
-    _, group, sizes = torch.unique(keys, dim=0, return_inverse=True, return_counts=True)
+    small = _area(atoms.stretch, parent, pyramid) < JOIN_BELOW * pyramid.split_area(parent)
+    rows = (small & (parent.level >= 0)).nonzero()[:, 0]
+    _, group, sizes = torch.unique(torch.stack(parent.at(rows), dim=1), dim=0, return_inverse=True, return_counts=True)
     order = torch.argsort(group, stable=True)
-    first = order[torch.cumsum(sizes, 0) - sizes][sizes == 2]
-    second = order[(torch.cumsum(sizes, 0) - sizes + 1).clamp(max=len(order) - 1)][sizes == 2]
+    first = torch.cumsum(sizes, 0) - sizes
+    a, b = (rows[order[first[sizes == 2] + which]] for which in (0, 1))
 
-    parent = parent.at(first)
-    same = passage.end[pixel_of(passage, atoms.x, atoms.y)]
-    small = _area(atoms.stretch[first], parent, pyramid) < JOIN_BELOW * pyramid.split_area(parent)
-    fits = (parent.level >= 0) & small & (same[first] == same[second])
-    if anywhere:
-        fits &= ((atoms.x[first] - atoms.x[second]).abs() < 2) & ((atoms.y[first] - atoms.y[second]).abs() < 2)
-    first, second, parent = first[fits], second[fits], parent.at(fits)
+    ground = passage.end[pixel_of(passage, atoms.x, atoms.y)]
+    fits = (ground[a] == ground[b]) & ((atoms.x[a] - atoms.x[b]).abs() < NEAR)
+    fits &= (atoms.y[a] - atoms.y[b]).abs() < NEAR
+    a, b = a[fits], b[fits]
+    whole = parent.at(a)
+    a_is_kept = nodes.side()[a] == pyramid.side_of(whole, *pyramid.points(whole))
+    return torch.where(a_is_kept, a, b), torch.where(a_is_kept, b, a)
 
-    # The whole has the point of the half that the tree says (see `Pyramid.points`).
-    wanted = _kept_side(pyramid, parent)
-    first_is = nodes.side()[first] == wanted
-    keep, drop = (
-        torch.where(first_is, first, second),
-        torch.where(first_is, second, first),
-    )
-    kept, dropped = rows[keep], rows[drop]
+
+def join(table: AtomTable, kept: Tensor, dropped: Tensor) -> None:
+    """Puts wholes in the place of their halves (see :func:`find_halves`), in the table itself."""
+    for values in table.values.values():
+        values[kept] += values[dropped]  # exactly what the whole is worth
     code = table.columns.code[kept]
-    inner = code > 1
-    table.columns.code[kept[inner]] = code[inner] >> 1
-    outer = kept[~inner]  # the half was a cell of its own: the whole is a new, larger cell
+    table.columns.code[kept] = code >> 1
+    outer = kept[code == 1]  # the half was a cell of its own: the whole is a new, larger cell
     if len(outer):
-        table.columns.cell[outer] = table.add_cells(parent.at(~inner))
+        parent = table.nodes(table.columns.cell[outer], torch.ones_like(outer)).parent()
+        table.columns.cell[outer] = table.add_cells(parent)
+        table.columns.code[outer] = 1
         table.plain = False
-    ordered = torch.argsort(kept)
-    return kept[ordered], torch.sort(dropped).values
-
-
-def _kept_side(pyramid: Pyramid, parent: Nodes) -> Tensor:
-    """Which half of each node holds the node's point."""
-    x, y = pyramid.points(parent)
-    left, top, width, height = pyramid.rectangle(parent)
-    return torch.where(parent.level % 2 == 0, x >= left + 0.5 * width, y >= top + 0.5 * height).to(torch.int64)
+    table.replace(torch.sort(dropped).values, table.columns.at(dropped[:0]))
 
 
 def _area(stretch: Tensor, nodes: Nodes, pyramid: Pyramid) -> Tensor:

@@ -23,11 +23,10 @@ from .hidden_table import HiddenTable
 from .motion import Motion
 from .passage import Passage, both_ways, wants_calm
 from .pyramid import Nodes, Pyramid
-from .split import join, split
+from .split import Halves, join
 from .table import BYTES, HIDDEN_BYTES, Atoms, AtomTable
 
 CHUNK = 1 << 18  # atoms whose values are made at a time where they are not kept
-CROWDED = 1.5  # times k x k atoms in a pixel: there halves are joined
 JOIN_ROUNDS = 8
 ENGINES: dict[str, ModuleType] = {"compiled": compiled, "reference": reference}
 
@@ -52,7 +51,7 @@ class WarpedNoise(NoiseMethod):
         hidden: how much is remembered of what is not in sight, in frames' worth of atoms. The oldest goes
             first.
         memory: bytes that atoms and their kept values may take. Values that do not fit are made anew for every frame;
-            atoms beyond it (a picture that shrinks and shrinks) are joined across pixels, then dropped.
+            atoms beyond it are dropped where they crowd.
         engine: "compiled" (CPU) or "reference" (torch, any device); None: the faster one that the device has.
 
     Raises:
@@ -100,7 +99,7 @@ class WarpedNoise(NoiseMethod):
         self._most_atoms = max(pixels * 5 // 4, min(pixels * 8, fitting))
         most_hidden = int(min(hidden * pixels, max(0, memory - pixels * BYTES) // HIDDEN_BYTES))
         self._hidden = HiddenTable(self._work, most_hidden)
-        self._join_at = pixels * 9 // 8
+        self._join_at = self._join_at_least = pixels * 9 // 8
         everything = torch.full(
             (height * width,),
             _all_bits(atoms * atoms),
@@ -109,6 +108,8 @@ class WarpedNoise(NoiseMethod):
         )
         self._place(
             torch.empty(0, dtype=torch.int64, device=self._work),
+            self._table.atoms,
+            {},
             [self._give_birth(everything, 0)],
         )
 
@@ -149,12 +150,15 @@ class WarpedNoise(NoiseMethod):
         back = hidden.advance(engine, ahead, self._hidden)
 
         # Split.
-        halves, more, aside = split(ahead, table, pyramid, table.atoms.at(large))
-        table.columns.code[large] = halves.code
-        back, more_back, aside_back = split(ahead, table, pyramid, back)
-        new = [back, more_back, more]
-        for some in (went, aside, aside_back):
-            self._hidden.add(some)
+        halves = engine.split(ahead, table, pyramid, table.atoms.at(large))
+        back_halves = engine.split(ahead, table, pyramid, back)
+        back = back._replace(code=back_halves.code)
+        self._hidden.add(went)
+        for some in (halves, back_halves):
+            if len(ahead.surfaces):
+                self._hidden.add(hidden.beside(ahead, some.lost, some.lost_x, some.lost_y))
+        more_values = self._take_halves(large, halves)
+        new = [back, back_halves.more, halves.more]
 
         # Birth.
         masks = engine.uncovered(behind, pyramid, frame)
@@ -164,8 +168,7 @@ class WarpedNoise(NoiseMethod):
                 ahead, table, pyramid, masks, frame, [table.atoms.at(stayed), *new], self._hidden.atoms
             )
         masks = self._fill_empty(masks, occupied, new)
-        self._refresh(large)
-        self._place(lost, [*new, self._give_birth(masks, frame)])
+        self._place(lost, halves.more, more_values, [back, back_halves.more, self._give_birth(masks, frame)])
         self._shrink(ahead)
         remembered = self._hidden.atoms.cell
         remembered.copy_(table.collect_cells(remembered))
@@ -186,33 +189,46 @@ class WarpedNoise(NoiseMethod):
             occupied[self._pyramid.pixel(atoms.x, atoms.y)] = True
         return torch.where(occupied | (masks != 0), masks, _all_bits(self.atoms**2))
 
-    def _place(self, lost: Tensor, new: list[Atoms]) -> None:
-        self._refresh(self._table.replace(lost, Atoms.join(new)))
+    def _take_halves(self, rows: Tensor, halves: Halves) -> dict[int, Tensor]:
+        """Lets atoms in some rows become the halves that stay in their place.
 
-    def _refresh(self, rows: Tensor) -> None:
-        """Makes the kept values of some rows anew."""
+        Returns:
+            {map: values} of the halves that part from them.
+        """
+        engine, table, pyramid = self._engine, self._table, self._pyramid
+        cell, above = table.columns.cell[rows], table.columns.code[rows]
+        source, changed = halves.source, (halves.code != above).nonzero()[:, 0]
+        table.columns.code[rows[changed]] = halves.code[changed]
+        result = {}
+        for map_, values in table.values.items():
+            result[map_], own = (
+                engine.refined(pyramid, table, cell[from_], code, above[from_], rows[from_], map_)
+                for from_, code in ((source, halves.more.code), (changed, halves.code[changed]))
+            )
+            values[rows[changed]] = own
+        return result
+
+    def _place(self, lost: Tensor, known: Atoms, known_values: dict[int, Tensor], parts: list[Atoms]) -> None:
+        """Takes out the rows of lost atoms and puts in atoms whose values are known, and others."""
+        rows = self._table.replace(lost, Atoms.join([known, *parts]))
+        count = len(known.x)
         for map_, values in self._table.values.items():
-            values[rows] = self._engine.values(self._pyramid, self._table, rows, self.shape[0], map_)
+            values[rows[:count]] = known_values[map_]
+            values[rows[count:]] = self._engine.values(self._pyramid, self._table, rows[count:], self.shape[0], map_)
 
     def _shrink(self, ahead: Passage) -> None:
         """Joins atoms where they crowd, so that a picture that shrinks does not grow in memory."""
         table = self._table
-        if table.count <= self._join_at and table.count <= self._most_atoms:
+        if table.count <= self._join_at:
             return
-        crowd = CROWDED * self.atoms**2
         for _ in range(JOIN_ROUNDS):
-            anywhere = table.count > self._most_atoms
-            pixel = self._pyramid.pixel(table.atoms.x, table.atoms.y)
-            crowded = torch.bincount(pixel, minlength=self._pyramid.height * self._pyramid.width) > crowd
-            rows = torch.arange(table.count, device=self._work) if anywhere else crowded[pixel].nonzero()[:, 0]
-            kept, gone = join(ahead, table, self._pyramid, rows, anywhere)
-            self._refresh(kept)
-            table.replace(gone, table.columns.at(gone[:0]))
-            if not len(gone) or (len(gone) < table.count // 64 and table.count <= self._most_atoms):
+            kept, dropped = self._engine.find_halves(ahead, table, self._pyramid)
+            join(table, kept, dropped)
+            if len(dropped) < table.count // 64:
                 break
         if table.count > self._most_atoms:
             self._drop_surplus()
-        self._join_at = max(self._join_at, table.count * 17 // 16)
+        self._join_at = max(self._join_at_least, table.count * 17 // 16)
 
     def _drop_surplus(self) -> None:
         """The last resort: drops atoms of the most crowded pixels. What is left is as white as before."""

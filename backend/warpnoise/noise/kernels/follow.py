@@ -12,10 +12,10 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from .follow import CALM_TOLERANCE, GONE, HIDDEN, LARGE, RETURN_TOLERANCE, SEEN
-from .jit import inner, kernel, pasted
-from .kernels_values import depth_of, jitter, mix_level, mix_place
-from .rigid import DEPTH_LEAST, DEPTH_MOST, DEPTH_RELATIVE, DEPTH_SPREAD, FARTHEST
+from ..follow import CALM_TOLERANCE, GONE, HIDDEN, LARGE, RETURN_TOLERANCE, SEEN
+from ..jit import inner, kernel, pasted
+from ..rigid import DEPTH_LEAST, DEPTH_MOST, DEPTH_RELATIVE, DEPTH_SPREAD, FARTHEST
+from .tree import depth_of, jitter, mix_level, mix_place
 
 Array = NDArray[Any]
 f32, f64, i64 = np.float32, np.float64, np.int64
@@ -519,7 +519,8 @@ def uncovered(
             mask = i64(0)
             for leaf in range(side * side):
                 ix, iy = column * side + leaf_x[leaf], row * side + leaf_y[leaf]
-                x, y = jitter(mix_place(bits, ix, iy), ix, iy, size)
+                u, v = jitter(mix_place(bits, ix, iy), ix, iy, size, size)
+                x, y = f32(u), f32(v)
                 j, i = pixel_of(end, scale, x, y)
                 if calm.size > 0 and calm[j, i]:
                     continue
