@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,6 +36,47 @@ def settings_options(function: F) -> F:
     for option in reversed(_SETTINGS):
         function = option(function)
     return function
+
+
+class _Two(click.ParamType[tuple[int, int]]):
+    """Two whole numbers in one word."""
+
+    def __init__(self, name: str, pattern: str, expected: str) -> None:
+        self.name = name
+        self._pattern, self._expected = re.compile(pattern), expected
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        match = self._pattern.fullmatch(value)
+        if match is None:
+            self.fail(f"expected {self._expected}, got {value!r}", param, ctx)
+        return int(match[1]), int(match[2] or match[1])
+
+
+def subset_options(function: F) -> F:
+    """``frames``: first and last number; ``chunk``: number and count; each None where it is not given."""
+    frames = click.option(
+        "--frames",
+        type=_Two("START:END", r"(-?\d+)(?::(-?\d+))?", "START:END like 49:72"),
+        help="Only these frames, both ends included.",
+    )
+    chunk = click.option(
+        "--chunk",
+        type=_Two("K/N", r"(\d+)/(\d+)", "K/N like 3/10"),
+        help="Only the Kth of N equal parts, in order.",
+    )
+    return frames(chunk(function))
+
+
+def chosen_frames(
+    frames: Sequence[int], span: tuple[int, int] | None, chunk: tuple[int, int] | None
+) -> list[int] | None:
+    """What ``subset_options`` choose of a job's frames; None: all. Raises SettingsError for what is not there."""
+    from warpnoise.job import chunk_of, frames_between
+
+    if span is None and chunk is None:
+        return None
+    chosen = list(frames) if span is None else frames_between(frames, *span)
+    return chosen if chunk is None else chunk_of(chosen, *chunk)
 
 
 def given(settings: dict[str, Any]) -> dict[str, Any]:

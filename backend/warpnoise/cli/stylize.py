@@ -9,13 +9,14 @@ from typing import Any
 import click
 
 from warpnoise.cli.interrupt import interruptible
-from warpnoise.cli.options import device_option, given, job_argument, settings_options
+from warpnoise.cli.options import chosen_frames, device_option, given, job_argument, settings_options, subset_options
 from warpnoise.cli.progress import in_words, show_progress, write_json
 
 
 @click.command("stylize")
 @job_argument
 @settings_options
+@subset_options
 @device_option
 @click.option(
     "--dtype",
@@ -25,7 +26,14 @@ from warpnoise.cli.progress import in_words, show_progress, write_json
 @click.option("--batch", type=click.IntRange(min=1), help="Frames at a time; without it, what suits the device.")
 @click.option("--json", "as_json", is_flag=True, help="Progress, summary and errors as lines of JSON.")
 def command(
-    job: Path, device: str | None, dtype: str | None, batch: int | None, as_json: bool, **settings: Any
+    job: Path,
+    frames: tuple[int, int] | None,
+    chunk: tuple[int, int] | None,
+    device: str | None,
+    dtype: str | None,
+    batch: int | None,
+    as_json: bool,
+    **settings: Any,
 ) -> None:
     """Stylize the animation in the job folder JOB.
 
@@ -33,26 +41,42 @@ def command(
     JOB/stylized.mp4. Frames that are finished with the same inputs and settings are kept, so an interrupted run
     goes on where it was. Ctrl-C stops within a denoising step.
 
+    With --frames or --chunk only some frames are stylized, with the same bits as in a run over all: the noise still
+    comes through the passes of all frames before them. Several processes, on several machines too, may work on
+    different chunks of one folder; whoever finds all frames finished writes the movie.
+
     \b
     Examples:
       warpnoise stylize JOB
       warpnoise stylize JOB --strength 0.6 --seed 3
       warpnoise stylize JOB --model ~/models/stable-diffusion-v1-5 --prompt "an ink drawing"
       warpnoise stylize JOB --noise random            how it flickers without the warped noise
+      warpnoise stylize JOB --chunk 3/10              the third of ten equal parts, on one machine of a farm
     """
     with interruptible() as interrupt, show_progress(as_json) as listener:
         from warpnoise.job import Job
         from warpnoise.pipeline import stylize
 
-        opened = Job.open(job)
+        opened = Job.open(job, needs=())
         chosen = opened.settings.updated(given(settings))
+        subset = chosen_frames(opened.frames, frames, chunk)
         summary = stylize(
-            opened, chosen, device=device, dtype=dtype, batch=batch, progress=listener, cancelled=interrupt
+            opened,
+            chosen,
+            frames=subset,
+            device=device,
+            dtype=dtype,
+            batch=batch,
+            progress=listener,
+            cancelled=interrupt,
         )
     if as_json:
         write_json("summary", asdict(summary))
         return
+    if subset == []:
+        print("0 frames: there are more chunks than frames, and this one is empty")
+        return
     kept = f", {summary.frames_kept} of them kept" if summary.frames_kept else ""
     print(f"{summary.frames_done} of {summary.frames_total} frames{kept}, in {in_words(summary.seconds)}")
     print(f"frames  {opened.stylized(opened.frames[0]).parent}")
-    print(f"movie   {summary.movie}")
+    print(f"movie   {summary.movie or 'not yet: other frames are unfinished'}")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from warpnoise.errors import JobError
-from warpnoise.job import FrameDigests, Job, Settings
-from warpnoise.job.folder import frame_name
+from warpnoise.job import Job, Settings
+from warpnoise.job.names import frame_name
 from warpnoise.media.atomic import write_bytes
 from warpnoise.pipeline import Progress, stylize
 from warpnoise.sdedit import Editor
@@ -37,11 +37,16 @@ class Run(Job):
     def movie(self) -> Path:
         return self.folder / "movie.mp4"
 
-    def digests(self) -> FrameDigests:
-        return FrameDigests(self.folder / "frames.json")
+    @property
+    def records(self) -> Path:
+        return self.folder / "records"
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, frames: Sequence[int] | None = None) -> Iterator[None]:
+        yield
+
+    @contextlib.contextmanager
+    def lock_movie(self) -> Iterator[None]:
         yield
 
     def make(

@@ -12,7 +12,7 @@ import numpy as np
 from warpnoise.compare.options import CompareOptions
 from warpnoise.errors import Cancelled, MediaError
 from warpnoise.job import FrameDigests, Job, Settings
-from warpnoise.job.folder import frame_name
+from warpnoise.job.names import frame_name
 from warpnoise.media.png import read_png, write_png
 from warpnoise.pipeline.alpha import fill_transparent
 from warpnoise.sdedit.digest import digest_file, digest_text
@@ -60,7 +60,7 @@ def prepare_input(job: Job, task: Task, cancelled: Callable[[], bool] | None = N
             raise Cancelled("cancelled while pictures were reduced: what was finished stays")
         target, source = task.color(frame), job.color(frame)
         if target != source:
-            digests = FrameDigests(target.parent / "frames.json")
+            digests = FrameDigests(target.parent / "records")
             digest = digest_text(_INPUT_VERSION, _digest(source))
             if digests.get(frame) != digest or not target.is_file():
                 digests.forget(frame)

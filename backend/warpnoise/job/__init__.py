@@ -2,7 +2,9 @@
 
 from warpnoise.job.digests import FrameDigests
 from warpnoise.job.folder import FrameState, Job
+from warpnoise.job.names import frame_name
 from warpnoise.job.schema import SCHEMA_VERSION, Camera, FrameInfo, JobInfo, SceneInfo, Settings
+from warpnoise.job.subset import chunk_of, frames_between
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -14,4 +16,7 @@ __all__ = [
     "JobInfo",
     "SceneInfo",
     "Settings",
+    "chunk_of",
+    "frame_name",
+    "frames_between",
 ]

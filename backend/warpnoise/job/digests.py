@@ -1,4 +1,4 @@
-"""Which frames are finished, and of what they were made: ``stylized/frames.json``."""
+"""Which frames are finished, and of what they were made: a small file for each."""
 
 from __future__ import annotations
 
@@ -8,51 +8,49 @@ from collections.abc import Callable
 from pathlib import Path
 
 from warpnoise.errors import JobError
-from warpnoise.media.atomic import write_bytes
+from warpnoise.job.names import frame_name
+from warpnoise.media.atomic import remove, write_bytes
 
 log = logging.getLogger(__name__)
 
 
 class FrameDigests:
-    """For each finished frame the digest of all that it was made of, kept in a file.
+    """For each finished frame the digest of all that it was made of, in a file ``FOLDER/0001.json``.
 
-    A digest is any text: equal digests mean that the frame need not be made again. The file is replaced whole at every
-    change, after the frame that it tells of was written.
+    A digest is any text: equal digests mean that the frame need not be made again. The file is written after the frame
+    that it tells of. Nothing is remembered here, and no two frames share a file: what other processes finish is seen,
+    and cannot be lost.
     """
 
-    def __init__(self, path: Path, *, warn: Callable[[str], None] = log.warning) -> None:
-        """Reads what is there. A file that cannot be understood costs time, not work: it is reported through ``warn``
-        and taken for empty, so that the frames are made again."""
-        self._path = path
-        self._digests: dict[int, str] = {}
-        try:
-            self._digests = _parse(path.read_bytes())
-        except FileNotFoundError:
-            pass
-        except (OSError, ValueError) as failure:
-            warn(f"{path} cannot be read ({failure}): its frames are taken for unfinished.")
+    def __init__(self, folder: Path, *, warn: Callable[[str], None] = log.warning) -> None:
+        self._folder = folder
+        self._warn = warn
 
     def get(self, frame: int) -> str | None:
-        """The digest that the frame was finished with, or None."""
-        return self._digests.get(frame)
+        """The digest that the frame was finished with, or None.
+
+        A file that cannot be understood costs time, not work: it is reported through ``warn``, and the frame is taken
+        for unfinished.
+        """
+        path = self._path(frame)
+        try:
+            content = json.loads(path.read_bytes())
+            if not isinstance(content, dict) or not isinstance(content.get("digest"), str):
+                raise ValueError("expected an object with the text `digest`")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError) as failure:
+            self._warn(f"{path} cannot be read ({failure}): the frame is taken for unfinished.")
+            return None
+        return str(content["digest"])
 
     def record(self, frame: int, digest: str) -> None:
-        """Says that the frame is finished. Raises JobError when the file cannot be written."""
-        self._write({**self._digests, frame: digest})
+        """Says that the frame is finished. Raises JobError when that cannot be written."""
+        write_bytes(self._path(frame), f"{json.dumps({'digest': digest})}\n".encode(), error=JobError)
 
     def forget(self, frame: int) -> None:
         """Says that the frame is not finished, before it is made again. Raises JobError as ``record`` does."""
-        if frame in self._digests:
-            self._write({known: digest for known, digest in self._digests.items() if known != frame})
+        remove(self._path(frame), error=JobError)
 
-    def _write(self, digests: dict[int, str]) -> None:
-        text = json.dumps({str(frame): digests[frame] for frame in sorted(digests)}, indent=1)
-        write_bytes(self._path, (text + "\n").encode(), error=JobError)
-        self._digests = digests
-
-
-def _parse(data: bytes) -> dict[int, str]:
-    content = json.loads(data)
-    if not isinstance(content, dict) or not all(isinstance(digest, str) for digest in content.values()):
-        raise ValueError("expected an object of frame numbers and texts")
-    return {int(frame): digest for frame, digest in content.items()}
+    def _path(self, frame: int) -> Path:
+        return self._folder / f"{frame_name(frame)}.json"

@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from warpnoise import __version__
 from warpnoise.errors import JobError, MediaError
+from warpnoise.job.claims import claimed
 from warpnoise.job.digests import FrameDigests
-from warpnoise.job.lock import locked
+from warpnoise.job.names import frame_name
 from warpnoise.job.schema import SCHEMA_VERSION, Camera, JobInfo, Matrix, SceneInfo, Settings, as_array, as_matrix
 from warpnoise.media import png
 from warpnoise.media.atomic import replacing, write_bytes
@@ -49,6 +50,9 @@ class Job:
     def open(cls, path: str | os.PathLike[str], *, needs: Collection[Needed] = ("color", "passes")) -> Job:
         """Opens the folder, reads ``job.json`` and checks that every frame has the files that ``needs`` names.
 
+        With ``needs=()`` nothing of the frames is checked, and an export need not have finished them all; then
+        ``check`` does it for those that are wanted.
+
         Pictures' sizes are compared with the scene's; what is inside of the EXR files shows when they are read.
 
         Raises:
@@ -57,7 +61,8 @@ class Job:
         """
         folder = Path(path)
         job = cls(folder, JobInfo.parse(_read_json(folder), str(folder / "job.json")))
-        job._check_files(needs)
+        if needs:
+            job._check_files(needs, job.frames)
         return job
 
     @classmethod
@@ -131,7 +136,7 @@ class Job:
         for number, exr, picture in zip(numbers, passes, color, strict=True):
             _copy(exr, job.passes(number))
             _copy(picture, job.color(number))
-        job._check_files(("color", "passes"))
+        job._check_files(("color", "passes"), job.frames)
         job.save()
         return job
 
@@ -165,9 +170,30 @@ class Job:
         """The result as a movie."""
         return self.path / "stylized.mp4"
 
+    @property
+    def records(self) -> Path:
+        """The folder of what is known of finished files."""
+        return self.path / "records"
+
     def digests(self) -> FrameDigests:
         """What the finished frames were made of, as it stands in the folder now."""
-        return FrameDigests(self.path / "stylized" / "frames.json")
+        return FrameDigests(self.records / "stylized")
+
+    def check(self, frames: Sequence[int]) -> None:
+        """Checks that all is there that these frames are made of: their colour, and the passes of all frames up to the
+        last of them, through which the noise comes.
+
+        Raises:
+            JobError: a number that is no frame of the job; missing files; another size; an export that has not got
+                there yet.
+            MediaError: a colour frame that is not a PNG.
+        """
+        unknown = sorted(set(frames).difference(self.frames))
+        if unknown:
+            raise JobError(f"{self.path} has no frame {unknown[0]}: it holds {self.frames[0]} to {self.frames[-1]}.")
+        if frames:
+            self._check_files(["passes"], self.frames[: self.frames.index(max(frames)) + 1])
+            self._check_files(["color"], frames)
 
     def states(self) -> Iterator[FrameState]:
         """Camera and objects of each frame, in order, the differences of ``job.json`` resolved."""
@@ -183,22 +209,23 @@ class Job:
             yield FrameState(info.frame, info.camera, objects, info.cut and index > 0)
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, frames: Sequence[int] | None = None) -> Iterator[None]:
         """Keeps other processes, and other users of ``lock`` in this one, off the folder while the block runs.
 
+        With ``frames`` (at least one), only off those and what lies between them: others may work on other frames.
         The operating system frees the lock when the process ends, however it ends.
 
         Raises:
-            JobLockedError: somebody works on the folder.
+            JobLockedError: somebody works on the folder, or on some of these frames.
             JobError: the folder cannot be written.
         """
-        with locked(
-            self.path,
-            busy=f"Another process works on {self.path}. Wait until it is done, or cancel it; "
-            "to work on both, copy the folder.",
-            refused=f"Cannot lock {self.path}: {{refusal}}. "
-            "Give this user the right to write there, or copy the folder.",
-        ):
+        with claimed(self.path, "all" if frames is None else (min(frames), max(frames))):
+            yield
+
+    @contextlib.contextmanager
+    def lock_movie(self) -> Iterator[None]:
+        """The same, but only off the movie. Raises as ``lock`` does."""
+        with claimed(self.path, "movie"):
             yield
 
     def save(self) -> None:
@@ -206,20 +233,27 @@ class Job:
         text = json.dumps(self.info.model_dump(mode="json", by_alias=True), indent=1)
         write_bytes(self.path / "job.json", (text + "\n").encode(), error=JobError)
 
-    def _check_files(self, needs: Collection[Needed]) -> None:
+    def _check_files(self, needs: Collection[Needed], frames: Sequence[int]) -> None:
+        known = len(self.info.frames)
+        if frames[-1] > self.frames[known - 1]:
+            raise JobError(
+                f"{self.path / 'job.json'} tells of frames {self.frames[0]} to {self.frames[known - 1]} only: "
+                f"the export of {self.frames[0]} to {self.frames[-1]} is not finished. Finish it, or stylize only "
+                "these."
+            )
         files = {"color": self.color, "passes": self.passes}
         missing = [
             f"{kind}/{files[kind](frame).name}"
             for kind in ("color", "passes")
             if kind in needs
-            for frame in self.frames
+            for frame in frames
             if not files[kind](frame).is_file()
         ]
         if missing:
             shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
             raise JobError(f"{self.path} lacks {shown}. Export these frames again, or correct the range in job.json.")
         if "color" in needs:
-            for frame in self.frames:
+            for frame in frames:
                 self._check_size(self.color(frame))
 
     def _check_size(self, color: Path) -> None:
@@ -229,11 +263,6 @@ class Job:
                 f"{color}: expected {self.scene.width} x {self.scene.height} pixels, as job.json says, "
                 f"got {width} x {height}. Export this frame again."
             )
-
-
-def frame_name(frame: int) -> str:
-    """The frame number as file names have it: four digits or more, a minus sign before negative ones."""
-    return f"{'-' if frame < 0 else ''}{abs(frame):04d}"
 
 
 def _changes(objects: Sequence[Mapping[str, npt.ArrayLike]]) -> Iterator[dict[str, Matrix | None]]:

@@ -1,4 +1,4 @@
-"""One process at a time in a folder."""
+"""A folder's lock: one process at a time, for as long as a block runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from warpnoise.errors import JobError, JobLockedError
 
 
 @contextlib.contextmanager
-def locked(folder: Path, *, busy: str, refused: str) -> Iterator[None]:
+def locked(folder: Path, *, busy: str, refused: str, wait_seconds: float = 0.0) -> Iterator[None]:
     """Keeps other processes, and other users of this in this one, off a folder while the block runs.
 
     The operating system frees the lock when the process ends, however it ends.
@@ -21,12 +21,13 @@ def locked(folder: Path, *, busy: str, refused: str) -> Iterator[None]:
         folder: there already; the lock is its file ``.lock``.
         busy: the message when somebody holds it.
         refused: the message when the folder cannot be written; ``{refusal}`` is the system's reason.
+        wait_seconds: how long somebody may hold it before that is an error.
 
     Raises:
         JobLockedError: somebody works on the folder.
         JobError: the folder cannot be written.
     """
-    lock = filelock.FileLock(folder / ".lock", timeout=0)
+    lock = filelock.FileLock(folder / ".lock", timeout=wait_seconds)
     try:
         lock.acquire()
     except filelock.Timeout:

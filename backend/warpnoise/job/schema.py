@@ -128,6 +128,7 @@ class JobInfo(_Model):
     generator: str = ""
     scene: SceneInfo
     frames: tuple[FrameInfo, ...]
+    """In order. While several machines export, there can be fewer than the scene has: the first ones."""
     settings: Settings = Settings()
 
     @model_validator(mode="after")
@@ -148,10 +149,11 @@ class JobInfo(_Model):
                     "frames[{index}].frame: expected {expected}, got {got}",
                     {"index": index, "expected": expected, "got": info.frame},
                 )
-        if len(self.frames) != len(scene.frames):
+        if len(self.frames) > len(scene.frames):
             raise PydanticCustomError(
                 "frames",
-                "frames: expected {expected} entries, for frames {start} to {end} in steps of {step}, got {got}",
+                "frames: expected {expected} entries at most, for frames {start} to {end} in steps of {step}, "
+                "got {got}",
                 {
                     "expected": len(scene.frames),
                     "start": scene.frame_start,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import groupby, islice
 
 import torch
 
@@ -12,20 +12,36 @@ from warpnoise.job import Settings
 from warpnoise.pipeline.frames import Prepared
 from warpnoise.sdedit import Editor
 
+Slots = Sequence[Prepared | None]
+"""A batch: each frame in the place that the shot gives it, None where that frame is not wanted."""
 
-def batched(items: Iterable[Prepared], size: int) -> Iterator[list[Prepared]]:
-    """Lists of ``size`` items, the last one shorter."""
+
+def places(frames: Iterable[int], shot: Sequence[int], size: int) -> list[dict[int, int]]:
+    """The frames in batches of ``size`` places: for each batch its frames' numbers and their places.
+
+    Counted from the shot's start: number i of the shot has place i % size of batch i // size, whichever are wanted.
+    """
+    index = {frame: number for number, frame in enumerate(shot)}
+    groups = groupby(frames, key=lambda frame: index[frame] // size)
+    return [{frame: index[frame] % size for frame in group} for _, group in groups]
+
+
+def batched(items: Iterable[Prepared], batches: Iterable[dict[int, int]], size: int) -> Iterator[Slots]:
+    """The items, which are the batches' frames in order, in their places."""
     iterator = iter(items)
-    while group := list(islice(iterator, size)):
-        yield group
+    for batch in batches:
+        slots: list[Prepared | None] = [None] * size
+        for item in islice(iterator, len(batch)):
+            slots[batch[item.frame]] = item
+        yield slots
 
 
 class BatchEditor:
-    """Runs a model on groups of frames.
+    """Runs a model on batches of frames.
 
-    A short group is filled up with copies of its last frame: kernels are chosen by the batch's size and differ in
-    rounding, so that otherwise a frame's bits would depend on how many came with it. When the device's memory is too
-    small, the size is halved, once and for all.
+    Empty places are filled with copies: kernels are chosen by the batch's size and share its places out to threads, and
+    differ in rounding, so that otherwise a frame's bits would depend on which frames were computed with it. When the
+    device's memory is too small, the size is halved, once and for all.
     """
 
     def __init__(
@@ -44,26 +60,28 @@ class BatchEditor:
         self._warn = warn
         self._cancelled = cancelled
 
-    def edit(self, group: Sequence[Prepared]) -> Iterator[torch.Tensor]:
-        """(3, h, w) float32 in [0, 1] for each frame of the group, on the model's device.
+    def edit(self, slots: Slots) -> Iterator[tuple[Prepared, torch.Tensor]]:
+        """Each frame of the batch with its result, (3, h, w) float32 in [0, 1], on the model's device.
 
         Raises:
             ModelError: not even one frame fits into the device's memory; the model returned NaN.
             Cancelled: as ``Editor.edit``.
         """
         done = 0
-        while done < len(group):
-            part = group[done : done + self._size]
-            try:
-                images = self._edit_full(part)
-            except torch.cuda.OutOfMemoryError as error:
-                self._shrink(part[0], error)
-                continue
-            yield from images[: len(part)]
+        while done < len(slots):
+            part = slots[done : done + self._size]
+            present = [frame for frame in part if frame is not None]
+            if present:
+                try:
+                    images = self._edit_full(part, present[-1])
+                except torch.cuda.OutOfMemoryError as error:
+                    self._shrink(present[0], error)
+                    continue
+                yield from ((frame, image) for frame, image in zip(part, images, strict=False) if frame is not None)
             done += len(part)
 
-    def _edit_full(self, part: Sequence[Prepared]) -> torch.Tensor:
-        full = [*part, *[part[-1]] * (self._size - len(part))]
+    def _edit_full(self, part: Slots, filling: Prepared) -> torch.Tensor:
+        full = [frame or filling for frame in [*part, *[None] * (self._size - len(part))]]
         return self._editor.edit(
             torch.stack([frame.picture.image for frame in full]),
             lambda index: torch.stack([frame.noise[index] for frame in full]),

@@ -14,25 +14,30 @@ from typing import Any
 
 from warpnoise.errors import Cancelled, JobError, MediaError
 from warpnoise.job import Job
+from warpnoise.job.lock import locked
 from warpnoise.media.atomic import write_bytes
 from warpnoise.sdedit.digest import digest_file
 
 _SETTLED_NS = 2_000_000_000
 """File systems count time in ticks of up to two seconds: a file that is younger may change and keep its time."""
+_MOMENT_SECONDS = 10.0
+"""How long others may need to write down what they have read."""
 
 
 class InputDigests:
     """Reads each file once. A file of the same size and time as when it was read last is taken for the same.
 
-    Remembered in ``inputs.json`` beside the stylized frames when the ``with`` block ends; losing it costs time only.
+    Remembered in ``records/inputs.json`` when the ``with`` block ends, with what others remembered there in the
+    meantime; losing it costs time only.
     """
 
     def __init__(self, job: Job, cancelled: Callable[[], bool] | None = None) -> None:
         self._root = job.path
-        self._path = job.stylized(job.frames[0]).with_name("inputs.json")
+        self._path = job.records / "inputs.json"
         self._cancelled = cancelled
         self._known: dict[str, list[Any]] = {}
-        self._changed = False
+        self._read: dict[str, list[Any]] = {}
+        """What was read here and is not in the file yet."""
         with contextlib.suppress(OSError, ValueError):
             self._known = _parse(self._path.read_bytes())
 
@@ -63,8 +68,7 @@ class InputDigests:
         except OSError as error:
             raise MediaError(f"Cannot read {path}: {error.strerror or error}.") from error
         if time.time_ns() - status.st_mtime_ns > _SETTLED_NS:
-            self._known[key] = [*stamp, digest]
-            self._changed = True
+            self._known[key] = self._read[key] = [*stamp, digest]
         return digest
 
     def read_all(self, paths: Iterable[Path]) -> None:
@@ -75,9 +79,16 @@ class InputDigests:
 
     def _save(self) -> None:
         # A folder that cannot be written shows elsewhere, where it matters.
-        if self._changed:
-            with contextlib.suppress(JobError):
-                write_bytes(self._path, json.dumps(self._known, indent=0).encode(), error=JobError)
+        if not self._read:
+            return
+        folder = self._path.parent
+        with contextlib.suppress(JobError, OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            with locked(folder, busy=f"{folder} is busy", refused="{refusal}", wait_seconds=_MOMENT_SECONDS):
+                known: dict[str, list[Any]] = {}
+                with contextlib.suppress(OSError, ValueError):
+                    known = _parse(self._path.read_bytes())
+                write_bytes(self._path, json.dumps(known | self._read, indent=0).encode(), error=JobError)
 
     def _key(self, path: Path) -> str:
         return path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else str(path.resolve())

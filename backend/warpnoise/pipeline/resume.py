@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 from warpnoise.job import Job, Settings
 from warpnoise.noise import ALGORITHM_VERSION
@@ -54,20 +55,33 @@ class FrameChain:
                 self._links.append(digest_text(self._links[-1], info.model_dump_json(), passes))
             return digest_text(self._links[index + 1], self._inputs.digest(self._job.color(frame)))
 
-    def unfinished(self) -> list[int]:
-        """The frames that must be made, in order: those without a result, and those whose digest has changed.
+    def unfinished(self, frames: Sequence[int]) -> list[int]:
+        """Those of ``frames`` that must be made, in order: without a result, or with a digest that has changed.
 
         Raises:
             MediaError: a file cannot be read.
             Cancelled: as ``InputDigests.digest``.
         """
         job, recorded = self._job, self._job.digests()
-        made = [frame for frame in job.frames if recorded.get(frame) is not None and job.stylized(frame).is_file()]
+        made = [frame for frame in frames if recorded.get(frame) is not None and job.stylized(frame).is_file()]
         if made:
             before = job.frames[: self._index[made[-1]] + 1]
             self._inputs.read_all([*map(job.passes, before), *map(job.color, made)])
         kept = {frame for frame in made if recorded.get(frame) == self.digest(frame)}
-        return [frame for frame in job.frames if frame not in kept]
+        return [frame for frame in frames if frame not in kept]
+
+    def all_finished(self) -> bool:
+        """Whether no frame of the job is left to be made. Looks no further than the first one.
+
+        Raises:
+            MediaError: a file cannot be read.
+            Cancelled: as ``InputDigests.digest``.
+        """
+        job, recorded = self._job, self._job.digests()
+        digests = {frame: recorded.get(frame) for frame in job.frames}
+        if len(self._index) < len(digests) or None in digests.values():
+            return False
+        return all(job.stylized(frame).is_file() and digests[frame] == self.digest(frame) for frame in job.frames)
 
 
 def _effective(settings: Settings, model: ModelFolder) -> Settings:

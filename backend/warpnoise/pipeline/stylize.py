@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,15 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from warpnoise.errors import Cancelled, SettingsError
+from warpnoise.errors import SettingsError
 from warpnoise.job import FrameDigests, Job, Settings
-from warpnoise.media.movie import write_movie
-from warpnoise.media.png import read_png, write_png
+from warpnoise.media.png import write_png
 from warpnoise.noise import NOISE_METHODS, make_noise
 from warpnoise.pipeline.background import ReadAhead, WriteBehind
-from warpnoise.pipeline.batches import BatchEditor, batched
+from warpnoise.pipeline.batches import BatchEditor, batched, places
 from warpnoise.pipeline.frames import Prepared, prepare, read_sources, to_picture
 from warpnoise.pipeline.inputs import InputDigests
+from warpnoise.pipeline.movie import encode_if_finished
 from warpnoise.pipeline.progress import Progress, Reporter
 from warpnoise.pipeline.resume import FrameChain
 from warpnoise.sdedit import Editor, ModelFolder, load_model
@@ -31,12 +30,15 @@ from warpnoise.sdedit.device import pick_batch
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run did. ``frames_done`` of ``frames_total`` are finished now, ``frames_kept`` of them were before."""
+    """What a run did. ``frames_done`` of ``frames_total`` are finished now, ``frames_kept`` of them were before.
+
+    ``movie``: None as long as frames of the job, which others may be making, are unfinished.
+    """
 
     frames_total: int
     frames_done: int
     frames_kept: int
-    movie: Path
+    movie: Path | None
     seconds: float
     warnings: tuple[str, ...]
 
@@ -45,6 +47,7 @@ def stylize(
     job: Job,
     settings: Settings | None = None,
     *,
+    frames: Collection[int] | None = None,
     device: str | None = None,
     dtype: str | None = None,
     batch: int | None = None,
@@ -52,17 +55,22 @@ def stylize(
     cancelled: Callable[[], bool] | None = None,
     load: Callable[[str, str | None, str | None], Editor] = load_model,
 ) -> Summary:
-    """Stylize every frame of a job that is not finished, and write ``stylized.mp4``.
+    """Stylize every frame of a job that is not finished, or those of ``frames``, and write ``stylized.mp4``.
 
     Frames whose inputs and settings are those of an earlier run are kept; where nothing is left to do, no weights
     are loaded and no noise is computed. A frame's file appears whole or not at all, and stays whatever comes after it.
 
+    A frame's bits do not depend on which frames are made in the same run: the noise comes through the passes of all
+    frames before it, wanted or not, and its place in a batch is counted from the shot's start. Several processes may
+    make different frames of one folder at the same time; whoever then finds all of them finished writes the movie.
+
     Args:
-        job: an opened job folder; it is locked while this runs.
+        job: an opened job folder; it is locked while this runs, or only ``frames`` and what lies between them.
         settings: instead of the job's own.
+        frames: only these; None: all. Their colour is needed, and the passes of all frames up to the last of them.
         device, dtype: as ``sdedit.load_model`` takes them.
-        batch: frames at a time; None: what suits the device. Batches are always full (the last one is filled up with
-            copies), so that a frame comes out the same whichever frames it is computed with.
+        batch: frames at a time; None: what suits the device. Batches are always full, filled up with copies where
+            frames are not wanted: for a few frames alone 1 is quickest, and differs by rounding only.
         progress: called in this thread after every denoising step, and when the stage changes.
         cancelled: asked before every denoising step and during every wait.
         load: what loads the model.
@@ -77,27 +85,30 @@ def stylize(
     warnings = check_settings(model, settings)
     if settings.noise not in NOISE_METHODS:
         raise SettingsError(f"noise {settings.noise!r}: there are {', '.join(NOISE_METHODS)}")
-    with job.lock(), InputDigests(job, cancelled) as inputs:
+    wanted = job.frames if frames is None else sorted(set(frames))
+    if not wanted:
+        return Summary(0, 0, 0, None, time.monotonic() - started, warnings)
+    job.check(wanted)
+    with InputDigests(job, cancelled) as inputs:
         chain = FrameChain(job, settings, model, inputs)
-        todo = chain.unfinished()
-        kept = len(job.frames) - len(todo)
-        reporter = Reporter(Progress("loading", len(job.frames), frames_done=kept, frames_kept=kept), progress)
-        reporter.warn(*warnings)
-        reporter.report()
-        if todo:
-            editor = load(settings.model, device, dtype)
-            reporter.warn(*editor.check(settings))
-            batch = batch or pick_batch(editor.device, job.scene.height, job.scene.width)
-            _make(job, settings, todo, chain, editor, batch, reporter, cancelled)
-        if todo or not job.movie.is_file():
-            reporter.report("encoding")
-            _encode(job, cancelled)
+        with job.lock(frames=None if frames is None else wanted):
+            todo = chain.unfinished(wanted)
+            kept = len(wanted) - len(todo)
+            reporter = Reporter(Progress("loading", len(wanted), frames_done=kept, frames_kept=kept), progress)
+            reporter.warn(*warnings)
+            reporter.report()
+            if todo:
+                editor = load(settings.model, device, dtype)
+                reporter.warn(*editor.check(settings))
+                batch = batch or pick_batch(editor.device, job.scene.height, job.scene.width)
+                _make(job, settings, todo, chain, editor, batch, reporter, cancelled)
+        movie = encode_if_finished(job, chain, lambda: reporter.report("encoding"), cancelled)
         reporter.report("finished")
     return Summary(
-        frames_total=len(job.frames),
+        frames_total=len(wanted),
         frames_done=reporter.now.frames_done,
         frames_kept=kept,
-        movie=job.movie,
+        movie=movie,
         seconds=time.monotonic() - started,
         warnings=reporter.now.warnings,
     )
@@ -116,8 +127,9 @@ def _make(
     """Make the frames of ``todo``."""
     shape = editor.noise_shape(job.scene.height, job.scene.width)
     maps = editor.noise_maps(settings)
-    batch = min(batch, len(todo))
-    reporter.expect(batches=math.ceil(len(todo) / batch))
+    batch = min(batch, len(job.frames))
+    batches = places(todo, job.frames, batch)
+    reporter.expect(batches=len(batches))
     finished = job.digests()
 
     def write(result: tuple[int, npt.NDArray[np.uint16]]) -> None:
@@ -139,8 +151,8 @@ def _make(
             frames = prepare(stack.enter_context(ReadAhead(sources, batch, cancelled)), noise, maps)
         else:
             frames = stack.enter_context(ReadAhead(prepare(sources, noise, maps), batch, cancelled))
-        for group in batched(frames, batch):
-            for prepared, image in zip(group, edit(group), strict=True):
+        for slots in batched(frames, batches, batch):
+            for prepared, image in edit(slots):
                 writer.put((prepared.frame, to_picture(image, prepared.picture.alpha)))
 
 
@@ -149,13 +161,3 @@ def _write_frame(job: Job, finished: FrameDigests, frame: int, digest: str, pict
     finished.forget(frame)
     write_png(job.stylized(frame), picture)
     finished.record(frame, digest)
-
-
-def _encode(job: Job, cancelled: Callable[[], bool] | None) -> None:
-    def pictures() -> Iterator[npt.NDArray[np.uint16]]:
-        for frame in job.frames:
-            if cancelled is not None and cancelled():
-                raise Cancelled("cancelled while the movie was written; all frames are finished")
-            yield read_png(job.stylized(frame))
-
-    write_movie(job.movie, pictures(), job.scene.rate)

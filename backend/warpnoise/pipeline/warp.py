@@ -16,7 +16,7 @@ import torch
 
 from warpnoise.errors import Cancelled, JobError, SettingsError
 from warpnoise.job import Job
-from warpnoise.job.folder import frame_name
+from warpnoise.job.names import frame_name
 from warpnoise.media.atomic import replacing
 from warpnoise.motion import motions
 from warpnoise.noise import NOISE_METHODS, make_noise

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from warpnoise.job import Job, Settings
+from warpnoise.job import Job, Settings, frames_between
 from warpnoise.pipeline import Progress, stylize
 from warpnoise.sdedit import ModelFolder
 from warpnoise.sdedit.check import check_settings
@@ -21,16 +21,25 @@ class StylizeWork:
 
     job: Job
     settings: Settings
+    frames: list[int] | None
     device: str | None
     batch: int | None
 
     @property
     def frames_total(self) -> int:
-        return len(self.job.frames)
+        return len(self.job.frames if self.frames is None else self.frames)
 
     def run(self, report: Callable[[Progress], None], cancelled: Callable[[], bool]) -> None:
         try:
-            stylize(self.job, self.settings, device=self.device, batch=self.batch, progress=report, cancelled=cancelled)
+            stylize(
+                self.job,
+                self.settings,
+                frames=self.frames,
+                device=self.device,
+                batch=self.batch,
+                progress=report,
+                cancelled=cancelled,
+            )
         finally:
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()  # between jobs, the memory is Blender's
@@ -44,10 +53,12 @@ def prepare(request: NewJob) -> StylizeWork:
         JobLockedError: another process works on it.
         SettingsError, ModelError: the settings, the device, or the model that they name.
     """
-    job = Job.open(request.path)
+    job = Job.open(request.path, needs=())
+    frames = frames_between(job.frames, *request.frames) if request.frames else None
+    job.check(job.frames if frames is None else frames)
     settings = job.settings.updated(request.settings or {})
     check_settings(ModelFolder.open(settings.model), settings)
     pick_device(request.device)
-    with job.lock():
+    with job.lock(frames):
         pass
-    return StylizeWork(job, settings, request.device, request.batch)
+    return StylizeWork(job, settings, frames, request.device, request.batch)

@@ -20,6 +20,8 @@ class NewJob(BaseModel):
     """Replace those of job.json field by field, for this run."""
     device: str | None = None
     batch: int | None = Field(default=None, ge=1)
+    frames: tuple[int, int] | None = None
+    """Only the frames from the first number to the second, both included."""
 
 
 class Problem(BaseModel):

@@ -146,3 +146,30 @@ def test_interrupted_it_stops_within_a_step_and_goes_on_later(start, warpnoise, 
     with job.lock():
         pass
     assert not list(job.path.rglob("*.tmp"))
+
+
+def test_some_frames_and_chunks(warpnoise, job):
+    assert warpnoise("stylize", job.path, "--frames", "2:3").out.startswith("2 of 2 frames, in ")
+    done = warpnoise("stylize", job.path, "--chunk", "1/2")
+    assert done.out.startswith("2 of 2 frames, 1 of them kept, in ")
+    assert done.out.endswith("movie   not yet: other frames are unfinished\n")
+    assert [job.stylized(frame).exists() for frame in job.frames] == [True, True, True, False]
+    assert warpnoise("stylize", job.path, "--frames", "4").out.endswith(f"movie   {job.movie}\n")
+    empty = warpnoise("stylize", job.path, "--chunk", "1/5")
+    assert (empty.status, empty.out) == (0, "0 frames: there are more chunks than frames, and this one is empty\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--chunk", "0/10"], "chunk 0/10: expected a number from 1 to the count"),
+        (["--chunk", "11/10"], "chunk 11/10: expected"),
+        (["--chunk", "3"], "expected K/N like 3/10, got '3'"),
+        (["--frames", "1-4"], "expected START:END like 49:72, got '1-4'"),
+        (["--frames", "3:9"], "the job has the frames 1 to 4"),
+    ],
+)
+def test_frames_that_there_are_not(warpnoise, job, arguments, says):
+    done = warpnoise("stylize", job.path, *arguments)
+    assert (done.status, done.out) == (2, "")
+    assert says in done.err

@@ -12,7 +12,7 @@ import pytest
 import synthetic
 from warpnoise.errors import JobError, JobLockedError, MediaError
 from warpnoise.job import Job, Settings
-from warpnoise.job.folder import frame_name
+from warpnoise.job.names import frame_name
 from warpnoise.media.png import write_png
 
 
@@ -115,6 +115,19 @@ def test_two_in_one_process_cannot_lock(job: Job) -> None:
         pass
     with job.lock():  # free again
         pass
+
+
+def test_frames_that_do_not_meet_can_be_locked_together(job: Job) -> None:
+    first, last = job.frames[0], job.frames[-1]
+    with job.lock([first]), job.lock([last]), job.lock_movie():
+        for frames in ([first], [first, last], None):
+            with pytest.raises(JobLockedError), job.lock(frames):
+                pass
+        with pytest.raises(JobLockedError), job.lock_movie():
+            pass
+    with job.lock(), pytest.raises(JobLockedError), job.lock_movie():
+        pass
+    assert not list((job.path / ".claims").iterdir())
 
 
 def test_another_process_s_lock_ends_with_it(job: Job) -> None:

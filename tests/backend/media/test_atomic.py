@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from warpnoise.errors import JobError, MediaError
-from warpnoise.media.atomic import replacing, write_bytes
+from warpnoise.media.atomic import name_beside, replacing, write_bytes
 
 
 def test_the_folder_is_made_and_nothing_is_left_beside(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_an_error_in_the_block_leaves_the_old_file(tmp_path: Path) -> None:
 def test_a_full_disk(tmp_path: Path, error: type[Exception]) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    (tmp_path / ".file.tmp").symlink_to("/dev/full")
+    name_beside(path).symlink_to("/dev/full")
     with pytest.raises(error, match=r"Cannot write .*file: No space left on device\. Free some space"):
         write_bytes(path, b"new", error=error)  # type: ignore[arg-type]
     assert path.read_bytes() == b"old"

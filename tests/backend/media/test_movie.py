@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from warpnoise.errors import MediaError
+from warpnoise.media.atomic import name_beside
 from warpnoise.media.movie import write_movie
 
 COLOR = np.array([0.8, 0.4, 0.1])
@@ -98,7 +99,7 @@ def test_a_movie_that_cannot_be_made_leaves_the_old_one(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs the device that is always full")
 def test_a_full_disk(tmp_path: Path) -> None:
-    (tmp_path / ".movie.mp4.tmp").symlink_to("/dev/full")
+    name_beside(tmp_path / "movie.mp4").symlink_to("/dev/full")
     with pytest.raises(MediaError, match="No space left on device"):
         write_movie(tmp_path / "movie.mp4", pictures(2, 16, 16), Fraction(24))
     assert list(tmp_path.iterdir()) == []

@@ -102,13 +102,21 @@ def test_another_model_and_other_versions_concern_every_frame(
 
 def test_a_frame_without_its_file_is_unfinished(make_job: MakeJob) -> None:
     job = make_job()
-    assert chain(job).unfinished() == [1, 2, 3]
+    assert chain(job).unfinished(job.frames) == [1, 2, 3]
     job.stylized(2).parent.mkdir()
     job.stylized(2).touch()
     job.stylized(3).touch()
     job.digests().record(2, chain(job).digest(2))
     job.digests().record(3, "another")
-    assert chain(job).unfinished() == [1, 3]
+    assert chain(job).unfinished(job.frames) == [1, 3]
+    assert chain(job).unfinished([2]) == []
+    assert not chain(job).all_finished()
+    for frame in (1, 3):
+        job.stylized(frame).touch()
+        job.digests().record(frame, chain(job).digest(frame))
+    assert chain(job).all_finished()
+    touch(job.passes(1))
+    assert not chain(job).all_finished()
 
 
 def test_reading_can_fail_and_be_cancelled(make_job: MakeJob) -> None:
@@ -136,7 +144,7 @@ def test_a_first_run_reads_nothing_of_the_frames_before_it_begins(
 ) -> None:
     job = make_job()
     read = count_reads(monkeypatch)
-    chain(job).unfinished()
+    chain(job).unfinished(job.frames)
     assert not [path for path in read if path.is_relative_to(job.path)]
 
 
@@ -159,7 +167,23 @@ def test_files_that_are_unchanged_are_not_read_again(make_job: MakeJob, monkeypa
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"passes/0001.exr": 3}', b"\xff"])
 def test_a_damaged_memory_costs_only_time(make_job: MakeJob, content: bytes) -> None:
     job = make_job()
-    (job.path / "stylized").mkdir()
+    job.records.mkdir()
     first = digests(job)
-    (job.path / "stylized" / "inputs.json").write_bytes(content)
-    assert digests(job) == first
+    (job.records / "inputs.json").write_bytes(content)
+    with InputDigests(job) as known:
+        assert digests(job) == first
+        known.digest(job.color(1))
+    with InputDigests(job) as again:
+        assert set(again._known) == {"color/0001.png"}
+
+
+def test_what_two_read_at_the_same_time_is_remembered_of_both(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job()
+    with InputDigests(job) as one, InputDigests(job) as other:
+        one.digest(job.passes(1))
+        other.digest(job.passes(2))
+    read = count_reads(monkeypatch)
+    InputDigests(job).read_all([job.passes(1), job.passes(2)])
+    assert read == []

@@ -68,6 +68,16 @@ def test_a_job_is_done_and_then_kept(client, job):
     assert again["frames_kept"] == 4
 
 
+def test_only_some_frames(client, job):
+    request = {"path": str(job.path), "frames": [2, 3]}
+    job.color(4).unlink()
+    now = until(client, client.post("/v1/jobs", json=request), lambda now: now["state"] == "done")
+    assert (now["frames_done"], now["frames_total"]) == (2, 2)
+    assert [frame for frame in job.frames if job.stylized(frame).exists()] == [2, 3]
+    answer = client.post("/v1/jobs", json={**request, "frames": [3, 9]})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "settings")
+
+
 def test_a_running_job_is_cancelled_within_a_step(client, tmp_path, model):
     settings = Settings(model=str(model), steps=900, strength=1.0)
     job = synthetic.make_job(tmp_path / "long", settings=settings)

@@ -1,0 +1,135 @@
+"""Some frames of a job, alone or with others at work beside: the same bits as in one run over all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from warpnoise.errors import JobError, JobLockedError
+from warpnoise.job import Job, chunk_of
+from warpnoise.media.png import read_png
+from warpnoise.pipeline import stylize
+
+MakeJob = Callable[..., Job]
+CHUNKS = 3
+
+
+@pytest.fixture
+def job(make_job: MakeJob) -> Job:
+    """Seven frames: chunks of 2, 2 and 3, and batches of two that lie across their borders."""
+    return make_job(frames=7, noise="warped", eta=1.0)
+
+
+def copy(job: Job, name: str) -> Job:
+    return Job.open(shutil.copytree(job.path, job.path.with_name(name)), needs=())
+
+
+def whole(job: Job, batch: int) -> dict[int, np.ndarray]:
+    done = copy(job, "whole")
+    stylize(done, device="cpu", batch=batch)
+    return {frame: read_png(done.stylized(frame)) for frame in done.frames}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_each_chunk_alone_in_a_folder_that_has_no_more_than_it_needs(job: Job, threads: int) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)  # they share out the places of a batch
+    try:
+        expected = whole(job, 3)
+        for number in range(1, CHUNKS + 1):
+            frames = chunk_of(job.frames, number, CHUNKS)
+            part = copy(job, f"chunk {number}")
+            for frame in part.frames:
+                if frame not in frames:
+                    part.color(frame).unlink()
+                if frame > frames[-1]:
+                    part.passes(frame).unlink()
+            summary = stylize(part, frames=frames, device="cpu", batch=3)
+            assert (summary.frames_done, summary.frames_total, summary.movie) == (len(frames), len(frames), None)
+            assert [frame for frame in part.frames if part.stylized(frame).exists()] == frames
+            for frame in frames:
+                np.testing.assert_array_equal(read_png(part.stylized(frame)), expected[frame])
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_all_chunks_at_once_in_one_folder_and_the_last_one_writes_the_movie(job: Job) -> None:
+    expected = whole(job, 2)
+    environment = dict(os.environ, CUDA_VISIBLE_DEVICES="", OMP_NUM_THREADS="1")
+    command = [sys.executable, "-m", "warpnoise", "stylize", str(job.path), "--batch", "2", "--device", "cpu"]
+    processes = [
+        subprocess.Popen([*command, "--chunk", f"{number}/{CHUNKS}"], env=environment)
+        for number in range(1, CHUNKS + 1)
+    ]
+    try:
+        assert [process.wait(timeout=300) for process in processes] == [0] * CHUNKS
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    for frame in job.frames:
+        np.testing.assert_array_equal(read_png(job.stylized(frame)), expected[frame])
+    assert job.movie.is_file()
+    assert job.movie.read_bytes() == (job.path.with_name("whole") / "stylized.mp4").read_bytes()
+    assert not list((job.path / ".claims").iterdir())
+    assert stylize(job, device="cpu", batch=2).frames_kept == 7
+
+
+def test_single_frames_that_are_not_side_by_side(job: Job) -> None:
+    expected = whole(job, 3)
+    stylize(job, frames=[6, 2], device="cpu", batch=3)
+    assert [frame for frame in job.frames if job.stylized(frame).exists()] == [2, 6]
+    for frame in (2, 6):
+        np.testing.assert_array_equal(read_png(job.stylized(frame)), expected[frame])
+
+
+def test_no_frames_are_done_at_once(job: Job) -> None:
+    summary = stylize(job, frames=[], device="cpu")
+    assert (summary.frames_total, summary.movie) == (0, None)
+    assert not (job.path / "stylized").exists()
+
+
+def test_others_work_on_other_frames_and_none_on_the_same(job: Job) -> None:
+    with job.lock([3, 4]):
+        assert stylize(job, frames=[1, 2], device="cpu").frames_done == 2
+        for frames in ([4, 5], [1, 7], None):
+            with pytest.raises(JobLockedError, match=r"works on frames 3 to 4 of"):
+                stylize(job, frames=frames, device="cpu")
+    assert not (job.path / "stylized" / "0005.png").exists()
+
+
+def test_a_movie_is_written_again_when_its_frames_have_changed(job: Job) -> None:
+    stylize(job, device="cpu")
+    first = job.movie.stat().st_mtime_ns
+    other = job.settings.updated({"seed": 1})
+    assert stylize(job, other, frames=[1, 2, 3], device="cpu").movie is None
+    assert stylize(job, other, frames=[4, 5, 6, 7], device="cpu").movie == job.movie
+    assert job.movie.stat().st_mtime_ns != first
+
+
+def test_while_somebody_writes_the_movie_nobody_else_does(job: Job) -> None:
+    with job.lock_movie():
+        assert stylize(job, frames=job.frames, device="cpu").movie is None
+    assert not job.movie.exists()
+    assert stylize(job, device="cpu").movie == job.movie
+
+
+def test_what_is_missing_is_named_and_nothing_is_begun(job: Job) -> None:
+    job.passes(2).unlink()
+    job.color(5).unlink()
+    with pytest.raises(JobError, match=r"lacks passes/0002\.exr\."):
+        stylize(job, frames=[3], device="cpu")
+    with pytest.raises(JobError, match=r"has no frame 8: it holds 1 to 7"):
+        stylize(job, frames=[7, 8], device="cpu")
+    assert stylize(job, frames=[1], device="cpu").frames_done == 1
+    job.info = job.info.model_copy(update={"frames": job.info.frames[:3]})
+    with pytest.raises(JobError, match=r"tells of frames 1 to 3 only"):
+        stylize(job, frames=[4], device="cpu")
+    assert not Path(job.path, "stylized", "0004.png").exists()
