@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from scipy import stats
 from warpnoise.noise import NOISE_METHODS, Motion, WarpedNoise, make_noise
+from white import assert_white
 
 SIZE = 24
 CHANNELS = 1800  # of 24 x 24 pixels: 10^6 samples
@@ -17,47 +17,6 @@ def pan(x: float, y: float, size: int = SIZE) -> Motion:
     """Everything moves by (x, y) pixels."""
     vectors = np.broadcast_to(np.array([x, y], np.float32), (size, size, 2))
     return Motion(vectors.copy(), -vectors)
-
-
-def hostile(kind: str, frame: int) -> Motion:
-    """Motion that no scene has."""
-    rng = np.random.default_rng(frame)
-    y, x = np.mgrid[:SIZE, :SIZE].astype(np.float32)
-    vectors = {
-        "random": rng.normal(0, 5, (SIZE, SIZE, 2)),
-        "into one pixel": np.stack([7 - x, 9 - y], axis=-1),
-        "far away": np.full((SIZE, SIZE, 2), 5000.0),
-        "unknown": np.full((SIZE, SIZE, 2), np.nan),
-        "alternating": np.where((x + y + frame)[..., None] % 2, 3.3, -3.3) * np.ones(2),
-        "fold": np.stack([SIZE - 1 - 2 * np.abs(x - SIZE / 2) - x, np.zeros_like(y)], axis=-1),
-    }[kind].astype(np.float32)
-    return Motion(vectors, -vectors)
-
-
-def assert_white(noise: torch.Tensor) -> None:
-    """Variance 1 and covariance 0 within 3 pixels, each within 4 standard errors, and N(0, 1) as a whole.
-
-    Args:
-        noise: (samples, height, width), at least 10^6 values.
-    """
-    assert noise.numel() >= 10**6
-    for dy in range(4):
-        for dx in range(-3 if dy else 0, 4):
-            a = noise[:, dy:, max(dx, 0) : noise.shape[2] + min(dx, 0)]
-            b = noise[:, : noise.shape[1] - dy, max(-dx, 0) : noise.shape[2] - max(dx, 0)]
-            products = (a * b).double()
-            expected, deviation = (1.0, 2**0.5) if dx == dy == 0 else (0.0, 1.0)
-            error = deviation / products.numel() ** 0.5
-            assert abs(products.mean().item() - expected) < 4 * error, f"lag ({dx}, {dy})"
-    assert stats.kstest(noise.flatten().numpy(), "norm").pvalue > 1e-4
-
-
-@pytest.mark.parametrize("kind", ["random", "into one pixel", "far away", "unknown", "alternating", "fold"])
-def test_white_however_wrong_the_motion(kind: str) -> None:
-    noise = WarpedNoise((CHANNELS, SIZE, SIZE), seed=11)
-    for frame in range(3):
-        noise.advance(hostile(kind, frame))
-    assert_white(noise.frame())
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -88,22 +47,6 @@ def pan_fidelity(first: torch.Tensor, now: torch.Tensor, x: float, y: float) -> 
             product += covariance * inner.mean().item()
             weight += covariance**2
     return product / weight, (weight * inner.numel()) ** -0.5
-
-
-def test_the_far_side_of_an_occlusion_edge_is_a_stranger() -> None:
-    """A card moves right over a still wall: what it uncovers has nothing of any earlier frame."""
-    surface = [np.zeros((SIZE, SIZE), np.int32) for _ in range(2)]
-    surface[0][8:16, 4:12], surface[1][8:16, 8:16] = 7, 7
-    forward, backward = (np.zeros((SIZE, SIZE, 2), np.float32) for _ in range(2))
-    forward[surface[0] == 7, 0], backward[surface[1] == 7, 0] = 4, -4
-    noise = WarpedNoise((CHANNELS, SIZE, SIZE), seed=2)
-    before = noise.frame().flatten(1)
-    now = noise.advance(Motion(forward, backward, surface_old=surface[0], surface_new=surface[1]))
-    assert torch.allclose(now[:, 8:16, 8:16].flatten(1), before.view_as(now)[:, 8:16, 4:12].flatten(1), atol=1e-5)
-    uncovered = now[:, 8:16, 4:8].flatten(1)
-    covariance = uncovered.double().T @ before.double() / CHANNELS
-    assert covariance.abs().max() < 6 / CHANNELS**0.5  # the largest of 18,000
-    assert abs(covariance.mean().item()) < 4 / (covariance.numel() * CHANNELS) ** 0.5
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -1,0 +1,115 @@
+"""The other methods against their papers' formulas: covariances within a frame and to the frames before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from warpnoise.noise import Motion, make_noise
+
+SIZE = 24
+CHANNELS = 1000
+MARGIN = 4  # pixels at the border that may show something new
+X, Y = 0.25, -0.25
+"""Pixels a frame. Quarters, on which the chained method's particles are divided without remainder."""
+REACH = 3
+
+Lags = Mapping[tuple[int, int], float]
+
+
+def pan() -> Motion:
+    vectors = np.broadcast_to(np.array([X, Y], np.float32), (SIZE, SIZE, 2))
+    return Motion(vectors.copy(), -vectors)
+
+
+def keys(distance: float) -> float:
+    """The cubic convolution kernel (Keys 1981) with a = -0.75, as torch and most programs have it."""
+    d, a = abs(distance), -0.75
+    if d < 1:
+        return (a + 2) * d**3 - (a + 3) * d**2 + 1
+    return a * d**3 - 5 * a * d**2 + 8 * a * d - 4 * a if d < 2 else 0.0
+
+
+def tent(distance: float) -> float:
+    return max(0.0, 1 - abs(distance))
+
+
+def nearest(distance: float) -> float:
+    return float(-0.5 < distance <= 0.5)
+
+
+def products(kernel: object) -> dict[tuple[int, int], float]:
+    """The weight of the last frame's pixel at lag (dx, dy) in a pixel that looks (-X, -Y) away."""
+    assert callable(kernel)
+    offsets = range(-REACH, REACH + 1)
+    return {(dx, dy): kernel(dx + X) * kernel(dy + Y) for dy in offsets for dx in offsets}
+
+
+def correlated(weights: Lags) -> dict[tuple[int, int], float]:
+    """sum_j w_aj w_bj for pixels a and b at each lag: the covariance of two weighted sums of white noise."""
+    lags = [(dx, dy) for dy in range(-REACH, REACH + 1) for dx in range(-REACH, REACH + 1)]
+    return {(dx, dy): sum(w * weights.get((i - dx, j - dy), 0.0) for (i, j), w in weights.items()) for dx, dy in lags}
+
+
+WHITE: Lags = {(0, 0): 1.0}
+OVERLAP = products(tent)  # the area that a moved pixel has in common with the pixel at a lag
+
+# Each frame's own covariance, and that to the frame 1, 2 and 3 before it.
+CLOSED_FORM: dict[str, tuple[Lags, tuple[Lags, ...]]] = {
+    "random": (WHITE, ({}, {}, {})),
+    "fixed": (WHITE, (WHITE, WHITE, WHITE)),
+    "bilinear": (correlated(products(tent)), (products(tent),)),
+    "bicubic": (correlated(products(keys)), (products(keys),)),
+    "nearest": (WHITE, (products(nearest),)),
+    # Ge et al. 2023, section 4.2: alpha^2 / (1 + alpha^2) with alpha 1, and (alpha / sqrt(1 + alpha^2))^m with alpha 2.
+    "pyoco-mixed": (WHITE, ({(0, 0): 0.5}, {(0, 0): 0.5}, {(0, 0): 0.5})),
+    "pyoco-progressive": (WHITE, ({(0, 0): 0.8**0.5}, {(0, 0): 0.8}, {(0, 0): 0.8**1.5})),
+    # Chang et al. 2024, eq. 4: the common area, of unit pixels.
+    "chained": (WHITE, (OVERLAP,)),
+    "warped": (WHITE, (OVERLAP,)),
+}
+
+
+def covariance(now: Tensor, then: Tensor, dx: int, dy: int) -> tuple[float, float]:
+    """The mean product of pixels and those of another frame (dx, dy) away, and its standard error, from the channels'
+    scatter: neighbours may be correlated, channels are not."""
+    inner = slice(MARGIN, SIZE - MARGIN)
+    other = then[:, MARGIN + dy : SIZE - MARGIN + dy, MARGIN + dx : SIZE - MARGIN + dx]
+    each = (now[:, inner, inner] * other).double().mean(dim=(1, 2))
+    return each.mean().item(), each.std().item() / len(each) ** 0.5
+
+
+def assert_covariances(now: Tensor, then: Tensor, expected: Lags, what: str) -> None:
+    for dy in range(-REACH, REACH + 1):
+        for dx in range(-REACH, REACH + 1):
+            value, error = covariance(now, then, dx, dy)
+            wanted = expected.get((dx, dy), 0.0)
+            assert abs(value - wanted) < 4.5 * error + 1e-6, f"{what}, lag ({dx}, {dy}): {value:.4f}, not {wanted:.4f}"
+
+
+@pytest.mark.parametrize("name", CLOSED_FORM)
+def test_covariances_are_those_of_the_formula(name: str) -> None:
+    own, earlier = CLOSED_FORM[name]
+    noise = make_noise(name, (CHANNELS, SIZE, SIZE), seed=21)
+    frames = [noise.frame(), *(noise.advance(pan()) for _ in range(len(earlier)))]
+    assert_covariances(frames[0], frames[0], WHITE, "the first frame")
+    assert_covariances(frames[1], frames[1], own, "the second frame")
+    for distance, expected in enumerate(earlier, start=1):
+        assert_covariances(frames[-1], frames[-1 - distance], expected, f"{distance} frames before")
+
+
+def test_control_a_video_keeps_what_is_at_rest() -> None:
+    """Chen et al. 2023, section 3.3: the noise of a pixel is kept where nothing happens, and drawn anew elsewhere."""
+    vectors = np.zeros((SIZE, SIZE, 2), np.float32)
+    vectors[:, SIZE // 2 :] = [2.0, 0.0]
+    noise = make_noise("control-a-video", (CHANNELS, SIZE, SIZE), seed=22)
+    before, now = noise.frame(), noise.advance(Motion(vectors, -vectors))
+    assert torch.equal(now[..., : SIZE // 2], before[..., : SIZE // 2])
+    moving = now[..., SIZE // 2 :].flatten(1).double()
+    covariances = moving.T @ before.flatten(1).double() / CHANNELS
+    assert covariances.abs().max().item() < 6.5 * CHANNELS**-0.5  # the largest of 170,000
+    assert abs(covariances.mean().item()) < 4 / (covariances.numel() * CHANNELS) ** 0.5
+    assert_covariances(now, now, WHITE, "the second frame")

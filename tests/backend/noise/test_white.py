@@ -1,0 +1,117 @@
+"""White in every frame, whatever the motion: those of people's scenes and hostile ones, and in places on their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synthetic
+import torch
+from cards import Cards
+from planes import WAYS, all_maps
+from warpnoise.motion import motions
+from warpnoise.noise import Motion, WarpedNoise
+from white import assert_white
+
+SIZE = 24
+CHANNELS = 1800  # of 24 x 24 pixels: 10^6 samples
+CHECKED = (1, 3, 12)
+
+Vectors = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+
+
+def tear(x: np.ndarray, y: np.ndarray, frame: int) -> np.ndarray:
+    """The halves of the picture go apart."""
+    return np.stack([np.where(x < SIZE / 2, -2.6, 2.6), np.zeros_like(y)], axis=-1)
+
+
+def unknown_in_part(x: np.ndarray, y: np.ndarray, frame: int) -> np.ndarray:
+    vectors = np.random.default_rng(frame).normal(0, 2, (SIZE, SIZE, 2))
+    vectors[(x + 2 * y + frame) % 5 == 0] = [np.nan, np.inf]
+    return vectors
+
+
+HOSTILE: dict[str, Vectors] = {
+    "random": lambda x, y, frame: np.random.default_rng(frame).normal(0, 5, (SIZE, SIZE, 2)),
+    "into one pixel": lambda x, y, frame: np.stack([7 - x, 9 - y], axis=-1),
+    "far away": lambda x, y, frame: np.full((SIZE, SIZE, 2), 5000.0),
+    "unknown": lambda x, y, frame: np.full((SIZE, SIZE, 2), np.nan),
+    "unknown in part": unknown_in_part,
+    "alternating": lambda x, y, frame: np.where((x + y + frame)[..., None] % 2, 3.3, -3.3) * np.ones(2),
+    "fold": lambda x, y, frame: np.stack([SIZE - 1 - 2 * np.abs(x - SIZE / 2) - x, np.zeros_like(y)], axis=-1),
+    "tear": tear,
+}
+
+
+def hostile(kind: str, frame: int) -> Motion:
+    """Motion that no scene has; the way back is not even the way there."""
+    y, x = np.mgrid[:SIZE, :SIZE].astype(np.float32)
+    vectors = HOSTILE[kind](x, y, frame).astype(np.float32)
+    return Motion(vectors, -vectors)
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_however_wrong_the_motion(kind: str) -> None:
+    noise = WarpedNoise((CHANNELS, SIZE, SIZE), seed=11)
+    for frame in range(4):
+        noise.advance(hostile(kind, frame))
+        if frame in (0, 3):
+            assert_white(noise.frame(), what=f"{kind}, frame {frame + 1}")
+
+
+@pytest.mark.parametrize("name", [name for name in WAYS if name != "still"])
+def test_on_smooth_motions(name: str) -> None:
+    way = WAYS[name](SIZE)
+    noise = WarpedNoise((CHANNELS, SIZE, SIZE), seed=12)
+    for frame in range(1, max(CHECKED) + 1):
+        noise.advance(way.motion(frame - 1, frame))
+        if frame in CHECKED:
+            assert_white(noise.frame(), what=f"{name}, frame {frame}")
+
+
+def test_on_a_rendered_scene(tmp_path: Path) -> None:
+    """Its motion read out of EXR files: a turning ball on a floor, and a camera that goes round."""
+    job = synthetic.make_job(tmp_path / "job", frames=5, width=SIZE, height=SIZE)
+    noise = WarpedNoise((CHANNELS, SIZE, SIZE), seed=13)
+    for frame, motion in motions(job):
+        if motion is not None:
+            noise.advance(motion)
+        assert_white(noise.frame(), what=f"frame {frame}")
+
+
+PLACES = 16
+"""Pixels on a side, where single places are looked at: with so many channels that a few pixels are 10^6 samples."""
+
+
+def test_at_the_borders_of_the_frame() -> None:
+    border = torch.ones((PLACES, PLACES), dtype=torch.bool)
+    border[1:-1, 1:-1] = False
+    way = WAYS["turn"](PLACES)
+    noise = WarpedNoise((6000, PLACES, PLACES), seed=14, maps=3)
+    for frame in range(8):
+        noise.advance(way.motion(4 * frame, 4 * frame + 4))
+    assert_white(all_maps(noise), border)
+
+
+def test_where_surfaces_meet_and_what_is_uncovered() -> None:
+    scene = Cards(size=PLACES, left=2.0, width=6.0)
+    noise = WarpedNoise((8000, PLACES, PLACES), seed=15, maps=5)
+    for frame in range(4):
+        noise.advance(scene.motion(frame))
+    now = all_maps(noise)
+    assert_white(now, scene.silhouette(4), what="silhouette")
+    assert_white(now, scene.uncovered(4), samples=300_000, what="uncovered")
+
+
+def test_where_the_picture_is_magnified() -> None:
+    """Its middle grows to three times its size and more, the rest less."""
+    middle = (PLACES - 1) / 2
+    y, x = np.mgrid[:PLACES, :PLACES] - middle
+    near = np.exp(-(x * x + y * y) / 18)[..., None]
+    backward = (-0.35 * near * np.stack([x, y], axis=-1)).astype(np.float32)
+    noise = WarpedNoise((8000, PLACES, PLACES), seed=16, maps=2)
+    for _ in range(3):
+        noise.advance(Motion(-backward, backward))
+    assert_white(all_maps(noise), torch.from_numpy(near[..., 0] > 0.35), samples=300_000)
