@@ -228,7 +228,7 @@ class WarpedNoise(NoiseMethod):
                 break
         if table.count > self._most_atoms:
             self._drop_surplus()
-        self._join_at = max(self._join_at_least, table.count * 17 // 16)
+        self._join_at = min(self._most_atoms, max(self._join_at_least, table.count * 17 // 16))
 
     def _drop_surplus(self) -> None:
         """The last resort: drops atoms of the most crowded pixels. What is left is as white as before."""
