@@ -21,9 +21,39 @@ if TYPE_CHECKING:
     help="A file of mode 0600 with the token. Without it: WARPNOISE_TOKEN, or else a file in the user's state "
     "folder, which is made if need be and whose path is printed.",
 )
+@click.option(
+    "--uploads",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder for the job folders that clients on other machines send. With it, no others are worked on.",
+)
+@click.option(
+    "--uploads-days",
+    type=click.FloatRange(0, min_open=True),
+    default=7.0,
+    show_default=True,
+    help="An upload that nobody touched for so long is deleted.",
+)
+@click.option(
+    "--uploads-size", type=click.FloatRange(0, min_open=True), help="All uploads together, in GB. The disk's size."
+)
+@click.option(
+    "--models",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="A folder of diffusers models, each of which clients can use by its folder's name.",
+)
 @click.option("--announce", is_flag=True, help="Print one line of JSON with host and port when ready.")
 @click.option("--exit-with-parent", is_flag=True, help="End when standard input is closed.")
-def command(host: str, port: int, token_file: Path | None, announce: bool, exit_with_parent: bool) -> None:
+def command(
+    host: str,
+    port: int,
+    token_file: Path | None,
+    uploads: Path | None,
+    uploads_days: float,
+    uploads_size: float | None,
+    models: Path | None,
+    announce: bool,
+    exit_with_parent: bool,
+) -> None:
     """Serve jobs over HTTP, one at a time; the Blender add-on starts this by itself.
 
     Every request needs the token. Stop it with Ctrl-C, SIGTERM or the shutdown call: the running job is cancelled
@@ -34,17 +64,21 @@ def command(host: str, port: int, token_file: Path | None, announce: bool, exit_
       warpnoise serve                                     any free port of this machine
       WARPNOISE_TOKEN=... warpnoise serve --port 7820     a token from the environment
       warpnoise serve --port 7820 --token-file ~/.warpnoise-token
+      warpnoise serve --port 7820 --uploads /srv/warpnoise --models ~/models      for other machines: docs/backend.md
     """
     from warpnoise.server.serve import ServeOptions, serve
+    from warpnoise.server.uploads import UploadLimits
 
     def prepare(request: NewJob) -> Work:
         from warpnoise.server.run import prepare
 
-        return prepare(request)
+        return prepare(request, models, only_named=uploads is not None)
 
     def status() -> StatusView:
         from warpnoise.server.status import status
 
-        return status()
+        return status(models)
 
-    serve(ServeOptions(host, port, token_file, announce, exit_with_parent), prepare, status)
+    limits = UploadLimits(uploads_days, None if uploads_size is None else round(uploads_size * 1e9))
+    options = ServeOptions(host, port, token_file, announce, exit_with_parent, uploads, limits)
+    serve(options, prepare, status)

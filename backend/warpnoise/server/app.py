@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -13,8 +15,22 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from warpnoise.errors import JobLockedError, ServerError, WarpnoiseError
 from warpnoise.server.jobs import JobQueue
-from warpnoise.server.schema import JobView, NewJob, Problem, StatusView
+from warpnoise.server.results import result_calls
+from warpnoise.server.schema import JobView, NewJob, Problem, StatusView, UploadsView
 from warpnoise.server.tokens import matches
+from warpnoise.server.upload_calls import upload_calls
+from warpnoise.server.uploads import UploadError, Uploads
+
+_Part = TypeVar("_Part", JobView, Path)
+_CODES = {
+    400: "upload",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    411: "length_required",
+    413: "too_large",
+    507: "disk_full",
+}
 
 
 class RequireToken:
@@ -37,8 +53,17 @@ class RequireToken:
         await answer(scope, receive, send)
 
 
-def create_app(queue: JobQueue, token: str, status: Callable[[], StatusView], shutdown: Callable[[], None]) -> FastAPI:
-    """The application. ``status`` answers ``GET /v1/status``; ``shutdown`` is called once it was asked for."""
+def create_app(
+    queue: JobQueue,
+    token: str,
+    status: Callable[[], StatusView],
+    shutdown: Callable[[], None],
+    uploads: Uploads | None = None,
+) -> FastAPI:
+    """The application. ``status`` answers ``GET /v1/status``; ``shutdown`` is called once it was asked for.
+
+    ``uploads``: job folders are sent, and no others are worked on: who has the token names no folder of this machine.
+    """
     app = FastAPI(title="Warpnoise", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(RequireToken, token=token)
     _answer_errors_as_json(app)
@@ -46,11 +71,20 @@ def create_app(queue: JobQueue, token: str, status: Callable[[], StatusView], sh
     # The handlers are plain functions: FastAPI runs them in threads, so a slow disk holds up no other call.
     @app.get("/v1/status")
     def get_status() -> StatusView:
-        return status()
+        now = status()
+        if uploads is None:
+            return now
+        limits = UploadsView(largest_file=uploads.limits.largest_file, days=uploads.limits.days)
+        return now.model_copy(update={"uploads": limits})
 
     @app.post("/v1/jobs", status_code=201)
     def post_job(request: NewJob) -> JobView:
-        return queue.submit(request)
+        if uploads is None:
+            return queue.submit(request)
+        if request.upload is None:
+            raise HTTPException(403, "This server takes uploads only: it works on no folders of its own machine.")
+        folder = uploads.for_job(request.upload)
+        return queue.submit(request.model_copy(update={"path": str(folder), "upload": None}))
 
     @app.get("/v1/jobs/{job_id}")
     def get_job(job_id: str) -> JobView:
@@ -65,15 +99,18 @@ def create_app(queue: JobQueue, token: str, status: Callable[[], StatusView], sh
         shutdown()
         return {"state": "shutting down"}
 
+    app.include_router(result_calls(lambda job_id: _found(queue.folder(job_id), job_id)))
+    if uploads is not None:
+        app.include_router(upload_calls(uploads))
     return app
 
 
-def _found(view: JobView | None, job_id: str) -> JobView:
-    if view is None:
+def _found(part: _Part | None, job_id: str) -> _Part:
+    if part is None:
         raise HTTPException(
             404, f"There is no job {job_id} here. The server was started again since, or the job ended long ago."
         )
-    return view
+    return part
 
 
 def _problem(status: int, code: str, message: str) -> JSONResponse:
@@ -95,8 +132,11 @@ def _answer_errors_as_json(app: FastAPI) -> None:
 
     @app.exception_handler(StarletteHTTPException)
     def http_error(request: Request, error: StarletteHTTPException) -> JSONResponse:
-        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http")
-        return _problem(error.status_code, code, str(error.detail))
+        return _problem(error.status_code, _CODES.get(error.status_code, "http"), str(error.detail))
+
+    @app.exception_handler(UploadError)
+    def upload_error(request: Request, error: UploadError) -> JSONResponse:
+        return _problem(error.status, _CODES[error.status], str(error))
 
     @app.exception_handler(Exception)
     def not_foreseen(request: Request, error: Exception) -> JSONResponse:

@@ -88,6 +88,8 @@ class JobQueue:
             JobLockedError: the folder is worked on, here or by another process.
             ServerError: the server is shutting down.
         """
+        if request.path is None:
+            raise ServerError("This server takes no uploads: it was started without --uploads.")
         folder = Path(request.path).expanduser().resolve()
         with self._changed:
             self._check_free(folder)
@@ -105,6 +107,18 @@ class JobQueue:
         with self._changed:
             record = self._records.get(job_id)
             return record.view() if record else None
+
+    def folder(self, job_id: str) -> Path | None:
+        """The folder that a job works on, or worked on."""
+        with self._changed:
+            record = self._records.get(job_id)
+            return record.folder if record else None
+
+    def busy(self, folder: Path) -> str | None:
+        """The job that is queued or running on a folder."""
+        with self._changed:
+            there = folder.resolve()
+            return next((r.id for r in self._records.values() if not r.over and r.folder == there), None)
 
     def cancel(self, job_id: str) -> JobView | None:
         """Ask a job to stop. A queued one stops at once, a running one within a step, a finished one stays as it is."""
@@ -128,11 +142,8 @@ class JobQueue:
     def _check_free(self, folder: Path) -> None:
         if self._closed:
             raise ServerError("The server is shutting down. Start it again for another job.")
-        for other in self._records.values():
-            if not other.over and other.folder == folder:
-                raise JobLockedError(
-                    f"{folder} is worked on already, as job {other.id} ({other.state}). Wait for it, or cancel it."
-                )
+        if other := self.busy(folder):
+            raise JobLockedError(f"{folder} is worked on already, as job {other}. Wait for it, or cancel it.")
 
     def _cancel(self, record: _Record) -> None:
         record.stop.set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -12,6 +13,7 @@ from warpnoise.pipeline import Progress, stylize
 from warpnoise.sdedit import ModelFolder
 from warpnoise.sdedit.check import check_settings
 from warpnoise.sdedit.device import pick_device
+from warpnoise.server.named_models import find_model
 from warpnoise.server.schema import NewJob
 
 
@@ -45,18 +47,23 @@ class StylizeWork:
                 torch.cuda.empty_cache()  # between jobs, the memory is Blender's
 
 
-def prepare(request: NewJob) -> StylizeWork:
+def prepare(request: NewJob, models: Path | None = None, *, only_named: bool = False) -> StylizeWork:
     """Open the job and check all that can be checked before it is its turn.
+
+    Args:
+        models: a folder of models that can be named.
+        only_named: models are named, not given by their paths.
 
     Raises:
         JobError, MediaError: the folder.
         JobLockedError: another process works on it.
         SettingsError, ModelError: the settings, the device, or the model that they name.
     """
-    job = Job.open(request.path, needs=())
+    job = Job.open(request.path or "", needs=())
     frames = frames_between(job.frames, *request.frames) if request.frames else None
     job.check(job.frames if frames is None else frames)
     settings = job.settings.updated(request.settings or {})
+    settings = settings.updated({"model": find_model(settings.model, models, only_named)})
     check_settings(ModelFolder.open(settings.model), settings)
     pick_device(request.device)
     with job.lock(frames):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 Stage = Literal["loading", "stylizing", "encoding", "finished"]
@@ -15,13 +15,21 @@ class NewJob(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    path: str = Field(min_length=1)
+    path: str | None = Field(default=None, min_length=1)
+    """A job folder of this machine; or ``upload``: one that was sent (see `warpnoise.server.uploads`)."""
+    upload: str | None = None
     settings: dict[str, Any] | None = None
     """Replace those of job.json field by field, for this run."""
     device: str | None = None
     batch: int | None = Field(default=None, ge=1)
     frames: tuple[int, int] | None = None
     """Only the frames from the first number to the second, both included."""
+
+    @model_validator(mode="after")
+    def _one_folder(self) -> NewJob:
+        if (self.path is None) == (self.upload is None):
+            raise ValueError("expected either `path` or `upload`")
+        return self
 
 
 class Problem(BaseModel):
@@ -57,8 +65,30 @@ class ModelView(BaseModel):
     prompt: bool
 
 
+class FileView(BaseModel):
+    """A file that was sent. ``sha256`` in hexadecimal."""
+
+    size: int
+    sha256: str
+
+
+class UploadView(BaseModel):
+    """A job folder that is sent: its files so far, and the job that is queued or running on it."""
+
+    id: str
+    files: dict[str, FileView]
+    job: str | None = None
+
+
+class UploadsView(BaseModel):
+    """What a server takes. ``largest_file`` in bytes; ``days`` after the last call an upload is deleted."""
+
+    largest_file: int
+    days: float
+
+
 class StatusView(BaseModel):
-    """The answer of ``GET /v1/status``; memory in bytes."""
+    """The answer of ``GET /v1/status``; memory in bytes. ``uploads``: null where job folders cannot be sent."""
 
     version: str
     interface: int
@@ -68,3 +98,4 @@ class StatusView(BaseModel):
     memory_total: int
     memory_free: int
     models: list[ModelView]
+    uploads: UploadsView | None = None

@@ -11,8 +11,9 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
@@ -25,6 +26,7 @@ from warpnoise.server.app import create_app
 from warpnoise.server.jobs import JobQueue, Work
 from warpnoise.server.schema import NewJob, StatusView
 from warpnoise.server.tokens import TOKEN_VARIABLE, find_token
+from warpnoise.server.uploads import UploadLimits, Uploads
 
 log = logging.getLogger("warpnoise.server")
 
@@ -32,16 +34,24 @@ GRACE_SECONDS = 20.0
 """How long a running job may take to notice that it was cancelled, before the process ends without it. Every file is
 written beside and renamed, so nothing half written is left under its name."""
 
+CLEANING_SECONDS = 600.0
+"""How often old uploads are looked for."""
+
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """``port`` 0: any free one. ``announce``: one line of JSON on standard output when the server is ready."""
+    """``port`` 0: any free one. ``announce``: one line of JSON on standard output when the server is ready.
+
+    ``uploads``: the folder for job folders that clients send; None: they name folders of this machine.
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
     token_file: Path | None = None
     announce: bool = False
     exit_with_parent: bool = False
+    uploads: Path | None = None
+    upload_limits: UploadLimits = field(default_factory=UploadLimits)
 
 
 def serve(options: ServeOptions, prepare: Callable[[NewJob], Work], status: Callable[[], StatusView]) -> None:
@@ -61,13 +71,17 @@ def serve(options: ServeOptions, prepare: Callable[[NewJob], Work], status: Call
     if not is_loopback(listener):
         log.warning(
             "listening on %s, which other machines can reach: the token and all data pass unencrypted; "
-            "an SSH tunnel to the loopback address is safer",
+            "an SSH tunnel to the loopback address, or a reverse proxy with TLS, is safer",
             host,
         )
 
     status()  # loads what answering needs, so that "ready" means it
     queue = JobQueue(prepare)
-    app = create_app(queue, token, status, shutdown=lambda: server.stop("asked by a client"))
+    uploads = None
+    if options.uploads is not None:
+        uploads = Uploads(options.uploads, options.upload_limits, queue.busy)
+        threading.Thread(target=_delete_old, args=(uploads,), name="warpnoise-uploads", daemon=True).start()
+    app = create_app(queue, token, status, lambda: server.stop("asked by a client"), uploads)
     server = _Server(
         uvicorn.Config(app, log_config=None, log_level="warning", access_log=False, timeout_graceful_shutdown=3),
         ready=lambda: _say_ready(options.announce, host, port, token_path),
@@ -79,6 +93,8 @@ def serve(options: ServeOptions, prepare: Callable[[NewJob], Work], status: Call
     finally:
         listener.close()
         ended = queue.close(GRACE_SECONDS)
+        if uploads is not None:
+            uploads.close()
     if not ended:
         # Python would wait for, or abort in, a thread that sits in a kernel; the operating system ends both cleanly.
         log.warning("a job did not stop within %.0f s; ending without it", GRACE_SECONDS)
@@ -163,6 +179,12 @@ def _say_ready(announce: bool, host: str, port: int, token_path: Path | None) ->
     shown = f"[{host}]" if ":" in host else host
     source = f"in {token_path}" if token_path else f"from {TOKEN_VARIABLE}"
     print(f"warpnoise {warpnoise.__version__} listens on http://{shown}:{port}, token {source}", flush=True)
+
+
+def _delete_old(uploads: Uploads) -> None:
+    while True:
+        time.sleep(CLEANING_SECONDS)
+        uploads.delete_old()
 
 
 def _wait_for_parent(server: _Server) -> None:

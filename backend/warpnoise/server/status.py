@@ -10,16 +10,18 @@ import psutil
 import torch
 
 import warpnoise
-from warpnoise.errors import WarpnoiseError
 from warpnoise.job import SCHEMA_VERSION
-from warpnoise.sdedit import ModelFolder
 from warpnoise.sdedit.device import pick_device
 from warpnoise.server import INTERFACE
-from warpnoise.server.schema import ModelView, StatusView
+from warpnoise.server.named_models import named_models
+from warpnoise.server.schema import StatusView
 
 
-def status() -> StatusView:
-    """The state of this machine now. Memory is the device's, so the computer's own for the CPU."""
+def status(models: Path | None = None) -> StatusView:
+    """The state of this machine now. Memory is the device's, so the computer's own for the CPU.
+
+    ``models``: a folder of models beside the default one.
+    """
     device = pick_device()
     total, free = memory(device)
     return StatusView(
@@ -30,7 +32,7 @@ def status() -> StatusView:
         device_name=device_name(device),
         memory_total=total,
         memory_free=free,
-        models=list(models()),
+        models=list(named_models(models)),
     )
 
 
@@ -58,13 +60,3 @@ def device_name(device: torch.device) -> str:
             if key.strip() == "model name" and value.strip():
                 return value.strip()
     return platform.processor() or platform.machine() or "CPU"
-
-
-@functools.cache
-def models() -> tuple[ModelView, ...]:
-    """The models that come with Warpnoise. Any diffusers folder can be used besides, by its path."""
-    try:
-        folder = ModelFolder.open("default")
-    except WarpnoiseError:
-        return ()
-    return (ModelView(name="default", styles=list(folder.styles), prompt=folder.takes_prompt),)

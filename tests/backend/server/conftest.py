@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from held_work import HeldWork
 from warpnoise.errors import JobError
 from warpnoise.server.app import create_app
 from warpnoise.server.jobs import JobQueue
 from warpnoise.server.schema import NewJob, StatusView
 from warpnoise.server.serve import listen
+from warpnoise.server.uploads import UploadLimits, Uploads
 
 TOKEN = "a-token-for-the-tests-0123456789"
 STATUS = StatusView(
@@ -51,24 +54,24 @@ class Running:
         self.works = works
         self.shutdowns = 0
         self.port = 0
+        self.uploads: Uploads | None = None
+
+    def count_shutdown(self) -> None:
+        self.shutdowns += 1
 
     def client(self, token: str | None = TOKEN) -> httpx.Client:
         headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
         return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=5)
 
 
-@pytest.fixture
-def running() -> Iterator[Running]:
+@contextmanager
+def serving(app_of: Callable[[Running], FastAPI]) -> Iterator[Running]:
+    """A server in a thread; it, its worker and its queue have ended afterwards."""
     works = Works()
     here = Running(JobQueue(works), works)
-
-    def count() -> None:
-        here.shutdowns += 1
-
-    app = create_app(here.queue, TOKEN, lambda: STATUS, count)
     listener = listen("127.0.0.1", 0)
     here.port = listener.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
+    server = uvicorn.Server(uvicorn.Config(app_of(here), log_config=None, timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
@@ -82,6 +85,31 @@ def running() -> Iterator[Running]:
 
 
 @pytest.fixture
+def running() -> Iterator[Running]:
+    with serving(lambda here: create_app(here.queue, TOKEN, lambda: STATUS, here.count_shutdown)) as here:
+        yield here
+
+
+@pytest.fixture
 def client(running: Running) -> Iterator[httpx.Client]:
     with running.client() as client:
+        yield client
+
+
+@pytest.fixture
+def running_uploads(spool: Path) -> Iterator[Running]:
+    """A server that takes uploads; its fixture ``spool`` says where."""
+
+    def app(here: Running) -> FastAPI:
+        here.uploads = Uploads(spool, UploadLimits(), here.queue.busy)
+        return create_app(here.queue, TOKEN, lambda: STATUS, here.count_shutdown, here.uploads)
+
+    with serving(app) as here:
+        yield here
+    here.uploads.close()
+
+
+@pytest.fixture
+def uploading(running_uploads: Running) -> Iterator[httpx.Client]:
+    with running_uploads.client() as client:
         yield client

@@ -72,6 +72,7 @@ def test_status(client):
         "memory_total": 2,
         "memory_free": 1,
         "models": [],
+        "uploads": None,
     }
 
 
@@ -187,7 +188,8 @@ def test_a_failure_is_told_and_the_next_job_runs(running, client, tmp_path, erro
 @pytest.mark.parametrize(
     ("body", "names"),
     [
-        ({}, "path"),
+        ({}, "body"),
+        ({"upload": 3}, "upload"),
         ({"path": 3}, "path"),
         ({"path": ""}, "path"),
         ({"path": "x", "batch": 0}, "batch"),
