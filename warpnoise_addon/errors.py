@@ -69,6 +69,9 @@ class JobError(WarpnoiseError):
         "media": 4,
         "model": 5,
         "server": 6,
+        "upload": 6,
+        "too_large": 6,
+        "disk_full": 6,
     }
 
     def __init__(self, message: str, code: str = "error") -> None:

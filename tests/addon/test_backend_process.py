@@ -222,11 +222,11 @@ def _runs(pid: int) -> bool:
 def test_connecting_to_a_backend_that_runs_already(backends, job, monkeypatch):
     running = backends("good")
     token = running.client._token
-    other = connect_backend(f"http://127.0.0.1:{running.client.port}", token)
+    other = connect_backend(f"http://127.0.0.1:{running.client.address.port}", token)
     assert other.process is None
     assert run_job(other, job).state == "done"
     with pytest.raises(BackendError, match="does not accept the token"):
-        connect_backend(f"127.0.0.1:{running.client.port}", "another-token-of-some-length")
+        connect_backend(f"127.0.0.1:{running.client.address.port}", "another-token-of-some-length")
     running.close()
     with pytest.raises(BackendDiedError, match="nobody answers"):
         other.ask(other.client.status)
@@ -234,7 +234,15 @@ def test_connecting_to_a_backend_that_runs_already(backends, job, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "url", ["http://example.com:80", "ftp://127.0.0.1:1", "http://127.0.0.1", "http://127.0.0.1:x"]
+    "url",
+    [
+        "ftp://127.0.0.1:1",
+        "http://127.0.0.1",
+        "http://127.0.0.1:x",
+        "https://me:word@there",
+        "https://there?token=1",
+        "",
+    ],
 )
 def test_bad_urls(url):
     with pytest.raises(SettingsError, match="URL"):

@@ -181,7 +181,7 @@ def test_a_backend_that_runs_already_is_reached_with_its_token(backend, tmp_path
         running = first.acquire(BackendChoice(str(python)))
         token_file = tmp_path / "token"
         token_file.write_text(running.client._token + "\n")
-        choice = BackendChoice(url=f"http://127.0.0.1:{running.client.port}", token_file=str(token_file))
+        choice = BackendChoice(url=f"http://127.0.0.1:{running.client.address.port}", token_file=str(token_file))
         reached = second.acquire(choice)
         assert reached.process is None and reached.status["version"] == "0.1.0"
         assert second.acquire(choice) is reached

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
@@ -36,15 +37,19 @@ def model(tmp_path_factory) -> Path:
     return folder
 
 
-def stylize(blend: Path, job: Path, *arguments: object) -> list[dict]:
+def stylize(blend: Path, job: Path, *arguments: object, **environment: str) -> list[dict]:
     """The messages of a run that must succeed."""
     command = [sys.executable, "-m", "warpnoise_addon", blend, "stylize", "--output", job, "--json", *arguments]
-    ended = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=300)
+    ended = subprocess.run(
+        list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=300, env=os.environ | environment
+    )
     assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr
     return [json.loads(line) for line in ended.stdout.splitlines() if line.startswith('{"warpnoise"')]
 
 
-def test_from_the_scene_to_the_compositor_and_on_from_there(tmp_path, model):
+@pytest.fixture
+def blend(tmp_path) -> Path:
+    """A file of three small frames."""
     bpy.ops.wm.read_factory_settings(use_empty=False)
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
@@ -52,9 +57,13 @@ def test_from_the_scene_to_the_compositor_and_on_from_there(tmp_path, model):
     scene.cycles.use_denoising = False
     scene.render.resolution_x = scene.render.resolution_y = 32
     scene.frame_end = 3
-    blend, job, saved = tmp_path / "scene.blend", tmp_path / "job", tmp_path / "out.blend"
-    bpy.ops.wm.save_as_mainfile(filepath=str(blend))
+    path = tmp_path / "scene.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    return path
 
+
+def test_from_the_scene_to_the_compositor_and_on_from_there(tmp_path, blend, model):
+    job, saved = tmp_path / "job", tmp_path / "out.blend"
     settings = ["--model", model, "--style", "clay", "--steps", 4, "--save", saved]
     told = stylize(blend, job, *settings)
     assert [told[-1][key] for key in ("stage", "frames_done", "frames_kept")] == ["done", 3, 0]
@@ -76,3 +85,35 @@ def test_from_the_scene_to_the_compositor_and_on_from_there(tmp_path, model):
     told = stylize(blend, job, *settings, "--keep-existing")
     assert [told[-1][key] for key in ("stage", "frames_done", "frames_kept")] == ["done", 3, 2]
     assert (job / "stylized" / "0002.png").read_bytes() == frames["0002.png"]
+
+
+TOKEN = "a-token-for-the-tests-0123456789"
+
+
+@pytest.fixture
+def server(tmp_path, model) -> Iterator[str]:
+    """The URL of a server that takes uploads, and has the model by its name."""
+    command = [PYTHON, "-m", "warpnoise", "serve", "--announce", "--exit-with-parent", "--port", "0"]
+    command += ["--uploads", str(tmp_path / "spool"), "--models", str(model.parent)]
+    environment = os.environ | {"WARPNOISE_TOKEN": TOKEN, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        yield f"http://127.0.0.1:{json.loads(process.stdout.readline())['port']}"
+        process.stdin.close()
+        assert process.wait(30) == 0
+
+
+def test_over_a_server_that_sees_no_folder_of_ours(tmp_path, blend, model, server):
+    job = tmp_path / "job"
+    settings = ["--style", "clay", "--steps", 4]
+    variables = {"WARPNOISE_URL": server, "WARPNOISE_TOKEN": TOKEN}
+    told = stylize(blend, job, "--model", model.name, *settings, **variables)
+    assert [told[-1][key] for key in ("stage", "frames_done", "frames_kept")] == ["done", 3, 0]
+    assert any(message["stage"] == "uploading" for message in told)
+    frames = {path.name: path.read_bytes() for path in sorted((job / "stylized").glob("*.png"))}
+    assert list(frames) == ["0001.png", "0002.png", "0003.png"]
+    assert (job / "stylized.mp4").stat().st_size > 0
+
+    # What came back came with its records: on this machine, with the model's folder, nothing is left to do.
+    told = stylize(blend, job, "--model", model, *settings, "--keep-existing")
+    assert [told[-1][key] for key in ("stage", "frames_done", "frames_kept")] == ["done", 3, 3]
+    assert {path.name: path.read_bytes() for path in sorted((job / "stylized").glob("*.png"))} == frames

@@ -1,17 +1,23 @@
 """The backend process, seen from Blender: finding, starting, watching and talking to it. Imports no bpy.
 
     locate      which Python has the backend
+    address     where one listens that somebody else runs
     process     one running `warpnoise serve`: start, readiness, death, end
     client      the HTTP interface of docs/architecture.md
     versions    whether this add-on and that backend fit
     connection  a Backend: a client, and its process where we started it
     run         one job from its POST to its end
+    remote      the same with a server elsewhere:
+    upload        the job folder on its way there
+    results       the frames on their way back
+    received_png  whether what came is a picture of the right size
 
 Nothing in here blocks without a time limit, and everything may be called from any thread.
 """
 
 from .connection import Backend, connect_backend, start_backend
 from .locate import BackendCommand, find_backend
+from .remote import run_uploaded_job
 from .run import JobRequest, JobView, run_job
 
 __all__ = [
@@ -22,5 +28,6 @@ __all__ = [
     "connect_backend",
     "find_backend",
     "run_job",
+    "run_uploaded_job",
     "start_backend",
 ]

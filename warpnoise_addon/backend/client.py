@@ -1,116 +1,188 @@
 """The HTTP interface, version 1 (docs/architecture.md), over the standard library.
 
-One connection a request: requests are rare, and a kept connection to a process that was killed fails strangely.
-Nothing goes through a proxy: the backend is on this machine.
+One connection a request: requests are rare or large, and a kept connection to a process that was killed fails
+strangely. Nothing goes through a proxy, and no redirect is followed: the token is for one server.
 """
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import http.client
 import json
-from typing import Any
-from urllib.parse import urlsplit
+import ssl
+from collections.abc import Callable, Iterator
+from typing import IO, Any
+from urllib.parse import quote
 
-from ..errors import BackendError, BackendHungError, JobError, SettingsError
+from ..errors import BackendError, BackendHungError, JobError, JobFolderError
+from .address import Address
 from .locate import TOKEN_VARIABLE
 
 REQUEST_SECONDS = 5.0
 """How long one answer may take. The backend computes in a thread of its own and answers at once."""
 SUBMIT_SECONDS = 60.0
 """How long checking and queueing a job may take: the backend opens every frame's header for it."""
+TRANSFER_SECONDS = 20.0
+"""How long a file's transfer may stand still, and how long a server may take to put a file on its disk."""
 LARGEST_ANSWER = 16 * 2**20
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_BLOCK = 1 << 18
+
+Body = Iterator[bytes] | bytes | None
 
 
 class Unreachable(Exception):
-    """Nobody listens, or the connection broke: the caller knows whether that means a dead process."""
+    """The connection broke. ``refused``: nobody listens there."""
+
+    def __init__(self, message: str, refused: bool = False) -> None:
+        super().__init__(message)
+        self.refused = refused
+
+
+class NotModified(Exception):
+    """What was asked for is what we have."""
 
 
 class Client:
-    """Calls the interface at ``host``:``port``. Raises Unreachable, BackendHungError, JobError and BackendError."""
+    """Calls the interface at ``address``. Raises Unreachable, BackendHungError, JobError and BackendError."""
 
-    def __init__(self, host: str, port: int, token: str, request_seconds: float = REQUEST_SECONDS) -> None:
-        self.host, self.port = host, port
+    def __init__(self, address: Address, token: str, request_seconds: float = REQUEST_SECONDS) -> None:
+        self.address = address
         self._token = token
         self._request_seconds = request_seconds
-
-    @classmethod
-    def from_url(cls, url: str, token: str) -> Client:
-        """A client of a backend that was started by hand, at ``http://127.0.0.1:PORT``.
-
-        Raises:
-            SettingsError: not such a URL.
-        """
-        try:
-            parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
-            host, port = parts.hostname, parts.port
-        except ValueError as error:
-            raise SettingsError(
-                f"the backend's URL {url!r} cannot be read ({error}): expected http://127.0.0.1:PORT"
-            ) from None
-        if parts.scheme != "http" or not host or not port:
-            raise SettingsError(f"the backend's URL is {url!r}: expected http://127.0.0.1:PORT")
-        if host not in LOOPBACK:
-            raise SettingsError(
-                f"the backend's URL {url!r} is on another machine: only this machine's (127.0.0.1, localhost, ::1) are "
-                "spoken to, because jobs are passed as folders. For another one use an SSH tunnel and a shared folder"
-            )
-        return cls(host, port, token)
+        self._tls = ssl.create_default_context() if address.scheme == "https" else None
 
     def status(self) -> dict[str, Any]:
         """Version, device, memory, models."""
         return self._call("GET", "/v1/status")
 
     def submit(
-        self, path: str, settings: dict[str, Any] | None, device: str | None, batch: int | None
+        self, folder: dict[str, str], settings: dict[str, Any] | None, device: str | None, batch: int | None
     ) -> dict[str, Any]:
-        """Start a job on a folder; ``settings`` replace those of job.json field by field."""
-        body = {"path": path, "settings": settings, "device": device, "batch": batch}
+        """Start a job on ``{"path": FOLDER}`` or ``{"upload": ID}``.
+
+        ``settings`` replace those of job.json field by field.
+        """
+        body = {**folder, "settings": settings, "device": device, "batch": batch}
         return self._call("POST", "/v1/jobs", body, SUBMIT_SECONDS)
 
     def job(self, job_id: str) -> dict[str, Any]:
-        return self._call("GET", f"/v1/jobs/{job_id}")
+        return self._call("GET", f"/v1/jobs/{_name(job_id)}")
 
     def cancel(self, job_id: str) -> dict[str, Any]:
-        return self._call("POST", f"/v1/jobs/{job_id}/cancel")
+        return self._call("POST", f"/v1/jobs/{_name(job_id)}/cancel")
 
     def shutdown(self) -> None:
         self._call("POST", "/v1/shutdown")
 
+    def new_upload(self) -> dict[str, Any]:
+        """An empty job folder on the server."""
+        return self._call("POST", "/v1/uploads")
+
+    def upload(self, upload_id: str) -> dict[str, Any]:
+        """What is there of an upload, and the job that works on it."""
+        return self._call("GET", f"/v1/uploads/{_name(upload_id)}", seconds=SUBMIT_SECONDS)
+
+    def delete_upload(self, upload_id: str) -> None:
+        self._call("DELETE", f"/v1/uploads/{_name(upload_id)}", seconds=SUBMIT_SECONDS)
+
+    def send(self, upload_id: str, name: str, size: int, sha256: bytes, blocks: Iterator[bytes]) -> None:
+        """Send one file. ``name``: ``color/FRAME``, ``passes/FRAME`` or ``job.json``; ``blocks``: ``size`` bytes."""
+        digest = base64.b64encode(sha256).decode()
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Length": str(size),
+            "Content-Digest": f"sha-256=:{digest}:",
+        }
+        path = f"/v1/uploads/{_name(upload_id)}/{quote(name)}"
+        with self._response("PUT", path, blocks, headers, TRANSFER_SECONDS) as response:
+            self._answer("PUT", path, response.status, response.read(LARGEST_ANSWER))
+
+    def fetch(
+        self,
+        path: str,
+        target: IO[bytes],
+        largest: int,
+        have: str | None = None,
+        cancelled: Callable[[], None] = lambda: None,
+    ) -> str:
+        """Write what is at ``path`` to ``target`` and return its entity tag ("": it has none).
+
+        Args:
+            path: below ``/v1``.
+            largest: bytes; more are an error before they are read.
+            have: the entity tag of what we have.
+            cancelled: called between blocks; may raise.
+
+        Raises:
+            NotModified: it is what we have.
+        """
+        headers = {"If-None-Match": f'"{have}"'} if have else {}
+        with self._response("GET", path, None, headers, TRANSFER_SECONDS) as response:
+            if response.status == 304:
+                raise NotModified
+            if response.status != 200:
+                self._answer("GET", path, response.status, response.read(LARGEST_ANSWER))
+                raise self._foreign("GET", path, response.status, b"")
+            left = response.length
+            if left is None or left > largest:
+                raise BackendError(f"{self.address} answers {path} with {left} bytes: expected at most {largest}")
+            while left:
+                cancelled()
+                block = response.read(min(left, _BLOCK))
+                if not block:
+                    raise Unreachable(f"the connection ended {left} bytes before the end of {path}")
+                try:
+                    target.write(block)
+                except OSError as error:
+                    raise JobFolderError(f"what the server sent cannot be kept: {error.strerror}") from None
+                left -= len(block)
+            return (response.getheader("ETag") or "").strip('"')
+
     def _call(
         self, method: str, path: str, body: dict[str, Any] | None = None, seconds: float | None = None
     ) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
-        data = None
-        if body is not None:
-            data = json.dumps(body).encode()
-            headers["Content-Type"] = "application/json"
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=seconds or self._request_seconds)
-        try:
-            connection.request(method, path, data, headers)
-            response = connection.getresponse()
+        data = None if body is None else json.dumps(body).encode()
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        with self._response(method, path, data, headers, seconds or self._request_seconds) as response:
             content = response.read(LARGEST_ANSWER)
+            return self._answer(method, path, response.status, content)
+
+    @contextlib.contextmanager
+    def _response(
+        self, method: str, path: str, body: Body, headers: dict[str, str], seconds: float
+    ) -> Iterator[http.client.HTTPResponse]:
+        """One request's answer, to be read inside of the block. What the connection raises is told in our words."""
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"} | headers
+        host, port = self.address.host, self.address.port
+        if self._tls is None:
+            connection = http.client.HTTPConnection(host, port, timeout=seconds)
+        else:
+            connection = http.client.HTTPSConnection(host, port, timeout=seconds, context=self._tls)
+        try:
+            # A server that refuses a file may answer and close before it has all of it.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.request(method, self.address.prefix + path, body, headers)
+            yield connection.getresponse()
         except TimeoutError:
-            raise BackendHungError(
-                f"the backend at {self.host}:{self.port} did not answer within {seconds or self._request_seconds:g} s"
-            ) from None
+            raise BackendHungError(f"the backend at {self.address} did not answer within {seconds:g} s") from None
+        except ssl.SSLError as error:
+            raise BackendError(_tls_trouble(self.address, error)) from None
         except (OSError, http.client.HTTPException) as error:
-            raise Unreachable(str(error) or type(error).__name__) from None
+            raise Unreachable(
+                str(error) or type(error).__name__, refused=isinstance(error, ConnectionRefusedError)
+            ) from None
         finally:
             connection.close()
-        return self._answer(method, path, response.status, content)
 
     def _answer(self, method: str, path: str, status: int, content: bytes) -> dict[str, Any]:
         try:
             answer = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
-        if not isinstance(answer, dict):
-            raise BackendError(
-                f"what answers at {self.host}:{self.port} is not a Warpnoise backend: "
-                f"expected a JSON object for {method} {path}, got HTTP {status} and {content[:80]!r}"
-            )
-        if status < 400:
+        if not isinstance(answer, dict) or 300 <= status < 400:
+            raise self._foreign(method, path, status, content)
+        if status < 300:
             return answer
         problem = answer.get("error")
         code, message = (problem.get("code"), problem.get("message")) if isinstance(problem, dict) else (None, None)
@@ -120,3 +192,24 @@ class Client:
                 f"through the variable {TOKEN_VARIABLE} or the token file in the preferences"
             )
         raise JobError(str(message or f"HTTP {status} for {method} {path}"), str(code or "error"))
+
+    def _foreign(self, method: str, path: str, status: int, content: bytes) -> BackendError:
+        return BackendError(
+            f"what answers at {self.address} is not a Warpnoise backend: "
+            f"expected a JSON object for {method} {path}, got HTTP {status} and {content[:80]!r}"
+        )
+
+
+def _name(text: str) -> str:
+    """A server's name for something, as one part of a path."""
+    return quote(text, safe="")
+
+
+def _tls_trouble(address: Address, error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"the certificate of {address} is not accepted: {error.verify_message}. If it is your own, name the file "
+            "of the authority that signed it in the variable SSL_CERT_FILE before Blender starts"
+        )
+    reason = (error.reason or str(error)).replace("_", " ").lower()
+    return f"no encrypted connection to {address} ({reason}): if the server speaks plain HTTP, give http:// instead"

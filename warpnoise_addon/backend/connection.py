@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..errors import BackendDiedError, BackendError, BackendHungError, Cancelled
+from .address import Address
 from .client import Client, Unreachable
 from .locate import BackendCommand
 from .process import START_SECONDS, BackendProcess
@@ -15,6 +16,7 @@ from .versions import check_interface, check_job_schema
 
 SILENCE_SECONDS = 10.0
 """A backend that has not answered for this long is taken for hung."""
+RETRY_SECONDS = 0.2
 
 Answer = TypeVar("Answer")
 
@@ -33,7 +35,13 @@ class Backend:
     @property
     def name(self) -> str:
         """For people: version and address."""
-        return f"{self.status.get('version', '?')} on {self.client.host}:{self.client.port}"
+        where = self.client.address
+        return f"{self.status.get('version', '?')} on {where.host}:{where.port}"
+
+    @property
+    def takes_uploads(self) -> bool:
+        """Job folders are sent to it; otherwise it reads and writes them itself, on this machine."""
+        return bool(self.status.get("uploads"))
 
     @property
     def alive(self) -> bool:
@@ -66,12 +74,13 @@ class Backend:
             try:
                 return call()
             except Unreachable as error:
-                if self.process is None:
+                silent = time.monotonic() - silent_since + RETRY_SECONDS
+                if self.process is None and (error.refused or silent >= limit):
                     raise BackendDiedError(
-                        f"nobody answers at {self.client.host}:{self.client.port} ({error}): "
-                        "start the backend with `warpnoise serve`, or take its URL out of the preferences"
+                        f"nobody answers at {self.client.address} ({error}): "
+                        "start the backend with `warpnoise serve`, or change the preferences"
                     ) from None
-                time.sleep(0.2)  # the kernel closes the sockets a moment before the process is gone
+                time.sleep(RETRY_SECONDS)  # the kernel closes the sockets a moment before the process is gone
             except BackendHungError:
                 pass
             if self.process is not None and not self.process.alive:
@@ -80,7 +89,7 @@ class Backend:
                 raise Cancelled("cancelled while the backend was silent")
             silent = time.monotonic() - silent_since
             if silent >= limit:
-                which = f"process {self.process.pid}" if self.process else f"{self.client.host}:{self.client.port}"
+                which = f"process {self.process.pid}" if self.process else str(self.client.address)
                 raise BackendHungError(
                     f"the backend ({which}) has not answered for {silent:.0f} s: it hangs. "
                     "Finished frames stay; running again starts a new one and goes on from there"
@@ -125,7 +134,7 @@ def start_backend(
     try:
         ready = process.wait_ready(seconds, cancelled)
         check_interface(ready.interface, ready.version, command.update_hint)
-        backend = Backend(Client(ready.host, ready.port, token), process, silence_seconds)
+        backend = Backend(Client(Address(ready.host, ready.port), token), process, silence_seconds)
         backend.refresh_status(command.update_hint, seconds, cancelled)
     except BaseException:
         process.stop()
@@ -133,13 +142,25 @@ def start_backend(
     return backend
 
 
-def connect_backend(url: str, token: str, silence_seconds: float = SILENCE_SECONDS) -> Backend:
+def connect_backend(
+    url: str,
+    token: str,
+    silence_seconds: float = SILENCE_SECONDS,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Backend:
     """The backend that somebody started by hand at ``url``, with its token.
 
     Raises:
-        SettingsError: not a URL of this machine.
-        BackendError: nobody answers, the token is wrong, the versions do not fit.
+        SettingsError: not a URL.
+        BackendError: nobody answers, the token is wrong, the versions do not fit, or it is on another machine and
+            takes no uploads.
+        Cancelled: ``cancelled()`` was true meanwhile.
     """
-    backend = Backend(Client.from_url(url, token), None, silence_seconds)
-    backend.refresh_status(seconds=START_SECONDS)
+    backend = Backend(Client(Address.parse(url), token), None, silence_seconds)
+    backend.refresh_status(cancelled=cancelled)
+    if not backend.takes_uploads and not backend.client.address.loopback:
+        raise BackendError(
+            f"the backend at {backend.client.address} takes no uploads, and it cannot see this machine's folders: "
+            "start it with `warpnoise serve --uploads FOLDER`"
+        )
     return backend

@@ -11,6 +11,7 @@ from pathlib import Path
 from ..errors import BackendMissingError
 
 PYTHON_VARIABLE = "WARPNOISE_PYTHON"
+URL_VARIABLE = "WARPNOISE_URL"
 TOKEN_VARIABLE = "WARPNOISE_TOKEN"
 PREFERENCES = "the add-on's preferences"
 

@@ -21,13 +21,20 @@ STALL_SECONDS = 1800.0
 class JobRequest:
     """``settings`` replace those of job.json field by field.
 
-    ``device`` and ``batch``: None leaves the choice to the backend.
+    ``device`` and ``batch``: None leaves the choice to the backend. ``upload``: what ``path`` is called there, where it
+    was sent.
     """
 
     path: str
     settings: dict[str, Any] | None = None
     device: str | None = None
     batch: int | None = None
+    upload: str = ""
+
+    @property
+    def folder(self) -> dict[str, str]:
+        """Its folder, as the interface names it."""
+        return {"upload": self.upload} if self.upload else {"path": self.path}
 
 
 @dataclass(frozen=True)
@@ -54,8 +61,12 @@ class JobView:
         if not isinstance(answer.get("id"), str) or not isinstance(answer.get("state"), str):
             raise BackendError(f"the backend's answer is not a job: expected `id` and `state`, got {sorted(answer)}")
         known = {f.name: answer[f.name] for f in fields(cls) if f.name in answer}
-        known["warnings"] = tuple(known.get("warnings") or ())
-        return cls(**known)
+        known["warnings"] = tuple(str(text) for text in known.get("warnings") or ())
+        view = cls(**known)
+        numbers = (view.frames_done, view.frames_total, view.frames_kept, view.step, view.steps_total)
+        if not all(isinstance(number, int) for number in numbers):
+            raise BackendError(f"the backend's answer is not a job: expected whole numbers, got {numbers}")
+        return view
 
     @property
     def over(self) -> bool:
@@ -79,7 +90,7 @@ def run_job(
         Cancelled: ``cancelled()`` was true; the job has stopped, or its process was ended.
     """
     view = JobView.from_answer(
-        backend.ask(lambda: backend.client.submit(request.path, request.settings, request.device, request.batch))
+        backend.ask(lambda: backend.client.submit(request.folder, request.settings, request.device, request.batch))
     )
     client, job_id = backend.client, view.id
     cancel_asked: float | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import JobFolderError
-from ..export.files import frame_name
+from ..names import frame_name
 
 
 @dataclass(frozen=True)

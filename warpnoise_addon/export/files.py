@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import IO
 
 from ..errors import ExportError, JobFolderError
+from ..names import frame_name
 from .exr_header import read_exr_header
 from .png import is_whole_png
 
@@ -23,11 +24,6 @@ else:
 
 _FULL = 1 << 20
 """A disk with less room than this, in bytes, is why a picture could not be written."""
-
-
-def frame_name(frame: int) -> str:
-    """A frame's file name without its suffix: four digits or more, a minus sign before negative ones."""
-    return f"{'-' if frame < 0 else ''}{abs(frame):04d}"
 
 
 class JobFolder:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..backend import Backend, connect_backend, find_backend, start_backend
-from ..backend.locate import TOKEN_VARIABLE
+from ..backend.locate import TOKEN_VARIABLE, URL_VARIABLE
 from ..errors import SettingsError
 from .request import BackendChoice
 
@@ -28,16 +28,17 @@ class BackendPool:
             BackendError, SettingsError, Cancelled: see `backend.start_backend` and `backend.connect_backend`.
         """
         with self._lock:
-            if choice.url:
-                origin: object = (choice.url, _token(choice.token_file))
+            url = chosen_url(choice)
+            if url:
+                origin: object = (url, _token(choice.token_file))
             else:
                 origin = find_backend(choice.python)
             if self._backend is not None and (self._origin != origin or not self._backend.alive):
                 self._backend.close()
                 self._backend = None
             if self._backend is None:
-                if choice.url:
-                    self._backend = connect_backend(*origin)
+                if url:
+                    self._backend = connect_backend(*origin, cancelled=cancelled)
                 else:
                     self._backend = start_backend(origin, cancelled=cancelled)
                 self._origin = origin
@@ -54,6 +55,11 @@ class BackendPool:
             backend, self._backend = self._backend, None
         if backend is not None:
             backend.close()
+
+
+def chosen_url(choice: BackendChoice) -> str:
+    """Where the backend that somebody else runs is; empty: we start one. The variable ``WARPNOISE_URL`` wins."""
+    return os.environ.get(URL_VARIABLE, "") or choice.url
 
 
 def _token(token_file: str) -> str:

@@ -39,7 +39,7 @@ class Frames:
 class BackendChoice:
     """Which backend: the one that runs at ``url`` if that is set, else one that we start with ``python``.
 
-    Empty texts are not set (see `backend.locate`). ``device`` None and ``batch`` None leave the choice to the backend.
+    ``delete_after``: a server elsewhere shall keep nothing of the frames. Empty texts are not set (see `backend.locate`). ``device`` None and ``batch`` None leave the choice to the backend.
     """
 
     python: str = ""
@@ -47,6 +47,7 @@ class BackendChoice:
     token_file: str = ""
     device: str | None = None
     batch: int | None = None
+    delete_after: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from ..backend import Backend, JobRequest, JobView, run_job
+from ..backend import Backend, JobRequest, JobView, run_job, run_uploaded_job
 from ..errors import BackendDiedError, BackendHungError, JobError, WarpnoiseError
-from ..export.files import frame_name
+from ..export.files import JobFolder
+from ..names import frame_name
 from .backends import BackendPool
 from .request import StylizeRequest
 from .status import Reporter
@@ -21,15 +22,25 @@ def acquire_backend(
 
     Raises:
         BackendError, SettingsError, Cancelled: see `BackendPool.acquire`.
-        JobError: it has no default model and that is asked for.
+        JobError: it does not have the model that is asked for.
     """
     reporter.update(stage="backend", frames_total=0)
     backend = pool.acquire(request.backend, cancelled)
     reporter.update(backend=backend.name, device=device_text(backend.status))
-    names = [model.get("name") for model in backend.status.get("models", ())]
-    if request.settings.model == "default" and "default" not in names:
+    if backend.client.address.readable_by_others:
+        reporter.warn(
+            f"the token and the frames travel unencrypted to {backend.client.address}: others on the way can read them"
+        )
+    names = [str(model.get("name")) for model in backend.status.get("models", ())]
+    model = request.settings.model
+    if model == "default" and model not in names:
         raise JobError(
             "this backend has no default model: install a release of the package, or name the folder of a model",
+            "model",
+        )
+    if backend.takes_uploads and model not in names:
+        raise JobError(
+            f"the server has no model {model}: it has {', '.join(names)}. `warpnoise serve --models FOLDER` adds more",
             "model",
         )
     return backend
@@ -62,7 +73,12 @@ def stylize_folder(
         reporter.warn(*view.warnings)
 
     try:
-        return run_job(backend, job, progress=progress, cancelled=cancelled)
+        if not backend.takes_uploads:
+            return run_job(backend, job, progress=progress, cancelled=cancelled)
+        with JobFolder(request.folder):  # a backend on this machine would lock it
+            return run_uploaded_job(
+                backend, job, progress=progress, cancelled=cancelled, delete_after=request.backend.delete_after
+            )
     except (BackendDiedError, BackendHungError):
         pool.discard()
         raise

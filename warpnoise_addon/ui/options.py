@@ -10,6 +10,7 @@ import bpy
 from ..errors import SettingsError
 from ..export.options import JobSettings
 from ..stylize import state
+from ..stylize.backends import chosen_url
 from ..stylize.request import BackendChoice, Frames, StylizeRequest
 from .preferences import backend_choice
 
@@ -21,6 +22,7 @@ def make_request(context: bpy.types.Context, given: dict[str, Any] | None = None
         SettingsError: frames that cannot be read, an output that is no folder, or a model that is not there.
     """
     scene, given = context.scene, given or {}
+    backend = _backend(context, given)
 
     def value(name: str) -> Any:
         return given[name] if name in given else getattr(scene.warpnoise, name)
@@ -29,12 +31,12 @@ def make_request(context: bpy.types.Context, given: dict[str, Any] | None = None
         scene=scene.name,
         folder=output_folder(scene, value("output")),
         frames=Frames.parse(given["frames"]) if given.get("frames") else _scene_frames(scene),
-        settings=_settings(value, given),
+        settings=_settings(value, given, elsewhere=bool(chosen_url(backend))),
         color_source=_source(scene, value, given, "color_folder"),
         passes_source=_source(scene, value, given, "passes_folder"),
         keep_existing=value("keep_existing"),
         connect=value("connect"),
-        backend=_backend(context, given),
+        backend=backend,
     )
 
 
@@ -58,13 +60,13 @@ def _scene_frames(scene: bpy.types.Scene) -> Frames:
     return Frames(scene.frame_start, scene.frame_end, scene.frame_step)
 
 
-def _settings(value: Any, given: dict[str, Any]) -> JobSettings:
+def _settings(value: Any, given: dict[str, Any], elsewhere: bool) -> JobSettings:
     use_guidance = "guidance" in given or value("use_guidance")
     model = value("model").strip()
     known = {m.get("name") for m in state.pool.current.status.get("models", ())} if state.pool.current else set()
     if not model:
         model = JobSettings().model
-    elif model != JobSettings().model and model not in known:
+    elif model != JobSettings().model and model not in known and not (elsewhere and Path(model).name == model):
         folder = Path(bpy.path.abspath(model)).expanduser().absolute()
         if not folder.is_dir():  # told now, not after the render
             raise SettingsError(
@@ -109,4 +111,5 @@ def _backend(context: bpy.types.Context, given: dict[str, Any]) -> BackendChoice
         chosen.token_file,
         given.get("device") or chosen.device,
         given.get("batch") or chosen.batch,
+        chosen.delete_after,
     )

@@ -3,41 +3,56 @@
 import os
 
 import bpy
-from bpy.props import EnumProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
-from ..backend.locate import PYTHON_VARIABLE, TOKEN_VARIABLE
+from ..backend.address import Address
+from ..backend.locate import PYTHON_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE
+from ..errors import SettingsError
 from ..package import ADDON
 from ..stylize import state
 from ..stylize.request import BackendChoice
 from ..stylize.session import CheckSession
 from .texts import draw_text
 
+LOCATIONS = (
+    ("HERE", "This Computer", "Blender starts the backend out of a Python environment on this computer"),
+    ("SERVER", "A Server", "`warpnoise serve`, started by hand: the frames are sent there, and the results fetched"),
+)
 DEVICES = (
     ("AUTO", "Automatic", "The best that the backend finds"),
     ("cuda", "CUDA or ROCm", "A graphics card of NVIDIA or AMD"),
     ("mps", "Metal", "A graphics card of Apple"),
     ("cpu", "CPU", "The processor: works everywhere, slowly"),
 )
+WIDTH = 90
+"""Letters in a line."""
 
 
 class WARPNOISE_Preferences(bpy.types.AddonPreferences):
     bl_idname = ADDON
 
+    location: EnumProperty(name="Backend", description="Where the models run", items=LOCATIONS, default="HERE")
     python: StringProperty(
-        name="Backend's Python",
+        name="Python",
         description=f"A Python, or the folder of a virtual environment, that has the package `warpnoise`. "
         f"Empty: the command `warpnoise` on the PATH. The variable {PYTHON_VARIABLE} wins over this",
         subtype="FILE_PATH",
     )
     url: StringProperty(
-        name="Running Backend's URL",
-        description="http://127.0.0.1:PORT of a backend that was started by hand with `warpnoise serve`. "
-        "Empty: Blender starts one itself",
+        name="URL",
+        description="https://SERVER of a server behind a proxy with TLS, or http://127.0.0.1:PORT of a tunnel to it. "
+        f"The variable {URL_VARIABLE} wins over this",
     )
     token_file: StringProperty(
-        name="Its Token File",
-        description=f"The file that `warpnoise serve` names when it starts. The variable {TOKEN_VARIABLE} wins",
+        name="Token File",
+        description="The server's token is read from this file, each time that it is needed, and is kept nowhere else. "
+        f"The variable {TOKEN_VARIABLE} wins over it",
         subtype="FILE_PATH",
+    )
+    delete_after: BoolProperty(
+        name="Delete Frames There Afterwards",
+        description="The server keeps nothing when a run is done. Otherwise it keeps the frames for some days, and "
+        "running again with another style sends nothing again",
     )
     device: EnumProperty(name="Device", description="What the model runs on", items=DEVICES, default="AUTO")
     batch: IntProperty(
@@ -47,16 +62,11 @@ class WARPNOISE_Preferences(bpy.types.AddonPreferences):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
-        column = layout.column()
-        sub = column.column()
-        sub.enabled = not self.url
-        sub.prop(self, "python", placeholder="the command warpnoise on the PATH")
-        if python := os.environ.get(PYTHON_VARIABLE):
-            sub.label(text=f"{PYTHON_VARIABLE} wins: {python}", icon="INFO")
-        column.prop(self, "url", placeholder="started by Blender")
-        sub = column.column()
-        sub.enabled = bool(self.url)
-        sub.prop(self, "token_file")
+        layout.row().prop(self, "location", expand=True)
+        if self.location == "HERE":
+            _draw_here(layout.column(), self)
+        else:
+            _draw_server(layout.column(), self)
         column = layout.column()
         column.prop(self, "device")
         column.prop(self, "batch")
@@ -65,11 +75,41 @@ class WARPNOISE_Preferences(bpy.types.AddonPreferences):
             _draw_check(layout, state.session)
 
 
+def _draw_here(layout: bpy.types.UILayout, chosen: WARPNOISE_Preferences) -> None:
+    layout.prop(chosen, "python", placeholder="the command warpnoise on the PATH")
+    _draw_variables(layout, URL_VARIABLE, PYTHON_VARIABLE)
+
+
+def _draw_server(layout: bpy.types.UILayout, chosen: WARPNOISE_Preferences) -> None:
+    layout.prop(chosen, "url", placeholder="https://server")
+    row = layout.row(align=True)
+    row.prop(chosen, "token_file")
+    row.operator("warpnoise.enter_token", text="", icon="LOCKED")
+    layout.prop(chosen, "delete_after")
+    _draw_variables(layout, URL_VARIABLE, TOKEN_VARIABLE)
+    try:
+        unencrypted = bool(chosen.url) and Address.parse(chosen.url).readable_by_others
+    except SettingsError as error:
+        draw_text(layout, str(error), icon="ERROR", width=WIDTH)
+        return
+    if unencrypted:
+        text = "Plain HTTP to another machine: the token and the frames travel unencrypted. Use https, or an SSH tunnel"
+        draw_text(layout, text, icon="ERROR", width=WIDTH)
+
+
+def _draw_variables(layout: bpy.types.UILayout, *names: str) -> None:
+    """Environment variables that win over what is shown."""
+    for name in names:
+        if value := os.environ.get(name):
+            shown = "it is set" if name == TOKEN_VARIABLE else value
+            layout.label(text=f"{name} wins: {shown}", icon="INFO")
+
+
 def _draw_check(layout: bpy.types.UILayout, session: CheckSession) -> None:
     status = session.status
     box = layout.box()
     if status.error:
-        draw_text(box, status.error, icon="ERROR", width=90)
+        draw_text(box, status.error, icon="ERROR", width=WIDTH)
     elif status.stage == "done":
         box.label(text=f"The backend {status.backend} works", icon="CHECKMARK")
         box.label(text=f"Device: {status.device}", icon="BLANK1")
@@ -77,16 +117,22 @@ def _draw_check(layout: bpy.types.UILayout, session: CheckSession) -> None:
         box.label(text="Starting the backend...", icon="SORTTIME")
 
 
+def preferences(context: bpy.types.Context) -> WARPNOISE_Preferences | None:
+    """None where the add-on runs without being installed."""
+    addon = context.preferences.addons.get(ADDON)
+    return None if addon is None else addon.preferences
+
+
 def backend_choice(context: bpy.types.Context) -> BackendChoice:
     """What the preferences choose; the defaults where the add-on runs without being installed."""
-    addon = context.preferences.addons.get(ADDON)
-    if addon is None or addon.preferences is None:
+    chosen = preferences(context)
+    if chosen is None:
         return BackendChoice()
-    chosen = addon.preferences
     return BackendChoice(
         python=bpy.path.abspath(chosen.python),
-        url=chosen.url.strip(),
+        url=chosen.url.strip() if chosen.location == "SERVER" else "",
         token_file=bpy.path.abspath(chosen.token_file),
         device=None if chosen.device == "AUTO" else chosen.device,
         batch=chosen.batch or None,
+        delete_after=chosen.delete_after,
     )

@@ -1,0 +1,352 @@
+"""Jobs on a server elsewhere, over real sockets: what is sent, what is taken, and a server that misbehaves."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+import subprocess
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_server import TOKEN, FakeServer
+
+from warpnoise_addon.backend import JobRequest, connect_backend, run_uploaded_job
+from warpnoise_addon.backend.client import Unreachable
+from warpnoise_addon.backend.received_png import NotThePicture, check_png
+from warpnoise_addon.errors import BackendDiedError, BackendError, Cancelled, JobError, JobFolderError
+from warpnoise_addon.export.options import JobSettings
+from warpnoise_addon.export.png import SIGNATURE, write_png16
+from warpnoise_addon.stylize.backends import BackendPool
+from warpnoise_addon.stylize.request import BackendChoice, Frames, StylizeRequest
+from warpnoise_addon.stylize.run import acquire_backend, stylize_folder
+from warpnoise_addon.stylize.status import Reporter
+
+WIDTH, HEIGHT = 6, 4
+
+
+@pytest.fixture
+def server():
+    server = FakeServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def backend(server):
+    return connect_backend(server.url, TOKEN, silence_seconds=1.0)
+
+
+@pytest.fixture
+def job(tmp_path) -> Path:
+    """A job folder of three frames."""
+    folder = tmp_path / "job"
+    for kind in ("color", "passes"):
+        (folder / kind).mkdir(parents=True)
+    for frame in (1, 2, 3):
+        write_png16(folder / "color" / f"{frame:04d}.png", np.full((HEIGHT, WIDTH, 3), frame * 1000, np.uint16))
+        (folder / "passes" / f"{frame:04d}.exr").write_bytes(b"passes %d" % frame * 100_000)
+    scene = {"width": WIDTH, "height": HEIGHT}
+    (folder / "job.json").write_text(json.dumps({"scene": scene, "frames": [{"frame": f} for f in (1, 2, 3)]}))
+    return folder
+
+
+def run(backend, folder: Path, **options):
+    return run_uploaded_job(backend, JobRequest(str(folder), {"strength": 0.5}), **options)
+
+
+def stylized(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "stylized").glob("*"))
+
+
+def test_there_and_back(server, backend, job):
+    views = []
+    last = run(backend, job, progress=views.append)
+    assert (last.state, last.frames_done, last.frames_total) == ("done", 3, 3)
+    assert server.puts[-1] == "job.json" and len(server.puts) == 7
+    assert server.files[next(iter(server.files))]["passes/0002.exr"] == (job / "passes" / "0002.exr").read_bytes()
+    assert server.sent_jobs == [
+        {"upload": next(iter(server.files)), "settings": {"strength": 0.5}, "device": None, "batch": None}
+    ]
+    assert stylized(job) == ["0001.png", "0002.png", "0003.png", "frames.json"]
+    for frame in (1, 2, 3):
+        name = f"{frame:04d}.png"
+        assert (job / "stylized" / name).read_bytes() == (job / "color" / name).read_bytes()
+    assert (job / "stylized.mp4").read_bytes() == server.movie
+    assert set(json.loads((job / "stylized" / "frames.json").read_text())) == {"1", "2", "3"}
+    assert views[0].stage == "uploading" and (views[0].frames_total, views[0].frames_kept) == (3, 0)
+    for view in views:
+        if view.newest_frame is not None:
+            assert view.newest_frame in (1, 2, 3)
+
+
+def test_what_is_there_is_not_sent_again(server, backend, job):
+    run(backend, job)
+    server.puts.clear()
+    (job / "color" / "0002.png").write_bytes((job / "color" / "0003.png").read_bytes())
+    run(backend, job)
+    assert server.puts == ["color/0002.png"] and len(server.files) == 1
+    assert (job / "stylized" / "0002.png").read_bytes() == (job / "color" / "0003.png").read_bytes()
+
+
+def test_a_frame_that_we_have_is_not_fetched_again(server, backend, job):
+    run(backend, job)
+    before = (job / "stylized" / "0001.png").stat().st_mtime_ns
+    (job / "stylized" / "0003.png").unlink()
+    run(backend, job)
+    assert (job / "stylized" / "0001.png").stat().st_mtime_ns == before
+    assert (job / "stylized" / "0003.png").is_file()
+
+
+def test_a_copied_folder_is_another_upload(server, backend, job, tmp_path):
+    run(backend, job)
+    shutil.copytree(job, tmp_path / "copy")
+    run(backend, tmp_path / "copy")
+    assert len(server.files) == 2
+
+
+def test_an_upload_that_is_gone_is_made_anew(server, backend, job):
+    run(backend, job)
+    server.files.clear()
+    server.puts.clear()
+    run(backend, job)
+    assert len(server.puts) == 7
+
+
+def test_a_run_that_was_cut_off_is_ended_first(server, backend, job):
+    run(backend, job)
+    upload = next(iter(server.files))
+    server.jobs["old"] = {"upload": upload, "state": "running", "done": 0}
+    server.running[upload] = "old"
+    run(backend, job)
+    assert server.jobs["old"]["state"] == "cancelled"
+
+
+def test_deleted_afterwards(server, backend, job):
+    run(backend, job, delete_after=True)
+    assert server.files == {} and not (job / ".upload.json").exists()
+
+
+def test_cancelled_while_sending(server, backend, job):
+    with pytest.raises(Cancelled, match="not sent again"):
+        run(backend, job, cancelled=lambda: len(server.puts) >= 2)
+    assert len(server.puts) == 2 and server.jobs == {}
+    server.puts.clear()
+    run(backend, job)
+    assert len(server.puts) == 5
+
+
+def test_cancelled_while_it_computes(server, backend, job):
+    server.hold.clear()
+    with pytest.raises(Cancelled):
+        run(backend, job, cancelled=lambda: bool(server.jobs))
+    assert server.jobs["job0"]["state"] == "cancelled"
+
+
+def test_a_server_that_dies_while_files_are_sent(server, backend, job):
+    def die(method: str, path: str) -> None:
+        if method == "PUT" and len(server.puts) == 2:
+            server._server.socket.close()
+            raise ConnectionAbortedError
+
+    server.before = die
+    begun = time.monotonic()
+    with pytest.raises(BackendDiedError, match="nobody answers"):
+        run(backend, job)
+    assert time.monotonic() - begun < 10
+
+
+def test_a_connection_that_breaks_once_is_made_again(server, backend, job):
+    broken = []
+
+    def breaks(method: str, path: str) -> None:
+        if method == "PUT" and not broken:
+            broken.append(path)
+            raise ConnectionAbortedError
+
+    server.before = breaks
+    assert run(backend, job).state == "done"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "exit_status"), [(507, "disk_full", 6), (413, "too_large", 6), (400, "job", 3)]
+)
+def test_files_that_are_refused(server, backend, job, status, code, exit_status):
+    server.before = lambda method, path: (status, code) if method == "PUT" else None
+    with pytest.raises(JobError, match=code) as caught:
+        run(backend, job)
+    assert caught.value.exit_status == exit_status
+
+
+@pytest.mark.parametrize("missing", ["job.json", "color/0002.png", "passes/0003.exr"])
+def test_files_that_are_missing_here(server, backend, job, missing):
+    (job / missing).unlink()
+    with pytest.raises(JobFolderError, match=Path(missing).name):
+        run(backend, job)
+    assert server.jobs == {}
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"frames": [{}]}', '{"frames": [], "scene": {"width": "wide"}}'])
+def test_a_job_file_that_is_none(backend, job, content):
+    (job / "job.json").write_text(content)
+    with pytest.raises(JobFolderError, match=r"job\.json"):
+        run(backend, job)
+
+
+def png(
+    width: int = WIDTH, height: int = HEIGHT, depth: int = 16, color: int = 2, pixels: bytes | None = None
+) -> bytes:
+    """A PNG with that header; its pixels fit it, or are those given."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    if pixels is None:
+        pixels = bytes(height * (1 + width * {2: 3, 6: 4}.get(color, 1) * depth // 8))
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
+    return SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(pixels)) + chunk(b"IEND", b"")
+
+
+WRONG = {
+    "a shell script": b"#!/bin/sh\nrm -rf /\n",
+    "another size": png(width=7),
+    "palette": png(color=3, depth=8),
+    "a bomb": png(pixels=bytes(1 << 24)),
+    "too few pixels": png(pixels=b"\0"),
+    "cut off": png()[:-20],
+    "something after it": png() + b"#!/bin/sh",
+    "damaged": png()[:45] + b"\xff" + png()[46:],
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_is_no_picture_of_the_right_size_is_not_taken(server, backend, job, what):
+    run(backend, job)
+    records = json.loads((job / "stylized" / "frames.json").read_text())
+    kept = (job / "stylized" / "0002.png").read_bytes()
+    server.frame = lambda frame: (WRONG[what] if frame == 2 else png(), {"ETag": f'"{frame:032x}"'})
+    with pytest.raises(BackendError, match="frame 2 from the server was not taken"):
+        run(backend, job)
+    assert (job / "stylized" / "0002.png").read_bytes() == kept  # the old one stays, with its record
+    assert json.loads((job / "stylized" / "frames.json").read_text())["2"] == records["2"]
+    assert stylized(job) == ["0001.png", "0002.png", "0003.png", "frames.json"]
+
+
+@pytest.mark.parametrize("picture", [png(), png(color=6), png(depth=8), png(depth=8, color=6)])
+def test_pictures_that_are_taken(tmp_path, picture):
+    (tmp_path / "a.png").write_bytes(picture)
+    with (tmp_path / "a.png").open("rb") as file:
+        check_png(file, WIDTH, HEIGHT)
+        with pytest.raises(NotThePicture, match="expected 4 x 6 pixels, got 6 x 4"):
+            check_png(file, HEIGHT, WIDTH)
+
+
+def test_an_answer_that_is_too_long_is_not_read(server, backend, job):
+    server.frame = lambda frame: (png(), {"Content-Length": str(1 << 40)})
+    with pytest.raises(BackendError, match="expected at most"):
+        run(backend, job)
+    assert stylized(job) == []
+
+
+def test_an_answer_that_is_cut_off(server, backend, job):
+    server.frame = lambda frame: (png()[:-9], {"Content-Length": str(len(png())), "Connection": "close"})
+    with pytest.raises(BackendDiedError, match="before the end"):
+        run(backend, job)
+    assert stylized(job) == []
+
+
+@pytest.mark.parametrize("tag", ["../../x", "", "x" * 32, "0" * 500])
+def test_a_record_that_is_no_digest_is_not_kept(server, backend, job, tag):
+    server.frame = lambda frame: (png(), {"ETag": f'"{tag}"'})
+    assert run(backend, job).state == "done"
+    assert stylized(job) == ["0001.png", "0002.png", "0003.png"]
+
+
+def test_a_movie_that_is_none(server, backend, job):
+    server.movie = b"MZ this is a program"
+    with pytest.raises(BackendError, match="not an MP4"):
+        run(backend, job)
+    assert not (job / "stylized.mp4").exists() and "0003.png" in stylized(job)
+    server.movie = None
+    assert run(backend, job).warnings == ("the server made no movie",)
+
+
+def test_a_folder_that_is_worked_on_is_left_alone(server, job):
+    from warpnoise_addon.export.files import JobFolder
+
+    choice = choice_for(server, job)
+    pool, reporter = BackendPool(), Reporter()
+    request = StylizeRequest("Scene", job, Frames(1, 3), backend=choice)
+    acquire_backend(pool, request, reporter, lambda: False)
+    with JobFolder(job), pytest.raises(JobFolderError, match="Another process"):
+        stylize_folder(pool, request, reporter, lambda: False)
+    assert stylize_folder(pool, request, reporter, lambda: False).state == "done"
+    assert reporter.status.newest == job / "stylized" / "0003.png" and reporter.status.newest.is_file()
+    assert TOKEN not in "".join(path.read_text() for path in job.rglob("*.json"))
+
+
+def choice_for(server: FakeServer, folder: Path) -> BackendChoice:
+    token = folder.parent / "token"
+    token.write_text(f"{TOKEN}\n")
+    return BackendChoice(url=server.url, token_file=str(token))
+
+
+def test_a_model_that_the_server_does_not_have_is_told_before_the_render(server, job):
+    settings = JobSettings(model="/home/me/models/other")
+    request = StylizeRequest("Scene", job, Frames(1, 3), settings, backend=choice_for(server, job))
+    with pytest.raises(JobError, match="it has default"):
+        acquire_backend(BackendPool(), request, Reporter(), lambda: False)
+
+
+def test_without_uploads_only_this_machine_will_do(server, monkeypatch):
+    server.uploads = None
+    assert not connect_backend(server.url, TOKEN).takes_uploads  # it sees our folders
+    monkeypatch.setattr("warpnoise_addon.backend.address.LOOPBACK", ())
+    with pytest.raises(BackendError, match="--uploads FOLDER"):
+        connect_backend(server.url, TOKEN)
+
+
+def test_unencrypted_traffic_is_warned_of(server, job, monkeypatch):
+    request = StylizeRequest("Scene", job, Frames(1, 3), backend=choice_for(server, job))
+    for expected in (False, True):
+        reporter = Reporter()
+        acquire_backend(BackendPool(), request, reporter, lambda: False)
+        assert any("unencrypted" in text for text in reporter.status.warnings) is expected
+        monkeypatch.setattr("warpnoise_addon.backend.address.LOOPBACK", ())
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory) -> tuple[Path, Path]:
+    """A certificate of our own for 127.0.0.1, and its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate")
+    folder = tmp_path_factory.mktemp("tls")
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key", "-out", "certificate"]
+    command += ["-days", "2", "-subj", "/CN=test"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=60)
+    return folder / "certificate", folder / "key"
+
+
+def test_encrypted(certificate, job, monkeypatch):
+    server = FakeServer(certificate)
+    try:
+        with pytest.raises(BackendError, match=r"certificate of https://127\.0\.0\.1:[0-9]+ is not accepted"):
+            connect_backend(server.url, TOKEN)
+        with pytest.raises((BackendError, Unreachable)):
+            connect_backend(server.url.replace("https", "http"), TOKEN, silence_seconds=0.5)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+        backend = connect_backend(server.url, TOKEN)
+        assert not backend.client.address.readable_by_others
+        assert run(backend, job).state == "done"
+    finally:
+        server.close()
+
+
+def test_plain_http_where_https_is_expected(server):
+    with pytest.raises(BackendError, match="give http://"):
+        connect_backend(server.url.replace("http", "https"), TOKEN)

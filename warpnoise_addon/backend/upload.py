@@ -1,0 +1,240 @@
+"""A job folder on its way to a server: what is there already is not sent again.
+
+Which upload of which server the folder is stands in ``JOB/.upload.json``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import BackendError, Cancelled, JobError, JobFolderError
+from ..names import frame_name
+from .connection import Backend
+from .run import CANCEL_SECONDS, POLL_SECONDS, JobView
+
+MEMORY = ".upload.json"
+BUSY_SECONDS = 20.0
+"""How long a file may be taken for being sent, by a connection of ours that broke."""
+_BLOCK = 1 << 18
+_SUFFIX = {"passes": "exr", "color": "png"}
+
+
+@dataclass(frozen=True)
+class LocalJob:
+    """What ``job.json`` says of the pictures. ``description``: the file itself, as it was when the upload began."""
+
+    folder: Path
+    frames: tuple[int, ...]
+    width: int
+    height: int
+    description: bytes
+
+    @classmethod
+    def read(cls, folder: Path) -> LocalJob:
+        """Raises JobFolderError: there is no job.json, or it is not one."""
+        try:
+            description = (folder / "job.json").read_bytes()
+            content = json.loads(description)
+            frames = tuple(int(entry["frame"]) for entry in content["frames"])
+            scene = content["scene"]
+            return cls(folder, frames, int(scene["width"]), int(scene["height"]), description)
+        except OSError as error:
+            raise JobFolderError(f"{folder / 'job.json'} cannot be read: {error.strerror}") from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise JobFolderError(f"{folder / 'job.json'} is not a job's: {error!r}. Render the job again") from None
+
+    def files(self) -> Iterator[tuple[str, str, Path]]:
+        """Each frame's files, passes first: their names in the interface, in the answers, and here."""
+        for frame in self.frames:
+            for kind, suffix in _SUFFIX.items():
+                name = f"{kind}/{frame_name(frame)}.{suffix}"
+                yield f"{kind}/{frame}", name, self.folder / name
+
+
+def send_job(
+    backend: Backend, job: LocalJob, progress: Callable[[JobView], None], cancelled: Callable[[], bool]
+) -> str:
+    """Send what the server does not have of the job folder, and return the upload's name there.
+
+    Raises:
+        JobFolderError: a file that cannot be read.
+        JobError, BackendError: the server refused (too large, its disk is full, ...), died, or hangs.
+        Cancelled: what has arrived stays, and is not sent again.
+    """
+    upload_id, there = _find(backend, job.folder, cancelled)
+    files = list(job.files())
+    sent = kept = 0
+    bytes_sent, begun = 0, time.monotonic()
+    sizes = {name: _size(path) for _, name, path in files}
+    bytes_left = sum(sizes.values())
+    for call, name, path in files:
+        _stop_if(cancelled)
+        pace = (time.monotonic() - begun) / bytes_sent if bytes_sent else None
+        progress(
+            JobView(
+                state="running",
+                stage="uploading",
+                frames_done=(sent + kept) // len(_SUFFIX),
+                frames_total=len(job.frames),
+                frames_kept=kept // len(_SUFFIX),
+                seconds_left=None if pace is None else pace * bytes_left,
+            )
+        )
+        digest = _digest(path, cancelled)
+        if _is_there(there, name, sizes[name], digest):
+            kept += 1
+        else:
+            _send(backend, upload_id, call, path, sizes[name], digest, cancelled)
+            sent, bytes_sent = sent + 1, bytes_sent + sizes[name]
+        bytes_left -= sizes[name]
+    # Last, as everywhere: a folder that has it is complete.
+    digest = hashlib.sha256(job.description).digest()
+    if not _is_there(there, "job.json", len(job.description), digest):
+        _ask(
+            backend,
+            lambda: backend.client.send(upload_id, "job.json", len(job.description), digest, iter([job.description])),
+            cancelled,
+        )
+    return upload_id
+
+
+def forget_upload(backend: Backend, folder: Path, upload_id: str) -> None:
+    """Have the server delete an upload, with its results there."""
+    backend.ask(lambda: backend.client.delete_upload(upload_id))
+    with contextlib.suppress(OSError):
+        (folder / MEMORY).unlink(missing_ok=True)
+
+
+def _find(backend: Backend, folder: Path, cancelled: Callable[[], bool]) -> tuple[str, dict[str, Any]]:
+    """This folder's upload and its files; a new one where there is none. A job that still works on it is ended."""
+    memory = {"server": str(backend.client.address), "folder": str(folder.absolute())}
+    known = _remembered(folder, memory)
+    if known is not None:
+        try:
+            answer = backend.ask(lambda: backend.client.upload(known), cancelled=cancelled)
+            if isinstance(answer.get("job"), str):
+                _end_job(backend, answer["job"], cancelled)
+            files = answer.get("files")
+            return known, files if isinstance(files, dict) else {}
+        except JobError as error:
+            if error.code != "not_found":
+                raise
+    upload_id = backend.ask(backend.client.new_upload, cancelled=cancelled).get("id")
+    if not isinstance(upload_id, str):
+        raise BackendError("the backend's answer is not an upload: expected an `id`")
+    _remember(folder, memory | {"id": upload_id})
+    return upload_id, {}
+
+
+def _end_job(backend: Backend, job_id: str, cancelled: Callable[[], bool]) -> None:
+    """A run that was cut off goes on at the server. What it has finished is kept by the next."""
+    deadline = time.monotonic() + CANCEL_SECONDS
+    view = JobView.from_answer(backend.ask(lambda: backend.client.cancel(job_id), cancelled=cancelled))
+    while not view.over:
+        _stop_if(cancelled)
+        if time.monotonic() > deadline:
+            raise BackendError("an earlier run of this job does not end on the server: cancel it there, or try later")
+        time.sleep(POLL_SECONDS)
+        view = JobView.from_answer(backend.ask(lambda: backend.client.job(job_id), cancelled=cancelled))
+
+
+def _remembered(folder: Path, memory: dict[str, str]) -> str | None:
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        content = json.loads((folder / MEMORY).read_bytes())
+        # A copied folder is another job: the two shall not write to one upload.
+        if all(content.get(key) == value for key, value in memory.items()) and isinstance(content.get("id"), str):
+            return content["id"]
+    return None
+
+
+def _remember(folder: Path, content: dict[str, str]) -> None:
+    beside = folder / f"{MEMORY}.tmp"
+    try:
+        beside.write_text(json.dumps(content), encoding="utf-8")
+        beside.replace(folder / MEMORY)
+    except OSError as error:
+        raise JobFolderError(f"{folder / MEMORY} cannot be written: {error.strerror}") from None
+
+
+def _is_there(there: dict[str, Any], name: str, size: int, digest: bytes) -> bool:
+    known = there.get(name)
+    return isinstance(known, dict) and known.get("size") == size and known.get("sha256") == digest.hex()
+
+
+def _send(
+    backend: Backend,
+    upload_id: str,
+    call: str,
+    path: Path,
+    size: int,
+    digest: bytes,
+    cancelled: Callable[[], bool],
+) -> None:
+    _ask(
+        backend,
+        lambda: backend.client.send(upload_id, call, size, digest, _blocks(path, size, cancelled)),
+        cancelled,
+    )
+
+
+def _ask(backend: Backend, call: Callable[[], None], cancelled: Callable[[], bool]) -> None:
+    """Send one file, again where the connection broke: the server may take a while to notice that it did."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return backend.ask(call, cancelled=cancelled)
+        except JobError as error:
+            if error.code != "job_locked" or time.monotonic() > deadline:
+                raise
+        _stop_if(cancelled)
+        time.sleep(POLL_SECONDS)
+
+
+def _blocks(path: Path, size: int, cancelled: Callable[[], bool]) -> Iterator[bytes]:
+    """``size`` bytes of a file, never all of them in memory."""
+    for block in _read(path, cancelled):
+        size -= len(block)
+        yield block
+    if size:
+        raise JobFolderError(f"{path} changed while it was sent. Wait until nothing writes to it, and run again")
+
+
+def _digest(path: Path, cancelled: Callable[[], bool]) -> bytes:
+    digest = hashlib.sha256()
+    for block in _read(path, cancelled):
+        digest.update(block)
+    return digest.digest()
+
+
+def _read(path: Path, cancelled: Callable[[], bool]) -> Iterator[bytes]:
+    with _readable(path), path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            _stop_if(cancelled)
+            yield block
+
+
+def _size(path: Path) -> int:
+    with _readable(path):
+        return path.stat().st_size
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise JobFolderError(f"{path} is missing. Render the job again") from None
+    except OSError as error:
+        raise JobFolderError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _stop_if(cancelled: Callable[[], bool]) -> None:
+    if cancelled():
+        raise Cancelled("cancelled while the frames were sent; those that arrived are not sent again")
