@@ -62,6 +62,10 @@ def stylized(folder: Path) -> list[str]:
     return sorted(path.name for path in (folder / "stylized").glob("*"))
 
 
+def records(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "records" / "stylized").glob("*"))
+
+
 def test_there_and_back(server, backend, job):
     views = []
     last = run(backend, job, progress=views.append)
@@ -71,12 +75,12 @@ def test_there_and_back(server, backend, job):
     assert server.sent_jobs == [
         {"upload": next(iter(server.files)), "settings": {"strength": 0.5}, "device": None, "batch": None}
     ]
-    assert stylized(job) == ["0001.png", "0002.png", "0003.png", "frames.json"]
+    assert stylized(job) == ["0001.png", "0002.png", "0003.png"]
     for frame in (1, 2, 3):
         name = f"{frame:04d}.png"
         assert (job / "stylized" / name).read_bytes() == (job / "color" / name).read_bytes()
     assert (job / "stylized.mp4").read_bytes() == server.movie
-    assert set(json.loads((job / "stylized" / "frames.json").read_text())) == {"1", "2", "3"}
+    assert records(job) == ["0001.json", "0002.json", "0003.json"]
     assert views[0].stage == "uploading" and (views[0].frames_total, views[0].frames_kept) == (3, 0)
     for view in views:
         if view.newest_frame is not None:
@@ -226,14 +230,14 @@ WRONG = {
 @pytest.mark.parametrize("what", WRONG)
 def test_what_is_no_picture_of_the_right_size_is_not_taken(server, backend, job, what):
     run(backend, job)
-    records = json.loads((job / "stylized" / "frames.json").read_text())
+    record = (job / "records" / "stylized" / "0002.json").read_text()
     kept = (job / "stylized" / "0002.png").read_bytes()
     server.frame = lambda frame: (WRONG[what] if frame == 2 else png(), {"ETag": f'"{frame:032x}"'})
     with pytest.raises(BackendError, match="frame 2 from the server was not taken"):
         run(backend, job)
     assert (job / "stylized" / "0002.png").read_bytes() == kept  # the old one stays, with its record
-    assert json.loads((job / "stylized" / "frames.json").read_text())["2"] == records["2"]
-    assert stylized(job) == ["0001.png", "0002.png", "0003.png", "frames.json"]
+    assert (job / "records" / "stylized" / "0002.json").read_text() == record
+    assert stylized(job) == ["0001.png", "0002.png", "0003.png"]
 
 
 @pytest.mark.parametrize("picture", [png(), png(color=6), png(depth=8), png(depth=8, color=6)])
@@ -263,7 +267,7 @@ def test_an_answer_that_is_cut_off(server, backend, job):
 def test_a_record_that_is_no_digest_is_not_kept(server, backend, job, tag):
     server.frame = lambda frame: (png(), {"ETag": f'"{tag}"'})
     assert run(backend, job).state == "done"
-    assert stylized(job) == ["0001.png", "0002.png", "0003.png"]
+    assert stylized(job) == ["0001.png", "0002.png", "0003.png"] and records(job) == []
 
 
 def test_a_movie_that_is_none(server, backend, job):

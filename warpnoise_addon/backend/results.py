@@ -30,7 +30,6 @@ class Results:
 
     def __init__(self, backend: Backend, job: LocalJob, job_id: str, cancelled: Callable[[], bool]) -> None:
         self._backend, self._job, self._job_id, self._cancelled = backend, job, job_id, cancelled
-        self._records = Records(job.folder)
         self._waiting = list(job.frames)
         self.newest: int | None = None
         """The frame that was fetched last."""
@@ -62,20 +61,16 @@ class Results:
             JobFolderError: it cannot be written.
             Cancelled: ``cancelled()`` was true.
         """
-        target = self._job.folder / "stylized" / f"{frame_name(frame)}.png"
-        have = self._records.get(frame) if target.is_file() else None
-        largest = largest_png(self._job.width, self._job.height)
+        name = frame_name(frame)
 
-        def take(file: IO[bytes], made_of: str) -> None:
+        def check(file: IO[bytes]) -> None:
             try:
                 check_png(file, self._job.width, self._job.height)
             except NotThePicture as wrong:
                 raise BackendError(f"frame {frame} from the server was not taken: {wrong}") from None
-            self._records.forget(frame)
 
-        made_of = self._fetch(f"frames/{frame}", target, largest, have, take)
-        if made_of is not None and _DIGEST.fullmatch(made_of):
-            self._records.record(frame, made_of)
+        target, record = f"stylized/{name}.png", f"records/stylized/{name}.json"
+        self._fetch(f"frames/{frame}", target, record, largest_png(self._job.width, self._job.height), check)
         self._waiting.remove(frame)
         self.newest = frame
 
@@ -83,33 +78,36 @@ class Results:
         """Fetch the movie. Raises as ``fetch``."""
         largest = len(self._job.frames) * self._job.width * self._job.height * _LARGEST_MOVIE_FRAME + (1 << 20)
 
-        def take(file: IO[bytes], made_of: str) -> None:
+        def check(file: IO[bytes]) -> None:
             file.seek(4)
             if file.read(4) != b"ftyp":
                 raise BackendError("the movie from the server was not taken: it is not an MP4 file")
 
-        self._fetch("movie", self._job.folder / "stylized.mp4", largest, None, take)
+        self._fetch("movie", "stylized.mp4", "records/movie.json", largest, check)
 
     def _fetch(
-        self, name: str, target: Path, largest: int, have: str | None, take: Callable[[IO[bytes], str], None]
-    ) -> str | None:
-        """Fetch to a file beside, which becomes ``target`` where ``take`` raises nothing; None: we have it."""
+        self, name: str, target_name: str, record_name: str, largest: int, check: Callable[[IO[bytes]], None]
+    ) -> None:
+        """Fetch to a file beside, which becomes the target where ``check`` raises nothing; with its record."""
+        target, record = self._job.folder / target_name, Record(self._job.folder / record_name)
         beside = target.with_name(f".{target.name}.part")
         path = f"/v1/jobs/{quote(self._job_id, safe='')}/{name}"
+        have = record.read() if target.is_file() else None
 
-        def attempt() -> str | None:
+        def attempt() -> None:
             with beside.open("w+b") as file:
-                try:
-                    made_of = self._backend.client.fetch(path, file, largest, have, self._stop_if_cancelled)
-                except NotModified:
-                    return None
-                take(file, made_of)
+                made_of = self._backend.client.fetch(path, file, largest, have, self._stop_if_cancelled)
+                check(file)
+            record.remove()
             beside.replace(target)
-            return made_of
+            if _DIGEST.fullmatch(made_of):
+                record.write(made_of)
 
         try:
             target.parent.mkdir(exist_ok=True)
-            return self._backend.ask(attempt, cancelled=self._cancelled)
+            self._backend.ask(attempt, cancelled=self._cancelled)
+        except NotModified:
+            pass
         except OSError as error:
             raise JobFolderError(f"{target} cannot be written: {error.strerror}") from None
         finally:
@@ -120,37 +118,27 @@ class Results:
             raise Cancelled("cancelled while the frames were fetched; the others stay at the server for a while")
 
 
-class Records:
-    """``JOB/stylized/frames.json``: for each finished frame the digest of all that it was made of."""
+class Record:
+    """A file that says of a finished result the digest of all that it was made of."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "stylized" / "frames.json"
+    def __init__(self, path: Path) -> None:
+        self._path = path
 
-    def get(self, frame: int) -> str | None:
-        """The digest, or None: the frame is not finished, or nobody knows."""
-        return self._read().get(str(frame))
-
-    def record(self, frame: int, digest: str) -> None:
-        """The frame is finished. Raises JobFolderError."""
-        self._write({**self._read(), str(frame): digest})
-
-    def forget(self, frame: int) -> None:
-        """The frame is not finished, before it is replaced. Raises JobFolderError."""
-        known = self._read()
-        if known.pop(str(frame), None) is not None:
-            self._write(known)
-
-    def _read(self) -> dict[str, str]:
+    def read(self) -> str | None:
+        """The digest, or None: the result is not finished, or nobody knows."""
         try:
-            content = json.loads(self._path.read_bytes())
-        except (OSError, ValueError):
-            return {}
-        return content if isinstance(content, dict) else {}
+            digest = json.loads(self._path.read_bytes())["digest"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return digest if isinstance(digest, str) and _DIGEST.fullmatch(digest) else None
 
-    def _write(self, content: dict[str, str]) -> None:
+    def write(self, digest: str) -> None:
+        """The result is finished. Raises OSError."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         beside = self._path.with_name(f".{self._path.name}.part")
-        try:
-            beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-            beside.replace(self._path)
-        except OSError as error:
-            raise JobFolderError(f"{self._path} cannot be written: {error.strerror}") from None
+        beside.write_text(json.dumps({"digest": digest}) + "\n", encoding="utf-8")
+        beside.replace(self._path)
+
+    def remove(self) -> None:
+        """The result is not finished, before it is replaced. Raises OSError."""
+        self._path.unlink(missing_ok=True)

@@ -39,7 +39,8 @@ class Frames:
 class BackendChoice:
     """Which backend: the one that runs at ``url`` if that is set, else one that we start with ``python``.
 
-    ``delete_after``: a server elsewhere shall keep nothing of the frames. Empty texts are not set (see `backend.locate`). ``device`` None and ``batch`` None leave the choice to the backend.
+    Empty texts are not set (see `backend.locate`). ``device`` None and ``batch`` None leave the choice to the backend.
+    ``delete_after``: a server elsewhere shall keep nothing of the frames.
     """
 
     python: str = ""

@@ -27,22 +27,8 @@ class FrameDigests:
         self._warn = warn
 
     def get(self, frame: int) -> str | None:
-        """The digest that the frame was finished with, or None.
-
-        A file that cannot be understood costs time, not work: it is reported through ``warn``, and the frame is taken
-        for unfinished.
-        """
-        path = self._path(frame)
-        try:
-            content = json.loads(path.read_bytes())
-            if not isinstance(content, dict) or not isinstance(content.get("digest"), str):
-                raise ValueError("expected an object with the text `digest`")
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except (OSError, ValueError) as failure:
-            self._warn(f"{path} cannot be read ({failure}): the frame is taken for unfinished.")
-            return None
-        return str(content["digest"])
+        """The digest that the frame was finished with, or None. Warns as ``read_record`` does."""
+        return read_record(self._path(frame), warn=self._warn)
 
     def record(self, frame: int, digest: str) -> None:
         """Says that the frame is finished. Raises JobError when that cannot be written."""
@@ -54,3 +40,21 @@ class FrameDigests:
 
     def _path(self, frame: int) -> Path:
         return self._folder / f"{frame_name(frame)}.json"
+
+
+def read_record(path: Path, *, warn: Callable[[str], None] = log.warning) -> str | None:
+    """The digest in a record, or None: what it tells of is not finished.
+
+    A file that cannot be understood costs time, not work: it is reported through ``warn``, and the frame is taken
+    for unfinished.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+        if not isinstance(content, dict) or not isinstance(content.get("digest"), str):
+            raise ValueError("expected an object with the text `digest`")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as failure:
+        warn(f"{path} cannot be read ({failure}): the frame is taken for unfinished.")
+        return None
+    return str(content["digest"])

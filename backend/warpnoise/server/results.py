@@ -10,8 +10,8 @@ from typing import IO
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import StreamingResponse
 
-from warpnoise.job.digests import FrameDigests
-from warpnoise.job.folder import frame_name
+from warpnoise.job.digests import read_record
+from warpnoise.job.names import frame_name
 
 _BLOCK = 1 << 18
 
@@ -22,44 +22,47 @@ def result_calls(folder_of: Callable[[str], Path]) -> APIRouter:
 
     @router.get("/frames/{frame}", response_model=None)
     def get_frame(job_id: str, frame: int, request: Request) -> Response:
-        """A finished frame as a PNG. Its entity tag is the digest of all that it was made of."""
-        stylized = folder_of(job_id) / "stylized"
-        made_of = FrameDigests(stylized / "frames.json").get(frame)
-        if made_of is None:
-            raise _not_there(f"frame {frame}")
-        tag = f'"{made_of}"'
-        if request.headers.get("if-none-match") == tag:
-            return Response(status_code=304, headers={"ETag": tag})
-        file = _opened(stylized / f"{frame_name(frame)}.png", f"frame {frame}")
-        # It may just have been replaced: the record is taken away before a new picture is written.
-        if FrameDigests(stylized / "frames.json").get(frame) != made_of:
-            file.close()
-            raise _not_there(f"frame {frame}")
-        return _sent(file, "image/png", {"ETag": tag})
+        folder, name = folder_of(job_id), frame_name(frame)
+        picture, record = folder / "stylized" / f"{name}.png", folder / "records" / "stylized" / f"{name}.json"
+        return _finished(picture, record, "image/png", f"frame {frame}", request)
 
     @router.get("/movie", response_model=None)
-    def get_movie(job_id: str) -> Response:
-        return _sent(_opened(folder_of(job_id) / "stylized.mp4", "the movie"), "video/mp4", {})
+    def get_movie(job_id: str, request: Request) -> Response:
+        folder = folder_of(job_id)
+        return _finished(folder / "stylized.mp4", folder / "records" / "movie.json", "video/mp4", "the movie", request)
 
     return router
 
 
-def _opened(path: Path, what: str) -> IO[bytes]:
+def _finished(path: Path, record: Path, media_type: str, what: str, request: Request) -> Response:
+    """A result that is finished, which its record tells. The entity tag is the digest of all that it was made of."""
+    made_of = read_record(record)
+    if made_of is None:
+        raise _not_there(what)
+    tag = f'"{made_of}"'
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers={"ETag": tag})
     try:
-        return path.open("rb")  # a file that is replaced meanwhile is read to its end as it was
+        file = path.open("rb")  # a file that is replaced meanwhile is read to its end as it was
     except FileNotFoundError:
         raise _not_there(what) from None
+    # It may just have been replaced: the record is taken away before something new is written.
+    if read_record(record) != made_of:
+        file.close()
+        raise _not_there(what)
+    return _sent(file, media_type, tag)
 
 
 def _not_there(what: str) -> HTTPException:
     return HTTPException(404, f"{what} is not finished.")
 
 
-def _sent(file: IO[bytes], media_type: str, headers: dict[str, str]) -> Response:
+def _sent(file: IO[bytes], media_type: str, tag: str) -> Response:
     def blocks() -> Iterator[bytes]:
         with file:
             while block := file.read(_BLOCK):
                 yield block
 
     size = os.fstat(file.fileno()).st_size
-    return StreamingResponse(blocks(), media_type=media_type, headers={**headers, "Content-Length": str(size)})
+    headers = {"ETag": tag, "Content-Length": str(size)}
+    return StreamingResponse(blocks(), media_type=media_type, headers=headers)

@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import IO
 
 from warpnoise.errors import JobError, JobLockedError, ServerError
-from warpnoise.job.folder import frame_name
 from warpnoise.job.lock import locked
+from warpnoise.job.names import frame_name
 
 log = logging.getLogger("warpnoise.server")
 

@@ -273,7 +273,7 @@ def test_results(running_uploads, uploading, upload, spool):
     stylized.mkdir()
     (stylized / "0001.png").write_bytes(b"stylized")
     assert refusal(uploading.get(f"/v1/jobs/{job}/frames/1")) == (404, "not_found")  # it is being replaced
-    FrameDigests(stylized / "frames.json").record(1, "abc")
+    FrameDigests(spool / upload / "job" / "records" / "stylized").record(1, "abc")
     answer = uploading.get(f"/v1/jobs/{job}/frames/1")
     assert (answer.content, answer.headers["ETag"], answer.headers["Content-Type"]) == (
         b"stylized",
@@ -285,6 +285,8 @@ def test_results(running_uploads, uploading, upload, spool):
     assert uploading.get(f"/v1/jobs/{job}/frames/..%2F1").status_code in (404, 422)
     assert refusal(uploading.get(f"/v1/jobs/{job}/movie")) == (404, "not_found")
     (spool / upload / "job" / "stylized.mp4").write_bytes(b"movie")
+    assert refusal(uploading.get(f"/v1/jobs/{job}/movie")) == (404, "not_found")
+    (spool / upload / "job" / "records" / "movie.json").write_text('{"digest": "def"}')
     assert uploading.get(f"/v1/jobs/{job}/movie").content == b"movie"
     assert refusal(uploading.get("/v1/jobs/none/frames/1")) == (404, "not_found")
 
