@@ -15,21 +15,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .follow import GONE, HIDDEN, LARGE, SEEN
-from .kernels import follow as kernels_follow
-from .kernels import split as kernels_split
+from .kernels import birth, calm, move
+from .kernels import halves as kernels_halves
+from .kernels import sums as kernels_sums
 from .kernels import values as kernels_values
-from .kernels.follow import Scale
+from .kernels.sampling import Scale
 from .passage import Passage, wants_calm
 from .pyramid import Pyramid
 from .split import Halves
 from .table import Atoms, AtomTable, HiddenAtoms
 
+WORTH_A_THREAD = 1 << 15  # items: on a busy machine waiting for a thread takes longer than doing so few
+
 
 @contextmanager
-def threads() -> Iterator[int]:
-    """As many of Numba's threads as torch uses, inside the block."""
+def threads(items: int) -> Iterator[int]:
+    """As many of Numba's threads as torch uses inside the block, or fewer if there is little to do."""
     of_torch, before = torch.get_num_threads(), numba.get_num_threads()
-    count = max(1, min(of_torch, numba.config.NUMBA_NUM_THREADS))
+    count = max(1, min(of_torch, numba.config.NUMBA_NUM_THREADS, items // WORTH_A_THREAD))
     numba.set_num_threads(count)
     try:
         yield count
@@ -45,34 +48,35 @@ def find_calm(passage: Passage) -> Passage:
         return passage
     h, w = passage.start.shape
     good = np.empty((h, w), np.bool_)
-    calm = np.zeros((h, w), np.bool_)
-    with threads():
-        kernels_follow.mark_returning(*_fields(passage), good)
-        kernels_follow.mark_calm(passage.start.numpy(), passage.route.numpy(), good, calm)
-    return replace(passage, calm=torch.from_numpy(calm))
+    marks = np.zeros((h, w), np.bool_)
+    with threads(h * w):
+        calm.mark_returning(*_fields(passage), good)
+        calm.mark_calm(passage.start.numpy(), passage.route.numpy(), good, marks)
+    return replace(passage, calm=torch.from_numpy(marks))
 
 
 def move_atoms(passage: Passage, table: AtomTable, pyramid: Pyramid) -> tuple[Tensor, Tensor]:
     status = np.empty(table.count, np.int8)
     occupied = np.zeros(pyramid.height * pyramid.width, np.bool_)
-    columns = [column.numpy() for column in table.atoms]
     leaves = 1 << pyramid.depth
-    sizes = (
+    atoms = (
+        *(column.numpy() for column in table.atoms),
+        table.cell_rows.numpy(),
         _measures(pyramid),
         leaves,
         np.float32(1 / leaves),
         table.plain,
         np.float32(pyramid.least_split),
     )
-    with threads():
-        kernels_follow.move_atoms(
-            *_fields(passage),
-            *columns,
-            table.cell_rows.numpy(),
-            *sizes,
-            status,
-            occupied,
-        )
+    with threads(table.count):
+        if passage.calm.numel():
+            quiet = passage.calm & (passage.route < 0) if passage.route.numel() else passage.calm
+            move.move_calm(passage.there.numpy(), quiet.numpy(), _scale(passage), *atoms, status, occupied)
+            rows = np.flatnonzero(status == move.LATER)
+        else:
+            rows = np.arange(table.count)
+    with threads(len(rows)):
+        move.move_others(*_fields(passage), *atoms, rows, status, occupied)
     return torch.from_numpy(status), torch.from_numpy(occupied)
 
 
@@ -81,8 +85,8 @@ def uncovered(behind: Passage, pyramid: Pyramid, frame: int) -> Tensor:
     leaf_x, leaf_y = _leaf_places(pyramid.atoms)
     level = pyramid.pixel_level + pyramid.depth
     seed = np.uint64(pyramid.seed_word)
-    with threads():
-        kernels_follow.uncovered(*_fields(behind), leaf_x, leaf_y, pyramid.atoms, seed, frame, level, masks)
+    with threads(len(masks) * 4):
+        birth.uncovered(*_fields(behind), leaf_x, leaf_y, pyramid.atoms, seed, frame, level, masks)
     return torch.from_numpy(masks)
 
 
@@ -90,8 +94,8 @@ def follow_hidden(passage: Passage, hidden: HiddenAtoms) -> Tensor:
     status = np.empty(len(hidden.x), np.int8)
     columns = [column.numpy() for column in hidden[:6]]
     p = passage
-    with threads():
-        kernels_follow.follow_hidden(
+    with threads(len(status)):
+        move.follow_hidden(
             *(array.numpy() for array in (p.end, p.depth_end[..., None], p.surfaces, p.matrices, p.trusted)),
             _scale(p),
             *columns,
@@ -111,8 +115,8 @@ def born(pyramid: Pyramid, frame: int, pixels: Tensor, masks: Tensor) -> tuple[T
     leaf_x, leaf_y = _leaf_places(side)
     level = pyramid.pixel_level + pyramid.depth
     seed = np.uint64(pyramid.seed_word)
-    with threads():
-        kernels_values.leaf_points(
+    with threads(count):
+        birth.leaf_points(
             pixels.numpy(),
             words,
             first,
@@ -141,8 +145,8 @@ def split(passage: Passage, table: AtomTable, pyramid: Pyramid, atoms: Atoms) ->
     counts, kept = np.empty((count, 2), np.int64), np.empty(count, np.int32)
     columns = [column.contiguous().numpy() for column in atoms]
     arguments = (*columns, *_tree(table, pyramid), passage.end.numpy(), _scale(passage), counts)
-    with threads():
-        kernels_split.split_atoms(
+    with threads(4 * count):
+        kernels_halves.split_atoms(
             *arguments, np.empty((0, 2), np.int64), kept, np.empty((0, 2), np.int32), np.empty((0, 4), np.float32)
         )
         shown, total = int(counts[:, 0].sum()), int(counts.sum())
@@ -150,7 +154,7 @@ def split(passage: Passage, table: AtomTable, pyramid: Pyramid, atoms: Atoms) ->
         first[:, 1] += shown
         halves, places = np.empty((total, 2), np.int32), np.empty((total, 4), np.float32)
         if total:
-            kernels_split.split_atoms(*arguments, first, kept, halves, places)
+            kernels_halves.split_atoms(*arguments, first, kept, halves, places)
     source, where = torch.from_numpy(halves[:, 0].astype(np.int64)), torch.from_numpy(places)
     parts = Atoms(where[:, 0], where[:, 1], atoms.stretch[source], atoms.cell[source], torch.from_numpy(halves[:, 1]))
     more, lost = (Atoms(*(column[some] for column in parts)) for some in (slice(shown), slice(shown, None)))
@@ -161,17 +165,17 @@ def find_halves(passage: Passage, table: AtomTable, pyramid: Pyramid) -> tuple[T
     x, y, stretch, cell, code = (column.numpy() for column in table.atoms)
     cells, measures, seed, halvings, leaves, least = _tree(table, pyramid)
     small = np.empty(table.count, np.bool_)
-    with threads():
-        kernels_split.mark_small(stretch, cell, code, cells, measures, seed, least, small)
+    with threads(table.count):
+        kernels_halves.mark_small(stretch, cell, code, cells, measures, seed, least, small)
         rows = np.flatnonzero(small)
         parents = np.empty((len(rows), 4), np.int64)
-        kernels_split.name_parents(cell, code, cells, rows, parents)
+        kernels_halves.name_parents(cell, code, cells, rows, parents)
         # Sorted by a mix of all four words; whole rows are compared only where those are equal.
         odd = np.array([0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93], np.uint64)
         order = np.argsort((parents.view(np.uint64) * odd).sum(axis=1, dtype=np.uint64), kind="stable")
         rows, parents = rows[order], parents[order]
         kept, dropped = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
-        kernels_split.pair_up(
+        kernels_halves.pair_up(
             x,
             y,
             cell,
@@ -198,7 +202,7 @@ def refined(
     out = np.empty((len(cell), known.shape[1]), np.float32)
     key = (np.uint64(pyramid.key[0]), np.uint64(pyramid.key[1]))
     nodes = (table.cell_rows.numpy(), *(column.numpy() for column in (cell, code, above, above_rows)))
-    with threads():
+    with threads(4 * out.size):
         kernels_values.refined_values(*nodes, known, pyramid.halvings, *key, map_, out)
     return torch.from_numpy(out)
 
@@ -208,7 +212,7 @@ def values(pyramid: Pyramid, table: AtomTable, rows: Tensor, channels: int, map_
     key = (np.uint64(pyramid.key[0]), np.uint64(pyramid.key[1]))
     atoms = table.columns
     cells, cell, code = table.cell_rows.numpy(), atoms.cell.numpy(), atoms.code.numpy()
-    with threads():
+    with threads(4 * out.size):
         kernels_values.node_values(cells, cell, code, rows.numpy(), pyramid.halvings, *key, map_, out)
     return torch.from_numpy(out)
 
@@ -224,8 +228,8 @@ def accumulate(
     atoms = table.atoms
     columns = [column.numpy() for column in (atoms.x, atoms.y, atoms.cell, atoms.code, table.cell_rows)]
     leaves = 1 << pyramid.depth
-    with threads() as count:
-        kernels_values.add_up(
+    with threads(values.numel() // 2) as count:
+        kernels_sums.add_up(
             *columns,
             _measures(pyramid),
             leaves,
@@ -241,8 +245,8 @@ def accumulate(
 
 def finish(sums: Tensor, measures: Tensor, channels: int, height: int, width: int) -> Tensor:
     out = np.empty((channels, height * width), np.float32)
-    with threads():
-        kernels_values.divide(sums.numpy(), measures.numpy(), out)
+    with threads(sums.numel() // 4):
+        kernels_sums.divide(sums.numpy(), measures.numpy(), out)
     return torch.from_numpy(out).view(channels, height, width)
 
 

@@ -19,12 +19,12 @@ def kernel(function: F) -> F:
 
 
 def inner(function: F) -> F:
-    """Compiles a function that kernels call."""
-    return _compile(function, parallel=False, nogil=True)
+    """Compiles a function whose code is put where kernels call it: with arrays as arguments a call would be dear."""
+    return _compile(function, parallel=False, nogil=True, forceinline=True)
 
 
 def pasted(function: F) -> F:
-    """The same, with its code put where it is called: for functions of so many arrays that a call is dear."""
+    """The same before types are inferred, which also spares counting references to arrays."""
     return _compile(function, parallel=False, nogil=True, inline="always")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..jit import inner, kernel
 from ..pyramid import GRAIN, GROUP_SHIFT, MAP_SHIFT, ROOT
-from .tree import ancestor_of, depth_of, jitter, mix_level, mix_place, node_of, normals
+from .tree import ancestor_of, depth_of, node_of, normals
 
 Array = NDArray[Any]
 u64, f32 = np.uint64, np.float32
@@ -125,88 +124,3 @@ def node_values(
                 last_frame, reached = frame, level
                 for q in range(min(4, channels - 4 * group)):
                     out[i, 4 * group + q] = way[level, q]
-
-
-@kernel
-def leaf_points(
-    pixels: Array,
-    masks: Array,
-    first: Array,
-    leaf_x: Array,
-    leaf_y: Array,
-    width: int,
-    side: int,
-    seed: u64,
-    frame: int,
-    level: int,
-    x: Array,
-    y: Array,
-    place: Array,
-    code: Array,
-) -> None:
-    """The atoms that pixels give birth to; those of pixel i of ``pixels`` come at ``first[i]``."""
-    size = 1.0 / side
-    bits = mix_level(seed, frame, level)
-    for i in prange(len(pixels)):
-        at = first[i]
-        left, top = (pixels[i] % width) * side, (pixels[i] // width) * side
-        for leaf in range(side * side):
-            if (masks[i] >> leaf) & 1:
-                ix, iy = left + leaf_x[leaf], top + leaf_y[leaf]
-                x[at], y[at] = jitter(mix_place(bits, ix, iy), ix, iy, size, size)
-                place[at] = i
-                code[at] = side * side + leaf
-                at += 1
-
-
-@kernel
-def add_up(
-    x: Array,
-    y: Array,
-    cell: Array,
-    code: Array,
-    cells: Array,
-    measures: Array,
-    leaves: int,
-    plain: bool,
-    values: Array,
-    width: int,
-    first: int,
-    sums: Array,
-    total: Array,
-    threads: int,
-) -> None:
-    """Adds the values (n, c) and measures of atoms ``first`` to ``first + n`` to the sums (pixels, c) and totals of
-    the pixels that they lie in, in their order. Each thread does its own rows of pixels, so nothing hangs on their
-    number."""
-    count, channels = values.shape
-    height = len(total) // width
-    leaf = measures[0]
-    for level in range(len(measures)):
-        if measures[level] * leaves == 1:
-            leaf = measures[level]
-    for thread in prange(threads):
-        top, bottom = height * thread // threads, height * (thread + 1) // threads
-        for n in range(count):
-            i = first + n
-            row = min(max(int(y[i]), 0), height - 1)
-            if top <= row < bottom:
-                p = row * width + min(max(int(x[i]), 0), width - 1)
-                measure = leaf
-                if not (plain and leaves <= code[i] < 2 * leaves):
-                    measure = measures[cells[cell[i], 1] + depth_of(code[i])]
-                total[p] += measure
-                for q in range(channels):
-                    sums[p, q] += values[n, q]
-
-
-@kernel
-def divide(sums: Array, total: Array, out: Array) -> None:
-    """out[c, p] = sums[p, c] / sqrt(total[p])."""
-    channels, pixels = out.shape
-    blocks = (pixels + 255) // 256
-    for block in prange(blocks):
-        for p in range(block * 256, min((block + 1) * 256, pixels)):
-            root = math.sqrt(total[p])
-            for q in range(channels):
-                out[q, p] = sums[p, q] / root

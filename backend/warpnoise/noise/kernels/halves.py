@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..jit import inner, kernel
 from ..pyramid import MAX_CODE
 from ..split import JOIN_BELOW, NEAR, ROUNDS
-from .follow import Scale, inside, pixel_of
+from .sampling import Scale, inside, pixel_of
 from .tree import child_of, depth_of, node_of, point_of, side_of, split_area
 
 Array = NDArray[Any]
