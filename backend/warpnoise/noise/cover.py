@@ -40,11 +40,13 @@ def without_covered(
     covered = torch.zeros(len(masks) * pyramid.atoms**2, dtype=torch.bool, device=masks.device)
     for atoms in seen:
         some = atoms.at(_on(near, pyramid, atoms.x, atoms.y))
-        _mark(covered, passage, table, pyramid, some, passage.end[pixel_of(passage, some.x, some.y)], None, frame)
+        _mark(
+            covered, masks, passage, table, pyramid, some, passage.end[pixel_of(passage, some.x, some.y)], None, frame
+        )
     hidden = hidden.at(_on(near, pyramid, hidden.x, hidden.y))
     hidden = hidden.at((~hidden.behind).nonzero()[:, 0])
     atoms = hidden.seen(torch.arange(len(hidden.x), device=masks.device))
-    _mark(covered, passage, table, pyramid, atoms, hidden.surface, hidden, frame)
+    _mark(covered, masks, passage, table, pyramid, atoms, hidden.surface, hidden, frame)
 
     leaves = covered.view(len(masks), -1)
     rows = leaves.any(dim=1).nonzero()[:, 0]
@@ -76,6 +78,7 @@ def _on(near: Tensor, pyramid: Pyramid, x: Tensor, y: Tensor) -> Tensor:
 
 def _mark(
     covered: Tensor,
+    masks: Tensor,
     passage: Passage,
     table: AtomTable,
     pyramid: Pyramid,
@@ -84,7 +87,7 @@ def _mark(
     hidden: HiddenAtoms | None,
     frame: int,
 ) -> None:
-    """Marks the leaves of a frame whose points lie in the area of an atom, on its surface (and at its depth)."""
+    """Marks the leaves that are to be born whose points lie in an atom's area, on its surface (and at its depth)."""
     k, height, width = pyramid.atoms, pyramid.height, pyramid.width
     s = atoms.stretch.to(torch.float64)
     determinant = s[:, 0] * s[:, 3] - s[:, 1] * s[:, 2]
@@ -100,6 +103,8 @@ def _mark(
             near = on.nonzero()[:, 0]
             i, j = i[near], j[near]
             pixel, leaf = (j // k) * width + i // k, order[j % k, i % k]
+            asked = (((masks[pixel] >> leaf) & 1 == 1) & ~covered[pixel * k * k + leaf]).nonzero()[:, 0]
+            near, pixel, leaf = near[asked], pixel[asked], leaf[asked]
             x, y = (p.to(torch.float32) for p in pyramid.jitter(leaf_nodes(pyramid, pixel, leaf, frame)))
             off_x, off_y = x.double() - atoms.x[near], y.double() - atoms.y[near]
             m, det = s[near], determinant[near]
