@@ -1,55 +1,94 @@
-"""A card that moves before a still wall: surfaces that hide and uncover each other."""
+"""Flat rigid surfaces before each other, in known motion, with everything that a motion can say of them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 from warpnoise.noise import Motion
 
-CARD = 7
-WALL = 3
+Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Cards:
-    """The card's left edge is at ``left + speed * t``; ``size`` x ``size`` pixels."""
+class Card:
+    """A rectangle that is parallel to the picture, or all of its plane.
 
-    size: int = 24
-    left: float = 3.0
-    width: float = 8.0
-    speed: float = 1.3
+    Args:
+        surface: its number.
+        depth: projective, larger is nearer.
+        place: t -> (3, 3), where the points (x, y, 1) of the card are in frame t, pixels; rigid, as is its motion.
+        box: left, top, right, bottom; None: no end.
+    """
 
-    def surface(self, t: int) -> npt.NDArray[np.int32]:
-        x = np.arange(self.size) + 0.5 - (self.left + self.speed * t)
-        y = np.arange(self.size)
-        inside = ((x >= 0) & (x < self.width))[None, :] & ((y >= self.size // 4) & (y < self.size * 3 // 4))[:, None]
-        return np.where(inside, CARD, WALL).astype(np.int32)
+    surface: int
+    depth: float
+    place: Callable[[float], Array]
+    box: tuple[float, float, float, float] | None = None
 
-    def motion(self, t: int, *, surfaces: bool = True) -> Motion:
-        """From frame t to the next."""
-        old, new = self.surface(t), self.surface(t + 1)
-        forward, backward = (np.zeros((self.size, self.size, 2), np.float32) for _ in range(2))
-        forward[old == CARD, 0], backward[new == CARD, 0] = self.speed, -self.speed
-        return Motion(forward, backward, **({"surface_old": old, "surface_new": new} if surfaces else {}))
+    def holds(self, t: float, points: Array) -> npt.NDArray[np.bool_]:
+        """Whether points of the picture, (h, w, 3), are on it."""
+        x, y, _ = np.moveaxis(points @ np.linalg.inv(self.place(t)).T, -1, 0)
+        if self.box is None:
+            return np.ones(x.shape, bool)
+        left, top, right, bottom = self.box
+        return (x >= left) & (x < right) & (y >= top) & (y < bottom)
 
-    def card(self, t: int) -> Tensor:
-        """(size, size) bool: where the card is seen in frame t."""
-        return torch.from_numpy(self.surface(t) == CARD)
 
-    def silhouette(self, t: int) -> Tensor:
-        """(size, size) bool: pixels one of whose neighbours shows the other surface."""
-        card = self.card(t)
-        edge = torch.zeros_like(card)
-        for axis in (0, 1):
-            differs = card.diff(dim=axis)
-            for start in (0, 1):
-                edge.narrow(axis, start, self.size - 1).logical_or_(differs)
-        return edge
+def surfaces(cards: Sequence[Card], t: float, size: int) -> npt.NDArray[np.int32]:
+    """Which surface each pixel of frame t shows."""
+    return np.array([card.surface for card in cards], np.int32)[_shown(cards, t, _centres(size))]
 
-    def uncovered(self, t: int) -> Tensor:
-        """(size, size) bool: wall that the frame before did not show."""
-        return ~self.card(t) & self.card(t - 1)
+
+def motion(cards: Sequence[Card], old: float, new: float, size: int) -> Motion:
+    """From one frame to another, with surfaces, depths and transforms. Cards come from the farthest to the nearest."""
+    points = _centres(size)
+    vectors, shown, depth = [], [], []
+    for here, there in ((old, new), (new, old)):
+        which = _shown(cards, here, points)
+        steps = np.stack([card.place(there) @ np.linalg.inv(card.place(here)) for card in cards])
+        moved = np.einsum("hwij,hwj->hwi", steps[which], points)
+        vectors.append((moved - points)[..., :2].astype(np.float32))
+        shown.append(surfaces(cards, here, size))
+        depth.append(np.array([card.depth for card in cards], np.float32)[which])
+    return Motion(
+        *vectors,
+        surface_old=shown[0],
+        surface_new=shown[1],
+        depth_old=depth[0],
+        depth_new=depth[1],
+        transforms={card.surface: _in_space(card.place(new) @ np.linalg.inv(card.place(old))) for card in cards},
+    )
+
+
+def shift(x: float, y: float) -> Array:
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]])
+
+
+def turn(degrees: float, x: float, y: float) -> Array:
+    """About a point."""
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return shift(x, y) @ np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]]) @ shift(-x, -y)
+
+
+def _centres(size: int) -> Array:
+    y, x = np.mgrid[:size, :size].astype(np.float64)
+    return np.stack([x, y, np.ones_like(x)], axis=-1)
+
+
+def _shown(cards: Sequence[Card], t: float, points: Array) -> npt.NDArray[np.int64]:
+    """Which card each point of frame t shows."""
+    which = np.zeros(points.shape[:2], np.int64)
+    for index, card in enumerate(cards):
+        which[card.holds(t, points)] = index
+    return which
+
+
+def _in_space(matrix: Array) -> Array:
+    """A motion in the picture as one of (x, y, d, 1)."""
+    result = np.eye(4)
+    kept = [0, 1, 3]
+    result[np.ix_(kept, kept)] = matrix
+    return result
