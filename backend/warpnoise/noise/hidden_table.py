@@ -7,6 +7,8 @@ from torch import Tensor
 
 from .table import HIDDEN_BYTES, HiddenAtoms, grown, no_hidden
 
+BLOCK = 1 << 16  # rows that are moved at a time, so that no column is held twice
+
 
 class HiddenTable:
     """Hidden atoms, oldest first, at most ``most`` of them: the oldest make room for new ones."""
@@ -28,8 +30,10 @@ class HiddenTable:
     def keep(self, mask: Tensor) -> None:
         """Drops the atoms that ``mask``, (count,) bool, does not name."""
         rows = mask.nonzero()[:, 0]
-        for column in self._columns:
-            column[: len(rows)] = column[rows]
+        for start in range(0, len(rows), BLOCK):  # no row lies before its new place, so a block never spoils the next
+            block = rows[start : start + BLOCK]
+            for column in self._columns:
+                column[start : start + len(block)] = column[block]
         self.count = len(rows)
 
     def add(self, new: HiddenAtoms) -> None:
@@ -37,9 +41,9 @@ class HiddenTable:
         new = new.at(slice(max(0, len(new.x) - self.most), None))
         surplus = self.count + len(new.x) - self.most
         if surplus > 0:
-            for column in self._columns:
-                column[: self.count - surplus] = column[surplus : self.count].clone()
-            self.count -= surplus
+            mask = torch.ones(self.count, dtype=torch.bool, device=self._columns.x.device)
+            mask[:surplus] = False
+            self.keep(mask)
         end = self.count + len(new.x)
         if end > len(self._columns.x):
             self._reserve(min(self.most, end + end // 4))

@@ -68,7 +68,7 @@ class WarpedNoise(NoiseMethod):
         *,
         atoms: int = 4,
         grid: tuple[int, int] | None = None,
-        hidden: float = 2.0,
+        hidden: float = 1.5,
         memory: int = 1 << 30,
         engine: str | None = None,
     ) -> None:

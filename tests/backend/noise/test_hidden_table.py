@@ -48,6 +48,16 @@ def test_the_oldest_make_room() -> None:
     assert table.bytes == 5 * HIDDEN_BYTES
 
 
+def test_blocks_do_not_spoil_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("warpnoise.noise.hidden_table.BLOCK", 3)
+    table = HiddenTable(CPU, most=12)
+    table.add(atoms(*range(12)))
+    table.keep(torch.tensor([name % 4 != 1 for name in range(12)]))
+    assert names(table) == [0, 2, 3, 4, 6, 7, 8, 10, 11]
+    table.add(atoms(20, 21, 22, 23, 24))
+    assert names(table) == [3, 4, 6, 7, 8, 10, 11, 20, 21, 22, 23, 24]
+
+
 def test_those_that_stay_keep_their_order() -> None:
     table = HiddenTable(CPU, most=100)
     table.add(atoms(*range(8)))
