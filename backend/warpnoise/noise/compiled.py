@@ -14,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .cover import leaf_order, pixels_near
 from .follow import GONE, HIDDEN, LARGE, SEEN
-from .kernels import birth, calm, move
+from .kernels import birth, calm, cover, move
 from .kernels import halves as kernels_halves
 from .kernels import sums as kernels_sums
 from .kernels import values as kernels_values
@@ -88,6 +89,40 @@ def uncovered(behind: Passage, pyramid: Pyramid, frame: int) -> Tensor:
     with threads(len(masks) * 4):
         birth.uncovered(*_fields(behind), leaf_x, leaf_y, pyramid.atoms, seed, frame, level, masks)
     return torch.from_numpy(masks)
+
+
+def without_covered(
+    passage: Passage,
+    table: AtomTable,
+    pyramid: Pyramid,
+    masks: Tensor,
+    frame: int,
+    status: Tensor,
+    new: list[Atoms],
+    hidden: HiddenAtoms,
+) -> Tensor:
+    side = pyramid.atoms
+    covered = np.zeros(len(masks) * side * side, np.bool_)
+    near = pixels_near(pyramid, masks).numpy()
+    order = leaf_order(pyramid, masks.device).numpy()
+    cells, _, seed, halvings, leaves, _ = _tree(table, pyramid)
+    ends = (passage.end.numpy(), passage.depth_end[..., None].numpy(), _scale(passage))
+    none = (np.empty(0, np.float32), np.empty(0, np.bool_), np.empty(0, np.int32))
+    groups: list[tuple[Any, ...]] = [(*table.atoms, status, *none)]
+    groups += [(*atoms, np.empty(0, np.int8), *none) for atoms in new if len(atoms.x)]
+    h = hidden
+    if len(h.x):
+        groups.append((h.x, h.y, h.stretch, h.cell, h.code, np.empty(0, np.int8), h.d, h.behind, h.surface))
+    result = masks.clone()
+    for group in groups:
+        arrays = [column.contiguous().numpy() if isinstance(column, Tensor) else column for column in group]
+        with threads(len(arrays[0])):
+            cover.mark_covered(
+                *arrays, cells, seed, halvings, leaves, side, order, frame, *ends, near, masks.numpy(), covered
+            )
+    with threads(len(masks)):
+        cover.without(result.numpy(), covered, side * side)
+    return result
 
 
 def follow_hidden(passage: Passage, hidden: HiddenAtoms) -> Tensor:
@@ -321,4 +356,5 @@ __all__ = [
     "split",
     "uncovered",
     "values",
+    "without_covered",
 ]

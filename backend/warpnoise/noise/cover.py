@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .follow import LARGE, SEEN
 from .passage import Passage, pixel_of
-from .pyramid import Pyramid
-from .reference import leaf_nodes
+from .pyramid import Pyramid, leaf_nodes
 from .rigid import same_depth
 from .sampling import sample
 from .table import Atoms, AtomTable, HiddenAtoms
@@ -22,7 +22,8 @@ def without_covered(
     pyramid: Pyramid,
     masks: Tensor,
     frame: int,
-    seen: list[Atoms],
+    status: Tensor,
+    new: list[Atoms],
     hidden: HiddenAtoms,
 ) -> Tensor:
     """Takes from the leaves that are to be born those that lie in the area of an atom that is known already.
@@ -33,12 +34,14 @@ def without_covered(
     Args:
         passage: the way that led to the frame.
         masks: (height * width,) int64, see `uncovered`.
-        seen: atoms that are seen; their cells are in the table.
+        status: (n,) int8, of the table's atoms: only those that are seen count.
+        new: atoms that are seen and will be in the table; their cells are.
         hidden: atoms that are not seen yet. The area of one of them may reach into sight before its point does.
     """
-    near = _near(pyramid, masks)
+    near = pixels_near(pyramid, masks)
     covered = torch.zeros(len(masks) * pyramid.atoms**2, dtype=torch.bool, device=masks.device)
-    for atoms in seen:
+    stayed = ((status == SEEN) | (status == LARGE)).nonzero()[:, 0]
+    for atoms in (table.atoms.at(stayed), *new):
         some = atoms.at(_on(near, pyramid, atoms.x, atoms.y))
         _mark(
             covered, masks, passage, table, pyramid, some, passage.end[pixel_of(passage, some.x, some.y)], None, frame
@@ -57,7 +60,7 @@ def without_covered(
     return result
 
 
-def _near(pyramid: Pyramid, masks: Tensor) -> Tensor:
+def pixels_near(pyramid: Pyramid, masks: Tensor) -> Tensor:
     """(height + 2, width + 2) bool: pixels of the frame and its rim that have leaves to be born in or beside them."""
     height, width = pyramid.height, pyramid.width
     near = torch.zeros((height + 4, width + 4), dtype=torch.bool, device=masks.device)
@@ -69,7 +72,7 @@ def _near(pyramid: Pyramid, masks: Tensor) -> Tensor:
 
 
 def _on(near: Tensor, pyramid: Pyramid, x: Tensor, y: Tensor) -> Tensor:
-    """The atoms that lie on pixels of :func:`_near`."""
+    """The atoms that lie on pixels of :func:`pixels_near`."""
     rim = (x >= -1) & (x < pyramid.width + 1) & (y >= -1) & (y < pyramid.height + 1)
     index = rim.nonzero()[:, 0]
     column, row = torch.floor(x[index]).to(torch.int64) + 1, torch.floor(y[index]).to(torch.int64) + 1

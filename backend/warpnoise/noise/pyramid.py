@@ -227,6 +227,19 @@ def below(nodes: Nodes, code: Tensor) -> Nodes:
     return result
 
 
+def leaf_nodes(pyramid: Pyramid, pixels: Tensor, codes: Tensor, frame: int) -> Nodes:
+    """The leaves of pixels that codes (0 to k * k - 1) name, flat. ``pixels`` and ``codes`` broadcast."""
+    pixels, codes = (t.flatten() for t in torch.broadcast_tensors(pixels, codes))  # type: ignore[no-untyped-call]
+    level = torch.full_like(pixels, pyramid.pixel_level)
+    cells = Nodes(
+        torch.full_like(pixels, frame),
+        level,
+        pixels % pyramid.width,
+        pixels // pyramid.width,
+    )
+    return below(cells, codes + (1 << pyramid.depth))
+
+
 def bit_length(code: Tensor) -> Tensor:
     """The number of bits of positive integers below 2**32. int64."""
     length = torch.zeros_like(code, dtype=torch.int64)
@@ -238,4 +251,4 @@ def bit_length(code: Tensor) -> Tensor:
     return length + 1
 
 
-__all__ = ["MASK", "MAX_CODE", "Nodes", "Pyramid", "below", "bit_length", "split_step"]
+__all__ = ["MASK", "MAX_CODE", "Nodes", "Pyramid", "below", "bit_length", "leaf_nodes", "split_step"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .cover import without_covered
 from .follow import GONE, HIDDEN, LARGE, SEEN, find_calm, follow, follow_hidden
 from .passage import Passage, pixel_of
-from .pyramid import Nodes, Pyramid, below, bit_length
+from .pyramid import Pyramid, bit_length, leaf_nodes
 from .split import find_halves, split
 from .table import AtomTable
 
@@ -64,19 +65,6 @@ def uncovered(behind: Passage, pyramid: Pyramid, frame: int) -> Tensor:
         bits = torch.where(seen.view(len(pixels), leaves), 0, torch.ones_like(codes) << codes)
         result[pixels] = bits.sum(dim=1)
     return result
-
-
-def leaf_nodes(pyramid: Pyramid, pixels: Tensor, codes: Tensor, frame: int) -> Nodes:
-    """The leaves of pixels that codes (0 to k * k - 1) name, flat. ``pixels`` and ``codes`` broadcast."""
-    pixels, codes = (t.flatten() for t in torch.broadcast_tensors(pixels, codes))  # type: ignore[no-untyped-call]
-    level = torch.full_like(pixels, pyramid.pixel_level)
-    cells = Nodes(
-        torch.full_like(pixels, frame),
-        level,
-        pixels % pyramid.width,
-        pixels // pyramid.width,
-    )
-    return below(cells, codes + (1 << pyramid.depth))
 
 
 def ground(table: AtomTable, pyramid: Pyramid) -> tuple[Tensor, Tensor]:
@@ -177,4 +165,5 @@ __all__ = [
     "split",
     "uncovered",
     "values",
+    "without_covered",
 ]

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from . import compiled, hidden, reference, rigid
 from .base import NoiseMethod
-from .cover import without_covered
 from .hidden_table import HiddenTable
 from .motion import Motion
 from .passage import Passage, both_ways, wants_calm
@@ -163,10 +162,7 @@ class WarpedNoise(NoiseMethod):
         # Birth.
         masks = engine.uncovered(behind, pyramid, frame)
         if len(back.x) or self._hidden.count:
-            stayed = ((status == engine.SEEN) | (status == engine.LARGE)).nonzero()[:, 0]
-            masks = without_covered(
-                ahead, table, pyramid, masks, frame, [table.atoms.at(stayed), *new], self._hidden.atoms
-            )
+            masks = engine.without_covered(ahead, table, pyramid, masks, frame, status, new, self._hidden.atoms)
         masks = self._fill_empty(masks, occupied, new)
         self._place(lost, halves.more, more_values, [back, back_halves.more, self._give_birth(masks, frame)])
         self._shrink(ahead)
