@@ -52,6 +52,11 @@ def run(arguments: list[str], program: str = f"blender FILE.blend --command {COM
 
 def _stylize(given: argparse.Namespace, as_json: bool) -> None:
     save = _checked_save(getattr(given, "save", None))
+    if save is not None and hasattr(given, "chunk"):
+        raise SettingsError(
+            "--save: a chunk does not come into the compositor. When all chunks are done, run once more without "
+            "--chunk and with --keep-existing"
+        )
     try:
         bpy.ops.warpnoise.stylize(progress="JSON" if as_json else "TEXT", **operator_arguments(given))
     except RuntimeError:  # the operator's error report
@@ -71,7 +76,7 @@ def _export(given: argparse.Namespace, as_json: bool) -> None:
     request = make_request(bpy.context, operator_arguments(given))
     reporter = Reporter(Printer("JSON" if as_json else "TEXT").show)
     export_blocking(bpy.context, request, reporter, state.cancel_requested.is_set)
-    if not as_json:
+    if not as_json and not request.nothing_to_do:
         print(f"warpnoise: rendered {request.folder}", flush=True)
 
 

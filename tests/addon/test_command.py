@@ -121,6 +121,27 @@ def test_export_then_nothing_else(blend, tmp_path):
 
 
 @posix
+def test_a_chunk(blend, backend, tmp_path):
+    code, out, err = run(blend, "stylize", "--output", tmp_path / "job", "--chunk", "2/3", "--json", **backend("good"))
+    assert code == 0, err
+    assert json.loads((tmp_path / "job" / "request.json").read_text())["frames"] == [2, 2]
+    assert [path.name for path in (tmp_path / "job" / "color").iterdir()] == ["0002.png"]
+    assert sorted(path.name for path in (tmp_path / "job" / "passes").iterdir()) == ["0001.exr", "0002.exr"]
+    assert [m["frames_done"] for m in messages(out) if m["stage"] == "exporting"] == [0, 1, 2]
+
+
+def test_an_empty_chunk_needs_no_backend_and_says_so(blend, tmp_path):
+    for action in ("stylize", "export"):
+        code, out, err = run(
+            blend, action, "--output", tmp_path / "job", "--chunk", "1/4", "--json", WARPNOISE_PYTHON="/nowhere/python"
+        )
+        assert code == 0, err
+        assert messages(out)[-1]["stage"] == "done"
+        assert messages(out)[-1]["warnings"] == ["chunk 1/4 of frames 1:3 is empty: there are more chunks than frames"]
+        assert not (tmp_path / "job").exists()
+
+
+@posix
 def test_frames_that_are_rendered_already(blend, backend, tmp_path):
     code, _, err = run(blend, "export", "--output", tmp_path / "first")
     assert code == 0, err
@@ -196,6 +217,10 @@ def test_the_export_ends_with_its_parent(blend, tmp_path):
     [
         (["stylize", "--frames", "1-24"], "expected START:END"),
         (["stylize", "--frames", "5:1"], "range is empty"),
+        (["stylize", "--chunk", "0/10"], "chunk 0/10: expected a number from 1 to the count"),
+        (["stylize", "--chunk", "11/10"], "chunk 11/10: expected"),
+        (["export", "--chunk", "3"], "chunk: expected K/N like 3/10, got '3'"),
+        (["stylize", "--chunk", "1/2", "--save", "out.blend"], "a chunk does not come into the compositor"),
         (["stylize", "--strength", "0"], "expected a number above 0 to 1"),
         (["stylize", "--steps", "many"], "expected a number from 1"),
         (["stylize", "--noise", "brown"], "invalid choice"),

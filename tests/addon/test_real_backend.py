@@ -14,12 +14,12 @@ from pathlib import Path
 
 import bpy
 import pytest
+from toy_model import PYTHON, write_toy_model
 
 import warpnoise_addon
 from warpnoise_addon.stylize.status import STAGES
 
 ROOT = Path(warpnoise_addon.__file__).parents[1]
-PYTHON = os.environ.get("WARPNOISE_PYTHON", "")
 pytestmark = [
     pytest.mark.skipif(not PYTHON, reason="WARPNOISE_PYTHON is not set"),
     pytest.mark.skipif(bool(bpy.app.binary_path), reason="the processes that it starts need the bpy wheel"),
@@ -28,13 +28,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
-    """A class-conditional model of pixels at toy size, with two styles."""
-    folder = tmp_path_factory.mktemp("model")
-    script = "import sys; from pathlib import Path; from tiny_models import write_styled_model as write; "
-    script += "write(Path(sys.argv[1]))"
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "tests" / "backend")}
-    subprocess.run([PYTHON, "-c", script, str(folder)], env=environment, check=True, timeout=300)
-    return folder
+    return write_toy_model(tmp_path_factory.mktemp("model"))
 
 
 def stylize(blend: Path, job: Path, *arguments: object, **environment: str) -> list[dict]:

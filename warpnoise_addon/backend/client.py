@@ -57,13 +57,20 @@ class Client:
         return self._call("GET", "/v1/status")
 
     def submit(
-        self, folder: dict[str, str], settings: dict[str, Any] | None, device: str | None, batch: int | None
+        self,
+        folder: dict[str, str],
+        settings: dict[str, Any] | None,
+        device: str | None,
+        batch: int | None,
+        frames: tuple[int, int] | None = None,
     ) -> dict[str, Any]:
-        """Start a job on ``{"path": FOLDER}`` or ``{"upload": ID}``.
+        """Start a job on ``{"path": FOLDER}`` or ``{"upload": ID}``, or on its ``frames`` from the first to the second.
 
         ``settings`` replace those of job.json field by field.
         """
         body = {**folder, "settings": settings, "device": device, "batch": batch}
+        if frames is not None:
+            body["frames"] = frames
         return self._call("POST", "/v1/jobs", body, SUBMIT_SECONDS)
 
     def job(self, job_id: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ class JobRequest:
     """``settings`` replace those of job.json field by field.
 
     ``device`` and ``batch``: None leaves the choice to the backend. ``upload``: what ``path`` is called there, where it
-    was sent.
+    was sent. ``frames``: only from the first to the second.
     """
 
     path: str
@@ -30,6 +30,7 @@ class JobRequest:
     device: str | None = None
     batch: int | None = None
     upload: str = ""
+    frames: tuple[int, int] | None = None
 
     @property
     def folder(self) -> dict[str, str]:
@@ -90,7 +91,11 @@ def run_job(
         Cancelled: ``cancelled()`` was true; the job has stopped, or its process was ended.
     """
     view = JobView.from_answer(
-        backend.ask(lambda: backend.client.submit(request.folder, request.settings, request.device, request.batch))
+        backend.ask(
+            lambda: backend.client.submit(
+                request.folder, request.settings, request.device, request.batch, request.frames
+            )
+        )
     )
     client, job_id = backend.client, view.id
     cancel_asked: float | None = None

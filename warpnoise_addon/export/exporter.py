@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import bpy
 
 from ..errors import SettingsError
 from .cameras import check_cameras
 from .changes import AnimatedValues, Changes
+from .claims import turn
 from .files import JobFolder
 from .given_color import GivenColor
 from .given_passes import GivenPasses
@@ -30,7 +31,7 @@ def export_job(context: bpy.types.Context, options: ExportOptions) -> Iterator[E
     The scene and the options are checked at once, before anything is rendered or written. Closing the generator stops
     the export. When it ends, by itself, by an error or by closing, the user's scene is as it was: the frame,
     render settings, passes, view layers, node trees, and the values of animated properties. Finished frames stay.
-    ``job.json`` is written last: a folder that has one is complete.
+    ``job.json`` is written last: it tells only of frames that are finished.
 
     Raises:
         SettingsError: a bad frame range.
@@ -40,9 +41,12 @@ def export_job(context: bpy.types.Context, options: ExportOptions) -> Iterator[E
         Cancelled: the user stopped a render.
     """
     check_range(options)
-    scene, frames = context.scene, options.frames
+    scene, frames = context.scene, options.rendered_frames
     check_cameras(scene, frames)
-    color = RenderedColor(scene) if options.color_source is None else GivenColor(scene, options.color_source, frames)
+    if options.color_source is None:
+        color = RenderedColor(scene)
+    else:
+        color = GivenColor(scene, options.color_source, options.color_frames or frames)
     if options.passes_source is None:
         enabled_layers(scene)
         motion = RenderedMotion(scene, options.frame_step, options.passes_codec)
@@ -66,6 +70,9 @@ def check_range(options: ExportOptions) -> None:
             f"Frames {options.frame_start} to {options.frame_end} in steps of {options.frame_step} are beyond "
             f"Blender's frames, {-FRAME_LIMIT} to {FRAME_LIMIT}."
         )
+    part = options.color_frames
+    if part is not None and not (part and set(part) <= set(options.frames)):
+        raise SettingsError(f"The frames {part} are no part of {options.frames}.")
 
 
 def _export(
@@ -74,28 +81,71 @@ def _export(
     color: RenderedColor | GivenColor,
     motion: RenderedMotion | GivenPasses,
 ) -> Iterator[ExportProgress]:
-    frames, warnings = options.frames, left_out(scene)
-    with JobFolder(options.folder) as folder, _unchanged(scene) as changes:
+    total, warnings = len(options.rendered_frames), left_out(scene)
+    with JobFolder(options.folder, options.span) as folder, _unchanged(scene) as changes:
         layer = add_motion_layer(scene, changes)
         job = JobFile(folder, scene_block(scene, options, color.transparent), options)
-        kept = job.start()
-        for done, frame in enumerate(frames, start=1):
-            if done > kept:
-                with folder.new(folder.color(frame)) as path:
-                    color.write(frame, path)
-                with folder.new(folder.passes(frame)) as path:
-                    state = motion.write(frame, path, layer)
-                job.add(frame, state)
-            yield ExportProgress(
-                frame,
-                done,
-                len(frames),
-                folder.color(frame),
-                folder.passes(frame),
-                kept=done <= kept,
-                warnings=warnings if done == 1 else (),
-            )
+        job.start()
+
+        def add_motion(frame: int) -> None:
+            with folder.new(folder.passes(frame)) as path:
+                state = motion.write(frame, path, layer)
+            job.add_passes(frame, state)
+
+        def finished(steps: Iterator[tuple[int, bool]], color_file: bool, before: int = 0) -> Iterator[ExportProgress]:
+            for done, (frame, kept) in enumerate(steps, start=before + 1):
+                picture = folder.color(frame) if color_file else None
+                told = warnings if done == 1 else ()
+                yield ExportProgress(frame, done, total, picture, folder.passes(frame), kept, told)
+
+        own = options.frames if options.color_frames is None else options.color_frames
+        yield from finished(_own_frames(own, folder, job, color, add_motion), True)
+        others = options.rendered_frames[: total - len(own)]
+        yield from finished(_frames_before(others, folder, job, add_motion), False, len(own))
         job.finish()
+
+
+def _own_frames(
+    frames: range,
+    folder: JobFolder,
+    job: JobFile,
+    color: RenderedColor | GivenColor,
+    add_motion: Callable[[int], None],
+) -> Iterator[tuple[int, bool]]:
+    """Makes what these frames lack; yields each one's number and whether it lacked nothing."""
+    for frame in frames:
+        has_color, has_passes = job.has_color(frame), job.has_passes(frame)
+        if not has_color:
+            with folder.new(folder.color(frame)) as path:
+                color.write(frame, path)
+            job.add_color(frame)
+        if not has_passes:
+            add_motion(frame)
+        yield frame, has_color and has_passes
+
+
+def _frames_before(
+    frames: range, folder: JobFolder, job: JobFile, add_motion: Callable[[int], None]
+) -> Iterator[tuple[int, bool]]:
+    """Makes the motion of frames that other machines were given and have not got to; yields as ``_own_frames`` does.
+
+    From the last one backwards, towards whoever comes from their beginning; and none while another machine is at it.
+    """
+    passed_over = []
+    for frame in reversed(frames):
+        with turn(folder.path, frame) as ours:
+            if not ours:
+                passed_over.append(frame)
+                continue
+            kept = job.has_passes(frame)
+            if not kept:
+                add_motion(frame)
+        yield frame, kept
+    for frame in passed_over:  # if it still is, both make the same bits
+        kept = job.has_passes(frame)
+        if not kept:
+            add_motion(frame)
+        yield frame, kept
 
 
 @contextlib.contextmanager

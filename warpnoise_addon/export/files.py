@@ -1,45 +1,38 @@
-"""The files of a job folder: their names, written whole or not at all, and by one process at a time."""
+"""The files of a job folder: their names, written whole or not at all, and each by one process."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 from ..errors import ExportError, JobFolderError
 from ..names import frame_name
+from .claims import Claim, Span
 from .exr_header import read_exr_header
 from .png import is_whole_png
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
-
 
 _FULL = 1 << 20
 """A disk with less room than this, in bytes, is why a picture could not be written."""
 
 
 class JobFolder:
-    """A job folder that is being written: made where it is missing, locked, with a place for unfinished files.
+    """A job folder that is being written: made where it is missing, claimed, with a place for unfinished files.
 
-    ``with JobFolder(path) as folder:`` takes the same lock on ``JOB/.lock`` as the backend, and removes unfinished
-    files in the end.
+    ``with JobFolder(path, span) as folder:`` keeps other exports and the backend off the frames of ``span``, or off the
+    whole folder.
 
     Raises:
         JobFolderError: the folder cannot be made or written, or another process works on it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, span: Span | None = None) -> None:
         self.path = path.absolute()
-        self._unfinished = self.path / ".export"
-        self._lock: IO[bytes] | None = None
+        self._span = span
+        self._claim: Claim | None = None
 
     def color(self, frame: int) -> Path:
         return self.path / "color" / f"{frame_name(frame)}.png"
@@ -51,17 +44,13 @@ class JobFolder:
         try:
             for folder in (self.path, self.path / "color", self.path / "passes"):
                 folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.path / ".lock").open("ab")
-            _lock(self._lock)
-            shutil.rmtree(self._unfinished, ignore_errors=True)
-            self._unfinished.mkdir()
+            self._claim = Claim(self.path, self._span)
         except BlockingIOError as error:
-            self._release()
             raise JobFolderError(
-                f"Another process works on the job folder '{self.path}'. Wait until it is done, or choose another one."
+                f"Another process works on {error}the job folder '{self.path}'. Wait until it is done, or choose "
+                "another one."
             ) from error
         except OSError as error:
-            self._release()
             raise JobFolderError(
                 f"The job folder '{self.path}' cannot be written: {error.strerror or error}. Choose another "
                 "folder, or change its permissions."
@@ -71,13 +60,11 @@ class JobFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        shutil.rmtree(self._unfinished, ignore_errors=True)
-        self._release()
+        self._claim.release()
 
-    def _release(self) -> None:
-        if self._lock is not None:
-            self._lock.close()  # and with it the lock
-            self._lock = None
+    def unfinished(self, target: Path) -> Path:
+        """Where ``target`` is written before it is moved to its place; with the job folder it is cleaned up."""
+        return self._claim.folder / target.name
 
     @contextlib.contextmanager
     def new(self, target: Path) -> Iterator[Path]:
@@ -86,7 +73,7 @@ class JobFolder:
         Raises:
             JobFolderError: the disk is full, or the file cannot be written.
         """
-        path = self._unfinished / target.name
+        path = self.unfinished(target)
         with reported(target):
             try:
                 yield path
@@ -141,15 +128,3 @@ def _disk_full(target: Path) -> JobFolderError:
     return JobFolderError(
         f"The disk is full: '{target}' could not be written. Make room and export again; finished frames are kept."
     )
-
-
-def _lock(file: IO[bytes]) -> None:
-    """Takes the lock or raises BlockingIOError."""
-    if sys.platform == "win32":
-        try:
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError as error:
-            raise BlockingIOError(*error.args) from error
-    else:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,8 +1,14 @@
-"""``job.json``, schema 1 (docs/architecture.md), and the record that lets an interrupted export go on."""
+"""``job.json``, schema 1 (docs/architecture.md), made of records, one for each finished file.
+
+Several machines may export parts of one job into one folder: each writes records of its own files, and whoever can
+makes ``job.json`` of them. The same records let an interrupted export go on.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,14 +17,17 @@ import bpy
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import ExportError
+from ..names import frame_name
 from ..version import VERSION
-from .cameras import CameraState
+from .claims import moment
 from .files import JobFolder, is_whole, reported
 from .frame_state import FrameState
 from .options import ExportOptions
 from .rendering import render_size
 
 SCHEMA = 1
+_Record = dict[str, Any]
 
 
 def scene_block(scene: bpy.types.Scene, options: ExportOptions, transparent: bool) -> dict[str, Any]:
@@ -40,112 +49,158 @@ def scene_block(scene: bpy.types.Scene, options: ExportOptions, transparent: boo
 
 
 class JobFile:
-    """Collects the frames of a job, and writes ``job.json`` when all are there.
+    """The records of a job's files, and ``job.json``.
 
-    Until then there is no ``job.json``, but ``export.jsonl``: a line for the scene and one for each finished frame.
+    A record says for which scene block and from which .blend file its picture was made. It counts if the scene block is
+    ours, and: it was written here, or the options say to keep what is there, or this is the export of a part, and
+    the file's bytes are the same.
     """
 
     def __init__(self, folder: JobFolder, scene: dict[str, Any], options: ExportOptions) -> None:
         self._folder = folder
         self._path = folder.path / "job.json"
-        self._log = folder.path / "export.jsonl"
-        self._head = {"schema": SCHEMA, "scene": scene}
+        self._records = folder.path / "records"
         self._options = options
-        self._frames: list[dict[str, Any]] = []
-        self._objects: dict[str, npt.NDArray[np.float64]] = {}
+        self._source = _digest_of_open_file()
+        self._head = {"schema": SCHEMA, "scene": scene}
+        self._own: set[Path] = set()
 
-    def start(self) -> int:
-        """Begins the record and returns the number of frames that need not be made again: the first ones whose files an
-        earlier export of the same scene and range left whole, where the options say to keep them. From here on the
-        folder is unfinished: ``job.json`` is taken away.
-        """
-        if self._options.keep_existing:
-            for frame, entry in zip(self._options.frames, self._earlier(), strict=False):
-                whole = is_whole(self._folder.color(frame)) and is_whole(self._folder.passes(frame))
-                if entry.get("frame") != frame or not whole:
-                    break
-                self._remember(entry)
-        with reported(self._log):
-            _write_whole(self._log, "".join(json.dumps(line) + "\n" for line in [self._head, *self._frames]))
+    def start(self) -> None:
+        """From here on ``job.json`` tells of nothing that is not there or shall be made again."""
+        if self._options.color_frames is not None:
+            self._assemble()
+            return
+        with reported(self._path):
             self._path.unlink(missing_ok=True)
-        return len(self._frames)
+            if not self._options.keep_existing:
+                for frame in self._options.frames:
+                    for kind in ("color", "passes"):
+                        self._file(kind, frame).unlink(missing_ok=True)
 
-    def add(self, frame: int, state: FrameState) -> None:
-        """Adds a finished frame."""
-        changed: dict[str, Any] = {
-            name: _rows(matrix)
-            for name, matrix in state.objects.items()
-            if name not in self._objects or not np.array_equal(self._objects[name], matrix)
-        }
-        changed |= {name: None for name in self._objects if name not in state.objects}
+    def has_color(self, frame: int) -> bool:
+        """Whether the frame's colour need not be made again."""
+        return self._read("color", frame) is not None and is_whole(self._folder.color(frame))
+
+    def has_passes(self, frame: int) -> bool:
+        """Whether the frame's passes, which another machine may have made, need not be made again."""
+        return self._read("passes", frame) is not None and is_whole(self._folder.passes(frame))
+
+    def add_color(self, frame: int) -> None:
+        """Records that the frame's colour is finished."""
+        self._write("color", frame, {})
+
+    def add_passes(self, frame: int, state: FrameState) -> None:
+        """Records that the frame's passes are finished."""
         camera = state.camera
-        entry = {
-            "frame": frame,
-            "camera": {
-                "name": camera.name,
-                "type": camera.kind,
-                "world": _rows(camera.world),
-                "projection": _rows(camera.projection),
+        self._write(
+            "passes",
+            frame,
+            {
+                "camera": {
+                    "name": camera.name,
+                    "type": camera.kind,
+                    "world": _rows(camera.world),
+                    "projection": _rows(camera.projection),
+                },
+                "objects": {name: _rows(matrix) for name, matrix in state.objects.items()},
             },
-            "cut": bool(self._frames) and _other_camera(self._frames[-1]["camera"], camera),
-            "objects": changed,
-        }
-        with reported(self._log), self._log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
-        self._remember(entry)
+        )
 
     def finish(self) -> None:
-        """Writes ``job.json``, and lets go of the record of the unfinished export."""
-        content = {
-            "schema": SCHEMA,
-            "generator": f"warpnoise-addon {VERSION}, Blender {bpy.app.version_string}",
-            "scene": self._head["scene"],
-            "frames": [],
-            "settings": asdict(self._options.settings),
-        }
-        # One frame a line: readable, and small.
-        frames = ",\n    ".join(json.dumps(frame) for frame in self._frames)
-        text = json.dumps(content, indent=2).replace('"frames": []', f'"frames": [\n    {frames}\n  ]', 1)
-        with reported(self._path):
-            _write_whole(self._path, text + "\n")
-            self._log.unlink(missing_ok=True)
+        """Writes ``job.json``: of all frames, or of as many first ones as there are records of.
 
-    def _earlier(self) -> list[dict[str, Any]]:
-        """The frames of an earlier export, finished or not, of the same scene block; none where it was another one."""
+        Raises:
+            ExportError: somebody removed a record in the meantime.
+        """
+        wanted = len(self._options.rendered_frames)
+        found = self._assemble()
+        if found < wanted:
+            raise ExportError(
+                f"'{self._file('passes', self._options.frames[found])}' is gone or of another export, which seems to "
+                "work in the same folder. Export again, into a folder of its own."
+            )
+
+    def _assemble(self) -> int:
+        """Makes ``job.json`` of the records and returns the number of its frames; without any it is taken away."""
+        with reported(self._path), moment(self._folder.path):
+            lines = [json.dumps(entry) for entry in self._entries()]
+            if not lines:
+                self._path.unlink(missing_ok=True)
+                return 0
+            content = {
+                "schema": SCHEMA,
+                "generator": f"warpnoise-addon {VERSION}, Blender {bpy.app.version_string}",
+                "scene": self._head["scene"],
+                "frames": [],
+                "settings": asdict(self._options.settings),
+            }
+            # One frame a line: readable, and small.
+            frames = ",\n    ".join(lines)
+            text = json.dumps(content, indent=2).replace('"frames": []', f'"frames": [\n    {frames}\n  ]', 1)
+            self._replace(self._path, text)
+            return len(lines)
+
+    def _entries(self) -> Iterator[_Record]:
+        """``frames`` of ``job.json``, up to the first frame that has no record."""
+        before: _Record | None = None
+        for frame in self._options.frames:
+            record = self._read("passes", frame)
+            if record is None:
+                return
+            camera, objects, known = record["camera"], record["objects"], before["objects"] if before else {}
+            changed = {name: rows for name, rows in objects.items() if known.get(name) != rows}
+            yield {
+                "frame": frame,
+                "camera": camera,
+                "cut": before is not None and _other_camera(before["camera"], camera),
+                "objects": changed | {name: None for name in known if name not in objects},
+            }
+            before = record
+
+    def _file(self, kind: str, frame: int) -> Path:
+        return self._records / kind / f"{frame_name(frame)}.json"
+
+    def _write(self, kind: str, frame: int, content: _Record) -> None:
+        path = self._file(kind, frame)
+        with reported(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._own.add(path)
+            self._replace(path, json.dumps({**self._head, "source": self._source, "frame": frame, **content}))
+
+    def _read(self, kind: str, frame: int) -> _Record | None:
+        """A record that counts."""
+        path, options = self._file(kind, frame), self._options
         try:
-            if self._path.exists():
-                job = json.loads(self._path.read_text(encoding="utf-8"))
-                head, entries = {key: job.get(key) for key in self._head}, job["frames"]
-            else:
-                # The last line may have been cut off.
-                lines = self._log.read_text(encoding="utf-8").split("\n")[:-1]
-                head, *entries = [json.loads(line) for line in lines]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return []
-        return entries if head == self._head else []
+            record = json.loads(path.read_text(encoding="utf-8"))
+            if {key: record[key] for key in self._head} != self._head or record["frame"] != frame:
+                return None
+            same_file = self._source is not None and record["source"] == self._source
+            if kind == "passes" and not (isinstance(record["camera"], dict) and isinstance(record["objects"], dict)):
+                return None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        counts = options.keep_existing or path in self._own or (options.color_frames is not None and same_file)
+        return record if counts else None
 
-    def _remember(self, entry: dict[str, Any]) -> None:
-        for name, rows in entry["objects"].items():
-            if rows is None:
-                self._objects.pop(name, None)
-            else:
-                self._objects[name] = np.array(rows)
-        self._frames.append(entry)
+    def _replace(self, path: Path, text: str) -> None:
+        unfinished = self._folder.unfinished(path)
+        unfinished.write_text(text + "\n", encoding="utf-8")
+        unfinished.replace(path)
 
 
-def _other_camera(before: dict[str, Any], camera: CameraState) -> bool:
-    return (before["name"], before["type"]) != (camera.name, camera.kind)
+def _digest_of_open_file() -> str | None:
+    """Of the .blend file as it is on disk; None where the open file has none."""
+    try:
+        with Path(bpy.data.filepath).open("rb") as file:
+            return hashlib.file_digest(file, "blake2b").hexdigest()[:32]
+    except OSError:
+        return None
+
+
+def _other_camera(before: dict[str, Any], now: dict[str, Any]) -> bool:
+    return (before["name"], before["type"]) != (now["name"], now["type"])
 
 
 def _rows(matrix: npt.NDArray[np.float64]) -> list[list[float]]:
     # Blender's matrices are of single precision: nine digits say all of it.
     return [[float(f"{value:.9g}") for value in row] for row in matrix]
-
-
-def _write_whole(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".part")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

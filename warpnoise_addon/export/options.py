@@ -33,8 +33,11 @@ class ExportOptions:
     them, EXR (its Combined pass, or its only one) goes through the scene's view transform.
     ``passes_source``: None renders the motion with Cycles. Otherwise a folder of multilayer EXR files that hold Depth,
     Vector and Cryptomatte Object, usually that of ``color_source``. Their vectors span one frame: ``frame_step`` is 1.
-    ``keep_existing``: frames that an interrupted export of the same scene and range left whole are not rendered again.
+    ``keep_existing``: frames that an earlier export of the same scene and range left whole are not rendered again.
     The scene itself is not compared: only the user knows that it did not change.
+    ``color_frames``: None exports every frame. Otherwise the part of ``frames`` that this machine is given, not empty:
+    only these get their colour, the frames before them only their motion, through which the noise comes. Whatever was
+    made in the folder of the same .blend file is used, by this machine or another.
     ``compress_passes``: ZIP makes the passes a third as large (35 instead of 108 MB at 1920 x 1080), and five times as
     slow to read.
     """
@@ -48,6 +51,7 @@ class ExportOptions:
     settings: JobSettings = field(default_factory=JobSettings)
     keep_existing: bool = False
     compress_passes: bool = False
+    color_frames: range | None = None
 
     @property
     def passes_codec(self) -> str:
@@ -59,10 +63,22 @@ class ExportOptions:
         """The frame numbers that the job holds."""
         return range(self.frame_start, self.frame_end + 1, self.frame_step)
 
+    @property
+    def rendered_frames(self) -> range:
+        """The frames whose motion is needed: up to the last one that gets its colour."""
+        if self.color_frames is None:
+            return self.frames
+        return self.frames[: self.frames.index(self.color_frames[-1]) + 1]
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """The first and the last frame of the part; None: all frames."""
+        return (self.color_frames[0], self.color_frames[-1]) if self.color_frames is not None else None
+
 
 @dataclass(frozen=True)
 class ExportProgress:
-    """One finished frame. ``kept``: it was there from an earlier export.
+    """One finished frame. ``kept``: it was there already. ``color``: None where only its motion is needed.
 
     ``warnings``: sentences for the user, with the first frame: what of the scene's render settings is left out.
     """
@@ -70,7 +86,7 @@ class ExportProgress:
     frame: int
     frames_done: int
     frames_total: int
-    color: Path
+    color: Path | None
     passes: Path
     kept: bool = False
     warnings: tuple[str, ...] = ()

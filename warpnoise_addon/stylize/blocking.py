@@ -11,7 +11,7 @@ from ..errors import Cancelled
 from ..export import export_job
 from .backends import BackendPool
 from .request import StylizeRequest
-from .run import acquire_backend, done, failure, stylize_folder
+from .run import acquire_backend, done, failure, nothing_to_do, stylize_folder
 from .status import Reporter, Status
 
 
@@ -19,13 +19,16 @@ def export_blocking(
     context: bpy.types.Context, request: StylizeRequest, reporter: Reporter, cancelled: Callable[[], bool]
 ) -> None:
     """Render the job folder. Raises what `export.export_job` raises, and Cancelled between two frames."""
-    total = len(request.export_options.frames)
+    if nothing_to_do(request, reporter):
+        return
+    total = len(request.export_options.rendered_frames)
     reporter.update(stage="exporting", frames_total=total)
     with contextlib.closing(export_job(context, request.export_options)) as frames:
         for item in frames:
             left = reporter.seconds_left(item.frames_done, item.frames_total)
+            newest = item.color or reporter.status.newest
             reporter.update(
-                frames_done=item.frames_done, frames_total=item.frames_total, newest=item.color, seconds_left=left
+                frames_done=item.frames_done, frames_total=item.frames_total, newest=newest, seconds_left=left
             )
             reporter.warn(*item.warnings)
             if cancelled():
@@ -44,6 +47,8 @@ def stylize_blocking(
     """Render and stylize. How it ended, errors too, is in the status that is returned."""
     reporter = Reporter(tell)
     try:
+        if nothing_to_do(request, reporter):
+            return reporter.status
         acquire_backend(pool, request, reporter, cancelled)
         export_blocking(context, request, reporter, cancelled)
         view = stylize_folder(pool, request, reporter, cancelled)

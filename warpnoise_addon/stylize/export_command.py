@@ -65,6 +65,8 @@ def export_arguments(request: StylizeRequest) -> list[str]:
         arguments.append(f"--guidance={settings.guidance}")
     for name, folder in (("color", request.color_source), ("passes", request.passes_source)):
         arguments.append(f"--{name}={folder or ''}")
+    if request.chunk is not None:
+        arguments.append(f"--chunk={request.chunk}")
     if request.keep_existing:
         arguments.append("--keep-existing")
     return arguments

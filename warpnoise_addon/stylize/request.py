@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
 from ..errors import SettingsError
@@ -36,6 +36,36 @@ class Frames:
 
 
 @dataclass(frozen=True)
+class Chunk:
+    """Part ``number`` (from 1) of ``count`` equal parts of the frames, as the machines of a farm share them."""
+
+    number: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> Chunk:
+        """``3/10``.
+
+        Raises:
+            SettingsError: something else, or no part of that number.
+        """
+        match = re.fullmatch(r"(\d+)/(\d+)", text.strip())
+        if match is None:
+            raise SettingsError(f"chunk: expected K/N like 3/10, got {text!r}")
+        number, count = int(match[1]), int(match[2])
+        if not 1 <= number <= count:
+            raise SettingsError(f"chunk {number}/{count}: expected a number from 1 to the count, as in 3/10")
+        return cls(number, count)
+
+    def of(self, frames: range) -> range:
+        """The part (docs/architecture.md, "Some of a job's frames"); empty where there are more parts than frames."""
+        return frames[len(frames) * (self.number - 1) // self.count : len(frames) * self.number // self.count]
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+
+@dataclass(frozen=True)
 class BackendChoice:
     """Which backend: the one that runs at ``url`` if that is set, else one that we start with ``python``.
 
@@ -53,7 +83,10 @@ class BackendChoice:
 
 @dataclass(frozen=True)
 class StylizeRequest:
-    """One run. ``folder``, ``color_source`` and ``passes_source`` are absolute; see `export.options` for the latter."""
+    """One run. ``folder``, ``color_source`` and ``passes_source`` are absolute; see `export.options` for the latter.
+
+    ``chunk``: only this part of the frames; their noise still comes through all frames before.
+    """
 
     scene: str
     folder: Path
@@ -64,9 +97,25 @@ class StylizeRequest:
     keep_existing: bool = False
     connect: bool = False
     backend: BackendChoice = field(default_factory=BackendChoice)
+    chunk: Chunk | None = None
+
+    @property
+    def chunk_frames(self) -> range | None:
+        """The frames of the chunk; None: all are wanted."""
+        return self.chunk.of(ExportOptions(self.folder, *astuple(self.frames)).frames) if self.chunk else None
+
+    @property
+    def nothing_to_do(self) -> str:
+        """Why there is nothing to do; empty where there is something."""
+        if self.chunk_frames is None or self.chunk_frames:
+            return ""
+        return f"chunk {self.chunk} of frames {self.frames} is empty: there are more chunks than frames"
 
     @property
     def export_options(self) -> ExportOptions:
+        """Raises SettingsError when there is nothing to do."""
+        if self.nothing_to_do:
+            raise SettingsError(self.nothing_to_do)
         return ExportOptions(
             self.folder,
             self.frames.start,
@@ -76,4 +125,5 @@ class StylizeRequest:
             passes_source=self.passes_source,
             settings=self.settings,
             keep_existing=self.keep_existing,
+            color_frames=self.chunk_frames,
         )

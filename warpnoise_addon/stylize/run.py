@@ -51,7 +51,13 @@ def stylize_folder(
 ) -> JobView:
     """Have the job folder stylized. A backend that died or hangs is discarded: the next run starts a new one."""
     backend = pool.acquire(request.backend, cancelled)
-    job = JobRequest(str(request.folder), asdict(request.settings), request.backend.device, request.backend.batch)
+    job = JobRequest(
+        str(request.folder),
+        asdict(request.settings),
+        request.backend.device,
+        request.backend.batch,
+        request.export_options.span,
+    )
 
     def progress(view: JobView) -> None:
         stage = "queued" if view.state == "queued" else view.stage
@@ -89,6 +95,15 @@ def done(reporter: Reporter, view: JobView) -> None:
     reporter.update(
         stage="done", frames_done=view.frames_done, frames_total=view.frames_total, frames_kept=view.frames_kept
     )
+
+
+def nothing_to_do(request: StylizeRequest, reporter: Reporter) -> bool:
+    """Whether the run ends before it has begun, because its chunk is empty; then it is done, and says why."""
+    if not request.nothing_to_do:
+        return False
+    reporter.warn(request.nothing_to_do)
+    reporter.update(stage="done")
+    return True
 
 
 def device_text(status: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from .backends import BackendPool
 from .export_process import run_export
 from .request import BackendChoice, StylizeRequest
-from .run import acquire_backend, device_text, done, failure, stylize_folder
+from .run import acquire_backend, device_text, done, failure, nothing_to_do, stylize_folder
 from .status import Reporter, Status
 
 JOIN_SECONDS = 5.0
@@ -85,8 +85,10 @@ class StylizeSession(Session):
     def _work(self) -> None:
         cancelled = self._cancel.is_set
         try:
+            if nothing_to_do(self.request, self._reporter):
+                return
             acquire_backend(self._pool, self.request, self._reporter, cancelled)
-            total = len(self.request.export_options.frames)
+            total = len(self.request.export_options.rendered_frames)
             self._reporter.update(stage="exporting", frames_total=total)
             run_export(self._export, self._reporter, cancelled)
         finally:

@@ -21,7 +21,7 @@ from .properties import SettingsProperties
 from .texts import sentence
 from .watching import SessionWatcher
 
-OWN_ARGUMENTS = ("frames", "device", "batch")
+OWN_ARGUMENTS = ("frames", "chunk", "device", "batch")
 
 
 class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operator):
@@ -33,6 +33,11 @@ class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operato
 
     frames: StringProperty(
         name="Frames", description="START:END or START:END:STEP. Empty: the scene's choice", options={"SKIP_SAVE"}
+    )
+    chunk: StringProperty(
+        name="Chunk",
+        description="K/N: only part K of N equal parts of the frames, with the noise of all. Empty: all",
+        options={"SKIP_SAVE"},
     )
     device: StringProperty(
         name="Device", description="cuda, mps or cpu. Empty: the preferences' choice", options={"SKIP_SAVE"}
@@ -101,6 +106,9 @@ class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operato
         return self._bring_back(scene, self._request)
 
     def _bring_back(self, scene: bpy.types.Scene, request) -> set[str]:
+        if request.chunk is not None:  # the compositor gets them when all are done, from a run without a chunk
+            self.report({"INFO"}, f"{state.last.frames_done} stylized frames of chunk {request.chunk}")
+            return {"FINISHED"}
         try:
             added = add_stylized(scene, request.folder, request.connect)
         except WarpnoiseError as error:

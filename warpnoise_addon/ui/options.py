@@ -11,7 +11,7 @@ from ..errors import SettingsError
 from ..export.options import JobSettings
 from ..stylize import state
 from ..stylize.backends import chosen_url
-from ..stylize.request import BackendChoice, Frames, StylizeRequest
+from ..stylize.request import BackendChoice, Chunk, Frames, StylizeRequest
 from .preferences import backend_choice
 
 
@@ -37,6 +37,7 @@ def make_request(context: bpy.types.Context, given: dict[str, Any] | None = None
         keep_existing=value("keep_existing"),
         connect=value("connect"),
         backend=backend,
+        chunk=Chunk.parse(given["chunk"]) if given.get("chunk") else None,
     )
 
 

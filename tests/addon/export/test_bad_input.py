@@ -129,14 +129,19 @@ sys.stdin.read()
 @pytest.mark.skipif(sys.platform == "win32", reason="the other process locks as Unix does")
 def test_folder_that_another_process_works_on(scene: bpy.types.Scene, export: Callable, tmp_path: Path) -> None:
     (tmp_path / "job").mkdir()
-    command = [shutil.which("python3") or sys.executable, "-c", HOLD_LOCK, str(tmp_path / "job" / ".lock")]
+    claim = tmp_path / "job" / ".claims" / "3_5_0123456789ab"
+    claim.mkdir(parents=True)
+    command = [shutil.which("python3") or sys.executable, "-c", HOLD_LOCK, str(claim / ".lock")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "locked\n"
-        with pytest.raises(JobFolderError, match="Another process works on the job folder"):
+        with pytest.raises(JobFolderError, match="Another process works on frames 3 to 5 of the job folder"):
             export(1, 1)
+        part = {"color_frames": range(1, 3)}
+        assert len(export(1, 5, **part)) == 2
         other.stdin.close()
         other.wait()
     assert len(export(1, 1)) == 1
+    assert not claim.exists()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device without room")
@@ -147,12 +152,22 @@ def test_full_disk_while_blender_writes(
     add_mesh(scene, "cube", "Cube", size=3)
     export = export_job(bpy.context, ExportOptions(tmp_path / "job", 1, 3))
     next(export)
-    (tmp_path / "job" / ".export" / file).symlink_to("/dev/full")
+    claim = next((tmp_path / "job" / ".claims").iterdir())
+    (claim / file).symlink_to("/dev/full")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
     with pytest.raises(JobFolderError, match=rf"The disk is full: '.*{file}' could not be .*finished frames are kept"):
         list(export)
     found = {str(path.relative_to(tmp_path / "job")) for path in (tmp_path / "job").rglob("*") if path.is_file()}
-    assert found - {"color/0002.png"} == {".lock", "export.jsonl", "color/0001.png", "passes/0001.exr"}
+    found -= {"color/0002.png", "records/color/0002.json"}
+    assert found == {".lock"} | {
+        f"{place}/0001.{suffix}"
+        for place, suffix in (
+            ("color", "png"),
+            ("passes", "exr"),
+            ("records/color", "json"),
+            ("records/passes", "json"),
+        )
+    }
 
 
 def test_full_disk_while_the_record_is_written(
@@ -162,9 +177,9 @@ def test_full_disk_while_the_record_is_written(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(JobFolderError, match=r"The disk is full: '.*export\.jsonl' could not be written"):
+    with pytest.raises(JobFolderError, match=r"The disk is full: '.*records.color.0001\.json' could not be written"):
         export(1, 1)
-    assert not list((tmp_path / "job").glob("*.part"))
+    assert not list((tmp_path / "job" / ".claims").iterdir())
 
 
 def test_what_is_left_out_is_said(scene: bpy.types.Scene, export: Callable) -> None:

@@ -115,7 +115,15 @@ def test_negative_frames(cube: bpy.types.Object, export: Callable, tmp_path: Pat
     names = ["-0001", "-0002", "0000", "0001"]
     for folder, suffix in (("color", ".png"), ("passes", ".exr")):
         assert sorted(path.name for path in (tmp_path / "job" / folder).iterdir()) == [n + suffix for n in names]
-    assert {path.name for path in (tmp_path / "job").iterdir()} == {".lock", "color", "passes", "job.json"}
+    assert {path.name for path in (tmp_path / "job").iterdir()} == {
+        ".claims",
+        ".lock",
+        "color",
+        "job.json",
+        "passes",
+        "records",
+    }
+    assert not list((tmp_path / "job" / ".claims").iterdir())
 
 
 def test_cut_between_cameras(scene: bpy.types.Scene, cube: bpy.types.Object, export: Callable, tmp_path: Path) -> None:

@@ -38,7 +38,8 @@ def written(job: Path) -> dict[str, int]:
 
 def test_an_interrupted_export(interrupted: Path) -> None:
     assert list(written(interrupted)) == ["0001.exr", "0002.exr", "0003.exr"]
-    assert {path.name for path in interrupted.iterdir()} == {".lock", "color", "passes", "export.jsonl"}
+    assert {path.name for path in interrupted.iterdir()} == {".claims", ".lock", "color", "passes", "records"}
+    assert not list((interrupted / ".claims").iterdir())
 
 
 def test_going_on(interrupted: Path, export: Callable, tmp_path: Path) -> None:
@@ -76,19 +77,18 @@ def test_a_frame_that_is_not_whole(interrupted: Path, export: Callable, file: st
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[:-20])
-    assert [item.kept for item in export(1, 5, keep_existing=True)] == [True, False, False, False, False]
+    assert [item.kept for item in export(1, 5, keep_existing=True)] == [True, False, True, False, False]
 
 
-def test_a_record_that_was_cut_off(interrupted: Path, export: Callable) -> None:
-    log = interrupted / "export.jsonl"
-    log.write_text(log.read_text()[:-30])
-    assert [item.kept for item in export(1, 5, keep_existing=True)] == [True, True, False, False, False]
-
-
-@pytest.mark.parametrize("content", ["", "nonsense\n", "[1, 2]\n{}\n"])
-def test_a_record_that_is_none(interrupted: Path, export: Callable, content: str) -> None:
-    (interrupted / "export.jsonl").write_text(content)
-    assert not any(item.kept for item in export(1, 5, keep_existing=True))
+@pytest.mark.parametrize("content", [None, "", "nonsense", "[1, 2]", "{}"])
+@pytest.mark.parametrize("kind", ["color", "passes"])
+def test_a_record_that_is_none(interrupted: Path, export: Callable, kind: str, content: str | None) -> None:
+    record = interrupted / "records" / kind / "0002.json"
+    if content is None:
+        record.unlink()
+    else:
+        record.write_text(content)
+    assert [item.kept for item in export(1, 5, keep_existing=True)] == [True, False, True, False, False]
 
 
 def test_another_size_range_or_view_is_another_job(scene: bpy.types.Scene, interrupted: Path, export: Callable) -> None:

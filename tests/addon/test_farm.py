@@ -1,0 +1,149 @@
+"""What `farm/` holds: the script, run in three processes at once, and the job type for Flamenco, compiled."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import bpy
+import pytest
+from toy_model import PYTHON, write_toy_model
+
+import warpnoise_addon
+from warpnoise_addon.arguments import make_parser
+
+ROOT = Path(warpnoise_addon.__file__).parents[1]
+SCRIPT, JOB_TYPE = ROOT / "farm" / "stylize_chunk.sh", ROOT / "farm" / "warpnoise_stylize.js"
+NODE = shutil.which("node")
+
+
+def environment(**more: str) -> dict[str, str]:
+    return os.environ | {"BPY_PYTHON": sys.executable, "OMP_NUM_THREADS": "1", **more}
+
+
+def run(*arguments: object, **more: str) -> subprocess.CompletedProcess[str]:
+    command = ["sh", str(SCRIPT), *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, env=environment(**more), capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.skipif(not PYTHON, reason="WARPNOISE_PYTHON is not set")
+@pytest.mark.skipif(os.name != "posix", reason="a shell script")
+@pytest.mark.skipif(bool(bpy.app.binary_path), reason="the processes that it starts need the bpy wheel")
+def test_three_machines_on_one_folder_make_what_one_makes(tmp_path):
+    bpy.ops.wm.read_factory_settings(use_empty=False)
+    scene = bpy.context.scene
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples = 1
+    scene.cycles.use_denoising = False
+    scene.render.resolution_x = scene.render.resolution_y = 32
+    cube = bpy.data.objects["Cube"]
+    for frame in (1, 5):
+        cube.location.x = frame / 4
+        cube.keyframe_insert("location", frame=frame)
+    blend, job, saved = tmp_path / "scene.blend", tmp_path / "job", tmp_path / "out.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(blend))
+    settings = ["--model", write_toy_model(tmp_path / "model"), "--steps", 4]
+    arguments = [blend, "1:5", job, *settings]
+
+    machines = [
+        subprocess.Popen(["sh", str(SCRIPT), f"{number}/3", *map(str, arguments)], cwd=ROOT, env=environment())
+        for number in (1, 2, 3)
+    ]
+    try:
+        assert [machine.wait(300) for machine in machines] == [0, 0, 0]
+    finally:
+        for machine in machines:
+            machine.kill()
+            machine.wait()
+    assert (job / "stylized.mp4").is_file()
+    times = {path: path.stat().st_mtime_ns for path in job.rglob("*.[pe][nx][gr]")}
+    assert len(times) == 15
+    done = run("last", *arguments, "--save", saved)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {path: path.stat().st_mtime_ns for path in times} == times, "nothing is made again"
+    bpy.ops.wm.open_mainfile(filepath=str(saved))
+    assert [group for group in bpy.data.node_groups if "warpnoise_job" in group]
+
+    alone = run("1/1", blend, "1:5", tmp_path / "alone", *settings)
+    assert alone.returncode == 0, alone.stdout + alone.stderr
+    for frame in range(1, 6):
+        name = f"{frame:04d}.png"
+        assert (job / "stylized" / name).read_bytes() == (tmp_path / "alone" / "stylized" / name).read_bytes()
+    assert (job / "job.json").read_bytes() == (tmp_path / "alone" / "job.json").read_bytes()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell script")
+@pytest.mark.parametrize(("status", "tries"), [(0, 1), (2, 1), (3, 3), (6, 3), (130, 1)])
+def test_what_is_tried_again(tmp_path, status, tries):
+    program = tmp_path / "python"
+    program.write_text(f'#!/bin/sh\necho "$@" >> "{tmp_path}/log"\nexit {status}\n')
+    program.chmod(0o755)
+    done = run("2/3", "a scene.blend", "1:9", tmp_path / "a job", "--seed", 3, BPY_PYTHON=str(program))
+    assert done.returncode == status
+    said = f"-m warpnoise_addon a scene.blend stylize --frames=1:9 --output {tmp_path}/a job --chunk 2/3 --seed 3"
+    assert (tmp_path / "log").read_text().splitlines() == [said] * tries
+    assert run("2/3").returncode == 2
+
+
+# What Flamenco gives a job type: author, path, and a job with settings.
+FLAMENCO = """
+const tasks = [];
+const author = {
+  Task: (name, type) => ({name, type, commands: [], dependencies: [],
+    addCommand(command) { this.commands.push(command); }, addDependency(task) { this.dependencies.push(task.name); }}),
+  Command: (name, parameters) => ({name, parameters}),
+};
+const path = {join: (...parts) => parts.join("/"), stem: (name) => name.split("/").pop().replace(/[.][^.]*$/, "")};
+"""
+
+
+def compiled(settings: dict) -> list[dict]:
+    text = FLAMENCO + JOB_TYPE.read_text(encoding="utf-8").replace('"use strict";', "")
+    text += f"compileJob({{settings: {json.dumps(settings)}, addTask: (task) => tasks.push(task)}});"
+    text += "console.log(JSON.stringify({tasks, type: JOB_TYPE}));"
+    done = subprocess.run([NODE, "-e", text], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert {setting["key"] for setting in answer["type"]["settings"]} == set(settings)
+    return answer["tasks"]
+
+
+@pytest.mark.skipif(NODE is None, reason="node is not there")
+def test_the_flamenco_job_type():
+    tasks = compiled(
+        {
+            "start": -3,
+            "end": 20,
+            "step": 2,
+            "chunk_size": 5,
+            "job_folder": "/shared/job",
+            "more_arguments": "--strength 0.6 ",
+            "blendfile": "/shared/shot.blend",
+            "scene": "My Scene",
+        }
+    )
+    assert [task["name"] for task in tasks] == ["stylize-1-of-3", "stylize-2-of-3", "stylize-3-of-3", "collect"]
+    assert [task["dependencies"] for task in tasks] == [[], [], [], [task["name"] for task in tasks[:3]]]
+    given = []
+    for task in tasks:
+        (command,) = task["commands"]
+        assert command["parameters"]["blendfile"] == "/shared/shot.blend"
+        flag, name, *arguments = command["parameters"]["args"]
+        assert (flag, name) == ("--command", "warpnoise")
+        given.append(vars(make_parser("warpnoise").parse_args(arguments)))
+    common = {"action": "stylize", "scene": "My Scene", "frames": "-3:20:2", "output": "/shared/job", "strength": 0.6}
+    assert given[:3] == [{**common, "chunk": f"{number}/3"} for number in (1, 2, 3)]
+    assert given[3] == {**common, "keep_existing": True, "save": "/shared/job/shot-stylized.blend"}
+
+
+@pytest.mark.skipif(NODE is None, reason="node is not there")
+def test_flamenco_is_told_of_an_empty_range():
+    with pytest.raises(AssertionError, match="the frame range is empty: 5 to 4"):
+        compiled(
+            {"start": 5, "end": 4, "step": 1, "chunk_size": 5}
+            | dict.fromkeys(("job_folder", "more_arguments", "blendfile", "scene"), "")
+        )

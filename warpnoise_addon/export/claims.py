@@ -1,0 +1,132 @@
+"""Which frames of a job folder are worked on: several processes at a time, no two on one frame.
+
+The same files as the backend's (``backend/warpnoise/job/claims.py``, docs/architecture.md):
+``.claims/FIRST_LAST_ID/.lock`` or ``.claims/all_ID/.lock``, locked by whoever works on these frames. The claim's folder
+has room for unfinished files; whoever finds a claim that nobody holds removes it, with what is in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from ..errors import JobFolderError
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+_NAME = re.compile(r"(?:all|movie|(?P<first>-?\d+)_(?P<last>-?\d+))_\w+")
+_MOMENT_SECONDS = 30.0
+"""How long others may need to look through the claims, on a slow network too."""
+
+Span = tuple[int, int]
+"""The first and the last frame number."""
+
+
+class Claim:
+    """The frames of ``span``, or the whole job folder, are this process's until ``release``.
+
+    ``folder``: for unfinished files, on the job's file system.
+
+    Raises:
+        BlockingIOError: another process works on one of them; its text says on which.
+        OSError: the folder cannot be written.
+    """
+
+    def __init__(self, job: Path, span: Span | None) -> None:
+        with moment(job):
+            claims = job / ".claims"
+            for other in sorted(claims.iterdir()) if claims.is_dir() else ():
+                match = _NAME.fullmatch(other.name)
+                if match is None or not _overlap(span, match) or _removed(other):
+                    continue
+                raise BlockingIOError(f"frames {match['first']} to {match['last']} of " if match["first"] else "")
+            self.folder = claims / f"{'all' if span is None else f'{span[0]}_{span[1]}'}_{secrets.token_hex(6)}"
+            self.folder.mkdir(parents=True)
+            self._file = (self.folder / ".lock").open("ab")
+            _lock(self._file)
+
+    def release(self) -> None:
+        self._file.close()  # and with it the lock
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def moment(job: Path) -> Iterator[None]:
+    """Nobody else looks through the claims, or writes ``job.json``, while the block runs. It must be short.
+
+    Raises:
+        JobFolderError: somebody holds the lock for too long.
+    """
+    until = time.monotonic() + _MOMENT_SECONDS
+    with (job / ".lock").open("ab") as file:
+        while True:
+            try:
+                _lock(file)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > until:
+                    raise JobFolderError(
+                        f"Another process has locked the job folder '{job}' for {_MOMENT_SECONDS:.0f} s. Wait until it "
+                        "is done, or choose another one."
+                    ) from error
+                time.sleep(0.05)
+        yield
+
+
+@contextlib.contextmanager
+def turn(job: Path, frame: int) -> Iterator[bool]:
+    """Whether no other machine is at this frame's motion just now; while the block runs, it is ours."""
+    path = job / ".claims" / f"motion_{frame}"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("ab") as file:
+        try:
+            _lock(file)
+        except BlockingIOError:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            with contextlib.suppress(OSError):  # not where somebody looks at it just now
+                path.unlink()
+
+
+def _overlap(span: Span | None, match: re.Match[str]) -> bool:
+    if span is None or match["first"] is None:
+        return span is None or not match[0].startswith("movie")
+    return span[0] <= int(match["last"]) and int(match["first"]) <= span[1]
+
+
+def _removed(claim: Path) -> bool:
+    """Whether nobody held it; then it is gone."""
+    try:
+        with (claim / ".lock").open("ab") as file:
+            _lock(file)
+    except BlockingIOError:
+        return False
+    except FileNotFoundError:  # its holder is just removing it
+        return True
+    shutil.rmtree(claim, ignore_errors=True)
+    return True
+
+
+def _lock(file: IO[bytes]) -> None:
+    """Takes the lock or raises BlockingIOError."""
+    if sys.platform == "win32":
+        try:
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            raise BlockingIOError(*error.args) from error
+    else:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
