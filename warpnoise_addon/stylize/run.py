@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..backend import Backend, JobRequest, JobView, run_job, run_uploaded_job
-from ..errors import BackendDiedError, BackendHungError, JobError, WarpnoiseError
+from ..errors import BackendDiedError, BackendHungError, JobError, SettingsError, WarpnoiseError
 from ..export.files import JobFolder
 from ..names import frame_name
 from .backends import BackendPool
@@ -30,6 +30,11 @@ def acquire_backend(
     if backend.client.address.readable_by_others:
         reporter.warn(
             f"the token and the frames travel unencrypted to {backend.client.address}: others on the way can read them"
+        )
+    if request.chunk is not None and backend.takes_uploads:
+        raise SettingsError(
+            f"chunk {request.chunk}: a server that frames are sent to stylizes whole animations only. Use a backend on "
+            "this machine, which shares the job folder with the others"
         )
     names = [str(model.get("name")) for model in backend.status.get("models", ())]
     model = request.settings.model
@@ -56,7 +61,7 @@ def stylize_folder(
         asdict(request.settings),
         request.backend.device,
         request.backend.batch,
-        request.export_options.span,
+        frames=request.export_options.span,
     )
 
     def progress(view: JobView) -> None:
