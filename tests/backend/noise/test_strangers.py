@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from cards import Cards
+from occlusion import Occlusion
 from scipy import stats
 from torch import Tensor
 from warpnoise.noise import WarpedNoise
@@ -29,7 +29,7 @@ def assert_strangers(now: Tensor, then: Tensor, what: str) -> None:
 @pytest.mark.parametrize("surfaces", [True, False], ids=["surfaces", "vectors alone"])
 def test_across_an_occlusion_edge(surfaces: bool) -> None:
     """A card moves over a still wall by 1.3 pixels a frame."""
-    scene = Cards()
+    scene = Occlusion()
     noise = WarpedNoise((CHANNELS, scene.size, scene.size), seed=2)
     frames = [noise.frame()]
     for t in range(FRAMES):
@@ -48,7 +48,7 @@ def test_across_an_occlusion_edge(surfaces: bool) -> None:
 @pytest.mark.parametrize("surfaces", [True, False], ids=["surfaces", "vectors alone"])
 def test_what_is_newly_seen_is_new(surfaces: bool) -> None:
     """The wall behind the card was never seen, and has no matrix by which it could be known."""
-    scene = Cards(left=2.0, width=9.0)
+    scene = Occlusion(left=2.0, width=9.0)
     noise = WarpedNoise((CHANNELS, scene.size, scene.size), seed=4)
     frames = [noise.frame()]
     for t in range(1, FRAMES + 1):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import synthetic
 import torch
-from cards import Cards
+from occlusion import Occlusion
 from planes import WAYS, all_maps
 from warpnoise.motion import motions
 from warpnoise.noise import Motion, WarpedNoise
@@ -96,7 +96,7 @@ def test_at_the_borders_of_the_frame() -> None:
 
 
 def test_where_surfaces_meet_and_what_is_uncovered() -> None:
-    scene = Cards(size=PLACES, left=2.0, width=6.0)
+    scene = Occlusion(size=PLACES, left=2.0, width=6.0)
     noise = WarpedNoise((8000, PLACES, PLACES), seed=15, maps=5)
     for frame in range(4):
         noise.advance(scene.motion(frame))
