@@ -203,12 +203,10 @@ def find_halves(passage: Passage, table: AtomTable, pyramid: Pyramid) -> tuple[T
     with threads(table.count):
         kernels_halves.mark_small(stretch, cell, code, cells, measures, seed, least, small)
         rows = np.flatnonzero(small)
-        parents = np.empty((len(rows), 4), np.int64)
-        kernels_halves.name_parents(cell, code, cells, rows, parents)
-        # Sorted by a mix of all four words; whole rows are compared only where those are equal.
-        odd = np.array([0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93], np.uint64)
-        order = np.argsort((parents.view(np.uint64) * odd).sum(axis=1, dtype=np.uint64), kind="stable")
-        rows, parents = rows[order], parents[order]
+        names = np.empty(len(rows), np.uint64)
+        kernels_halves.name_parents(cell, code, cells, rows, names)
+        order = np.argsort(names, kind="stable")
+        rows, names = rows[order], names[order]
         kept, dropped = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
         kernels_halves.pair_up(
             x,
@@ -222,7 +220,7 @@ def find_halves(passage: Passage, table: AtomTable, pyramid: Pyramid) -> tuple[T
             passage.end.numpy(),
             _scale(passage),
             rows,
-            parents,
+            names,
             kept,
             dropped,
         )

@@ -129,7 +129,7 @@ def join(table: AtomTable, kept: Tensor, dropped: Tensor) -> None:
         table.columns.cell[outer] = table.add_cells(parent)
         table.columns.code[outer] = 1
         table.plain = False
-    table.replace(torch.sort(dropped).values, table.columns.at(dropped[:0]))
+    table.remove(torch.sort(dropped).values)
 
 
 def _area(stretch: Tensor, nodes: Nodes, pyramid: Pyramid) -> Tensor:

@@ -12,6 +12,8 @@ from .pyramid import Nodes, below
 BYTES = 2 * 4 + 4 * 4 + 2 * 4  # of an atom, without its values
 HIDDEN_BYTES = 3 * 4 + 6 * 4 + 3 * 4 + 1  # of an atom that is not seen
 
+CHUNK = 1 << 20
+
 
 class Atoms(NamedTuple):
     """n atoms. An atom is a node below a cell: the cell is the pixel in which it was born, or a larger node."""
@@ -117,34 +119,31 @@ class AtomTable:
         return torch.arange(first, first + count, dtype=torch.int32, device=self.device)
 
     def replace(self, gone: Tensor, new: Atoms) -> Tensor:
-        """Takes atoms out and others in.
+        """Puts atoms in the place of others.
 
         Args:
-            gone: (g,) int64, ascending rows. New atoms take these rows first; rows from the end fill the rest.
+            gone: (g,) int64, ascending rows, at most as many as there are new atoms. Those take these rows first; the
+                others come at the end.
 
         Returns:
-            The rows of the new atoms, int64, ascending.
+            The rows of the new atoms, int64, ascending. Their values are still to be set.
         """
-        added = len(new.x)
-        reused = gone[:added]
-        beyond = max(0, added - len(gone))
-        appended = torch.arange(self.count, self.count + beyond, device=self.device)
-        rows = torch.cat([reused, appended])
-        self._reserve(self.count + beyond)
+        beyond = len(new.x) - len(gone)
+        rows = torch.cat([gone, torch.arange(self.count, self.count + beyond, device=self.device)])
+        if self.count + beyond > len(self.columns.x):
+            self.reserve((self.count + beyond) * 5 // 4)
         for column, values in zip(self.columns, new, strict=True):
             column[rows] = values
         self.count += beyond
-        if len(gone) > added:
-            self._close(gone[added:])
         return rows
 
-    def _close(self, holes: Tensor) -> None:
-        """Fills holes with the last atoms, so that the table has none."""
-        end = self.count - len(holes)
-        stays = torch.ones(len(holes), dtype=torch.bool, device=self.device)
-        stays[(holes[holes >= end] - end)] = False
+    def remove(self, gone: Tensor) -> None:
+        """Takes atoms out: (g,) int64, ascending rows. The last atoms fill the holes."""
+        end = self.count - len(gone)
+        stays = torch.ones(len(gone), dtype=torch.bool, device=self.device)
+        stays[gone[gone >= end] - end] = False
         last = torch.arange(end, self.count, device=self.device)[stays]
-        into = holes[holes < end]
+        into = gone[gone < end]
         for column in (*self.columns, *self.values.values()):
             column[into] = column[last]
         self.count = end
@@ -160,22 +159,21 @@ class AtomTable:
         """
         if self.cell_count < self._collect_at:
             return others
-        mine = self.columns.cell[: self.count]
+        mine = torch.split(self.columns.cell[: self.count], CHUNK)  # as rows are named by integers of twice the size
         used = torch.zeros(self.cell_count, dtype=torch.bool, device=self.device)
-        used[mine.to(torch.int64)] = True
-        used[others.to(torch.int64)] = True
+        for cells in (*mine, others):
+            used[cells.to(torch.int64)] = True
         number = torch.cumsum(used, dim=0, dtype=torch.int32) - 1
-        mine.copy_(number[mine.to(torch.int64)])
+        for cells in mine:
+            cells.copy_(number[cells.to(torch.int64)])
         kept = self.cell_rows[: self.cell_count][used]
         self.cell_count = len(kept)
         self.cell_rows[: self.cell_count] = kept
         self._collect_at = 4096 + self.cell_count * 3 // 2
         return number[others.to(torch.int64)]
 
-    def _reserve(self, count: int) -> None:
-        if count <= len(self.columns.x):
-            return
-        capacity = count + count // 4
+    def reserve(self, capacity: int) -> None:
+        """Makes room for so many atoms."""
         columns = list(self.columns)
         del self.columns  # so that no more than one column is held twice
         for index in range(len(columns)):

@@ -11,6 +11,8 @@ The steps, in the order in which they are done; docs/noise.md tells the mathemat
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from types import ModuleType
 
 import torch
@@ -98,19 +100,11 @@ class WarpedNoise(NoiseMethod):
         self._most_atoms = max(pixels * 5 // 4, min(pixels * 8, fitting))
         most_hidden = int(min(hidden * pixels, max(0, memory - pixels * BYTES) // HIDDEN_BYTES))
         self._hidden = HiddenTable(self._work, most_hidden)
-        self._join_at = self._join_at_least = pixels * 9 // 8
-        everything = torch.full(
-            (height * width,),
-            _all_bits(atoms * atoms),
-            dtype=torch.int64,
-            device=self._work,
-        )
-        self._place(
-            torch.empty(0, dtype=torch.int64, device=self._work),
-            self._table.atoms,
-            {},
-            [self._give_birth(everything, 0)],
-        )
+        self._join_at = self._join_at_least = pixels * 33 // 32
+        self._table.reserve(pixels * 5 // 4)
+        none = torch.empty(0, dtype=torch.int64, device=self._work)
+        everything = torch.full((height * width,), _all_bits(atoms * atoms), dtype=torch.int64, device=self._work)
+        self._place(none, [], {}, everything, 0)
 
     @property
     def atom_count(self) -> int:
@@ -164,20 +158,21 @@ class WarpedNoise(NoiseMethod):
         if len(back.x) or self._hidden.count:
             masks = engine.without_covered(ahead, table, pyramid, masks, frame, status, new, self._hidden.atoms)
         masks = self._fill_empty(masks, occupied, new)
-        self._place(lost, halves.more, more_values, [back, back_halves.more, self._give_birth(masks, frame)])
+        self._place(lost, [halves.more, back, back_halves.more], more_values, masks, frame)
         self._shrink(ahead)
         remembered = self._hidden.atoms.cell
         remembered.copy_(table.collect_cells(remembered))
 
-    def _give_birth(self, masks: Tensor, frame: int) -> Atoms:
-        """The atoms of leaves that masks (see `uncovered`) name, in the frame of their birth; enters their cells."""
-        pixels = masks.nonzero()[:, 0]
+    def _give_birth(self, masks: Tensor, frame: int) -> Iterator[Atoms]:
+        """The atoms of leaves that masks (see `uncovered`) name, in the frame of their birth, some pixels at a time;
+        enters their cells."""
         pyramid, width = self._pyramid, self._pyramid.width
-        level = torch.full_like(pixels, pyramid.pixel_level)
-        cells = self._table.add_cells(Nodes(torch.full_like(pixels, frame), level, pixels % width, pixels // width))
-        x, y, place, code = self._engine.born(pyramid, frame, pixels, masks[pixels])
-        stretch = torch.tensor([1.0, 0.0, 0.0, 1.0], device=self._work).expand(len(x), 4)
-        return Atoms(x, y, stretch, cells[place.to(torch.int64)], code)
+        for pixels in torch.split(masks.nonzero()[:, 0], max(1, CHUNK // self.atoms**2)):
+            level = torch.full_like(pixels, pyramid.pixel_level)
+            cells = self._table.add_cells(Nodes(torch.full_like(pixels, frame), level, pixels % width, pixels // width))
+            x, y, place, code = self._engine.born(pyramid, frame, pixels, masks[pixels])
+            stretch = torch.tensor([1.0, 0.0, 0.0, 1.0], device=self._work).expand(len(x), 4)
+            yield Atoms(x, y, stretch, cells[place.to(torch.int64)], code)
 
     def _fill_empty(self, masks: Tensor, occupied: Tensor, parts: list[Atoms]) -> Tensor:
         """Lets pixels in which nothing lies and nothing is to be born give birth to all of their leaves."""
@@ -204,13 +199,28 @@ class WarpedNoise(NoiseMethod):
             values[rows[changed]] = own
         return result
 
-    def _place(self, lost: Tensor, known: Atoms, known_values: dict[int, Tensor], parts: list[Atoms]) -> None:
-        """Takes out the rows of lost atoms and puts in atoms whose values are known, and others."""
-        rows = self._table.replace(lost, Atoms.join([known, *parts]))
-        count = len(known.x)
-        for map_, values in self._table.values.items():
-            values[rows[:count]] = known_values[map_]
-            values[rows[count:]] = self._engine.values(self._pyramid, self._table, rows[count:], self.shape[0], map_)
+    def _place(
+        self, lost: Tensor, parts: list[Atoms], known_values: dict[int, Tensor], masks: Tensor, frame: int
+    ) -> None:
+        """Takes out the rows of lost atoms and puts in others, and those that masks let be born.
+
+        Args:
+            parts: atoms to put in.
+            known_values: {map: values} of the first of ``parts``.
+        """
+        table = self._table
+        known = len(parts[0].x) if parts else 0
+        old = [Atoms.join(parts)] if parts else []
+        for new in itertools.chain(old, self._give_birth(masks, frame)):
+            count = len(new.x)
+            rows = table.replace(lost[:count], new)
+            lost = lost[count:]
+            for map_, values in table.values.items():
+                if known:
+                    values[rows[:known]] = known_values[map_]
+                values[rows[known:]] = self._engine.values(self._pyramid, table, rows[known:], self.shape[0], map_)
+            known = 0
+        table.remove(lost)
 
     def _shrink(self, ahead: Passage) -> None:
         """Joins atoms where they crowd, so that a picture that shrinks does not grow in memory."""
@@ -220,11 +230,11 @@ class WarpedNoise(NoiseMethod):
         for _ in range(JOIN_ROUNDS):
             kept, dropped = self._engine.find_halves(ahead, table, self._pyramid)
             join(table, kept, dropped)
-            if len(dropped) < table.count // 64:
+            if len(dropped) < table.count // 8:
                 break
         if table.count > self._most_atoms:
             self._drop_surplus()
-        self._join_at = min(self._most_atoms, max(self._join_at_least, table.count * 17 // 16))
+        self._join_at = min(self._most_atoms, max(self._join_at_least, table.count * 33 // 32))
 
     def _drop_surplus(self) -> None:
         """The last resort: drops atoms of the most crowded pixels. What is left is as white as before."""
@@ -239,7 +249,7 @@ class WarpedNoise(NoiseMethod):
         rank = torch.empty_like(order)
         rank[order] = torch.arange(len(order), device=order.device) - (torch.cumsum(counts, 0) - counts)[pixel[order]]
         gone = (rank >= low).nonzero()[:, 0]
-        table.replace(gone, table.columns.at(gone[:0]))
+        table.remove(gone)
 
     def _frame(self, map: int) -> Tensor:  # noqa: A002
         channels, height, width = self.shape[0], self._pyramid.height, self._pyramid.width
@@ -250,13 +260,18 @@ class WarpedNoise(NoiseMethod):
         if values is not None:
             engine.accumulate(table, self._pyramid, values[: table.count], 0, sums, total)
         else:
-            for rows in torch.split(torch.arange(table.count, device=self._work), CHUNK):
+            for rows in self._chunks():
                 some = engine.values(self._pyramid, table, rows, channels, map)
                 engine.accumulate(table, self._pyramid, some, int(rows[0]), sums, total)
         noise: Tensor = engine.finish(sums, total, channels, height, width)
         if self._pooled > 1:
             noise = torch.nn.functional.avg_pool2d(noise, self._pooled) * self._pooled
         return noise.to(self.device)
+
+    def _chunks(self) -> Iterator[Tensor]:
+        """The rows of all atoms, some at a time."""
+        for first in range(0, self._table.count, CHUNK):
+            yield torch.arange(first, min(first + CHUNK, self._table.count), device=self._work)
 
     def _kept_values(self, map_: int) -> Tensor | None:
         """The values of all atoms for a map, kept from step to step as far as memory goes."""
@@ -266,7 +281,7 @@ class WarpedNoise(NoiseMethod):
             if self.bytes + capacity * channels * 4 > self.memory:
                 return None
             values = table.values[map_] = torch.empty((capacity, channels), device=self._work)
-            for rows in torch.split(torch.arange(table.count, device=self._work), CHUNK):
+            for rows in self._chunks():
                 values[rows] = self._engine.values(self._pyramid, table, rows, channels, map_)
         return table.values[map_]
 

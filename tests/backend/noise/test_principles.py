@@ -49,25 +49,6 @@ def pan_fidelity(first: torch.Tensor, now: torch.Tensor, x: float, y: float) -> 
     return product / weight, (weight * inner.numel()) ** -0.5
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_the_seed_and_the_motion_decide_every_bit(engine: str) -> None:
-    def run(seed: int, threads: int) -> list[torch.Tensor]:
-        before = torch.get_num_threads()
-        torch.set_num_threads(threads)
-        try:
-            noise = WarpedNoise((4, 40, 40), seed=seed, maps=2, engine=engine)
-            for frame in range(5):
-                noise.advance(pan(0.7, -0.4 + 0.1 * frame, 40))
-            return [noise.frame(0), noise.frame(1)]
-        finally:
-            torch.set_num_threads(before)
-
-    one, two = run(9, 1), run(9, 2)
-    assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
-    assert not torch.equal(one[0], run(10, 1)[0])
-    assert abs((one[0] * one[1]).mean().item()) < 4 / one[0].numel() ** 0.5
-
-
 @pytest.mark.parametrize("name", NOISE_METHODS)
 def test_every_method_has_the_same_interface(name: str) -> None:
     noise = make_noise(name, (3, 16, 16), seed=1, device="cpu", maps=2)

@@ -12,7 +12,7 @@ from ..jit import inner, kernel
 from ..pyramid import MAX_CODE
 from ..split import JOIN_BELOW, NEAR, ROUNDS
 from .sampling import Scale, inside, pixel_of
-from .tree import child_of, depth_of, node_of, point_of, side_of, split_area
+from .tree import child_of, depth_of, mix_level, mix_place, node_of, point_of, side_of, split_area
 
 Array = NDArray[Any]
 f32, i64 = np.float32, np.int64
@@ -144,13 +144,15 @@ def parent_of(level: int, ix: int, iy: int) -> tuple[int, int]:
 
 
 @kernel
-def name_parents(cell: Array, code: Array, cells: Array, rows: Array, parents: Array) -> None:
-    """(n, 4) int64: frame, level, column and row of the parent of the atoms in some rows."""
+def name_parents(cell: Array, code: Array, cells: Array, rows: Array, names: Array) -> None:
+    """(n,) uint64: the same for the two halves of a node, hardly ever the same for others."""
     for n in prange(len(rows)):
         i = rows[n]
         frame, level, ix, iy = node_of(cells, cell[i], code[i])
         ix, iy = parent_of(level, ix, iy)
-        parents[n, 0], parents[n, 1], parents[n, 2], parents[n, 3] = frame, level - 1, ix, iy
+        high = mix_place(mix_level(np.uint64(0), frame, level), ix, iy)
+        low = mix_place(mix_level(np.uint64(1), frame, level), ix, iy)
+        names[n] = (high << np.uint64(32)) | low
 
 
 @kernel
@@ -166,21 +168,18 @@ def pair_up(
     end: Array,
     scale: Scale,
     rows: Array,
-    parents: Array,
+    names: Array,
     kept: Array,
     dropped: Array,
 ) -> None:
-    """Of rows whose equal parents come one after the other: for the first of two halves that can be joined the row
-    that the whole keeps and the one that it drops; -1 for all others."""
+    """Of rows sorted by their parents' names: for the first of two halves that can be joined the row that the whole
+    keeps and the one that it drops; -1 for all others."""
     for n in prange(len(rows)):
         kept[n] = -1
         dropped[n] = -1
         if n + 1 == len(rows):
             continue
-        same = True
-        for q in range(4):
-            same = same and parents[n, q] == parents[n + 1, q]
-        if not same:
+        if names[n] != names[n + 1]:
             continue
         a, b = rows[n], rows[n + 1]
         if not (abs(x[a] - x[b]) < NEAR and abs(y[a] - y[b]) < NEAR):
@@ -189,9 +188,12 @@ def pair_up(
         other_row, other_column = pixel_of(end, scale, x[b], y[b])
         if end[row, column] != end[other_row, other_column]:
             continue
-        frame, level, ix, iy = parents[n, 0], parents[n, 1], parents[n, 2], parents[n, 3]
-        u, v = point_of(seed, halvings, leaves, frame, level, ix, iy)
-        side = side_of(halvings, level, ix, iy, u, v)
-        _, own_level, own_x, own_y = node_of(cells, cell[a], code[a])
-        own = (own_x if own_level & 1 else own_y) & 1
-        kept[n], dropped[n] = (a, b) if own == side else (b, a)
+        frame, level, ix, iy = node_of(cells, cell[a], code[a])
+        side = (ix if level & 1 else iy) & 1
+        other_frame, other_level, other_x, other_y = node_of(cells, cell[b], code[b])
+        ix, iy = parent_of(level, ix, iy)
+        other_x, other_y = parent_of(other_level, other_x, other_y)
+        if other_frame != frame or other_level != level or other_x != ix or other_y != iy:
+            continue
+        u, v = point_of(seed, halvings, leaves, frame, level - 1, ix, iy)
+        kept[n], dropped[n] = (a, b) if side == side_of(halvings, level - 1, ix, iy, u, v) else (b, a)
