@@ -14,8 +14,10 @@ THRESHOLD = 0.5  # noise pixels of motion a frame
 class ControlAVideoNoise(StoredNoise):
     """Pixels where nothing happens keep their noise, the others get fresh noise.
 
-    The paper decides by the difference of two images against a threshold. Here the motion is known, so a pixel is at
-    rest if what it shows moved by less than half a noise pixel.
+    The paper decides by two images: a pixel gets fresh noise where their difference, of which the largest is taken for
+    1, is above a threshold (0.1 in its code). So it also does where only the light changes, and a plain wall that moves
+    keeps its noise. Here the motion is known, so a pixel is at rest if what it shows moved by less than half a noise
+    pixel. With that mask m the noise is the paper's: n_t = n_(t-1) + m (e_t - n_(t-1)).
     """
 
     def _prepare(self, motion: Motion) -> Step:

@@ -9,7 +9,7 @@ from planes import WAYS
 from warpnoise.noise import Motion, WarpedNoise
 
 SIZE = 16
-FRAMES = {"zoom in": 1000, "zoom out": 1000, "turn": 1000, "random": 1000, "there and back": 240}
+FRAMES = {"pan": 1000, "zoom in": 1000, "zoom out": 1000, "turn": 1000, "random": 1000, "there and back": 240}
 MOST_ATOMS = 8 * 16 * SIZE * SIZE  # eight times those of the first frame
 MOST_HIDDEN = 3 * 8 * SIZE * SIZE
 

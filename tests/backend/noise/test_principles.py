@@ -57,31 +57,3 @@ def test_every_method_has_the_same_interface(name: str) -> None:
         assert frame.shape == (3, 16, 16) and frame.dtype == torch.float32 and torch.isfinite(frame).all()
     assert torch.equal(frames[1], noise.frame(0))
     assert torch.equal(frames[0], frames[1]) == (name == "fixed")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "named"),
-    [
-        ({"shape": (0, 8, 8)}, "shape"),
-        ({"shape": (8, 8)}, "shape"),
-        ({"maps": 0}, "maps"),
-        ({"seed": 1.5}, "seed"),
-        ({"atoms": 3}, "atoms"),
-        ({"device": "nowhere"}, "device"),
-    ],
-)
-def test_bad_arguments_are_named(arguments: dict[str, object], named: str) -> None:
-    with pytest.raises(ValueError, match=named):
-        WarpedNoise(**{"shape": (1, 8, 8), **arguments})
-
-
-def test_bad_motions_are_named() -> None:
-    good = np.zeros((8, 8, 2), np.float32)
-    with pytest.raises(ValueError, match="forward must have shape"):
-        Motion(good[..., 0], good)
-    with pytest.raises(ValueError, match="backward has shape"):
-        Motion(good, good[:4])
-    with pytest.raises(ValueError, match="floats"):
-        Motion(good.astype(int), good)
-    with pytest.raises(ValueError, match="aspect ratios"):
-        WarpedNoise((1, 8, 8)).advance(Motion(good[:4], good[:4]))

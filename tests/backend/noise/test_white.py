@@ -11,6 +11,7 @@ import synthetic
 import torch
 from occlusion import Occlusion
 from planes import WAYS, all_maps
+from warpnoise.job import Job
 from warpnoise.motion import motions
 from warpnoise.noise import Motion, WarpedNoise
 from white import assert_white
@@ -18,6 +19,7 @@ from white import assert_white
 SIZE = 24
 CHANNELS = 1800  # of 24 x 24 pixels: 10^6 samples
 CHECKED = (1, 3, 12)
+JOBS = Path(__file__).parents[2] / "fixtures" / "passes"
 
 Vectors = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
@@ -79,6 +81,27 @@ def test_on_a_rendered_scene(tmp_path: Path) -> None:
         if motion is not None:
             noise.advance(motion)
         assert_white(noise.frame(), what=f"frame {frame}")
+
+
+@pytest.mark.parametrize("blender", ["4.2", "5.2"])
+def test_on_what_blender_exported(blender: str) -> None:
+    """A turning cube on a ground, some background, a moving camera; 22 x 22 pixels with surfaces, depths and matrices,
+    there and back again and again."""
+    (_, _), (_, there) = motions(Job.open(JOBS / f"blender-{blender}", needs=("passes",)))
+    assert there is not None and there.transforms
+    back = Motion(
+        there.backward,
+        there.forward,
+        surface_old=there.surface_new,
+        surface_new=there.surface_old,
+        depth_old=there.depth_new,
+        depth_new=there.depth_old,
+        transforms={surface: np.linalg.inv(matrix) for surface, matrix in there.transforms.items()},
+    )
+    noise = WarpedNoise((2100, *there.size), seed=17)
+    for frame in range(4):
+        noise.advance(back if frame % 2 else there)
+        assert_white(noise.frame(), what=f"frame {frame + 1}")
 
 
 PLACES = 16

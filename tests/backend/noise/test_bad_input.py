@@ -1,0 +1,100 @@
+"""What is wrong with an argument is said: its name, what it was, and what is expected; and nothing is lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from warpnoise.noise import NOISE_METHODS, Motion, WarpedNoise, make_noise
+
+VECTORS = np.zeros((8, 8, 2), np.float32)
+PLANE = np.zeros((8, 8), np.float32)
+
+
+@pytest.mark.parametrize("name", NOISE_METHODS)
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"shape": (0, 8, 8)}, r"shape must be \(channels, height, width\).* got \(0, 8, 8\)"),
+        ({"shape": (1, 8, -8)}, r"shape must be .* got \(1, 8, -8\)"),
+        ({"shape": (8, 8)}, r"shape must be .* got \(8, 8\)"),
+        ({"shape": (1.0, 8, 8)}, r"shape must be .* integers"),
+        ({"shape": 8}, "shape must be .* got 8"),
+        ({"maps": 0}, "maps must be an integer from 1 .* got 0"),
+        ({"maps": -3}, "maps must be .* got -3"),
+        ({"maps": 2.0}, r"maps must be .* got 2\.0"),
+        ({"seed": 1.5}, r"seed must be a 64-bit integer, got 1\.5"),
+        ({"seed": 2**64}, "seed must be a 64-bit integer"),
+        ({"device": "nowhere"}, "device must be a torch device .* got 'nowhere'"),
+    ],
+)
+def test_of_every_method(name: str, arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        make_noise(name, **{"shape": (1, 8, 8), **arguments})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"atoms": 3}, "atoms must be 1, 2, 4 or 8 .* got 3"),
+        ({"atoms": True}, "atoms must be 1, 2, 4 or 8 .* got True"),
+        ({"hidden": -1.0}, r"hidden must be at least 0 .* got -1\.0"),
+        ({"memory": -1}, "memory must be a number of bytes, got -1"),
+        ({"engine": "steam"}, "engine must be one of compiled, reference or None, got 'steam'"),
+    ],
+)
+def test_of_warped_noise(arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        WarpedNoise((1, 8, 8), **arguments)
+
+
+def test_a_device_that_is_not_there() -> None:
+    device = f"cuda:{torch.cuda.device_count()}"
+    for name in NOISE_METHODS:
+        with pytest.raises(RuntimeError, match=f"device '{device}' is not there"):
+            make_noise(name, (1, 8, 8), device=device)
+
+
+def test_a_method_that_does_not_exist() -> None:
+    with pytest.raises(ValueError, match="no noise method 'pink'; there are warped, "):
+        make_noise("pink", (1, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"forward": PLANE}, r"forward must have shape \(h, w, 2\), got \(8, 8\)"),
+        ({"forward": VECTORS[:0]}, r"forward must have shape .* got \(0, 8, 2\)"),
+        ({"backward": VECTORS[:4]}, r"backward has shape \(4, 8, 2\), but forward has 8 x 8"),
+        ({"forward": VECTORS.astype(int)}, r"forward must be an array of floats \(pixels\), got torch\.int64"),
+        ({"forward": None}, "forward must be an .* got NoneType"),
+        ({"surface_old": PLANE.astype(np.int32)}, "surface_new is missing"),
+        ({"surface_old": PLANE, "surface_new": PLANE}, "surface_old must be .* integers, got .*float32"),
+        ({"depth_old": PLANE}, "depth_new is missing"),
+        ({"depth_old": PLANE, "depth_new": PLANE[:4]}, r"depth_new has shape \(4, 8\), but forward has 8 x 8"),
+        ({"depth_old": VECTORS, "depth_new": PLANE}, r"depth_old must be an \(h, w\) array .* \(8, 8, 2\)"),
+        ({"transforms": {1: np.eye(4)}}, "transforms are given, but depth_old and depth_new are missing"),
+        (
+            {"depth_old": PLANE, "depth_new": PLANE, "transforms": {1: np.eye(3)}},
+            r"transforms\[1\] must be a finite \(4, 4\) matrix, got shape \(3, 3\)",
+        ),
+    ],
+)
+def test_of_motions(arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Motion(**{"forward": VECTORS, "backward": VECTORS, **arguments})
+
+
+@pytest.mark.parametrize("name", NOISE_METHODS)
+def test_a_motion_that_does_not_fit_leaves_the_noise_as_it_was(name: str) -> None:
+    noise = make_noise(name, (1, 8, 8), maps=2)
+    before = noise.frame(1)
+    with pytest.raises(ValueError, match="motion is 4 x 8 pixels and the noise 8 x 8: their aspect ratios must agree"):
+        noise.advance(Motion(VECTORS[:4], VECTORS[:4]))
+    with pytest.raises(ValueError, match="motion must be a Motion, got tuple"):
+        noise.advance((VECTORS, VECTORS))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"map must be an integer from 0 to 1 .* got 2"):
+        noise.frame(2)
+    assert noise.frame_index == 0 and torch.equal(noise.frame(1), before)
