@@ -9,7 +9,7 @@ from bpy.app.handlers import persistent
 
 from . import command
 from .stylize import state
-from .ui import enter_token, operators, panel, preferences, preview, properties
+from .ui import enter_token, operators, panel, preferences, preview, properties, setup_operator
 
 CLASSES = (
     preferences.WARPNOISE_Preferences,
@@ -18,6 +18,7 @@ CLASSES = (
     operators.WARPNOISE_OT_cancel,
     operators.WARPNOISE_OT_check_backend,
     enter_token.WARPNOISE_OT_enter_token,
+    setup_operator.WARPNOISE_OT_set_up,
     operators.WARPNOISE_OT_add_to_compositor,
     panel.WARPNOISE_PT_main,
     panel.WARPNOISE_PT_source,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import bpy
 import pytest
+from fake_python import write_fake_python
 
 import warpnoise_addon
 from warpnoise_addon import compat
@@ -16,7 +16,6 @@ from warpnoise_addon.stylize import state
 from warpnoise_addon.stylize.backends import BackendPool
 from warpnoise_addon.stylize.request import BackendChoice
 
-FAKE = Path(__file__).with_name("fake_backend.py")
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="a shell script stands for the backend's Python")
 
 
@@ -40,11 +39,7 @@ def backend(tmp_path, monkeypatch):
     """Makes WARPNOISE_PYTHON a fake backend in a mode."""
 
     def use(mode: str) -> Path:
-        program = tmp_path / f"python-{mode}"
-        # Blender's own `sys.executable` may be its program; the fake runs in any Python.
-        python = sys.executable if not bpy.app.binary_path else "python3"
-        program.write_text(f'#!/bin/sh\nshift 2\nexec "{python}" "{FAKE}" {mode} "$@"\n')
-        program.chmod(0o755)
+        program = write_fake_python(tmp_path, mode)
         monkeypatch.setenv("WARPNOISE_PYTHON", str(program))
         return program
 

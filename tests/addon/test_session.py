@@ -10,6 +10,7 @@ from pathlib import Path
 
 import bpy
 import pytest
+from fake_python import write_fake_python
 
 import warpnoise_addon
 from warpnoise_addon.arguments import make_parser, operator_arguments
@@ -20,7 +21,6 @@ from warpnoise_addon.stylize.request import BackendChoice, Frames, StylizeReques
 from warpnoise_addon.stylize.session import CheckSession, StylizeSession
 from warpnoise_addon.stylize.status import Reporter, Status, duration
 
-FAKE = Path(__file__).with_name("fake_backend.py")
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="a shell script stands for the backend's Python"),
     pytest.mark.skipif(bool(bpy.app.binary_path), reason="the processes that it starts need the bpy wheel"),
@@ -58,9 +58,7 @@ def session(blend, pool, tmp_path, monkeypatch):
     cleaned = []
 
     def make(mode: str, last: int = 2, export: list[str] | None = None) -> StylizeSession:
-        python = tmp_path / f"python-{mode}"
-        python.write_text(f'#!/bin/sh\nshift 2\nexec "{sys.executable}" "{FAKE}" {mode} "$@"\n')
-        python.chmod(0o755)
+        python = write_fake_python(tmp_path, mode)
         request = StylizeRequest("Scene", tmp_path / "job", Frames(1, last), backend=BackendChoice(str(python)))
         wheel = [sys.executable, "-u", "-m", "warpnoise_addon", str(blend)]
         return StylizeSession(

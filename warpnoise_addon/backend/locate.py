@@ -49,8 +49,8 @@ def find_backend(preference: str = "", environ: Mapping[str, str] = os.environ) 
     if command:
         return BackendCommand((command,), "PATH")
     raise BackendMissingError(
-        "no backend is set up: install it with `pip install warpnoise` into a Python of its own, "
-        f"and give that Python's path in {PREFERENCES} or in the variable {PYTHON_VARIABLE}"
+        f"no backend is set up: press Set Up in {PREFERENCES}, or install it with `pip install warpnoise` into a "
+        f"Python of its own and give that Python's path there or in the variable {PYTHON_VARIABLE}"
     )
 
 
@@ -74,5 +74,10 @@ def _python(path: str, source: str) -> str:
 
 def backend_environment(token: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The process's environment: ours, the token, and nothing that points Python at Blender's own packages."""
-    environment = {k: v for k, v in environ.items() if k not in ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP")}
-    return environment | {TOKEN_VARIABLE: token, "PYTHONUTF8": "1"}
+    return tool_environment(environ) | {TOKEN_VARIABLE: token}
+
+
+def tool_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The same without the token, for another Python that is no backend."""
+    ours = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", TOKEN_VARIABLE)
+    return {k: v for k, v in environ.items() if k not in ours} | {"PYTHONUTF8": "1"}

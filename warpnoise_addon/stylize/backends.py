@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from ..backend import Backend, connect_backend, find_backend, start_backend
+from ..backend import Backend, BackendCommand, connect_backend, find_backend, start_backend
 from ..backend.locate import TOKEN_VARIABLE, URL_VARIABLE
 from ..errors import SettingsError
 from .request import BackendChoice
@@ -32,7 +32,7 @@ class BackendPool:
             if url:
                 origin: object = (url, _token(choice.token_file))
             else:
-                origin = find_backend(choice.python)
+                origin = chosen_command(choice)
             if self._backend is not None and (self._origin != origin or not self._backend.alive):
                 self._backend.close()
                 self._backend = None
@@ -59,7 +59,12 @@ class BackendPool:
 
 def chosen_url(choice: BackendChoice) -> str:
     """Where the backend that somebody else runs is; empty: we start one. The variable ``WARPNOISE_URL`` wins."""
-    return os.environ.get(URL_VARIABLE, "") or choice.url
+    return choice.url if choice.exclusive else os.environ.get(URL_VARIABLE, "") or choice.url
+
+
+def chosen_command(choice: BackendChoice) -> BackendCommand:
+    """What starts the backend. Raises BackendMissingError, see `backend.find_backend`."""
+    return find_backend(choice.python, {} if choice.exclusive else os.environ)
 
 
 def _token(token_file: str) -> str:

@@ -70,7 +70,8 @@ class BackendChoice:
     """Which backend: the one that runs at ``url`` if that is set, else one that we start with ``python``.
 
     Empty texts are not set (see `backend.locate`). ``device`` None and ``batch`` None leave the choice to the backend.
-    ``delete_after``: a server elsewhere shall keep nothing of the frames.
+    ``exclusive``: the environment's variables do not win. ``delete_after``: a server elsewhere shall keep nothing of
+    the frames.
     """
 
     python: str = ""
@@ -79,6 +80,7 @@ class BackendChoice:
     device: str | None = None
     batch: int | None = None
     delete_after: bool = False
+    exclusive: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ import threading
 import traceback
 from collections.abc import Callable
 
+from ..setup.hardware import Hardware, detect
 from .backends import BackendPool
+from .check import Finding, check_up
 from .export_process import run_export
 from .request import BackendChoice, StylizeRequest
 from .run import acquire_backend, device_text, done, failure, nothing_to_do, stylize_folder
@@ -98,13 +100,23 @@ class StylizeSession(Session):
 
 
 class CheckSession(Session):
-    """Only starts or reaches the backend, for the preferences' check."""
+    """The check-up: looks at what a run needs, and starts or reaches the backend. ``findings`` grow meanwhile."""
 
-    def __init__(self, pool: BackendPool, choice: BackendChoice) -> None:
+    def __init__(
+        self,
+        pool: BackendPool,
+        choice: BackendChoice,
+        model: str = "default",
+        hardware: Callable[[], Hardware] = detect,
+    ) -> None:
         super().__init__()
-        self._pool, self._choice = pool, choice
+        self.findings: tuple[Finding, ...] = ()
+        self._pool, self._choice, self._model, self._hardware = pool, choice, model, hardware
 
     def _work(self) -> None:
         self._reporter.update(stage="backend")
+        for finding in check_up(self._pool, self._choice, self._model, self._hardware, self._cancel.is_set):
+            self.findings = (*self.findings, finding)
+            self._reporter.update(stage="backend")
         backend = self._pool.acquire(self._choice, self._cancel.is_set)
-        self._reporter.update(backend=backend.name, device=device_text(backend.refresh_status()))
+        self._reporter.update(backend=backend.name, device=device_text(backend.status))

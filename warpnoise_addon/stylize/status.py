@@ -11,6 +11,9 @@ from typing import Any
 
 STAGES = {
     "idle": "Nothing runs",
+    "venv": "Making the environment",
+    "pytorch": "Installing PyTorch",
+    "package": "Installing the backend",
     "backend": "Starting the backend",
     "exporting": "Rendering",
     "uploading": "Sending the frames",

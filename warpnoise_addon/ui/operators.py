@@ -176,7 +176,7 @@ class WARPNOISE_OT_check_backend(SessionWatcher, bpy.types.Operator):
         return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        session = CheckSession(state.pool, backend_choice(context))
+        session = CheckSession(state.pool, backend_choice(context), context.scene.warpnoise.model or "default")
         state.begin(session)
         if not bpy.app.background:
             return self._watch(context)
@@ -189,6 +189,10 @@ class WARPNOISE_OT_check_backend(SessionWatcher, bpy.types.Operator):
         if status.stage != "done":
             self.report({"ERROR"}, sentence(status.error))
             return {"CANCELLED"}
+        session = state.session
+        for finding in session.findings if isinstance(session, CheckSession) else ():
+            if finding.level != "OK":
+                self.report({"WARNING"}, finding.text)
         self.report({"INFO"}, f"The backend {status.backend} works, on {status.device}")
         return {"FINISHED"}
 

@@ -1,6 +1,7 @@
 """The add-on's preferences: which backend. They are the user's, so nothing of them is in a .blend file."""
 
 import os
+import time
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
@@ -9,9 +10,13 @@ from ..backend.address import Address
 from ..backend.locate import PYTHON_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE
 from ..errors import SettingsError
 from ..package import ADDON
+from ..setup.hardware import BUILDS
 from ..stylize import state
 from ..stylize.request import BackendChoice
 from ..stylize.session import CheckSession
+from ..stylize.setup_session import SetupSession
+from ..stylize.status import STAGES, duration
+from .managed import environments, managed_python
 from .texts import draw_text
 
 LOCATIONS = (
@@ -24,6 +29,7 @@ DEVICES = (
     ("mps", "Metal", "A graphics card of Apple"),
     ("cpu", "CPU", "The processor: works everywhere, slowly"),
 )
+ICONS = {"OK": "CHECKMARK", "WARNING": "INFO", "ERROR": "ERROR"}
 WIDTH = 90
 """Letters in a line."""
 
@@ -70,14 +76,25 @@ class WARPNOISE_Preferences(bpy.types.AddonPreferences):
         column = layout.column()
         column.prop(self, "device")
         column.prop(self, "batch")
-        layout.operator("warpnoise.check_backend", icon="CHECKMARK")
+        layout.operator("warpnoise.check_backend", icon="VIEWZOOM")
         if isinstance(state.session, CheckSession):
             _draw_check(layout, state.session)
 
 
 def _draw_here(layout: bpy.types.UILayout, chosen: WARPNOISE_Preferences) -> None:
-    layout.prop(chosen, "python", placeholder="the command warpnoise on the PATH")
+    made = environments().current
+    layout.prop(chosen, "python", placeholder="what was set up" if made else "the command warpnoise on the PATH")
     _draw_variables(layout, URL_VARIABLE, PYTHON_VARIABLE)
+    row = layout.row(heading="Environment")
+    running = state.running()
+    if isinstance(running, SetupSession):
+        row.operator("warpnoise.cancel", text="Cancel", icon="CANCEL")
+    else:
+        row.operator("warpnoise.set_up", text="Set Up Again..." if made else "Set Up...", icon="IMPORT")
+    if made:
+        date = time.strftime("%Y-%m-%d", time.localtime(made.made))
+        build = BUILDS[made.build].title if made.build in BUILDS else made.build
+        layout.label(text=f"Set up on {date}: PyTorch for {build}", icon="CHECKMARK")
 
 
 def _draw_server(layout: bpy.types.UILayout, chosen: WARPNOISE_Preferences) -> None:
@@ -108,13 +125,26 @@ def _draw_variables(layout: bpy.types.UILayout, *names: str) -> None:
 def _draw_check(layout: bpy.types.UILayout, session: CheckSession) -> None:
     status = session.status
     box = layout.box()
-    if status.error:
-        draw_text(box, status.error, icon="ERROR", width=WIDTH)
-    elif status.stage == "done":
-        box.label(text=f"The backend {status.backend} works", icon="CHECKMARK")
-        box.label(text=f"Device: {status.device}", icon="BLANK1")
-    else:
-        box.label(text="Starting the backend...", icon="SORTTIME")
+    if isinstance(session, SetupSession):
+        _draw_setup(box, session)
+    for finding in session.findings:
+        draw_text(box, finding.text, icon=ICONS[finding.level], width=WIDTH)
+    told = {finding.text for finding in session.findings}
+    if status.error and status.error not in told:
+        draw_text(box, status.error, icon="CANCEL" if status.stage == "cancelled" else "ERROR", width=WIDTH)
+    if not session.over:
+        box.label(text=f"{STAGES[status.stage]}...", icon="SORTTIME")
+
+
+def _draw_setup(layout: bpy.types.UILayout, session: SetupSession) -> None:
+    if session.over:
+        layout.label(text=f"Set up in {duration(session.seconds)}", icon="TIME")
+        return
+    if session.fraction is not None:
+        layout.progress(factor=session.fraction, text=f"{session.fraction:.0%}")
+    layout.label(text=duration(session.seconds), icon="TIME")
+    for line in tuple(session.lines):
+        draw_text(layout, line, icon="BLANK1", width=WIDTH, most=1, capital=False)
 
 
 def preferences(context: bpy.types.Context) -> WARPNOISE_Preferences | None:
@@ -127,9 +157,9 @@ def backend_choice(context: bpy.types.Context) -> BackendChoice:
     """What the preferences choose; the defaults where the add-on runs without being installed."""
     chosen = preferences(context)
     if chosen is None:
-        return BackendChoice()
+        return BackendChoice(python=managed_python())
     return BackendChoice(
-        python=bpy.path.abspath(chosen.python),
+        python=bpy.path.abspath(chosen.python) or managed_python(),
         url=chosen.url.strip() if chosen.location == "SERVER" else "",
         token_file=bpy.path.abspath(chosen.token_file),
         device=None if chosen.device == "AUTO" else chosen.device,

@@ -12,9 +12,12 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def draw_text(layout: bpy.types.UILayout, text: str, icon: str = "NONE", width: int = 60, most: int = 12) -> None:
+def draw_text(
+    layout: bpy.types.UILayout, text: str, icon: str = "NONE", width: int = 60, most: int = 12, capital: bool = True
+) -> None:
     """Draw ``text`` in lines of ``width`` characters, at most ``most`` of them, the icon before the first."""
-    lines = [part for line in sentence(text).splitlines() for part in textwrap.wrap(line, width) or [""]]
+    shown = sentence(text) if capital else text
+    lines = [part for line in shown.splitlines() for part in textwrap.wrap(line, width) or [""]]
     column = layout.column(align=True)
     column.scale_y = 0.8
     for index, line in enumerate(lines[:most]):

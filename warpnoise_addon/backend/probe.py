@@ -1,0 +1,89 @@
+"""What a Python has that a backend needs, asked of the Python itself, without starting a backend."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..errors import Cancelled
+from .locate import BackendCommand, tool_environment
+
+PROBE_SECONDS = 180.0
+"""Importing torch from a cold disk can take minutes."""
+OLDEST_PYTHON = (3, 10)
+_SCRIPT = r"""
+import json, sys
+found = {"python": list(sys.version_info[:3])}
+def last(error):
+    return f"{type(error).__name__}: {error}".strip().splitlines()[-1]
+try:
+    import warpnoise
+    found["warpnoise"] = warpnoise.__version__
+except BaseException as error:
+    found["warpnoise_error"] = last(error)
+try:
+    import torch
+    found["torch"] = torch.__version__
+    found["cuda"] = torch.version.cuda or torch.version.hip or ""
+    mps = getattr(torch.backends, "mps", None)
+    found["gpu"] = torch.cuda.is_available() or bool(mps and mps.is_available())
+except BaseException as error:
+    found["torch_error"] = last(error)
+print("\n" + json.dumps(found))
+"""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """``*_error``: the last line of what the import raised. ``cuda``: the CUDA or ROCm that torch is built for.
+
+    ``trouble``: it could not be asked at all.
+    """
+
+    python: tuple[int, ...] = ()
+    warpnoise: str = ""
+    warpnoise_error: str = ""
+    torch: str = ""
+    torch_error: str = ""
+    cuda: str = ""
+    gpu: bool = False
+    trouble: str = ""
+
+
+def probe(command: BackendCommand, cancelled: Callable[[], bool] = lambda: False) -> Probe | None:
+    """None: the command is no Python. Raises Cancelled."""
+    if command.argv[1:] != ("-m", "warpnoise"):
+        return None
+    try:
+        process = subprocess.Popen(
+            [command.argv[0], "-c", _SCRIPT],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=tool_environment(),
+            encoding="utf-8",
+            errors="replace",
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+    except OSError as error:
+        return Probe(trouble=f"it cannot be started: {error.strerror}")
+    deadline = time.monotonic() + PROBE_SECONDS
+    with process:
+        while True:
+            try:
+                said, errors = process.communicate(timeout=0.2)
+                break
+            except subprocess.TimeoutExpired:
+                if cancelled() or time.monotonic() > deadline:
+                    process.kill()
+                if cancelled():
+                    raise Cancelled("cancelled while the backend's Python was asked") from None
+    try:
+        found = json.loads(said.strip().splitlines()[-1])
+        return Probe(**found | {"python": tuple(found["python"])})
+    except (ValueError, TypeError, KeyError, IndexError):
+        last = (errors.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
+        return Probe(trouble=f"it does not answer as a Python does: {last}")

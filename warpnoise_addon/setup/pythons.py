@@ -1,0 +1,86 @@
+"""Which Python can make an environment."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..backend.locate import tool_environment
+from ..errors import BackendMissingError
+
+OLDEST = (3, 10)
+NAMES = ("python3", "python", "python3.13", "python3.12", "python3.11", "python3.10")
+ASK_SECONDS = 20.0
+_SCRIPT = (
+    "import json, sys, importlib.util as u; "
+    "print(json.dumps([list(sys.version_info[:3]), all(u.find_spec(m) for m in ('venv', 'ensurepip'))]))"
+)
+
+
+@dataclass(frozen=True)
+class Python:
+    """``complete``: it has `venv` and `ensurepip`, which some distributions leave out."""
+
+    path: str
+    version: tuple[int, int, int]
+    complete: bool
+
+    @property
+    def trouble(self) -> str:
+        """Why it cannot make an environment; "" if it can."""
+        if self.version[:2] < OLDEST:
+            return f"it is Python {'.'.join(map(str, self.version))}, and {OLDEST[0]}.{OLDEST[1]} or newer is needed"
+        if not self.complete:
+            return "it lacks `venv` or `ensurepip` (on Debian and Ubuntu: `apt install python3-venv`)"
+        return ""
+
+
+def find_python(chosen: str = "") -> Python:
+    """``chosen``, or the first of Blender's own Python and the PATH's that can make an environment.
+
+    Raises:
+        BackendMissingError: there is none, with what is wrong with those that are there.
+    """
+    troubles = []
+    for path in [chosen] if chosen else _candidates():
+        python = ask(path)
+        trouble = python.trouble if python is not None else "it is no Python that can be run"
+        if python is not None and not trouble:
+            return python
+        troubles.append(f"{path}: {trouble}")
+    found = "\n".join(troubles) or "nothing is on the PATH"
+    raise BackendMissingError(
+        f"no Python can make an environment. Install Python {OLDEST[0]}.{OLDEST[1]} or newer from python.org or your "
+        f"system's packages, or name one here:\n{found}"
+    )
+
+
+def ask(path: str) -> Python | None:
+    """What the program at ``path`` says of itself; None: it is no Python."""
+    try:
+        ended = subprocess.run(
+            [path, "-I", "-c", _SCRIPT],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=tool_environment(),
+            timeout=ASK_SECONDS,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        version, complete = json.loads(ended.stdout)
+        return Python(path, (int(version[0]), int(version[1]), int(version[2])), bool(complete))
+    except (OSError, ValueError, TypeError, subprocess.SubprocessError):
+        return None
+
+
+def _candidates() -> Iterator[str]:
+    seen = set()
+    for path in (sys.executable, *map(shutil.which, NAMES)):
+        if path and path not in seen:
+            seen.add(path)
+            yield path

@@ -1,0 +1,25 @@
+"""Where Set Up puts its environments: in the user's folder of this extension, never in the extension's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+
+from ..package import ADDON
+from ..setup.environments import Environments
+
+
+def environments() -> Environments:
+    """Those of this Blender's user. The folder need not be there."""
+    try:
+        folder = bpy.utils.extension_path_user(ADDON, path="environments")
+    except ValueError:  # it runs without being installed as an extension
+        folder = str(Path(bpy.utils.user_resource("DATAFILES")) / "warpnoise" / "environments")
+    return Environments(Path(folder))
+
+
+def managed_python() -> str:
+    """The folder of the environment that was set up; "": there is none."""
+    current = environments().current
+    return str(environments().path(current)) if current is not None else ""
