@@ -288,6 +288,20 @@ class TestOperator:
         with pytest.raises(RuntimeError, match=r"(?i)online access"):
             bpy.ops.warpnoise.set_up()
 
+    def test_what_still_runs_ends_with_the_add_on(self, tmp_path):
+        from warpnoise_addon.stylize import state
+
+        pip = f"sleep 60 & echo $! >{tmp_path}/pid; echo started; wait"
+        plan = Plan(str(fake_venv(tmp_path, pip)), tmp_path / "new", INDEX, "warpnoise")
+        session = SetupSession(state.pool, Environments(tmp_path), plan)
+        state.begin(session)
+        until = time.monotonic() + 30
+        while not (tmp_path / "pid").exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        state.stop_all()  # what unregistering, another file and the end of Blender call
+        assert session.over and session.status.stage == "cancelled"
+        assert ended(int((tmp_path / "pid").read_text())) and not plan.folder.exists()
+
     def test_what_was_set_up_is_used(self, tmp_path, monkeypatch):
         from warpnoise_addon.ui import managed
         from warpnoise_addon.ui.preferences import backend_choice

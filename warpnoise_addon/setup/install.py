@@ -39,7 +39,7 @@ def install(plan: Plan, tell: Tell, cancelled: Callable[[], bool]) -> None:
         raw = False
         for step in plan.steps:
             if step.stage != "venv":
-                raw = raw or _pip_version(plan) >= RAW_PROGRESS
+                raw = raw or _pip_version(plan, cancelled) >= RAW_PROGRESS
             argv = (*step.argv, "--progress-bar", "raw" if raw else "off") if step.stage != "venv" else step.argv
             tell(step.stage, str(step), None)
             run_step(Step(step.stage, argv), plan.python, tell, cancelled)
@@ -121,13 +121,12 @@ def _fraction(line: str) -> float | None:
     return min(int(match[1]) / int(match[2]), 1.0) if match and int(match[2]) else None
 
 
-def _pip_version(plan: Plan) -> tuple[int, int]:
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        argv = [str(plan.environment_python), "-m", "pip", "--version"]
-        said = subprocess.run(argv, capture_output=True, text=True, env=tool_environment(), timeout=60).stdout
-        if match := re.match(r"pip (\d+)\.(\d+)", said):
-            return int(match[1]), int(match[2])
-    return (0, 0)
+def _pip_version(plan: Plan, cancelled: Callable[[], bool]) -> tuple[int, int]:
+    said: list[str] = []
+    asking = Step("package", (str(plan.environment_python), "-m", "pip", "--version"))
+    run_step(asking, plan.python, lambda stage, line, fraction: said.append(line), cancelled)
+    match = re.search(r"^pip (\d+)\.(\d+)", "\n".join(said), re.MULTILINE)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
 def _failure(step: Step, status: int, tail: list[str]) -> str:

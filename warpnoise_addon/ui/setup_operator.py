@@ -81,7 +81,7 @@ class WARPNOISE_OT_set_up(SessionWatcher, bpy.types.Operator):
             f"{build.download:g} GB are downloaded. Blender's own Python is not changed. It takes some minutes, and "
             "can be cancelled."
         )
-        draw_text(layout, text, width=LETTERS)
+        draw_text(layout, text, icon="IMPORT", width=LETTERS)
         layout.use_property_split = True
         layout.use_property_decorate = False
         layout.prop(self, "build")
@@ -93,7 +93,7 @@ class WARPNOISE_OT_set_up(SessionWatcher, bpy.types.Operator):
         box = layout.box()
         plan = Plan(self.python or self._python or "python", self._folder / "...", build, self.source)
         for step in plan.steps:
-            draw_text(box, str(step), width=LETTERS + 4, capital=False)
+            draw_text(box, str(step), icon="CONSOLE", width=LETTERS, capital=False)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:

@@ -17,7 +17,7 @@ def draw_text(
 ) -> None:
     """Draw ``text`` in lines of ``width`` characters, at most ``most`` of them, the icon before the first."""
     shown = sentence(text) if capital else text
-    lines = [part for line in shown.splitlines() for part in textwrap.wrap(line, width) or [""]]
+    lines = [part for line in shown.splitlines() for part in textwrap.wrap(line, width, break_on_hyphens=False) or [""]]
     column = layout.column(align=True)
     column.scale_y = 0.8
     for index, line in enumerate(lines[:most]):

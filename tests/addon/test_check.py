@@ -1,0 +1,163 @@
+"""The check-up: each thing that can be wrong is said, with what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from fake_python import PROBED, write_fake_python
+from fake_server import TOKEN, FakeServer
+
+from warpnoise_addon.backend import find_backend
+from warpnoise_addon.backend.probe import probe
+from warpnoise_addon.errors import BackendError, BackendMissingError, BackendVersionError, Cancelled, SettingsError
+from warpnoise_addon.setup.hardware import Hardware
+from warpnoise_addon.stylize import check
+from warpnoise_addon.stylize.backends import BackendPool
+from warpnoise_addon.stylize.check import Finding, check_up
+from warpnoise_addon.stylize.request import BackendChoice
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="a shell script stands for the backend's Python")
+NO_CARD, CARD = Hardware("cpu"), Hardware("cuda", "NVIDIA Something 1000")
+
+
+@pytest.fixture
+def pool():
+    pool = BackendPool()
+    yield pool
+    pool.discard()
+
+
+@pytest.fixture
+def look(pool, tmp_path, monkeypatch):
+    """Checks a fake Python in a mode, which says ``probed`` of itself; findings that are not OK, and all."""
+    monkeypatch.delenv("WARPNOISE_PYTHON", raising=False)
+
+    def look(mode: str = "good", model: str = "default", hardware: Hardware = NO_CARD, **probed):
+        said = json.dumps(json.loads(PROBED) | probed)
+        choice = BackendChoice(str(write_fake_python(tmp_path, mode, said)))
+        found: list[Finding] = []
+        try:
+            found.extend(check_up(pool, choice, model, lambda: hardware, lambda: False))
+        except BackendError as error:
+            found.append(Finding("END", str(error)))
+        return [finding for finding in found if finding.level != "OK"], found
+
+    return look
+
+
+def test_nothing_is_wrong(look):
+    wrong, found = look()
+    assert wrong == []
+    text = "\n".join(finding.text for finding in found)
+    for expected in (
+        "Python 3.12.1",
+        "warpnoise 0.1.0",
+        "PyTorch 2.9.0, on the CPU",
+        "a fake device",
+        "model: default",
+    ):
+        assert expected in text
+
+
+@pytest.mark.parametrize(
+    ("probed", "level", "words"),
+    [
+        ({"python": [3, 9, 2]}, "ERROR", "3.10 or newer is needed"),
+        ({"warpnoise_error": "ImportError: no libfoo"}, "ERROR", "no libfoo"),
+        ({"torch": "", "torch_error": "OSError: c10.dll"}, "ERROR", "c10.dll"),
+    ],
+)
+def test_a_python_that_lacks_something(look, probed, level, words):
+    wrong, _ = look(**probed)
+    assert [finding.level for finding in wrong] == [level] and words in wrong[0].text
+
+
+@pytest.mark.parametrize(
+    ("probed", "words"),
+    [({}, "is a build for the CPU: press Set Up"), ({"cuda": "12.8"}, "built for 12.8"), ({"gpu": True}, "")],
+)
+def test_a_card_that_is_not_used(look, probed, words):
+    wrong, _ = look(hardware=CARD, **probed)
+    assert [words in finding.text and "Something 1000" in finding.text for finding in wrong] == [True] * bool(words)
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"), [("old", "too old"), ("new", "too new"), ("schema", "too new"), ("broken", "libtorch_cpu")]
+)
+def test_a_backend_that_does_not_fit(look, mode, words):
+    wrong, _ = look(mode)
+    assert wrong[-1].level == "END" and words in wrong[-1].text
+
+
+def test_little_memory(look, monkeypatch):
+    monkeypatch.setattr(check, "LITTLE_MEMORY", 1 << 40)
+    wrong, _ = look()
+    assert [finding.level for finding in wrong] == ["WARNING"] and "4.0 GB of memory" in wrong[0].text
+
+
+def test_models(look, tmp_path):
+    assert look("empty")[0][0].text.startswith("The backend has no default model")
+    assert "is not there" in look(model=str(tmp_path / "gone"))[0][0].text
+    assert look(model=str(tmp_path))[0] == []
+
+
+def test_what_is_no_python(tmp_path):
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\necho hello; echo 'no such option' >&2; exit 3\n")
+    program.chmod(0o755)
+    assert "no such option" in probe(find_backend(str(program), {})).trouble
+    program.chmod(0o644)
+    with pytest.raises(BackendMissingError, match="may not be executed"):
+        find_backend(str(program), {})
+    program.chmod(0o755)
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    with pytest.raises(Cancelled):
+        probe(find_backend(str(program), {}), lambda: True)
+
+
+class TestServer:
+    @pytest.fixture
+    def server(self, tmp_path, monkeypatch):
+        for name in ("WARPNOISE_URL", "WARPNOISE_TOKEN"):
+            monkeypatch.delenv(name, raising=False)
+        (tmp_path / "token").write_text(TOKEN)
+        server = FakeServer()
+        yield server
+        server.close()
+
+    def look(self, pool: BackendPool, url: str, token: Path, model: str = "default") -> list[Finding]:
+        choice = BackendChoice(url=url, token_file=str(token))
+        return list(check_up(pool, choice, model, lambda: CARD, lambda: False))
+
+    def test_one_that_works(self, server, pool, tmp_path):
+        found = self.look(pool, server.url, tmp_path / "token")
+        assert all(finding.level == "OK" for finding in found)
+        assert "7 days" in "".join(finding.text for finding in found)
+        assert "has default" in self.look(pool, server.url, tmp_path / "token", "/my/model")[-1].text
+
+    def test_unencrypted(self, server, pool, tmp_path, monkeypatch):
+        monkeypatch.setattr("warpnoise_addon.backend.address.LOOPBACK", ())
+        found = self.look(pool, server.url, tmp_path / "token")
+        assert found[0].level == "WARNING" and "unencrypted" in found[0].text
+
+    def test_the_wrong_token(self, server, pool, tmp_path):
+        (tmp_path / "token").write_text("another-token-of-some-length")
+        with pytest.raises(BackendError, match="does not accept the token"):
+            self.look(pool, server.url, tmp_path / "token")
+
+    def test_no_token(self, server, pool, tmp_path):
+        with pytest.raises(SettingsError, match="cannot be read"):
+            self.look(pool, server.url, tmp_path / "gone")
+
+    def test_nobody_there(self, server, pool, tmp_path):
+        server.close()
+        with pytest.raises(BackendError, match="nobody answers"):
+            self.look(pool, server.url, tmp_path / "token")
+
+    def test_another_interface(self, server, pool, tmp_path, monkeypatch):
+        monkeypatch.setattr("warpnoise_addon.backend.versions.INTERFACE", 2)
+        with pytest.raises(BackendVersionError, match="too old"):
+            self.look(pool, server.url, tmp_path / "token")
