@@ -1,10 +1,13 @@
 """Makes the pictures of docs/noise.md, out of the code that they explain.
 
-python docs/make_noise_pictures.py            (with the `dev` extra, from the repository's root; about two minutes)
+    python docs/make_noise_pictures.py [atoms] [covariances] [fidelity] [slices]
+
+With the `dev` extra; about two minutes for all four.
 """
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import numpy as np
 import torch
 from matplotlib import pyplot
 from matplotlib.axes import Axes
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "backend" / "noise"))
 
@@ -32,79 +36,99 @@ STYLE = {"font.size": 9, "font.family": "DejaVu Sans", "axes.spines.top": False,
 def main() -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
     pyplot.rcParams.update(STYLE)
-    for name, draw in (("atoms", atoms), ("covariances", covariances), ("fidelity", fidelities), ("slices", slices)):
-        figure = draw()
-        figure.savefig(TARGET / f"{name}.png", dpi=110, metadata={"Software": None})
+    chosen = sys.argv[1:] or list(PICTURES)
+    for name in chosen:
+        figure = PICTURES[name]()
+        drawn = io.BytesIO()
+        figure.savefig(drawn, dpi=110)
         pyplot.close(figure)
+        Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
+            TARGET / f"{name}.png", optimize=True
+        )
         print(TARGET / f"{name}.png", flush=True)
 
 
 def atoms() -> pyplot.Figure:
-    """Atoms in the pixels of a 4 x 4 noise: at birth, turned, magnified; and what they sum to."""
-    seed, size = 3, 4
-    scenes: list[tuple[str, WarpedNoise]] = []
-    for title, name, frames in (
-        ("birth: 4 x 4 atoms a pixel", "still", 0),
-        ("motion: turned by 20 degrees,\nnew atoms where nothing was", "turn", 20),
-        ("split: magnified 1.8 times", "zoom in", 60),
+    """Atoms in the pixels of a 4 x 4 noise: at birth, turned, magnified and reduced; and what they sum to."""
+    seed, size, followed = 3, 4, (1, 2)
+    figure, axes = pyplot.subplots(2, 4, figsize=(8.8, 4.9), layout="constrained")
+    for column, (title, name, frames) in enumerate(
+        (
+            ("birth: k x k atoms a pixel", "still", 0),
+            ("motion: a turn by 20 degrees", "turn", 20),
+            ("split: 1.8 times as large", "zoom in", 60),
+            ("join: 1.8 times as small", "zoom out", 60),
+        )
     ):
         noise = WarpedNoise((1, size, size), seed=seed)
         way = WAYS[name](size)
         for frame in range(frames):
             noise.advance(way.motion(frame, frame + 1))
-        scenes.append((title, noise))
-    figure, axes = pyplot.subplots(2, 3, figsize=(7.6, 5.4), layout="constrained")
-    for column, (title, noise) in enumerate(scenes):  # what is inside of it is what this picture is of
-        table = noise._table
-        rows = torch.arange(table.count)
-        values = noise._engine.values(noise._pyramid, table, rows, 1, 0)[:, 0]
-        level = table.nodes(table.atoms.cell, table.atoms.code).level
-        deviation = noise._pyramid.measure(level).sqrt()
         above, below = axes[:, column]
-        above.scatter(
-            table.atoms.x, table.atoms.y, c=values / deviation, s=260 * deviation, cmap=COLOURS, vmin=-2.5, vmax=2.5,
-            edgecolors="#444444", linewidths=0.3,
-        )  # fmt: skip
+        scatter_atoms(above, noise, followed)
         below.imshow(noise.frame()[0], cmap=COLOURS, vmin=-2.5, vmax=2.5, extent=(0, size, size, 0))
-        above.set_title(title)
-        below.set_title("their sum over the square root\nof their measure" if column == 0 else "")
+        above.set_title(title, fontsize=9)
         for panel in (above, below):
-            grid(panel, size)
+            panel.set(xlim=(0, size), ylim=(size, 0), aspect="equal", xticks=[], yticks=[])
+            panel.spines[:].set_visible(True)
+            for line in range(1, size):
+                panel.axhline(line, color="black", linewidth=0.8)
+                panel.axvline(line, color="black", linewidth=0.8)
+    axes[0, 0].set_ylabel("atoms W")
+    axes[1, 0].set_ylabel("sum: n = W / sqrt(area)")
     return figure
 
 
-def grid(panel: Axes, size: int) -> None:
-    panel.set(xlim=(0, size), ylim=(size, 0), aspect="equal", xticks=[], yticks=[])
-    for line in range(size + 1):
-        panel.axhline(line, color="black", linewidth=0.8)
-        panel.axvline(line, color="black", linewidth=0.8)
+def scatter_atoms(panel: Axes, noise: WarpedNoise, followed: tuple[int, int]) -> None:
+    """Atoms of the first frame as discs, later ones as squares; those born in one pixel (column, row) ringed."""
+    table, pyramid = noise._table, noise._pyramid  # what is inside of it is what this picture is of
+    rows = torch.arange(table.count)
+    nodes = table.nodes(table.atoms.cell, table.atoms.code)
+    deviation = pyramid.measure(nodes.level).sqrt()
+    values = noise._engine.values(pyramid, table, rows, 1, 0)[:, 0] / deviation
+    left, top, _, _ = pyramid.rectangle(nodes)
+    old = nodes.frame == 0
+    ours = old & (left.floor() == followed[0]) & (top.floor() == followed[1])
+    for chosen, marker, edge, width in (
+        (~old, "s", "#888888", 0.3),
+        (old & ~ours, "o", "#888888", 0.3),
+        (ours, "o", "black", 1.4),
+    ):
+        panel.scatter(
+            table.atoms.x[chosen], table.atoms.y[chosen], c=values[chosen], s=170 * deviation[chosen], marker=marker,
+            cmap=COLOURS, vmin=-2.5, vmax=2.5, edgecolors=edge, linewidths=width,
+        )  # fmt: skip
 
 
 def covariances() -> pyplot.Figure:
-    """16 x 16 matrices of a 4 x 4 noise after four steps of 5 degrees: within the frame, and to the first frame."""
-    size, steps = 4, 4
+    """16 x 16 matrices of a 4 x 4 noise after ten steps of 3 degrees: within the frame, and to the first frame."""
+    size, steps, degrees = 4, 10, 3
     turn = WAYS["turn"](size)
-    methods = ("bilinear", "bicubic", "nearest", "chained", "warped")
-    columns: list[tuple[str, np.ndarray, np.ndarray]] = []
-    for name in methods:
+    ideal = turn.covariance(degrees * steps, 0).to_dense().numpy()
+    panels: list[tuple[str, np.ndarray, np.ndarray]] = [("exact", np.eye(size * size), ideal)]
+    for name in sorted(NOISE_METHODS, key=list(LINES).index):
         noise = make_noise(name, (8192, size, size), seed=1)
         first = noise.frame().flatten(1)
         for step in range(steps):
-            now = noise.advance(turn.motion(5 * step, 5 * step + 5)).flatten(1)
-        columns.append((name, *((now.T @ other / len(now)).numpy() for other in (now, first))))
-    ideal = turn.covariance(5 * steps, 0).to_dense().numpy()
-    columns.append(("exact", np.eye(size * size), ideal))
-    figure, axes = pyplot.subplots(2, len(columns), figsize=(9.2, 3.6), layout="constrained")
-    for column, (name, *matrices) in enumerate(columns):
-        for row, matrix in enumerate(matrices):
-            panel = axes[row, column]
+            now = noise.advance(turn.motion(degrees * step, degrees * step + degrees)).flatten(1)
+        panels.append((name, *((now.T @ other / len(now)).numpy() for other in (now, first))))
+    across = 6
+    figure, axes = pyplot.subplots(4, across, figsize=(8.8, 6.3), layout="constrained")
+    for index in range(2 * across):
+        pair = axes[2 * (index // across) :, index % across][:2]
+        if index >= len(panels):
+            for panel in pair:
+                panel.set_axis_off()
+            continue
+        name, *matrices = panels[index]
+        pair[0].set_title(name.replace("pyoco-", "pyoco-\n"), fontsize=9)
+        for panel, matrix in zip(pair, matrices, strict=True):
             image = panel.imshow(matrix, cmap=COLOURS, vmin=-1, vmax=1)
             panel.set(xticks=[], yticks=[])
-            panel.spines[["top", "right"]].set_visible(True)
-        axes[0, column].set_title(name)
-    axes[0, 0].set_ylabel("within frame 4")
-    axes[1, 0].set_ylabel("frame 4 with frame 0")
-    figure.colorbar(image, ax=axes, shrink=0.8, label="covariance")
+            panel.spines[:].set_visible(True)
+    for row, label in enumerate(("frame 10\nwith itself", "frame 10\nwith frame 0") * 2):
+        axes[row, 0].set_ylabel(label)
+    figure.colorbar(image, ax=axes, shrink=0.5, label="covariance")
     return figure
 
 
@@ -153,6 +177,7 @@ def slices() -> pyplot.Figure:
         for panel, picture in zip(axes[row], pictures, strict=True):
             panel.imshow(picture, cmap="gray", vmin=-2.5, vmax=2.5, interpolation="nearest")
             panel.set(xticks=[], yticks=[])
+            panel.spines[:].set_visible(False)
         axes[row, 0].set_ylabel(name)
     for panel, title in zip(axes[0], ("frame 0", "frame 10", "frame 20", "one row over time"), strict=True):
         panel.set_title(title)
@@ -161,6 +186,8 @@ def slices() -> pyplot.Figure:
         panel.set_ylabel("time", fontsize=7)
     return figure
 
+
+PICTURES = {"atoms": atoms, "covariances": covariances, "fidelity": fidelities, "slices": slices}
 
 if __name__ == "__main__":
     main()
