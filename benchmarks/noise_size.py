@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -35,7 +36,8 @@ def main() -> None:
     if arguments.one:
         print(json.dumps(measure(arguments.one, arguments)))
         return
-    print(f"{arguments.channels} channels, {arguments.motion}, {arguments.device}")
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    print(f"{arguments.channels} channels, {arguments.motion}, {arguments.device}, load {load:.1f}")
     print(f"{'size':>6}{'step ms':>10}{'ns a pixel':>12}{'ratio':>7}{'table MB':>10}{'peak MB':>9}")
     reference = None
     for size in arguments.sizes:

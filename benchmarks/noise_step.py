@@ -11,6 +11,7 @@ frame; "scene" has surfaces, depth and matrices, read from the passes of a small
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 import tempfile
@@ -45,7 +46,8 @@ def main() -> None:
     arguments = parser.parse_args()
     device = torch.device(arguments.device)
     shape = (arguments.channels, arguments.size, arguments.size)
-    print(f"{shape[0]} x {shape[1]} x {shape[2]}, {torch.get_num_threads()} threads, {device}")
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    print(f"{shape[0]} x {shape[1]} x {shape[2]}, {torch.get_num_threads()} threads, {device}, load {load:.1f}")
     print(f"{'motion':>9}{'grid_sample ms':>16}{'warped ms':>11}{'ratio':>8}{'chained ms':>12}{'faster':>8}")
     for name in arguments.motions:
         given = list(shot(name, arguments.size, arguments.repeats + WARM_UP))
@@ -62,8 +64,14 @@ def main() -> None:
             flush=True,
         )
     given = list(shot("pan", arguments.size, max(3, arguments.repeats // 4) + WARM_UP))
-    one, many = in_turns([all_maps(shape, device, 1), all_maps(shape, device, arguments.maps)], given, device)
-    print(f"{arguments.maps} maps, all of them read: {many:.1f} ms, {many / one:.1f} times one map ({one:.1f} ms)")
+    count = arguments.maps
+    one, many, noises = in_turns(
+        [all_maps(shape, device, 1), all_maps(shape, device, count), many_noises(shape, device, count)], given, device
+    )
+    print(
+        f"{count} maps, all of them read: {many:.1f} ms, {many / one:.1f} times one map ({one:.1f} ms), "
+        f"{many / noises:.2f} of {count} noises ({noises:.1f} ms)"
+    )
 
 
 def shot(name: str, size: int, count: int) -> Iterator[Motion]:
@@ -93,6 +101,11 @@ def all_maps(shape: tuple[int, int, int], device: torch.device, maps: int) -> St
         return [noise.frame(map_) for map_ in range(1, maps)]
 
     return step
+
+
+def many_noises(shape: tuple[int, int, int], device: torch.device, count: int) -> Step:
+    noises = [make_noise("warped", shape, seed=seed, device=device) for seed in range(count)]
+    return lambda motion: [noise.advance(motion) for noise in noises]
 
 
 def interpolate(shape: tuple[int, int, int], device: torch.device) -> Step:

@@ -84,8 +84,8 @@ def scatter_atoms(panel: Axes, noise: WarpedNoise, followed: tuple[int, int]) ->
     table, pyramid = noise._table, noise._pyramid  # what is inside of it is what this picture is of
     rows = torch.arange(table.count)
     nodes = table.nodes(table.atoms.cell, table.atoms.code)
-    deviation = pyramid.measure(nodes.level).sqrt()
-    values = noise._engine.values(pyramid, table, rows, 1, 0)[:, 0] / deviation
+    measure = pyramid.measure(nodes.level)
+    values = noise._engine.values(pyramid, table, rows, 1, 0)[:, 0] / measure.sqrt()
     left, top, _, _ = pyramid.rectangle(nodes)
     old = nodes.frame == 0
     ours = old & (left.floor() == followed[0]) & (top.floor() == followed[1])
@@ -95,7 +95,7 @@ def scatter_atoms(panel: Axes, noise: WarpedNoise, followed: tuple[int, int]) ->
         (ours, "o", "black", 1.4),
     ):
         panel.scatter(
-            table.atoms.x[chosen], table.atoms.y[chosen], c=values[chosen], s=170 * deviation[chosen], marker=marker,
+            table.atoms.x[chosen], table.atoms.y[chosen], c=values[chosen], s=680 * measure[chosen], marker=marker,
             cmap=COLOURS, vmin=-2.5, vmax=2.5, edgecolors=edge, linewidths=width,
         )  # fmt: skip
 
