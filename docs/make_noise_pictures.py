@@ -155,7 +155,9 @@ def fidelities() -> pyplot.Figure:
         for frame in range(1, frames + 1):
             noise.advance(way.motion(frame - 1, frame))
             if frame in exact:
-                values.append(fidelity(all_maps(noise), first, exact[frame])[0])
+                value, error = fidelity(all_maps(noise), first, exact[frame])
+                print(f"{name:>18}, frame {frame:2}: {value:.3f} +- {error:.3f}", flush=True)
+                values.append(value)
         colour, style = LINES[name]
         width = 2.4 if name == "warped" else 1.3
         panel.plot([0, *asked], values, color=colour, linestyle=style, linewidth=width, label=name)
