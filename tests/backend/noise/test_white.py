@@ -54,6 +54,24 @@ def hostile(kind: str, frame: int) -> Motion:
     return Motion(vectors, -vectors)
 
 
+@pytest.mark.parametrize("flaw", ["none", "variance", "neighbours", "far neighbours", "shape"])
+def test_a_small_flaw_is_noticed(flaw: str) -> None:
+    """One per cent too much variance, a hundredth of a neighbour's value, or a uniform distribution."""
+    noise = torch.randn((CHANNELS, SIZE, SIZE), generator=torch.Generator().manual_seed(18))
+    flawed = {
+        "none": noise,
+        "variance": noise * 1.01**0.5,
+        "neighbours": noise + 0.01 * noise.roll(1, dims=2),
+        "far neighbours": noise + 0.01 * noise.roll((3, -3), dims=(1, 2)),
+        "shape": (torch.special.ndtr(noise) - 0.5) * 12**0.5,
+    }[flaw]
+    if flaw == "none":
+        assert_white(flawed)
+    else:
+        with pytest.raises(AssertionError):
+            assert_white(flawed)
+
+
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_however_wrong_the_motion(kind: str) -> None:
     noise = WarpedNoise((CHANNELS, SIZE, SIZE), seed=11)
