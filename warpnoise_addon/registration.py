@@ -9,7 +9,17 @@ from bpy.app.handlers import persistent
 
 from . import command
 from .stylize import state
-from .ui import enter_token, operators, panel, preferences, preview, properties, setup_operator
+from .ui import (
+    draw_settings,
+    enter_token,
+    operators,
+    panel,
+    preferences,
+    preview,
+    properties,
+    setup_operator,
+    style_pictures,
+)
 
 CLASSES = (
     preferences.WARPNOISE_Preferences,
@@ -20,13 +30,11 @@ CLASSES = (
     enter_token.WARPNOISE_OT_enter_token,
     setup_operator.WARPNOISE_OT_set_up,
     operators.WARPNOISE_OT_add_to_compositor,
-    panel.WARPNOISE_PT_main,
-    panel.WARPNOISE_PT_source,
-    panel.WARPNOISE_PT_style,
-    panel.WARPNOISE_MT_styles,
+    draw_settings.WARPNOISE_MT_styles,
+    *panel.PANELS,
 )
 # After the classes; each has register() and unregister().
-MODULES: tuple[ModuleType, ...] = (state, preview, properties, command)
+MODULES: tuple[ModuleType, ...] = (state, preview, style_pictures, properties, command)
 
 
 @persistent

@@ -43,11 +43,14 @@ def stop_all() -> None:
     pool.discard()
 
 
-def unsaved_results() -> Path:
-    """A folder for the results of files that are not saved. It is made once a Blender and stays: results are in it."""
+def unsaved_results(temporary: str = "") -> Path:
+    """A folder for the results of files that are not saved, in ``temporary`` (empty: the system's own place).
+
+    It is made once a Blender and stays: results are in it.
+    """
     global _unsaved_results
-    if _unsaved_results is None:
-        _unsaved_results = Path(tempfile.mkdtemp(prefix="warpnoise-"))
+    if _unsaved_results is None or not _unsaved_results.is_dir():
+        _unsaved_results = Path(tempfile.mkdtemp(prefix="warpnoise-", dir=temporary or None))
     return _unsaved_results
 
 

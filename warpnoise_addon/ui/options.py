@@ -48,10 +48,18 @@ def output_folder(scene: bpy.types.Scene, chosen: str) -> Path:
         if path.exists() and not path.is_dir():
             raise SettingsError(f"the output {path} is a file: expected a folder, or the name of a new one")
         return path
-    name = bpy.path.clean_name(scene.name) or "Scene"
     if bpy.data.filepath:
-        return Path(bpy.data.filepath).parent / "warpnoise" / name
-    return state.unsaved_results() / name
+        return Path(bpy.data.filepath).parent / "warpnoise" / _folder_name(scene)
+    return state.unsaved_results(bpy.context.preferences.filepaths.temporary_directory) / _folder_name(scene)
+
+
+def default_output(scene: bpy.types.Scene) -> str:
+    """What ``output_folder`` makes of an empty choice, for people."""
+    return f"//warpnoise/{_folder_name(scene)}" if bpy.data.filepath else "temporary"
+
+
+def _folder_name(scene: bpy.types.Scene) -> str:
+    return bpy.path.clean_name(scene.name) or "Scene"
 
 
 def _scene_frames(scene: bpy.types.Scene) -> Frames:

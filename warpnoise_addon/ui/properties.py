@@ -1,8 +1,11 @@
 """What is asked for: the scene's properties, saved with the file, and under the same names the operator's arguments.
 
-Blender reads the annotations when it registers the classes, so they must not be postponed: no `annotations` future
-here. No property has a `search` function: Blender 4.2 crashes at its end when one was registered and unregistered.
+None is animated: one job has one of each. Blender reads the annotations when it registers the classes, so they must
+not be postponed: no `annotations` future here. No property has a `search` function: Blender 4.2 crashes at its end
+when one was registered and unregistered.
 """
+
+from functools import partial
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
@@ -24,120 +27,102 @@ NOISE_METHODS = (
     ("chained", "Chained Integral", "Integral noise made of the last frame's. It loses the surface. For comparison"),
 )
 
+# An operator does not remember them from one call to the next: what is not given is the scene's.
+_switch = partial(BoolProperty, default=False, options={"SKIP_SAVE"})
+_choice = partial(EnumProperty, options={"SKIP_SAVE"})
+_number = partial(FloatProperty, options={"SKIP_SAVE"})
+_count = partial(IntProperty, options={"SKIP_SAVE"})
+_text = partial(StringProperty, options={"SKIP_SAVE"})
+_folder = partial(_text, subtype="DIR_PATH")
+
 
 class SettingsProperties:
     """``settings`` of job.json, and where things come from and go to."""
 
-    model: StringProperty(
+    model: _folder(
         name="Model",
         description="`default`, or the folder of a diffusers model: Stable Diffusion 1.5, or a pixel-space model",
         default=DEFAULTS.model,
-        subtype="DIR_PATH",
-        options={"SKIP_SAVE"},
     )
-    style: StringProperty(
-        name="Style",
-        description="A style by its name, for models that have named styles. Empty: the model's first",
-        options={"SKIP_SAVE"},
+    style: _text(
+        name="Style", description="A style by its name, for models that have named styles. Empty: the model's first"
     )
-    prompt: StringProperty(
-        name="Prompt",
-        description="What the frames shall look like, for models that take a prompt",
-        options={"SKIP_SAVE"},
+    prompt: _text(name="Prompt", description="What the frames shall look like, for models that take a prompt")
+    negative_prompt: _text(
+        name="Negative Prompt", description="What they shall not look like, for models that take a prompt"
     )
-    negative_prompt: StringProperty(
-        name="Negative Prompt",
-        description="What they shall not look like, for models that take a prompt",
-        options={"SKIP_SAVE"},
-    )
-    strength: FloatProperty(
+    strength: _number(
         name="Strength",
         description="How far the model may go: 0 leaves the render, 1 ignores it",
         default=DEFAULTS.strength,
         min=0.01,
         max=1.0,
         subtype="FACTOR",
-        options={"SKIP_SAVE"},
     )
-    steps: IntProperty(
+    steps: _count(
         name="Steps",
-        description="Denoising steps of the whole schedule; strength x steps of them run",
+        description="Denoising steps of the whole schedule; strength x steps of them run. "
+        "More are slower, and finer up to about 50",
         default=DEFAULTS.steps,
         min=1,
         max=10_000,
         soft_max=100,
-        options={"SKIP_SAVE"},
     )
-    use_guidance: BoolProperty(
+    use_guidance: _switch(
         name="Guidance",
         description="Set how closely the model follows the prompt or style, instead of the model's own value",
-        default=False,
-        options={"SKIP_SAVE"},
     )
-    guidance: FloatProperty(
+    guidance: _number(
         name="Guidance",
         description="How closely the model follows the prompt or style (classifier-free guidance)",
         default=7.5,
         min=0.0,
         soft_max=20.0,
-        options={"SKIP_SAVE"},
     )
-    eta: FloatProperty(
+    eta: _number(
         name="Eta",
         description="New noise in each denoising step: 0 is DDIM, 1 is DDPM. It is warped as well",
         default=DEFAULTS.eta,
         min=0.0,
         max=1.0,
         subtype="FACTOR",
-        options={"SKIP_SAVE"},
     )
-    seed: IntProperty(
+    seed: _count(
         name="Seed",
-        description="Decides the noise, every bit of it",
+        description="Decides the noise, every bit of it: another seed is another brushwork of the same style",
         default=DEFAULTS.seed,
         min=0,
-        options={"SKIP_SAVE"},
     )
-    noise: EnumProperty(
-        name="Noise",
+    noise: _choice(
+        name="Method",
         description="How the noise goes from frame to frame",
         items=NOISE_METHODS,
         default=DEFAULTS.noise,
-        options={"SKIP_SAVE"},
     )
-    output: StringProperty(
-        name="Output",
-        description="The job folder: passes, frames, results. Empty: //warpnoise/SCENE beside the file",
-        subtype="DIR_PATH",
-        options={"SKIP_SAVE"},
+    output: _folder(
+        name="Folder",
+        description="The job folder: passes, frames, results. Empty: //warpnoise/SCENE beside the file, or a "
+        "temporary folder while the file is not saved",
     )
-    color_folder: StringProperty(
+    color_folder: _folder(
         name="Frames",
         description="A folder of frames that are rendered already: PNG, JPEG, TIFF or EXR, one file a frame. "
         "Empty: render them",
-        subtype="DIR_PATH",
-        options={"SKIP_SAVE"},
     )
-    passes_folder: StringProperty(
+    passes_folder: _folder(
         name="Passes",
         description="A folder of multilayer EXR files that hold Depth, Vector and Cryptomatte Object. "
         "Empty: render the motion with Cycles, which is quick",
-        subtype="DIR_PATH",
-        options={"SKIP_SAVE"},
     )
-    keep_existing: BoolProperty(
+    keep_existing: _switch(
         name="Keep Rendered Frames",
         description="Do not render frames again that an earlier run left in the output folder. "
-        "Only right if nothing in the scene has changed since",
-        default=False,
-        options={"SKIP_SAVE"},
+        "Only right if nothing in the scene has changed since: for other settings of the style",
     )
-    connect: BoolProperty(
-        name="Connect in the Compositor",
+    connect: _switch(
+        name="Connect in Compositor",
         description="Put the result before the compositor's output even if there are nodes of yours. "
         "Otherwise it is only connected where the compositor is untouched",
-        default=False,
-        options={"SKIP_SAVE"},
     )
 
 
@@ -152,10 +137,11 @@ class WARPNOISE_SceneSettings(SettingsProperties, bpy.types.PropertyGroup):
             ("CUSTOM", "Custom", "A range of its own"),
         ),
         default="SCENE",
+        options=set(),
     )
-    frame_start: IntProperty(name="Start", description="The first frame", default=1)
-    frame_end: IntProperty(name="End", description="The last frame", default=24)
-    frame_step: IntProperty(name="Step", description="Every how many frames", default=1, min=1)
+    frame_start: IntProperty(name="Frame Start", description="The first frame", default=1, options=set())
+    frame_end: IntProperty(name="End", description="The last frame", default=24, options=set())
+    frame_step: IntProperty(name="Step", description="Every how many frames", default=1, min=1, options=set())
     source: EnumProperty(
         name="Source",
         description="What is stylized",
@@ -164,6 +150,7 @@ class WARPNOISE_SceneSettings(SettingsProperties, bpy.types.PropertyGroup):
             ("FRAMES", "Existing Frames", "Take frames that are rendered already from a folder"),
         ),
         default="RENDER",
+        options=set(),
     )
 
 

@@ -6,10 +6,20 @@ import textwrap
 
 import bpy
 
+PIXELS_A_LETTER = 6.2
+"""On the average, of Blender's own font at the default size."""
+
 
 def sentence(text: str) -> str:
     """``text`` as Blender's own messages begin: with a capital letter."""
     return text[:1].upper() + text[1:]
+
+
+def letters_in(context: bpy.types.Context) -> int:
+    """How many letters a line has room for beside an icon, in the region that is drawn."""
+    scale = context.preferences.system.ui_scale or 1.0
+    width = context.region.width if context.region else 300
+    return max(int((width / scale - 80) / PIXELS_A_LETTER), 20)
 
 
 def draw_text(

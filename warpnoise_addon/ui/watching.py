@@ -64,5 +64,5 @@ def redraw(context: bpy.types.Context) -> None:
     """Draw again what shows a session: the panel, and the preferences."""
     for window in context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type in ("PROPERTIES", "PREFERENCES"):
+            if area.type in ("PROPERTIES", "PREFERENCES", "NODE_EDITOR", "IMAGE_EDITOR"):
                 area.tag_redraw()

@@ -1,0 +1,115 @@
+"""What is asked for, drawn: style, noise, frames, output."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..stylize import state
+from . import style_pictures
+from .options import default_output
+from .properties import DEFAULTS
+from .texts import draw_text, letters_in
+
+
+def draw_style(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    settings = context.scene.warpnoise
+    column = layout.column()
+    column.prop(settings, "model", placeholder=DEFAULTS.model)
+    styles = known_styles(settings.model)
+    row = column.row(align=True)
+    row.prop(settings, "style", placeholder=styles[0] if styles else "the model's first")
+    if styles:
+        row.menu("WARPNOISE_MT_styles", text="", icon="DOWNARROW_HLT")
+    shown = settings.style or (styles[0] if styles else "")
+    if is_default(settings.model) and style_pictures.icon(shown):
+        column.template_icon(icon_value=style_pictures.icon(shown), scale=5.0)
+    if takes_prompt(settings.model):
+        column.prop(settings, "prompt")
+        column.prop(settings, "negative_prompt", text="Not")
+    column = layout.column()
+    column.prop(settings, "strength", slider=True)
+    column.prop(settings, "steps")
+    column.prop(settings, "seed")
+    row = column.row(heading="Guidance")
+    row.prop(settings, "use_guidance", text="")
+    sub = row.row()
+    sub.enabled = settings.use_guidance
+    sub.prop(settings, "guidance", text="")
+
+
+def draw_noise(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    settings = context.scene.warpnoise
+    column = layout.column()
+    column.prop(settings, "noise")
+    column.prop(settings, "eta", slider=True)
+    if settings.noise != DEFAULTS.noise:
+        draw_text(layout, "only Warped noise stays on the surfaces", icon="INFO", width=letters_in(context))
+
+
+def draw_frames(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    settings, scene = context.scene.warpnoise, context.scene
+    column = layout.column()
+    column.row().prop(settings, "range", expand=True)
+    column = layout.column(align=True)
+    if settings.range == "CUSTOM":
+        owner = settings
+    else:
+        owner = scene
+        column.enabled = False  # to be seen here, and set where Blender has it
+    column.prop(owner, "frame_start", text="Frame Start")
+    column.prop(owner, "frame_end", text="End")
+    column.prop(owner, "frame_step", text="Step")
+    column = layout.column()
+    column.row().prop(settings, "source", expand=True)
+    if settings.source == "FRAMES":
+        column.prop(settings, "color_folder")
+        column.prop(settings, "passes_folder", placeholder="rendered by Cycles")
+
+
+def draw_output(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    settings = context.scene.warpnoise
+    column = layout.column()
+    column.prop(settings, "output", placeholder=default_output(context.scene))
+    if not settings.output and not bpy.data.filepath:
+        text = "the file is not saved: results go to a temporary folder"
+        draw_text(column, text, icon="INFO", width=letters_in(context))
+    column.prop(settings, "keep_existing")
+    column.prop(settings, "connect")
+
+
+class WARPNOISE_MT_styles(bpy.types.Menu):
+    bl_idname = "WARPNOISE_MT_styles"
+    bl_label = "Styles"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        model = context.scene.warpnoise.model
+        for style in known_styles(model):
+            icon = style_pictures.icon(style) if is_default(model) else 0
+            choose = self.layout.operator("wm.context_set_string", text=style, icon_value=icon)
+            choose.data_path, choose.value = "scene.warpnoise.style", style
+
+
+def is_default(model: str) -> bool:
+    """Whether it is the model that comes with the backend."""
+    return model.strip() in ("", DEFAULTS.model)
+
+
+def known_styles(model: str) -> list[str]:
+    """The styles of a model: as a backend has said, else those that pictures are there of."""
+    told = _told(model)
+    if told is not None:
+        return list(told.get("styles", ()))
+    return style_pictures.names() if is_default(model) else []
+
+
+def takes_prompt(model: str) -> bool:
+    """False where it is known that a prompt has no effect."""
+    told = _told(model)
+    return bool(told.get("prompt")) if told is not None else not is_default(model)
+
+
+def _told(model: str) -> dict | None:
+    backend = state.pool.current
+    models = backend.status.get("models", ()) if backend else ()
+    name = DEFAULTS.model if is_default(model) else model.strip()
+    return next((entry for entry in models if entry.get("name") == name), None)
