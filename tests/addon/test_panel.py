@@ -1,0 +1,54 @@
+"""The panel: in three places with the same contents, and what it knows before a backend has been started."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import bpy
+import pytest
+
+import warpnoise_addon
+from warpnoise_addon.ui import draw_settings, panel, style_pictures
+
+ROOT = Path(warpnoise_addon.__file__).parents[1]
+
+
+@pytest.fixture
+def registered():
+    bpy.ops.wm.read_factory_settings(use_empty=False)
+    warpnoise_addon.register()
+    yield bpy.context.scene.warpnoise
+    warpnoise_addon.unregister()
+
+
+def test_the_same_sections_in_three_places(registered):
+    for suffix, place in panel.PLACES.items():
+        for name in ("main", *(section.name for section in panel.SECTIONS)):
+            made = getattr(bpy.types, f"WARPNOISE_PT_{name}{suffix}")
+            assert issubclass(made, place)
+
+
+def test_only_the_compositors_tree_has_it(registered):
+    poll = bpy.types.WARPNOISE_PT_main_node.poll
+    for tree, shown in (("CompositorNodeTree", True), ("ShaderNodeTree", False)):
+        assert poll(SimpleNamespace(space_data=SimpleNamespace(tree_type=tree))) is shown
+
+
+def test_every_style_of_the_default_model_has_a_small_picture(registered):
+    styles = json.loads((ROOT / "backend/warpnoise/models/default/styles.json").read_text())["styles"]
+    assert set(styles) <= set(style_pictures.names())
+    assert all((style_pictures.FOLDER / f"{style}.png").stat().st_size < 10_000 for style in styles)
+    assert style_pictures.icon("no such style") == 0
+
+
+def test_what_is_known_of_models_before_a_backend_runs(registered):
+    assert "ink" in draw_settings.known_styles("default") and not draw_settings.takes_prompt(" default")
+    assert draw_settings.known_styles("/models/sd15") == [] and draw_settings.takes_prompt("/models/sd15")
+
+
+def test_nothing_can_be_animated(registered):
+    names = [p.identifier for p in registered.bl_rna.properties if p.identifier not in ("rna_type", "name")]
+    assert "strength" in names and "frame_start" in names
+    assert [name for name in names if registered.bl_rna.properties[name].is_animatable] == []
