@@ -94,7 +94,7 @@ def _draw_here(layout: bpy.types.UILayout, chosen: WARPNOISE_Preferences) -> Non
     if made:
         date = time.strftime("%Y-%m-%d", time.localtime(made.made))
         build = BUILDS[made.build].title if made.build in BUILDS else made.build
-        layout.label(text=f"Set up on {date}: PyTorch for {build}", icon="CHECKMARK")
+        layout.label(text=f"Set up on {date}, PyTorch: {build}", icon="CHECKMARK")
 
 
 def _draw_server(layout: bpy.types.UILayout, chosen: WARPNOISE_Preferences) -> None:
@@ -143,8 +143,10 @@ def _draw_setup(layout: bpy.types.UILayout, session: SetupSession) -> None:
     if session.fraction is not None:
         layout.progress(factor=session.fraction, text=f"{session.fraction:.0%}")
     layout.label(text=duration(session.seconds), icon="TIME")
+    column = layout.column(align=True)
+    column.scale_y = 0.8
     for line in tuple(session.lines):
-        draw_text(layout, line, icon="BLANK1", width=WIDTH, most=1, capital=False)
+        column.label(text=line, icon="BLANK1")  # what is too long for the window is cut off
 
 
 def preferences(context: bpy.types.Context) -> WARPNOISE_Preferences | None:
