@@ -101,11 +101,10 @@ def test_on_a_rendered_scene(tmp_path: Path) -> None:
         assert_white(noise.frame(), what=f"frame {frame}")
 
 
-@pytest.mark.parametrize("blender", ["4.2", "5.2"])
-def test_on_what_blender_exported(blender: str) -> None:
+def test_on_what_blender_exported() -> None:
     """A turning cube on a ground, some background, a moving camera; 22 x 22 pixels with surfaces, depths and matrices,
     there and back again and again."""
-    (_, _), (_, there) = motions(Job.open(JOBS / f"blender-{blender}", needs=("passes",)))
+    (_, _), (_, there) = motions(Job.open(JOBS / "blender-5.2", needs=("passes",)))
     assert there is not None and there.transforms
     back = Motion(
         there.backward,
@@ -137,13 +136,13 @@ def test_at_the_borders_of_the_frame() -> None:
 
 
 def test_where_surfaces_meet_and_what_is_uncovered() -> None:
-    scene = Occlusion(size=PLACES, left=2.0, width=6.0)
-    noise = WarpedNoise((8000, PLACES, PLACES), seed=15, maps=5)
-    for frame in range(4):
+    scene = Occlusion(size=PLACES, left=2.0, width=6.0, speed=2.6)
+    noise = WarpedNoise((8000, PLACES, PLACES), seed=15, maps=6)
+    for frame in range(3):
         noise.advance(scene.motion(frame))
     now = all_maps(noise)
-    assert_white(now, scene.silhouette(4), what="silhouette")
-    assert_white(now, scene.uncovered(4), samples=300_000, what="uncovered")
+    assert_white(now, scene.silhouette(3), what="silhouette")
+    assert_white(now, scene.uncovered(3), what="uncovered")
 
 
 def test_where_the_picture_is_magnified() -> None:
@@ -152,7 +151,7 @@ def test_where_the_picture_is_magnified() -> None:
     y, x = np.mgrid[:PLACES, :PLACES] - middle
     near = np.exp(-(x * x + y * y) / 18)[..., None]
     backward = (-0.35 * near * np.stack([x, y], axis=-1)).astype(np.float32)
-    noise = WarpedNoise((8000, PLACES, PLACES), seed=16, maps=2)
+    noise = WarpedNoise((8500, PLACES, PLACES), seed=16, maps=2)
     for _ in range(3):
         noise.advance(Motion(-backward, backward))
-    assert_white(all_maps(noise), torch.from_numpy(near[..., 0] > 0.35), samples=300_000)
+    assert_white(all_maps(noise), torch.from_numpy(near[..., 0] > 0.35))

@@ -15,18 +15,17 @@ LAGS = tuple((dx, dy) for dy in range(4) for dx in range(-3 if dy else 0, 4))
 """All within 3 pixels; the other half are the same by symmetry."""
 
 
-def assert_white(noise: Tensor, region: Tensor | None = None, samples: int = SAMPLES, what: str = "") -> None:
+def assert_white(noise: Tensor, region: Tensor | None = None, what: str = "") -> None:
     """Variance 1 and covariance 0 within 3 pixels, each within 4 standard errors, and N(0, 1) as a whole.
 
     Args:
-        noise: (channels, height, width), the channels being independent.
+        noise: (channels, height, width), the channels being independent; at least 10^6 values.
         region: (height, width) bool: only these pixels, and pairs of them. None: all.
-        samples: how many values there must be at least.
     """
     _, height, width = noise.shape
     region = torch.ones((height, width), dtype=torch.bool) if region is None else region
     values = noise[:, region]
-    assert values.numel() >= samples, f"{what}: only {values.numel()} samples"
+    assert values.numel() >= SAMPLES, f"{what}: only {values.numel()} samples"
     for dx, dy in LAGS:
         here = (..., slice(dy, None), slice(max(dx, 0), width + min(dx, 0)))
         there = (..., slice(0, height - dy), slice(max(-dx, 0), width - max(dx, 0)))
