@@ -152,6 +152,14 @@ class TestServer:
         with pytest.raises(SettingsError, match="cannot be read"):
             self.look(pool, server.url, tmp_path / "gone")
 
+    def test_no_url(self, pool, tmp_path, monkeypatch):
+        from warpnoise_addon.ui.preferences import NO_URL
+
+        monkeypatch.delenv("WARPNOISE_URL", raising=False)
+        for call in (lambda: self.look(pool, NO_URL, tmp_path), lambda: pool.acquire(BackendChoice(url=NO_URL))):
+            with pytest.raises(SettingsError, match="expected https://SERVER"):
+                call()
+
     def test_nobody_there(self, server, pool, tmp_path):
         server.close()
         with pytest.raises(BackendError, match="nobody answers"):

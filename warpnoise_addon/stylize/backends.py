@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..backend import Backend, BackendCommand, connect_backend, find_backend, start_backend
+from ..backend.address import Address
 from ..backend.locate import TOKEN_VARIABLE, URL_VARIABLE
 from ..errors import SettingsError
 from .request import BackendChoice
@@ -30,6 +31,7 @@ class BackendPool:
         with self._lock:
             url = chosen_url(choice)
             if url:
+                Address.parse(url)  # what is wrong with it comes before what is wrong with the token
                 origin: object = (url, _token(choice.token_file))
             else:
                 origin = chosen_command(choice)

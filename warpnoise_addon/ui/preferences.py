@@ -30,6 +30,7 @@ DEVICES = (
     ("cpu", "CPU", "The processor: works everywhere, slowly"),
 )
 ICONS = {"OK": "CHECKMARK", "WARNING": "INFO", "ERROR": "ERROR"}
+NO_URL = "https://"
 WIDTH = 90
 """Letters in a line."""
 
@@ -162,7 +163,8 @@ def backend_choice(context: bpy.types.Context) -> BackendChoice:
         return BackendChoice(python=managed_python())
     return BackendChoice(
         python=bpy.path.abspath(chosen.python) or managed_python(),
-        url=chosen.url.strip() if chosen.location == "SERVER" else "",
+        # A server that is chosen but not named is an error, not a reason to compute here.
+        url=(chosen.url.strip() or NO_URL) if chosen.location == "SERVER" else "",
         token_file=bpy.path.abspath(chosen.token_file),
         device=None if chosen.device == "AUTO" else chosen.device,
         batch=chosen.batch or None,
