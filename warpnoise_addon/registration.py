@@ -15,6 +15,7 @@ from .ui import (
     operators,
     panel,
     preferences,
+    presets,
     preview,
     properties,
     setup_operator,
@@ -31,10 +32,13 @@ CLASSES = (
     setup_operator.WARPNOISE_OT_set_up,
     operators.WARPNOISE_OT_add_to_compositor,
     draw_settings.WARPNOISE_MT_styles,
+    presets.WARPNOISE_MT_presets,
+    presets.WARPNOISE_OT_preset_add,
+    presets.WARPNOISE_PT_presets,
     *panel.PANELS,
 )
 # After the classes; each has register() and unregister().
-MODULES: tuple[ModuleType, ...] = (state, preview, style_pictures, properties, command)
+MODULES: tuple[ModuleType, ...] = (state, preview, style_pictures, presets, properties, command)
 
 
 @persistent

@@ -6,5 +6,8 @@ options      properties and arguments -> a StylizeRequest
 watching     operators that watch a session with a timer
 operators    stylize, cancel, check the backend, add to the compositor
 preview      the newest frame as a picture in the panel
-panel        Properties > Render
+panel        in Properties > Render, the compositor and the image editor
+draw_...     what the panel's parts show
+presets      of the settings, in the panel's header
+style_pictures  what the default model's styles look like
 """

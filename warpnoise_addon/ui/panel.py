@@ -10,6 +10,7 @@ import bpy
 from ..stylize import state
 from .draw_settings import draw_frames, draw_noise, draw_output, draw_style
 from .draw_status import draw_status
+from .presets import WARPNOISE_PT_presets
 
 
 class _InProperties:
@@ -40,6 +41,9 @@ PLACES = {"": _InProperties, "_image": _InImageEditor, "_node": _InCompositor}
 
 class _Main:
     bl_label = "Warpnoise"
+
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
+        WARPNOISE_PT_presets.draw_panel_header(self.layout)
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout

@@ -1,0 +1,14 @@
+import bpy
+
+settings = bpy.context.scene.warpnoise
+
+settings.model = "default"
+settings.style = "oil"
+settings.prompt = ""
+settings.negative_prompt = ""
+settings.strength = 0.3
+settings.steps = 24
+settings.use_guidance = False
+settings.guidance = 7.5
+settings.eta = 0.0
+settings.noise = "warped"

@@ -1,0 +1,14 @@
+import bpy
+
+settings = bpy.context.scene.warpnoise
+
+settings.model = "default"
+settings.style = "ink"
+settings.prompt = ""
+settings.negative_prompt = ""
+settings.strength = 0.6
+settings.steps = 30
+settings.use_guidance = True
+settings.guidance = 3.0
+settings.eta = 0.0
+settings.noise = "warped"

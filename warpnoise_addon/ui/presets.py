@@ -1,0 +1,65 @@
+"""Presets of the settings, with Blender's own preset system: some come with the add-on, the user's are where Blender
+keeps them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bl_operators.presets import AddPresetBase
+from bl_ui.utils import PresetPanel
+
+SUBFOLDER = "warpnoise"
+SHIPPED = Path(__file__).resolve().parents[1]
+"""Its folder `presets/warpnoise` has those that come with the add-on."""
+VALUES = (
+    "model",
+    "style",
+    "prompt",
+    "negative_prompt",
+    "strength",
+    "steps",
+    "use_guidance",
+    "guidance",
+    "eta",
+    "noise",
+)
+"""How a result looks. Not the seed, the frames or the folders: these are the shot's."""
+
+
+class WARPNOISE_MT_presets(bpy.types.Menu):
+    bl_label = "Warpnoise Presets"
+    preset_subdir = SUBFOLDER
+    preset_operator = "script.execute_preset"
+    draw = bpy.types.Menu.draw_preset
+
+
+class WARPNOISE_OT_preset_add(AddPresetBase, bpy.types.Operator):
+    """Add the settings of the style and the noise as a preset, or remove the chosen one"""
+
+    bl_idname = "warpnoise.preset_add"
+    bl_label = "Add Warpnoise Preset"
+    preset_menu = "WARPNOISE_MT_presets"
+    preset_subdir = SUBFOLDER
+    preset_defines = ("settings = bpy.context.scene.warpnoise",)
+    preset_values = tuple(f"settings.{name}" for name in VALUES)
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return context.scene is not None
+
+
+class WARPNOISE_PT_presets(PresetPanel, bpy.types.Panel):
+    bl_label = "Warpnoise Presets"
+    preset_subdir = SUBFOLDER
+    preset_operator = "script.execute_preset"
+    preset_add_operator = "warpnoise.preset_add"
+
+
+def register() -> None:
+    bpy.utils.register_preset_path(str(SHIPPED))
+
+
+def unregister() -> None:
+    bpy.utils.unregister_preset_path(str(SHIPPED))
