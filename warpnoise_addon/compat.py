@@ -104,6 +104,26 @@ def has_strips(scene: bpy.types.Scene) -> bool:
     return len(editor.strips if has_property(editor, "strips") else editor.sequences) > 0  # renamed in 4.4
 
 
+SEQUENCER_CHANNELS = 128
+"""The highest channel of a strip."""
+
+
+def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
+    """The scene whose strips the video sequencer shows. From 5.0 the workspace chooses it: this one, where it has not."""
+    workspace = context.workspace
+    if workspace is None or not has_property(workspace, "sequencer_scene"):
+        return context.scene
+    if workspace.sequencer_scene is None:
+        workspace.sequencer_scene = context.scene
+    return workspace.sequencer_scene
+
+
+def sequencer_strips(scene: bpy.types.Scene) -> Any:
+    """The scene's top-level strips; its sequencer is made where it has none."""
+    editor = scene.sequence_editor_create()
+    return editor.strips if has_property(editor, "strips") else editor.sequences  # renamed in 4.4
+
+
 def compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
     """The scene's compositor node tree, where there is one and it is used."""
     if has_property(scene, "compositing_node_group"):

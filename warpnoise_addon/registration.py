@@ -18,6 +18,7 @@ from .ui import (
     presets,
     preview,
     properties,
+    results,
     setup_operator,
     style_pictures,
 )
@@ -31,6 +32,9 @@ CLASSES = (
     enter_token.WARPNOISE_OT_enter_token,
     setup_operator.WARPNOISE_OT_set_up,
     operators.WARPNOISE_OT_add_to_compositor,
+    results.WARPNOISE_OT_add_strip,
+    results.WARPNOISE_OT_show_frames,
+    results.WARPNOISE_OT_open_movie,
     draw_settings.WARPNOISE_MT_styles,
     presets.WARPNOISE_MT_presets,
     presets.WARPNOISE_OT_preset_add,

@@ -54,6 +54,11 @@ def unsaved_results(temporary: str = "") -> Path:
     return _unsaved_results
 
 
+def has_unsaved_results() -> bool:
+    """Whether ``unsaved_results`` has a folder already."""
+    return _unsaved_results is not None and _unsaved_results.is_dir()
+
+
 def register() -> None:
     atexit.register(stop_all)
 

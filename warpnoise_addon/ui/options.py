@@ -53,6 +53,17 @@ def output_folder(scene: bpy.types.Scene, chosen: str) -> Path:
     return state.unsaved_results(bpy.context.preferences.filepaths.temporary_directory) / _folder_name(scene)
 
 
+def finished_output(scene: bpy.types.Scene) -> Path | None:
+    """The scene's job folder if stylized frames are in it. Makes nothing, so that it can be asked while drawing."""
+    if scene.warpnoise.output or bpy.data.filepath or state.has_unsaved_results():
+        try:
+            folder = output_folder(scene, scene.warpnoise.output)
+        except SettingsError:
+            return None
+        return folder if (folder / "stylized").is_dir() else None
+    return None
+
+
 def default_output(scene: bpy.types.Scene) -> str:
     """What ``output_folder`` makes of an empty choice, for people."""
     return f"//warpnoise/{_folder_name(scene)}" if bpy.data.filepath else "temporary"

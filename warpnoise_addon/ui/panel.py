@@ -11,6 +11,7 @@ from ..stylize import state
 from .draw_settings import draw_frames, draw_noise, draw_output, draw_style
 from .draw_status import draw_status
 from .presets import WARPNOISE_PT_presets
+from .results import draw_results
 
 
 class _InProperties:
@@ -71,6 +72,7 @@ SECTIONS = (
     Section("noise", "Noise", draw_noise, closed=True),
     Section("frames", "Frames", draw_frames),
     Section("output", "Output", draw_output, closed=True),
+    Section("result", "Result", draw_results, closed=True),
 )
 
 

@@ -1,0 +1,87 @@
+"""A result back into Blender: strip, image sequence, movie; and why there is none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import bpy
+import pytest
+
+import warpnoise_addon
+from warpnoise_addon import compat
+
+OPERATORS = ("add_strip", "show_frames", "open_movie")
+
+
+@pytest.fixture
+def scene():
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    warpnoise_addon.register()
+    yield bpy.context.scene
+    warpnoise_addon.unregister()
+
+
+@pytest.fixture
+def job(scene, tmp_path) -> Path:
+    """Frames 5, 7 and 9 of a shot with step 2."""
+    folder = tmp_path / "job"
+    (folder / "stylized").mkdir(parents=True)
+    image = bpy.data.images.new("fixture", 8, 4)
+    for frame in (5, 7, 9):
+        image.save(filepath=str(folder / "stylized" / f"{frame:04d}.png"))
+    bpy.data.images.remove(image)
+    (folder / "job.json").write_text(json.dumps({"scene": {"frame_start": 5, "frame_end": 9, "frame_step": 2}}))
+    scene.warpnoise.output = str(folder)
+    return folder
+
+
+def test_without_a_result_nothing_can_be_brought(scene, tmp_path):
+    for output in ("", str(tmp_path), __file__):
+        scene.warpnoise.output = output
+        for name in OPERATORS:
+            assert not getattr(bpy.ops.warpnoise, name).poll()
+
+
+def test_a_strip_holds_each_frame_until_the_next(scene, job):
+    assert bpy.ops.warpnoise.add_strip() == {"FINISHED"}
+    (strip,) = compat.sequencer_strips(scene)
+    assert (strip.frame_final_start, strip.frame_final_end, strip.channel) == (5, 11, 1)
+    assert [e.filename for e in strip.elements] == [f"{n:04d}.png" for n in (5, 5, 7, 7, 9, 9)]
+    assert Path(bpy.path.abspath(strip.directory)).resolve() == (job / "stylized").resolve()
+
+
+def test_a_strip_is_replaced_and_others_stay(scene, job):
+    strips = compat.sequencer_strips(scene)
+    strips.new_effect(name="mine", type="COLOR", channel=3, frame_start=1, **_length())
+    for _ in range(2):
+        bpy.ops.warpnoise.add_strip()
+    assert sorted((strip.type, strip.channel) for strip in strips) == [("COLOR", 3), ("IMAGE", 4)]
+
+
+def _length() -> dict[str, int]:
+    parameters = bpy.types.ColorStrip if hasattr(bpy.types, "ColorStrip") else bpy.types.ColorSequence
+    assert parameters is not None
+    collection = compat.sequencer_strips(bpy.context.scene)
+    names = collection.bl_rna.functions["new_effect"].parameters.keys()
+    return {"length": 20} if "length" in names else {"frame_end": 21}
+
+
+def test_the_frames_are_one_image_sequence(scene, job):
+    for _ in range(2):
+        assert bpy.ops.warpnoise.show_frames() == {"FINISHED"}
+    (image,) = [image for image in bpy.data.images if image.source == "SEQUENCE"]
+    assert Path(bpy.path.abspath(image.filepath)) == job / "stylized" / "0005.png"
+
+
+def test_a_damaged_job_is_said(scene, job):
+    (job / "job.json").write_text("{}")
+    for name in ("add_strip", "show_frames"):
+        with pytest.raises(RuntimeError, match="expected scene.frame_start"):
+            getattr(bpy.ops.warpnoise, name)()
+
+
+def test_a_movie_needs_its_file(scene, job):
+    assert not bpy.ops.warpnoise.open_movie.poll()
+    (job / "stylized.mp4").touch()
+    assert bpy.ops.warpnoise.open_movie.poll()
