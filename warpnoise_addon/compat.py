@@ -109,7 +109,7 @@ SEQUENCER_CHANNELS = 128
 
 
 def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
-    """The scene whose strips the video sequencer shows. From 5.0 the workspace chooses it: this one, where it has not."""
+    """The scene whose strips the video sequencer shows. From 5.0 the workspace has one; else it gets this one."""
     workspace = context.workspace
     if workspace is None or not has_property(workspace, "sequencer_scene"):
         return context.scene
