@@ -10,6 +10,7 @@ import pytest
 
 import warpnoise_addon
 from warpnoise_addon import compat
+from warpnoise_addon.ui.options import finished_output
 
 OPERATORS = ("add_strip", "show_frames", "open_movie")
 
@@ -85,3 +86,9 @@ def test_a_movie_needs_its_file(scene, job):
     assert not bpy.ops.warpnoise.open_movie.poll()
     (job / "stylized.mp4").touch()
     assert bpy.ops.warpnoise.open_movie.poll()
+
+
+def test_a_part_of_the_job_folder_is_looked_for(scene, job):
+    assert finished_output(scene) == job and finished_output(scene, "color") is None
+    (job / "color").mkdir()
+    assert finished_output(scene, "color") == job

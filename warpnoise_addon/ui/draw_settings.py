@@ -73,7 +73,6 @@ def draw_output(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if not settings.output and not bpy.data.filepath:
         text = "the file is not saved: results go to a temporary folder"
         draw_text(column, text, icon="INFO", width=letters_in(context))
-    column.prop(settings, "keep_existing")
     column.prop(settings, "connect")
 
 

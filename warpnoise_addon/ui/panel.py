@@ -10,6 +10,7 @@ import bpy
 from ..stylize import state
 from .draw_settings import draw_frames, draw_noise, draw_output, draw_style
 from .draw_status import draw_status
+from .options import finished_output
 from .presets import WARPNOISE_PT_presets
 from .results import draw_results
 
@@ -52,6 +53,8 @@ class _Main:
         row.scale_y = 1.5
         if state.running() is None:
             row.operator("warpnoise.stylize", icon="RENDER_ANIMATION")
+            if finished_output(context.scene, "color") is not None:  # another style of the same shot is the usual case
+                layout.prop(context.scene.warpnoise, "keep_existing")
         else:
             row.operator("warpnoise.cancel", icon="CANCEL")
         draw_status(layout, context)
