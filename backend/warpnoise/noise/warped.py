@@ -69,7 +69,7 @@ class WarpedNoise(NoiseMethod):
         *,
         atoms: int = 4,
         grid: tuple[int, int] | None = None,
-        hidden: float = 1.5,
+        hidden: float = 1.0,
         memory: int = 1 << 30,
         engine: str | None = None,
     ) -> None:

@@ -11,7 +11,7 @@ from warpnoise.noise import Motion, WarpedNoise
 SIZE = 16
 FRAMES = {"pan": 1000, "zoom in": 1000, "zoom out": 1000, "turn": 1000, "random": 1000, "there and back": 240}
 MOST_ATOMS = 8 * 16 * SIZE * SIZE  # eight times those of the first frame
-MOST_HIDDEN = 3 * 8 * SIZE * SIZE
+MOST_HIDDEN = 16 * SIZE * SIZE
 MOST_BYTES = (32 + 4 * 4 + 16) * MOST_ATOMS * 5 // 4 + 64 * MOST_HIDDEN
 """An atom's columns, its values for four channels and a cell of its own, with a quarter to spare."""
 
