@@ -50,6 +50,7 @@ build: $(VENV)/.installed
 
 test-blender: $(VENV)/.installed
 	WARPNOISE_PYTHON=$(CURDIR)/$(BIN)/python tests/blender/extension.sh $(BLENDER)
+	tests/blender/update.sh $(BLENDER)
 
 bench: $(VENV)/.installed
 	set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file; done

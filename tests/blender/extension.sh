@@ -9,8 +9,8 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d /tmp/warpnoise-blender-XXXXXX)
 trap 'rm -rf "$work"; [ -z "${xvfb:-}" ] || kill "$xvfb"' EXIT
 export BLENDER_USER_RESOURCES=$work/user
-# Outside of the add-on's own switches nothing may be printed as a Python error.
-quietly() { "$@" >"$work/log" 2>&1 || { status=$?; cat "$work/log"; return $status; }; ! grep -q Traceback "$work/log" || { cat "$work/log"; return 1; }; }
+mkdir -p "$work/user/config" # or the preferences go to the user's own
+. "$root/tests/blender/quietly.sh"
 
 echo "== $("${blender[@]}" --version | head -1): build and validate"
 quietly "${blender[@]}" --command extension validate "$root"
