@@ -296,7 +296,8 @@ def _checked_ratio(grid: tuple[int, int] | None, shape: tuple[int, int, int]) ->
     if grid is None:
         return 1
     _, height, width = shape
-    good = len(grid) == 2 and all(isinstance(n, int) and n > 0 for n in grid) and grid[0] % height == 0
+    good = isinstance(grid, (tuple, list)) and len(grid) == 2 and all(isinstance(n, int) and n > 0 for n in grid)
+    good = good and grid[0] % height == 0
     if not good or grid[1] * height != grid[0] * width:
         raise ValueError(
             f"grid must be (height, width), the same multiple of the noise's {height} x {width} pixels, got {grid!r}"

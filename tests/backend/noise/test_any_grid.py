@@ -59,7 +59,7 @@ def test_without_it_finer_atoms_agree_better() -> None:
     assert agree == sorted(agree) and agree[2] > 0.75 and agree[3] > 0.85
 
 
-@pytest.mark.parametrize("grid", [(12, 12), (16, 32), (8,), (0, 0), (16.0, 16.0)])
+@pytest.mark.parametrize("grid", [(12, 12), (16, 32), (8,), (0, 0), (16.0, 16.0), 8])
 def test_a_grid_that_does_not_fit_is_named(grid: object) -> None:
     with pytest.raises(ValueError, match="grid must be"):
         WarpedNoise((1, 8, 8), grid=grid)  # type: ignore[arg-type]
