@@ -17,6 +17,7 @@ from warpnoise.cli.progress import in_words, show_progress, write_json
 @job_argument
 @settings_options
 @subset_options
+@click.option("--preview", is_flag=True, help="To JOB/preview: no result is touched, and no movie made.")
 @device_option
 @click.option(
     "--dtype",
@@ -29,6 +30,7 @@ def command(
     job: Path,
     frames: tuple[int, int] | None,
     chunk: tuple[int, int] | None,
+    preview: bool,
     device: str | None,
     dtype: str | None,
     batch: int | None,
@@ -39,7 +41,8 @@ def command(
 
     Settings that are not given are those of JOB/job.json. The frames come to JOB/stylized, the movie to
     JOB/stylized.mp4. Frames that are finished with the same inputs and settings are kept, so an interrupted run
-    goes on where it was. Ctrl-C stops within a denoising step.
+    goes on where it was. Ctrl-C stops within a denoising step. The result of other settings is not overwritten: it
+    is moved to JOB/results, and back when it is asked for again.
 
     With --frames or --chunk only some frames are stylized, with the same bits as in a run over all: the noise still
     comes through the passes of all frames before them. Several processes, on several machines too, may work on
@@ -50,6 +53,7 @@ def command(
       warpnoise stylize JOB
       warpnoise stylize JOB --strength 0.6 --seed 3
       warpnoise stylize JOB --model ~/models/stable-diffusion-v1-5 --prompt "an ink drawing"
+      warpnoise stylize JOB --frames 12 --preview     one frame, with the noise that it has in the shot
       warpnoise stylize JOB --noise random            how it flickers without the warped noise
       warpnoise stylize JOB --chunk 3/10              the third of ten equal parts, on one machine of a farm
     """
@@ -64,6 +68,7 @@ def command(
             opened,
             chosen,
             frames=subset,
+            preview=preview,
             device=device,
             dtype=dtype,
             batch=batch,
@@ -78,5 +83,7 @@ def command(
         return
     kept = f", {summary.frames_kept} of them kept" if summary.frames_kept else ""
     print(f"{summary.frames_done} of {summary.frames_total} frames{kept}, in {in_words(summary.seconds)}")
-    print(f"frames  {opened.stylized(opened.frames[0]).parent}")
+    print(f"frames  {opened.output('preview' if preview else 'stylized').folder}")
+    if preview:
+        return
     print(f"movie   {summary.movie or 'not yet: other frames are unfinished'}")

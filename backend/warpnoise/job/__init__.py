@@ -1,8 +1,9 @@
 """The job folder: all that passes from Blender to the backend. ``docs/architecture.md`` describes its files."""
 
 from warpnoise.job.digests import FrameDigests
-from warpnoise.job.folder import FrameState, Job
+from warpnoise.job.folder import FrameState, Job, Output, OutputName
 from warpnoise.job.names import frame_name
+from warpnoise.job.results import KeptResult, kept_results, result_of
 from warpnoise.job.schema import SCHEMA_VERSION, Camera, FrameInfo, JobInfo, SceneInfo, Settings
 from warpnoise.job.subset import chunk_of, frames_between
 
@@ -14,9 +15,14 @@ __all__ = [
     "FrameState",
     "Job",
     "JobInfo",
+    "KeptResult",
+    "Output",
+    "OutputName",
     "SceneInfo",
     "Settings",
     "chunk_of",
     "frame_name",
     "frames_between",
+    "kept_results",
+    "result_of",
 ]

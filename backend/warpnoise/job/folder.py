@@ -24,6 +24,7 @@ from warpnoise.media import png
 from warpnoise.media.atomic import replacing, write_bytes
 
 Needed = Literal["color", "passes"]
+OutputName = Literal["stylized", "preview"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,27 @@ class FrameState:
     an object whose array is the same in two frames did not move."""
     cut: bool
     """Nothing of the frame before is seen again."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """A folder of stylized frames, and the folder of their records (`FrameDigests`)."""
+
+    folder: Path
+    records: Path
+
+    @classmethod
+    def of(cls, job: Path, name: OutputName) -> Output:
+        """That of a job folder."""
+        return cls(job / name, job / "records" / name)
+
+    def picture(self, frame: int) -> Path:
+        """A PNG of the colour frame's size and encoding."""
+        return self.folder / f"{frame_name(frame)}.png"
+
+    def digests(self) -> FrameDigests:
+        """What the finished frames were made of, as it stands in the folder now."""
+        return FrameDigests(self.records)
 
 
 class Job:
@@ -163,7 +185,11 @@ class Job:
 
     def stylized(self, frame: int) -> Path:
         """The result: a PNG of the colour frame's size and encoding."""
-        return self.path / "stylized" / f"{frame_name(frame)}.png"
+        return self.output().picture(frame)
+
+    def output(self, name: OutputName = "stylized") -> Output:
+        """Where stylized frames go: the result, or the previews, which leave it as it is."""
+        return Output.of(self.path, name)
 
     @property
     def movie(self) -> Path:
@@ -174,10 +200,6 @@ class Job:
     def records(self) -> Path:
         """The folder of what is known of finished files."""
         return self.path / "records"
-
-    def digests(self) -> FrameDigests:
-        """What the finished frames were made of, as it stands in the folder now."""
-        return FrameDigests(self.records / "stylized")
 
     def check(self, frames: Sequence[int]) -> None:
         """Checks that all is there that these frames are made of: their colour, and the passes of all frames up to the

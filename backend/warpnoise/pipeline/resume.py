@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from warpnoise.job import Job, Settings
+from warpnoise.job import Job, Output, Settings
 from warpnoise.noise import ALGORITHM_VERSION
 from warpnoise.pipeline.inputs import InputDigests
 from warpnoise.sdedit import ModelFolder
@@ -35,7 +35,7 @@ class FrameChain:
             f"pipeline {PIPELINE_VERSION}",
             f"noise {ALGORITHM_VERSION}",
             f"model {model.digest_through(inputs.digest)}",
-            f"settings {_effective(settings, model).model_dump_json(exclude={'model'})}",
+            f"settings {effective(settings, model).model_dump_json(exclude={'model'})}",
             f"size {job.scene.width} x {job.scene.height}",
         )
         self._links = [start]
@@ -55,15 +55,15 @@ class FrameChain:
                 self._links.append(digest_text(self._links[-1], info.model_dump_json(), passes))
             return digest_text(self._links[index + 1], self._inputs.digest(self._job.color(frame)))
 
-    def unfinished(self, frames: Sequence[int]) -> list[int]:
-        """Those of ``frames`` that must be made, in order: without a result, or with a digest that has changed.
+    def unfinished(self, frames: Sequence[int], output: Output) -> list[int]:
+        """Those of ``frames`` that must be made, in order: not in ``output``, or with a digest that has changed.
 
         Raises:
             MediaError: a file cannot be read.
             Cancelled: as ``InputDigests.digest``.
         """
-        job, recorded = self._job, self._job.digests()
-        made = [frame for frame in frames if recorded.get(frame) is not None and job.stylized(frame).is_file()]
+        job, recorded = self._job, output.digests()
+        made = [frame for frame in frames if recorded.get(frame) is not None and output.picture(frame).is_file()]
         if made:
             before = job.frames[: self._index[made[-1]] + 1]
             self._inputs.read_all([*map(job.passes, before), *map(job.color, made)])
@@ -77,15 +77,16 @@ class FrameChain:
             MediaError: a file cannot be read.
             Cancelled: as ``InputDigests.digest``.
         """
-        job, recorded = self._job, self._job.digests()
+        job, output = self._job, self._job.output()
+        recorded = output.digests()
         digests = {frame: recorded.get(frame) for frame in job.frames}
         if len(self._index) < len(digests) or None in digests.values():
             return False
-        return all(job.stylized(frame).is_file() and digests[frame] == self.digest(frame) for frame in job.frames)
+        return all(output.picture(frame).is_file() and digests[frame] == self.digest(frame) for frame in job.frames)
 
 
-def _effective(settings: Settings, model: ModelFolder) -> Settings:
-    """Equal settings for equal results: what has no effect is left out, what stands for a default is written out."""
+def effective(settings: Settings, model: ModelFolder) -> Settings:
+    """Equal settings for equal pictures: what has no effect is left out, what stands for a default is written out."""
     changes: dict[str, object] = {"guidance": model.guidance if settings.guidance is None else settings.guidance}
     if model.styles:
         changes["style"] = settings.style or model.styles[0]

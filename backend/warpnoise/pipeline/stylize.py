@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from warpnoise.errors import SettingsError
-from warpnoise.job import FrameDigests, Job, Settings
+from warpnoise.job import Job, Output, Settings, result_of
 from warpnoise.media.png import write_png
 from warpnoise.noise import NOISE_METHODS, make_noise
 from warpnoise.pipeline.background import ReadAhead, WriteBehind
@@ -22,7 +22,7 @@ from warpnoise.pipeline.frames import Prepared, prepare, read_sources, to_pictur
 from warpnoise.pipeline.inputs import InputDigests
 from warpnoise.pipeline.movie import encode_if_finished
 from warpnoise.pipeline.progress import Progress, Reporter
-from warpnoise.pipeline.resume import FrameChain
+from warpnoise.pipeline.resume import FrameChain, effective
 from warpnoise.sdedit import Editor, ModelFolder, load_model
 from warpnoise.sdedit.check import check_settings
 from warpnoise.sdedit.device import pick_batch
@@ -48,6 +48,7 @@ def stylize(
     settings: Settings | None = None,
     *,
     frames: Collection[int] | None = None,
+    preview: bool = False,
     device: str | None = None,
     dtype: str | None = None,
     batch: int | None = None,
@@ -64,10 +65,13 @@ def stylize(
     frames before it, wanted or not, and its place in a batch is counted from the shot's start. Several processes may
     make different frames of one folder at the same time; whoever then finds all of them finished writes the movie.
 
+    ``stylized/`` is the result of these settings; that of others is kept in ``results/`` (see `warpnoise.job.results`).
+
     Args:
         job: an opened job folder; it is locked while this runs, or only ``frames`` and what lies between them.
         settings: instead of the job's own.
         frames: only these; None: all. Their colour is needed, and the passes of all frames up to the last of them.
+        preview: the frames go to ``preview/``, and no result is touched. ``batch`` is 1 then if it is not given.
         device, dtype: as ``sdedit.load_model`` takes them.
         batch: frames at a time; None: what suits the device. Batches are always full, filled up with copies where
             frames are not wanted: for a few frames alone 1 is quickest, and differs by rounding only.
@@ -89,10 +93,17 @@ def stylize(
     if not wanted:
         return Summary(0, 0, 0, None, time.monotonic() - started, warnings)
     job.check(wanted)
-    with InputDigests(job, cancelled) as inputs:
+    output = job.output("preview" if preview else "stylized")
+
+    def same(one: Settings, other: Settings) -> bool:
+        return one.model == other.model and effective(one, model) == effective(other, model)
+
+    with InputDigests(job, cancelled) as inputs, contextlib.ExitStack() as working:
         chain = FrameChain(job, settings, model, inputs)
+        if not preview:
+            working.enter_context(result_of(job, settings, same))
         with job.lock(frames=None if frames is None else wanted):
-            todo = chain.unfinished(wanted)
+            todo = chain.unfinished(wanted, output)
             kept = len(wanted) - len(todo)
             reporter = Reporter(Progress("loading", len(wanted), frames_done=kept, frames_kept=kept), progress)
             reporter.warn(*warnings)
@@ -100,9 +111,12 @@ def stylize(
             if todo:
                 editor = load(settings.model, device, dtype)
                 reporter.warn(*editor.check(settings))
-                batch = batch or pick_batch(editor.device, job.scene.height, job.scene.width)
-                _make(job, settings, todo, chain, editor, batch, reporter, cancelled)
-        movie = encode_if_finished(job, chain, lambda: reporter.report("encoding"), cancelled)
+                if batch is None:
+                    batch = 1 if preview else pick_batch(editor.device, job.scene.height, job.scene.width)
+                _make(job, output, settings, todo, chain, editor, batch, reporter, cancelled)
+        movie = None
+        if not preview:
+            movie = encode_if_finished(job, chain, lambda: reporter.report("encoding"), cancelled)
         reporter.report("finished")
     return Summary(
         frames_total=len(wanted),
@@ -116,6 +130,7 @@ def stylize(
 
 def _make(
     job: Job,
+    output: Output,
     settings: Settings,
     todo: list[int],
     chain: FrameChain,
@@ -130,11 +145,10 @@ def _make(
     batch = min(batch, len(job.frames))
     batches = places(todo, job.frames, batch)
     reporter.expect(batches=len(batches))
-    finished = job.digests()
 
     def write(result: tuple[int, npt.NDArray[np.uint16]]) -> None:
         frame, picture = result
-        _write_frame(job, finished, frame, chain.digest(frame), picture)
+        _write_frame(output, frame, chain.digest(frame), picture)
         reporter.frame_written(frame)
 
     # Apple's GPUs lack what the noise is made with.
@@ -156,8 +170,9 @@ def _make(
                 writer.put((prepared.frame, to_picture(image, prepared.picture.alpha)))
 
 
-def _write_frame(job: Job, finished: FrameDigests, frame: int, digest: str, picture: npt.NDArray[np.uint16]) -> None:
+def _write_frame(output: Output, frame: int, digest: str, picture: npt.NDArray[np.uint16]) -> None:
     # Forgotten first: a process that dies between the two writes must not leave the new picture under the old digest.
+    finished = output.digests()
     finished.forget(frame)
-    write_png(job.stylized(frame), picture)
+    write_png(output.picture(frame), picture)
     finished.record(frame, digest)

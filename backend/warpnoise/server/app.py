@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from warpnoise.errors import JobLockedError, ServerError, WarpnoiseError
+from warpnoise.job import OutputName
 from warpnoise.server.jobs import JobQueue
 from warpnoise.server.results import result_calls
 from warpnoise.server.schema import JobView, NewJob, Problem, StatusView, UploadsView
@@ -21,7 +22,7 @@ from warpnoise.server.tokens import matches
 from warpnoise.server.upload_calls import upload_calls
 from warpnoise.server.uploads import UploadError, Uploads
 
-_Part = TypeVar("_Part", JobView, Path)
+_Part = TypeVar("_Part", JobView, tuple[Path, OutputName])
 _CODES = {
     400: "upload",
     403: "forbidden",
@@ -99,7 +100,7 @@ def create_app(
         shutdown()
         return {"state": "shutting down"}
 
-    app.include_router(result_calls(lambda job_id: _found(queue.folder(job_id), job_id)))
+    app.include_router(result_calls(lambda job_id: _found(queue.place(job_id), job_id)))
     if uploads is not None:
         app.include_router(upload_calls(uploads))
     return app

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from warpnoise.errors import Cancelled, JobLockedError, ServerError, WarpnoiseError
+from warpnoise.job import OutputName
 from warpnoise.server.schema import JobView, NewJob, Problem, State
 
 if TYPE_CHECKING:  # it brings PyTorch, and a server should be able to say that its port is taken before it loads that
@@ -43,6 +44,7 @@ class _Record:
     id: str
     folder: Path
     work: Work | None
+    output: OutputName = "stylized"
     state: State = "queued"
     frames_total: int = 0
     progress: Progress | None = None
@@ -96,7 +98,8 @@ class JobQueue:
         work = self._prepare(request.model_copy(update={"path": str(folder)}))  # reads files: not under the lock
         with self._changed:
             self._check_free(folder)
-            record = _Record(secrets.token_hex(8), folder, work, frames_total=work.frames_total)
+            output: OutputName = "preview" if request.preview else "stylized"
+            record = _Record(secrets.token_hex(8), folder, work, output, frames_total=work.frames_total)
             self._records[record.id] = record
             self._forget()
             self._changed.notify_all()
@@ -108,11 +111,11 @@ class JobQueue:
             record = self._records.get(job_id)
             return record.view() if record else None
 
-    def folder(self, job_id: str) -> Path | None:
-        """The folder that a job works on, or worked on."""
+    def place(self, job_id: str) -> tuple[Path, OutputName] | None:
+        """The folder that a job works on, or worked on, and where in it its frames go."""
         with self._changed:
             record = self._records.get(job_id)
-            return record.folder if record else None
+            return (record.folder, record.output) if record else None
 
     def busy(self, folder: Path) -> str | None:
         """The job that is queued or running on a folder."""

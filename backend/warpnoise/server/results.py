@@ -10,25 +10,31 @@ from typing import IO
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import StreamingResponse
 
+from warpnoise.job import Output, OutputName, frame_name
 from warpnoise.job.digests import read_record
-from warpnoise.job.names import frame_name
 
 _BLOCK = 1 << 18
 
 
-def result_calls(folder_of: Callable[[str], Path]) -> APIRouter:
-    """Below ``/v1/jobs/{id}``. ``folder_of``: a job's folder; raises HTTPException where there is no such job."""
+def result_calls(place_of: Callable[[str], tuple[Path, OutputName]]) -> APIRouter:
+    """Below ``/v1/jobs/{id}``.
+
+    Args:
+        place_of: a job's folder, and where in it its frames go; raises HTTPException where there is no such job.
+    """
     router = APIRouter(prefix="/v1/jobs/{job_id}")
 
     @router.get("/frames/{frame}", response_model=None)
     def get_frame(job_id: str, frame: int, request: Request) -> Response:
-        folder, name = folder_of(job_id), frame_name(frame)
-        picture, record = folder / "stylized" / f"{name}.png", folder / "records" / "stylized" / f"{name}.json"
-        return _finished(picture, record, "image/png", f"frame {frame}", request)
+        output = Output.of(*place_of(job_id))
+        record = output.records / f"{frame_name(frame)}.json"
+        return _finished(output.picture(frame), record, "image/png", f"frame {frame}", request)
 
     @router.get("/movie", response_model=None)
     def get_movie(job_id: str, request: Request) -> Response:
-        folder = folder_of(job_id)
+        folder, output = place_of(job_id)
+        if output != "stylized":
+            raise _not_there("the movie")
         return _finished(folder / "stylized.mp4", folder / "records" / "movie.json", "video/mp4", "the movie", request)
 
     return router

@@ -24,6 +24,7 @@ class StylizeWork:
     job: Job
     settings: Settings
     frames: list[int] | None
+    preview: bool
     device: str | None
     batch: int | None
 
@@ -37,6 +38,7 @@ class StylizeWork:
                 self.job,
                 self.settings,
                 frames=self.frames,
+                preview=self.preview,
                 device=self.device,
                 batch=self.batch,
                 progress=report,
@@ -68,4 +70,4 @@ def prepare(request: NewJob, models: Path | None = None, *, only_named: bool = F
     pick_device(request.device)
     with job.lock(frames):
         pass
-    return StylizeWork(job, settings, frames, request.device, request.batch)
+    return StylizeWork(job, settings, frames, request.preview, request.device, request.batch)

@@ -24,6 +24,8 @@ class NewJob(BaseModel):
     batch: int | None = Field(default=None, ge=1)
     frames: tuple[int, int] | None = None
     """Only the frames from the first number to the second, both included."""
+    preview: bool = False
+    """They go to ``preview/`` and leave the result as it is; no movie is made."""
 
     @model_validator(mode="after")
     def _one_folder(self) -> NewJob:

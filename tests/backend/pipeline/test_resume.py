@@ -102,18 +102,18 @@ def test_another_model_and_other_versions_concern_every_frame(
 
 def test_a_frame_without_its_file_is_unfinished(make_job: MakeJob) -> None:
     job = make_job()
-    assert chain(job).unfinished(job.frames) == [1, 2, 3]
+    assert chain(job).unfinished(job.frames, job.output()) == [1, 2, 3]
     job.stylized(2).parent.mkdir()
     job.stylized(2).touch()
     job.stylized(3).touch()
-    job.digests().record(2, chain(job).digest(2))
-    job.digests().record(3, "another")
-    assert chain(job).unfinished(job.frames) == [1, 3]
-    assert chain(job).unfinished([2]) == []
+    job.output().digests().record(2, chain(job).digest(2))
+    job.output().digests().record(3, "another")
+    assert chain(job).unfinished(job.frames, job.output()) == [1, 3]
+    assert chain(job).unfinished([2], job.output()) == []
     assert not chain(job).all_finished()
     for frame in (1, 3):
         job.stylized(frame).touch()
-        job.digests().record(frame, chain(job).digest(frame))
+        job.output().digests().record(frame, chain(job).digest(frame))
     assert chain(job).all_finished()
     touch(job.passes(1))
     assert not chain(job).all_finished()
@@ -144,7 +144,7 @@ def test_a_first_run_reads_nothing_of_the_frames_before_it_begins(
 ) -> None:
     job = make_job()
     read = count_reads(monkeypatch)
-    chain(job).unfinished(job.frames)
+    chain(job).unfinished(job.frames, job.output())
     assert not [path for path in read if path.is_relative_to(job.path)]
 
 
