@@ -29,6 +29,7 @@ examples:
   blender scene.blend --command warpnoise stylize --frames 1:240:2 --output JOB --strength 0.6 --save out.blend
   blender scene.blend --command warpnoise stylize --output JOB --color renders/
   blender scene.blend --command warpnoise stylize --frames 1:240 --chunk 3/10 --output JOB     on one machine of ten
+  blender scene.blend --command warpnoise stylize --preview 12 --output JOB --style oil          one frame, to look at
   blender scene.blend --command warpnoise export --frames 1:24 --output JOB     then: warpnoise stylize JOB
 """
 # Arguments that are the operator's properties under another name.
@@ -82,6 +83,12 @@ def _add_action(actions: Any, name: str, summary: str, description: str) -> argp
     parser.add_argument("--scene", metavar="NAME", help="the scene (the file's active one)")
     parser.add_argument("--frames", metavar="START:END[:STEP]", help="the frames (the scene's range)")
     parser.add_argument("--chunk", metavar="K/N", help="only part K of N equal parts of the frames, for a farm")
+    parser.add_argument(
+        "--preview",
+        type=int,
+        metavar="FRAME",
+        help="only this frame, into JOB/preview, with the noise of the whole shot",
+    )
     parser.add_argument("--output", metavar="JOB", help="the job folder (//warpnoise/SCENE)")
     parser.add_argument("--color", metavar="FOLDER", help="frames that are rendered already, instead of rendering them")
     parser.add_argument("--passes", metavar="FOLDER", help="multilayer EXRs with Depth, Vector and Cryptomatte Object")

@@ -57,6 +57,8 @@ def _stylize(given: argparse.Namespace, as_json: bool) -> None:
             "--save: a chunk does not come into the compositor. When all chunks are done, run once more without "
             "--chunk and with --keep-existing"
         )
+    if save is not None and hasattr(given, "preview"):
+        raise SettingsError("--save: a preview does not come into the compositor, there is nothing to be saved")
     try:
         bpy.ops.warpnoise.stylize(progress="JSON" if as_json else "TEXT", **operator_arguments(given))
     except RuntimeError:  # the operator's error report

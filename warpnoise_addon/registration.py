@@ -10,8 +10,10 @@ from bpy.app.handlers import persistent
 from . import command
 from .stylize import state
 from .ui import (
+    before_after,
     draw_settings,
     enter_token,
+    kept,
     operators,
     panel,
     preferences,
@@ -35,6 +37,9 @@ CLASSES = (
     results.WARPNOISE_OT_add_strip,
     results.WARPNOISE_OT_show_frames,
     results.WARPNOISE_OT_open_movie,
+    kept.WARPNOISE_OT_use_result,
+    kept.WARPNOISE_OT_remove_result,
+    before_after.WARPNOISE_OT_before_after,
     draw_settings.WARPNOISE_MT_styles,
     presets.WARPNOISE_MT_presets,
     presets.WARPNOISE_OT_preset_add,

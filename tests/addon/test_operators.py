@@ -15,6 +15,7 @@ from warpnoise_addon import compat
 from warpnoise_addon.stylize import state
 from warpnoise_addon.stylize.backends import BackendPool
 from warpnoise_addon.stylize.request import BackendChoice
+from warpnoise_addon.ui import before_after
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="a shell script stands for the backend's Python")
 
@@ -188,3 +189,36 @@ def test_a_backend_that_runs_already_is_reached_with_its_token(backend, tmp_path
     finally:
         first.discard()
         second.discard()
+
+
+def test_a_preview_shows_the_frame_and_its_render(scene, tmp_path):
+    job = tmp_path / "job"
+    image = bpy.data.images.new("fixture", 8, 4)
+    for folder in ("color", "preview"):
+        image.save(filepath=str(job / folder / "0002.png"))
+    assert not bpy.ops.warpnoise.before_after.poll()
+    images = len(bpy.data.images)
+    for _ in range(2):
+        before_after.show_preview(bpy.context, job, 2)
+    paths = [Path(bpy.data.images[name].filepath).parent.name for name in (before_after.AFTER, before_after.BEFORE)]
+    assert paths == ["preview", "color"] and len(bpy.data.images) == images + 2
+    editor = bpy.context.window_manager.windows[0].screen.areas[0]
+    editor.type = "IMAGE_EDITOR"
+    for name in (before_after.AFTER, before_after.BEFORE, before_after.AFTER):
+        bpy.ops.warpnoise.before_after()
+        assert editor.spaces.active.image.name == name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"preview": 3}, "Frame 3 cannot be previewed: it is none of the frames 1:2"),
+        ({"preview": 2, "frames": "1:9:2"}, "none of the frames 1:9:2"),
+        ({"preview": 1, "chunk": "1/2"}, "either a chunk or a preview"),
+    ],
+)
+def test_frames_that_cannot_be_previewed(scene, backend, tmp_path, arguments, words):
+    backend("good")
+    with pytest.raises(RuntimeError, match=words):
+        bpy.ops.warpnoise.stylize(output=str(tmp_path / "job"), progress="NONE", **arguments)
+    assert state.last.exit_status == 2 and not (tmp_path / "job").exists()

@@ -111,3 +111,25 @@ def test_over_a_server_that_sees_no_folder_of_ours(tmp_path, blend, model, serve
     told = stylize(blend, job, "--model", model, *settings, "--keep-existing")
     assert [told[-1][key] for key in ("stage", "frames_done", "frames_kept")] == ["done", 3, 3]
     assert {path.name: path.read_bytes() for path in sorted((job / "stylized").glob("*.png"))} == frames
+
+
+def test_a_preview_is_the_frame_of_the_shot_and_leaves_the_result(tmp_path, blend, model, server):
+    job = tmp_path / "job"
+    stylize(blend, job, "--model", model, "--style", "clay", "--steps", 4)
+    before = {path.name: path.read_bytes() for path in (job / "stylized").iterdir()}
+    previewed = ["--style", "ink", "--steps", 4, "--keep-existing", "--preview", 2]
+    told = stylize(blend, job, "--model", model, *previewed)
+    assert [told[-1][key] for key in ("stage", "frames_done", "newest")] == [
+        "done",
+        1,
+        str(job / "preview" / "0002.png"),
+    ]
+    assert {path.name: path.read_bytes() for path in (job / "stylized").iterdir()} == before
+    shown = (job / "preview" / "0002.png").read_bytes()
+    assert shown not in (before["0002.png"], (job / "color" / "0002.png").read_bytes())
+    # A server is sent no more than it needs, and its frame is the same.
+    (job / "preview" / "0002.png").unlink()
+    (job / "color" / "0003.png").unlink()
+    stylize(blend, job, "--model", model.name, *previewed, WARPNOISE_URL=server, WARPNOISE_TOKEN=TOKEN)
+    assert (job / "preview" / "0002.png").read_bytes() == shown
+    assert [path.name for path in (tmp_path / "spool").glob("*/color/*.png")] == ["0002.png"]

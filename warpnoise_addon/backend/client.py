@@ -63,6 +63,7 @@ class Client:
         device: str | None,
         batch: int | None,
         frames: tuple[int, int] | None = None,
+        preview: bool = False,
     ) -> dict[str, Any]:
         """Start a job on ``{"path": FOLDER}`` or ``{"upload": ID}``, or on its ``frames`` from the first to the second.
 
@@ -71,6 +72,8 @@ class Client:
         body = {**folder, "settings": settings, "device": device, "batch": batch}
         if frames is not None:
             body["frames"] = frames
+        if preview:
+            body["preview"] = True
         return self._call("POST", "/v1/jobs", body, SUBMIT_SECONDS)
 
     def job(self, job_id: str) -> dict[str, Any]:

@@ -39,14 +39,15 @@ def run_uploaded_job(
         JobFolderError: the folder cannot be read or written.
         BackendError: what came is not what was asked for.
     """
-    job = LocalJob.read(Path(request.path))
+    job = LocalJob.read(Path(request.path), request.frames)
+    output = "preview" if request.preview else "stylized"
     upload_id = send_job(backend, job, progress, cancelled)
     results: Results | None = None
 
     def follow(view: JobView) -> None:
         nonlocal results
         if results is None:
-            results = Results(backend, job, view.id, cancelled)
+            results = Results(backend, job, view.id, cancelled, output)
         until = time.monotonic() + FETCHING_SECONDS
         while not cancelled() and time.monotonic() < until and results.next_until(view.newest_frame):
             pass
@@ -60,11 +61,12 @@ def run_uploaded_job(
     while results.next():
         done = results.fetched
         pace = (time.monotonic() - begun) / (done - before)
-        left = pace * (len(job.frames) - done)
+        left = pace * (len(job.wanted) - done)
         progress(replace(view, frames_done=done, newest_frame=results.newest, seconds_left=left))
     view = replace(view, state="done", stage="finished", newest_frame=results.newest, seconds_left=0.0)
     try:
-        results.fetch_movie()
+        if not request.preview:
+            results.fetch_movie()
     except JobError as error:
         if error.code != "not_found":
             raise

@@ -28,15 +28,19 @@ _DIGEST = re.compile(r"[0-9a-f]{16,128}")
 class Results:
     """Fetches the frames of one job at the server, each at most once."""
 
-    def __init__(self, backend: Backend, job: LocalJob, job_id: str, cancelled: Callable[[], bool]) -> None:
+    def __init__(
+        self, backend: Backend, job: LocalJob, job_id: str, cancelled: Callable[[], bool], output: str = "stylized"
+    ) -> None:
+        """``output``: the folder that they come to, in the job folder."""
         self._backend, self._job, self._job_id, self._cancelled = backend, job, job_id, cancelled
-        self._waiting = list(job.frames)
+        self._output = output
+        self._waiting = list(job.wanted)
         self.newest: int | None = None
         """The frame that was fetched last."""
 
     @property
     def fetched(self) -> int:
-        return len(self._job.frames) - len(self._waiting)
+        return len(self._job.wanted) - len(self._waiting)
 
     def next_until(self, newest: int | None) -> bool:
         """Fetch one frame of those that are finished: the job makes them in order, so all up to ``newest`` are.
@@ -69,7 +73,7 @@ class Results:
             except NotThePicture as wrong:
                 raise BackendError(f"frame {frame} from the server was not taken: {wrong}") from None
 
-        target, record = f"stylized/{name}.png", f"records/stylized/{name}.json"
+        target, record = f"{self._output}/{name}.png", f"records/{self._output}/{name}.json"
         self._fetch(f"frames/{frame}", target, record, largest_png(self._job.width, self._job.height), check)
         self._waiting.remove(frame)
         self.newest = frame

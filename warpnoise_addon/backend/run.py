@@ -22,7 +22,8 @@ class JobRequest:
     """``settings`` replace those of job.json field by field.
 
     ``device`` and ``batch``: None leaves the choice to the backend. ``upload``: what ``path`` is called there, where it
-    was sent. ``frames``: only from the first to the second.
+    was sent. ``frames``: only from the first to the second. ``preview``: they are to be looked at, and no result is
+    touched.
     """
 
     path: str
@@ -31,6 +32,7 @@ class JobRequest:
     batch: int | None = None
     upload: str = ""
     frames: tuple[int, int] | None = None
+    preview: bool = False
 
     @property
     def folder(self) -> dict[str, str]:
@@ -93,7 +95,7 @@ def run_job(
     view = JobView.from_answer(
         backend.ask(
             lambda: backend.client.submit(
-                request.folder, request.settings, request.device, request.batch, request.frames
+                request.folder, request.settings, request.device, request.batch, request.frames, request.preview
             )
         )
     )

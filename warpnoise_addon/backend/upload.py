@@ -28,32 +28,43 @@ _SUFFIX = {"passes": "exr", "color": "png"}
 
 @dataclass(frozen=True)
 class LocalJob:
-    """What ``job.json`` says of the pictures. ``description``: the file itself, as it was when the upload began."""
+    """What ``job.json`` says of the pictures. ``description``: the file itself, as it was when the upload began.
+
+    ``wanted``: the frames that are to be stylized; those before the last of them are needed for their motion.
+    """
 
     folder: Path
     frames: tuple[int, ...]
+    wanted: tuple[int, ...]
     width: int
     height: int
     description: bytes
 
     @classmethod
-    def read(cls, folder: Path) -> LocalJob:
-        """Raises JobFolderError: there is no job.json, or it is not one."""
+    def read(cls, folder: Path, span: tuple[int, int] | None = None) -> LocalJob:
+        """The job; with ``span`` only the frames from its first to its second are wanted.
+
+        Raises:
+            JobFolderError: there is no job.json, or it is not one.
+        """
         try:
             description = (folder / "job.json").read_bytes()
             content = json.loads(description)
             frames = tuple(int(entry["frame"]) for entry in content["frames"])
             scene = content["scene"]
-            return cls(folder, frames, int(scene["width"]), int(scene["height"]), description)
+            wanted = frames if span is None else tuple(frame for frame in frames if span[0] <= frame <= span[1])
+            return cls(folder, frames, wanted, int(scene["width"]), int(scene["height"]), description)
         except OSError as error:
             raise JobFolderError(f"{folder / 'job.json'} cannot be read: {error.strerror}") from None
         except (ValueError, KeyError, TypeError) as error:
             raise JobFolderError(f"{folder / 'job.json'} is not a job's: {error!r}. Render the job again") from None
 
     def files(self) -> Iterator[tuple[str, str, Path]]:
-        """Each frame's files, passes first: their names in the interface, in the answers, and here."""
+        """The files of what is wanted, passes first: their names in the interface, in the answers, and here."""
         for frame in self.frames:
             for kind, suffix in _SUFFIX.items():
+                if (kind == "color" and frame not in self.wanted) or frame > max(self.wanted, default=frame):
+                    continue
                 name = f"{kind}/{frame_name(frame)}.{suffix}"
                 yield f"{kind}/{frame}", name, self.folder / name
 
@@ -81,9 +92,9 @@ def send_job(
             JobView(
                 state="running",
                 stage="uploading",
-                frames_done=(sent + kept) // len(_SUFFIX),
+                frames_done=(sent + kept) * len(job.frames) // len(files),
                 frames_total=len(job.frames),
-                frames_kept=kept // len(_SUFFIX),
+                frames_kept=kept * len(job.frames) // len(files),
                 seconds_left=None if pace is None else pace * bytes_left,
             )
         )

@@ -1,7 +1,8 @@
 """Which frames of a job folder are worked on: several processes at a time, no two on one frame.
 
 The same files as the backend's (``backend/warpnoise/job/claims.py``, docs/architecture.md):
-``.claims/FIRST_LAST_ID/.lock`` or ``.claims/all_ID/.lock``, locked by whoever works on these frames. The claim's folder
+``.claims/FIRST_LAST_ID/.lock`` or ``.claims/all_ID/.lock``, locked by whoever works on these frames; and
+``.claims/stylizing_ID/.lock``, by each who works on the stylized ones. The claim's folder
 has room for unfinished files; whoever finds a claim that nobody holds removes it, with what is in it.
 """
 
@@ -81,6 +82,13 @@ def moment(job: Path) -> Iterator[None]:
                     ) from error
                 time.sleep(0.05)
         yield
+
+
+def someone_stylizes(job: Path) -> bool:
+    """Whether a process works on the stylized frames. To be asked within `moment`."""
+    claims = job / ".claims"
+    at_work = claims.glob("stylizing_*") if claims.is_dir() else ()
+    return any([not _removed(claim) for claim in at_work])  # noqa: C419  all that nobody holds are removed
 
 
 @contextlib.contextmanager

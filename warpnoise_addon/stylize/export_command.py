@@ -67,6 +67,8 @@ def export_arguments(request: StylizeRequest) -> list[str]:
         arguments.append(f"--{name}={folder or ''}")
     if request.chunk is not None:
         arguments.append(f"--chunk={request.chunk}")
+    if request.preview is not None:
+        arguments.append(f"--preview={request.preview}")
     if request.keep_existing:
         arguments.append("--keep-existing")
     return arguments

@@ -87,7 +87,8 @@ class BackendChoice:
 class StylizeRequest:
     """One run. ``folder``, ``color_source`` and ``passes_source`` are absolute; see `export.options` for the latter.
 
-    ``chunk``: only this part of the frames; their noise still comes through all frames before.
+    ``chunk``: only this part of the frames; their noise still comes through all frames before. ``preview``: only this
+    one, to be looked at; no result is touched.
     """
 
     scene: str
@@ -100,16 +101,31 @@ class StylizeRequest:
     connect: bool = False
     backend: BackendChoice = field(default_factory=BackendChoice)
     chunk: Chunk | None = None
+    preview: int | None = None
 
     @property
-    def chunk_frames(self) -> range | None:
-        """The frames of the chunk; None: all are wanted."""
-        return self.chunk.of(ExportOptions(self.folder, *astuple(self.frames)).frames) if self.chunk else None
+    def output_name(self) -> str:
+        """The folder of the job that the stylized frames come to."""
+        return "stylized" if self.preview is None else "preview"
+
+    @property
+    def part(self) -> range | None:
+        """The frames of the chunk, or the previewed one; None: all are wanted.
+
+        Raises:
+            SettingsError: the frame to be previewed is none of the frames.
+        """
+        frames = ExportOptions(self.folder, *astuple(self.frames)).frames
+        if self.preview is not None:
+            if self.preview not in frames:
+                raise SettingsError(f"frame {self.preview} cannot be previewed: it is none of the frames {self.frames}")
+            return range(self.preview, self.preview + 1)
+        return self.chunk.of(frames) if self.chunk else None
 
     @property
     def nothing_to_do(self) -> str:
-        """Why there is nothing to do; empty where there is something."""
-        if self.chunk_frames is None or self.chunk_frames:
+        """Why there is nothing to do; empty where there is something. Raises SettingsError as ``part``."""
+        if self.part is None or self.part:
             return ""
         return f"chunk {self.chunk} of frames {self.frames} is empty: there are more chunks than frames"
 
@@ -127,5 +143,5 @@ class StylizeRequest:
             passes_source=self.passes_source,
             settings=self.settings,
             keep_existing=self.keep_existing,
-            color_frames=self.chunk_frames,
+            color_frames=self.part,
         )

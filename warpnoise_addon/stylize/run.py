@@ -11,6 +11,7 @@ from ..errors import BackendDiedError, BackendHungError, JobError, SettingsError
 from ..export.files import JobFolder
 from ..names import frame_name
 from .backends import BackendPool
+from .kept_results import make_present
 from .request import StylizeRequest
 from .status import Reporter
 
@@ -60,8 +61,9 @@ def stylize_folder(
         str(request.folder),
         asdict(request.settings),
         request.backend.device,
-        request.backend.batch,
+        None if request.preview is not None else request.backend.batch,
         frames=request.export_options.span,
+        preview=request.preview is not None,
     )
 
     def progress(view: JobView) -> None:
@@ -70,7 +72,7 @@ def stylize_folder(
             stage = reporter.status.stage
         changes: dict[str, Any] = {}
         if view.newest_frame is not None:
-            changes["newest"] = request.folder / "stylized" / f"{frame_name(view.newest_frame)}.png"
+            changes["newest"] = request.folder / request.output_name / f"{frame_name(view.newest_frame)}.png"
         reporter.update(
             stage=stage,
             frames_done=view.frames_done,
@@ -86,7 +88,11 @@ def stylize_folder(
     try:
         if not backend.takes_uploads:
             return run_job(backend, job, progress=progress, cancelled=cancelled)
-        with JobFolder(request.folder):  # a backend on this machine would lock it
+        with JobFolder(
+            request.folder
+        ):  # a backend on this machine would lock it, and keep the result of other settings
+            if request.preview is None:
+                make_present(request.folder, request.settings)
             return run_uploaded_job(
                 backend, job, progress=progress, cancelled=cancelled, delete_after=request.backend.delete_after
             )

@@ -15,13 +15,14 @@ from ..stylize.export_command import prepare_export
 from ..stylize.session import CheckSession, StylizeSession
 from ..stylize.status import Status
 from . import preview
+from .before_after import AFTER, show_preview
 from .options import make_request, output_folder
 from .preferences import backend_choice
 from .properties import SettingsProperties
 from .texts import sentence
 from .watching import SessionWatcher
 
-OWN_ARGUMENTS = ("frames", "chunk", "device", "batch")
+OWN_ARGUMENTS = ("frames", "chunk", "preview", "device", "batch")
 
 
 class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operator):
@@ -37,6 +38,11 @@ class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operato
     chunk: StringProperty(
         name="Chunk",
         description="K/N: only part K of N equal parts of the frames, with the noise of all. Empty: all",
+        options={"SKIP_SAVE"},
+    )
+    preview: IntProperty(
+        name="Preview",
+        description="Only this frame, to be looked at, with the noise that it has in the shot. No result is touched",
         options={"SKIP_SAVE"},
     )
     device: StringProperty(
@@ -55,6 +61,16 @@ class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operato
         ),
         options={"SKIP_SAVE"},
     )
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        if properties.is_property_set("preview"):
+            return (
+                "Stylize only this frame, with the noise that it has in the shot, and show it in the image editor. "
+                "The motion of the frames before it is rendered too, for the noise comes along it. "
+                "No result is touched"
+            )
+        return cls.__doc__
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -106,6 +122,10 @@ class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operato
         return self._bring_back(scene, self._request)
 
     def _bring_back(self, scene: bpy.types.Scene, request) -> set[str]:
+        if request.preview is not None:
+            if not show_preview(bpy.context, request.folder, request.preview) and not bpy.app.background:
+                self.report({"INFO"}, f"Open an image editor and choose the image '{AFTER}'")
+            return {"FINISHED"}
         if request.chunk is not None:  # the compositor gets them when all are done, from a run without a chunk
             self.report({"INFO"}, f"{state.last.frames_done} stylized frames of chunk {request.chunk}")
             return {"FINISHED"}

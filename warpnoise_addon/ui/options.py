@@ -27,7 +27,7 @@ def make_request(context: bpy.types.Context, given: dict[str, Any] | None = None
     def value(name: str) -> Any:
         return given[name] if name in given else getattr(scene.warpnoise, name)
 
-    return StylizeRequest(
+    request = StylizeRequest(
         scene=scene.name,
         folder=output_folder(scene, value("output")),
         frames=Frames.parse(given["frames"]) if given.get("frames") else _scene_frames(scene),
@@ -38,7 +38,12 @@ def make_request(context: bpy.types.Context, given: dict[str, Any] | None = None
         connect=value("connect"),
         backend=backend,
         chunk=Chunk.parse(given["chunk"]) if given.get("chunk") else None,
+        preview=given.get("preview"),
     )
+    if request.preview is not None and request.chunk is not None:
+        raise SettingsError("a preview is of one frame: expected either a chunk or a preview")
+    request.part  # noqa: B018  raises where the frame cannot be previewed
+    return request
 
 
 def output_folder(scene: bpy.types.Scene, chosen: str) -> Path:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import bpy
 
 from ..stylize import state
+from .before_after import WARPNOISE_OT_before_after, is_before
 from .draw_settings import draw_frames, draw_noise, draw_output, draw_style
 from .draw_status import draw_status
 from .options import finished_output
@@ -53,11 +54,21 @@ class _Main:
         row.scale_y = 1.5
         if state.running() is None:
             row.operator("warpnoise.stylize", icon="RENDER_ANIMATION")
+            draw_preview_buttons(layout, context)
             if finished_output(context.scene, "color") is not None:  # another style of the same shot is the usual case
                 layout.prop(context.scene.warpnoise, "keep_existing")
         else:
             row.operator("warpnoise.cancel", icon="CANCEL")
         draw_status(layout, context)
+
+
+def draw_preview_buttons(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """One frame first, and what it was before."""
+    row = layout.row(align=True)
+    frame = context.scene.frame_current
+    row.operator("warpnoise.stylize", text=f"Preview Frame {frame}", icon="RENDER_STILL").preview = frame
+    if WARPNOISE_OT_before_after.poll(context):
+        row.operator("warpnoise.before_after", text="", icon="ARROW_LEFTRIGHT", depress=is_before(context))
 
 
 class Section(NamedTuple):

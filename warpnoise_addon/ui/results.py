@@ -13,6 +13,7 @@ from ..compositor.colorspace import view_inverse
 from ..compositor.sequence import Sequence, read_sequence
 from ..errors import WarpnoiseError
 from ..export.files import frame_name
+from .kept import draw_kept
 from .options import finished_output
 from .texts import sentence
 
@@ -139,6 +140,9 @@ class WARPNOISE_OT_open_movie(bpy.types.Operator):
 
 
 def draw_results(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    job = finished_output(context.scene)
+    if job is not None:
+        draw_kept(layout, job)
     column = layout.column()
     column.operator("warpnoise.add_to_compositor", icon="NODE_COMPOSITING")
     column.operator("warpnoise.add_strip", icon="SEQUENCE")

@@ -48,11 +48,15 @@ def kept_results(job: Job) -> list[KeptResult]:
 
 
 @contextlib.contextmanager
-def result_of(job: Job, settings: Settings, same: Callable[[Settings, Settings], bool]) -> Iterator[None]:
+def result_of(
+    job: Job, settings: Settings, same: Callable[[Settings, Settings], bool], made: Callable[[], bool] = lambda: False
+) -> Iterator[None]:
     """While the block runs, ``stylized/`` is the result of ``settings``, and no other process makes it another's.
 
     Args:
         same: whether two settings make the same pictures.
+        made: whether a frame in ``stylized/`` was made with ``settings``, though they may be called otherwise: a
+            server has other names for models.
 
     Raises:
         JobLockedError: others are at work on a result of other settings.
@@ -63,7 +67,7 @@ def result_of(job: Job, settings: Settings, same: Callable[[Settings, Settings],
         present = _read(job.path / SETTINGS)
         if present is not None and same(present, settings):
             return
-        if present is not None:
+        if present is not None and not made():
             if others:
                 raise JobLockedError(
                     f"Another process stylizes {job.path} with other settings. Wait until it is done, or cancel it; "

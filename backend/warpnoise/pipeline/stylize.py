@@ -101,7 +101,11 @@ def stylize(
     with InputDigests(job, cancelled) as inputs, contextlib.ExitStack() as working:
         chain = FrameChain(job, settings, model, inputs)
         if not preview:
-            working.enter_context(result_of(job, settings, same))
+            style = settings.style or next(iter(model.styles), None)  # by its name, for people
+            named = settings.updated({"style": style})
+            working.enter_context(
+                result_of(job, named, same, lambda: len(chain.unfinished(wanted, output)) < len(wanted))
+            )
         with job.lock(frames=None if frames is None else wanted):
             todo = chain.unfinished(wanted, output)
             kept = len(wanted) - len(todo)

@@ -1,0 +1,75 @@
+"""A previewed frame in the image editor: the stylized one, and the render that it was made of, one after the other.
+
+Blender reads the annotations when it registers the classes: no `annotations` future here.
+"""
+
+from pathlib import Path
+
+import bpy
+
+from ..names import frame_name
+
+AFTER, BEFORE = "Warpnoise Preview", "Warpnoise Preview, Render"
+
+
+def show_preview(context: bpy.types.Context, job: Path, frame: int) -> bool:
+    """Load both pictures of a job's frame and show the stylized one; whether an image editor is open to show it."""
+    for name, folder in ((BEFORE, "color"), (AFTER, "preview")):
+        _load(name, job / folder / f"{frame_name(frame)}.png")
+    return show_image(context, bpy.data.images[AFTER]) > 0
+
+
+def show_image(context: bpy.types.Context, image: bpy.types.Image) -> int:
+    """Show the image in every image editor of every window, and return how many there are."""
+    shown = 0
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "IMAGE_EDITOR":
+                area.spaces.active.image = image
+                area.tag_redraw()
+                shown += 1
+    return shown
+
+
+def _load(name: str, path: Path) -> None:
+    image = bpy.data.images.get(name)
+    if image is None or image.library is not None:
+        image = bpy.data.images.load(str(path), check_existing=False)
+        image.name = name
+    image.source = "FILE"
+    image.filepath = str(path)
+    image.reload()
+
+
+class WARPNOISE_OT_before_after(bpy.types.Operator):
+    """Show the render of the previewed frame instead of the stylized one, and back"""
+
+    bl_idname = "warpnoise.before_after"
+    bl_label = "Before / After"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not {AFTER, BEFORE} <= set(bpy.data.images.keys()):
+            cls.poll_message_set("No frame was previewed yet")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        show_image(context, bpy.data.images[BEFORE if _shown(context) == AFTER else AFTER])
+        return {"FINISHED"}
+
+
+def is_before(context: bpy.types.Context) -> bool:
+    """Whether it is the render that is shown."""
+    return _shown(context) == BEFORE
+
+
+def _shown(context: bpy.types.Context) -> str:
+    """The name of the image in the first image editor that shows one of the two."""
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "IMAGE_EDITOR":
+                image = area.spaces.active.image
+                if image is not None and image.name in (AFTER, BEFORE):
+                    return image.name
+    return ""
