@@ -20,6 +20,7 @@ from warpnoise_addon.stylize.export_command import export_arguments
 from warpnoise_addon.stylize.request import BackendChoice, Frames, StylizeRequest
 from warpnoise_addon.stylize.session import CheckSession, StylizeSession
 from warpnoise_addon.stylize.status import Reporter, Status, duration
+from warpnoise_addon.stylize.unfinished import unfinished
 
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="a shell script stands for the backend's Python"),
@@ -96,6 +97,7 @@ def test_the_whole_road(session, tmp_path):
     assert "a fake device" in running.status.device
     assert running.status.warnings == ("a warning of the fake backend",)
     assert session.cleaned == [True]
+    assert unfinished(tmp_path / "job") is None
 
 
 def test_the_backend_is_kept_for_the_next_run(session, pool):
@@ -119,6 +121,7 @@ def test_cancelled_while_rendering(session, tmp_path):
     assert (running.status.stage, running.status.exit_status) == ("cancelled", 130)
     assert (tmp_path / "job" / "color" / "0001.png").is_file()
     assert session.cleaned == [True]
+    assert unfinished(tmp_path / "job").rendered >= 1
 
 
 def test_cancelled_while_stylizing(session, tmp_path):
@@ -130,6 +133,7 @@ def test_cancelled_while_stylizing(session, tmp_path):
     watch(running)
     assert time.monotonic() - begun < 2.0
     assert running.status.stage == "cancelled"
+    assert unfinished(tmp_path / "job").rendered == 2
 
 
 def test_cancelled_while_the_backend_starts(session, tmp_path):

@@ -9,6 +9,7 @@ import bpy
 
 from ..errors import Cancelled
 from ..export import export_job
+from . import unfinished
 from .backends import BackendPool
 from .request import StylizeRequest
 from .run import acquire_backend, done, failure, nothing_to_do, stylize_folder
@@ -25,6 +26,8 @@ def export_blocking(
     reporter.update(stage="exporting", frames_total=total)
     with contextlib.closing(export_job(context, request.export_options)) as frames:
         for item in frames:
+            if item.frames_done == 1:
+                unfinished.begin(request)
             left = reporter.seconds_left(item.frames_done, item.frames_total)
             newest = item.color or reporter.status.newest
             reporter.update(
@@ -52,6 +55,7 @@ def stylize_blocking(
         acquire_backend(pool, request, reporter, cancelled)
         export_blocking(context, request, reporter, cancelled)
         view = stylize_folder(pool, request, reporter, cancelled)
+        unfinished.finish(request)
         done(reporter, view)
     except Exception as error:
         changes = failure(error)

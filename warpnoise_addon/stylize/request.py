@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import SettingsError
@@ -30,6 +30,11 @@ class Frames:
             raise SettingsError(f"frames: expected START:END or START:END:STEP like 1:24 or 1:24:2, got {text!r}")
         start, end, step = match.groups()
         return cls(int(start), int(end if end is not None else start), int(step or 1))
+
+    @property
+    def numbers(self) -> range:
+        """The frame numbers."""
+        return range(self.start, self.end + 1, self.step)
 
     def __str__(self) -> str:
         return f"{self.start}:{self.end}" + (f":{self.step}" if self.step != 1 else "")
@@ -115,7 +120,7 @@ class StylizeRequest:
         Raises:
             SettingsError: the frame to be previewed is none of the frames.
         """
-        frames = ExportOptions(self.folder, *astuple(self.frames)).frames
+        frames = self.frames.numbers
         if self.preview is not None:
             if self.preview not in frames:
                 raise SettingsError(f"frame {self.preview} cannot be previewed: it is none of the frames {self.frames}")

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable
 
 from ..setup.hardware import Hardware, detect
+from . import unfinished
 from .backends import BackendPool
 from .check import Finding, check_up
 from .export_process import run_export
@@ -96,6 +97,7 @@ class StylizeSession(Session):
         finally:
             self._clean_up()
         view = stylize_folder(self._pool, self.request, self._reporter, cancelled)
+        unfinished.finish(self.request)
         done(self._reporter, view)
 
 

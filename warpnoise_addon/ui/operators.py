@@ -70,6 +70,11 @@ class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operato
                 "The motion of the frames before it is rendered too, for the noise comes along it. "
                 "No result is touched"
             )
+        if properties.is_property_set("keep_existing"):
+            return (
+                "Go on with the settings that the run had. Frames that are rendered and stylized already are kept: "
+                "only right if nothing in the scene has changed since"
+            )
         return cls.__doc__
 
     @classmethod

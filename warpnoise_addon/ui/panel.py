@@ -11,6 +11,7 @@ from ..stylize import state
 from .before_after import WARPNOISE_OT_before_after, is_before
 from .draw_settings import draw_frames, draw_noise, draw_output, draw_style
 from .draw_status import draw_status
+from .draw_unfinished import draw_unfinished
 from .options import finished_output
 from .presets import WARPNOISE_PT_presets
 from .results import draw_results
@@ -57,6 +58,8 @@ class _Main:
             draw_preview_buttons(layout, context)
             if finished_output(context.scene, "color") is not None:  # another style of the same shot is the usual case
                 layout.prop(context.scene.warpnoise, "keep_existing")
+            if (job := finished_output(context.scene, "records")) is not None:
+                draw_unfinished(layout, job)
         else:
             row.operator("warpnoise.cancel", icon="CANCEL")
         draw_status(layout, context)

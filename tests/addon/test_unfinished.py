@@ -1,0 +1,86 @@
+"""A run that was interrupted: what is known of it when the file is opened again."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from warpnoise_addon.export.options import JobSettings
+from warpnoise_addon.names import frame_name
+from warpnoise_addon.stylize.request import Chunk, Frames, StylizeRequest
+from warpnoise_addon.stylize.unfinished import RECORD, begin, finish, unfinished
+
+SETTINGS = JobSettings(style="oil", strength=0.4)
+
+
+@pytest.fixture
+def request_(tmp_path) -> StylizeRequest:
+    (tmp_path / "records" / "stylized").mkdir(parents=True)
+    (tmp_path / "color").mkdir()
+    return StylizeRequest("Scene", tmp_path, Frames(2, 8, 2), SETTINGS)
+
+
+def render(job: Path, *frames: int) -> None:
+    for frame in frames:
+        (job / "color" / f"{frame_name(frame)}.png").touch()
+
+
+def stylize(job: Path, settings: JobSettings, *frames: int, seconds_later: float = 1.0) -> None:
+    (job / "records" / "settings.json").write_text(json.dumps(asdict(settings)))
+    for frame in frames:
+        record = job / "records" / "stylized" / f"{frame_name(frame)}.json"
+        record.touch()
+        rendered = (job / "color" / f"{frame_name(frame)}.png").stat().st_mtime
+        os.utime(record, (rendered + seconds_later,) * 2)
+
+
+def test_how_far_it_came(request_):
+    job = request_.folder
+    assert unfinished(job) is None
+    begin(request_)
+    render(job, 2, 4, 6, 99)
+    found = unfinished(job)
+    assert (found.frames, found.settings) == (request_.frames, SETTINGS)
+    assert (found.total, found.rendered, found.stylized) == (4, 3, 0)
+    stylize(job, SETTINGS, 2, 4)
+    assert (unfinished(job).rendered, unfinished(job).stylized) == (3, 2)
+    finish(request_)
+    assert unfinished(job) is None
+
+
+def test_it_is_done_when_all_frames_are_whoever_made_them(request_):
+    begin(request_)
+    render(request_.folder, 2, 4, 6, 8)
+    stylize(request_.folder, SETTINGS, 2, 4, 6, 8)
+    assert unfinished(request_.folder) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "seconds_later"), [(replace(SETTINGS, seed=1), 1.0), (SETTINGS, -1.0)], ids=["others", "older"]
+)
+def test_frames_of_an_earlier_run_do_not_count(request_, settings, seconds_later):
+    begin(request_)
+    render(request_.folder, 2, 4, 6, 8)
+    stylize(request_.folder, settings, 2, 4, 6, 8, seconds_later=seconds_later)
+    assert unfinished(request_.folder).stylized == 0
+
+
+def test_parts_of_a_job_are_not_offered(request_):
+    for part in (replace(request_, preview=4), replace(request_, chunk=Chunk(1, 2))):
+        begin(part)
+    assert unfinished(request_.folder) is None
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"frames": 3, "settings": {}}'])
+def test_a_damaged_record_is_none(request_, content):
+    (request_.folder / RECORD).write_text(content)
+    assert unfinished(request_.folder) is None
+
+
+def test_a_folder_that_cannot_be_written_is_not_its_concern(request_):
+    begin(replace(request_, folder=request_.folder / "nowhere"))
+    finish(replace(request_, folder=request_.folder / "nowhere"))

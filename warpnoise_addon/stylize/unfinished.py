@@ -1,0 +1,80 @@
+"""What an interrupted run leaves: ``JOB/records/run.json``, written with its first frame, removed when it is done.
+
+Whoever opens the file again is offered to go on with it, with the settings that it had. Imports no bpy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+from ..errors import SettingsError
+from ..export.options import JobSettings
+from ..names import frame_name
+from .kept_results import present_result
+from .request import Frames, StylizeRequest
+
+RECORD = "records/run.json"
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A run that was begun: what for, and how far it is."""
+
+    frames: Frames
+    settings: JobSettings
+    rendered: int
+    stylized: int
+
+    @property
+    def total(self) -> int:
+        return len(self.frames.numbers)
+
+
+def begin(request: StylizeRequest) -> None:
+    """Tell of the run as unfinished, from the first frame on that is rendered. Parts of a job are not told of."""
+    path = request.folder / RECORD
+    if request.part is None:
+        # A folder that cannot be written is reported by what writes the frames.
+        with contextlib.suppress(OSError):
+            beside = path.with_name(f".{path.name}.part")
+            content = {"frames": str(request.frames), "settings": asdict(request.settings)}
+            beside.write_text(json.dumps(content) + "\n", encoding="utf-8")
+            beside.replace(path)
+
+
+def finish(request: StylizeRequest) -> None:
+    """The run is done."""
+    if request.part is None:
+        with contextlib.suppress(OSError):
+            (request.folder / RECORD).unlink(missing_ok=True)
+
+
+def unfinished(job: Path) -> Unfinished | None:
+    """The run that was begun in the job folder and is not done; None: there is none, or its record is damaged.
+
+    With frames that are all stylized it is done, whoever did it.
+    """
+    try:
+        content = json.loads((job / RECORD).read_bytes())
+        frames = Frames.parse(content["frames"])
+        settings = JobSettings(**{field.name: content["settings"][field.name] for field in fields(JobSettings)})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SettingsError):
+        return None
+    rendered = [number for number in frames.numbers if (job / "color" / f"{frame_name(number)}.png").is_file()]
+    present = present_result(job)
+    same = present is not None and present.settings == replace(settings, style=settings.style or present.settings.style)
+    stylized = sum(_newer(job, number) for number in rendered) if same else 0
+    return Unfinished(frames, settings, len(rendered), stylized) if stylized < len(frames.numbers) else None
+
+
+def _newer(job: Path, frame: int) -> bool:
+    """Whether the frame was finished after it was rendered."""
+    name = frame_name(frame)
+    try:
+        record = (job / "records" / "stylized" / f"{name}.json").stat()
+        return record.st_mtime_ns >= (job / "color" / f"{name}.png").stat().st_mtime_ns
+    except OSError:
+        return False

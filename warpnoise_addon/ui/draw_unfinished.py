@@ -1,0 +1,43 @@
+"""The offer to go on with a run that was interrupted, by an error or by the end of Blender."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import bpy
+
+from ..stylize.unfinished import RECORD, Unfinished, unfinished
+
+_known: tuple[object, Unfinished | None] = (None, None)
+
+
+def draw_unfinished(layout: bpy.types.UILayout, job: Path) -> None:
+    """How far it came, and a button; nothing where there is none."""
+    found = _unfinished(job)
+    if found is None:
+        return
+    box = layout.box()
+    text = f"Interrupted: {found.stylized} of {found.total} frames stylized, {found.rendered} rendered"
+    box.label(text=text, icon="INFO")
+    go_on = box.operator("warpnoise.stylize", text="Continue", icon="PLAY")
+    go_on.frames = str(found.frames)
+    go_on.keep_existing = True
+    for name, value in asdict(found.settings).items():
+        if name != "guidance":
+            setattr(go_on, name, "" if value is None else value)
+    go_on.use_guidance = found.settings.guidance is not None
+    if found.settings.guidance is not None:
+        go_on.guidance = found.settings.guidance
+
+
+def _unfinished(job: Path) -> Unfinished | None:
+    """Read again only when the folder has changed: this is asked for whenever it is drawn."""
+    global _known
+    try:
+        seen = (job, *((job / part).stat().st_mtime_ns for part in ("records", RECORD)))
+    except OSError:
+        return None
+    if _known[0] != seen:
+        _known = (seen, unfinished(job))
+    return _known[1]
