@@ -60,7 +60,7 @@ def draw_frames(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     column.prop(owner, "frame_end", text="End")
     column.prop(owner, "frame_step", text="Step")
     column = layout.column()
-    column.row().prop(settings, "source", expand=True)
+    column.prop(settings, "source", expand=True)
     if settings.source == "FRAMES":
         column.prop(settings, "color_folder")
         column.prop(settings, "passes_folder", placeholder="rendered by Cycles")

@@ -30,7 +30,7 @@ def draw_status(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if status.backend:
         column = box.column(align=True)
         draw_text(column, f"Backend {status.backend}", icon="SYSTEM", width=width)
-        draw_text(column, status.device, icon="BLANK1", width=width)
+        draw_text(column, status.device, icon="BLANK1", width=width, capital=False)
     for text in status.warnings:
         draw_text(box, text, icon="INFO", width=width, most=6)
     if preview.icon() and not isinstance(state.session, CheckSession):

@@ -8,18 +8,19 @@ from pathlib import Path
 import bpy
 
 from ..stylize.unfinished import RECORD, Unfinished, unfinished
+from .texts import draw_text, letters_in
 
 _known: tuple[object, Unfinished | None] = (None, None)
 
 
-def draw_unfinished(layout: bpy.types.UILayout, job: Path) -> None:
+def draw_unfinished(layout: bpy.types.UILayout, context: bpy.types.Context, job: Path) -> None:
     """How far it came, and a button; nothing where there is none."""
     found = _unfinished(job)
     if found is None:
         return
     box = layout.box()
-    text = f"Interrupted: {found.stylized} of {found.total} frames stylized, {found.rendered} rendered"
-    box.label(text=text, icon="INFO")
+    text = f"interrupted: {found.rendered} of {found.total} frames are rendered, {found.stylized} stylized"
+    draw_text(box, text, icon="INFO", width=letters_in(context))
     go_on = box.operator("warpnoise.stylize", text="Continue", icon="PLAY")
     go_on.frames = str(found.frames)
     go_on.keep_existing = True

@@ -59,7 +59,7 @@ class _Main:
             if finished_output(context.scene, "color") is not None:  # another style of the same shot is the usual case
                 layout.prop(context.scene.warpnoise, "keep_existing")
             if (job := finished_output(context.scene, "records")) is not None:
-                draw_unfinished(layout, job)
+                draw_unfinished(layout, context, job)
         else:
             row.operator("warpnoise.cancel", icon="CANCEL")
         draw_status(layout, context)

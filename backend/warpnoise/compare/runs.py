@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from warpnoise.errors import JobError
-from warpnoise.job import Job, Settings
-from warpnoise.job.names import frame_name
+from warpnoise.job import Job, Output, OutputName, Settings
 from warpnoise.media.atomic import write_bytes
 from warpnoise.pipeline import Progress, stylize
 from warpnoise.sdedit import Editor
@@ -30,8 +29,14 @@ class Run(Job):
     def color(self, frame: int) -> Path:
         return self._color(frame)
 
-    def stylized(self, frame: int) -> Path:
-        return self.folder / f"{frame_name(frame)}.png"
+    def output(self, name: OutputName = "stylized") -> Output:
+        return Output(self.folder, self.records / name)
+
+    @contextlib.contextmanager
+    def result_of(
+        self, settings: Settings, same: Callable[[Settings, Settings], bool], made: Callable[[], bool] = lambda: False
+    ) -> Iterator[None]:
+        yield  # the folder is of this method and seed alone
 
     @property
     def movie(self) -> Path:

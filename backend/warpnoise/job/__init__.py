@@ -3,7 +3,7 @@
 from warpnoise.job.digests import FrameDigests
 from warpnoise.job.folder import FrameState, Job, Output, OutputName
 from warpnoise.job.names import frame_name
-from warpnoise.job.results import KeptResult, kept_results, result_of
+from warpnoise.job.results import KeptResult
 from warpnoise.job.schema import SCHEMA_VERSION, Camera, FrameInfo, JobInfo, SceneInfo, Settings
 from warpnoise.job.subset import chunk_of, frames_between
 
@@ -23,6 +23,4 @@ __all__ = [
     "chunk_of",
     "frame_name",
     "frames_between",
-    "kept_results",
-    "result_of",
 ]

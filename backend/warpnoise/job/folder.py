@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from warpnoise.errors import JobError, MediaError
 from warpnoise.job.claims import claimed
 from warpnoise.job.digests import FrameDigests
 from warpnoise.job.names import frame_name
+from warpnoise.job.results import KeptResult, kept_results, result_of
 from warpnoise.job.schema import SCHEMA_VERSION, Camera, JobInfo, Matrix, SceneInfo, Settings, as_array, as_matrix
 from warpnoise.media import png
 from warpnoise.media.atomic import replacing, write_bytes
@@ -190,6 +191,18 @@ class Job:
     def output(self, name: OutputName = "stylized") -> Output:
         """Where stylized frames go: the result, or the previews, which leave it as it is."""
         return Output.of(self.path, name)
+
+    def kept_results(self) -> list[KeptResult]:
+        """The results of other settings, by name."""
+        return kept_results(self.path)
+
+    @contextlib.contextmanager
+    def result_of(
+        self, settings: Settings, same: Callable[[Settings, Settings], bool], made: Callable[[], bool] = lambda: False
+    ) -> Iterator[None]:
+        """While the block runs, ``stylized/`` is the result of ``settings``; as `warpnoise.job.results` says."""
+        with result_of(self.path, settings, same, made):
+            yield
 
     @property
     def movie(self) -> Path:

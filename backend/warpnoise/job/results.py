@@ -18,7 +18,6 @@ from pathlib import Path
 
 from warpnoise.errors import JobError, JobLockedError
 from warpnoise.job.claims import joined
-from warpnoise.job.folder import Job
 from warpnoise.job.schema import Settings
 from warpnoise.media.atomic import remove, write_bytes
 
@@ -39,9 +38,9 @@ class KeptResult:
         return self.folder.name
 
 
-def kept_results(job: Job) -> list[KeptResult]:
-    """The results that are kept beside the present one, by name. What is none is passed over."""
-    folder = job.path / "results"
+def kept_results(job: Path) -> list[KeptResult]:
+    """The results that are kept in a job folder beside the present one, by name. What is none is passed over."""
+    folder = job / "results"
     there = sorted(folder.iterdir()) if folder.is_dir() else []
     read = ((path, _read(path / SETTINGS)) for path in there)
     return [KeptResult(path, settings) for path, settings in read if settings is not None]
@@ -49,7 +48,7 @@ def kept_results(job: Job) -> list[KeptResult]:
 
 @contextlib.contextmanager
 def result_of(
-    job: Job, settings: Settings, same: Callable[[Settings, Settings], bool], made: Callable[[], bool] = lambda: False
+    job: Path, settings: Settings, same: Callable[[Settings, Settings], bool], made: Callable[[], bool] = lambda: False
 ) -> Iterator[None]:
     """While the block runs, ``stylized/`` is the result of ``settings``, and no other process makes it another's.
 
@@ -64,42 +63,42 @@ def result_of(
     """
 
     def make_present(others: bool) -> None:
-        present = _read(job.path / SETTINGS)
+        present = _read(job / SETTINGS)
         if present is not None and same(present, settings):
             return
         if present is not None and not made():
             if others:
                 raise JobLockedError(
-                    f"Another process stylizes {job.path} with other settings. Wait until it is done, or cancel it; "
+                    f"Another process stylizes {job} with other settings. Wait until it is done, or cancel it; "
                     "to work on both, copy the folder."
                 )
             _keep(job, present)
             kept = next((result for result in kept_results(job) if same(result.settings, settings)), None)
             if kept is not None:
-                _move(kept.folder, job.path)
+                _move(kept.folder, job)
                 shutil.rmtree(kept.folder, ignore_errors=True)
-        write_bytes(job.path / SETTINGS, f"{settings.model_dump_json()}\n".encode(), error=JobError)
+        write_bytes(job / SETTINGS, f"{settings.model_dump_json()}\n".encode(), error=JobError)
 
-    with joined(job.path, make_present):
+    with joined(job, make_present):
         yield
 
 
-def _keep(job: Job, settings: Settings) -> None:
+def _keep(job: Path, settings: Settings) -> None:
     """Moves the present result, if there is anything of it, to a folder of its own."""
-    if not any((job.path / part).exists() for part in PARTS):
+    if not any((job / part).exists() for part in PARTS):
         return
-    target = job.path / "results" / _name(job, settings)
+    target = job / "results" / _name(job, settings)
     # First: from here on it is listed, whatever becomes of this process.
     write_bytes(target / SETTINGS, f"{settings.model_dump_json()}\n".encode(), error=JobError)
-    _move(job.path, target)
-    remove(job.path / SETTINGS, error=JobError)
+    _move(job, target)
+    remove(job / SETTINGS, error=JobError)
 
 
-def _name(job: Job, settings: Settings) -> str:
+def _name(job: Path, settings: Settings) -> str:
     """A name that says what it is, and that is free: ``oil``, ``oil-2``."""
     word = re.sub(r"[^\w-]+", "-", settings.style or Path(settings.model).name).strip("-")[:40] or "result"
     number, name = 1, word
-    while (job.path / "results" / name).exists():
+    while (job / "results" / name).exists():
         number += 1
         name = f"{word}-{number}"
     return name

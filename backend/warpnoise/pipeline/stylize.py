@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from warpnoise.errors import SettingsError
-from warpnoise.job import Job, Output, Settings, result_of
+from warpnoise.job import Job, Output, Settings
 from warpnoise.media.png import write_png
 from warpnoise.noise import NOISE_METHODS, make_noise
 from warpnoise.pipeline.background import ReadAhead, WriteBehind
@@ -104,7 +104,7 @@ def stylize(
             style = settings.style or next(iter(model.styles), None)  # by its name, for people
             named = settings.updated({"style": style})
             working.enter_context(
-                result_of(job, named, same, lambda: len(chain.unfinished(wanted, output)) < len(wanted))
+                job.result_of(named, same, lambda: len(chain.unfinished(wanted, output)) < len(wanted))
             )
         with job.lock(frames=None if frames is None else wanted):
             todo = chain.unfinished(wanted, output)
