@@ -3,7 +3,7 @@
 Each result is a few files with the same names in both places: ``stylized/``, ``stylized.mp4``, their records, and
 ``records/settings.json``, which says what settings it was made with. To work with other settings, the present result is
 moved to ``results/NAME/``, and the one of those settings, if there is one, is moved back: nothing is made twice. The
-add-on, which lists and switches results, keeps to the same files (``warpnoise_addon/backend/kept_results.py``).
+add-on, which lists and switches results, keeps to the same files (``warpnoise_addon/stylize/kept_results.py``).
 """
 
 from __future__ import annotations
