@@ -160,6 +160,14 @@ class TestServer:
             with pytest.raises(SettingsError, match="expected https://SERVER"):
                 call()
 
+    def test_one_elsewhere_is_not_asked_while_offline(self, server, pool, tmp_path, monkeypatch):
+        choice = BackendChoice(url=server.url, token_file=str(tmp_path / "token"), offline="online access is off")
+        assert pool.acquire(choice).alive, "the loopback is no network"
+        pool.discard()
+        monkeypatch.setattr("warpnoise_addon.backend.address.LOOPBACK", ())
+        with pytest.raises(SettingsError, match="online access is off"):
+            pool.acquire(choice)
+
     def test_nobody_there(self, server, pool, tmp_path):
         server.close()
         with pytest.raises(BackendError, match="nobody answers"):

@@ -4,28 +4,14 @@ blender --background --python nothing_left.py
 """
 
 import sys
+from pathlib import Path
 
 import addon_utils
-import bpy
+
+sys.path.insert(0, str(Path(__file__).parent))
+from traces import traces
 
 MODULE = "bl_ext.user_default.warpnoise"
-
-
-def traces() -> dict[str, list[str]]:
-    """All that an add-on can leave behind, by kind."""
-    return {
-        "classes": [name for name in dir(bpy.types) if "warpnoise" in name.lower()],
-        "operators": [name for name in dir(bpy.ops.warpnoise) if not name.startswith("_")],
-        "scene properties": [p.identifier for p in bpy.types.Scene.bl_rna.properties if "warpnoise" in p.identifier],
-        "handlers": [
-            f"{kind}: {handler.__module__}"
-            for kind in dir(bpy.app.handlers)
-            if isinstance(handlers := getattr(bpy.app.handlers, kind), list)
-            for handler in handlers
-            if "warpnoise" in (getattr(handler, "__module__", "") or "")
-        ],
-    }
-
 
 for _ in range(20):
     addon_utils.disable(MODULE)

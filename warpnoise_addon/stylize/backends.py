@@ -31,7 +31,9 @@ class BackendPool:
         with self._lock:
             url = chosen_url(choice)
             if url:
-                Address.parse(url)  # what is wrong with it comes before what is wrong with the token
+                address = Address.parse(url)  # what is wrong with it comes before what is wrong with the token
+                if choice.offline and not address.loopback:
+                    raise SettingsError(choice.offline)
                 origin: object = (url, _token(choice.token_file))
             else:
                 origin = chosen_command(choice)

@@ -76,7 +76,7 @@ class BackendChoice:
 
     Empty texts are not set (see `backend.locate`). ``device`` None and ``batch`` None leave the choice to the backend.
     ``exclusive``: the environment's variables do not win. ``delete_after``: a server elsewhere shall keep nothing of
-    the frames.
+    the frames. ``offline``: why a server elsewhere may not be asked; empty: it may.
     """
 
     python: str = ""
@@ -86,6 +86,7 @@ class BackendChoice:
     batch: int | None = None
     delete_after: bool = False
     exclusive: bool = False
+    offline: str = ""
 
 
 @dataclass(frozen=True)

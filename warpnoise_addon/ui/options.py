@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,11 +131,4 @@ def _source(scene: bpy.types.Scene, value: Any, given: dict[str, Any], name: str
 
 def _backend(context: bpy.types.Context, given: dict[str, Any]) -> BackendChoice:
     chosen = backend_choice(context)
-    return BackendChoice(
-        chosen.python,
-        chosen.url,
-        chosen.token_file,
-        given.get("device") or chosen.device,
-        given.get("batch") or chosen.batch,
-        chosen.delete_after,
-    )
+    return replace(chosen, device=given.get("device") or chosen.device, batch=given.get("batch") or chosen.batch)

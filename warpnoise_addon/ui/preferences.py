@@ -17,6 +17,7 @@ from ..stylize.session import CheckSession
 from ..stylize.setup_session import SetupSession
 from ..stylize.status import STAGES, duration
 from .managed import environments, managed_python
+from .online import offline
 from .texts import draw_text
 
 LOCATIONS = (
@@ -31,6 +32,7 @@ DEVICES = (
 )
 ICONS = {"OK": "CHECKMARK", "WARNING": "INFO", "ERROR": "ERROR"}
 NO_URL = "https://"
+NO_SERVER = "no server can be asked"
 WIDTH = 90
 """Letters in a line."""
 
@@ -106,11 +108,15 @@ def _draw_server(layout: bpy.types.UILayout, chosen: WARPNOISE_Preferences) -> N
     layout.prop(chosen, "delete_after")
     _draw_variables(layout, URL_VARIABLE, TOKEN_VARIABLE)
     try:
-        unencrypted = bool(chosen.url) and Address.parse(chosen.url).readable_by_others
+        address = Address.parse(chosen.url) if chosen.url.strip() else None
     except SettingsError as error:
         draw_text(layout, str(error), icon="ERROR", width=WIDTH)
         return
-    if unencrypted:
+    if address is None or address.loopback:
+        return
+    if refusal := offline(NO_SERVER):
+        draw_text(layout, refusal, icon="ERROR", width=WIDTH)
+    if address.readable_by_others:
         text = "Plain HTTP to another machine: the token and the frames travel unencrypted. Use https, or an SSH tunnel"
         draw_text(layout, text, icon="ERROR", width=WIDTH)
 
@@ -169,4 +175,5 @@ def backend_choice(context: bpy.types.Context) -> BackendChoice:
         device=None if chosen.device == "AUTO" else chosen.device,
         batch=chosen.batch or None,
         delete_after=chosen.delete_after,
+        offline=offline(NO_SERVER),
     )

@@ -15,6 +15,7 @@ from ..setup.pythons import find_python
 from ..stylize import state
 from ..stylize.setup_session import SetupSession
 from .managed import environments
+from .online import offline
 from .preferences import preferences
 from .texts import draw_text, sentence
 from .watching import SessionWatcher
@@ -22,6 +23,7 @@ from .watching import SessionWatcher
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH = 600
 LETTERS = 88
+NO_DOWNLOAD = "nothing can be downloaded"
 
 
 class WARPNOISE_OT_set_up(SessionWatcher, bpy.types.Operator):
@@ -72,8 +74,8 @@ class WARPNOISE_OT_set_up(SessionWatcher, bpy.types.Operator):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        if not bpy.app.online_access:
-            draw_text(layout, offline(), icon="ERROR", width=LETTERS)
+        if refusal := offline(NO_DOWNLOAD):
+            draw_text(layout, refusal, icon="ERROR", width=LETTERS)
         found = self._hardware.gpu or "no graphics card that PyTorch can use"
         build = BUILDS[self.build]
         text = (
@@ -97,8 +99,8 @@ class WARPNOISE_OT_set_up(SessionWatcher, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            if not bpy.app.online_access:
-                raise WarpnoiseError(offline())
+            if refusal := offline(NO_DOWNLOAD):
+                raise WarpnoiseError(refusal)
             source = check_source(bpy.path.abspath(self.source) or default_source(ROOT))
             python = find_python(bpy.path.abspath(self.python)).path
             build = self.build if self.properties.is_property_set("build") else detect().build
@@ -125,13 +127,3 @@ class WARPNOISE_OT_set_up(SessionWatcher, bpy.types.Operator):
             context.preferences.is_dirty = True
         self.report({"INFO"}, f"The backend {status.backend} works, on {status.device}")
         return {"FINISHED"}
-
-
-def offline() -> str:
-    """Why nothing can be downloaded, and what changes that."""
-    if bpy.app.online_access_override:
-        return "Blender was started with online access switched off (--offline-mode), so nothing can be downloaded"
-    return (
-        "Online access is off, so nothing can be downloaded: allow it in Preferences > System > Network, or install "
-        "the backend by hand"
-    )
