@@ -16,8 +16,9 @@ from warpnoise.compare.quality import psnr, ssim
 from warpnoise.compare.shot import Shot
 from warpnoise.compare.wasserstein import PATCH_PX, PatchSampler, sliced_wasserstein
 from warpnoise.errors import Cancelled, MediaError
+from warpnoise.media.digest import picture_digest
 from warpnoise.media.png import read_png
-from warpnoise.sdedit.digest import digest_file, digest_text
+from warpnoise.sdedit.digest import digest_text
 
 FIGURES_VERSION = 1
 """To be raised when the same pictures give other figures than before."""
@@ -138,8 +139,8 @@ def _digest(shot: Shot, picture: Callable[[int], Path], reference: Callable[[int
             f"figures {FIGURES_VERSION}",
             shot.digest,
             " ".join(map(str, shot.lags)),
-            *(digest_file(picture(frame)) for frame in shot.job.frames),
-            *([] if reference is None else [digest_file(reference(frame)) for frame in shot.job.frames]),
+            *(picture_digest(picture(frame)) for frame in shot.job.frames),
+            *([] if reference is None else [picture_digest(reference(frame)) for frame in shot.job.frames]),
         )
     except OSError as refusal:
         raise MediaError(f"Cannot read {refusal.filename}: {refusal.strerror or refusal}.") from refusal

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from warpnoise.compare.correspondence import Correspondence, correspondences
 from warpnoise.errors import JobError, MediaError
+from warpnoise.media.digest import picture_digest
 from warpnoise.motion import motions
-from warpnoise.sdedit.digest import digest_file, digest_text
+from warpnoise.sdedit.digest import digest_text
 
 if TYPE_CHECKING:
     from warpnoise.job import Job
@@ -107,7 +108,7 @@ def _digest(job: Job) -> str:
             *(
                 part
                 for info in job.info.frames
-                for part in (info.model_dump_json(), digest_file(job.passes(info.frame)))
+                for part in (info.model_dump_json(), picture_digest(job.passes(info.frame)))
             )
         )
     except OSError as refusal:

@@ -13,9 +13,10 @@ from warpnoise.compare.options import CompareOptions
 from warpnoise.errors import Cancelled, MediaError
 from warpnoise.job import FrameDigests, Job, Settings
 from warpnoise.job.names import frame_name
+from warpnoise.media.digest import picture_digest
 from warpnoise.media.png import read_png, write_png
 from warpnoise.pipeline.alpha import fill_transparent
-from warpnoise.sdedit.digest import digest_file, digest_text
+from warpnoise.sdedit.digest import digest_text
 
 REDUCTION = 4
 """How many times smaller super-resolution's pictures are, along each side."""
@@ -82,6 +83,6 @@ def _write_reduced(source: Path, target: Path) -> None:
 
 def _digest(path: Path) -> str:
     try:
-        return digest_file(path)
+        return picture_digest(path)
     except OSError as refusal:
         raise MediaError(f"Cannot read {path}: {refusal.strerror or refusal}.") from refusal

@@ -16,7 +16,7 @@ from warpnoise.errors import Cancelled, JobError, MediaError
 from warpnoise.job import Job
 from warpnoise.job.lock import locked
 from warpnoise.media.atomic import write_bytes
-from warpnoise.sdedit.digest import digest_file
+from warpnoise.media.digest import picture_digest
 
 _SETTLED_NS = 2_000_000_000
 """File systems count time in ticks of up to two seconds: a file that is younger may change and keep its time."""
@@ -50,7 +50,7 @@ class InputDigests:
         self._save()
 
     def digest(self, path: Path) -> str:
-        """The digest of a file's bytes. May be called in several threads at once.
+        """The digest of what a picture shows (`warpnoise.media.digest`). May be called in several threads at once.
 
         Raises:
             MediaError: it cannot be read.
@@ -64,7 +64,7 @@ class InputDigests:
                 return str(known[2])
             if self._cancelled is not None and self._cancelled():
                 raise Cancelled("cancelled while the frames were looked through")
-            digest = digest_file(path)
+            digest = picture_digest(path)
         except OSError as error:
             raise MediaError(f"Cannot read {path}: {error.strerror or error}.") from error
         if time.time_ns() - status.st_mtime_ns > _SETTLED_NS:

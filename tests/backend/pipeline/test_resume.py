@@ -11,10 +11,10 @@ import pytest
 import synthetic
 from warpnoise.errors import Cancelled, MediaError
 from warpnoise.job import Job
+from warpnoise.media.digest import picture_digest
 from warpnoise.pipeline import inputs, resume
 from warpnoise.pipeline.inputs import InputDigests
 from warpnoise.sdedit import ModelFolder
-from warpnoise.sdedit.digest import digest_file
 
 MakeJob = Callable[..., Job]
 
@@ -34,7 +34,9 @@ def changed(before: list[str], after: list[str]) -> list[bool]:
 
 
 def touch(path: Path) -> None:
-    path.write_bytes(path.read_bytes() + b"\0")
+    content = bytearray(path.read_bytes())
+    content[len(content) * 3 // 4] ^= 1
+    path.write_bytes(content)
 
 
 def test_every_frame_has_its_own_and_it_stays(make_job: MakeJob) -> None:
@@ -133,9 +135,9 @@ def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
     def counting(path: Path) -> str:
         read.append(path)
-        return digest_file(path)
+        return picture_digest(path)
 
-    monkeypatch.setattr(inputs, "digest_file", counting)
+    monkeypatch.setattr(inputs, "picture_digest", counting)
     return read
 
 
