@@ -1,7 +1,8 @@
 # make demo   set everything up and run the demo          make check   lint, types, the add-on's registration
 # make test   set everything up and run the tests         make build   the extension's zip and the backend's wheel (needs Blender)
 #                                                         make test-blender   the built extension in BLENDER=/path/to/blender
-# make bench  the benchmarks                              make clean   remove what the above made
+# make bench  the benchmarks                              make test-window    the panel, with the mouse; needs Xvfb and xdotool
+# make clean  remove what the above made
 PYTHON ?= python3.11
 BPY_VERSIONS ?= 5.0.1
 BLENDER ?= blender
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 BPY_ENVS := $(BPY_VERSIONS:%=.envs/bpy-%)
 DEMO_BPY := .envs/bpy-5.0.1
 
-.PHONY: setup demo check test test-backend test-addon test-blender build bench clean
+.PHONY: setup demo check test test-backend test-addon test-blender test-window build bench clean
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/.installed
@@ -51,6 +52,9 @@ build: $(VENV)/.installed
 test-blender: $(VENV)/.installed
 	WARPNOISE_PYTHON=$(CURDIR)/$(BIN)/python tests/blender/extension.sh $(BLENDER)
 	tests/blender/update.sh $(BLENDER)
+
+test-window: $(VENV)/.installed
+	BLENDER="$(BLENDER)" WARPNOISE_PYTHON=$(CURDIR)/$(BIN)/python $(BIN)/python -m pytest tests/window
 
 bench: $(VENV)/.installed
 	set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file; done
