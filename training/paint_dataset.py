@@ -32,8 +32,8 @@ def read(path: Path) -> Image:
 
 
 def write(path: Path, image: Image) -> None:
-    """Writes (h, w, 3) floats in [0, 1] as an 8-bit PNG, beside, and renames it."""
-    beside = path.with_name(f".{path.stem}.{os.getpid()}.png")
+    """Writes (h, w, 3) floats in [0, 1] as 8 bits, in the format of the name, beside, and renames it."""
+    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     pixels = np.ascontiguousarray(np.round(np.clip(image, 0, 1)[..., ::-1] * 255).astype(np.uint8))
     if not cv2.imwrite(str(beside), pixels):
         raise SystemExit(f"{beside}: could not be written")

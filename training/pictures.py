@@ -101,9 +101,9 @@ def main() -> None:
     options = parser.parse_args()
     options.target.mkdir(parents=True, exist_ok=True)
     sheet = sample_sheet(options.data, options.model, tuple(options.strengths), options.rows, options.guidance)
-    write(options.target / "samples.png", sheet)
+    write(options.target / "samples.jpg", sheet)
     if not options.only_samples:
-        write(options.target / "data.png", data_sheet(options.data))
+        write(options.target / "data.jpg", data_sheet(options.data))
         loss_curve(options.run, options.target / "loss.png")
 
 
