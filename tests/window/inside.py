@@ -1,9 +1,10 @@
-"""Run by Blender at its start: a small animation, a Properties editor that fills the window, a report of what goes on.
+"""Run by Blender at its start: a small animation, one editor that fills the window, a report of what goes on.
 
-blender --python inside.py -- FOLDER [--mark]
+blender --python inside.py -- FOLDER [--mark] [--sidebar]
 
 FOLDER/state.json is replaced four times a second. With ``--mark`` buttons have a colour that nothing else has, so that
-they are found on a picture of the screen wherever Blender draws them.
+they are found on a picture of the screen wherever Blender draws them. The editor is the scene's properties; with
+``--sidebar`` the image editor and its sidebar.
 """
 
 import json
@@ -13,7 +14,7 @@ from pathlib import Path
 import bpy
 
 MODULE = "bl_ext.user_default.warpnoise"
-FRAMES = 4
+FRAMES = 8
 SIZE = 64
 MARK = (1.0, 0.0, 1.0, 1.0)
 
@@ -40,13 +41,17 @@ def build_scene() -> None:
 
 
 def arrange() -> None:
-    """Nothing but the scene's render settings, as large as the window."""
+    """One editor, as large as the window."""
     preferences = bpy.context.preferences
     preferences.view.show_splash = False
     preferences.use_preferences_save = False
     window = bpy.context.window_manager.windows[0]
     area = next(area for area in window.screen.areas if area.type == "PROPERTIES")
-    area.spaces.active.context = "RENDER"
+    if "--sidebar" in flags:
+        area.type = "IMAGE_EDITOR"
+        area.spaces.active.show_region_ui = True
+    else:
+        area.spaces.active.context = "RENDER"
     with bpy.context.temp_override(window=window, area=area):
         bpy.ops.screen.screen_full_area(use_hide_panels=False)
 
@@ -59,6 +64,9 @@ def mark_buttons() -> None:
 def report() -> float:
     global ticks
     ticks += 1
+    if "--sidebar" in flags and ticks == 2:  # its tabs are there once it was drawn
+        area = bpy.context.window_manager.windows[0].screen.areas[0]
+        next(region for region in area.regions if region.type == "UI").active_panel_category = "Warpnoise"
     scene, status = bpy.context.window_manager.windows[0].scene, session.last
     tree = getattr(scene, "compositing_node_group", None) or getattr(scene, "node_tree", None)
     state = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,39 +18,42 @@ from warpnoise.media.png import read_png
 
 BLENDER = shlex.split(os.environ.get("BLENDER", "blender"))
 PICTURES = Path(os.environ.get("WINDOW_PICTURES", ROOT / "build" / "window"))
-FRAMES = 4
+FRAMES = 8
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     assert not missing_programs(), f"the window tests need {' and '.join(missing_programs())}: install them"
     assert "WARPNOISE_PYTHON" in os.environ, "WARPNOISE_PYTHON has to name a Python with the backend"
     PICTURES.mkdir(parents=True, exist_ok=True)
-    return tmp_path_factory.mktemp("window")
-
-
-@pytest.fixture(scope="module")
-def environment(work: Path) -> dict[str, str]:
-    return install(BLENDER, work)
+    return install(BLENDER, tmp_path_factory.mktemp("extension"))
 
 
 @pytest.fixture
-def window(work: Path, environment: dict[str, str]) -> Iterator[BlenderWindow]:
+def open_window(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[[], BlenderWindow]]:
+    """Opens a Blender with the scene in ``tmp_path`` and shows the panel; the next one after it was closed."""
     with display() as x:
-        blender = BlenderWindow(BLENDER, environment, x, work, "--mark")
+        windows: list[BlenderWindow] = []
+
+        def opened() -> BlenderWindow:
+            windows.append(BlenderWindow(BLENDER, environment, x, tmp_path, "--mark"))
+            windows[-1].find_panel()
+            return windows[-1]
+
         try:
-            yield blender
+            yield opened
         finally:
-            blender.picture().save(PICTURES / "last.png")
-            blender.close()
+            for window in windows:
+                window.picture().save(PICTURES / "last.png")
+                window.close()
 
 
 def stylized(work: Path) -> list[Path]:
     return sorted((work / "job" / "stylized").glob("*.png"))
 
 
-def test_press_cancel_go_on(window: BlenderWindow, work: Path) -> None:
-    window.find_panel()
+def test_press_cancel_go_on(open_window: Callable[[], BlenderWindow], tmp_path: Path) -> None:
+    window = open_window()
     stylize = window.large_button()
     window.picture().save(PICTURES / "before.png")
     window.click(stylize)
@@ -67,7 +70,7 @@ def test_press_cancel_go_on(window: BlenderWindow, work: Path) -> None:
     window.click(cancel)
     state = window.wait(lambda state: state["ended"])
     assert state["stage"] == "cancelled" and not state["groups"]
-    kept = {path: path.stat().st_mtime_ns for path in stylized(work)}
+    kept = {path: path.stat().st_mtime_ns for path in stylized(tmp_path)}
     assert 0 < len(kept) < FRAMES, "what was finished stays, and the rest was not made"
     stylize = window.large_button()
     window.picture().save(PICTURES / "cancelled.png")
@@ -77,7 +80,27 @@ def test_press_cancel_go_on(window: BlenderWindow, work: Path) -> None:
     state = window.wait(lambda state: state["ended"])
     assert (state["stage"], state["error"]) == ("done", "")
     assert state["groups"] == ["Stylized job"], "the compositor shows it"
-    assert len(stylized(work)) == FRAMES and all(read_png(path).shape[:2] == (64, 64) for path in stylized(work))
+    assert len(stylized(tmp_path)) == FRAMES and all(
+        read_png(path).shape[:2] == (64, 64) for path in stylized(tmp_path)
+    )
     assert {path: path.stat().st_mtime_ns for path in kept} == kept, "nothing is done twice"
     window.large_button()
     window.picture().save(PICTURES / "done.png")
+
+
+def test_what_was_cut_off_is_continued(open_window: Callable[[], BlenderWindow], tmp_path: Path) -> None:
+    window = open_window()
+    window.click(window.large_button())
+    window.wait(lambda state: state["stage"] == "stylizing" and state["frames_done"] >= 1)
+    window.close()
+    assert 0 < len(stylized(tmp_path)) < FRAMES
+
+    again = open_window()
+    again.large_button()
+    again.picture().save(PICTURES / "interrupted.png")
+    lowest = max(again.buttons(), key=lambda box: box[1])
+    again.click(lowest)  # Continue
+    again.wait(lambda state: state["running"])
+    state = again.wait(lambda state: state["ended"])
+    assert (state["stage"], state["error"]) == ("done", "")
+    assert state["frames_kept"] >= 1 and len(stylized(tmp_path)) == FRAMES
