@@ -49,7 +49,7 @@ def draw_noise(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 def draw_frames(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     settings, scene = context.scene.warpnoise, context.scene
     column = layout.column()
-    column.row().prop(settings, "range", expand=True)
+    column.prop(settings, "range", expand=True)
     column = layout.column(align=True)
     if settings.range == "CUSTOM":
         owner = settings
@@ -98,7 +98,7 @@ def known_styles(model: str) -> list[str]:
     told = _told(model)
     if told is not None:
         return list(told.get("styles", ()))
-    return style_pictures.names() if is_default(model) else []
+    return list(style_pictures.STYLES) if is_default(model) else []
 
 
 def takes_prompt(model: str) -> bool:

@@ -26,7 +26,7 @@ def draw_status(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         frames = "frame" if status.frames_done == 1 else "frames"
         box.label(text=f"{STAGES[status.stage]}: {status.frames_done} {frames}{kept}", icon="CHECKMARK")
     else:
-        _draw_progress(box, status)
+        _draw_progress(box, status, width)
     if status.backend:
         column = box.column(align=True)
         draw_text(column, f"Backend {status.backend}", icon="SYSTEM", width=width)
@@ -37,7 +37,7 @@ def draw_status(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         box.template_icon(icon_value=preview.icon(), scale=8.0)
 
 
-def _draw_progress(layout: bpy.types.UILayout, status: Status) -> None:
+def _draw_progress(layout: bpy.types.UILayout, status: Status, width: int) -> None:
     text = STAGES[status.stage]
     if status.frames_total:
         text += f": {status.frames_done} of {status.frames_total}"
@@ -48,4 +48,4 @@ def _draw_progress(layout: bpy.types.UILayout, status: Status) -> None:
     if status.seconds_left is not None:
         details.append(f"{duration(status.seconds_left)} left")
     if details:
-        layout.label(text=", ".join(details), icon="TIME")
+        draw_text(layout, ", ".join(details), icon="TIME", width=width)

@@ -15,6 +15,10 @@ from .draw_unfinished import draw_unfinished
 from .options import finished_output
 from .presets import WARPNOISE_PT_presets
 from .results import draw_results
+from .texts import letters_in
+
+NARROW = 16
+"""Letters in a line of a sidebar as Blender opens it."""
 
 
 class _InProperties:
@@ -69,7 +73,8 @@ def draw_preview_buttons(layout: bpy.types.UILayout, context: bpy.types.Context)
     """One frame first, and what it was before."""
     row = layout.row(align=True)
     frame = context.scene.frame_current
-    row.operator("warpnoise.stylize", text=f"Preview Frame {frame}", icon="RENDER_STILL").preview = frame
+    text = f"Preview Frame {frame}" if letters_in(context) > NARROW else f"Preview {frame}"
+    row.operator("warpnoise.stylize", text=text, icon="RENDER_STILL").preview = frame
     if WARPNOISE_OT_before_after.poll(context):
         row.operator("warpnoise.before_after", text="", icon="ARROW_LEFTRIGHT", depress=is_before(context))
 

@@ -10,12 +10,9 @@ from pathlib import Path
 import bpy.utils.previews
 
 FOLDER = Path(__file__).resolve().parents[1] / "pictures" / "styles"
+STYLES = ("photoreal", "oil", "ink", "watercolour")
+"""In the model's order: the first is what it does if none is named."""
 _collection: bpy.utils.previews.ImagePreviewCollection | None = None
-
-
-def names() -> list[str]:
-    """The styles that have a picture."""
-    return sorted(_collection or ())
 
 
 def icon(style: str) -> int:
@@ -26,8 +23,8 @@ def icon(style: str) -> int:
 def register() -> None:
     global _collection
     _collection = bpy.utils.previews.new()
-    for path in sorted(FOLDER.glob("*.png")):
-        _collection.load(path.stem, str(path), "IMAGE")
+    for style in STYLES:
+        _collection.load(style, str(FOLDER / f"{style}.png"), "IMAGE")
 
 
 def unregister() -> None:

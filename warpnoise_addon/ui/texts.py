@@ -19,7 +19,7 @@ def letters_in(context: bpy.types.Context) -> int:
     """How many letters a line has room for beside an icon, in the region that is drawn."""
     scale = context.preferences.system.ui_scale or 1.0
     width = context.region.width if context.region else 300
-    return max(int((width / scale - 80) / PIXELS_A_LETTER), 20)
+    return max(int((width / scale - 80) / PIXELS_A_LETTER), 10)
 
 
 def draw_text(

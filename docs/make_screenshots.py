@@ -1,0 +1,79 @@
+"""The manual's screenshots: the panel in the image editor's sidebar, before, while and after a scene is stylized.
+
+    warpnoise demo --output demo-job --blender /path/to/blender --frames 6 --scene-only
+    BLENDER=/path/to/blender WARPNOISE_PYTHON=.venv/bin/python python docs/make_screenshots.py demo-job/scene.blend
+
+Needs Xvfb and xdotool. They are written to docs/images/panel/. Where the buttons are is found in a first window, in
+which they have a colour of their own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from PIL import Image
+from warpnoise.media.atomic import replacing
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "window"))
+from blender_window import WIDTH, BlenderWindow, Box, display, install
+
+FOLDER = Path(__file__).parent / "images" / "panel"
+SIZE = (WIDTH, 700)
+"""Pixels, from the screen's upper left corner."""
+SETTLE = 3.0
+"""Seconds until Blender has loaded the pictures that it shows."""
+
+
+def places(window: BlenderWindow) -> tuple[Box, Box]:
+    """Of the large button and of the one below it."""
+    large = window.large_button()
+    below = min((box for box in window.buttons() if box[1] > large[1]), key=lambda box: box[1])
+    return large, below
+
+
+def save(window: BlenderWindow, name: str) -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    picture: Image.Image = window.picture().convert("RGB").crop((0, 0, *SIZE))
+    with replacing(FOLDER / f"{name}.jpg") as beside:
+        picture.save(beside, quality=88, format="JPEG")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scene", type=Path, help="a saved .blend file")
+    given = parser.parse_args()
+    blender = shlex.split(os.environ.get("BLENDER", "blender"))
+    with tempfile.TemporaryDirectory(prefix="warpnoise-screenshots-") as folder, display() as x:
+        work = Path(folder)
+        shutil.copyfile(given.scene, work / "scene.blend")
+        environment = install(blender, work / "extension")
+        marked = BlenderWindow(blender, environment, x, work, "--sidebar", "--mark")
+        stylize, preview = places(marked)
+        marked.close()
+
+        window = BlenderWindow(blender, environment, x, work, "--sidebar")
+        window.wait(lambda state: state["ticks"] > 8)
+        save(window, "before")
+        window.click(preview)
+        window.wait(lambda state: state["running"])
+        window.wait(lambda state: state["ended"])
+        time.sleep(SETTLE)
+        save(window, "preview")
+        window.click(stylize)
+        window.wait(lambda state: state["stage"] == "stylizing" and state["frames_done"] >= 2)
+        save(window, "running")
+        window.wait(lambda state: state["ended"])
+        time.sleep(SETTLE)
+        save(window, "done")
+        window.close()
+
+
+if __name__ == "__main__":
+    main()
