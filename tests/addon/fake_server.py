@@ -12,6 +12,8 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from warpnoise_addon.backend.broken_pipe import broken_pipes_raise
+
 TOKEN = "a-token-for-the-tests-0123456789"
 MOVIE = b"\0\0\0\x18ftypisom"
 
@@ -46,8 +48,13 @@ class FakeServer:
             context.load_cert_chain(*tls)
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
+
+    def _serve(self) -> None:
+        # Its connections' threads inherit this: the server is another program, whose signals are not Blender's.
+        with broken_pipes_raise():
+            self._server.serve_forever(0.02)
 
     def close(self) -> None:
         self._server.shutdown()

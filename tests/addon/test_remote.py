@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import struct
 import subprocess
 import time
@@ -15,6 +17,7 @@ import pytest
 from fake_server import TOKEN, FakeServer
 
 from warpnoise_addon.backend import JobRequest, connect_backend, run_uploaded_job
+from warpnoise_addon.backend.broken_pipe import broken_pipes_raise
 from warpnoise_addon.backend.client import Unreachable
 from warpnoise_addon.backend.received_png import NotThePicture, check_png
 from warpnoise_addon.errors import BackendDiedError, BackendError, Cancelled, JobError, JobFolderError
@@ -26,6 +29,17 @@ from warpnoise_addon.stylize.run import acquire_backend, stylize_folder
 from warpnoise_addon.stylize.status import Reporter
 
 WIDTH, HEIGHT = 6, 4
+
+
+@pytest.fixture(autouse=True)
+def broken_pipes_kill():
+    """As in Blender before 5, and not in the wheels."""
+    if not hasattr(signal, "SIGPIPE"):
+        yield
+        return
+    before = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGPIPE, before)
 
 
 @pytest.fixture
@@ -161,6 +175,17 @@ def test_a_server_that_dies_while_files_are_sent(server, backend, job):
     with pytest.raises(BackendDiedError, match="nobody answers"):
         run(backend, job)
     assert time.monotonic() - begun < 10
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="Windows has no such signal")
+def test_a_broken_pipe_ends_nothing():
+    reading, writing = os.pipe()
+    os.close(reading)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with pytest.raises(BrokenPipeError), broken_pipes_raise():
+        os.write(writing, b"anyone?")
+    os.close(writing)
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before and not signal.sigpending()
 
 
 def test_a_connection_that_breaks_once_is_made_again(server, backend, job):

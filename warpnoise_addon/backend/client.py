@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from ..errors import BackendError, BackendHungError, JobError, JobFolderError
 from .address import Address
+from .broken_pipe import broken_pipes_raise
 from .locate import TOKEN_VARIABLE
 
 REQUEST_SECONDS = 5.0
@@ -171,7 +172,7 @@ class Client:
             connection = http.client.HTTPSConnection(host, port, timeout=seconds, context=self._tls)
         try:
             # A server that refuses a file may answer and close before it has all of it.
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            with broken_pipes_raise(), contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 connection.request(method, self.address.prefix + path, body, headers)
             yield connection.getresponse()
         except TimeoutError:

@@ -1,0 +1,27 @@
+"""Blender before 5 leaves the signal of a broken pipe to end the process: a lost server would take Blender with it.
+
+Python's own programs ignore SIGPIPE. Its disposition belongs to Blender, not to an add-on, so it is kept from the
+one thread that writes, while it writes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def broken_pipes_raise() -> Iterator[None]:
+    """In this block, writing to what the other side has closed raises BrokenPipeError and sends no signal."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows has no such signal
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
+    try:
+        yield
+    finally:
+        # One that waits would be delivered as soon as it may be.
+        if signal.SIGPIPE not in before and signal.SIGPIPE in signal.sigpending():
+            signal.sigwait({signal.SIGPIPE})
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
