@@ -52,6 +52,7 @@ build: $(VENV)/.installed
 test-blender: $(VENV)/.installed
 	WARPNOISE_PYTHON=$(CURDIR)/$(BIN)/python tests/blender/extension.sh $(BLENDER)
 	tests/blender/update.sh $(BLENDER)
+	WARPNOISE_PYTHON=$(CURDIR)/$(BIN)/python tests/blender/suite.sh $(BLENDER)
 
 test-window: $(VENV)/.installed
 	BLENDER="$(BLENDER)" WARPNOISE_PYTHON=$(CURDIR)/$(BIN)/python $(BIN)/python -m pytest tests/window

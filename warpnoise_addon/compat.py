@@ -124,6 +124,11 @@ def sequencer_strips(scene: bpy.types.Scene) -> Any:
     return editor.strips if has_property(editor, "strips") else editor.sequences  # renamed in 4.4
 
 
+def set_strip_duration(strip: Any, frames: int) -> None:
+    """From its first frame on, a strip is shown for as many frames."""
+    setattr(strip, "duration" if has_property(strip, "duration") else "frame_final_duration", frames)  # renamed in 5.1
+
+
 def compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
     """The scene's compositor node tree, where there is one and it is used."""
     if has_property(scene, "compositing_node_group"):

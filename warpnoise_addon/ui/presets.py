@@ -42,8 +42,8 @@ class WARPNOISE_OT_preset_add(AddPresetBase, bpy.types.Operator):
     bl_label = "Add Warpnoise Preset"
     preset_menu = "WARPNOISE_MT_presets"
     preset_subdir = SUBFOLDER
-    preset_defines = ("settings = bpy.context.scene.warpnoise",)
-    preset_values = tuple(f"settings.{name}" for name in VALUES)
+    # In full: a name of `preset_defines` is not found in Blender 4.3 and 4.4 built with Python 3.13.
+    preset_values = tuple(f"bpy.context.scene.warpnoise.{name}" for name in VALUES)
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

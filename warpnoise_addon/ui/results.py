@@ -65,7 +65,7 @@ class WARPNOISE_OT_add_strip(_OfResult, bpy.types.Operator):
         )
         for name in list(_held(sequence))[1:]:  # the first one is there
             strip.elements.append(name)
-        strip.frame_final_duration = sequence.shown_last - sequence.first + 1
+        compat.set_strip_duration(strip, sequence.shown_last - sequence.first + 1)
         strip.colorspace_settings.name = view_inverse(context.scene).colorspace
         return f"The strip '{strip.name}' is in channel {strip.channel} of '{scene.name}'"
 
