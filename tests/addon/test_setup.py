@@ -100,6 +100,7 @@ def test_a_real_environment(tmp_path, wheel, monkeypatch):
         ("ERROR: No matching distribution found for torch", "no build for this Python"),
         ("OSError: [Errno 28] No space left on device", "disk is full"),
         ("NewConnectionError: Failed to establish", "network"),
+        ("Retrying after NewConnectionError\nERROR: No matching distribution found for torch", "network"),
         ("something else", "Its last words"),
     ],
 )

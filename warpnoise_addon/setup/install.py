@@ -133,6 +133,8 @@ def _failure(step: Step, status: int, tail: list[str]) -> str:
     said = "\n".join(tail)
     if step.stage == "venv":
         advice = "Name another Python"
+    elif re.search("NewConnectionError|NameResolutionError|Connection to .* timed out|Max retries|SSLError", said):
+        advice = "The index was not reached: look at the network connection, a proxy, or pip's configuration"
     elif "No matching distribution found for" in said and f"for {DISTRIBUTION}" in said:
         advice = (
             "The package is not in pip's index. Name its wheel, or the folder of its source, in the dialog "
@@ -142,8 +144,6 @@ def _failure(step: Step, status: int, tail: list[str]) -> str:
         advice = "There is no build for this Python. Name another Python, 3.10 to 3.13 say, or choose another build"
     elif "No space left" in said:
         advice = "The disk is full: free some space"
-    elif re.search("NewConnectionError|NameResolutionError|Connection to .* timed out|Max retries|SSLError", said):
-        advice = "The index was not reached: look at the network connection, a proxy, or pip's configuration"
     else:
         advice = "Its last words"
     return f"`{step}` failed with status {status}. {advice}:\n{said}"

@@ -145,7 +145,8 @@ def _draw_check(layout: bpy.types.UILayout, session: CheckSession) -> None:
 
 def _draw_setup(layout: bpy.types.UILayout, session: SetupSession) -> None:
     if session.over:
-        layout.label(text=f"Set up in {duration(session.seconds)}", icon="TIME")
+        ended = "Ended after" if session.status.error else "Set up in"
+        layout.label(text=f"{ended} {duration(session.seconds)}", icon="TIME")
         return
     if session.fraction is not None:
         layout.progress(factor=session.fraction, text=f"{session.fraction:.0%}")
