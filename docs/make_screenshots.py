@@ -1,4 +1,5 @@
-"""The manual's screenshots: the panel in the image editor's sidebar, before, while and after a scene is stylized.
+"""The manual's screenshots: the panel in the image editor's sidebar, before, while and after a scene is stylized; the
+compositor then; the preferences.
 
     warpnoise demo --output demo-job --blender /path/to/blender --frames 6 --scene-only
     BLENDER=/path/to/blender WARPNOISE_PYTHON=.venv/bin/python python docs/make_screenshots.py demo-job/scene.blend
@@ -72,7 +73,17 @@ def main() -> None:
         window.wait(lambda state: state["ended"])
         time.sleep(SETTLE)
         save(window, "done")
+        window.key("ctrl+s")
+        time.sleep(SETTLE)
         window.close()
+
+        del environment["WARPNOISE_PYTHON"]  # what the preferences say of it is this machine's
+        for name in ("compositor", "preferences"):
+            window = BlenderWindow(blender, environment, x, work, f"--{name}")
+            window.wait(lambda state: state["ticks"] > 8)
+            time.sleep(SETTLE)
+            save(window, name)
+            window.close()
 
 
 if __name__ == "__main__":

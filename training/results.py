@@ -24,7 +24,7 @@ To make them again (the shots need the bpy wheel, everything else the backend's 
 
 ```
 python -m training.shots shots
-for shot in shots/*; do warpnoise compare $shot/job --reference $shot/reference; done
+for shot in shots/*; do warpnoise compare $shot/job --reference $shot/reference --strength 0.4; done
 python -m training.results shots/*/job/compare/compare.json --output docs/results.md
 ```
 """

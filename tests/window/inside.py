@@ -1,25 +1,28 @@
 """Run by Blender at its start: a small animation, one editor that fills the window, a report of what goes on.
 
-blender --python inside.py -- FOLDER [--mark] [--sidebar]
+blender --python inside.py -- FOLDER [--mark] [--sidebar | --compositor | --preferences]
 
 FOLDER/state.json is replaced four times a second. With ``--mark`` buttons have a colour that nothing else has, so that
-they are found on a picture of the screen wherever Blender draws them. The editor is the scene's properties; with
-``--sidebar`` the image editor and its sidebar.
+they are found on a picture of the screen wherever Blender draws them. The editor is the scene's properties; with the
+other flags the image editor or the compositor with the sidebar, or the add-on's preferences.
 """
 
 import json
 import sys
 from pathlib import Path
 
+import addon_utils
 import bpy
 
 MODULE = "bl_ext.user_default.warpnoise"
 FRAMES = 8
 SIZE = 64
 MARK = (1.0, 0.0, 1.0, 1.0)
+EDITORS = {"--sidebar": "IMAGE_EDITOR", "--compositor": "CompositorNodeTree", "--preferences": "PREFERENCES"}
 
 folder, *flags = sys.argv[sys.argv.index("--") + 1 :]
 folder = Path(folder)
+editor = next((EDITORS[flag] for flag in flags if flag in EDITORS), "")
 session = sys.modules[f"{MODULE}.warpnoise_addon.stylize.state"]
 ticks = 0
 
@@ -46,12 +49,18 @@ def arrange() -> None:
     preferences.view.show_splash = False
     preferences.use_preferences_save = False
     window = bpy.context.window_manager.windows[0]
-    area = next(area for area in window.screen.areas if area.type == "PROPERTIES")
-    if "--sidebar" in flags:
-        area.type = "IMAGE_EDITOR"
+    full = window.screen.show_fullscreen  # as it was when the file was saved
+    area = next(area for area in window.screen.areas if full or area.type == "PROPERTIES")
+    area.ui_type = editor or "PROPERTIES"
+    if editor == "PREFERENCES":
+        preferences.active_section = "ADDONS"
+        bpy.context.window_manager.addon_search = "Warpnoise"
+    elif editor:
         area.spaces.active.show_region_ui = True
     else:
         area.spaces.active.context = "RENDER"
+    if full:
+        return
     with bpy.context.temp_override(window=window, area=area):
         bpy.ops.screen.screen_full_area(use_hide_panels=False)
 
@@ -61,12 +70,30 @@ def mark_buttons() -> None:
     colors.inner = colors.inner_sel = MARK
 
 
+def unfold() -> None:
+    """Shows the add-on's own part of the editor. It is there only once the editor was drawn."""
+    window = bpy.context.window_manager.windows[0]
+    area = window.screen.areas[0]
+    regions = {region.type: region for region in area.regions}
+    if editor == "PREFERENCES":
+        listed = next(module for module in addon_utils.modules(refresh=False) if module.__name__ == MODULE)
+        addon_utils.module_bl_info(listed)["show_expanded"] = True
+        area.tag_redraw()
+    elif editor:
+        regions["UI"].active_panel_category = "Warpnoise"
+    if editor == EDITORS["--compositor"]:
+        with bpy.context.temp_override(window=window, area=area, region=regions["WINDOW"]):
+            bpy.ops.node.view_all()
+            for _ in range(5):
+                bpy.ops.view2d.zoom_out()  # the sidebar lies over the nodes
+            bpy.ops.view2d.pan(deltax=110, deltay=-60)
+
+
 def report() -> float:
     global ticks
     ticks += 1
-    if "--sidebar" in flags and ticks == 2:  # its tabs are there once it was drawn
-        area = bpy.context.window_manager.windows[0].screen.areas[0]
-        next(region for region in area.regions if region.type == "UI").active_panel_category = "Warpnoise"
+    if ticks == 2:
+        unfold()
     scene, status = bpy.context.window_manager.windows[0].scene, session.last
     tree = getattr(scene, "compositing_node_group", None) or getattr(scene, "node_tree", None)
     state = {
