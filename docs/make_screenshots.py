@@ -77,7 +77,7 @@ def main() -> None:
         time.sleep(SETTLE)
         window.close()
 
-        del environment["WARPNOISE_PYTHON"]  # what the preferences say of it is this machine's
+        environment.pop("WARPNOISE_PYTHON", None)  # what the preferences say of it is this machine's
         for name in ("compositor", "preferences"):
             window = BlenderWindow(blender, environment, x, work, f"--{name}")
             window.wait(lambda state: state["ticks"] > 8)

@@ -33,7 +33,7 @@ WIDTH, HEIGHT = 6, 4
 
 @pytest.fixture(autouse=True)
 def broken_pipes_kill():
-    """As in Blender before 5, and not in the wheels."""
+    """As in Blender 4.3, and not in the wheels."""
     if not hasattr(signal, "SIGPIPE"):
         yield
         return

@@ -42,7 +42,7 @@ class WARPNOISE_OT_preset_add(AddPresetBase, bpy.types.Operator):
     bl_label = "Add Warpnoise Preset"
     preset_menu = "WARPNOISE_MT_presets"
     preset_subdir = SUBFOLDER
-    # In full: a name of `preset_defines` is not found in Blender 4.3 and 4.4 built with Python 3.13.
+    # In full: a name of `preset_defines` is not found in Blender 4.3 built with Python 3.13.
     preset_values = tuple(f"bpy.context.scene.warpnoise.{name}" for name in VALUES)
 
     @classmethod
