@@ -126,7 +126,8 @@ def sequencer_strips(scene: bpy.types.Scene) -> Any:
 
 def set_strip_duration(strip: Any, frames: int) -> None:
     """From its first frame on, a strip is shown for as many frames."""
-    setattr(strip, "duration" if has_property(strip, "duration") else "frame_final_duration", frames)  # renamed after 5.0
+    name = "duration" if has_property(strip, "duration") else "frame_final_duration"  # renamed after 5.0
+    setattr(strip, name, frames)
 
 
 def compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
