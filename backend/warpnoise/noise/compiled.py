@@ -26,6 +26,7 @@ from .pyramid import Pyramid
 from .split import Halves
 from .table import Atoms, AtomTable, HiddenAtoms
 
+CHUNK = 1 << 20
 WORTH_A_THREAD = 1 << 15  # items: on a busy machine waiting for a thread takes longer than doing so few
 
 
@@ -67,6 +68,7 @@ def move_atoms(passage: Passage, table: AtomTable, pyramid: Pyramid) -> tuple[Te
         leaves,
         np.float32(1 / leaves),
         table.plain,
+        np.uint64(pyramid.seed_word),
         np.float32(pyramid.least_split),
     )
     with threads(table.count):
@@ -199,33 +201,28 @@ def split(passage: Passage, table: AtomTable, pyramid: Pyramid, atoms: Atoms) ->
 def find_halves(passage: Passage, table: AtomTable, pyramid: Pyramid) -> tuple[Tensor, Tensor]:
     x, y, stretch, cell, code = (column.numpy() for column in table.atoms)
     cells, measures, seed, halvings, leaves, least = _tree(table, pyramid)
-    small = np.empty(table.count, np.bool_)
+    drawer = np.empty(table.count, np.uint8)
     with threads(table.count):
-        kernels_halves.mark_small(stretch, cell, code, cells, measures, seed, least, small)
-        rows = np.flatnonzero(small)
-        names = np.empty(len(rows), np.uint64)
-        kernels_halves.name_parents(cell, code, cells, rows, names)
-        order = np.argsort(names, kind="stable")
-        rows, names = rows[order], names[order]
+        kernels_halves.sort_small(stretch, cell, code, cells, measures, seed, least, drawer)
+    found = []
+    # Some drawers at a time: in a zoom out nearly all atoms are small, and sorting them takes more memory than they do.
+    step = max(1, kernels_halves.DRAWERS * CHUNK // max(1, np.count_nonzero(drawer)))
+    for first in range(1, kernels_halves.DRAWERS + 1, step):
+        rows = np.flatnonzero((drawer >= first) & (drawer < first + step))
         kept, dropped = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
-        kernels_halves.pair_up(
-            x,
-            y,
-            cell,
-            code,
-            cells,
-            seed,
-            halvings,
-            leaves,
-            passage.end.numpy(),
-            _scale(passage),
-            rows,
-            names,
-            kept,
-            dropped,
-        )
-    found = kept >= 0
-    return torch.from_numpy(kept[found]), torch.from_numpy(dropped[found])
+        with threads(len(rows)):
+            names = np.empty(len(rows), np.uint64)
+            kernels_halves.name_parents(cell, code, cells, rows, names)
+            order = np.argsort(names, kind="stable")
+            rows, names = rows[order], names[order]
+            ends = (passage.end.numpy(), _scale(passage))
+            kernels_halves.pair_up(
+                x, y, cell, code, cells, seed, halvings, leaves, *ends, rows, names, kept, dropped
+            )  # fmt: skip
+        paired = kept >= 0
+        found.append((kept[paired], dropped[paired]))
+    kept, dropped = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return torch.from_numpy(kept), torch.from_numpy(dropped)
 
 
 def refined(

@@ -18,7 +18,7 @@ from .sampling import sample
 from .table import HiddenAtoms
 
 GONE, SEEN, HIDDEN = 0, 1, 2
-LARGE = 3  # seen, and perhaps to be split
+LARGE = 3  # seen, and to be split
 RETURN_TOLERANCE = 0.1  # motion pixels: how near to its start the way there and back must return
 CALM_TOLERANCE = 0.05
 

@@ -1,6 +1,9 @@
 """How the compiled engine's functions are compiled: kept on disk where that is possible, IEEE arithmetic as written.
 
 No fast-math and no contraction: decisions must fall as they do in the reference engine.
+
+Numba finds a kernel stale when the kernel's own file changes, not when a function that it pastes in does: after changing
+an `inner` or `pasted` function of another file, delete the *.nbi of `kernels/__pycache__`.
 """
 
 from __future__ import annotations

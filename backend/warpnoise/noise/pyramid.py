@@ -33,6 +33,7 @@ ROOT = 63  # in place of a level: the counters of the base grid's values
 GROUP_SHIFT = 6  # in the counter's last word: the level, the group of four channels, the map
 MAP_SHIFT = 18
 CHOICE = 0x5BD1E995  # tells a node's choices from its point
+COLUMNS, ROWS = 0x2545F491, 0x6C078965  # and what scrambles a pixel's leaves from both
 GRAIN = 20  # a level's values are multiples of their standard deviation (rounded up to a power of 2) by 2**GRAIN
 MAX_CODE = 1 << 30  # nodes from here on are not split further
 
@@ -162,12 +163,35 @@ class Pyramid:
         return nodes.ix * width, nodes.iy * height, width, height
 
     def jitter(self, nodes: Nodes) -> tuple[Tensor, Tensor]:
-        """A point in each node, uniform in its area, in noise pixels from the frame's corner. float64."""
+        """A point in each node, uniform in its area, in noise pixels from the frame's corner. float64.
+
+        The leaves of a pixel are multi-jittered (Chiu, Shirley and Wang, Graphics Gems IV, 1994): there is one point in
+        each of its k x k columns and rows as well as in each leaf. A pixel that moves then loses as many points on one
+        side as it gains on the other, give or take one, and its measure hardly wavers.
+        """
         left, top, width, height = self.rectangle(nodes)
         bits = mix_address(self.seed_word, *nodes)
         across = ((bits >> 16) + 0.5) * 2.0**-16
         down = ((bits & 0xFFFF) + 0.5) * 2.0**-16
+        if self.atoms > 1:
+            leaf = nodes.level == self.pixel_level + self.depth
+            column, row = self._stratum(nodes)
+            across = torch.where(leaf, (column + across) / self.atoms, across)
+            down = torch.where(leaf, (row + down) / self.atoms, down)
         return left + across * width, top + down * height
+
+    def _stratum(self, leaves: Nodes) -> tuple[Tensor, Tensor]:
+        """Which of the k columns and k rows inside each leaf its point lies in: 0 to k - 1, int64.
+
+        In a column of leaves it is the leaf's row and in a row its column, scrambled by an exclusive or that every
+        column and row of every pixel has of its own.
+        """
+        shift, last = self.depth // 2, self.atoms - 1
+        x, y = leaves.ix & last, leaves.iy & last
+        pixel = Nodes(leaves.frame, leaves.level - self.depth, leaves.ix >> shift, leaves.iy >> shift)
+        bits = mix_address(self.seed_word, *pixel)
+        of_column, of_row = mix(bits ^ COLUMNS) >> (shift * x), mix(bits ^ ROWS) >> (shift * y)
+        return y ^ (of_column & last), x ^ (of_row & last)
 
     def points(self, nodes: Nodes) -> tuple[Tensor, Tensor]:
         """The point that stands for each node: one of its halves has the same point, and so on up and down.

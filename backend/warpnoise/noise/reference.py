@@ -19,7 +19,7 @@ def move_atoms(passage: Passage, table: AtomTable, pyramid: Pyramid) -> tuple[Te
     """Moves a table's atoms in place, but for those that are not seen in the end frame.
 
     Returns:
-        (n,) int8: GONE, HIDDEN, SEEN, or LARGE for those seen whose area now is above the least that is ever split;
+        (n,) int8: GONE, HIDDEN, SEEN, or LARGE for those seen whose area now is above that at which they are split;
         (height * width,) bool: the noise pixels in which atoms are seen.
     """
     atoms = table.atoms
@@ -37,7 +37,10 @@ def move_atoms(passage: Passage, table: AtomTable, pyramid: Pyramid) -> tuple[Te
     area = torch.abs(j[:, 0] * j[:, 3] - j[:, 1] * j[:, 2]) * measure
     occupied = torch.zeros(pyramid.height * pyramid.width, dtype=torch.bool, device=x.device)
     occupied[pixel[seen]] = True
-    return torch.where(seen & (area > pyramid.least_split), LARGE, status).to(torch.int8), occupied
+    over = (seen & (area > pyramid.least_split)).nonzero()[:, 0]
+    over = over[area[over] > pyramid.split_area(table.nodes(atoms.cell[over], atoms.code[over]))]
+    status[over] = LARGE
+    return status.to(torch.int8), occupied
 
 
 def uncovered(behind: Passage, pyramid: Pyramid, frame: int) -> Tensor:

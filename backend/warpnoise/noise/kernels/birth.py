@@ -9,9 +9,9 @@ from numba import prange
 from numpy.typing import NDArray
 
 from ..follow import SEEN
-from ..jit import kernel
+from ..jit import inner, kernel
 from .sampling import Scale, pixel_of
-from .tree import jitter, mix_level, mix_place
+from .tree import leaf_point, mix_level, mix_place, scrambles
 from .way import follow
 
 Array = NDArray[Any]
@@ -40,7 +40,7 @@ def uncovered(
 ) -> None:
     """A word for each noise pixel: which of its leaves show what the other frame did not."""
     h, w = start.shape
-    size = 1.0 / side
+    size, shift = 1.0 / side, shift_of(side)
     same = h == scale.height and w == scale.width and calm.size > 0
     bits = mix_level(seed, frame, level)
     for row in prange(scale.height):
@@ -55,10 +55,11 @@ def uncovered(
             ):
                 masks[row * scale.width + column] = 0
                 continue
+            columns, rows = scrambles(seed, frame, level - 2 * shift, column, row)
             mask = i64(0)
             for leaf in range(side * side):
                 ix, iy = column * side + leaf_x[leaf], row * side + leaf_y[leaf]
-                u, v = jitter(mix_place(bits, ix, iy), ix, iy, size, size)
+                u, v = leaf_point(mix_place(bits, ix, iy), columns, rows, shift, ix, iy, size)
                 x, y = f32(u), f32(v)
                 j, i = pixel_of(end, scale, x, y)
                 if calm.size > 0 and calm[j, i]:
@@ -102,15 +103,25 @@ def leaf_points(
     code: Array,
 ) -> None:
     """The atoms that pixels give birth to; those of pixel i of ``pixels`` come at ``first[i]``."""
-    size = 1.0 / side
+    size, shift = 1.0 / side, shift_of(side)
     bits = mix_level(seed, frame, level)
     for i in prange(len(pixels)):
         at = first[i]
-        left, top = (pixels[i] % width) * side, (pixels[i] // width) * side
+        px, py = pixels[i] % width, pixels[i] // width
+        columns, rows = scrambles(seed, frame, level - 2 * shift, px, py)
         for leaf in range(side * side):
             if (masks[i] >> leaf) & 1:
-                ix, iy = left + leaf_x[leaf], top + leaf_y[leaf]
-                x[at], y[at] = jitter(mix_place(bits, ix, iy), ix, iy, size, size)
+                ix, iy = px * side + leaf_x[leaf], py * side + leaf_y[leaf]
+                x[at], y[at] = leaf_point(mix_place(bits, ix, iy), columns, rows, shift, ix, iy, size)
                 place[at] = i
                 code[at] = side * side + leaf
                 at += 1
+
+
+@inner
+def shift_of(side: int) -> int:
+    """The logarithm of a power of two."""
+    shift = 0
+    while (side >> shift) > 1:
+        shift += 1
+    return shift

@@ -13,7 +13,7 @@ from ..cover import REACH, SLACK
 from ..follow import LARGE, SEEN
 from ..jit import inner, kernel
 from .sampling import HALF, Scale, pixel_of, same_depth, sample_depth
-from .tree import jitter, mix_level, mix_place, node_of, point_of, size_of
+from .tree import leaf_of, node_of, point_of, size_of
 
 Array = NDArray[Any]
 f32, f64, i64 = np.float32, np.float64, np.int64
@@ -53,8 +53,7 @@ def mark_covered(
         order: (k, k), the place in a pixel's word of the leaf in a row and column.
         covered: (height * width * k * k,) bool.
     """
-    bits = mix_level(seed, frame, leaves)
-    size = 1.0 / side
+    shift, last = (leaves >> 1) - halvings, side - 1
     for n in prange(len(x)):
         if len(status) > 0 and status[n] != SEEN and status[n] != LARGE:
             continue
@@ -80,10 +79,10 @@ def mark_covered(
         middle_i, middle_j = i64(math.floor(px * side)), i64(math.floor(py * side))
         for j in range(max(middle_j - REACH, 0), min(middle_j + REACH + 1, scale.height * side)):
             for i in range(max(middle_i - REACH, 0), min(middle_i + REACH + 1, scale.width * side)):
-                pixel, leaf = (j // side) * scale.width + i // side, order[j % side, i % side]
+                pixel, leaf = (j >> shift) * scale.width + (i >> shift), order[j & last, i & last]
                 if not (masks[pixel] >> leaf) & 1:
                     continue
-                leaf_x, leaf_y = jitter(mix_place(bits, i, j), i, j, size, size)
+                leaf_x, leaf_y = leaf_of(seed, halvings, leaves, frame, i, j)
                 lx, ly = f32(leaf_x), f32(leaf_y)
                 off_x, off_y = f64(lx) - px, f64(ly) - py
                 # Back to the frame of birth: is the point in the node's rectangle there?

@@ -18,7 +18,8 @@ Array = NDArray[Any]
 f32, i64 = np.float32, np.int64
 BLOCK = 64
 BELOW = f32(JOIN_BELOW)
-TWO = f32(2.0)
+DRAWERS = 128
+DRAWER_SHIFT = np.uint64(64 - 7)
 
 
 @kernel
@@ -115,7 +116,7 @@ def shows_same(end: Array, scale: Scale, x: f32, y: f32, other_x: f32, other_y: 
 
 
 @kernel
-def mark_small(
+def sort_small(
     stretch: Array,
     cell: Array,
     code: Array,
@@ -123,11 +124,12 @@ def mark_small(
     measures: Array,
     seed: np.uint64,
     least: f32,
-    small: Array,
+    drawer: Array,
 ) -> None:
-    """Which atoms are so small that their parent may take their place."""
+    """Puts atoms that are so small that their parent may take their place into one of DRAWERS drawers, (n,) uint8, by
+    their parent; 0: the others."""
     for i in prange(len(cell)):
-        small[i] = False
+        drawer[i] = 0
         level = cells[cell[i], 1] + depth_of(code[i])
         if level == 0:
             continue
@@ -135,7 +137,16 @@ def mark_small(
         if area < BELOW * (least + least):
             frame, level, ix, iy = node_of(cells, cell[i], code[i])
             ix, iy = parent_of(level, ix, iy)
-            small[i] = area < BELOW * split_area(seed, frame, level - 1, ix, iy, least)
+            if area < BELOW * split_area(seed, frame, level - 1, ix, iy, least):
+                drawer[i] = 1 + (name_of(frame, level, ix, iy) >> DRAWER_SHIFT)
+
+
+@inner
+def name_of(frame: int, level: int, ix: int, iy: int) -> np.uint64:
+    """64 bits for the node that holds nodes of a level: the same for both, hardly ever the same for others."""
+    high = mix_place(mix_level(np.uint64(0), frame, level), ix, iy)
+    low = mix_place(mix_level(np.uint64(1), frame, level), ix, iy)
+    return (high << np.uint64(32)) | low
 
 
 @inner
@@ -145,14 +156,11 @@ def parent_of(level: int, ix: int, iy: int) -> tuple[int, int]:
 
 @kernel
 def name_parents(cell: Array, code: Array, cells: Array, rows: Array, names: Array) -> None:
-    """(n,) uint64: the same for the two halves of a node, hardly ever the same for others."""
+    """(n,) uint64: the names of the parents of atoms in some rows."""
     for n in prange(len(rows)):
-        i = rows[n]
-        frame, level, ix, iy = node_of(cells, cell[i], code[i])
+        frame, level, ix, iy = node_of(cells, cell[rows[n]], code[rows[n]])
         ix, iy = parent_of(level, ix, iy)
-        high = mix_place(mix_level(np.uint64(0), frame, level), ix, iy)
-        low = mix_place(mix_level(np.uint64(1), frame, level), ix, iy)
-        names[n] = (high << np.uint64(32)) | low
+        names[n] = name_of(frame, level, ix, iy)
 
 
 @kernel

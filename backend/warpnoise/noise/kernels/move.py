@@ -14,7 +14,7 @@ from ..follow import GONE, HIDDEN, LARGE, SEEN
 from ..jit import inner, kernel
 from ..rigid import FARTHEST
 from .sampling import HALF, ONE, Scale, inside, shows
-from .tree import depth_of
+from .tree import depth_of, node_of, split_area
 from .way import follow
 
 Array = NDArray[Any]
@@ -33,6 +33,15 @@ def measure_of(cells: Array, cell: int, code: int, measures: Array, leaves: int,
     return measures[cells[cell, 1] + depth_of(code)]
 
 
+@inner
+def is_large(area: f32, cells: Array, cell: int, code: int, seed: u64, least: f32) -> bool:
+    """Whether an atom of that area is to be split."""
+    if not area > least:
+        return False
+    frame, level, ix, iy = node_of(cells, cell, code)
+    return area > split_area(seed, frame, level, ix, iy, least)
+
+
 @kernel
 def move_calm(
     there: Array,
@@ -48,6 +57,7 @@ def move_calm(
     leaves: int,
     leaf: f32,
     plain: bool,
+    seed: u64,
     least_split: f32,
     status: Array,
     occupied: Array,
@@ -92,7 +102,8 @@ def move_calm(
         x[n], y[n] = x1, y1
         occupied[u64(y1) * row_length + u64(x1)] = True
         measure = measure_of(cells, cell[n], code[n], measures, leaves, leaf, plain)
-        status[n] = LARGE if abs(n00 * n11 - n01 * n10) * measure > least_split else SEEN
+        area = abs(n00 * n11 - n01 * n10) * measure
+        status[n] = LARGE if is_large(area, cells, cell[n], code[n], seed, least_split) else SEEN
 
 
 @kernel
@@ -117,6 +128,7 @@ def move_others(
     leaves: int,
     leaf: f32,
     plain: bool,
+    seed: u64,
     least_split: f32,
     rows: Array,
     status: Array,
@@ -135,7 +147,8 @@ def move_others(
             n10, n11 = m10 * j00 + m11 * j10, m10 * j01 + m11 * j11
             stretch[i, 0], stretch[i, 1], stretch[i, 2], stretch[i, 3] = n00, n01, n10, n11
             measure = measure_of(cells, cell[i], code[i], measures, leaves, leaf, plain)
-            if abs(n00 * n11 - n01 * n10) * measure > least_split:
+            area = abs(n00 * n11 - n01 * n10) * measure
+            if is_large(area, cells, cell[i], code[i], seed, least_split):
                 found = LARGE
             column, row = min(i64(x1), scale.width - 1), min(i64(y1), scale.height - 1)
             occupied[row * scale.width + column] = True

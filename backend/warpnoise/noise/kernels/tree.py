@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .. import philox
 from ..jit import inner
-from ..pyramid import CHOICE
+from ..pyramid import CHOICE, COLUMNS, ROWS
 
 Array = NDArray[Any]
 u64, f32, f64, i64 = np.uint64, np.float32, np.float64, np.int64
@@ -21,7 +21,7 @@ K0, K1 = u64(philox.KEY_STEPS[0]), u64(philox.KEY_STEPS[1])
 ROUNDS = philox.ROUNDS
 MIX0, MIX1 = u64(philox.MIX[0]), u64(philox.MIX[1])
 A0, A1, A2, A3 = (u64(factor) for factor in philox.ADDRESS)
-CHOICE_BITS = u64(CHOICE)
+CHOICE_BITS, COLUMN_BITS, ROW_BITS = u64(CHOICE), u64(COLUMNS), u64(ROWS)
 TO_UNIT, HALF_UNIT, TO_ANGLE = (
     f32(philox.TO_UNIT),
     f32(0.5 * philox.TO_UNIT),
@@ -76,10 +76,37 @@ def mix_place(bits: u64, ix: int, iy: int) -> u64:
 
 @inner
 def jitter(bits: u64, ix: int, iy: int, width: f64, height: f64) -> tuple[f64, f64]:
-    """The point of a node of a width and height, in noise pixels."""
+    """The point of a node below the leaves, of a width and height, in noise pixels."""
     across = (f64(bits >> S16) + 0.5) * 2.0**-16
     down = (f64(bits & LOW16) + 0.5) * 2.0**-16
     return ix * width + across * width, iy * height + down * height
+
+
+@inner
+def scrambles(seed: u64, frame: int, level: int, ix: int, iy: int) -> tuple[u64, u64]:
+    """What scrambles the leaves of a pixel (a node of the pixels' level): the bits of its columns, and of its rows."""
+    bits = mix_place(mix_level(seed, frame, level), ix, iy)
+    return mix(bits ^ COLUMN_BITS), mix(bits ^ ROW_BITS)
+
+
+@inner
+def leaf_point(bits: u64, columns: u64, rows: u64, shift: int, ix: int, iy: int, size: f64) -> tuple[f64, f64]:
+    """The point of a leaf, of 2 ** shift on a pixel's side, with the bits of its node and its pixel's scrambles."""
+    last = (1 << shift) - 1
+    x, y = ix & last, iy & last
+    column, row = y ^ (i64(columns >> u64(shift * x)) & last), x ^ (i64(rows >> u64(shift * y)) & last)
+    across = (column + (f64(bits >> S16) + 0.5) * 2.0**-16) / (1 << shift)
+    down = (row + (f64(bits & LOW16) + 0.5) * 2.0**-16) / (1 << shift)
+    return ix * size + across * size, iy * size + down * size
+
+
+@inner
+def leaf_of(seed: u64, halvings: int, leaves: int, frame: int, ix: int, iy: int) -> tuple[f64, f64]:
+    """The point of a leaf that stands alone; ``leaves`` is the leaves' level."""
+    shift = (leaves >> 1) - halvings
+    columns, rows = scrambles(seed, frame, 2 * halvings, ix >> shift, iy >> shift)
+    bits = mix_place(mix_level(seed, frame, leaves), ix, iy)
+    return leaf_point(bits, columns, rows, shift, ix, iy, 1.0 / (1 << shift))
 
 
 @inner
@@ -137,11 +164,9 @@ def point_of(seed: u64, halvings: int, leaves: int, frame: int, level: int, ix: 
     if level <= leaves:
         while level < leaves:
             level, ix, iy = child_of(level, ix, iy, i64(choice(seed, frame, level, ix, iy) >> S31))
-        width, height = size_of(halvings, level)
-        return jitter(mix_place(mix_level(seed, frame, level), ix, iy), ix, iy, width, height)
+        return leaf_of(seed, halvings, leaves, frame, ix, iy)
     ax, ay = ancestor_of(level, ix, iy, leaves)
-    width, height = size_of(halvings, leaves)
-    x, y = jitter(mix_place(mix_level(seed, frame, leaves), ax, ay), ax, ay, width, height)
+    x, y = leaf_of(seed, halvings, leaves, frame, ax, ay)
     for step in range(leaves + 1, level + 1):
         ax, ay = ancestor_of(level, ix, iy, step)
         width, height = size_of(halvings, step)
