@@ -4,14 +4,14 @@
 
 A model answers to the noise of a neighbourhood, so here the noise is blurred (a Gaussian of 2 pixels) before it is
 compared with the frame before, moved by the true motion, on pixels that are visible in both: half of the mean squared
-difference over the variance, 0 for what moves with the surface and 1 for what is unrelated. It is listed by the distance,
-in pixels, to the nearest pixel that is not visible in both. The pixels' number is the mean of the frames.
+difference over the variance, 0 for what moves with the surface and 1 for what is unrelated. It is listed by the
+distance, in pixels, to the nearest pixel that is not visible in both. The pixels' number is the mean of the frames.
 """
 
 from __future__ import annotations
 
 import argparse
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import cv2
@@ -35,7 +35,7 @@ def main() -> None:
     arguments = parser.parse_args()
     steps = [motion for _, motion in islice(motions(Job.open(arguments.job)), arguments.frames)]
     found = [each.get(1) for each in correspondences(iter(steps), (1,))]
-    bands = [f"{low:g}-{high:g}" for low, high in zip(EDGES_PX, EDGES_PX[1:], strict=False)]
+    bands = [f"{low:g}-{high:g}" for low, high in pairwise(EDGES_PX)]
     print(f"{'px from what is not visible':>28}" + "".join(f"{band:>9}" for band in [*bands, "all"]))
     for method in METHODS:
         noise, errors, counts = None, np.zeros(len(bands)), np.zeros(len(bands))

@@ -1,10 +1,10 @@
 """Integral noise made from the last frame's pixels: the published idea, without memory of earlier frames.
 
-Chang et al., "How I Warped Your Noise" (ICLR 2024), eq. 6: a pixel's value x is refined into N parts of equal area,
+Chang et al., "How I Warped Your Noise" (ICLR 2024), eq. 3: a pixel's value x is refined into N parts of equal area,
 conditionally on their sum, x / N + sqrt(1 / N) (z_i - mean z). Deng et al., "Infinite-Resolution Integral Noise
-Warping" (ICLR 2025), section 4: the parts are particles that ride along the motion, and a new pixel is the sum of those
-that land in it over the square root of their area. The refinement is drawn anew for every frame, which is what
-forgets: after a step, where inside its pixel a value came from is lost.
+Warping" (ICLR 2025): the parts are particles that ride along the motion, and a new pixel is the sum of those that land
+in it over the square root of their area (eq. 5 of the former). The refinement is drawn anew for every frame, which is
+what forgets: after a step, where inside its pixel a value came from is lost.
 """
 
 from __future__ import annotations

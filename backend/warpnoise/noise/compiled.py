@@ -78,7 +78,7 @@ def move_atoms(passage: Passage, table: AtomTable, pyramid: Pyramid) -> tuple[Te
             rows = np.flatnonzero(status == move.LATER)
         else:
             rows = np.arange(table.count)
-    with threads(len(rows)):
+    with threads(4 * len(rows)):
         move.move_others(*_fields(passage), *atoms, rows, status, occupied)
     return torch.from_numpy(status), torch.from_numpy(occupied)
 
@@ -206,11 +206,11 @@ def find_halves(passage: Passage, table: AtomTable, pyramid: Pyramid) -> tuple[T
         kernels_halves.sort_small(stretch, cell, code, cells, measures, seed, least, drawer)
     found = []
     # Some drawers at a time: in a zoom out nearly all atoms are small, and sorting them takes more memory than they do.
-    step = max(1, kernels_halves.DRAWERS * CHUNK // max(1, np.count_nonzero(drawer)))
+    step = max(1, kernels_halves.DRAWERS * CHUNK // max(1, int((drawer > 0).sum())))
     for first in range(1, kernels_halves.DRAWERS + 1, step):
         rows = np.flatnonzero((drawer >= first) & (drawer < first + step))
         kept, dropped = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
-        with threads(len(rows)):
+        with threads(4 * len(rows)):
             names = np.empty(len(rows), np.uint64)
             kernels_halves.name_parents(cell, code, cells, rows, names)
             order = np.argsort(names, kind="stable")

@@ -2,8 +2,8 @@
 
 No fast-math and no contraction: decisions must fall as they do in the reference engine.
 
-Numba finds a kernel stale when the kernel's own file changes, not when a function that it pastes in does: after changing
-an `inner` or `pasted` function of another file, delete the *.nbi of `kernels/__pycache__`.
+Numba finds a kernel stale when its own file changes, not when a function of another file that it pastes in does: after
+changing an `inner` or `pasted` one, delete the *.nbi of `kernels/__pycache__`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ refined as Levy built Brownian motion: of an area of measure a and value x, the 
 
     x / 2 + z sqrt(a) / 2   and   x / 2 - z sqrt(a) / 2,   z ~ N(0, 1),
 
-which are independent, of variance a / 2 each, and sum to x. (Eq. 6 of Chang et al., ICLR 2024, is the same for N parts
+which are independent, of variance a / 2 each, and sum to x. (Eq. 3 of Chang et al., ICLR 2024, is the same for N parts
 at once.) All values of a level are multiples of one power of two, too small to be felt and large enough for float32 to
 hold them all: the sum of the halves is the whole, bit by bit.
 
@@ -165,9 +165,10 @@ class Pyramid:
     def jitter(self, nodes: Nodes) -> tuple[Tensor, Tensor]:
         """A point in each node, uniform in its area, in noise pixels from the frame's corner. float64.
 
-        The leaves of a pixel are multi-jittered (Chiu, Shirley and Wang, Graphics Gems IV, 1994): there is one point in
-        each of its k x k columns and rows as well as in each leaf. A pixel that moves then loses as many points on one
-        side as it gains on the other, give or take one, and its measure hardly wavers.
+        The points of a pixel's leaves are a (0, m, 2)-net in base 2 (Niederreiter 1987), k x k = 2**m: whichever way the
+        pixel is cut into 2**m equal rectangles by halving it, from columns over squares to rows, each has one point. A
+        pixel that moves then loses about as many points on one side as it gains on the other: its measure wavers less
+        than with points that are only jittered.
         """
         left, top, width, height = self.rectangle(nodes)
         bits = mix_address(self.seed_word, *nodes)
@@ -183,15 +184,15 @@ class Pyramid:
     def _stratum(self, leaves: Nodes) -> tuple[Tensor, Tensor]:
         """Which of the k columns and k rows inside each leaf its point lies in: 0 to k - 1, int64.
 
-        In a column of leaves it is the leaf's row and in a row its column, scrambled by an exclusive or that every
-        column and row of every pixel has of its own.
+        In a column of leaves it is the leaf's row and in a row its column, their bits reversed as in Hammersley's
+        points, and scrambled by an exclusive or that every column and row of every pixel has of its own.
         """
         shift, last = self.depth // 2, self.atoms - 1
         x, y = leaves.ix & last, leaves.iy & last
         pixel = Nodes(leaves.frame, leaves.level - self.depth, leaves.ix >> shift, leaves.iy >> shift)
         bits = mix_address(self.seed_word, *pixel)
         of_column, of_row = mix(bits ^ COLUMNS) >> (shift * x), mix(bits ^ ROWS) >> (shift * y)
-        return y ^ (of_column & last), x ^ (of_row & last)
+        return _reversed(y, shift) ^ (of_column & last), _reversed(x, shift) ^ (of_row & last)
 
     def points(self, nodes: Nodes) -> tuple[Tensor, Tensor]:
         """The point that stands for each node: one of its halves has the same point, and so on up and down.
@@ -233,6 +234,14 @@ class Pyramid:
 
     def _choice(self, nodes: Nodes) -> Tensor:
         return mix(mix_address(self.seed_word, *nodes) ^ CHOICE)
+
+
+def _reversed(number: Tensor, bits: int) -> Tensor:
+    """The lowest ``bits`` bits in reverse order."""
+    result = torch.zeros_like(number)
+    for bit in range(bits):
+        result |= ((number >> bit) & 1) << (bits - 1 - bit)
+    return result
 
 
 def split_step(halvings: int, level: int) -> float:

@@ -35,7 +35,7 @@ ENGINES: dict[str, ModuleType] = {"compiled": compiled, "reference": reference}
 class WarpedNoise(NoiseMethod):
     """Integral noise that is white in every frame and faithful to every earlier one.
 
-    A pixel's noise is the integral of white noise over what it covers of the surfaces, W(A) / sqrt(|A|) (eq. 4 of
+    A pixel's noise is the integral of white noise over what it covers of the surfaces, W(A) / sqrt(|A|) (eq. 5 of
     Chang et al., "How I Warped Your Noise", ICLR 2024). W lives on the surfaces themselves, as atoms, so nothing is
     forgotten as long as a surface is in sight; a surface with a transform is remembered also while it is not.
 

@@ -90,11 +90,20 @@ def scrambles(seed: u64, frame: int, level: int, ix: int, iy: int) -> tuple[u64,
 
 
 @inner
+def reversed_bits(number: int, bits: int) -> int:
+    result = 0
+    for bit in range(bits):
+        result |= ((number >> bit) & 1) << (bits - 1 - bit)
+    return result
+
+
+@inner
 def leaf_point(bits: u64, columns: u64, rows: u64, shift: int, ix: int, iy: int, size: f64) -> tuple[f64, f64]:
     """The point of a leaf, of 2 ** shift on a pixel's side, with the bits of its node and its pixel's scrambles."""
     last = (1 << shift) - 1
     x, y = ix & last, iy & last
-    column, row = y ^ (i64(columns >> u64(shift * x)) & last), x ^ (i64(rows >> u64(shift * y)) & last)
+    column = reversed_bits(y, shift) ^ (i64(columns >> u64(shift * x)) & last)
+    row = reversed_bits(x, shift) ^ (i64(rows >> u64(shift * y)) & last)
     across = (column + (f64(bits >> S16) + 0.5) * 2.0**-16) / (1 << shift)
     down = (row + (f64(bits & LOW16) + 0.5) * 2.0**-16) / (1 << shift)
     return ix * size + across * size, iy * size + down * size

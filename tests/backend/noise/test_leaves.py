@@ -1,0 +1,75 @@
+"""Where a pixel's atoms are born: one in each leaf, and in each other rectangle that halving comes to."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from warpnoise.noise import compiled, reference
+from warpnoise.noise.pyramid import Pyramid, leaf_nodes
+
+SIZE = 32
+
+
+def leaf_points(atoms: int) -> tuple[np.ndarray, np.ndarray]:
+    """x and y, (pixels, k * k) float64, of the leaves of a frame's pixels, inside their pixel."""
+    pixels, codes = torch.arange(SIZE * SIZE), torch.arange(atoms**2)
+    pyramid = Pyramid(SIZE, SIZE, atoms, seed=4)
+    x, y = pyramid.jitter(leaf_nodes(pyramid, pixels[:, None], codes[None, :], 3))
+    x, y = x.reshape(len(pixels), -1), y.reshape(len(pixels), -1)
+    return (x - pixels[:, None] % SIZE).numpy(), (y - pixels[:, None] // SIZE).numpy()
+
+
+@pytest.mark.parametrize("atoms", [1, 2, 4, 8])
+def test_the_engines_give_birth_at_the_same_points(atoms: int) -> None:
+    pyramid, pixels = Pyramid(SIZE, SIZE, atoms, seed=4), torch.arange(0, SIZE * SIZE, 3)
+    masks = torch.full_like(pixels, (1 << atoms**2) - 1 if atoms < 8 else -1)
+    for ours, theirs in zip(
+        compiled.born(pyramid, 3, pixels, masks), reference.born(pyramid, 3, pixels, masks), strict=True
+    ):
+        assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("atoms", [1, 2, 4, 8])
+def test_every_rectangle_of_a_points_area_has_one_point(atoms: int) -> None:
+    x, y = leaf_points(atoms)
+    count = atoms**2
+    for power in range(count.bit_length()):
+        columns, rows = 1 << power, count >> power
+        rectangle = np.floor(y * rows) * columns + np.floor(x * columns)
+        assert (np.sort(rectangle, axis=1) == np.arange(count)).all()
+
+
+def test_points_are_uniform_and_those_of_two_pixels_independent() -> None:
+    x, y = leaf_points(4)
+    for points in (x, y):
+        for which in (0, 5, 15):
+            inside = (points[:, which] * 4) % 1
+            assert stats.kstest(inside, "uniform").pvalue > 1e-3
+        centred = points - points.mean(axis=0)
+        neighbours = (centred[1:] * centred[:-1]).mean() / centred.var()
+        assert abs(neighbours) < 4 / centred.size**0.5
+
+
+def test_a_pixel_that_moves_keeps_its_number_of_points() -> None:
+    """Better than points that are only jittered in their leaves: the variance is about half of theirs."""
+    leaf, random = np.arange(16), np.random.default_rng(0).random((2, SIZE * SIZE, 16))
+    jittered = (leaf % 4 + random[0]) / 4, (leaf // 4 + random[1]) / 4
+    variances = np.array(
+        [
+            [counts(points, shift).var() for points in (leaf_points(4), jittered)]
+            for shift in (0.05, 0.17, 0.37, 0.5, 0.83)
+        ]
+    )
+    assert (variances[:, 0] < variances[:, 1]).all()
+    assert variances[:, 0].sum() < 0.6 * variances[:, 1].sum()
+
+
+def counts(points: tuple[np.ndarray, np.ndarray], shift: float) -> np.ndarray:
+    """How many points lie in each inner pixel when all have moved by (shift, 0.6 shift) pixels."""
+    pixel = np.arange(SIZE * SIZE)[:, None]
+    column = np.floor(points[0] + shift).astype(int) + pixel % SIZE
+    row = np.floor(points[1] + 0.6 * shift).astype(int) + pixel // SIZE
+    every = np.bincount((row * (SIZE + 1) + column).ravel(), minlength=(SIZE + 1) ** 2)
+    return every.reshape(SIZE + 1, SIZE + 1)[1:-1, 1:-1]
