@@ -165,10 +165,10 @@ class Pyramid:
     def jitter(self, nodes: Nodes) -> tuple[Tensor, Tensor]:
         """A point in each node, uniform in its area, in noise pixels from the frame's corner. float64.
 
-        The points of a pixel's leaves are a (0, m, 2)-net in base 2 (Niederreiter 1987), k x k = 2**m: whichever way the
-        pixel is cut into 2**m equal rectangles by halving it, from columns over squares to rows, each has one point. A
-        pixel that moves then loses about as many points on one side as it gains on the other: its measure wavers less
-        than with points that are only jittered.
+        The points of a pixel's leaves are a (0, m, 2)-net in base 2 (Niederreiter 1987), k x k = 2**m: whichever way
+        the pixel is cut into 2**m equal rectangles by halving it, from columns over squares to rows, each has one
+        point. A pixel that moves then loses about as many points on one side as it gains on the other: its measure
+        wavers less than with points that are only jittered.
         """
         left, top, width, height = self.rectangle(nodes)
         bits = mix_address(self.seed_word, *nodes)
