@@ -66,8 +66,7 @@ def move_atoms(passage: Passage, table: AtomTable, pyramid: Pyramid) -> tuple[Te
         table.cell_rows.numpy(),
         _measures(pyramid),
         leaves,
-        np.float32(1 / leaves),
-        table.plain,
+        _cells_level(table, pyramid),
         np.uint64(pyramid.seed_word),
         np.float32(pyramid.least_split),
     )
@@ -263,7 +262,7 @@ def accumulate(
             *columns,
             _measures(pyramid),
             leaves,
-            table.plain,
+            _cells_level(table, pyramid),
             values.numpy(),
             pyramid.width,
             first,
@@ -318,6 +317,11 @@ def _tree(table: AtomTable, pyramid: Pyramid) -> tuple[Any, ...]:
         pyramid.pixel_level + pyramid.depth,
         np.float32(pyramid.least_split),
     )
+
+
+def _cells_level(table: AtomTable, pyramid: Pyramid) -> int:
+    """The level of all of the table's cells, or -1."""
+    return pyramid.pixel_level if table.plain else -1
 
 
 def _measures(pyramid: Pyramid) -> NDArray[Any]:

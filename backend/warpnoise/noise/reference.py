@@ -37,7 +37,10 @@ def move_atoms(passage: Passage, table: AtomTable, pyramid: Pyramid) -> tuple[Te
     area = torch.abs(j[:, 0] * j[:, 3] - j[:, 1] * j[:, 2]) * measure
     occupied = torch.zeros(pyramid.height * pyramid.width, dtype=torch.bool, device=x.device)
     occupied[pixel[seen]] = True
-    over = (seen & (area > pyramid.least_split)).nonzero()[:, 0]
+    # What did not grow was split already, if it was to be; unless it was too large for that.
+    grown = torch.abs(m[:, 0] * m[:, 3] - m[:, 1] * m[:, 2]) > 1
+    grown |= area > 2 * pyramid.least_split
+    over = (seen & grown & (area > pyramid.least_split)).nonzero()[:, 0]
     over = over[area[over] > pyramid.split_area(table.nodes(atoms.cell[over], atoms.code[over]))]
     status[over] = LARGE
     return status.to(torch.int8), occupied

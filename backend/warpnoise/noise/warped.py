@@ -100,7 +100,7 @@ class WarpedNoise(NoiseMethod):
         self._most_atoms = max(pixels * 5 // 4, min(pixels * 8, fitting))
         most_hidden = int(min(hidden * pixels, max(0, memory - pixels * BYTES) // HIDDEN_BYTES))
         self._hidden = HiddenTable(self._work, most_hidden)
-        self._join_at = self._join_at_least = pixels * 33 // 32
+        self._join_at = self._join_at_least = pixels * 17 // 16
         self._table.reserve(pixels * 5 // 4)
         none = torch.empty(0, dtype=torch.int64, device=self._work)
         everything = torch.full((height * width,), _all_bits(atoms * atoms), dtype=torch.int64, device=self._work)
@@ -234,7 +234,7 @@ class WarpedNoise(NoiseMethod):
                 break
         if table.count > self._most_atoms:
             self._drop_surplus()
-        self._join_at = min(self._most_atoms, max(self._join_at_least, table.count * 33 // 32))
+        self._join_at = min(self._most_atoms, max(self._join_at_least, table.count * 17 // 16))
 
     def _drop_surplus(self) -> None:
         """The last resort: drops atoms of the most crowded pixels. What is left is as white as before."""

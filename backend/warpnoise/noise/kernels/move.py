@@ -14,7 +14,7 @@ from ..follow import GONE, HIDDEN, LARGE, SEEN
 from ..jit import inner, kernel
 from ..rigid import FARTHEST
 from .sampling import HALF, ONE, Scale, inside, shows
-from .tree import depth_of, node_of, split_area
+from .tree import measure_of, node_of, split_area
 from .way import follow
 
 Array = NDArray[Any]
@@ -26,17 +26,13 @@ U1, U3 = u64(1), u64(3)
 
 
 @inner
-def measure_of(cells: Array, cell: int, code: int, measures: Array, leaves: int, leaf: f32, plain: bool) -> f32:
-    """The measure of an atom."""
-    if plain and leaves <= code < 2 * leaves:
-        return leaf
-    return measures[cells[cell, 1] + depth_of(code)]
-
-
-@inner
-def is_large(area: f32, cells: Array, cell: int, code: int, seed: u64, least: f32) -> bool:
-    """Whether an atom of that area is to be split."""
+def is_large(area: f32, grown: f32, cells: Array, cell: int, code: int, seed: u64, least: f32) -> bool:
+    """Whether an atom is to be split that has that area now and grew by a factor in this step."""
     if not area > least:
+        return False
+    if area > least + least:
+        return True
+    if not grown > ONE:  # so it was split already, if it was to be
         return False
     frame, level, ix, iy = node_of(cells, cell, code)
     return area > split_area(seed, frame, level, ix, iy, least)
@@ -55,8 +51,7 @@ def move_calm(
     cells: Array,
     measures: Array,
     leaves: int,
-    leaf: f32,
-    plain: bool,
+    cells_level: int,
     seed: u64,
     least_split: f32,
     status: Array,
@@ -101,9 +96,10 @@ def move_calm(
         stretches[s], stretches[s + U1], stretches[s + TWO], stretches[s + U3] = n00, n01, n10, n11
         x[n], y[n] = x1, y1
         occupied[u64(y1) * row_length + u64(x1)] = True
-        measure = measure_of(cells, cell[n], code[n], measures, leaves, leaf, plain)
+        measure = measure_of(cells, cell[n], code[n], measures, leaves, cells_level)
         area = abs(n00 * n11 - n01 * n10) * measure
-        status[n] = LARGE if is_large(area, cells, cell[n], code[n], seed, least_split) else SEEN
+        grown = abs(m00 * m11 - m01 * m10)
+        status[n] = LARGE if is_large(area, grown, cells, cell[n], code[n], seed, least_split) else SEEN
 
 
 @kernel
@@ -126,8 +122,7 @@ def move_others(
     cells: Array,
     measures: Array,
     leaves: int,
-    leaf: f32,
-    plain: bool,
+    cells_level: int,
     seed: u64,
     least_split: f32,
     rows: Array,
@@ -146,9 +141,10 @@ def move_others(
             n00, n01 = m00 * j00 + m01 * j10, m00 * j01 + m01 * j11
             n10, n11 = m10 * j00 + m11 * j10, m10 * j01 + m11 * j11
             stretch[i, 0], stretch[i, 1], stretch[i, 2], stretch[i, 3] = n00, n01, n10, n11
-            measure = measure_of(cells, cell[i], code[i], measures, leaves, leaf, plain)
+            measure = measure_of(cells, cell[i], code[i], measures, leaves, cells_level)
             area = abs(n00 * n11 - n01 * n10) * measure
-            if is_large(area, cells, cell[i], code[i], seed, least_split):
+            grown = abs(m00 * m11 - m01 * m10)
+            if is_large(area, grown, cells, cell[i], code[i], seed, least_split):
                 found = LARGE
             column, row = min(i64(x1), scale.width - 1), min(i64(y1), scale.height - 1)
             occupied[row * scale.width + column] = True

@@ -9,8 +9,8 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from ..jit import inner, kernel
-from .tree import depth_of
+from ..jit import kernel
+from .tree import measure_of
 
 Array = NDArray[Any]
 f32 = np.float32
@@ -26,7 +26,7 @@ def add_up(
     cells: Array,
     measures: Array,
     leaves: int,
-    plain: bool,
+    cells_level: int,
     values: Array,
     width: int,
     first: int,
@@ -39,30 +39,16 @@ def add_up(
     number."""
     count, channels = values.shape
     height = len(total) // width
-    leaf = measure_of_leaf(measures, leaves)
     for thread in prange(threads):
-        top, bottom = height * thread // threads, height * (thread + 1) // threads
+        first_row, end_row = height * thread // threads, height * (thread + 1) // threads
         for n in range(count):
             i = first + n
             row = min(max(int(y[i]), 0), height - 1)
-            if top <= row < bottom:
+            if first_row <= row < end_row:
                 p = row * width + min(max(int(x[i]), 0), width - 1)
-                if plain and leaves <= code[i] < 2 * leaves:
-                    total[p] += leaf
-                else:
-                    total[p] += measures[cells[cell[i], 1] + depth_of(code[i])]
+                total[p] += measure_of(cells, cell[i], code[i], measures, leaves, cells_level)
                 for q in range(channels):
                     sums[p, q] += values[n, q]
-
-
-@inner
-def measure_of_leaf(measures: Array, leaves: int) -> f32:
-    """The measure of a pixel's leaves, of which it has so many: it is a power of two."""
-    leaf = measures[0]
-    for level in range(len(measures)):
-        if measures[level] * leaves == 1:
-            leaf = measures[level]
-    return leaf
 
 
 @kernel

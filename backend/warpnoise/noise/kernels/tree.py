@@ -128,6 +128,21 @@ def depth_of(code: int) -> int:
 
 
 @inner
+def measure_of(cells: Array, cell: int, code: int, measures: Array, leaves: int, cells_level: int) -> f32:
+    """The measure of an atom.
+
+    Args:
+        leaves: how many leaves a pixel has.
+        cells_level: the level of all cells, or -1: they differ. Only then the table of cells is looked up: it is slow.
+    """
+    if cells_level >= 0:
+        if leaves <= code < 2 * leaves:
+            return ONE / f32(leaves)
+        return measures[cells_level + depth_of(code)]
+    return measures[cells[cell, 1] + depth_of(code)]
+
+
+@inner
 def node_of(cells: Array, cell: int, code: int) -> tuple[int, int, int, int]:
     """Frame, level, column and row of the node that a heap code names below a cell."""
     level, ix, iy = i64(cells[cell, 1]), i64(cells[cell, 2]), i64(cells[cell, 3])
