@@ -5,7 +5,7 @@ from .methods import NOISE_METHODS, make_noise
 from .motion import Motion
 from .warped import WarpedNoise
 
-ALGORITHM_VERSION = 2
+ALGORITHM_VERSION = 3
 """To be raised when the same seed and motions give other noise than before: finished frames are then made again."""
 
 __all__ = [

@@ -26,7 +26,7 @@ from .pyramid import Pyramid
 from .split import Halves
 from .table import Atoms, AtomTable, HiddenAtoms
 
-CHUNK = 1 << 20
+CHUNK = 1 << 20  # halves that are sorted at a time
 WORTH_A_THREAD = 1 << 15  # items: on a busy machine waiting for a thread takes longer than doing so few
 
 
