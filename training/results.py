@@ -28,29 +28,7 @@ for shot in shots/*; do warpnoise compare $shot/job --reference $shot/reference 
 python -m training.results shots/*/job/compare/compare.json --output docs/results.md
 ```
 
-## What falls short, and why
-
-At lag 1 the warp error of `warped` is 5 to 13 per cent above that of `chained`, in every shot. The noise itself
-shows where that comes from: the strips beside what a frame hides or uncovers. A model answers to the noise of a
-neighbourhood, and there part of it is new. What is newly seen has noise of its own, as it must: whatever it had in
-common with the noise of another surface would be wrong. `chained` follows a mix of both surfaces' vectors at a
-silhouette and stretches the noise beside it over the gap, which changes less from one frame to the next. Further
-than 4 pixels from such places both are alike. Noise under a Gaussian of 2 pixels, on nine frames of the truck shot,
-by distance from what is not visible in both frames (half of the mean squared change over the variance; `python
-benchmarks/noise_edges.py shots/truck/job`):
-
-| pixels from what is not visible | below 2 | 2 to 4 | 4 to 8 | 8 to 16 | above 16 | all |
-| --- | ---: | ---: | ---: | ---: | ---: | ---: |
-| random | 1.0231 | 1.0070 | 1.0031 | 0.9955 | 0.9934 | 0.9991 |
-| fixed | 0.5228 | 0.4924 | 0.4626 | 0.4955 | 0.5471 | 0.5145 |
-| chained | 0.0553 | 0.0256 | 0.0164 | 0.0150 | 0.0161 | 0.0197 |
-| **warped (ours)** | 0.1084 | 0.0393 | 0.0167 | 0.0150 | 0.0164 | 0.0253 |
-
-6.6% of the visible pixels lie in the first column, 11.6% in the second. From lag 4 on `warped` is the better one.
-
-The tables of the shots were made when the points of a pixel's atoms were jittered and not yet a net (docs/noise.md,
-birth); with jittered points the last row was 0.1093, 0.0399, 0.0173, 0.0158, 0.0171, 0.0260. Super-resolution was
-compared on the orbit shot alone.
+Where ours is above `chained` at lag 1, [the noise](noise.md#beside-what-is-hidden-or-uncovered) tells why.
 """
 
 GOALS = (

@@ -42,3 +42,32 @@ def test_tables_and_goals():
     assert "warp error at lag 1 over random's: 0.60 (goal: at most 0.50, missed)" in text
     assert "sharpness: 0.98 (goal: at least 0.97, met)" in text
     assert "chained" not in text
+
+
+def goals(ours, chained, lags, spread):
+    """The lines on goals of a report with a blurring method that has the least errors."""
+    noise = {"variance": figure(1), "correlation": figure(0), "fidelity": {}, "seconds_per_frame": None}
+    errors = {"chained": chained, "fixed": 2 * chained, "bilinear": ours / 10, "warped": ours}
+    methods = {}
+    for name, error in errors.items():
+        by_lag = {lag: figure(error, spread) for lag in lags}
+        methods[name] = {**method(error, 1), "warp_error": by_lag, "incoherence": by_lag}
+    report = {
+        "frames": 24, "width": 256, "height": 128, "speed_px": 3.5, "lags": lags, "seeds": [0], "model_digest": "abc",
+        "noise": {name: {**noise, "is_white": name != "bilinear"} for name in errors},
+        "tasks": {"appearance": {"settings": {"strength": 0.5, "steps": 20}, "methods": methods, "floor": {}}},
+    }  # fmt: skip
+    return "\n".join(shot_part("orbit", report))
+
+
+def test_the_chained_method_is_matched_at_lag_1_within_the_spread():
+    line = "warp error at lag 1 over chained's: 1.10 (goal: not above 1 beyond the spread, "
+    assert line + "met)" in goals(0.011, 0.01, ["1"], spread=0.0006)
+    assert line + "missed)" in goals(0.011, 0.01, ["1"], spread=0.0004)
+
+
+def test_long_lags_are_held_against_the_best_white_method():
+    line = "warp error at lag {} over the least of the other white methods (chained): {} (goal: below 1, {})"
+    text = goals(0.007, 0.01, ["8", "16"], spread=0.001)
+    assert line.format(8, "0.70", "met") in text and line.format(16, "0.70", "met") in text
+    assert line.format(8, "1.20", "missed") in goals(0.012, 0.01, ["8"], spread=0.001)
