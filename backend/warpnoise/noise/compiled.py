@@ -18,13 +18,15 @@ from .cover import leaf_order, pixels_near
 from .follow import GONE, HIDDEN, LARGE, SEEN
 from .kernels import birth, calm, cover, move
 from .kernels import halves as kernels_halves
+from .kernels import hidden as kernels_hidden
+from .kernels import rigid as kernels_rigid
 from .kernels import sums as kernels_sums
 from .kernels import values as kernels_values
 from .kernels.sampling import Scale
 from .passage import Passage, wants_calm
 from .pyramid import Pyramid
 from .split import Halves
-from .table import Atoms, AtomTable, HiddenAtoms
+from .table import Atoms, AtomTable, HiddenAtoms, no_hidden
 
 CHUNK = 1 << 20  # halves that are sorted at a time
 WORTH_A_THREAD = 1 << 15  # items: on a busy machine waiting for a thread takes longer than doing so few
@@ -72,8 +74,8 @@ def move_atoms(passage: Passage, table: AtomTable, pyramid: Pyramid) -> tuple[Te
     )
     with threads(table.count):
         if passage.calm.numel():
-            quiet = passage.calm & (passage.route < 0) if passage.route.numel() else passage.calm
-            move.move_calm(passage.there.numpy(), quiet.numpy(), _scale(passage), *atoms, status, occupied)
+            there, _, _, _, depth, _, matrices, route, scale = _fields(passage)
+            move.move_calm(there, depth, matrices, route, passage.calm.numpy(), scale, *atoms, status, occupied)
             rows = np.flatnonzero(status == move.LATER)
         else:
             rows = np.arange(table.count)
@@ -88,7 +90,7 @@ def uncovered(behind: Passage, pyramid: Pyramid, frame: int) -> Tensor:
     level = pyramid.pixel_level + pyramid.depth
     seed = np.uint64(pyramid.seed_word)
     with threads(len(masks) * 4):
-        birth.uncovered(*_fields(behind), leaf_x, leaf_y, pyramid.atoms, seed, frame, level, masks)
+        birth.uncovered(*_fields(behind), behind.calm.numpy(), leaf_x, leaf_y, pyramid.atoms, seed, frame, level, masks)
     return torch.from_numpy(masks)
 
 
@@ -107,6 +109,12 @@ def without_covered(
     near = pixels_near(pyramid, masks).numpy()
     order = leaf_order(pyramid, masks.device).numpy()
     cells, _, seed, halvings, leaves, _ = _tree(table, pyramid)
+    pixels = np.flatnonzero(masks.numpy())
+    slots = np.empty(len(masks), np.int32)
+    points = np.empty((len(pixels), side, side, 2), np.float32)
+    with threads(len(pixels) * side * side):
+        cover.place_leaves(pixels, seed, halvings, leaves, frame, pyramid.width, slots, points)
+    open_leaves = (cells, seed, halvings, leaves, order, slots, points)
     ends = (passage.end.numpy(), passage.depth_end[..., None].numpy(), _scale(passage))
     none = (np.empty(0, np.float32), np.empty(0, np.bool_), np.empty(0, np.int32))
     groups: list[tuple[Any, ...]] = [(*table.atoms, status, *none)]
@@ -118,23 +126,63 @@ def without_covered(
     for group in groups:
         arrays = [column.contiguous().numpy() if isinstance(column, Tensor) else column for column in group]
         with threads(len(arrays[0])):
-            cover.mark_covered(
-                *arrays, cells, seed, halvings, leaves, side, order, frame, *ends, near, masks.numpy(), covered
-            )
+            cover.mark_covered(*arrays, *open_leaves, *ends, near, masks.numpy(), covered)
     with threads(len(masks)):
         cover.without(result.numpy(), covered, side * side)
     return result
 
 
+def deviations(passage: Passage) -> tuple[Tensor, Tensor]:
+    which, off = np.empty(passage.start.shape, np.int64), np.empty(passage.start.shape, np.float64)
+    there, _, start, _, depth, *_ = _fields(passage)
+    with threads(which.size):
+        kernels_rigid.measure_deviations(
+            there, start, depth, passage.surfaces.numpy(), passage.matrices.numpy(), which, off
+        )
+    return torch.from_numpy(which), torch.from_numpy(off)
+
+
+def hide(passage: Passage, atoms: Atoms) -> HiddenAtoms:
+    count = len(atoms.x)
+    new, sane = _unset_hidden(count), np.empty(count, np.bool_)
+    _, _, start, _, depth, _, matrices, route, scale = _fields(passage)
+    x, y, stretch = (column.numpy() for column in atoms[:3])
+    with threads(4 * count):
+        kernels_hidden.hide(start, depth, matrices, route, scale, x, y, stretch, *_arrays(new), sane)
+    return new._replace(cell=atoms.cell, code=atoms.code).at(torch.from_numpy(sane))
+
+
+def beside(passage: Passage, atoms: Atoms, x: Tensor, y: Tensor) -> HiddenAtoms:
+    count = len(atoms.x)
+    new, known = _unset_hidden(count), np.empty(count, np.bool_)
+    _, _, _, end, _, depth, *_, scale = _fields(passage)
+    surfaces, trusted = passage.surfaces.numpy(), passage.trusted.numpy()
+    points = (column.contiguous().numpy() for column in (*atoms[:3], x, y))
+    _, _, d, stretch, _, surface = _arrays(new)
+    with threads(4 * count):
+        kernels_hidden.beside(end, depth, surfaces, trusted, scale, *points, d, stretch, surface, known)
+    new.behind.zero_()
+    return new._replace(x=atoms.x, y=atoms.y, cell=atoms.cell, code=atoms.code).at(torch.from_numpy(known))
+
+
+def _unset_hidden(count: int) -> HiddenAtoms:
+    """Hidden atoms whose places are not set."""
+    return HiddenAtoms(*(column.new_empty((count, *column.shape[1:])) for column in no_hidden(torch.device("cpu"))))
+
+
+def _arrays(hidden: HiddenAtoms) -> tuple[NDArray[Any], ...]:
+    """Place, stretch, side and surface of hidden atoms, in their order."""
+    return tuple(column.numpy() for column in hidden[:6])
+
+
 def follow_hidden(passage: Passage, hidden: HiddenAtoms) -> Tensor:
     status = np.empty(len(hidden.x), np.int8)
-    columns = [column.numpy() for column in hidden[:6]]
     p = passage
     with threads(len(status)):
-        move.follow_hidden(
+        kernels_hidden.follow_hidden(
             *(array.numpy() for array in (p.end, p.depth_end[..., None], p.surfaces, p.matrices, p.trusted)),
             _scale(p),
-            *columns,
+            *_arrays(hidden),
             status,
         )
     return torch.from_numpy(status)
@@ -290,7 +338,6 @@ def _fields(p: Passage) -> tuple[Any, ...]:
         p.depth_end[..., None],
         p.matrices,
         p.route,
-        p.calm,
     )
     return (*(array.contiguous().numpy() for array in arrays), _scale(p))
 
@@ -345,11 +392,14 @@ __all__ = [
     "LARGE",
     "SEEN",
     "accumulate",
+    "beside",
     "born",
+    "deviations",
     "find_calm",
     "find_halves",
     "finish",
     "follow_hidden",
+    "hide",
     "move_atoms",
     "refined",
     "split",

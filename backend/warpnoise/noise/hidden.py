@@ -91,10 +91,6 @@ def beside(passage: Passage, atoms: Atoms, x: Tensor, y: Tensor) -> HiddenAtoms:
     return hidden.at(known)
 
 
-def join_hidden(first: HiddenAtoms, then: HiddenAtoms) -> HiddenAtoms:
-    return HiddenAtoms(*(torch.cat(columns) for columns in zip(first, then, strict=True)))
-
-
 def advance(engine: ModuleType, passage: Passage, table: HiddenTable) -> Atoms:
     """Moves hidden atoms to the end frame, and takes those out that are seen again and returns them.
 
@@ -104,6 +100,8 @@ def advance(engine: ModuleType, passage: Passage, table: HiddenTable) -> Atoms:
     if not table.count:
         return hidden.seen(torch.empty(0, dtype=torch.int64, device=hidden.x.device))
     status = engine.follow_hidden(passage, hidden)
-    back = hidden.seen((status == engine.SEEN).nonzero()[:, 0])
+    rows = (status == engine.SEEN).nonzero()[:, 0]
+    # Side by side as they are in the tree of white noise: so their values share most of their way.
+    back = hidden.seen(rows[torch.argsort((hidden.cell[rows].to(torch.int64) << 32) + hidden.code[rows])])
     table.keep(status == engine.HIDDEN)
     return back

@@ -7,8 +7,10 @@ from torch import Tensor
 
 from .cover import without_covered
 from .follow import GONE, HIDDEN, LARGE, SEEN, find_calm, follow, follow_hidden
+from .hidden import beside, hide
 from .passage import Passage, pixel_of
 from .pyramid import Pyramid, bit_length, leaf_nodes
+from .rigid import deviations
 from .split import find_halves, split
 from .table import AtomTable
 
@@ -161,11 +163,14 @@ __all__ = [
     "LARGE",
     "SEEN",
     "accumulate",
+    "beside",
     "born",
+    "deviations",
     "find_calm",
     "find_halves",
     "finish",
     "follow_hidden",
+    "hide",
     "move_atoms",
     "refined",
     "split",

@@ -7,6 +7,7 @@ rounded by itself, so that every engine gets the same bits.
 from __future__ import annotations
 
 from dataclasses import replace
+from types import ModuleType
 from typing import NamedTuple
 
 import torch
@@ -68,7 +69,7 @@ def same_depth(d: Tensor, seen: Tensor, spread: Tensor) -> Tensor:
     return torch.abs(d - seen) <= allowed  # false for NaN
 
 
-def route(ahead: Passage, behind: Passage, known: dict[int, bool]) -> tuple[Passage, Passage]:
+def route(engine: ModuleType, ahead: Passage, behind: Passage, known: dict[int, bool]) -> tuple[Passage, Passage]:
     """Decides which pixels move by their surface's matrix.
 
     Matrices are given for objects that may yet deform: only vectors tell. A matrix counts if at least half of its
@@ -76,7 +77,7 @@ def route(ahead: Passage, behind: Passage, known: dict[int, bool]) -> tuple[Pass
     verdict counts, which ``known`` keeps from step to step.
     """
     count = len(ahead.surfaces)
-    index, off = zip(*(_deviation(passage) for passage in (ahead, behind)), strict=True)
+    index, off = zip(*(engine.deviations(passage) for passage in (ahead, behind)), strict=True)
     agree = torch.zeros(count, dtype=torch.int64, device=ahead.there.device)
     seen = torch.zeros_like(agree)
     for which, deviation in zip(index, off, strict=True):
@@ -100,8 +101,9 @@ def route(ahead: Passage, behind: Passage, known: dict[int, bool]) -> tuple[Pass
     return replace(ahead, trusted=trusted, route=routes[0]), replace(behind, trusted=trusted, route=routes[1])
 
 
-def _deviation(passage: Passage) -> tuple[Tensor, Tensor]:
-    """For each start pixel its matrix or -1, and how far its vector is from where that leads; NaN: not known."""
+def deviations(passage: Passage) -> tuple[Tensor, Tensor]:
+    """For each start pixel its matrix or -1, (h, w) int64, and how far its vector is from where that leads, float64; NaN:
+    not known."""
     h, w = passage.start.shape
     device = passage.start.device
     place = torch.searchsorted(passage.surfaces, passage.start).clamp(max=len(passage.surfaces) - 1)

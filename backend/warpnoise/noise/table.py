@@ -10,7 +10,7 @@ from torch import Tensor
 from .pyramid import Nodes, below
 
 BYTES = 2 * 4 + 4 * 4 + 2 * 4  # of an atom, without its values
-HIDDEN_BYTES = 3 * 4 + 6 * 4 + 3 * 4 + 1  # of an atom that is not seen
+HIDDEN_BYTES = 3 * 4 + 6 * 4 + 3 * 4 + 1 + 4  # of an atom that is not seen, with when it was lost to sight
 
 CHUNK = 1 << 20
 
@@ -33,7 +33,7 @@ class Atoms(NamedTuple):
 
 
 class HiddenAtoms(NamedTuple):
-    """n atoms, oldest first."""
+    """n atoms. Rows without a depth (NaN) are gaps."""
 
     x: Tensor  # (n,) float32, noise pixels from the frame's corner
     y: Tensor

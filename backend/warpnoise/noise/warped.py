@@ -125,7 +125,7 @@ class WarpedNoise(NoiseMethod):
         engine, table, pyramid = self._engine, self._table, self._pyramid
         ahead, behind = both_ways(motion, pyramid.height, pyramid.width, self._work)
         if len(ahead.surfaces):
-            ahead, behind = rigid.route(ahead, behind, self._rigid)
+            ahead, behind = rigid.route(engine, ahead, behind, self._rigid)
         if wants_calm(ahead):
             ahead, behind = engine.find_calm(ahead), engine.find_calm(behind)
         frame = self.frame_index + 1
@@ -139,7 +139,7 @@ class WarpedNoise(NoiseMethod):
             special[kind != engine.LARGE],
             special[kind == engine.HIDDEN],
         )
-        went = hidden.hide(ahead, table.atoms.at(leaving))
+        went = engine.hide(ahead, table.atoms.at(leaving))
         back = hidden.advance(engine, ahead, self._hidden)
 
         # Split.
@@ -149,7 +149,7 @@ class WarpedNoise(NoiseMethod):
         self._hidden.add(went)
         for some in (halves, back_halves):
             if len(ahead.surfaces):
-                self._hidden.add(hidden.beside(ahead, some.lost, some.lost_x, some.lost_y))
+                self._hidden.add(engine.beside(ahead, some.lost, some.lost_x, some.lost_y))
         more_values = self._take_halves(large, halves)
         new = [back, back_halves.more, halves.more]
 

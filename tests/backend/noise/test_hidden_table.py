@@ -28,11 +28,18 @@ def atoms(*names: int) -> HiddenAtoms:
 def names(table: HiddenTable) -> list[int]:
     """Which atoms the table holds; every column must agree."""
     held = table.atoms
+    held = held.at(~torch.isnan(held.d))
     expected = atoms(*held.code.tolist())
     for column, wanted in zip(held, expected, strict=True):
         assert torch.equal(column, wanted)
     assert table.count == len(held.x)
-    return held.code.tolist()
+    return sorted(held.code.tolist())
+
+
+def keep(table: HiddenTable, chosen: set[int]) -> None:
+    held = table.atoms
+    named = torch.tensor([code in chosen for code in held.code.tolist()], dtype=torch.bool)
+    table.keep(named & ~torch.isnan(held.d))
 
 
 def test_the_oldest_make_room() -> None:
@@ -48,24 +55,42 @@ def test_the_oldest_make_room() -> None:
     assert table.bytes == 5 * HIDDEN_BYTES
 
 
-def test_blocks_do_not_spoil_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("warpnoise.noise.hidden_table.BLOCK", 3)
-    table = HiddenTable(CPU, most=12)
-    table.add(atoms(*range(12)))
-    table.keep(torch.tensor([name % 4 != 1 for name in range(12)]))
-    assert names(table) == [0, 2, 3, 4, 6, 7, 8, 10, 11]
-    table.add(atoms(20, 21, 22, 23, 24))
-    assert names(table) == [3, 4, 6, 7, 8, 10, 11, 20, 21, 22, 23, 24]
+def test_gaps_are_filled_and_the_oldest_still_go_first() -> None:
+    table = HiddenTable(CPU, most=6)
+    table.add(atoms(1, 2, 3))
+    table.add(atoms(4, 5, 6))
+    keep(table, {1, 3, 4, 6})
+    assert names(table) == [1, 3, 4, 6]
+    table.add(atoms(7, 8))  # where 2 and 5 were
+    assert names(table) == [1, 3, 4, 6, 7, 8]
+    assert len(table.atoms.x) == 6
+    table.add(atoms(9))
+    assert names(table) == [3, 4, 6, 7, 8, 9]
+    table.add(atoms(10, 11))
+    assert names(table) == [6, 7, 8, 9, 10, 11]
+    keep(table, {6, 11})
+    table.add(atoms(12, 13, 14, 15, 16))
+    assert names(table) == [11, 12, 13, 14, 15, 16]
 
 
-def test_those_that_stay_keep_their_order() -> None:
+def test_what_comes_and_goes_takes_no_more_rows() -> None:
+    """Atoms that come back into sight and are hidden again, over and over, do not push out those that stay hidden."""
+    table = HiddenTable(CPU, most=8)
+    table.add(atoms(1, 2, 3))
+    for turn in range(10):
+        table.add(atoms(*range(10 * turn + 10, 10 * turn + 14)))
+        keep(table, {1, 2, 3})
+    assert names(table) == [1, 2, 3]
+    assert len(table.atoms.x) == 7
+
+
+def test_an_empty_table_begins_anew() -> None:
     table = HiddenTable(CPU, most=100)
     table.add(atoms(*range(8)))
-    table.keep(torch.tensor([False, True, True, False, False, True, False, True]))
-    assert names(table) == [1, 2, 5, 7]
+    keep(table, set())
+    assert names(table) == [] and len(table.atoms.x) == 0
     table.add(atoms(8))
-    table.keep(torch.zeros(5, dtype=torch.bool))
-    assert names(table) == []
+    assert names(table) == [8]
 
 
 @pytest.mark.parametrize("most", [0, 1])

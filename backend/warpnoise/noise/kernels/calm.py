@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..follow import CALM_TOLERANCE
 from ..jit import kernel, pasted
+from .rigid import project
 from .sampling import Scale, blend, same_depth, sample_depth
 
 Array = NDArray[Any]
@@ -28,7 +29,6 @@ def mark_returning(
     depth_end: Array,
     matrices: Array,
     route: Array,
-    calm: Array,
     scale: Scale,
     good: Array,
 ) -> None:
@@ -59,18 +59,10 @@ def returns(
     pd = 0.0
     if rigid:
         n = route[j, i]
-        d = f64(depth_start[j, i, 0])
-        to_w = ((matrices[n, 3, 0] * i + matrices[n, 3, 1] * j) + matrices[n, 3, 2] * d) + matrices[n, 3, 3]
-        if not to_w > 0:
+        px, py, pd, _, front = project(matrices, route[j, i], f64(i), f64(j), f64(depth_start[j, i, 0]))
+        if not front:
             return False
-        inverse = 1.0 / to_w
-        x1 = f32(
-            (((matrices[n, 0, 0] * i + matrices[n, 0, 1] * j) + matrices[n, 0, 2] * d) + matrices[n, 0, 3]) * inverse
-        )
-        y1 = f32(
-            (((matrices[n, 1, 0] * i + matrices[n, 1, 1] * j) + matrices[n, 1, 2] * d) + matrices[n, 1, 3]) * inverse
-        )
-        pd = (((matrices[n, 2, 0] * i + matrices[n, 2, 1] * j) + matrices[n, 2, 2] * d) + matrices[n, 2, 3]) * inverse
+        x1, y1 = f32(px), f32(py)
     else:
         x1, y1 = x + there[j, i, 0], y + there[j, i, 1]
     if not (x1 >= 1 and x1 <= w - 2 and y1 >= 1 and y1 <= h - 2):

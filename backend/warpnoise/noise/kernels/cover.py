@@ -20,6 +20,21 @@ f32, f64, i64 = np.float32, np.float64, np.int64
 
 
 @kernel
+def place_leaves(
+    pixels: Array, seed: np.uint64, halvings: int, leaves: int, frame: int, width: int, slots: Array, points: Array
+) -> None:
+    """The points, (n, k, k, 2) float32 by row and column, of the leaves of some pixels, and where each pixel's stand."""
+    shift, side = (leaves >> 1) - halvings, points.shape[1]
+    for slot in prange(len(pixels)):
+        column, row = pixels[slot] % width, pixels[slot] // width
+        slots[pixels[slot]] = slot
+        for j in range(side):
+            for i in range(side):
+                x, y = leaf_of(seed, halvings, leaves, frame, (column << shift) + i, (row << shift) + j)
+                points[slot, j, i, 0], points[slot, j, i, 1] = x, y
+
+
+@kernel
 def mark_covered(
     x: Array,
     y: Array,
@@ -34,9 +49,9 @@ def mark_covered(
     seed: np.uint64,
     halvings: int,
     leaves: int,
-    side: int,
     order: Array,
-    frame: int,
+    slots: Array,
+    points: Array,
     end: Array,
     depth_end: Array,
     scale: Scale,
@@ -51,18 +66,25 @@ def mark_covered(
         depth, behind, surface: of hidden atoms, whose stretch has six parts; (0,) of atoms that are seen.
         leaves: the leaves' level.
         order: (k, k), the place in a pixel's word of the leaf in a row and column.
-        covered: (height * width * k * k,) bool.
+        slots, points: see `place_leaves`.
+        covered: (height * width * k * k,) bool. Threads may mark a leaf twice.
     """
+    side = len(order)
     shift, last = (leaves >> 1) - halvings, side - 1
     for n in prange(len(x)):
         if len(status) > 0 and status[n] != SEEN and status[n] != LARGE:
-            continue
-        if len(behind) > 0 and behind[n]:
             continue
         px, py = x[n], y[n]
         if not (px >= -1 and px < scale.width + 1 and py >= -1 and py < scale.height + 1):
             continue
         if not near[i64(math.floor(py)) + 1, i64(math.floor(px)) + 1]:
+            continue
+        if len(behind) > 0 and (behind[n] or math.isnan(depth[n])):
+            continue
+        middle_i, middle_j = i64(math.floor(px * side)), i64(math.floor(py * side))
+        first_i, end_i = max(middle_i - REACH, 0), min(middle_i + REACH + 1, scale.width * side)
+        first_j, end_j = max(middle_j - REACH, 0), min(middle_j + REACH + 1, scale.height * side)
+        if not any_open(first_j, end_j, first_i, end_i, shift, scale.width, masks):
             continue
         j00, j01, j10, j11 = f64(stretch[n, 0]), f64(stretch[n, 1]), f64(stretch[n, 2]), f64(stretch[n, 3])
         determinant = j00 * j11 - j01 * j10
@@ -76,14 +98,12 @@ def mark_covered(
         else:
             row, column = pixel_of(end, scale, px, py)
             own = end[row, column]
-        middle_i, middle_j = i64(math.floor(px * side)), i64(math.floor(py * side))
-        for j in range(max(middle_j - REACH, 0), min(middle_j + REACH + 1, scale.height * side)):
-            for i in range(max(middle_i - REACH, 0), min(middle_i + REACH + 1, scale.width * side)):
+        for j in range(first_j, end_j):
+            for i in range(first_i, end_i):
                 pixel, leaf = (j >> shift) * scale.width + (i >> shift), order[j & last, i & last]
-                if not (masks[pixel] >> leaf) & 1:
+                if not (masks[pixel] >> leaf) & 1 or covered[pixel * side * side + leaf]:
                     continue
-                leaf_x, leaf_y = leaf_of(seed, halvings, leaves, frame, i, j)
-                lx, ly = f32(leaf_x), f32(leaf_y)
+                lx, ly = points[slots[pixel], j & last, i & last, 0], points[slots[pixel], j & last, i & last, 1]
                 off_x, off_y = f64(lx) - px, f64(ly) - py
                 # Back to the frame of birth: is the point in the node's rectangle there?
                 off_u = (j11 * off_x - j01 * off_y) / determinant
@@ -102,6 +122,16 @@ def mark_covered(
                     if not same_depth(d, f64(value), f64(spread)):
                         continue
                 covered[pixel * side * side + leaf] = True
+
+
+@inner
+def any_open(first_j: int, end_j: int, first_i: int, end_i: int, shift: int, width: int, masks: Array) -> bool:
+    """Whether a pixel with leaves in these rows and columns of leaves has some that are to be born."""
+    for row in range(first_j >> shift, ((end_j - 1) >> shift) + 1):
+        for column in range(first_i >> shift, ((end_i - 1) >> shift) + 1):
+            if masks[row * width + column] != 0:
+                return True
+    return False
 
 
 @kernel

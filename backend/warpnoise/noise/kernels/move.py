@@ -1,9 +1,7 @@
-"""Compiled: moving atoms, those that are seen and those that are hidden. The reference is `reference.move_atoms` and
-`follow.follow_hidden`."""
+"""Compiled: moving the atoms that are seen. The reference is `reference.move_atoms`."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -12,17 +10,14 @@ from numpy.typing import NDArray
 
 from ..follow import GONE, HIDDEN, LARGE, SEEN
 from ..jit import inner, kernel
-from ..rigid import FARTHEST
-from .sampling import HALF, ONE, Scale, inside, shows
+from .sampling import ONE, Scale
 from .tree import measure_of, node_of, split_area
-from .way import follow
+from .way import follow, follow_calm, follow_calm_matrix
 
 Array = NDArray[Any]
-f32, f64, i64, u64 = np.float32, np.float64, np.int64, np.uint64
-FAR = f32(FARTHEST)
+f32, i64, u64 = np.float32, np.int64, np.uint64
 LATER = 4  # a status: not on a calm pixel
-TWO, FOUR = u64(2), u64(4)
-U1, U3 = u64(1), u64(3)
+U1, U2, U3, U4 = u64(1), u64(2), u64(3), u64(4)
 
 
 @inner
@@ -41,6 +36,9 @@ def is_large(area: f32, grown: f32, cells: Array, cell: int, code: int, seed: u6
 @kernel
 def move_calm(
     there: Array,
+    depth: Array,
+    matrices: Array,
+    route: Array,
     calm: Array,
     scale: Scale,
     x: Array,
@@ -57,43 +55,34 @@ def move_calm(
     status: Array,
     occupied: Array,
 ) -> None:
-    """Moves atoms on calm pixels, where all four corners count and nothing is hidden: most atoms of most frames.
-
-    Indices are unsigned, and arrays flat: else Numba would look at each for whether it counts from the end.
-    """
+    """Moves atoms on calm pixels, where all four corners count and nothing is hidden: most atoms of most frames."""
     h, w = calm.shape
     pitch, last_row, last_column = u64(w), u64(h - 1), u64(w - 1)
-    vectors, quiet = there.reshape(h * w * 2), calm.reshape(h * w)
+    vectors, depths, quiet, routes = there.reshape(h * w * 2), depth.reshape(-1), calm.reshape(-1), route.reshape(-1)
     stretches = stretch.reshape(len(x) * 4)
-    width, height, row_length = f32(scale.width), f32(scale.height), u64(scale.width)
+    row_length = u64(scale.width)
     for n in prange(len(x)):
         px, py = x[n], y[n]
-        row, column = min(u64(py * scale.sy), last_row), min(u64(px * scale.sx), last_column)
-        if not quiet[row * pitch + column]:
+        pixel = min(u64(py * scale.sy), last_row) * pitch + min(u64(px * scale.sx), last_column)
+        if not quiet[pixel]:
             status[n] = LATER
             continue
-        xs, ys = px * scale.sx - HALF, py * scale.sy - HALF
-        i, j = u64(xs), u64(ys)
-        tx, ty = xs - f32(i), ys - f32(j)
-        a = (j * pitch + i) * TWO
-        c = a + pitch * TWO
-        # `way.follow_calm`, `sampling.blend`, written out
-        upper_x, lower_x = vectors[a + TWO] - vectors[a], vectors[c + TWO] - vectors[c]
-        upper_y, lower_y = vectors[a + U3] - vectors[a + U1], vectors[c + U3] - vectors[c + U1]
-        top_x, bottom_x = vectors[a] + tx * upper_x, vectors[c] + tx * lower_x
-        top_y, bottom_y = vectors[a + U1] + tx * upper_y, vectors[c + U1] + tx * lower_y
-        x1 = px + (top_x + ty * (bottom_x - top_x)) * scale.ux
-        y1 = py + (top_y + ty * (bottom_y - top_y)) * scale.uy
-        if not (x1 >= 0 and x1 < width and y1 >= 0 and y1 < height):
-            status[n] = GONE
+        if routes.size > 0 and routes[pixel] >= 0:
+            stays, x1, y1, m00, m01, m10, m11 = follow_calm_matrix(
+                depths, pitch, matrices, routes[pixel], scale, px, py
+            )
+            lost = HIDDEN
+        else:
+            stays, x1, y1, m00, m01, m10, m11 = follow_calm(vectors, pitch, scale, px, py)
+            lost = GONE
+        if not stays:
+            status[n] = lost
             continue
-        m00, m01 = (upper_x + ty * (lower_x - upper_x)) + ONE, (bottom_x - top_x) * scale.sy_ux
-        m10, m11 = (upper_y + ty * (lower_y - upper_y)) * scale.sx_uy, (bottom_y - top_y) + ONE
-        s = u64(n) * FOUR
-        j00, j01, j10, j11 = stretches[s], stretches[s + U1], stretches[s + TWO], stretches[s + U3]
+        s = u64(n) * U4
+        j00, j01, j10, j11 = stretches[s], stretches[s + U1], stretches[s + U2], stretches[s + U3]
         n00, n01 = m00 * j00 + m01 * j10, m00 * j01 + m01 * j11
         n10, n11 = m10 * j00 + m11 * j10, m10 * j01 + m11 * j11
-        stretches[s], stretches[s + U1], stretches[s + TWO], stretches[s + U3] = n00, n01, n10, n11
+        stretches[s], stretches[s + U1], stretches[s + U2], stretches[s + U3] = n00, n01, n10, n11
         x[n], y[n] = x1, y1
         occupied[u64(y1) * row_length + u64(x1)] = True
         measure = measure_of(cells, cell[n], code[n], measures, leaves, cells_level)
@@ -112,7 +101,6 @@ def move_others(
     depth_end: Array,
     matrices: Array,
     route: Array,
-    calm: Array,
     scale: Scale,
     x: Array,
     y: Array,
@@ -133,7 +121,7 @@ def move_others(
     for place in prange(len(rows)):
         i = rows[place]
         found, x1, y1, m00, m01, m10, m11 = follow(
-            there, back, start, end, depth_start, depth_end, matrices, route, calm, scale, x[i], y[i]
+            there, back, start, end, depth_start, depth_end, matrices, route, scale, x[i], y[i]
         )
         if found == SEEN:
             x[i], y[i] = x1, y1
@@ -149,66 +137,3 @@ def move_others(
             column, row = min(i64(x1), scale.width - 1), min(i64(y1), scale.height - 1)
             occupied[row * scale.width + column] = True
         status[i] = found
-
-
-@kernel
-def follow_hidden(
-    end: Array,
-    depth_end: Array,
-    surfaces: Array,
-    matrices: Array,
-    trusted: Array,
-    scale: Scale,
-    x: Array,
-    y: Array,
-    d: Array,
-    stretch: Array,
-    behind: Array,
-    surface: Array,
-    status: Array,
-) -> None:
-    """Moves hidden atoms in place."""
-    known = len(surfaces)
-    sx, sy, ux, uy = f64(scale.sx), f64(scale.sy), f64(scale.ux), f64(scale.uy)
-    for n in prange(len(x)):
-        status[n] = GONE
-        place = np.searchsorted(surfaces, surface[n])
-        if place == known or surfaces[place] != surface[n] or not trusted[place]:
-            continue
-        xm, ym, dm = f64(x[n]) * sx - 0.5, f64(y[n]) * sy - 0.5, f64(d[n])
-        to_w = ((matrices[place, 3, 0] * xm + matrices[place, 3, 1] * ym) + matrices[place, 3, 2] * dm) + matrices[
-            place, 3, 3
-        ]
-        inverse = 1.0 / to_w
-        px = (
-            ((matrices[place, 0, 0] * xm + matrices[place, 0, 1] * ym) + matrices[place, 0, 2] * dm)
-            + matrices[place, 0, 3]
-        ) * inverse
-        py = (
-            ((matrices[place, 1, 0] * xm + matrices[place, 1, 1] * ym) + matrices[place, 1, 2] * dm)
-            + matrices[place, 1, 3]
-        ) * inverse
-        pd = (
-            ((matrices[place, 2, 0] * xm + matrices[place, 2, 1] * ym) + matrices[place, 2, 2] * dm)
-            + matrices[place, 2, 3]
-        ) * inverse
-        sane = True
-        for part in range(2):
-            t0, t1 = f64(stretch[n, part]) * sx, f64(stretch[n, 2 + part]) * sy
-            t2 = f64(stretch[n, 4 + part])
-            tx = (matrices[place, 0, 0] * t0 + matrices[place, 0, 1] * t1) + matrices[place, 0, 2] * t2
-            ty = (matrices[place, 1, 0] * t0 + matrices[place, 1, 1] * t1) + matrices[place, 1, 2] * t2
-            td = (matrices[place, 2, 0] * t0 + matrices[place, 2, 1] * t1) + matrices[place, 2, 2] * t2
-            tw = (matrices[place, 3, 0] * t0 + matrices[place, 3, 1] * t1) + matrices[place, 3, 2] * t2
-            stretch[n, part] = f32(((tx - px * tw) * inverse) * ux)
-            stretch[n, 2 + part] = f32(((ty - py * tw) * inverse) * uy)
-            stretch[n, 4 + part] = f32((td - pd * tw) * inverse)
-            for row in range(3):
-                sane = sane and math.isfinite(stretch[n, 2 * row + part])
-        x[n], y[n], d[n] = f32((px + 0.5) * ux), f32((py + 0.5) * uy), f32(pd)
-        behind[n] = behind[n] != (not to_w > 0)
-        sane = sane and abs(x[n]) < FAR and abs(y[n]) < FAR and math.isfinite(d[n])
-        if sane:
-            status[n] = HIDDEN
-            if not behind[n] and inside(scale, x[n], y[n]) and shows(end, depth_end, scale, surface[n], x[n], y[n], pd):
-                status[n] = SEEN

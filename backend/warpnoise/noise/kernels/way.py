@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from ..follow import GONE, HIDDEN, RETURN_TOLERANCE, SEEN
 from ..jit import inner, pasted
+from .rigid import along, project
 from .sampling import HALF, ONE, ZERO, Scale, blend, inside, pixel_of, sample_depth, sample_vector, shows
 
 Array = NDArray[Any]
-f32, f64 = np.float32, np.float64
+f32, f64, u64 = np.float32, np.float64, np.uint64
+U1, U2, U3 = u64(1), u64(2), u64(3)
 RETURN_SQUARED = f32(RETURN_TOLERANCE * RETURN_TOLERANCE)
 
 
@@ -45,6 +47,26 @@ def follow_vector(
 
 
 @inner
+def move_on(
+    matrices: Array, n: int, scale: Scale, x: f64, y: f64, d: f64, slope_x: f32, slope_y: f32
+) -> tuple[bool, f32, f32, f64, f32, f32, f32, f32]:
+    """Whether matrix ``n`` takes a point of a surface to a depth in front; the place, that depth and the stretch."""
+    px, py, pd, inverse, front = project(matrices, n, x, y, d)
+    x_x, y_x, _ = along(matrices, n, px, py, pd, inverse, 0, f64(slope_x))
+    x_y, y_y, _ = along(matrices, n, px, py, pd, inverse, 1, f64(slope_y))
+    return (
+        front and math.isfinite(pd),
+        f32((px + 0.5) * f64(scale.ux)),
+        f32((py + 0.5) * f64(scale.uy)),
+        pd,
+        f32(x_x - 1.0) + ONE,
+        f32(x_y) * scale.sy_ux,
+        f32(y_x) * scale.sx_uy,
+        f32(y_y - 1.0) + ONE,
+    )
+
+
+@inner
 def follow_matrix(
     start: Array,
     end: Array,
@@ -54,69 +76,51 @@ def follow_matrix(
     scale: Scale,
     x: f32,
     y: f32,
-    calm: bool,
     surface: int,
     n: int,
 ) -> tuple[int, f32, f32, f32, f32, f32, f32]:
     """The same of a point that moves by a matrix."""
     xs, ys = x * scale.sx - HALF, y * scale.sy - HALF
-    _, depth, along_x, along_y, _ = sample_depth(depth_start, start, surface, xs, ys)
-    xm, ym, d = f64(xs), f64(ys), f64(depth)
-    to_w = ((matrices[n, 3, 0] * xm + matrices[n, 3, 1] * ym) + matrices[n, 3, 2] * d) + matrices[n, 3, 3]
-    inverse = 1.0 / to_w
-    px = (((matrices[n, 0, 0] * xm + matrices[n, 0, 1] * ym) + matrices[n, 0, 2] * d) + matrices[n, 0, 3]) * inverse
-    py = (((matrices[n, 1, 0] * xm + matrices[n, 1, 1] * ym) + matrices[n, 1, 2] * d) + matrices[n, 1, 3]) * inverse
-    pd = (((matrices[n, 2, 0] * xm + matrices[n, 2, 1] * ym) + matrices[n, 2, 2] * d) + matrices[n, 2, 3]) * inverse
-    x1, y1 = f32((px + 0.5) * f64(scale.ux)), f32((py + 0.5) * f64(scale.uy))
-    if not (math.isfinite(pd) and to_w > 0 and inside(scale, x1, y1)):
-        return HIDDEN, x1, y1, ZERO, ZERO, ZERO, ZERO
-    if not calm and not shows(end, depth_end, scale, surface, x1, y1, pd):
-        return HIDDEN, x1, y1, ZERO, ZERO, ZERO, ZERO
-    slope_x, slope_y = f64(along_x), f64(along_y)
-    w_x, w_y = (
-        matrices[n, 3, 0] + matrices[n, 3, 2] * slope_x,
-        matrices[n, 3, 1] + matrices[n, 3, 2] * slope_y,
-    )
-    x_x = ((matrices[n, 0, 0] + matrices[n, 0, 2] * slope_x) - px * w_x) * inverse
-    y_x = ((matrices[n, 1, 0] + matrices[n, 1, 2] * slope_x) - py * w_x) * inverse
-    x_y = ((matrices[n, 0, 1] + matrices[n, 0, 2] * slope_y) - px * w_y) * inverse
-    y_y = ((matrices[n, 1, 1] + matrices[n, 1, 2] * slope_y) - py * w_y) * inverse
-    return (
-        SEEN,
-        x1,
-        y1,
-        f32(x_x - 1.0) + ONE,
-        f32(x_y) * scale.sy_ux,
-        f32(y_x) * scale.sx_uy,
-        f32(y_y - 1.0) + ONE,
-    )
+    _, d, along_x, along_y, _ = sample_depth(depth_start, start, surface, xs, ys)
+    front, x1, y1, pd, m00, m01, m10, m11 = move_on(matrices, n, scale, f64(xs), f64(ys), f64(d), along_x, along_y)
+    status = HIDDEN
+    if front and inside(scale, x1, y1) and shows(end, depth_end, scale, surface, x1, y1, pd):
+        status = SEEN
+    return status, x1, y1, m00, m01, m10, m11
 
 
 @inner
-def follow_calm(there: Array, scale: Scale, x: f32, y: f32) -> tuple[int, f32, f32, f32, f32, f32, f32]:
-    """`follow_vector` amid calm pixels, where all four corners count and nothing is hidden."""
+def follow_calm(there: Array, pitch: u64, scale: Scale, x: f32, y: f32) -> tuple[bool, f32, f32, f32, f32, f32, f32]:
+    """`follow_vector` amid calm pixels, where all four corners count and nothing is hidden: whether it stays inside.
+
+    Args:
+        there: (h * w * 2,): flat, and its indices unsigned, else Numba would look at each for whether it counts from
+            the end.
+        pitch: w.
+    """
     xs, ys = x * scale.sx - HALF, y * scale.sy - HALF
-    i, j = int(xs), int(ys)
+    i, j = u64(xs), u64(ys)
+    a = (j * pitch + i) * U2
+    c = a + pitch * U2
     tx, ty = xs - f32(i), ys - f32(j)
-    vx, x_x, x_y = blend(
-        there[j, i, 0],
-        there[j, i + 1, 0],
-        there[j + 1, i, 0],
-        there[j + 1, i + 1, 0],
-        tx,
-        ty,
-    )
-    vy, y_x, y_y = blend(
-        there[j, i, 1],
-        there[j, i + 1, 1],
-        there[j + 1, i, 1],
-        there[j + 1, i + 1, 1],
-        tx,
-        ty,
-    )
+    vx, x_x, x_y = blend(there[a], there[a + U2], there[c], there[c + U2], tx, ty)
+    vy, y_x, y_y = blend(there[a + U1], there[a + U3], there[c + U1], there[c + U3], tx, ty)
     x1, y1 = x + vx * scale.ux, y + vy * scale.uy
-    status = SEEN if inside(scale, x1, y1) else GONE
-    return status, x1, y1, x_x + ONE, x_y * scale.sy_ux, y_x * scale.sx_uy, y_y + ONE
+    return inside(scale, x1, y1), x1, y1, x_x + ONE, x_y * scale.sy_ux, y_x * scale.sx_uy, y_y + ONE
+
+
+@inner
+def follow_calm_matrix(
+    depth: Array, pitch: u64, matrices: Array, n: int, scale: Scale, x: f32, y: f32
+) -> tuple[bool, f32, f32, f32, f32, f32, f32]:
+    """`follow_matrix` amid calm pixels. ``depth`` is (h * w,)."""
+    xs, ys = x * scale.sx - HALF, y * scale.sy - HALF
+    i, j = u64(xs), u64(ys)
+    a = j * pitch + i
+    c = a + pitch
+    d, along_x, along_y = blend(depth[a], depth[a + U1], depth[c], depth[c + U1], xs - f32(i), ys - f32(j))
+    front, x1, y1, _, m00, m01, m10, m11 = move_on(matrices, n, scale, f64(xs), f64(ys), f64(d), along_x, along_y)
+    return front and inside(scale, x1, y1), x1, y1, m00, m01, m10, m11
 
 
 @pasted
@@ -129,28 +133,13 @@ def follow(
     depth_end: Array,
     matrices: Array,
     route: Array,
-    calm: Array,
     scale: Scale,
     x: f32,
     y: f32,
 ) -> tuple[int, f32, f32, f32, f32, f32, f32]:
     row, column = pixel_of(start, scale, x, y)
-    quiet = calm.size > 0 and calm[row, column]
     surface = start[row, column]
     if route.size > 0 and route[row, column] >= 0:
-        return follow_matrix(
-            start,
-            end,
-            depth_start,
-            depth_end,
-            matrices,
-            scale,
-            x,
-            y,
-            quiet,
-            surface,
-            route[row, column],
-        )
-    if quiet:
-        return follow_calm(there, scale, x, y)
+        n = route[row, column]
+        return follow_matrix(start, end, depth_start, depth_end, matrices, scale, x, y, surface, n)
     return follow_vector(there, back, start, end, scale, x, y, surface)
