@@ -260,16 +260,23 @@ def find_halves(passage: Passage, table: AtomTable, pyramid: Pyramid) -> tuple[T
         with threads(4 * len(rows)):
             names = np.empty(len(rows), np.uint64)
             kernels_halves.name_parents(cell, code, cells, rows, names)
-            order = np.argsort(names, kind="stable")
+            order = _sorted_by(names >> kernels_halves.BUCKET_SHIFT)
             rows, names = rows[order], names[order]
             ends = (passage.end.numpy(), _scale(passage))
             kernels_halves.pair_up(
                 x, y, cell, code, cells, seed, halvings, leaves, *ends, rows, names, kept, dropped
             )  # fmt: skip
-        paired = kept >= 0
+        paired = np.flatnonzero(kept >= 0)
+        # In about the order of the rows, as that is how they lie in memory.
+        paired = paired[_sorted_by(kept[paired] * ((1 << 16) - 1) // table.count)]
         found.append((kept[paired], dropped[paired]))
     kept, dropped = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return torch.from_numpy(kept), torch.from_numpy(dropped)
+
+
+def _sorted_by(keys: NDArray[Any]) -> NDArray[Any]:
+    """The order of keys below 2 ** 16, equal ones in theirs. NumPy sorts so short ones by their digits."""
+    return np.argsort(keys.astype(np.uint16), kind="stable")
 
 
 def refined(

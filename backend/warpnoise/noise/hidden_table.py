@@ -53,7 +53,7 @@ class HiddenTable:
             self._reserve(min(self.most, end + end // 4))
         rows = torch.cat([gaps, torch.arange(self._rows, end, device=gaps.device)])
         for column, values in zip(self._columns, new, strict=True):
-            column[rows] = values
+            column.index_copy_(0, rows, values)
         self._entered[rows] = self._additions
         self._rows, self.count, self._additions = end, self.count + count, self._additions + 1
 

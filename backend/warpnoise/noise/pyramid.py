@@ -111,6 +111,15 @@ class Pyramid:
         """Levels from a pixel to its leaves."""
         return 2 * (self.atoms.bit_length() - 1)
 
+    def along_the_tree(self, pixels: Tensor) -> Tensor:
+        """Puts pixels (row-major indices) in the order in which they stand in the tree: neighbours share most of the
+        way down to them, and so most of the work of drawing their values."""
+        key = torch.zeros_like(pixels)
+        x, y = pixels % self.width, pixels // self.width
+        for bit in range(max(self.width, self.height).bit_length()):
+            key |= ((x >> bit & 1) << (2 * bit + 1)) | ((y >> bit & 1) << (2 * bit))
+        return pixels[torch.argsort(key)]
+
     @cached_property
     def least_split(self) -> float:
         """The area, in noise pixels, above which an atom may be split; at twice this it always is."""

@@ -120,7 +120,8 @@ def find_halves(passage: Passage, table: AtomTable, pyramid: Pyramid) -> tuple[T
 def join(table: AtomTable, kept: Tensor, dropped: Tensor) -> None:
     """Puts wholes in the place of their halves (see :func:`find_halves`), in the table itself."""
     for values in table.values.values():
-        values[kept] += values[dropped]  # exactly what the whole is worth
+        whole = values.index_select(0, kept) + values.index_select(0, dropped)  # exactly what it is worth
+        values.index_copy_(0, kept, whole)
     code = table.columns.code[kept]
     table.columns.code[kept] = code >> 1
     outer = kept[code == 1]  # the half was a cell of its own: the whole is a new, larger cell
@@ -129,7 +130,9 @@ def join(table: AtomTable, kept: Tensor, dropped: Tensor) -> None:
         table.columns.cell[outer] = table.add_cells(parent)
         table.columns.code[outer] = 1
         table.plain = False
-    table.remove(torch.sort(dropped).values)
+    gone = torch.zeros(table.count, dtype=torch.bool, device=dropped.device)
+    gone[dropped] = True
+    table.remove(gone.nonzero()[:, 0])
 
 
 def _area(stretch: Tensor, nodes: Nodes, pyramid: Pyramid) -> Tensor:

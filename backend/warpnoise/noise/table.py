@@ -25,7 +25,9 @@ class Atoms(NamedTuple):
     code: Tensor  # (n,) int32: heap code below the cell (see `pyramid.below`)
 
     def at(self, index: Tensor) -> Atoms:
-        return Atoms(*(column[index] for column in self))
+        """Those that rows (int64) or a mask (bool) name."""
+        rows = rows_of(index)
+        return Atoms(*(column.index_select(0, rows) for column in self))
 
     @classmethod
     def join(cls, parts: list[Atoms]) -> Atoms:
@@ -45,17 +47,16 @@ class HiddenAtoms(NamedTuple):
     code: Tensor  # (n,) int32
 
     def at(self, index: Tensor | slice) -> HiddenAtoms:
-        return HiddenAtoms(*(column[index] for column in self))
+        """Those that rows (int64), a mask (bool) or a slice name; a slice copies nothing."""
+        if isinstance(index, slice):
+            return HiddenAtoms(*(column[index] for column in self))
+        rows = rows_of(index)
+        return HiddenAtoms(*(column.index_select(0, rows) for column in self))
 
     def seen(self, index: Tensor) -> Atoms:
         """Those of ``index`` as atoms that are seen."""
-        return Atoms(
-            self.x[index],
-            self.y[index],
-            self.stretch[index][:, :4],
-            self.cell[index],
-            self.code[index],
-        )
+        x, y, _, stretch, _, _, cell, code = self.at(index)
+        return Atoms(x, y, stretch[:, :4], cell, code)
 
 
 def no_hidden(device: torch.device) -> HiddenAtoms:
@@ -133,7 +134,7 @@ class AtomTable:
         if self.count + beyond > len(self.columns.x):
             self.reserve((self.count + beyond) * 5 // 4)
         for column, values in zip(self.columns, new, strict=True):
-            column[rows] = values
+            column.index_copy_(0, rows, values)
         self.count += beyond
         return rows
 
@@ -145,7 +146,7 @@ class AtomTable:
         last = torch.arange(end, self.count, device=self.device)[stays]
         into = gone[gone < end]
         for column in (*self.columns, *self.values.values()):
-            column[into] = column[last]
+            column.index_copy_(0, into, column.index_select(0, last))
         self.count = end
 
     def collect_cells(self, others: Tensor) -> Tensor:
@@ -185,6 +186,11 @@ class AtomTable:
     def _reserve_cells(self, count: int) -> None:
         if count > len(self.cell_rows):
             self.cell_rows = grown(self.cell_rows, count + count // 4)
+
+
+def rows_of(index: Tensor) -> Tensor:
+    """The rows that a mask names; rows stay what they are. Copying whole rows by number is the fastest way."""
+    return index.nonzero()[:, 0] if index.dtype == torch.bool else index
 
 
 def grown(column: Tensor, capacity: int) -> Tensor:

@@ -167,7 +167,8 @@ class WarpedNoise(NoiseMethod):
         """The atoms of leaves that masks (see `uncovered`) name, in the frame of their birth, some pixels at a time;
         enters their cells."""
         pyramid, width = self._pyramid, self._pyramid.width
-        for pixels in torch.split(masks.nonzero()[:, 0], max(1, CHUNK // self.atoms**2)):
+        bearing = pyramid.along_the_tree(masks.nonzero()[:, 0])
+        for pixels in torch.split(bearing, max(1, CHUNK // self.atoms**2)):
             level = torch.full_like(pixels, pyramid.pixel_level)
             cells = self._table.add_cells(Nodes(torch.full_like(pixels, frame), level, pixels % width, pixels // width))
             x, y, place, code = self._engine.born(pyramid, frame, pixels, masks[pixels])
@@ -217,8 +218,9 @@ class WarpedNoise(NoiseMethod):
             lost = lost[count:]
             for map_, values in table.values.items():
                 if known:
-                    values[rows[:known]] = known_values[map_]
-                values[rows[known:]] = self._engine.values(self._pyramid, table, rows[known:], self.shape[0], map_)
+                    values.index_copy_(0, rows[:known], known_values[map_])
+                drawn = self._engine.values(self._pyramid, table, rows[known:], self.shape[0], map_)
+                values.index_copy_(0, rows[known:], drawn)
             known = 0
         table.remove(lost)
 

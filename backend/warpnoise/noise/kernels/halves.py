@@ -20,6 +20,7 @@ BLOCK = 64
 BELOW = f32(JOIN_BELOW)
 DRAWERS = 128
 DRAWER_SHIFT = np.uint64(64 - 7)
+BUCKET_SHIFT = np.uint64(64 - 16)
 
 
 @kernel
@@ -180,16 +181,17 @@ def pair_up(
     kept: Array,
     dropped: Array,
 ) -> None:
-    """Of rows sorted by their parents' names: for the first of two halves that can be joined the row that the whole
-    keeps and the one that it drops; -1 for all others."""
+    """Of rows sorted by the first 16 bits of their parents' names: for the first of two halves that can be joined
+    the row that the whole keeps and the one that it drops; -1 for all others."""
     for n in prange(len(rows)):
         kept[n] = -1
         dropped[n] = -1
-        if n + 1 == len(rows):
+        other = n + 1
+        while other < len(rows) and names[other] != names[n] and names[other] >> BUCKET_SHIFT == names[n] >> BUCKET_SHIFT:
+            other += 1
+        if other == len(rows) or names[other] != names[n]:
             continue
-        if names[n] != names[n + 1]:
-            continue
-        a, b = rows[n], rows[n + 1]
+        a, b = rows[n], rows[other]
         if not (abs(x[a] - x[b]) < NEAR and abs(y[a] - y[b]) < NEAR):
             continue
         row, column = pixel_of(end, scale, x[a], y[a])
