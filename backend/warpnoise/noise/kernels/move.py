@@ -84,7 +84,9 @@ def move_calm(
         n10, n11 = m10 * j00 + m11 * j10, m10 * j01 + m11 * j11
         stretches[s], stretches[s + U1], stretches[s + U2], stretches[s + U3] = n00, n01, n10, n11
         x[n], y[n] = x1, y1
-        occupied[u64(y1) * row_length + u64(x1)] = True
+        under = u64(y1) * row_length + u64(x1)
+        if not occupied[under]:  # two threads that wrote the same over and over would wait for each other
+            occupied[under] = True
         measure = measure_of(cells, cell[n], code[n], measures, leaves, cells_level)
         area = abs(n00 * n11 - n01 * n10) * measure
         grown = abs(m00 * m11 - m01 * m10)
@@ -135,5 +137,6 @@ def move_others(
             if is_large(area, grown, cells, cell[i], code[i], seed, least_split):
                 found = LARGE
             column, row = min(i64(x1), scale.width - 1), min(i64(y1), scale.height - 1)
-            occupied[row * scale.width + column] = True
+            if not occupied[row * scale.width + column]:
+                occupied[row * scale.width + column] = True
         status[i] = found
