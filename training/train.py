@@ -43,13 +43,16 @@ class TrainSettings:
     drop_label: float = 0.12
     average_decay: float = 0.998
     seed: int = 0
+    strongest: float = 1.0
+    """The strength up to which SDEdit will mostly be used: ``strongest_share`` of the timesteps lie below it."""
+    strongest_share: float = 1.0
     coarse_weight: float = 1.0
     """Weight of the multi-scale part of the loss."""
     bfloat16: bool = False
     """Whether activations are in half precision: it saves time where the device has it, see `has_bfloat16`."""
 
 
-CHANGEABLE = frozenset({"steps", "learning_rate", "coarse_weight", "bfloat16"})
+CHANGEABLE = frozenset({"steps", "learning_rate", "strongest", "strongest_share", "coarse_weight", "bfloat16"})
 COARSE_PX = (4, 8, 16)
 
 
@@ -58,6 +61,15 @@ def has_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
     return torch.backends.cpu.get_cpu_capability() == "AVX512"
+
+
+def draw_timesteps(count: int, timesteps: int, settings: TrainSettings, generator: torch.Generator) -> Tensor:
+    """(count,) int64 below ``timesteps``: even below the strength that matters most, and even above it."""
+    border = settings.strongest * timesteps
+    below = torch.rand(count, generator=generator) < settings.strongest_share
+    even = torch.rand(count, generator=generator)
+    drawn = torch.where(below, even * border, border + even * (timesteps - border))
+    return drawn.to(torch.int64).clamp(max=timesteps - 1)
 
 
 def learning_rate(step: int, settings: TrainSettings) -> float:
@@ -137,8 +149,8 @@ class Trainer:
         settings = self.settings
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + self.step)
         batch = self.crops.sample(self.step)
-        timesteps = torch.randint(self.scheduler.config["num_train_timesteps"], (settings.batch,), generator=generator)
-        timesteps = timesteps.to(self.device)
+        count = self.scheduler.config["num_train_timesteps"]
+        timesteps = draw_timesteps(settings.batch, count, settings, generator).to(self.device)
         noise = torch.randn(batch.images.shape, generator=generator).to(self.device)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, settings)

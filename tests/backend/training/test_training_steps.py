@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from training.export import export
 from training.network import NULL_CLASS, SIZE_MULTIPLE, make_scheduler, make_unet
 from training.paint_dataset import write
 from training.styles import STYLES
-from training.train import Trainer, TrainSettings, diffusion_loss, learning_rate
+from training.train import Trainer, TrainSettings, diffusion_loss, draw_timesteps, learning_rate
 
 SETTINGS = TrainSettings(steps=8, batch=2, crop=16, warmup=2, bfloat16=False)
 CPU = torch.device("cpu")
@@ -50,6 +51,27 @@ def test_labels_are_dropped_as_often_as_asked(data: Path) -> None:
     labels = torch.cat([crops.sample(step).labels for step in range(10)])
     assert set(labels.tolist()) == set(range(NULL_CLASS + 1))
     assert abs(float((labels == NULL_CLASS).float().mean()) - 0.2) < 4 * np.sqrt(0.2 * 0.8 / 500)
+
+
+def test_crops_with_detail_are_preferred(data: Path) -> None:
+    """Of a picture a third of whose crops are even, a ninth are taken that are."""
+    crops = Crops(data, 16, 64, 0.0, seed=0)
+    half = np.full((64, 64, 3), 100, np.uint8)
+    half[:, 32:] += (np.indices((64, 32)).sum(axis=0) % 4 < 2)[..., None].astype(np.uint8) * 60
+    crops.pictures = {style: {"00001_0.png": half} for style in STYLES}
+    images = torch.cat([crops.sample(step).images for step in range(8)])
+    even = (images.flatten(1).std(dim=1) < 0.08).float().mean()  # a gain tints a photograph's channels a little
+    assert 0.02 < even < 0.22
+
+
+def test_timesteps_are_drawn_where_they_are_asked_for() -> None:
+    generator = torch.Generator().manual_seed(0)
+    drawn = draw_timesteps(40_000, 700, replace(SETTINGS, strongest=0.6, strongest_share=0.8), generator)
+    assert drawn.min() >= 0 and drawn.max() <= 699 and drawn.dtype == torch.int64
+    below = drawn < 420
+    assert abs(float(below.float().mean()) - 0.8) < 4 * np.sqrt(0.8 * 0.2 / 40_000)
+    assert abs(float(drawn[below].float().mean()) - 209.5) < 4 * 420 / np.sqrt(12 * 32_000)
+    assert abs(float(drawn[~below].float().mean()) - 559.5) < 4 * 280 / np.sqrt(12 * 8_000)
 
 
 def test_held_out_scenes_are_never_trained_on(data: Path) -> None:
