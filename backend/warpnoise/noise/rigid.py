@@ -102,8 +102,8 @@ def route(engine: ModuleType, ahead: Passage, behind: Passage, known: dict[int, 
 
 
 def deviations(passage: Passage) -> tuple[Tensor, Tensor]:
-    """For each start pixel its matrix or -1, (h, w) int64, and how far its vector is from where that leads, float64; NaN:
-    not known."""
+    """For each start pixel its matrix or -1, (h, w) int64, and how far its vector is from where that leads, (h, w)
+    float64; NaN: not known."""
     h, w = passage.start.shape
     device = passage.start.device
     place = torch.searchsorted(passage.surfaces, passage.start).clamp(max=len(passage.surfaces) - 1)

@@ -58,7 +58,6 @@ def returns(
     rigid = route.size > 0 and route[j, i] >= 0
     pd = 0.0
     if rigid:
-        n = route[j, i]
         px, py, pd, _, front = project(matrices, route[j, i], f64(i), f64(j), f64(depth_start[j, i, 0]))
         if not front:
             return False

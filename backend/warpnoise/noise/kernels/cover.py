@@ -23,7 +23,7 @@ f32, f64, i64 = np.float32, np.float64, np.int64
 def place_leaves(
     pixels: Array, seed: np.uint64, halvings: int, leaves: int, frame: int, width: int, slots: Array, points: Array
 ) -> None:
-    """The points, (n, k, k, 2) float32 by row and column, of the leaves of some pixels, and where each pixel's stand."""
+    """The points, (n, k, k, 2) float32 by row and column, of the leaves of some pixels, and where a pixel's stand."""
     shift, side = (leaves >> 1) - halvings, points.shape[1]
     for slot in prange(len(pixels)):
         column, row = pixels[slot] % width, pixels[slot] // width

@@ -186,8 +186,8 @@ def pair_up(
     for n in prange(len(rows)):
         kept[n] = -1
         dropped[n] = -1
-        other = n + 1
-        while other < len(rows) and names[other] != names[n] and names[other] >> BUCKET_SHIFT == names[n] >> BUCKET_SHIFT:
+        bucket, other = names[n] >> BUCKET_SHIFT, n + 1
+        while other < len(rows) and names[other] != names[n] and names[other] >> BUCKET_SHIFT == bucket:
             other += 1
         if other == len(rows) or names[other] != names[n]:
             continue

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..follow import GONE, HIDDEN, RETURN_TOLERANCE, SEEN
 from ..jit import inner, pasted
 from .rigid import along, project
-from .sampling import HALF, ONE, ZERO, Scale, blend, inside, pixel_of, sample_depth, sample_vector, shows
+from .sampling import HALF, ONE, Scale, blend, inside, pixel_of, sample_depth, sample_vector, shows
 
 Array = NDArray[Any]
 f32, f64, u64 = np.float32, np.float64, np.uint64
