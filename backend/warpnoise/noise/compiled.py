@@ -144,6 +144,8 @@ def deviations(passage: Passage) -> tuple[Tensor, Tensor]:
 
 def hide(passage: Passage, atoms: Atoms) -> HiddenAtoms:
     count = len(atoms.x)
+    if not count:
+        return no_hidden(atoms.x.device)
     new, sane = _unset_hidden(count), np.empty(count, np.bool_)
     _, _, start, _, depth, _, matrices, route, scale = _fields(passage)
     x, y, stretch = (column.numpy() for column in atoms[:3])
@@ -154,6 +156,8 @@ def hide(passage: Passage, atoms: Atoms) -> HiddenAtoms:
 
 def beside(passage: Passage, atoms: Atoms, x: Tensor, y: Tensor) -> HiddenAtoms:
     count = len(atoms.x)
+    if not count:
+        return no_hidden(atoms.x.device)
     new, known = _unset_hidden(count), np.empty(count, np.bool_)
     _, _, _, end, _, depth, *_, scale = _fields(passage)
     surfaces, trusted = passage.surfaces.numpy(), passage.trusted.numpy()
@@ -226,6 +230,8 @@ def born(pyramid: Pyramid, frame: int, pixels: Tensor, masks: Tensor) -> tuple[T
 
 def split(passage: Passage, table: AtomTable, pyramid: Pyramid, atoms: Atoms) -> Halves:
     count = len(atoms.x)
+    if not count:
+        return Halves(atoms.code, atoms, torch.empty(0, dtype=torch.int64), atoms, atoms.x, atoms.y)
     counts, kept = np.empty((count, 2), np.int64), np.empty(count, np.int32)
     columns = [column.contiguous().numpy() for column in atoms]
     arguments = (*columns, *_tree(table, pyramid), passage.end.numpy(), _scale(passage), counts)

@@ -188,6 +188,8 @@ class WarpedNoise(NoiseMethod):
             {map: values} of the halves that part from them.
         """
         engine, table, pyramid = self._engine, self._table, self._pyramid
+        if not len(rows):
+            return {map_: values[:0] for map_, values in table.values.items()}
         cell, above = table.columns.cell[rows], table.columns.code[rows]
         source, changed = halves.source, (halves.code != above).nonzero()[:, 0]
         table.columns.code[rows[changed]] = halves.code[changed]
