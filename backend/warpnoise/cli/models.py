@@ -37,6 +37,8 @@ def command(folders: tuple[Path, ...], as_json: bool) -> None:
         for key, value in model.items():
             if key != "name":
                 shown = ", ".join(value) if isinstance(value, list) else value
+                if isinstance(value, dict):
+                    shown = ", ".join(f"{each:g} ({style})" for style, each in value.items())
                 print(f"  {key.replace('_', ' '):<18}{'none' if shown in ('', None) else shown}")
 
 
@@ -47,7 +49,7 @@ def _describe(folder: ModelFolder) -> dict[str, object]:
         "family": folder.family,
         "styles": list(folder.styles),
         "takes_prompt": folder.takes_prompt,
-        "guidance": folder.guidance,
+        "guidance": folder.sheet.guidance if folder.styles else folder.guidance_for(None),
         "strength": folder.sheet.strength,
         "size_multiple": folder.size_multiple,
     }

@@ -87,7 +87,8 @@ class FrameChain:
 
 def effective(settings: Settings, model: ModelFolder) -> Settings:
     """Equal settings for equal pictures: what has no effect is left out, what stands for a default is written out."""
-    changes: dict[str, object] = {"guidance": model.guidance if settings.guidance is None else settings.guidance}
+    guidance = model.guidance_for(settings.style) if settings.guidance is None else settings.guidance
+    changes: dict[str, object] = {"guidance": guidance}
     if model.styles:
         changes["style"] = settings.style or model.styles[0]
     if not model.takes_prompt:

@@ -121,10 +121,9 @@ class ModelFolder:
         """T, the number of timesteps that the model was trained with."""
         return int(self.scheduler.get("num_train_timesteps", 1000))
 
-    @property
-    def guidance(self) -> float:
+    def guidance_for(self, style: str | None) -> float:
         """The guidance scale where the settings give none. 7.5 is Stable Diffusion's usual one."""
-        return 7.5 if self.family == "latent" else self.sheet.guidance
+        return 7.5 if self.family == "latent" else self.sheet.guidance_for(style)
 
     @property
     def vae_factor(self) -> int:

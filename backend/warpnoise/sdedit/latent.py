@@ -89,7 +89,7 @@ class LatentEditor:
         return (self._decode(x)[..., :height, :width] / 2 + 0.5).clamp(0, 1)
 
     def _denoiser(self, batch: int, settings: EditSettings) -> Denoiser:
-        scale = self.folder.guidance if settings.guidance is None else settings.guidance
+        scale = self.folder.guidance_for(None) if settings.guidance is None else settings.guidance
         wanted, free = (self._embed(text).expand(batch, -1, -1) for text in (settings.prompt, settings.negative_prompt))
         return guide(self._predict, wanted, free, scale)
 

@@ -81,7 +81,7 @@ class PixelEditor:
             return lambda x, t: self._predict(x, t, None)
         label = self.styles.index(settings.style) if settings.style is not None else 0
         null = self.folder.sheet.null_class
-        scale = self.folder.guidance if settings.guidance is None else settings.guidance
+        scale = self.folder.guidance_for(settings.style) if settings.guidance is None else settings.guidance
         labels = torch.full((batch,), label, device=self.device)
         return guide(self._predict, labels, None if null is None else torch.full_like(labels, null), scale)
 

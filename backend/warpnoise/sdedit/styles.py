@@ -2,7 +2,8 @@
 
     {"styles": ["photoreal", "ink"], "null_class": 2, "guidance": 1.5, "strength": 0.5, "size_multiple": 8}
 
-It lies beside ``model_index.json``; every key may be left out. Class label i is the style ``styles[i]``.
+It lies beside ``model_index.json``; every key may be left out. Class label i is the style ``styles[i]``. Guidance may
+differ by style: ``"guidance": {"photoreal": 1.5, "ink": 3}``.
 """
 
 from __future__ import annotations
@@ -22,16 +23,23 @@ class StyleSheet:
     """The entries of ``styles.json``.
 
     ``styles``: names in the order of the class labels. ``null_class``: the label that stands for no class, which
-    classifier-free guidance needs (Ho & Salimans 2022). ``guidance``: the scale used where the settings give none.
+    classifier-free guidance needs (Ho & Salimans 2022). ``guidance``: the scale used where the settings give none, by
+    style, or for all of them.
     ``strength``: the one that suits the model, for user interfaces. ``size_multiple``: images are padded to a multiple
     of it, in pixels; None: what the network's depth asks for.
     """
 
     styles: tuple[str, ...] = ()
     null_class: int | None = None
-    guidance: float = 1.0
+    guidance: float | dict[str, float] = 1.0
     strength: float | None = None
     size_multiple: int | None = None
+
+    def guidance_for(self, style: str | None) -> float:
+        """The scale that suits a style; None: the first style, which is the one used where none is chosen."""
+        if not isinstance(self.guidance, dict):
+            return self.guidance
+        return self.guidance[self.styles[0] if style is None else style]
 
 
 def read_styles(path: Path, classes: int | None) -> StyleSheet:
@@ -55,10 +63,11 @@ def read_styles(path: Path, classes: int | None) -> StyleSheet:
     known = StyleSheet.__dataclass_fields__
     if unknown := sorted(set(entries) - set(known)):
         raise ModelError(f"{path}: unknown key {unknown[0]!r}: the keys are {', '.join(known)}")
+    styles = _names(path, entries.get("styles", []))
     sheet = StyleSheet(
-        styles=_names(path, entries.get("styles", [])),
+        styles=styles,
         null_class=_number(path, entries, "null_class", int, 0, None),
-        guidance=_number(path, entries, "guidance", float, 0, 1.0),
+        guidance=_guidance(path, entries, styles),
         strength=_number(path, entries, "strength", float, 0, None),
         size_multiple=_number(path, entries, "size_multiple", int, 1, None),
     )
@@ -72,6 +81,19 @@ def _names(path: Path, value: Any) -> tuple[str, ...]:
     if len(set(value)) != len(value):
         raise ModelError(f"{path}: 'styles' names one style twice: {value!r}")
     return tuple(value)
+
+
+def _guidance(path: Path, entries: dict[str, Any], styles: tuple[str, ...]) -> float | dict[str, float]:
+    value = entries.get("guidance")
+    if not isinstance(value, dict):
+        scale: float = _number(path, entries, "guidance", float, 0, 1.0)
+        return scale
+    if not styles or set(value) != set(styles):
+        raise ModelError(
+            f"{path}: 'guidance' names {', '.join(value) or 'no style'}: expected each of the styles once "
+            f"({', '.join(styles) or 'there are none'}), or one number for all"
+        )
+    return {style: _number(path, value, style, float, 0, 1.0) for style in styles}
 
 
 def _number(path: Path, entries: dict[str, Any], key: str, kind: type, least: int, default: Any) -> Any:

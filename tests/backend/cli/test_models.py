@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 from warpnoise.sdedit import folder
 
@@ -23,6 +24,15 @@ def test_a_folder(warpnoise, model):
 def test_json(warpnoise, model):
     (shown,) = json.loads(warpnoise("models", model, "--json").out)
     assert shown["styles"] == ["ink", "clay"] and shown["takes_prompt"] is False
+
+
+def test_guidance_by_style(warpnoise, model, tmp_path):
+    model = shutil.copytree(model, tmp_path / "model")
+    sheet = json.loads((model / "styles.json").read_text())
+    (model / "styles.json").write_text(json.dumps({**sheet, "guidance": {"ink": 3, "clay": 1.5}}))
+    assert "  guidance          3 (ink), 1.5 (clay)\n" in warpnoise("models", model).out
+    (shown,) = json.loads(warpnoise("models", model, "--json").out)
+    assert shown["guidance"] == {"ink": 3, "clay": 1.5}
 
 
 def test_the_default(warpnoise, model, monkeypatch):

@@ -36,12 +36,12 @@ def edit_json(path: Path, **changes: Any) -> None:
 def test_a_styled_model(styled_model: Path) -> None:
     model = ModelFolder.open(styled_model)
     assert (model.family, model.styles, model.takes_prompt, model.classes) == ("pixel", ("ink", "clay"), False, 3)
-    assert (model.guidance, model.size_multiple, model.noise_shape(5, 6)) == (1.5, 4, (3, 5, 6))
+    assert (model.guidance_for("clay"), model.size_multiple, model.noise_shape(5, 6)) == (1.5, 4, (3, 5, 6))
 
 
 def test_a_latent_model(stable_diffusion: Path) -> None:
     model = ModelFolder.open(str(stable_diffusion))
-    assert (model.family, model.styles, model.takes_prompt, model.guidance) == ("latent", (), True, 7.5)
+    assert (model.family, model.styles, model.takes_prompt, model.guidance_for(None)) == ("latent", (), True, 7.5)
     assert (model.vae_factor, model.size_multiple, model.noise_shape(33, 16)) == (8, 16, (4, 5, 2))
 
 
@@ -192,6 +192,9 @@ def test_a_schedule_of_another_kind(tmp_path: Path) -> None:
         ('{"styles": ["a", "b"], "null_class": 3}', "'null_class' is 3"),
         ('{"styles": ["a"], "guidance": -1}', "'guidance' must be a number of at least 0"),
         ('{"styles": ["a"], "guidance": NaN}', "'guidance' must be a number"),
+        ('{"styles": ["a"], "guidance": {"a": -1}}', "'a' must be a number of at least 0"),
+        ('{"styles": ["a", "b"], "guidance": {"a": 1}}', r"'guidance' names a: expected each of the styles once \(a, b\)"),
+        ('{"styles": ["a"], "guidance": {"c": 1}}', "'guidance' names c"),
         ('{"styles": ["a"], "size_multiple": 1.5}', r"'size_multiple' must be a number of at least 1 \(int\), got 1.5"),
         ('{"styles": ["a"], "null_class": true}', "'null_class' must be a number"),
     ],
@@ -200,6 +203,12 @@ def test_bad_styles(model: Path, entries: str, message: str) -> None:
     (model / "styles.json").write_text(entries)
     with pytest.raises(ModelError, match=message):
         ModelFolder.open(model)
+
+
+def test_guidance_by_style(model: Path) -> None:
+    edit_json(model / "styles.json", guidance={"clay": 3, "ink": 2})
+    folder = ModelFolder.open(model)
+    assert [folder.guidance_for(style) for style in ("ink", "clay", None)] == [2.0, 3.0, 2.0]
 
 
 def test_styles_of_a_model_without_classes(tmp_path: Path) -> None:

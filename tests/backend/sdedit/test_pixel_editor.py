@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,6 +65,17 @@ def test_guidance_is_the_mix_of_style_and_none(styled: PixelEditor) -> None:
     torch.testing.assert_close(edit(None), edit(1.5), atol=0, rtol=0)
     torch.testing.assert_close(edit(1.0, None), edit(1.0, "ink"), atol=0, rtol=0)
     assert not torch.equal(edit(1.0, "ink"), full)
+
+
+def test_guidance_of_its_own_for_each_style(tmp_path: Path, styled_model: Path) -> None:
+    shutil.copytree(styled_model, tmp_path, dirs_exist_ok=True)
+    sheet = json.loads((tmp_path / "styles.json").read_text())
+    (tmp_path / "styles.json").write_text(json.dumps({**sheet, "guidance": {"ink": 1.0, "clay": 3.0}}))
+    editor = load_model(tmp_path)
+    images, noise = make_images(1, 3, 8, 8), make_noise(1, 1, 3, 8, 8)
+    for style, guidance in (("ink", 1.0), ("clay", 3.0), (None, 1.0)):
+        own, given = (editor.edit(images, noise, Settings(style=style, guidance=g)) for g in (None, guidance))
+        torch.testing.assert_close(own, given, atol=0, rtol=0)
 
 
 @pytest.mark.parametrize("size", [(8, 8), (5, 9), (1, 3)])
