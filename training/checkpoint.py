@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-FORMAT = 1
+from training.optimizer import MatrixOptimizer
+
+FORMAT = 2
 
 
 class WeightAverage:
@@ -38,7 +39,7 @@ class Checkpoint:
 
 
 def save(folder: Path, step: int, settings: dict[str, Any], history: list[list[float]],
-         network: nn.Module, average: WeightAverage, optimizer: torch.optim.Optimizer) -> None:  # fmt: skip
+         network: nn.Module, average: WeightAverage, optimizer: MatrixOptimizer) -> None:  # fmt: skip
     """Writes everything that training needs to go on from `step` as if it had not stopped."""
     beside = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(beside, ignore_errors=True)
@@ -47,13 +48,7 @@ def save(folder: Path, step: int, settings: dict[str, Any], history: list[list[f
         {name: p.detach().contiguous() for name, p in network.state_dict().items()}, beside / "network.safetensors"
     )
     save_file({name: p.contiguous() for name, p in average.weights.items()}, beside / "average.safetensors")
-    state = optimizer.state_dict()["state"]
-    tensors = {
-        f"{i}.{name}": torch.as_tensor(value).contiguous()
-        for i, values in state.items()
-        for name, value in values.items()
-    }
-    save_file(tensors, beside / "optimizer.safetensors")
+    save_file({name: t.contiguous() for name, t in optimizer.state().items()}, beside / "optimizer.safetensors")
     (beside / "state.json").write_text(
         json.dumps({"format": FORMAT, "step": step, "settings": settings, "history": history})
     )
@@ -65,7 +60,7 @@ def save(folder: Path, step: int, settings: dict[str, Any], history: list[list[f
     shutil.rmtree(old, ignore_errors=True)
 
 
-def load(folder: Path, network: nn.Module, average: WeightAverage, optimizer: torch.optim.Optimizer) -> Checkpoint:
+def load(folder: Path, network: nn.Module, average: WeightAverage, optimizer: MatrixOptimizer) -> Checkpoint:
     """Restores network, average and optimizer in place. Raises SystemExit if there is no checkpoint of this format."""
     if not (folder / "state.json").exists():
         raise SystemExit(f"{folder}: no checkpoint there (state.json is missing); train without --resume first")
@@ -74,9 +69,5 @@ def load(folder: Path, network: nn.Module, average: WeightAverage, optimizer: to
         raise SystemExit(f"{folder}: checkpoint format {state['format']}, expected {FORMAT}; train anew")
     network.load_state_dict(load_file(folder / "network.safetensors"))
     average.weights.update(load_file(folder / "average.safetensors"))
-    moments: dict[int, dict[str, torch.Tensor]] = {}
-    for name, tensor in load_file(folder / "optimizer.safetensors").items():
-        index, key = name.split(".", 1)
-        moments.setdefault(int(index), {})[key] = tensor
-    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+    optimizer.load_state(load_file(folder / "optimizer.safetensors"))
     return Checkpoint(state["step"], state["settings"], state["history"])

@@ -15,7 +15,7 @@ from training.network import NULL_CLASS
 from training.paint_dataset import finished_views
 from training.styles import STYLES
 
-FORMAT = 1
+FORMAT = 2
 HELD_OUT_EVERY = 25
 """Every 25th scene is never trained on."""
 
@@ -25,7 +25,7 @@ LEAST_CONTRAST = 4
 # How many times the network's size a crop is taken at before it is scaled: strokes have a size, materials have many.
 # Materials are mostly seen smaller than they were rendered: SDEdit at moderate strength adds what is finer than the
 # noise, and so a brick that spans many pixels of the training crop is one that it can never add.
-ZOOM = {"photoreal": (1.0, 2.2), "oil": (0.85, 1.25), "ink": (0.95, 1.1), "watercolour": (0.85, 1.25)}
+ZOOM = {"photoreal": (1.0, 1.6), "oil": (0.85, 1.25), "ink": (0.95, 1.1), "watercolour": (0.85, 1.25)}
 CANDIDATES = 2
 """Of so many random crops the one with the most detail is taken: much of a picture is even, and soon learned."""
 
@@ -33,7 +33,7 @@ SHARPENED = 0.5
 """Photographs are sharpened by this much of what a blur of SHARPENED_PX takes away, as cameras do it."""
 
 SHARPENED_PX = 2.5
-SHARES = {"photoreal": 0.46, "oil": 0.18, "ink": 0.18, "watercolour": 0.18}
+SHARES = {"photoreal": 0.55, "oil": 0.15, "ink": 0.15, "watercolour": 0.15}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from training.network import NULL_CLASS, SIZE_MULTIPLE, make_scheduler, make_unet
 from training.styles import STYLES
 
-GUIDANCE = 2.0
+GUIDANCE = {"photoreal": 2.0, "oil": 2.0, "ink": 3.0, "watercolour": 3.0}
 STRENGTH = 0.4
 
 

@@ -2,6 +2,11 @@
 
 All are three-dimensional textures in object space, so that any shape can wear any material; those laid out in a plane
 (bricks, tiles, planks, weave) are projected from the side that a face looks at.
+
+Two things are chosen for SDEdit. Patterns are fine, because it adds only what is finer than the noise that it starts
+from: a pattern as coarse as the object is ruled out by the flat surface that it was given. And each material has
+colours of its own (brick is red, foliage green, cloth blue or violet, marble white), because colour is all that a plain
+surface tells of its material.
 """
 
 from __future__ import annotations
@@ -16,6 +21,9 @@ from training.node_graph import Colour, NodeGraph
 
 Recipe = Callable[[NodeGraph, random.Random], Colour]
 
+FINENESS = 2.2
+"""How many times finer all patterns are than the sizes that the recipes give, in units of their object."""
+
 
 def hsv(hue: float, saturation: float, value: float) -> Colour:
     """A linear-light colour from hue, saturation and *perceived* value."""
@@ -27,13 +35,13 @@ def blend(a: Colour, b: Colour, t: float) -> Colour:
 
 
 def _solid(g: NodeGraph) -> bpy.types.NodeSocket:
-    return g.add("TexCoord").outputs["Object"]
+    return g.scale(g.add("TexCoord").outputs["Object"], (FINENESS,) * 3)
 
 
 def _boxed(g: NodeGraph, scale: float) -> bpy.types.NodeSocket:
     """Plane coordinates from the axis that the face looks along: (x, y) above, (y, z) or (x, z) at the sides."""
     coordinates = g.add("TexCoord")
-    p = g.add("SeparateXYZ", Vector=g.scale(coordinates.outputs["Object"], (scale,) * 3)).outputs
+    p = g.add("SeparateXYZ", Vector=g.scale(coordinates.outputs["Object"], (FINENESS * scale,) * 3)).outputs
     n = g.add("SeparateXYZ", Vector=g.vector("ABSOLUTE", coordinates.outputs["Normal"])).outputs
     above = g.add("CombineXYZ", X=p["X"], Y=p["Y"]).outputs[0]
     side_x = g.add("CombineXYZ", X=p["Y"], Y=p["Z"]).outputs[0]
@@ -51,7 +59,7 @@ def _surface(g: NodeGraph, colour: object, roughness: object, normal: object = N
 
 
 def _wood_colours(rng: random.Random) -> tuple[Colour, Colour]:
-    hue, saturation, value = rng.uniform(0.04, 0.10), rng.uniform(0.4, 0.75), rng.uniform(0.4, 0.85)
+    hue, saturation, value = rng.uniform(0.06, 0.10), rng.uniform(0.45, 0.75), rng.uniform(0.45, 0.85)
     return hsv(hue, saturation, value), hsv(hue - 0.015, saturation + 0.1, value * rng.uniform(0.4, 0.65))
 
 
@@ -107,8 +115,8 @@ def planks(g: NodeGraph, rng: random.Random) -> Colour:
 
 
 def brick(g: NodeGraph, rng: random.Random) -> Colour:
-    hue, value = rng.uniform(-0.02, 0.07), rng.uniform(0.45, 0.75)
-    a, b = hsv(hue, rng.uniform(0.45, 0.7), value), hsv(hue + 0.02, rng.uniform(0.35, 0.6), value * 0.7)
+    hue, value = rng.uniform(-0.02, 0.035), rng.uniform(0.5, 0.75)
+    a, b = hsv(hue, rng.uniform(0.55, 0.75), value), hsv(hue + 0.02, rng.uniform(0.45, 0.65), value * 0.7)
     mortar = hsv(0.1, 0.1, rng.uniform(0.55, 0.8))
     height = rng.uniform(0.14, 0.3)
     flat = _boxed(g, 1.0)
@@ -122,9 +130,9 @@ def brick(g: NodeGraph, rng: random.Random) -> Colour:
 
 
 def tiles(g: NodeGraph, rng: random.Random) -> Colour:
-    hue, saturation, value = rng.random(), rng.uniform(0.15, 0.7), rng.uniform(0.45, 0.9)
+    hue, saturation, value = rng.uniform(0.42, 0.54), rng.uniform(0.3, 0.7), rng.uniform(0.45, 0.9)
     a = hsv(hue, saturation, value)
-    b = hsv(hue + rng.choice([0.0, 0.03, 0.5]), saturation * 0.6, min(value * rng.uniform(0.6, 1.2), 0.95))
+    b = hsv(hue + rng.choice([0.0, 0.03, 0.06]), saturation * 0.6, min(value * rng.uniform(0.6, 1.2), 0.95))
     grout = hsv(0.1, 0.08, rng.uniform(0.25, 0.8))
     size = rng.uniform(0.18, 0.5)
     flat = _boxed(g, 1.0)
@@ -147,7 +155,7 @@ def tiles(g: NodeGraph, rng: random.Random) -> Colour:
 
 
 def cobbles(g: NodeGraph, rng: random.Random) -> Colour:
-    hue, saturation, value = rng.choice([rng.uniform(0.05, 0.12), 0.6]), rng.uniform(0.05, 0.25), rng.uniform(0.35, 0.7)
+    hue, saturation, value = rng.choice([rng.uniform(0.05, 0.12), 0.6]), rng.uniform(0.02, 0.15), rng.uniform(0.35, 0.7)
     scale = rng.uniform(2.5, 6.0)
     jittered = g.vector(
         "ADD", _solid(g), g.scale(g.add("TexNoise", Vector=_solid(g), Scale=6.0).outputs["Color"], (0.07,) * 3)
@@ -192,10 +200,10 @@ def marble(g: NodeGraph, rng: random.Random) -> Colour:
 
 
 def fabric(g: NodeGraph, rng: random.Random) -> Colour:
-    hue, saturation, value = rng.random(), rng.uniform(0.3, 0.85), rng.uniform(0.4, 0.85)
+    hue, saturation, value = rng.uniform(0.57, 0.9), rng.uniform(0.35, 0.85), rng.uniform(0.4, 0.85)
     base, other = (
         hsv(hue, saturation, value),
-        hsv(hue + rng.choice([0.08, 0.33, 0.5]), saturation * 0.5, rng.choice([0.25, 0.85])),
+        hsv(hue + rng.uniform(-0.08, 0.08), saturation * 0.5, rng.choice([0.25, 0.85])),
     )
     flat = _boxed(g, 1.0)
     kind = {"wave_type": "BANDS"}
@@ -220,7 +228,7 @@ def fabric(g: NodeGraph, rng: random.Random) -> Colour:
 
 
 def rust(g: NodeGraph, rng: random.Random) -> Colour:
-    paint = hsv(rng.random(), rng.uniform(0.2, 0.7), rng.uniform(0.4, 0.8))
+    paint = hsv(rng.uniform(0.02, 0.05), rng.uniform(0.3, 0.6), rng.uniform(0.25, 0.5))
     scale = rng.uniform(1.0, 3.0)
     where = g.step(g.noise(_solid(g), scale, 8.0, 0.4), 0.42, rng.uniform(0.5, 0.62))
     rusty = g.ramp(
@@ -235,7 +243,7 @@ def rust(g: NodeGraph, rng: random.Random) -> Colour:
 
 
 def terrazzo(g: NodeGraph, rng: random.Random) -> Colour:
-    ground = hsv(rng.random(), rng.uniform(0.03, 0.2), rng.uniform(0.6, 0.92))
+    ground = hsv(rng.uniform(0.9, 1.05), rng.uniform(0.1, 0.3), rng.uniform(0.7, 0.92))
     colour: object = ground
     hue, chips = rng.random(), []
     for layer in range(2):
@@ -257,7 +265,7 @@ def terrazzo(g: NodeGraph, rng: random.Random) -> Colour:
 
 
 def foliage(g: NodeGraph, rng: random.Random) -> Colour:
-    hue, value = rng.uniform(0.2, 0.36) if rng.random() < 0.8 else rng.uniform(0.03, 0.1), rng.uniform(0.4, 0.7)
+    hue, value = rng.uniform(0.2, 0.38), rng.uniform(0.4, 0.7)
     scale = rng.uniform(7.0, 15.0)
     spun = g.vector(
         "ADD", _solid(g), g.scale(g.add("TexNoise", Vector=_solid(g), Scale=8.0).outputs["Color"], (0.2,) * 3)
@@ -290,18 +298,8 @@ def grass(g: NodeGraph, rng: random.Random) -> Colour:
     return hsv(hue, 0.7, value * 0.85)
 
 
-def metal(g: NodeGraph, rng: random.Random) -> Colour:
-    body = rng.choice([(0.95, 0.64, 0.34), (0.93, 0.5, 0.35), (0.75, 0.75, 0.78), (0.56, 0.57, 0.58), (0.8, 0.68, 0.4)])
-    brushed = g.noise(g.scale(_solid(g), (1.0, 1.0, 40.0)), 3.0, 4.0)
-    stains = g.noise(_solid(g), 2.5, 6.0)
-    roughness = g.math("ADD", g.math("MULTIPLY", brushed, 0.2), g.math("MULTIPLY", stains, rng.uniform(0.1, 0.4)))
-    colour = g.mix(g.step(stains, 0.5, 0.75), body, blend(body, (0.12, 0.09, 0.06), 0.55))
-    _surface(g, colour, roughness, g.bump(brushed, 0.15, 0.01), Metallic=1.0)
-    return blend(body, (0.2, 0.2, 0.2), 0.35)
-
-
 def concrete(g: NodeGraph, rng: random.Random) -> Colour:
-    tint = hsv(rng.choice([0.08, 0.1, 0.6, rng.random()]), rng.uniform(0.02, 0.35), rng.uniform(0.5, 0.88))
+    tint = hsv(rng.choice([0.08, 0.1, 0.6]), rng.uniform(0.02, 0.12), rng.uniform(0.5, 0.8))
     coarse, fine = g.noise(_solid(g), 1.5, 7.0), g.noise(_solid(g), 30.0, 4.0)
     pits = g.step(g.add("TexVoronoi", Vector=_solid(g), Scale=14.0).outputs["Distance"], 0.06, 0.16)
     tone = g.ramp(coarse, [(0.3, blend(tint, (0.0,) * 3, 0.45)), (0.7, blend(tint, (1.0,) * 3, 0.15))])
@@ -313,8 +311,7 @@ def concrete(g: NodeGraph, rng: random.Random) -> Colour:
 
 
 def leather(g: NodeGraph, rng: random.Random) -> Colour:
-    hue = rng.choice([0.03, 0.05, 0.08, rng.random()])
-    body = hsv(hue, rng.uniform(0.4, 0.8), rng.uniform(0.25, 0.65))
+    body = hsv(rng.uniform(0.0, 0.05), rng.uniform(0.3, 0.7), rng.uniform(0.2, 0.4))
     cells = g.add("TexVoronoi", {"feature": "DISTANCE_TO_EDGE"}, Vector=_solid(g), Scale=rng.uniform(14, 26)).outputs[
         "Distance"
     ]
@@ -326,26 +323,8 @@ def leather(g: NodeGraph, rng: random.Random) -> Colour:
     return blend(body, (0.0,) * 3, 0.25)
 
 
-def glaze(g: NodeGraph, rng: random.Random) -> Colour:
-    """Glazed pottery: a glossy coat that pools, speckles, and a second glaze running down."""
-    hue = rng.random()
-    body, drip = (
-        hsv(hue, rng.uniform(0.4, 0.9), rng.uniform(0.35, 0.85)),
-        hsv(hue + rng.uniform(-0.15, 0.15), 0.5, rng.uniform(0.3, 0.95)),
-    )
-    height = g.add("SeparateXYZ", Vector=_solid(g)).outputs["Z"]
-    ragged = g.math("ADD", height, g.math("MULTIPLY", g.noise(g.scale(_solid(g), (1.0, 1.0, 0.25)), 4.0, 3.0), 0.9))
-    run = g.step(ragged, 0.45, 0.55)
-    speckle = g.step(g.add("TexVoronoi", Vector=_solid(g), Scale=rng.uniform(14, 24)).outputs["Distance"], 0.1, 0.2)
-    pooled = g.mix(g.noise(_solid(g), 3.0, 4.0), blend(body, (0.0,) * 3, 0.35), body)
-    colour = g.mix(run, pooled, drip)
-    colour = g.mix(speckle, blend(body, (0.02, 0.01, 0.0), 0.8), colour)
-    _surface(g, colour, rng.uniform(0.05, 0.2), None, Coat_Weight=0.6)
-    return blend(body, drip, 0.4)
-
-
 def earth(g: NodeGraph, rng: random.Random) -> Colour:
-    body = hsv(rng.uniform(0.06, 0.12), rng.uniform(0.25, 0.6), rng.uniform(0.4, 0.8))
+    body = hsv(rng.uniform(0.1, 0.15), rng.uniform(0.3, 0.6), rng.uniform(0.45, 0.8))
     pebble = g.add("TexVoronoi", Vector=_solid(g), Scale=rng.uniform(9, 18))
     clods = g.noise(_solid(g), 5.0, 9.0)
     stones = g.math("SUBTRACT", 1.0, g.step(pebble.outputs["Distance"], 0.2, 0.4))
@@ -361,29 +340,15 @@ RECIPES: dict[str, Recipe] = {
     recipe.__name__: recipe
     for recipe in (
         wood, planks, brick, tiles, cobbles, marble, fabric, rust,
-        terrazzo, foliage, grass, metal, concrete, leather, glaze, earth,
+        terrazzo, foliage, grass, concrete, leather, earth,
     )
 }  # fmt: skip
 FLOORS = ("planks", "tiles", "cobbles", "marble", "fabric", "terrazzo", "grass", "concrete", "earth", "wood", "brick")
 WALLS = ("brick", "concrete", "planks", "tiles", "fabric", "marble", "cobbles", "concrete")
 OBJECTS = (
-    "wood",
-    "marble",
-    "rust",
-    "metal",
-    "leather",
-    "glaze",
-    "terrazzo",
-    "fabric",
-    "cobbles",
-    "brick",
-    "concrete",
-    "tiles",
-    "planks",
-    "foliage",
-    "glaze",
-    "wood",
-)
+    "wood", "wood", "marble", "rust", "leather", "terrazzo", "fabric", "fabric",
+    "cobbles", "brick", "concrete", "tiles", "planks", "foliage",
+)  # fmt: skip
 
 
 def build(name: str, rng: random.Random) -> tuple[bpy.types.Material, Colour]:

@@ -22,7 +22,7 @@ import bpy
 
 from training import scenes
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,7 @@ def _still_life(rng: random.Random) -> Vector:
         shape = rng.choice(
             (shapes.turned, shapes.turned, shapes.ball, shapes.ball, shapes.box, shapes.rock, shapes.ring)
         )
-        names = ("glaze", "glaze", "metal", "wood", "leather", "marble", "terrazzo", "rust")
+        names = ("fabric", "tiles", "wood", "leather", "marble", "terrazzo", "rust")
         x = (i - 2.5) * 0.55 + rng.uniform(-0.1, 0.1)
         _put(_dress(shape(rng), names, rng), x, rng.uniform(-0.7, 0.5), 0.0, rng.uniform(0.45, 1.2), rng)
     return Vector((0, 0, 0.4))
@@ -311,13 +311,13 @@ def _camera(rng: random.Random, focus: Vector, layout: str) -> bpy.types.Object:
     made = bpy.data.objects.new("camera", camera)
     bpy.context.collection.objects.link(made)
     reach = {"hero": 3.0, "stack": 4.0, "scatter": 5.0, "still_life": 3.2, "landscape": 6.0, "corner": 4.2}[layout]
-    distance = reach * (camera.lens / 40.0) ** 0.85 * rng.choice([rng.uniform(0.45, 0.75), rng.uniform(0.75, 1.1)])
+    distance = reach * (camera.lens / 40.0) ** 0.85 * rng.uniform(0.7, 1.15)
     turn, elevation = rng.uniform(-0.6, 0.6), rng.uniform(0.1, 0.75)
     target = focus + Vector((rng.uniform(-0.4, 0.4), rng.uniform(-0.3, 0.3), rng.uniform(-0.2, 0.2)))
     away = Vector((math.sin(turn) * math.cos(elevation), -math.cos(turn) * math.cos(elevation), math.sin(elevation)))
     made.location = target + away * distance
     made.location.z = max(made.location.z, 0.25)
     made.rotation_euler = (target - made.location).to_track_quat("-Z", "Y").to_euler()
-    if rng.random() < 0.3:
+    if rng.random() < 0.1:
         camera.dof.use_dof, camera.dof.focus_distance, camera.dof.aperture_fstop = True, distance, rng.uniform(1.2, 4.0)
     return made

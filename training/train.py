@@ -29,6 +29,7 @@ from tqdm import tqdm
 from training import checkpoint
 from training.dataset import Crops
 from training.network import make_scheduler, make_unet
+from training.optimizer import MatrixOptimizer
 
 
 @dataclass(frozen=True)
@@ -130,9 +131,7 @@ class Trainer:
         if start_from is not None:
             self.network.load_state_dict(_read_weights(start_from, self.network))
         self.scheduler = make_scheduler()
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), settings.learning_rate, betas=(0.9, 0.99), weight_decay=0.01
-        )
+        self.optimizer = MatrixOptimizer(self.network, settings.learning_rate)
         self.average = checkpoint.WeightAverage(self.network, settings.average_decay)
         self.crops = Crops(data, settings.crop, settings.batch, settings.drop_label, settings.seed)
         self.step, self.history = 0, list[list[float]]()
@@ -156,7 +155,7 @@ class Trainer:
             group["lr"] = learning_rate(self.step, settings)
         images, labels = batch.images.to(self.device), batch.labels.to(self.device)
         losses = diffusion_loss(self.network, self.scheduler, images, labels, timesteps, noise, settings)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         losses.objective.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()

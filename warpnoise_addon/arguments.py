@@ -105,6 +105,7 @@ def _add_action(actions: Any, name: str, summary: str, description: str) -> argp
     settings.add_argument("--strength", type=_strength, metavar="X", help="0 leaves the render, 1 ignores it (0.5)")
     settings.add_argument("--steps", type=_count, metavar="N", help="denoising steps of the whole schedule (20)")
     settings.add_argument("--guidance", type=_guidance, metavar="X", help="classifier-free guidance (the model's own)")
+    settings.add_argument("--texture", type=_fraction, metavar="X", help="unevenness of flat surfaces (model's own)")
     settings.add_argument("--eta", type=_fraction, metavar="X", help="0: DDIM, 1: DDPM (0)")
     settings.add_argument("--seed", type=_seed, metavar="N", help="decides every bit of the noise (0)")
     settings.add_argument("--noise", choices=NOISE_METHODS, metavar="METHOD", help=", ".join(NOISE_METHODS))

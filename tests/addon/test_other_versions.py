@@ -34,6 +34,8 @@ SETTINGS = {
     "noise": "random",
     "use_guidance": True,
     "guidance": 3.0,
+    "use_texture": True,
+    "texture": 0.25,
     "source": "FRAMES",
     "frame_end": 42,
     "output": "//elsewhere",

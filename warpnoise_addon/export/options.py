@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+MODELS_OWN = ("guidance", "texture")
+
 
 @dataclass(frozen=True)
 class JobSettings:
@@ -17,9 +19,14 @@ class JobSettings:
     strength: float = 0.5
     steps: int = 20
     guidance: float | None = None
+    texture: float | None = None
     eta: float = 0.0
     seed: int = 0
     noise: str = "warped"
+
+    def own(self) -> dict[str, float | None]:
+        """Those for which the model has a value of its own, used where they are None."""
+        return {name: getattr(self, name) for name in MODELS_OWN}
 
 
 @dataclass(frozen=True)

@@ -61,8 +61,7 @@ def export_arguments(request: StylizeRequest) -> list[str]:
     for name in ("model", "prompt", "negative_prompt", "strength", "steps", "eta", "seed", "noise"):
         arguments.append(f"--{name.replace('_', '-')}={getattr(settings, name)}")
     arguments.append(f"--style={settings.style or ''}")
-    if settings.guidance is not None:
-        arguments.append(f"--guidance={settings.guidance}")
+    arguments += [f"--{name}={value}" for name, value in settings.own().items() if value is not None]
     for name, folder in (("color", request.color_source), ("passes", request.passes_source)):
         arguments.append(f"--{name}={folder or ''}")
     if request.chunk is not None:

@@ -43,7 +43,7 @@ class Result:
         if settings.prompt:
             words.append(f'"{settings.prompt[:24]}"')
         words.append(f"{settings.strength:g}")
-        for name in ("steps", "guidance", "eta", "seed", "noise"):
+        for name in ("steps", "guidance", "texture", "eta", "seed", "noise"):
             value = getattr(settings, name)
             if value != getattr(usual, name):
                 words.append(value if name == "noise" else f"{name} {value:g}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..export.options import MODELS_OWN
 from ..stylize import state
 from . import style_pictures
 from .options import default_output
@@ -30,11 +31,12 @@ def draw_style(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     column.prop(settings, "strength", slider=True)
     column.prop(settings, "steps")
     column.prop(settings, "seed")
-    row = column.row(heading="Guidance")
-    row.prop(settings, "use_guidance", text="")
-    sub = row.row()
-    sub.enabled = settings.use_guidance
-    sub.prop(settings, "guidance", text="")
+    for name in MODELS_OWN:
+        row = column.row(heading=name.title())
+        row.prop(settings, f"use_{name}", text="")
+        sub = row.row()
+        sub.enabled = getattr(settings, f"use_{name}")
+        sub.prop(settings, name, text="")
 
 
 def draw_noise(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import bpy
 
+from ..export.options import MODELS_OWN
 from ..stylize.unfinished import RECORD, Unfinished, unfinished
 from .texts import draw_text, letters_in
 
@@ -25,11 +26,12 @@ def draw_unfinished(layout: bpy.types.UILayout, context: bpy.types.Context, job:
     go_on.frames = str(found.frames)
     go_on.keep_existing = True
     for name, value in asdict(found.settings).items():
-        if name != "guidance":
+        if name not in MODELS_OWN:
             setattr(go_on, name, "" if value is None else value)
-    go_on.use_guidance = found.settings.guidance is not None
-    if found.settings.guidance is not None:
-        go_on.guidance = found.settings.guidance
+    for name, value in found.settings.own().items():
+        setattr(go_on, f"use_{name}", value is not None)
+        if value is not None:
+            setattr(go_on, name, value)
 
 
 def _unfinished(job: Path) -> Unfinished | None:

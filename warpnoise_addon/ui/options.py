@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 
 from ..errors import SettingsError
-from ..export.options import JobSettings
+from ..export.options import MODELS_OWN, JobSettings
 from ..stylize import state
 from ..stylize.backends import chosen_url
 from ..stylize.request import BackendChoice, Chunk, Frames, StylizeRequest
@@ -87,7 +87,7 @@ def _scene_frames(scene: bpy.types.Scene) -> Frames:
 
 
 def _settings(value: Any, given: dict[str, Any], elsewhere: bool) -> JobSettings:
-    use_guidance = "guidance" in given or value("use_guidance")
+    own = {name: _short(value(name)) for name in MODELS_OWN if name in given or value(f"use_{name}")}
     model = value("model").strip()
     known = {m.get("name") for m in state.pool.current.status.get("models", ())} if state.pool.current else set()
     if not model:
@@ -106,10 +106,10 @@ def _settings(value: Any, given: dict[str, Any], elsewhere: bool) -> JobSettings
         negative_prompt=value("negative_prompt"),
         strength=_short(value("strength")),
         steps=value("steps"),
-        guidance=_short(value("guidance")) if use_guidance else None,
         eta=_short(value("eta")),
         seed=value("seed"),
         noise=value("noise"),
+        **own,
     )
 
 

@@ -22,6 +22,8 @@ VALUES = (
     "steps",
     "use_guidance",
     "guidance",
+    "use_texture",
+    "texture",
     "eta",
     "noise",
 )

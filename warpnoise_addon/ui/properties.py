@@ -79,6 +79,19 @@ class SettingsProperties:
         min=0.0,
         soft_max=20.0,
     )
+    use_texture: _switch(
+        name="Texture",
+        description="Set how much unevenness flat surfaces are given, instead of the model's own value",
+    )
+    texture: _number(
+        name="Texture",
+        description="Unevenness that is put on the frames, and moves with the surfaces, for the model to make a "
+        "material of. Flat surfaces stay flat without",
+        default=0.2,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+    )
     eta: _number(
         name="Eta",
         description="New noise in each denoising step: 0 is DDIM, 1 is DDPM. It is warped as well",

@@ -25,6 +25,7 @@ _SETTINGS = [
     click.option("--strength", type=float, help="0 to 1: how far from the render the model may go."),
     click.option("--steps", type=int, help="Steps of the whole schedule; strength * steps of them run."),
     click.option("--guidance", type=float, help="How strongly the style or prompt is followed."),
+    click.option("--texture", type=float, help="0 to 1: how much unevenness flat surfaces are given to work on."),
     click.option("--eta", type=float, help="0: deterministic (DDIM); 1: fully stochastic (DDPM)."),
     click.option("--seed", type=int, help="Another seed, another noise."),
     click.option("--noise", metavar="NAME", help='"warped", or a baseline such as "random" or "fixed".'),

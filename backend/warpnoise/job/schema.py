@@ -53,6 +53,8 @@ class Settings(_Model):
     """Steps of the whole schedule; ``strength * steps`` of them run."""
     guidance: Annotated[float | None, Field(ge=0)] = None
     """Classifier-free guidance scale; None: the model's own."""
+    texture: Annotated[float | None, Field(ge=0, le=1)] = None
+    """How much noise that rides on the surfaces is put on the frames before SDEdit; None: the model's own."""
     eta: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Noise of the denoising steps: 0 is DDIM (none), 1 is DDPM."""
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0

@@ -53,3 +53,5 @@ def _check_ranges(model: ModelFolder, settings: EditSettings) -> None:
         raise SettingsError(f"eta {settings.eta}: a flow-matching model is sampled deterministically: set eta to 0")
     if settings.guidance is not None and not (math.isfinite(settings.guidance) and settings.guidance >= 0):
         raise SettingsError(f"guidance: expected a number of at least 0, got {settings.guidance}")
+    if settings.texture is not None and not 0 <= settings.texture <= 1:
+        raise SettingsError(f"texture: expected 0 to 1, got {settings.texture}")

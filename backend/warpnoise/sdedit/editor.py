@@ -28,11 +28,16 @@ class EditSettings(Protocol):
     @property
     def guidance(self) -> float | None: ...
     @property
+    def texture(self) -> float | None: ...
+    @property
     def eta(self) -> float: ...
 
 
 class NoiseMaps(Protocol):
-    """``noise(k)`` -> (b, *noise_shape) float32, N(0, 1): map 0 starts, map k is for the k-th stochastic step."""
+    """``noise(k)`` -> (b, *noise_shape) float32, N(0, 1).
+
+    Map 0 starts, map k is for the k-th stochastic step; where there is texture, the last map is its own.
+    """
 
     def __call__(self, index: int, /) -> torch.Tensor: ...
 
@@ -59,7 +64,7 @@ class Editor(Protocol):
         """(channels, height, width) of the noise for images of ``height`` x ``width`` pixels."""
 
     def noise_maps(self, settings: EditSettings) -> int:
-        """How many independent noise maps an edit reads: 1, and one more for each stochastic step."""
+        """How many independent noise maps an edit reads: 1, one more for each stochastic step, one for texture."""
 
     def edit(
         self,

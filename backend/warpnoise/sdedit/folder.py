@@ -125,6 +125,10 @@ class ModelFolder:
         """The guidance scale where the settings give none. 7.5 is Stable Diffusion's usual one."""
         return 7.5 if self.family == "latent" else self.sheet.guidance_for(style)
 
+    def texture_for(self, style: str | None) -> float:
+        """How much texture the frames are given where the settings do not say."""
+        return self.sheet.texture_for(style)
+
     @property
     def vae_factor(self) -> int:
         """Pixels a latent, along one side; 1 in pixel space."""

@@ -16,6 +16,7 @@ from warpnoise.sdedit.load import load_part
 from warpnoise.sdedit.padding import pad_to, round_up
 from warpnoise.sdedit.sample import Denoiser, sample
 from warpnoise.sdedit.schedule import Schedule, noise_maps
+from warpnoise.sdedit.texture import add_texture, texture_amount
 
 
 class PixelEditor:
@@ -51,7 +52,7 @@ class PixelEditor:
         return self.folder.noise_shape(height, width)
 
     def noise_maps(self, settings: EditSettings) -> int:
-        return noise_maps(settings)
+        return noise_maps(settings) + (texture_amount(self.folder, settings) > 0)
 
     @torch.no_grad()  # not inference_mode: the caller's noise is made in here, and may be kept
     def edit(
@@ -65,9 +66,12 @@ class PixelEditor:
     ) -> torch.Tensor:
         """As ``Editor.edit``. Sizes that are no multiple of the network's are padded by reflection, noise included."""
         self.check(settings)
+        images = images.to(self.device, torch.float32)
+        if (amount := texture_amount(self.folder, settings)) > 0:
+            images = add_texture(images, noise(self.noise_maps(settings) - 1).to(images), amount)
         height, width = images.shape[-2:]
         padded = [round_up(size, self.folder.size_multiple) for size in (height, width)]
-        x_0 = pad_to(images.to(self.device, torch.float32) * 2 - 1, *padded)
+        x_0 = pad_to(images * 2 - 1, *padded)
 
         def maps(index: int, /) -> torch.Tensor:
             return pad_to(noise(index).to(self.device, torch.float32), *padded)

@@ -2,8 +2,8 @@
 
     {"styles": ["photoreal", "ink"], "null_class": 2, "guidance": 1.5, "strength": 0.5, "size_multiple": 8}
 
-It lies beside ``model_index.json``; every key may be left out. Class label i is the style ``styles[i]``. Guidance may
-differ by style: ``"guidance": {"photoreal": 1.5, "ink": 3}``.
+It lies beside ``model_index.json``; every key may be left out. Class label i is the style ``styles[i]``. Guidance and
+texture may differ by style: ``"guidance": {"photoreal": 1.5, "ink": 3}``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class StyleSheet:
 
     ``styles``: names in the order of the class labels. ``null_class``: the label that stands for no class, which
     classifier-free guidance needs (Ho & Salimans 2022). ``guidance``: the scale used where the settings give none, by
-    style, or for all of them.
+    style, or for all of them. ``texture``: likewise, how much texture is put on the frames, 0 to 1.
     ``strength``: the one that suits the model, for user interfaces. ``size_multiple``: images are padded to a multiple
     of it, in pixels; None: what the network's depth asks for.
     """
@@ -32,14 +32,22 @@ class StyleSheet:
     styles: tuple[str, ...] = ()
     null_class: int | None = None
     guidance: float | dict[str, float] = 1.0
+    texture: float | dict[str, float] = 0.0
     strength: float | None = None
     size_multiple: int | None = None
 
     def guidance_for(self, style: str | None) -> float:
         """The scale that suits a style; None: the first style, which is the one used where none is chosen."""
-        if not isinstance(self.guidance, dict):
-            return self.guidance
-        return self.guidance[self.styles[0] if style is None else style]
+        return self._for_style(self.guidance, style)
+
+    def texture_for(self, style: str | None) -> float:
+        """As ``guidance_for``."""
+        return self._for_style(self.texture, style)
+
+    def _for_style(self, value: float | dict[str, float], style: str | None) -> float:
+        if not isinstance(value, dict):
+            return value
+        return value[self.styles[0] if style is None else style]
 
 
 def read_styles(path: Path, classes: int | None) -> StyleSheet:
@@ -67,7 +75,8 @@ def read_styles(path: Path, classes: int | None) -> StyleSheet:
     sheet = StyleSheet(
         styles=styles,
         null_class=_number(path, entries, "null_class", int, 0, None),
-        guidance=_guidance(path, entries, styles),
+        guidance=_by_style(path, entries, "guidance", styles, 1.0),
+        texture=_by_style(path, entries, "texture", styles, 0.0),
         strength=_number(path, entries, "strength", float, 0, None),
         size_multiple=_number(path, entries, "size_multiple", int, 1, None),
     )
@@ -83,17 +92,19 @@ def _names(path: Path, value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _guidance(path: Path, entries: dict[str, Any], styles: tuple[str, ...]) -> float | dict[str, float]:
-    value = entries.get("guidance")
+def _by_style(
+    path: Path, entries: dict[str, Any], key: str, styles: tuple[str, ...], default: float
+) -> float | dict[str, float]:
+    value = entries.get(key)
     if not isinstance(value, dict):
-        scale: float = _number(path, entries, "guidance", float, 0, 1.0)
-        return scale
+        number: float = _number(path, entries, key, float, 0, default)
+        return number
     if not styles or set(value) != set(styles):
         raise ModelError(
-            f"{path}: 'guidance' names {', '.join(value) or 'no style'}: expected each of the styles once "
+            f"{path}: {key!r} names {', '.join(value) or 'no style'}: expected each of the styles once "
             f"({', '.join(styles) or 'there are none'}), or one number for all"
         )
-    return {style: _number(path, value, style, float, 0, 1.0) for style in styles}
+    return {style: _number(path, value, style, float, 0, default) for style in styles}
 
 
 def _number(path: Path, entries: dict[str, Any], key: str, kind: type, least: int, default: Any) -> Any:

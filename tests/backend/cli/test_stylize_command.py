@@ -74,6 +74,7 @@ def test_every_setting_has_an_option(warpnoise, job, monkeypatch):
         "strength": 0.25,
         "steps": 7,
         "guidance": 2.0,
+        "texture": 0.2,
         "eta": 1.0,
         "seed": 5,
         "noise": "fixed",

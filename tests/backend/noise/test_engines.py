@@ -35,8 +35,10 @@ def test_values_that_were_kept_are_those_made_anew(name: str) -> None:
 
 @pytest.mark.parametrize("hidden", [1.0, 0.1])
 def test_the_engines_agree_on_what_comes_and_goes(hidden: float) -> None:
-    """Rigid surfaces that hide each other, leave the frame and come back, under a camera that turns and comes near; also
-    where more is hidden than is remembered."""
+    """Rigid surfaces that hide each other, leave the frame and come back, under a camera that turns and comes near.
+
+    Also where more is hidden than is remembered.
+    """
 
     def camera(t: float) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
         return turn(3 * min(t, 12 - t), 11.5, 11.5) @ np.diag([1 + 0.05 * t, 1 + 0.05 * t, 1])

@@ -74,6 +74,7 @@ def test_cameras_concern_all_later_frames(make_job: MakeJob) -> None:
         {"eta": 1.0},
         {"style": "clay"},
         {"guidance": 2.0},
+        {"texture": 0.2},
         {"noise": "fixed"},
     ],
 )
@@ -82,9 +83,9 @@ def test_settings_concern_every_frame(make_job: MakeJob, change: dict[str, Any])
     assert changed(digests(job), digests(job, **change)) == [True] * 3
 
 
-@pytest.mark.parametrize("change", [{"prompt": "a cat"}, {"guidance": 1.5}, {"style": "ink"}])
+@pytest.mark.parametrize("change", [{"prompt": "a cat"}, {"guidance": 1.5}, {"texture": 0.0}, {"style": "ink"}])
 def test_settings_that_mean_the_same_concern_none(make_job: MakeJob, change: dict[str, Any]) -> None:
-    """The model takes no prompt, its own guidance is 1.5 and its first style is ink."""
+    """The model takes no prompt, its own guidance is 1.5, it has no texture and its first style is ink."""
     job = make_job()
     assert digests(job) == digests(job, **change)
 

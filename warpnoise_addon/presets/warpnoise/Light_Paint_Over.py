@@ -10,5 +10,7 @@ settings.strength = 0.3
 settings.steps = 24
 settings.use_guidance = False
 settings.guidance = 7.5
+settings.use_texture = False
+settings.texture = 0.2
 settings.eta = 0.0
 settings.noise = "warped"

@@ -10,5 +10,7 @@ settings.strength = 0.6
 settings.steps = 30
 settings.use_guidance = True
 settings.guidance = 3.0
+settings.use_texture = False
+settings.texture = 0.2
 settings.eta = 0.0
 settings.noise = "warped"

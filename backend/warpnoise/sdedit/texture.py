@@ -1,0 +1,92 @@
+"""Texture: noise put on the frames before SDEdit, for the model to make something of.
+
+A plain render is flat, and a diffusion model sees through the noise of SDEdit's start that it is: at moderate strengths
+it paints flat things back. Unevenness of a material's size is what it turns into stone, leaves or strokes. The noise is
+a map of the shot's own, low-passed, so the texture rides on the surfaces as everything else does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from warpnoise.sdedit.editor import EditSettings
+    from warpnoise.sdedit.folder import ModelFolder
+
+OCTAVES = (1.0, 2.0, 4.0)
+"""Standard deviations of the Gaussians that the noise is seen through, in pixels of its grid."""
+
+MONOCHROME = 0.8
+"""The share of the texture that changes brightness alone."""
+
+REACH = 3
+"""Of the Gaussians, in standard deviations."""
+
+
+def texture_amount(model: ModelFolder, settings: EditSettings) -> float:
+    """How much: as the settings say, else what suits the model's style."""
+    return model.texture_for(settings.style) if settings.texture is None else settings.texture
+
+
+def add_texture(images: torch.Tensor, noise: torch.Tensor, amount: float) -> torch.Tensor:
+    """The images with texture: x + 2 a x (1 - x) n, which leaves black and white as they are.
+
+    Args:
+        images: (b, 3, h, w) float32 in [0, 1].
+        noise: (b, c, grid height, grid width) float32, white and N(0, 1); the grid covers the image.
+        amount: a, at least 0: the standard deviation of the texture relative to a dark grey.
+
+    Returns:
+        (b, 3, h, w) float32 in [0, 1].
+    """
+    field = pink(_tinted(noise))
+    if field.shape[-2:] != images.shape[-2:]:
+        field = functional.interpolate(field, size=images.shape[-2:], mode="bicubic", align_corners=False)
+    return (images + 2 * amount * images * (1 - images) * field).clamp(0, 1)
+
+
+def pink(noise: torch.Tensor) -> torch.Tensor:
+    """White noise, (b, c, h, w), seen through Gaussians of all octaves, each with the same energy; variance 1 again.
+
+    Scaled by what the filters are, not by what came out: frames of one shot are treated alike.
+    """
+    kernels = [_gaussian(sigma, noise) for sigma in OCTAVES]
+    field = torch.stack([_blur(noise, kernel) for kernel in kernels]).sum(0)
+    size = max(len(kernel) for kernel in kernels)
+    whole = noise.new_zeros(size, size)
+    for kernel in kernels:
+        border = (size - len(kernel)) // 2
+        padded = functional.pad(kernel, (border, border))
+        whole += torch.outer(padded, padded)
+    return field / whole.square().sum().sqrt()
+
+
+def _tinted(noise: torch.Tensor) -> torch.Tensor:
+    """(b, 3, h, w) with variance 1, mostly alike in the three colours, out of noise with any number of channels."""
+    grey = noise.mean(1, keepdim=True) * noise.shape[1] ** 0.5
+    colour = noise[:, torch.arange(3, device=noise.device) % noise.shape[1]]
+    shared = MONOCHROME * (1 - MONOCHROME) * noise.shape[1] ** -0.5
+    variance = MONOCHROME**2 + (1 - MONOCHROME) ** 2 + 2 * shared
+    return (MONOCHROME * grey + (1 - MONOCHROME) * colour) / variance**0.5
+
+
+def _gaussian(sigma: float, like: torch.Tensor) -> torch.Tensor:
+    """With energy 1: blurred with it, white noise keeps its variance."""
+    reach = round(REACH * sigma)
+    x = torch.arange(-reach, reach + 1, dtype=like.dtype, device=like.device)
+    kernel = torch.exp(-0.5 * (x / sigma) ** 2)
+    return kernel / kernel.square().sum().sqrt()
+
+
+def _blur(noise: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
+    """Along both axes. Beyond the border the noise goes round, which keeps its variance."""
+    batch, channels, height, width = noise.shape
+    reach = len(kernel) // 2
+    rows = torch.arange(-reach, height + reach, device=noise.device) % height
+    columns = torch.arange(-reach, width + reach, device=noise.device) % width
+    field = noise[:, :, rows][..., columns].reshape(batch * channels, 1, height + 2 * reach, width + 2 * reach)
+    field = functional.conv2d(functional.conv2d(field, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))
+    return field.view(batch, channels, height, width)
