@@ -30,6 +30,7 @@ VARIATIONS: dict[str, list[dict[str, Any]]] = {
     "strength": [{"strength": value} for value in (0.2, 0.4, 0.6, 0.8)],
     "style": [{"style": value} for value in ("photoreal", "oil", "ink", "watercolour")],
     "guidance": [{"guidance": value} for value in (1.0, 2.0, 4.0, 8.0)],
+    "texture": [{"texture": value} for value in (0.0, 0.1, 0.2, 0.4)],
     "eta": [{"eta": value} for value in (0.0, 0.3, 0.6, 1.0)],
     "seed": [{"seed": value} for value in (0, 1, 2, 3)],
 }

@@ -51,9 +51,10 @@ def edit(editor: Editor, images: list[Image], style: str, strength: float, guida
     """SDEdit results for images of one size, all from the noise of seed 0."""
     batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
     height, width = batch.shape[-2:]
-    noise = torch.randn(editor.noise_shape(height, width), generator=torch.Generator().manual_seed(0))
     settings = Settings(style=style, strength=strength, guidance=guidance)
-    result = editor.edit(batch, lambda _: noise.expand(len(images), *noise.shape), settings)
+    shape = (editor.noise_maps(settings), 1, *editor.noise_shape(height, width))
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    result = editor.edit(batch, lambda index: noise[index].expand(len(images), -1, -1, -1), settings)
     return list(result.permute(0, 2, 3, 1).numpy())
 
 

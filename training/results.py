@@ -42,12 +42,13 @@ GOALS = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("figures", type=Path, nargs="+", help="compare.json of each shot")
+    parser.add_argument("figures", type=Path, nargs="+", help="compare.json of each shot, or copies of it by the shots' names")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
     parts = [INTRODUCTION]
     for path in options.figures:
-        parts += shot_part(path.resolve().parents[2].name, json.loads(path.read_text()))
+        name = path.stem if path.stem != "compare" else path.resolve().parents[2].name
+        parts += shot_part(name, json.loads(path.read_text()))
     options.output.write_text("\n".join(parts) + "\n")
 
 

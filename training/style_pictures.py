@@ -34,8 +34,9 @@ def main() -> None:
     given.output.mkdir(parents=True, exist_ok=True)
     for style in editor.styles:
         settings = Settings(style=style, strength=given.strength, steps=STEPS)
-        noise = make_noise("warped", editor.noise_shape(*picture.shape[:2]), 0, torch.device("cpu"), 1).frame()[None]
-        stylized = editor.edit(image, lambda _, noise=noise: noise.to(editor.device), settings)[0]
+        maps = editor.noise_maps(settings)
+        noise = make_noise("warped", editor.noise_shape(*picture.shape[:2]), 0, torch.device("cpu"), maps)
+        stylized = editor.edit(image, lambda index, noise=noise: noise.frame(index)[None], settings)[0]
         _write(given.output / f"{style}.png", stylized.cpu().numpy().transpose(1, 2, 0))
 
 

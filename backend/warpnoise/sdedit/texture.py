@@ -7,6 +7,7 @@ a map of the shot's own, low-passed, so the texture rides on the surfaces as eve
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -66,11 +67,11 @@ def pink(noise: torch.Tensor) -> torch.Tensor:
 
 def _tinted(noise: torch.Tensor) -> torch.Tensor:
     """(b, 3, h, w) with variance 1, mostly alike in the three colours, out of noise with any number of channels."""
-    grey = noise.mean(1, keepdim=True) * noise.shape[1] ** 0.5
+    root = math.sqrt(noise.shape[1])
+    grey = noise.mean(1, keepdim=True) * root
     colour = noise[:, torch.arange(3, device=noise.device) % noise.shape[1]]
-    shared = MONOCHROME * (1 - MONOCHROME) * noise.shape[1] ** -0.5
-    variance = MONOCHROME**2 + (1 - MONOCHROME) ** 2 + 2 * shared
-    return (MONOCHROME * grey + (1 - MONOCHROME) * colour) / variance**0.5
+    variance = MONOCHROME**2 + (1 - MONOCHROME) ** 2 + 2 * MONOCHROME * (1 - MONOCHROME) / root
+    return (MONOCHROME * grey + (1 - MONOCHROME) * colour) / math.sqrt(variance)
 
 
 def _gaussian(sigma: float, like: torch.Tensor) -> torch.Tensor:
