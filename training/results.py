@@ -42,7 +42,9 @@ GOALS = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("figures", type=Path, nargs="+", help="compare.json of each shot, or copies of it by the shots' names")
+    parser.add_argument(
+        "figures", type=Path, nargs="+", help="compare.json of each shot, or copies with the shots' names"
+    )
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
     parts = [INTRODUCTION]
