@@ -201,7 +201,7 @@ def test_checking_the_backend(session, pool):
 
 def test_the_export_is_told_everything(tmp_path):
     """A request, as arguments and back, is the same."""
-    settings = JobSettings("m", "ink", "a: b", "-c", 0.25, 7, 1.5, 0.5, 3, "random")
+    settings = JobSettings("m", "ink", "a: b", "-c", 0.25, 7, 1.5, 0.15, 0.5, 3, "random")
     request = StylizeRequest(
         "A B", tmp_path / "job", Frames(-3, 9, 2), settings, tmp_path / "c", tmp_path / "p", keep_existing=True
     )
