@@ -16,7 +16,7 @@ ENDS = ("conv_in", "conv_out", "class_embedding")
 
 
 class MatrixOptimizer:
-    """What `torch.optim` has, for a network's parameters of both kinds, with one state and one learning rate."""
+    """Both optimizers of one network, with one state and one learning rate. The network clears its own gradients."""
 
     def __init__(self, network: nn.Module, learning_rate: float) -> None:
         named = list(network.named_parameters())
@@ -31,11 +31,6 @@ class MatrixOptimizer:
     @property
     def param_groups(self) -> list[dict[str, Any]]:
         return [*self._rest.param_groups, *self._muon.param_groups]
-
-    def zero_grad(self) -> None:
-        self._rest.zero_grad(set_to_none=True)
-        for kernel in self._kernels:
-            kernel.grad = None
 
     def step(self) -> None:
         for kernel, matrix in zip(self._kernels, self._matrices, strict=True):

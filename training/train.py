@@ -155,7 +155,7 @@ class Trainer:
             group["lr"] = learning_rate(self.step, settings)
         images, labels = batch.images.to(self.device), batch.labels.to(self.device)
         losses = diffusion_loss(self.network, self.scheduler, images, labels, timesteps, noise, settings)
-        self.optimizer.zero_grad()
+        self.network.zero_grad()
         losses.objective.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()

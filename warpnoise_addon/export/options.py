@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 MODELS_OWN = ("guidance", "texture")
+"""Settings that are None where the model's own value is wanted."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class JobSettings:
     noise: str = "warped"
 
     def own(self) -> dict[str, float | None]:
-        """Those for which the model has a value of its own, used where they are None."""
+        """The values of ``MODELS_OWN``."""
         return {name: getattr(self, name) for name in MODELS_OWN}
 
 

@@ -49,7 +49,7 @@ def _describe(folder: ModelFolder) -> dict[str, object]:
         "family": folder.family,
         "styles": list(folder.styles),
         "takes_prompt": folder.takes_prompt,
-        "guidance": folder.sheet.guidance if folder.styles else folder.guidance_for(None),
+        "guidance": folder.guidance,
         "texture": folder.sheet.texture,
         "strength": folder.sheet.strength,
         "size_multiple": folder.size_multiple,

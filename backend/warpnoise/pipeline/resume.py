@@ -87,9 +87,7 @@ class FrameChain:
 
 def effective(settings: Settings, model: ModelFolder) -> Settings:
     """Equal settings for equal pictures: what has no effect is left out, what stands for a default is written out."""
-    guidance = model.guidance_for(settings.style) if settings.guidance is None else settings.guidance
-    texture = model.texture_for(settings.style) if settings.texture is None else settings.texture
-    changes: dict[str, object] = {"guidance": guidance, "texture": texture}
+    changes: dict[str, object] = {"guidance": model.guidance_for(settings), "texture": model.texture_for(settings)}
     if model.styles:
         changes["style"] = settings.style or model.styles[0]
     if not model.takes_prompt:

@@ -29,8 +29,7 @@ def check_settings(model: ModelFolder, settings: EditSettings) -> tuple[str, ...
             f"guidance {settings.guidance}: the model {model.name} has no null class that guidance needs: leave it out"
         )
     if model.takes_prompt:
-        guidance = model.guidance_for(None) if settings.guidance is None else settings.guidance
-        if settings.negative_prompt and guidance == 1:
+        if settings.negative_prompt and model.guidance_for(settings) == 1:
             return ("The negative prompt has no effect with a guidance of 1.",)
         return ()
     return tuple(

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from warpnoise.errors import ModelError
 from warpnoise.sdedit.digest import digest_file, digest_files
 from warpnoise.sdedit.styles import FILE_NAME as STYLES_FILE
 from warpnoise.sdedit.styles import StyleSheet, read_styles
+
+if TYPE_CHECKING:
+    from warpnoise.sdedit.editor import EditSettings
 
 Family = Literal["pixel", "latent"]
 
@@ -121,13 +124,25 @@ class ModelFolder:
         """T, the number of timesteps that the model was trained with."""
         return int(self.scheduler.get("num_train_timesteps", 1000))
 
-    def guidance_for(self, style: str | None) -> float:
-        """The guidance scale where the settings give none. 7.5 is Stable Diffusion's usual one."""
-        return 7.5 if self.family == "latent" else self.sheet.guidance_for(style)
+    @property
+    def guidance(self) -> float | dict[str, float]:
+        """The model's own guidance scale, for all styles or by style. 7.5 is Stable Diffusion's usual one."""
+        return 7.5 if self.family == "latent" else self.sheet.guidance
 
-    def texture_for(self, style: str | None) -> float:
-        """How much texture the frames are given where the settings do not say."""
-        return self.sheet.texture_for(style)
+    def guidance_for(self, settings: EditSettings) -> float:
+        """The guidance scale that the settings give, else the model's own for their style."""
+        return self._given_or_own(settings.guidance, self.guidance, settings.style)
+
+    def texture_for(self, settings: EditSettings) -> float:
+        """How much texture the settings give the frames, else what suits the model and their style."""
+        return self._given_or_own(settings.texture, self.sheet.texture, settings.style)
+
+    def _given_or_own(self, given: float | None, own: float | dict[str, float], style: str | None) -> float:
+        if given is not None:
+            return given
+        if isinstance(own, dict):
+            return own[self.styles[0] if style is None else style]
+        return own
 
     @property
     def vae_factor(self) -> int:

@@ -18,8 +18,8 @@ from warpnoise.sdedit.guidance import guide
 from warpnoise.sdedit.load import load_part
 from warpnoise.sdedit.padding import pad_to, round_up
 from warpnoise.sdedit.sample import Denoiser, sample
-from warpnoise.sdedit.schedule import Schedule, noise_maps
-from warpnoise.sdedit.texture import add_texture, texture_amount
+from warpnoise.sdedit.schedule import Schedule
+from warpnoise.sdedit.texture import maps_read, textured
 
 
 class LatentEditor:
@@ -63,7 +63,7 @@ class LatentEditor:
         return self.folder.noise_shape(height, width)
 
     def noise_maps(self, settings: EditSettings) -> int:
-        return noise_maps(settings) + (texture_amount(self.folder, settings) > 0)
+        return maps_read(self.folder, settings)
 
     @torch.no_grad()  # not inference_mode: the caller's noise is made in here, and may be kept
     def edit(
@@ -77,9 +77,7 @@ class LatentEditor:
     ) -> torch.Tensor:
         """As ``Editor.edit``. Images are padded by reflection to whole latents of the U-Net's depth, noise likewise."""
         check_settings(self.folder, settings)
-        images = images.to(self.device, torch.float32)
-        if (amount := texture_amount(self.folder, settings)) > 0:
-            images = add_texture(images, noise(self.noise_maps(settings) - 1).to(images), amount)
+        images = textured(images.to(self.device, torch.float32), noise, self.folder, settings)
         height, width = images.shape[-2:]
         padded = [round_up(size, self.folder.size_multiple) for size in (height, width)]
         x_0 = self._encode(pad_to(images * 2 - 1, *padded))
@@ -93,7 +91,7 @@ class LatentEditor:
         return (self._decode(x)[..., :height, :width] / 2 + 0.5).clamp(0, 1)
 
     def _denoiser(self, batch: int, settings: EditSettings) -> Denoiser:
-        scale = self.folder.guidance_for(None) if settings.guidance is None else settings.guidance
+        scale = self.folder.guidance_for(settings)
         wanted, free = (self._embed(text).expand(batch, -1, -1) for text in (settings.prompt, settings.negative_prompt))
         return guide(self._predict, wanted, free, scale)
 

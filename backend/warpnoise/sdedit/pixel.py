@@ -15,8 +15,8 @@ from warpnoise.sdedit.guidance import guide
 from warpnoise.sdedit.load import load_part
 from warpnoise.sdedit.padding import pad_to, round_up
 from warpnoise.sdedit.sample import Denoiser, sample
-from warpnoise.sdedit.schedule import Schedule, noise_maps
-from warpnoise.sdedit.texture import add_texture, texture_amount
+from warpnoise.sdedit.schedule import Schedule
+from warpnoise.sdedit.texture import maps_read, textured
 
 
 class PixelEditor:
@@ -52,7 +52,7 @@ class PixelEditor:
         return self.folder.noise_shape(height, width)
 
     def noise_maps(self, settings: EditSettings) -> int:
-        return noise_maps(settings) + (texture_amount(self.folder, settings) > 0)
+        return maps_read(self.folder, settings)
 
     @torch.no_grad()  # not inference_mode: the caller's noise is made in here, and may be kept
     def edit(
@@ -66,9 +66,7 @@ class PixelEditor:
     ) -> torch.Tensor:
         """As ``Editor.edit``. Sizes that are no multiple of the network's are padded by reflection, noise included."""
         self.check(settings)
-        images = images.to(self.device, torch.float32)
-        if (amount := texture_amount(self.folder, settings)) > 0:
-            images = add_texture(images, noise(self.noise_maps(settings) - 1).to(images), amount)
+        images = textured(images.to(self.device, torch.float32), noise, self.folder, settings)
         height, width = images.shape[-2:]
         padded = [round_up(size, self.folder.size_multiple) for size in (height, width)]
         x_0 = pad_to(images * 2 - 1, *padded)
@@ -85,7 +83,7 @@ class PixelEditor:
             return lambda x, t: self._predict(x, t, None)
         label = self.styles.index(settings.style) if settings.style is not None else 0
         null = self.folder.sheet.null_class
-        scale = self.folder.guidance_for(settings.style) if settings.guidance is None else settings.guidance
+        scale = self.folder.guidance_for(settings)
         labels = torch.full((batch,), label, device=self.device)
         return guide(self._predict, labels, None if null is None else torch.full_like(labels, null), scale)
 

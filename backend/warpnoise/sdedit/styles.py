@@ -36,19 +36,6 @@ class StyleSheet:
     strength: float | None = None
     size_multiple: int | None = None
 
-    def guidance_for(self, style: str | None) -> float:
-        """The scale that suits a style; None: the first style, which is the one used where none is chosen."""
-        return self._for_style(self.guidance, style)
-
-    def texture_for(self, style: str | None) -> float:
-        """As ``guidance_for``."""
-        return self._for_style(self.texture, style)
-
-    def _for_style(self, value: float | dict[str, float], style: str | None) -> float:
-        if not isinstance(value, dict):
-            return value
-        return value[self.styles[0] if style is None else style]
-
 
 def read_styles(path: Path, classes: int | None) -> StyleSheet:
     """Read and check ``styles.json``; a missing file gives the labels' numbers as names.

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
+from warpnoise.sdedit.schedule import noise_maps
+
 if TYPE_CHECKING:
-    from warpnoise.sdedit.editor import EditSettings
+    from warpnoise.sdedit.editor import EditSettings, NoiseMaps
     from warpnoise.sdedit.folder import ModelFolder
 
 OCTAVES = (1.0, 2.0, 4.0)
@@ -27,9 +29,17 @@ REACH = 3
 """Of the Gaussians, in standard deviations."""
 
 
-def texture_amount(model: ModelFolder, settings: EditSettings) -> float:
-    """How much: as the settings say, else what suits the model's style."""
-    return model.texture_for(settings.style) if settings.texture is None else settings.texture
+def maps_read(model: ModelFolder, settings: EditSettings) -> int:
+    """How many noise maps an edit reads: those of the denoising and, where there is texture, its own."""
+    return noise_maps(settings) + (model.texture_for(settings) > 0)
+
+
+def textured(images: torch.Tensor, noise: NoiseMaps, model: ModelFolder, settings: EditSettings) -> torch.Tensor:
+    """The images, (b, 3, h, w) float32 in [0, 1], with the settings' or the model's own texture, if there is any."""
+    amount = model.texture_for(settings)
+    if amount == 0:
+        return images
+    return add_texture(images, noise(noise_maps(settings)).to(images), amount)
 
 
 def add_texture(images: torch.Tensor, noise: torch.Tensor, amount: float) -> torch.Tensor:
@@ -83,7 +93,7 @@ def _gaussian(sigma: float, like: torch.Tensor) -> torch.Tensor:
 
 
 def _blur(noise: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
-    """Along both axes. Beyond the border the noise goes round, which keeps its variance."""
+    """Along both axes. Beyond the border the noise goes round, however small: its variance stays."""
     batch, channels, height, width = noise.shape
     reach = len(kernel) // 2
     rows = torch.arange(-reach, height + reach, device=noise.device) % height

@@ -36,12 +36,16 @@ def edit_json(path: Path, **changes: Any) -> None:
 def test_a_styled_model(styled_model: Path) -> None:
     model = ModelFolder.open(styled_model)
     assert (model.family, model.styles, model.takes_prompt, model.classes) == ("pixel", ("ink", "clay"), False, 3)
-    assert (model.guidance_for("clay"), model.size_multiple, model.noise_shape(5, 6)) == (1.5, 4, (3, 5, 6))
+    assert (model.guidance_for(Settings(style="clay")), model.size_multiple, model.noise_shape(5, 6)) == (
+        1.5,
+        4,
+        (3, 5, 6),
+    )
 
 
 def test_a_latent_model(stable_diffusion: Path) -> None:
     model = ModelFolder.open(str(stable_diffusion))
-    assert (model.family, model.styles, model.takes_prompt, model.guidance_for(None)) == ("latent", (), True, 7.5)
+    assert (model.family, model.styles, model.takes_prompt, model.guidance_for(Settings())) == ("latent", (), True, 7.5)
     assert (model.vae_factor, model.size_multiple, model.noise_shape(33, 16)) == (8, 16, (4, 5, 2))
 
 
@@ -211,7 +215,7 @@ def test_bad_styles(model: Path, entries: str, message: str) -> None:
 def test_guidance_by_style(model: Path) -> None:
     edit_json(model / "styles.json", guidance={"clay": 3, "ink": 2})
     folder = ModelFolder.open(model)
-    assert [folder.guidance_for(style) for style in ("ink", "clay", None)] == [2.0, 3.0, 2.0]
+    assert [folder.guidance_for(Settings(style=style)) for style in ("ink", "clay", None)] == [2.0, 3.0, 2.0]
 
 
 def test_styles_of_a_model_without_classes(tmp_path: Path) -> None:
