@@ -17,7 +17,6 @@ from training.network import NULL_CLASS, SIZE_MULTIPLE, make_scheduler, make_une
 from training.styles import STYLES
 
 GUIDANCE = {"photoreal": 2.0, "oil": 2.0, "ink": 2.5, "watercolour": 2.5}
-TEXTURE = {"photoreal": 0.12, "oil": 0.1, "ink": 0.05, "watercolour": 0.1}
 STRENGTH = 0.4
 
 
@@ -39,7 +38,6 @@ def export(checkpoint: Path, target: Path) -> None:
         "styles": list(STYLES),
         "null_class": NULL_CLASS,
         "guidance": GUIDANCE,
-        "texture": TEXTURE,
         "strength": STRENGTH,
         "size_multiple": SIZE_MULTIPLE,
     }

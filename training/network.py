@@ -13,13 +13,17 @@ SIZE_MULTIPLE = 8
 def make_unet(channels: tuple[int, ...] = (32, 64, 96, 128)) -> UNet2DModel:
     """A small, fully convolutional, class-conditional U-Net on RGB pixels.
 
+    Its input is the noisy picture and, in three more channels, the frame that SDEdit started from, so that it never
+    has to guess through the noise where things are (as in SR3, Saharia et al. 2021, and InstructPix2Pix, Brooks et al.
+    2023).
+
     It halves by averaging inside its downsampling blocks, not by strided convolution: averaging aliases less, so that
     a picture that moves by a pixel gives nearly the same result, moved by a pixel. No attention: any size that is a
     multiple of 8 works, and the cost grows with the area alone.
     """
     return UNet2DModel(
         sample_size=64,  # of the training crops; the network itself is bound to no size
-        in_channels=3,
+        in_channels=6,
         out_channels=3,
         block_out_channels=channels,
         layers_per_block=1,

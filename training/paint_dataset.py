@@ -46,15 +46,20 @@ def finished_views(data: Path) -> list[str]:
     return sorted(path.name for path in (data / "photo").glob("[0-9]*.png") if path.name.split("_")[0] in scenes)
 
 
+def begin_painting(name: str, style: str) -> tuple[str, np.random.Generator]:
+    """The folder of the picture that a view is painted from, "plain" or "photo", and what decides on the strokes."""
+    rng = np.random.default_rng(zlib.crc32(f"{style}/{name}".encode()))
+    return ("plain" if rng.random() < PLAIN_SHARE[style] else "photo"), rng
+
+
 def paint_view(data: Path, name: str, style: str) -> None:
     """Paints one view in one style, unless it is there."""
     target = data / style / name
     if target.exists():
         return
-    rng = np.random.default_rng(zlib.crc32(f"{style}/{name}".encode()))
-    source = "plain" if rng.random() < PLAIN_SHARE[style] else "photo"
+    folder, rng = begin_painting(name, style)
     target.parent.mkdir(exist_ok=True)
-    write(target, paint(style, read(data / source / name), rng))
+    write(target, paint(style, read(data / folder / name), rng))
 
 
 def main() -> None:

@@ -47,13 +47,17 @@ class TrainSettings:
     strongest: float = 1.0
     """The strength up to which SDEdit will mostly be used: ``strongest_share`` of the timesteps lie below it."""
     strongest_share: float = 1.0
+    weakest: float = 0.3
+    """The strength from which on it will be used."""
     coarse_weight: float = 1.0
     """Weight of the multi-scale part of the loss."""
     bfloat16: bool = False
     """Whether activations are in half precision: it saves time where the device has it, see `has_bfloat16`."""
 
 
-CHANGEABLE = frozenset({"steps", "learning_rate", "strongest", "strongest_share", "coarse_weight", "bfloat16"})
+CHANGEABLE = frozenset({
+    "steps", "learning_rate", "strongest", "strongest_share", "weakest", "coarse_weight", "bfloat16"
+})  # fmt: skip
 COARSE_PX = (4, 8, 16)
 
 
@@ -71,6 +75,31 @@ def draw_timesteps(count: int, timesteps: int, settings: TrainSettings, generato
     even = torch.rand(count, generator=generator)
     drawn = torch.where(below, even * border, border + even * (timesteps - border))
     return drawn.to(torch.int64).clamp(max=timesteps - 1)
+
+
+def draw_starts(drawn: Tensor, timesteps: int, settings: TrainSettings, generator: torch.Generator) -> Tensor:
+    """(count,) int64: for each timestep drawn the one that SDEdit may have started at, evenly from there to the
+    strength that matters most (or to the last timestep), but not below the least strength."""
+    last = torch.where(drawn < settings.strongest * timesteps, settings.strongest * timesteps, float(timesteps))
+    first = drawn.clamp(min=int(settings.weakest * timesteps))
+    even = torch.rand(len(drawn), generator=generator)
+    return torch.maximum(first, (first + even * (last - first)).to(torch.int64)).clamp(max=timesteps - 1)
+
+
+def noise_towards(scheduler: DDIMScheduler, images: Tensor, sources: Tensor, noise: Tensor, starts: Tensor) -> Tensor:
+    """The noise that leads from ``sources``, noisy at the timesteps ``starts``, to ``images``.
+
+    In units of the image, x / alpha, DDIM goes straight (Song et al. 2021, equation 14), and SDEdit starts at
+    source + r noise, r being sigma / alpha at its start. The straight line from there to the image is
+
+        image + sigma / alpha (noise + (source - image) / r),
+
+    which is what a diffusion makes of the image with the noise in the brackets. A network trained with that learns the
+    flow from the noisy source to the image (flow matching: Lipman et al. 2023; between two pictures: Liu et al.,
+    "I2SB", 2023), and needs no noise that hides the source's bare surfaces. The sampler stays DDIM.
+    """
+    alphas = scheduler.alphas_cumprod.to(images.device)[starts].view(-1, 1, 1, 1)
+    return noise + (sources - images) * (alphas / (1 - alphas)).sqrt()
 
 
 def learning_rate(step: int, settings: TrainSettings) -> float:
@@ -92,6 +121,7 @@ def diffusion_loss(
     network: UNet2DModel,
     scheduler: DDIMScheduler,
     images: Tensor,
+    sources: Tensor,
     labels: Tensor,
     timesteps: Tensor,
     noise: Tensor,
@@ -106,7 +136,7 @@ def diffusion_loss(
     noisy = scheduler.add_noise(images, noise, timesteps)
     target = scheduler.get_velocity(images, noise, timesteps)
     with torch.autocast(images.device.type, torch.bfloat16, enabled=settings.bfloat16):
-        predicted = network(noisy, timesteps, class_labels=labels).sample
+        predicted = network(torch.cat([noisy, sources], 1), timesteps, class_labels=labels).sample
     error = predicted.float() - target
     plain = error.square().mean()
     coarse = sum((k * functional.avg_pool2d(error, k).square().mean() for k in COARSE_PX), torch.zeros_like(plain))
@@ -149,12 +179,15 @@ class Trainer:
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + self.step)
         batch = self.crops.sample(self.step)
         count = self.scheduler.config["num_train_timesteps"]
-        timesteps = draw_timesteps(settings.batch, count, settings, generator).to(self.device)
-        noise = torch.randn(batch.images.shape, generator=generator).to(self.device)
+        timesteps = draw_timesteps(settings.batch, count, settings, generator)
+        starts = draw_starts(timesteps, count, settings, generator)
+        noise = torch.randn(batch.images.shape, generator=generator)
+        noise = noise_towards(self.scheduler, batch.images, batch.sources, noise, starts)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, settings)
-        images, labels = batch.images.to(self.device), batch.labels.to(self.device)
-        losses = diffusion_loss(self.network, self.scheduler, images, labels, timesteps, noise, settings)
+        tensors = (batch.images, batch.sources, batch.labels, timesteps, noise)
+        on_device = (tensor.to(self.device) for tensor in tensors)
+        losses = diffusion_loss(self.network, self.scheduler, *on_device, settings)
         self.network.zero_grad()
         losses.objective.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -234,7 +267,7 @@ def main() -> None:
         if trainer.step % 50 == 0:
             mean = sum(losses) / len(losses)
             losses.clear()
-            count = len(trainer.crops.pictures["photoreal"])
+            count = len(trainer.crops.pictures["photo"])
             trainer.history.append([trainer.step, round(mean, 6), round(time.monotonic() - start, 1), count])
             bar.set_postfix(loss=f"{mean:.4f}", photographs=count)
         if trainer.step % options.save_every == 0:

@@ -115,6 +115,11 @@ class ModelFolder:
         return self.family == "latent"
 
     @property
+    def takes_frame(self) -> bool:
+        """Whether a pixel model is given the frame itself, in three more channels beside the noisy picture."""
+        return self.family == "pixel" and self.unet.get("in_channels") == 6
+
+    @property
     def is_flow(self) -> bool:
         """Whether image and noise mix linearly (flow matching)."""
         return bool(self.scheduler.get("_class_name") == FLOW_SCHEDULER)
@@ -200,11 +205,11 @@ class ModelFolder:
                 )
             return
         learned = str(self.scheduler.get("variance_type", "")).startswith("learned")
-        expected = (3, 6 if learned else 3)
-        if got != expected:
+        out = 6 if learned else 3
+        if got[0] not in (3, 6) or got[1] != out:
             raise ModelError(
-                f"{self.path}: expected a U-Net of {expected[0]} channels (red, green, blue) in and {expected[1]} out, "
-                f"got {got[0]} and {got[1]}: choose a model of RGB images"
+                f"{self.path}: expected a U-Net of 3 channels in (red, green, blue; 6 if it is given the frame too) "
+                f"and {out} out, got {got[0]} and {got[1]}: choose a model of RGB images"
             )
 
 

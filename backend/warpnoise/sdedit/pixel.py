@@ -1,8 +1,13 @@
-"""Models that work on pixels: a UNet2DModel and a scheduler, unconditional or class-conditional."""
+"""Models that work on pixels: a UNet2DModel and a scheduler, unconditional or class-conditional.
+
+Some are given the frame itself as well, as three more channels behind those of the noisy picture (SR3, Saharia et al.
+2021; so does diffusers' LDMSuperResolutionPipeline): these know where things are, however strong the noise.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from diffusers import UNet2DModel
@@ -75,18 +80,25 @@ class PixelEditor:
             return pad_to(noise(index).to(self.device, torch.float32), *padded)
 
         run = self._schedule.run(settings.steps, settings.strength, settings.eta)
-        x = sample(x_0, maps, run, self._denoiser(len(images), settings), on_step=on_step, cancelled=cancelled)
+        x = sample(x_0, maps, run, self._denoiser(x_0, settings), on_step=on_step, cancelled=cancelled)
         return (x[..., :height, :width] / 2 + 0.5).clamp(0, 1)
 
-    def _denoiser(self, batch: int, settings: EditSettings) -> Denoiser:
+    def _denoiser(self, frames: torch.Tensor, settings: EditSettings) -> Denoiser:
+        predict = partial(self._predict, frames)
         if self.folder.classes is None:
-            return lambda x, t: self._predict(x, t, None)
+            return lambda x, t: predict(x, t, None)
         label = self.styles.index(settings.style) if settings.style is not None else 0
         null = self.folder.sheet.null_class
         scale = self.folder.guidance_for(settings)
-        labels = torch.full((batch,), label, device=self.device)
-        return guide(self._predict, labels, None if null is None else torch.full_like(labels, null), scale)
+        labels = torch.full((len(frames),), label, device=self.device)
+        return guide(predict, labels, None if null is None else torch.full_like(labels, null), scale)
 
-    def _predict(self, x: torch.Tensor, t: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
+    def _predict(
+        self, frames: torch.Tensor, x: torch.Tensor, t: torch.Tensor, labels: torch.Tensor | None
+    ) -> torch.Tensor:
+        channels = x.shape[1]
+        if self.folder.takes_frame:
+            # Guidance asks for two predictions of every frame at once, where a device likes that.
+            x = torch.cat([x, frames.repeat(len(x) // len(frames), 1, 1, 1)], dim=1)
         output: torch.Tensor = self._unet(x.to(self.dtype), t, class_labels=labels, return_dict=False)[0]
-        return output[:, : x.shape[1]].float()  # beyond: a variance that some models learn and DDIM has no use for
+        return output[:, :channels].float()  # beyond: a variance that some models learn and DDIM has no use for

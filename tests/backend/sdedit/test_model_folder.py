@@ -163,7 +163,9 @@ def test_the_half_precision_variant_is_found(diffusion: Path) -> None:
     assert load_model(diffusion, "cpu").takes_prompt
 
 
-@pytest.mark.parametrize(("channels", "named"), [((1, 1), "got 1 and 1"), ((4, 3), "got 4 and 3")])
+@pytest.mark.parametrize(
+    ("channels", "named"), [((1, 1), "got 1 and 1"), ((4, 3), "got 4 and 3"), ((6, 6), "3 out, got 6 and 6")]
+)
 def test_wrong_channels(tmp_path: Path, channels: tuple[int, int], named: str) -> None:
     write_pixel_model(tmp_path, in_channels=channels[0], out_channels=channels[1])
     with pytest.raises(ModelError, match=named):

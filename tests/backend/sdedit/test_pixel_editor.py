@@ -78,6 +78,32 @@ def test_guidance_of_its_own_for_each_style(tmp_path: Path, styled_model: Path) 
         torch.testing.assert_close(own, given, atol=0, rtol=0)
 
 
+def test_a_model_that_takes_the_frame_is_given_it(tmp_path: Path) -> None:
+    """In [-1, 1], in the last three of six channels, at every step."""
+    editor = load_model(write_pixel_model(tmp_path, in_channels=6), "cpu")
+    assert isinstance(editor, PixelEditor) and editor.folder.takes_frame
+    images, noise = make_images(2, 3, 6, 8), make_noise(1, 2, 3, 6, 8)
+    seen: list[torch.Tensor] = []
+    editor._unet.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    editor.edit(images, noise, SETTINGS)
+    assert len(seen) == 3
+    for given in seen:
+        assert given.shape == (2, 6, 6, 8)
+        torch.testing.assert_close(given[:, 3:], images * 2 - 1, atol=1e-6, rtol=0)
+        assert (given[:, :3] - given[:, 3:]).abs().max() > 0.1
+
+
+def test_two_predictions_at_once_are_given_the_same_frames(tmp_path: Path) -> None:
+    """As guidance asks for them on a GPU: the batch, and behind it the batch again."""
+    editor = load_model(write_pixel_model(tmp_path, in_channels=6, classes=3), "cpu")
+    assert isinstance(editor, PixelEditor)
+    frames, x, labels = make_images(2, 3, 8, 8), make_images(2, 3, 8, 8, seed=2), torch.tensor([0, 1])
+    with torch.no_grad():
+        one = editor._predict(frames, x, torch.tensor(5), labels)
+        both = editor._predict(frames, torch.cat([x, x]), torch.tensor(5), torch.cat([labels, labels]))
+    torch.testing.assert_close(both, torch.cat([one, one]), atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("size", [(8, 8), (5, 9), (1, 3)])
 def test_any_size(styled: PixelEditor, size: tuple[int, int]) -> None:
     images = make_images(2, 3, *size)

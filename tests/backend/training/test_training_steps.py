@@ -12,6 +12,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 from warpnoise.sdedit import ModelFolder
+from warpnoise.sdedit.schedule import DiffusionRun
 
 from training import network as network_module
 from training import train
@@ -21,7 +22,15 @@ from training.export import export
 from training.network import NULL_CLASS, SIZE_MULTIPLE, make_scheduler, make_unet
 from training.paint_dataset import write
 from training.styles import STYLES
-from training.train import Trainer, TrainSettings, diffusion_loss, draw_timesteps, learning_rate
+from training.train import (
+    Trainer,
+    TrainSettings,
+    diffusion_loss,
+    draw_starts,
+    draw_timesteps,
+    learning_rate,
+    noise_towards,
+)
 
 SETTINGS = TrainSettings(steps=8, batch=2, crop=16, warmup=2, bfloat16=False)
 CPU = torch.device("cpu")
@@ -41,9 +50,11 @@ def test_crops_are_a_function_of_seed_and_step(data: Path) -> None:
     crops = Crops(data, 16, 8, 0.5, seed=3)
     one, again, other = crops.sample(5), Crops(data, 16, 8, 0.5, seed=3).sample(5), crops.sample(6)
     assert torch.equal(one.images, again.images) and torch.equal(one.labels, again.labels)
+    assert torch.equal(one.sources, again.sources)
     assert not torch.equal(one.images, other.images)
-    assert one.images.shape == (8, 3, 16, 16) and one.images.dtype == torch.float32
-    assert one.images.min() >= -1 and one.images.max() <= 1
+    for pictures in (one.images, one.sources):
+        assert pictures.shape == (8, 3, 16, 16) and pictures.dtype == torch.float32
+        assert pictures.min() >= -1 and pictures.max() <= 1
 
 
 def test_labels_are_dropped_as_often_as_asked(data: Path) -> None:
@@ -53,12 +64,31 @@ def test_labels_are_dropped_as_often_as_asked(data: Path) -> None:
     assert abs(float((labels == NULL_CLASS).float().mean()) - 0.2) < 4 * np.sqrt(0.2 * 0.8 / 500)
 
 
+def test_sources_show_the_same_place(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures whose red and green are their row and column: wherever a crop is, its source is of the same place."""
+    monkeypatch.setattr("training.dataset.SHARPENED", 0.0)
+    crops = Crops(data, 16, 64, 0.0, seed=0)
+    row, column = np.indices((64, 64)) * 4
+    blue = {"plain": 0, "photo": 120, "oil": 240, "ink": 240, "watercolour": 240}
+    crops.pictures = {
+        kind: {"00001_0.png": np.stack([row, column, np.full_like(row, blue[kind])], -1).astype(np.uint8)}
+        for kind in crops.pictures
+    }
+    batch = crops.sample(0)
+    near = (batch.images[:, :2] - batch.sources[:, :2]).abs().amax((1, 2, 3))
+    assert near.max() < 0.25  # those of the blurred photographs; a crop of another place is off by more
+    assert (near < 1e-6).float().mean() > 0.7
+    assert batch.images[:, 0].std(unbiased=False) > 0.2
+    found = {round(float(blue)) for blue in (batch.sources[:, 2].mean((1, 2)) * 127.5 + 127.5)}
+    assert any(abs(b) < 2 for b in found) and any(b > 90 for b in found)
+
+
 def test_crops_with_detail_are_preferred(data: Path) -> None:
     """Of a picture a third of whose crops are even, a ninth are taken that are."""
     crops = Crops(data, 16, 64, 0.0, seed=0)
     half = np.full((64, 64, 3), 100, np.uint8)
     half[:, 32:] += (np.indices((64, 32)).sum(axis=0) % 4 < 2)[..., None].astype(np.uint8) * 60
-    crops.pictures = {style: {"00001_0.png": half} for style in STYLES}
+    crops.pictures = {kind: {"00001_0.png": half} for kind in crops.pictures}
     images = torch.cat([crops.sample(step).images for step in range(8)])
     even = (images.flatten(1).std(dim=1) < 0.08).float().mean()  # a gain tints a photograph's channels a little
     assert 0.02 < even < 0.22
@@ -72,6 +102,37 @@ def test_timesteps_are_drawn_where_they_are_asked_for() -> None:
     assert abs(float(below.float().mean()) - 0.8) < 4 * np.sqrt(0.8 * 0.2 / 40_000)
     assert abs(float(drawn[below].float().mean()) - 209.5) < 4 * 420 / np.sqrt(12 * 32_000)
     assert abs(float(drawn[~below].float().mean()) - 559.5) < 4 * 280 / np.sqrt(12 * 8_000)
+
+
+def test_starts_lie_above_their_timesteps() -> None:
+    generator = torch.Generator().manual_seed(0)
+    settings = replace(SETTINGS, weakest=0.3, strongest=0.6)
+    drawn = torch.tensor([0, 100, 300, 419, 420, 699]).repeat_interleave(5_000)
+    starts = draw_starts(drawn, 700, settings, generator).view(6, -1)
+    assert (starts.flatten() >= drawn).all() and starts.max() <= 699
+    bounds = [(210, 419), (210, 419), (300, 419), (419, 419), (420, 699), (699, 699)]
+    for row, (first, last) in zip(starts, bounds, strict=True):
+        assert first <= row.min() <= first + 1 and last - 1 <= row.max() <= last
+        assert abs(float(row.float().mean()) - (first + last) / 2) < 4 * max(1, last - first) / np.sqrt(12 * 5_000) + 1
+
+
+def test_the_noise_leads_from_the_source_to_the_image() -> None:
+    """Noisy at the start it is the noisy source; DDIM with the true noise, in any steps, arrives at the image."""
+    scheduler = make_scheduler()
+    generator = torch.Generator().manual_seed(0)
+    images, sources, noise = torch.randn((3, 3, 3, 4, 4), generator=generator) * 0.3
+    starts = torch.tensor([120, 280, 500])
+    leading = noise_towards(scheduler, images, sources, noise, starts)
+    torch.testing.assert_close(
+        scheduler.add_noise(images, leading, starts), scheduler.add_noise(sources, noise, starts), atol=1e-5, rtol=0
+    )
+    run = DiffusionRun(dict(scheduler.config, clip_sample=False), steps=7, strength=0.4, eta=0.0)
+    start = run.timesteps[:1]
+    leading = noise_towards(scheduler, images, sources, noise, start.expand(3))
+    x = run.start(sources, noise)
+    for index, t in enumerate(run.timesteps):
+        x = run.step(index, scheduler.get_velocity(images, leading, t.expand(3)), x, None)
+    torch.testing.assert_close(x, images, atol=1e-4, rtol=0)
 
 
 def test_held_out_scenes_are_never_trained_on(data: Path) -> None:
@@ -154,11 +215,17 @@ def probe(trainer: Trainer) -> float:
     """The plain loss on crops, timesteps and noise that stay the same."""
     generator = torch.Generator().manual_seed(1)
     batches = [trainer.crops.sample(step) for step in range(10_000, 10_008)]
-    images, labels = (torch.cat([getattr(batch, name) for batch in batches]) for name in ("images", "labels"))
+    images, sources, labels = (
+        torch.cat([getattr(batch, name) for batch in batches]) for name in ("images", "sources", "labels")
+    )
     timesteps = torch.randint(700, (len(images),), generator=generator)
     noise = torch.randn(images.shape, generator=generator)
+    starts = draw_starts(timesteps, 700, trainer.settings, generator)
+    noise = noise_towards(trainer.scheduler, images, sources, noise, starts)
     with torch.no_grad():
-        losses = diffusion_loss(trainer.network, trainer.scheduler, images, labels, timesteps, noise, trainer.settings)
+        losses = diffusion_loss(
+            trainer.network, trainer.scheduler, images, sources, labels, timesteps, noise, trainer.settings
+        )
     return float(losses.plain)
 
 
