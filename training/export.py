@@ -16,7 +16,9 @@ from safetensors.torch import load_file
 from training.network import NULL_CLASS, SIZE_MULTIPLE, make_scheduler, make_unet
 from training.styles import STYLES
 
-GUIDANCE = {"photoreal": 2.0, "oil": 2.0, "ink": 2.5, "watercolour": 2.5}
+GUIDANCE = 1.0
+"""None: the frame says what is there, and more makes no style stronger, only colours, at twice the time."""
+
 STRENGTH = 0.4
 
 
