@@ -1,29 +1,34 @@
-"""How noise changes from one frame to the next beside what is hidden or uncovered, and away from it.
+"""How noise, and pictures made with it, change from one frame to the next beside what is hidden or uncovered.
 
     python benchmarks/noise_edges.py JOB [--channels 24] [--frames 9]
+    python benchmarks/noise_edges.py JOB --pictures JOB/compare/appearance [--frames 24]
 
-A model answers to the noise of a neighbourhood, so here the noise is blurred (a Gaussian of 2 pixels) before it is
-compared with the frame before, moved by the true motion, on pixels that are visible in both: half of the mean squared
-difference over the variance, 0 for what moves with the surface and 1 for what is unrelated. It is listed by the
-distance, in pixels, to the nearest pixel that is not visible in both. The pixels' number is the mean of the frames.
+A frame is compared with the frame before, moved by the true motion, on pixels that are visible in both, by the
+distance, in pixels, to the nearest pixel that is not. A model answers to the noise of a neighbourhood, so the noise is
+blurred (a Gaussian of 2 pixels): half of the mean squared difference over the variance, 0 for what moves with the
+surface and 1 for what is unrelated. For the pictures of a comparison it is the mean squared difference times 1000, as
+in its warp error, over all seeds. The pixels' number is the mean of the frames.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Iterator
 from itertools import islice, pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
-from warpnoise.compare.correspondence import correspondences
+from warpnoise.compare.correspondence import Correspondence, correspondences
 from warpnoise.compare.sampling import catmull_rom
 from warpnoise.job import Job
+from warpnoise.media.png import read_png
 from warpnoise.motion import motions
-from warpnoise.noise import make_noise
+from warpnoise.noise import Motion, make_noise
 
 BLUR_PX = 2.0
 EDGES_PX = (0, 2, 4, 8, 16, np.inf)
+BANDS = [f"{low:g}-{high:g}" for low, high in pairwise(EDGES_PX)]
 METHODS = ("random", "fixed", "chained", "warped")
 
 
@@ -32,34 +37,58 @@ def main() -> None:
     parser.add_argument("job", type=Path)
     parser.add_argument("--channels", type=int, default=24)
     parser.add_argument("--frames", type=int, default=9)
+    parser.add_argument("--pictures", type=Path, help="a comparison's folder of a task: METHOD/SEED/0001.png")
     arguments = parser.parse_args()
-    steps = [motion for _, motion in islice(motions(Job.open(arguments.job)), arguments.frames)]
+    job = Job.open(arguments.job)
+    steps = [motion for _, motion in islice(motions(job), arguments.frames)]
     found = [each.get(1) for each in correspondences(iter(steps), (1,))]
-    bands = [f"{low:g}-{high:g}" for low, high in pairwise(EDGES_PX)]
-    print(f"{'px from what is not visible':>28}" + "".join(f"{band:>9}" for band in [*bands, "all"]))
+    print(f"{'px from what is not visible':>28}" + "".join(f"{band:>9}" for band in [*BANDS, "all"]))
     for method in METHODS:
-        noise, errors, counts = None, np.zeros(len(bands)), np.zeros(len(bands))
-        variances = errors.copy()
-        for motion, correspondence in zip(steps, found, strict=True):
-            if motion is None or noise is None:
-                height, width = steps[-1].size
-                noise = make_noise(method, (arguments.channels, height, width), seed=3)
-                old = blurred(noise.frame().numpy())
-                continue
-            now = blurred(noise.advance(motion).numpy())
+        if arguments.pictures is None:
+            sums = by_distance(noises(method, arguments.channels, steps), found)
+            changes, sizes = with_all(sums[0]), 2 * with_all(sums[1])
+        else:
+            seeds = sorted((arguments.pictures / method).glob("seed*"))
+            if not seeds:
+                parser.error(f"{arguments.pictures / method}: no pictures there; run warpnoise compare first")
+            frames = job.frames[: len(steps)]
+            each = [by_distance(pictures(seed, frames), found) for seed in seeds]
+            sums = tuple(sum(parts) / len(seeds) for parts in zip(*each, strict=True))
+            changes, sizes = 1000 * with_all(sums[0]), with_all(sums[2])
+        print(f"{method:>28}" + "".join(f"{ratio:9.4f}" for ratio in changes / sizes), flush=True)
+    print(f"{'pixels':>28}" + "".join(f"{count:9.0f}" for count in with_all(sums[2]) / (len(steps) - 1)))
+
+
+def by_distance(frames: Iterable[np.ndarray], found: list[Correspondence | None]) -> tuple[np.ndarray, ...]:
+    """Sums over the bands of squared changes, of squares, both the mean of the channels, and of pixels."""
+    sums = np.zeros((3, len(BANDS)))
+    old = None
+    for now, correspondence in zip(frames, found, strict=True):
+        if correspondence is not None:
             visible = correspondence.visible
             distance = cv2.distanceTransform(visible.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[visible]
-            change = np.square(now[visible] - catmull_rom(old, correspondence.position[visible])).mean(axis=1)
-            size = np.square(now[visible]).mean(axis=1)
             band = np.searchsorted(EDGES_PX[1:-1], distance, side="right")
-            errors += np.bincount(band, change, minlength=len(bands))
-            variances += np.bincount(band, size, minlength=len(bands))
-            counts += np.bincount(band, minlength=len(bands))
-            old = now
-        ratios = [*(errors / (2 * variances)), errors.sum() / (2 * variances.sum())]
-        print(f"{method:>28}" + "".join(f"{ratio:9.4f}" for ratio in ratios), flush=True)
-    each = counts / (len(steps) - 1)
-    print(f"{'pixels':>28}" + "".join(f"{count:9.0f}" for count in [*each, each.sum()]))
+            change = np.square(now[visible] - catmull_rom(old, correspondence.position[visible])).mean(axis=1)
+            for row, weights in zip(sums, (change, np.square(now[visible]).mean(axis=1), None), strict=True):
+                row += np.bincount(band, weights, minlength=len(BANDS))
+        old = now
+    return tuple(sums)
+
+
+def with_all(sums: np.ndarray) -> np.ndarray:
+    return np.append(sums, sums.sum())
+
+
+def noises(method: str, channels: int, steps: list[Motion | None]) -> Iterator[np.ndarray]:
+    height, width = steps[-1].size
+    noise = make_noise(method, (channels, height, width), seed=3)
+    for motion in steps:
+        yield blurred((noise.frame() if motion is None else noise.advance(motion)).numpy())
+
+
+def pictures(folder: Path, frames: list[int]) -> Iterator[np.ndarray]:
+    for frame in frames:
+        yield read_png(folder / f"{frame:04d}.png")[..., :3].astype(np.float32) / 65535
 
 
 def blurred(noise: np.ndarray) -> np.ndarray:
