@@ -17,7 +17,7 @@ class JobSettings:
     style: str | None = None
     prompt: str = ""
     negative_prompt: str = ""
-    strength: float = 0.5
+    strength: float = 0.4
     steps: int = 20
     guidance: float | None = None
     texture: float | None = None
