@@ -23,7 +23,7 @@ from warpnoise_addon.stylize.kept_results import (
 )
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="a lock of another process is played by flock")
-OIL, INK = JobSettings(style="oil"), JobSettings(style="ink", seed=3)
+OIL, INK = JobSettings(style="oil", strength=0.5), JobSettings(style="ink", strength=0.5, seed=3)
 
 
 def write_result(folder: Path, settings: JobSettings, frames: int = 3) -> None:
