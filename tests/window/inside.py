@@ -38,7 +38,7 @@ def build_scene() -> None:
     for frame, turn in ((1, 0.0), (FRAMES, 0.5)):
         cube.rotation_euler.z = turn
         cube.keyframe_insert("rotation_euler", frame=frame)
-    scene.warpnoise.steps = 10
+    scene.warpnoise.steps = 60  # long enough to press a button in between
     scene.warpnoise.output = str(folder / "job")
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / "scene.blend"))
 
