@@ -22,6 +22,7 @@ import numpy as np
 from warpnoise.compare.correspondence import Correspondence, correspondences
 from warpnoise.compare.sampling import catmull_rom
 from warpnoise.job import Job
+from warpnoise.job.names import frame_name
 from warpnoise.media.png import read_png
 from warpnoise.motion import motions
 from warpnoise.noise import Motion, make_noise
@@ -88,7 +89,7 @@ def noises(method: str, channels: int, steps: list[Motion | None]) -> Iterator[n
 
 def pictures(folder: Path, frames: list[int]) -> Iterator[np.ndarray]:
     for frame in frames:
-        yield read_png(folder / f"{frame:04d}.png")[..., :3].astype(np.float32) / 65535
+        yield read_png(folder / f"{frame_name(frame)}.png")[..., :3].astype(np.float32) / 65535
 
 
 def blurred(noise: np.ndarray) -> np.ndarray:

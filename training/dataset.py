@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from warpnoise.compare.tasks import enlarged_again
 
 from training.network import NULL_CLASS
 from training.paint_dataset import begin_painting, finished_views
@@ -129,7 +130,11 @@ class Crops:
         image, place = pieces[best], places[best]
         if style == "photoreal":
             image = np.clip(image + SHARPENED * fine[best], -1, 1)
-            source = _reduced(image, rng) if rng.random() < BLURRED_SHARE else self._cut("plain", *place)
+            if rng.random() < BLURRED_SHARE:
+                small = max(1, round(self.crop / rng.uniform(*REDUCED)))
+                source = enlarged_again(image, small, small)
+            else:
+                source = self._cut("plain", *place)
             gain = rng.uniform(0.85, 1.15) * rng.uniform(0.93, 1.07, 3).astype(np.float32)
             image, source = (np.clip((picture + 1) * gain - 1, -1, 1) for picture in (image, source))
         else:
@@ -151,11 +156,3 @@ class Crops:
         piece = self.pictures[kind][view][y : y + size, x : x + size]
         method = cv2.INTER_AREA if size > self.crop else cv2.INTER_CUBIC
         return cv2.resize(piece, (self.crop, self.crop), interpolation=method).astype(np.float32) / 127.5 - 1
-
-
-def _reduced(picture: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """The picture, made smaller and enlarged again."""
-    size = picture.shape[0]
-    small = max(1, round(size / rng.uniform(*REDUCED)))
-    reduced = cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(reduced, (size, size), interpolation=cv2.INTER_CUBIC), np.float32)

@@ -17,7 +17,7 @@ from training.network import NULL_CLASS, SIZE_MULTIPLE, make_scheduler, make_une
 from training.styles import STYLES
 
 GUIDANCE = 1.0
-"""None: the frame says what is there, and more makes no style stronger, only colours, at twice the time."""
+"""That is none: the frame says what is there, and more makes no style stronger, only colours, at twice the time."""
 
 STRENGTH = 0.4
 

@@ -15,13 +15,9 @@ import torch
 from warpnoise.job import Settings
 from warpnoise.sdedit import Editor, load_model
 
-from training.dataset import read_pixels, split
-from training.paint_dataset import finished_views, write
+from training.dataset import split
+from training.paint_dataset import finished_views, read, write
 from training.styles import STYLES, Image
-
-
-def _as_float(path: Path) -> Image:
-    return read_pixels(path).astype(np.float32) / 255
 
 
 def label(text: str, width: int) -> Image:
@@ -44,7 +40,7 @@ def data_sheet(data: Path, rows: int = 6) -> Image:
     views = [v for v in finished_views(data) if v.endswith("_0.png")]
     chosen = views[:: max(1, len(views) // rows)][:rows]
     folders = {"plain": "plain", "photoreal": "photo", **{s: s for s in STYLES[1:]}}
-    return stack({name: [_as_float(data / folder / view) for view in chosen] for name, folder in folders.items()})
+    return stack({name: [read(data / folder / view) for view in chosen] for name, folder in folders.items()})
 
 
 def edit(editor: Editor, images: list[Image], style: str, strength: float, guidance: float | None) -> list[Image]:
@@ -63,8 +59,8 @@ def sample_sheet(data: Path, model: Path, strengths: tuple[float, ...], rows: in
     _, held = split(data)
     # The first view of each scene, then the second ones: as many different scenes as there are rows.
     chosen = sorted(held, key=lambda view: view.split("_")[1])[:rows]
-    plain = [_as_float(data / "plain" / view) for view in chosen]
-    columns = {"plain input": plain, "path traced": [_as_float(data / "photo" / view) for view in chosen]}
+    plain = [read(data / "plain" / view) for view in chosen]
+    columns = {"plain input": plain, "path traced": [read(data / "photo" / view) for view in chosen]}
     editor = load_model(str(model), None, None)
     for style in STYLES:
         for strength in strengths:

@@ -86,7 +86,7 @@ class SettingsProperties:
     texture: _number(
         name="Texture",
         description="Unevenness that is put on the frames, and moves with the surfaces, for the model to make a "
-        "material of. Flat surfaces stay flat without",
+        "material of, where a model leaves flat surfaces flat",
         default=0.2,
         min=0.0,
         max=1.0,

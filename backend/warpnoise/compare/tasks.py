@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from warpnoise.compare.options import CompareOptions
 from warpnoise.errors import Cancelled, MediaError
@@ -70,13 +71,18 @@ def prepare_input(job: Job, task: Task, cancelled: Callable[[], bool] | None = N
         yield frame
 
 
+def enlarged_again(picture: npt.NDArray[np.float32], width: int, height: int) -> npt.NDArray[np.float32]:
+    """A picture, (h, w, channels), as if it had been rendered ``width`` x ``height`` small and enlarged again."""
+    small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, picture.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.float32)
+
+
 def _write_reduced(source: Path, target: Path) -> None:
     """The picture as if it had been rendered ``REDUCTION`` times smaller and enlarged again; alpha stays."""
     picture = read_png(source)
     color = (fill_transparent(picture) if picture.shape[2] == 4 else picture).astype(np.float32)
     height, width = picture.shape[:2]
-    small = cv2.resize(color, (max(width // REDUCTION, 1), max(height // REDUCTION, 1)), interpolation=cv2.INTER_AREA)
-    large = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+    large = enlarged_again(color, max(width // REDUCTION, 1), max(height // REDUCTION, 1))
     restored = np.clip(large.round(), 0, 65535).astype(np.uint16)
     write_png(target, np.dstack([restored, picture[..., 3:]]) if picture.shape[2] == 4 else restored)
 
