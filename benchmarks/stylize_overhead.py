@@ -103,8 +103,8 @@ def run_job(job: Job, editor: PixelEditor, batch: int, clock: Callable[[], float
 def run_network(
     editor: PixelEditor, settings: Settings, batch: int, size: int, calls: int, clock: Callable[[], float]
 ) -> float:
-    denoise = editor._denoiser(batch, settings)
     x = torch.randn((batch, 3, size, size), device=editor.device)
+    denoise = editor._denoiser(x, settings)
     t = torch.tensor(500)
     wait(editor.device)
     start = clock()

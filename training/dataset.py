@@ -19,7 +19,7 @@ from training.network import NULL_CLASS
 from training.paint_dataset import begin_painting, finished_views
 from training.styles import STYLES
 
-FORMAT = 2
+FORMAT = 3
 HELD_OUT_EVERY = 25
 """Every 25th scene is never trained on."""
 

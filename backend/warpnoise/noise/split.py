@@ -132,7 +132,7 @@ def join(table: AtomTable, kept: Tensor, dropped: Tensor) -> None:
         table.plain = False
     gone = torch.zeros(table.count, dtype=torch.bool, device=dropped.device)
     gone[dropped] = True
-    table.remove(gone.nonzero()[:, 0])
+    table.close_up(gone.nonzero()[:, 0])
 
 
 def _area(stretch: Tensor, nodes: Nodes, pyramid: Pyramid) -> Tensor:

@@ -145,7 +145,7 @@ def test_data_folder_of_another_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="render the images first"):
         split(tmp_path)
     (tmp_path / "dataset.json").write_text(json.dumps({"format": 99}))
-    with pytest.raises(SystemExit, match="format 99, expected 2"):
+    with pytest.raises(SystemExit, match="format 99, expected 3"):
         split(tmp_path)
 
 
