@@ -9,10 +9,9 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Image = NDArray[np.float32]
-Field = NDArray[np.float32]
+from training.kuwahara import Field, Image, flow, kuwahara
+
 Painter = Callable[[Image, np.random.Generator], Image]
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
@@ -26,65 +25,6 @@ def _smooth_noise(shape: tuple[int, int], sigma: float, rng: np.random.Generator
     """Gaussian noise blurred by `sigma` pixels, with unit variance."""
     field = _blur(rng.standard_normal(shape).astype(np.float32), sigma)
     return field / max(float(field.std()), 1e-6)
-
-
-def flow(image: Image, sigma: float = 2.5) -> tuple[Field, Field]:
-    """Orientation along the edges (radians) and anisotropy in [0, 1] from the smoothed structure tensor.
-
-    Kyprianidis and Doellner, "Image Abstraction by Structure Adaptive Filtering" (2008).
-    """
-    dx = cv2.Sobel(image, cv2.CV_32F, 1, 0, ksize=3, borderType=cv2.BORDER_REFLECT_101)
-    dy = cv2.Sobel(image, cv2.CV_32F, 0, 1, ksize=3, borderType=cv2.BORDER_REFLECT_101)
-    e, g, f = (_blur((a * b).sum(2), sigma) for a, b in ((dx, dx), (dy, dy), (dx, dy)))
-    spread = np.sqrt((e - g) ** 2 + 4 * f**2)
-    along = 0.5 * np.arctan2(2 * f, e - g) + np.pi / 2
-    return along.astype(np.float32), (spread / (e + g + 1e-4)).astype(np.float32)
-
-
-def kuwahara(image: Image, radius: float = 4.0, sharpness: float = 8.0, orientations: int = 8) -> Image:
-    """The anisotropic Kuwahara filter: flattens to brush-sized patches that follow the edges and keeps these sharp.
-
-    Kyprianidis, Kang and Doellner, "Image and Video Abstraction by Anisotropic Kuwahara Filtering" (2009). Each pixel
-    takes the mean of eight sectors of an ellipse laid along the edge, weighted by the inverse of their deviation. The
-    orientation is rounded to one of `orientations`, so that every sector is a plain convolution.
-    """
-    along, anisotropy = flow(image)
-    stretch = 1.0 + anisotropy  # the ellipse's half axes are radius * stretch and radius / stretch
-    index = np.round(along / (np.pi / orientations)).astype(int) % orientations
-    result = np.zeros_like(image)
-    squares = image**2
-    for k in range(orientations):
-        for long, chosen in ((1.25, stretch < 1.5), (1.75, stretch >= 1.5)):
-            where = (index == k) & chosen
-            if not where.any():
-                continue
-            total = np.zeros(image.shape[:2], np.float32)
-            mean_sum = np.zeros_like(image)
-            for kernel in _sectors(radius, long, k * np.pi / orientations):
-                mean = cv2.filter2D(image, cv2.CV_32F, kernel, borderType=cv2.BORDER_REFLECT_101)
-                square = cv2.filter2D(squares, cv2.CV_32F, kernel, borderType=cv2.BORDER_REFLECT_101)
-                deviation = np.sqrt(np.clip(square - mean**2, 0, None)).sum(2)
-                weight = (1.0 / (1.0 + (255.0 / 6.0 * deviation) ** (sharpness / 2))).astype(np.float32) + 1e-12
-                total += weight
-                mean_sum += weight[..., None] * mean
-            result[where] = (mean_sum / total[..., None])[where]
-    return np.clip(result, 0, 1)
-
-
-def _sectors(radius: float, stretch: float, angle: float, count: int = 8) -> list[Field]:
-    """The sectors, each summing to 1, of an ellipse of half axes radius * stretch (at `angle`) and radius / stretch."""
-    reach = int(np.ceil(radius * stretch))
-    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
-    u = (np.cos(angle) * x + np.sin(angle) * y) / (radius * stretch)
-    v = (-np.sin(angle) * x + np.cos(angle) * y) / (radius / stretch)
-    disc = np.exp(-2.5 * (u**2 + v**2)) * (u**2 + v**2 <= 1.3)
-    kernels = []
-    for i in range(count):
-        turned = np.arctan2(v, u) - 2 * np.pi * i / count
-        wedge = np.clip(np.cos(turned), 0, None) ** 6
-        kernel = disc * np.where((u == 0) & (v == 0), 1.0, wedge)
-        kernels.append((kernel / kernel.sum()).astype(np.float32))
-    return kernels
 
 
 def along_flow(field: Field, angle: Field, length: int) -> Field:

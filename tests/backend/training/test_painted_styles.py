@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from training_pictures import picture
 
-from training.styles import LUMA, PAINTERS, STYLES, along_flow, flow, kuwahara, paint
+from training.kuwahara import flow, kuwahara
+from training.styles import LUMA, PAINTERS, STYLES, along_flow, paint
 
 
 @pytest.mark.parametrize("style", STYLES)
