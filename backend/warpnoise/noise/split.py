@@ -130,9 +130,7 @@ def join(table: AtomTable, kept: Tensor, dropped: Tensor) -> None:
         table.columns.cell[outer] = table.add_cells(parent)
         table.columns.code[outer] = 1
         table.plain = False
-    gone = torch.zeros(table.count, dtype=torch.bool, device=dropped.device)
-    gone[dropped] = True
-    table.close_up(gone.nonzero()[:, 0])
+    table.close_up(torch.sort(dropped).values)
 
 
 def _area(stretch: Tensor, nodes: Nodes, pyramid: Pyramid) -> Tensor:

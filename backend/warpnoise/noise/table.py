@@ -161,7 +161,8 @@ class AtomTable:
         first = end = int(gone[0])
         stays = torch.ones(self.count - first, dtype=torch.bool, device=self.device)
         stays[gone - first] = False
-        for rows in torch.split(stays.nonzero()[:, 0] + first, CLOSED_UP):
+        for start in range(first, self.count, CLOSED_UP):
+            rows = stays[start - first :][:CLOSED_UP].nonzero()[:, 0] + start
             for column in (*self.columns, *self.values.values()):
                 column[end : end + len(rows)] = column.index_select(0, rows)
             end += len(rows)
