@@ -4,7 +4,8 @@
 ``load_model`` loads it: an ``Editor``. No module here knows of motions, jobs or Blender.
 """
 
-from warpnoise.sdedit.editor import Editor, EditSettings, NoiseMaps, load_model
+from warpnoise.sdedit.editor import Editor, EditSettings, NoiseMaps
+from warpnoise.sdedit.families import load_model
 from warpnoise.sdedit.folder import Family, ModelFolder
 
 __all__ = ["EditSettings", "Editor", "Family", "ModelFolder", "NoiseMaps", "load_model"]

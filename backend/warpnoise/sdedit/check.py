@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from warpnoise.errors import SettingsError
+from warpnoise.sdedit.editor import EditSettings
 from warpnoise.sdedit.folder import ModelFolder
-
-if TYPE_CHECKING:
-    from warpnoise.sdedit.editor import EditSettings
 
 
 def check_settings(model: ModelFolder, settings: EditSettings) -> tuple[str, ...]:

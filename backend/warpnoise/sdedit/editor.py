@@ -1,12 +1,9 @@
-"""What every model family looks like from outside, and the one place that chooses among them."""
+"""What every model family looks like from outside, and what it is asked with."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-
-from warpnoise.sdedit.folder import ModelFolder
 
 if TYPE_CHECKING:
     import torch
@@ -92,28 +89,3 @@ class Editor(Protocol):
             ModelError: the model returned infinities or NaN.
             Cancelled: ``cancelled()`` was true.
         """
-
-
-def load_model(
-    name_or_path: str | Path, device: str | torch.device | None = None, dtype: str | torch.dtype | None = None
-) -> Editor:
-    """Load a model's weights.
-
-    Args:
-        name_or_path: "default", or the path of a diffusers folder.
-        device: "cuda", "cuda:1", "mps", "cpu"; None: the best one there is.
-        dtype: of the weights and activations, "float32", "float16" or "bfloat16"; None: float16 on GPUs, float32 on
-            the CPU. The sampler's own arithmetic is always float32.
-
-    Raises:
-        ModelError: no such folder, not a model, of a family that is not known, weights that are missing or pickled.
-        SettingsError: the device is not there, or cannot compute in ``dtype``.
-    """
-    folder = ModelFolder.open(name_or_path)
-    if folder.family == "latent":
-        from warpnoise.sdedit.latent import LatentEditor
-
-        return LatentEditor(folder, device, dtype)
-    from warpnoise.sdedit.pixel import PixelEditor
-
-    return PixelEditor(folder, device, dtype)

@@ -7,15 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from warpnoise.errors import ModelError
 from warpnoise.sdedit.digest import digest_file, digest_files
+from warpnoise.sdedit.editor import EditSettings
 from warpnoise.sdedit.styles import FILE_NAME as STYLES_FILE
 from warpnoise.sdedit.styles import StyleSheet, read_styles
-
-if TYPE_CHECKING:
-    from warpnoise.sdedit.editor import EditSettings
 
 Family = Literal["pixel", "latent"]
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 
 from warpnoise.errors import Cancelled, ModelError
+from warpnoise.sdedit.editor import NoiseMaps
 from warpnoise.sdedit.schedule import Run
-
-if TYPE_CHECKING:
-    from warpnoise.sdedit.editor import NoiseMaps
 
 Denoiser = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(x, t) -> what the scheduler calls the model's output, of x's shape, float32, guidance included."""

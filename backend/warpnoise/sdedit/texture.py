@@ -8,16 +8,13 @@ a map of the shot's own, low-passed, so the texture rides on the surfaces as eve
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 from torch.nn import functional
 
+from warpnoise.sdedit.editor import EditSettings, NoiseMaps
+from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.schedule import noise_maps
-
-if TYPE_CHECKING:
-    from warpnoise.sdedit.editor import EditSettings, NoiseMaps
-    from warpnoise.sdedit.folder import ModelFolder
 
 OCTAVES = (1.0, 2.0, 4.0)
 """Standard deviations of the Gaussians that the noise is seen through, in pixels of its grid."""

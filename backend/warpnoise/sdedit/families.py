@@ -1,0 +1,37 @@
+"""The one place that chooses among the model families."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from warpnoise.sdedit.editor import Editor
+from warpnoise.sdedit.folder import ModelFolder
+
+if TYPE_CHECKING:
+    import torch
+
+
+def load_model(
+    name_or_path: str | Path, device: str | torch.device | None = None, dtype: str | torch.dtype | None = None
+) -> Editor:
+    """Load a model's weights.
+
+    Args:
+        name_or_path: "default", or the path of a diffusers folder.
+        device: "cuda", "cuda:1", "mps", "cpu"; None: the best one there is.
+        dtype: of the weights and activations, "float32", "float16" or "bfloat16"; None: float16 on GPUs, float32 on
+            the CPU. The sampler's own arithmetic is always float32.
+
+    Raises:
+        ModelError: no such folder, not a model, of a family that is not known, weights that are missing or pickled.
+        SettingsError: the device is not there, or cannot compute in ``dtype``.
+    """
+    folder = ModelFolder.open(name_or_path)
+    if folder.family == "latent":
+        from warpnoise.sdedit.latent import LatentEditor
+
+        return LatentEditor(folder, device, dtype)
+    from warpnoise.sdedit.pixel import PixelEditor
+
+    return PixelEditor(folder, device, dtype)
