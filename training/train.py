@@ -25,6 +25,7 @@ from diffusers import DDIMScheduler, UNet2DModel
 from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
+from warpnoise.sdedit.device import computes_bfloat16
 
 from training import checkpoint
 from training.dataset import Crops
@@ -62,10 +63,8 @@ COARSE_PX = (4, 8, 16)
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 is worth it on a device. On a CPU without AVX-512 a step took 27 times as long as in float32."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    return torch.backends.cpu.get_cpu_capability() == "AVX512"
+    """Whether bfloat16 is worth it on a device."""
+    return torch.cuda.is_bf16_supported() if device.type == "cuda" else computes_bfloat16()
 
 
 def draw_timesteps(count: int, timesteps: int, settings: TrainSettings, generator: torch.Generator) -> Tensor:

@@ -22,7 +22,7 @@ from warpnoise.cli.progress import in_words, show_progress, write_json
 @click.option(
     "--dtype",
     type=click.Choice(["float32", "float16", "bfloat16"]),
-    help="The model's precision; without it, half on GPUs and float32 on the CPU.",
+    help="The model's precision; without it, half where the device has it.",
 )
 @click.option("--batch", type=click.IntRange(min=1), help="Frames at a time; without it, what suits the device.")
 @click.option("--json", "as_json", is_flag=True, help="Progress, summary and errors as lines of JSON.")

@@ -20,8 +20,8 @@ def load_model(
     Args:
         name_or_path: "default", or the path of a diffusers folder.
         device: "cuda", "cuda:1", "mps", "cpu"; None: the best one there is.
-        dtype: of the weights and activations, "float32", "float16" or "bfloat16"; None: float16 on GPUs, float32 on
-            the CPU. The sampler's own arithmetic is always float32.
+        dtype: of the weights and activations, "float32", "float16" or "bfloat16"; None: float16 on GPUs, on a CPU
+            bfloat16 if it has that, else float32. The sampler's own arithmetic is always float32.
 
     Raises:
         ModelError: no such folder, not a model, of a family that is not known, weights that are missing or pickled.

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from warpnoise.errors import SettingsError
-from warpnoise.sdedit.device import pick_batch, pick_device, pick_dtype
+from warpnoise.sdedit.device import computes_bfloat16, pick_batch, pick_device, pick_dtype
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,8 @@ def test_what_is_no_device_is_an_error(name: str) -> None:
 
 
 def test_precision() -> None:
-    assert pick_dtype(None, torch.device("cpu")) == torch.float32
+    on_cpu = torch.bfloat16 if computes_bfloat16() else torch.float32
+    assert pick_dtype(None, torch.device("cpu")) == on_cpu
     assert pick_dtype(None, torch.device("cuda")) == torch.float16
     assert pick_dtype("bfloat16", torch.device("cuda")) == torch.bfloat16
     with pytest.raises(SettingsError, match="expected one of float32, float16, bfloat16, got 'int8'"):

@@ -18,7 +18,7 @@ SETTINGS = Settings(strength=0.5, steps=4, prompt="a house", negative_prompt="fo
 
 @pytest.fixture(scope="module")
 def editor(stable_diffusion: Path) -> LatentEditor:
-    loaded = load_model(stable_diffusion, "cpu")
+    loaded = load_model(stable_diffusion, "cpu", "float32")
     assert isinstance(loaded, LatentEditor)
     return loaded
 
@@ -89,4 +89,4 @@ def test_a_missing_tokenizer(tmp_path: Path, stable_diffusion: Path) -> None:
     folder = shutil.copytree(stable_diffusion, tmp_path / "model")
     shutil.rmtree(folder / "tokenizer")
     with pytest.raises(ModelError, match="tokenizer"):
-        load_model(folder, "cpu")
+        load_model(folder, "cpu", "float32")

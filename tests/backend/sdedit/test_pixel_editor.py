@@ -28,14 +28,14 @@ def make_images(*shape: int, seed: int = 1) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def styled(styled_model: Path) -> PixelEditor:
-    editor = load_model(styled_model, "cpu")
+    editor = load_model(styled_model, "cpu", "float32")
     assert isinstance(editor, PixelEditor)
     return editor
 
 
 def test_an_edit_is_the_written_out_algorithm(plain_model: Path) -> None:
     """DDIM by hand (Song et al. 2021, equation 12), x_0 clipped to the images' range."""
-    editor = load_model(plain_model, "cpu")
+    editor = load_model(plain_model, "cpu", "float32")
     images, noise = make_images(2, 3, 8, 8), make_noise(1, 2, 3, 8, 8)
     result = editor.edit(images, noise, SETTINGS)
     alphas = torch.cumprod(1 - torch.linspace(0.0001, 0.02, 1000), 0)
@@ -80,7 +80,7 @@ def test_guidance_of_its_own_for_each_style(tmp_path: Path, styled_model: Path) 
 
 def test_a_model_that_takes_the_frame_is_given_it(tmp_path: Path) -> None:
     """In [-1, 1], in the last three of six channels, at every step."""
-    editor = load_model(write_pixel_model(tmp_path, in_channels=6), "cpu")
+    editor = load_model(write_pixel_model(tmp_path, in_channels=6), "cpu", "float32")
     assert isinstance(editor, PixelEditor) and editor.folder.takes_frame
     images, noise = make_images(2, 3, 6, 8), make_noise(1, 2, 3, 6, 8)
     seen: list[torch.Tensor] = []
@@ -95,7 +95,7 @@ def test_a_model_that_takes_the_frame_is_given_it(tmp_path: Path) -> None:
 
 def test_two_predictions_at_once_are_given_the_same_frames(tmp_path: Path) -> None:
     """As guidance asks for them on a GPU: the batch, and behind it the batch again."""
-    editor = load_model(write_pixel_model(tmp_path, in_channels=6, classes=3), "cpu")
+    editor = load_model(write_pixel_model(tmp_path, in_channels=6, classes=3), "cpu", "float32")
     assert isinstance(editor, PixelEditor)
     frames, x, labels = make_images(2, 3, 8, 8), make_images(2, 3, 8, 8, seed=2), torch.tensor([0, 1])
     with torch.no_grad():
@@ -184,7 +184,7 @@ def test_bad_settings_are_refused_before_the_first_step(styled: PixelEditor) -> 
 
 
 def test_numbers_that_are_none_are_an_error(plain_model: Path) -> None:
-    editor = load_model(plain_model, "cpu")
+    editor = load_model(plain_model, "cpu", "float32")
     assert isinstance(editor, PixelEditor)
     editor._unet.conv_out.bias.data[0] = torch.nan
     with pytest.raises(ModelError, match="infinite or undefined numbers"):
@@ -202,13 +202,13 @@ def test_a_learned_variance_is_left_aside(tmp_path: Path) -> None:
     from diffusers import DDPMScheduler
 
     write_pixel_model(tmp_path, out_channels=6, scheduler=DDPMScheduler(variance_type="learned_range"))
-    result = load_model(tmp_path, "cpu").edit(make_images(1, 3, 8, 8), make_noise(1, 1, 3, 8, 8), SETTINGS)
+    result = load_model(tmp_path, "cpu", "float32").edit(make_images(1, 3, 8, 8), make_noise(1, 1, 3, 8, 8), SETTINGS)
     assert result.shape == (1, 3, 8, 8)
 
 
 def test_flow_matching(tmp_path: Path) -> None:
     write_pixel_model(tmp_path, scheduler=FlowMatchEulerDiscreteScheduler())
-    editor = load_model(tmp_path, "cpu")
+    editor = load_model(tmp_path, "cpu", "float32")
     images, noise = make_images(1, 3, 8, 8), make_noise(1, 1, 3, 8, 8)
     scheduler = FlowMatchEulerDiscreteScheduler()
     scheduler.set_timesteps(5)
