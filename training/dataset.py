@@ -28,8 +28,8 @@ LEAST_CONTRAST = 4
 
 # How many times the network's size a crop is taken at before it is scaled: strokes have a size, materials have many.
 # Materials are mostly seen smaller than they were rendered: SDEdit at moderate strength adds what is finer than the
-# noise, and so a brick that spans many pixels of the training crop is one that it can never add.
-ZOOM = {"photoreal": (1.0, 1.6), "oil": (0.85, 1.25), "ink": (0.95, 1.1), "watercolour": (0.85, 1.25)}
+# noise, and so a brick that spans many pixels of the training crop is one that it can hardly add.
+ZOOM = {"photoreal": (1.0, 2.0), "oil": (0.85, 1.25), "ink": (0.95, 1.1), "watercolour": (0.85, 1.25)}
 CANDIDATES = 2
 """Of so many random crops the one with the most detail is taken: much of a picture is even, and soon learned."""
 

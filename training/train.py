@@ -38,8 +38,8 @@ class TrainSettings:
     """What decides the weights, with the data. On resuming those in CHANGEABLE may differ; the rest may not."""
 
     steps: int = 6000
-    batch: int = 16
-    crop: int = 64
+    batch: int = 8
+    crop: int = 96
     learning_rate: float = 4e-4
     warmup: int = 200
     drop_label: float = 0.12
