@@ -62,12 +62,10 @@ def find_calm(passage: Passage) -> Passage:
 def move_atoms(passage: Passage, table: AtomTable, pyramid: Pyramid) -> tuple[Tensor, Tensor]:
     status = np.empty(table.count, np.int8)
     occupied = np.zeros(pyramid.height * pyramid.width, np.bool_)
-    leaves = 1 << pyramid.depth
     atoms = (
         *(column.numpy() for column in table.atoms),
         table.cell_rows.numpy(),
         _measures(pyramid),
-        leaves,
         _cells_level(table, pyramid),
         np.uint64(pyramid.seed_word),
         np.float32(pyramid.least_split),
@@ -317,12 +315,10 @@ def accumulate(
 ) -> None:
     atoms = table.atoms
     columns = [column.numpy() for column in (atoms.x, atoms.y, atoms.cell, atoms.code, table.cell_rows)]
-    leaves = 1 << pyramid.depth
     with threads(values.numel() // 2) as count:
         kernels_sums.add_up(
             *columns,
             _measures(pyramid),
-            leaves,
             _cells_level(table, pyramid),
             values.numpy(),
             pyramid.width,

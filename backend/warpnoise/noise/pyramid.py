@@ -20,7 +20,7 @@ Level l has ceil(l / 2) doublings of the base grid's columns and floor(l / 2) of
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import torch
@@ -114,11 +114,7 @@ class Pyramid:
     def along_the_tree(self, pixels: Tensor) -> Tensor:
         """Puts pixels (row-major indices) in the order in which they stand in the tree: neighbours share most of the
         way down to them, and so most of the work of drawing their values."""
-        key = torch.zeros_like(pixels)
-        x, y = pixels % self.width, pixels // self.width
-        for bit in range(max(self.width, self.height).bit_length()):
-            key |= ((x >> bit & 1) << (2 * bit + 1)) | ((y >> bit & 1) << (2 * bit))
-        return pixels[torch.argsort(key)]
+        return pixels[torch.argsort(_morton_codes(self.height, self.width, pixels.device)[pixels])]
 
     @cached_property
     def least_split(self) -> float:
@@ -243,6 +239,17 @@ class Pyramid:
 
     def _choice(self, nodes: Nodes) -> Tensor:
         return mix(mix_address(self.seed_word, *nodes) ^ CHOICE)
+
+
+@lru_cache(maxsize=2)
+def _morton_codes(height: int, width: int, device: torch.device) -> Tensor:
+    """Where each pixel stands in the tree: (height * width,) int32, the bits of its column and row in turn."""
+    x, y = torch.arange(width, device=device), torch.arange(height, device=device)
+    of_x, of_y = torch.zeros_like(x), torch.zeros_like(y)
+    for bit in range(max(width, height).bit_length()):
+        of_x |= (x >> bit & 1) << (2 * bit + 1)
+        of_y |= (y >> bit & 1) << (2 * bit)
+    return (of_x.to(torch.int32) | of_y.to(torch.int32)[:, None]).flatten()
 
 
 def _reversed(number: Tensor, bits: int) -> Tensor:

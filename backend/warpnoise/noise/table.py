@@ -141,6 +141,8 @@ class AtomTable:
 
     def remove(self, gone: Tensor) -> None:
         """Takes atoms out: (g,) int64, ascending rows. The last atoms fill the holes."""
+        if not len(gone):
+            return
         end = self.count - len(gone)
         stays = torch.ones(len(gone), dtype=torch.bool, device=self.device)
         stays[gone[gone >= end] - end] = False

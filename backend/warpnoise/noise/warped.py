@@ -178,7 +178,8 @@ class WarpedNoise(NoiseMethod):
     def _fill_empty(self, masks: Tensor, occupied: Tensor, parts: list[Atoms]) -> Tensor:
         """Lets pixels in which nothing lies and nothing is to be born give birth to all of their leaves."""
         for atoms in parts:
-            occupied[self._pyramid.pixel(atoms.x, atoms.y)] = True
+            if len(atoms.x):
+                occupied[self._pyramid.pixel(atoms.x, atoms.y)] = True
         return torch.where(occupied | (masks != 0), masks, _all_bits(self.atoms**2))
 
     def _take_halves(self, rows: Tensor, halves: Halves) -> dict[int, Tensor]:

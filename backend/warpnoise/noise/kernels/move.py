@@ -23,12 +23,11 @@ U1, U2, U3, U4 = u64(1), u64(2), u64(3), u64(4)
 @inner
 def is_large(area: f32, grown: f32, cells: Array, cell: int, code: int, seed: u64, least: f32) -> bool:
     """Whether an atom is to be split that has that area now and grew by a factor in this step."""
-    if not area > least:
+    # If it did not grow, it was split already, if it was to be. One condition, which seldom holds, is well predicted.
+    if not ((area > least) & ((grown > ONE) | (area > least + least))):
         return False
     if area > least + least:
         return True
-    if not grown > ONE:  # so it was split already, if it was to be
-        return False
     frame, level, ix, iy = node_of(cells, cell, code)
     return area > split_area(seed, frame, level, ix, iy, least)
 
@@ -48,7 +47,6 @@ def move_calm(
     code: Array,
     cells: Array,
     measures: Array,
-    leaves: int,
     cells_level: int,
     seed: u64,
     least_split: f32,
@@ -87,7 +85,7 @@ def move_calm(
         under = u64(y1) * row_length + u64(x1)
         if not occupied[under]:  # two threads that wrote the same over and over would wait for each other
             occupied[under] = True
-        measure = measure_of(cells, cell[n], code[n], measures, leaves, cells_level)
+        measure = measure_of(cells, cell[n], code[n], measures, cells_level)
         area = abs(n00 * n11 - n01 * n10) * measure
         grown = abs(m00 * m11 - m01 * m10)
         status[n] = LARGE if is_large(area, grown, cells, cell[n], code[n], seed, least_split) else SEEN
@@ -111,7 +109,6 @@ def move_others(
     code: Array,
     cells: Array,
     measures: Array,
-    leaves: int,
     cells_level: int,
     seed: u64,
     least_split: f32,
@@ -131,7 +128,7 @@ def move_others(
             n00, n01 = m00 * j00 + m01 * j10, m00 * j01 + m01 * j11
             n10, n11 = m10 * j00 + m11 * j10, m10 * j01 + m11 * j11
             stretch[i, 0], stretch[i, 1], stretch[i, 2], stretch[i, 3] = n00, n01, n10, n11
-            measure = measure_of(cells, cell[i], code[i], measures, leaves, cells_level)
+            measure = measure_of(cells, cell[i], code[i], measures, cells_level)
             area = abs(n00 * n11 - n01 * n10) * measure
             grown = abs(m00 * m11 - m01 * m10)
             if is_large(area, grown, cells, cell[i], code[i], seed, least_split):

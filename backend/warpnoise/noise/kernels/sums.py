@@ -25,7 +25,6 @@ def add_up(
     code: Array,
     cells: Array,
     measures: Array,
-    leaves: int,
     cells_level: int,
     values: Array,
     width: int,
@@ -46,7 +45,7 @@ def add_up(
             row = min(max(int(y[i]), 0), height - 1)
             if first_row <= row < end_row:
                 p = row * width + min(max(int(x[i]), 0), width - 1)
-                total[p] += measure_of(cells, cell[i], code[i], measures, leaves, cells_level)
+                total[p] += measure_of(cells, cell[i], code[i], measures, cells_level)
                 for q in range(channels):
                     sums[p, q] += values[n, q]
 

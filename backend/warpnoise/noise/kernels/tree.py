@@ -31,6 +31,9 @@ MINUS_TWO, ONE = f32(-2.0), f32(1.0)
 S13, S16, S31, S32 = u64(13), u64(16), u64(31), u64(32)
 LOW16, LOW24 = u64(0xFFFF), u64(0xFFFFFF)
 TO_SHARE = f32(2.0**-24)
+SHORT_DEPTH = 8
+SHORT = 1 << SHORT_DEPTH
+DEPTHS = np.array([max(code.bit_length() - 1, 0) for code in range(SHORT)], np.uint8)
 
 
 @inner
@@ -121,25 +124,23 @@ def leaf_of(seed: u64, halvings: int, leaves: int, frame: int, ix: int, iy: int)
 @inner
 def depth_of(code: int) -> int:
     """How far below its cell a heap code leads."""
-    depth = 0
+    if code < SHORT:  # most of them; in a loop that ends elsewhere for every atom, processors guess wrong
+        return i64(DEPTHS[u64(code)])
+    depth = SHORT_DEPTH
     while code >> (depth + 1):
         depth += 1
     return depth
 
 
 @inner
-def measure_of(cells: Array, cell: int, code: int, measures: Array, leaves: int, cells_level: int) -> f32:
+def measure_of(cells: Array, cell: int, code: int, measures: Array, cells_level: int) -> f32:
     """The measure of an atom.
 
     Args:
-        leaves: how many leaves a pixel has.
         cells_level: the level of all cells, or -1: they differ. Only then the table of cells is looked up: it is slow.
     """
-    if cells_level >= 0:
-        if leaves <= code < 2 * leaves:
-            return ONE / f32(leaves)
-        return measures[cells_level + depth_of(code)]
-    return measures[cells[cell, 1] + depth_of(code)]
+    level = cells_level if cells_level >= 0 else i64(cells[cell, 1])
+    return measures[u64(level + depth_of(code))]
 
 
 @inner
