@@ -25,12 +25,10 @@ To make them again (the shots need the bpy wheel, everything else the backend's 
 ```
 python -m training.shots shots
 for shot in shots/*; do
-  warpnoise compare $shot/job --reference $shot/reference --strength 0.4 --steps 12 --dtype bfloat16
+  warpnoise compare $shot/job --reference $shot/reference --strength 0.4 --steps 12
 done
 python -m training.results shots/*/job/compare/compare.json --output docs/results.md
 ```
-
-(`--dtype bfloat16` saves time on processors that have it; leave it out elsewhere.)
 
 Where ours is above `chained` at lag 1, [the noise](noise.md#beside-what-is-hidden-or-uncovered) tells why.
 
@@ -40,8 +38,8 @@ seed, and `fixed`, `chained` and ours see little more than one, so three seeds l
 of truck's appearance give 1.01 ± 0.07, 1.01 ± 0.03 and 1.01 ± 0.05 for these three (the command above with `--methods
 random,fixed,chained,warped --tasks appearance --seeds 12`).
 
-Super-resolution starts from the bare frames, and the model gives these materials too, so PSNR and SWD are worse than
-the enlarged input's: read this task for the noise, not as a restoration of bare frames.
+Super-resolution restores the path-traced render, reduced to a quarter of its width and height. That, enlarged again, is
+the input that its floor shows.
 """
 
 GOALS = (

@@ -44,7 +44,8 @@ def _without_noise(function: Any) -> Any:
 @click.option(
     "--reference",
     type=click.Path(path_type=Path),
-    help="A folder of PNGs of the same shot, 0001.png and so on, path-traced with its textures, say.",
+    help="A folder of PNGs of the same shot, 0001.png and so on, path-traced with its textures, say. Super-resolution "
+    "restores them.",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Where everything goes; without it, JOB/compare.")
 @click.option(

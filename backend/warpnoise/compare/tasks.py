@@ -27,24 +27,35 @@ _INPUT_VERSION = "super-resolution input 1"
 
 @dataclass(frozen=True)
 class Task:
-    """``color``: the picture that the model gets. ``reference``: the picture it should come to; None: not known."""
+    """What every method is run on.
+
+    ``source``: the picture that the task starts from. ``color``: the picture that the model gets, made from it or the
+    same. ``reference``: the picture it should come to; None: not known.
+    """
 
     name: str
     settings: Settings
+    source: Callable[[int], Path]
     color: Callable[[int], Path]
     reference: Callable[[int], Path] | None
 
 
 def make_tasks(job: Job, options: CompareOptions, folder: Path, reference: Callable[[int], Path] | None) -> list[Task]:
-    """The tasks that the options name. Super-resolution's reference is the job's own pictures."""
+    """The tasks that the options name.
+
+    Super-resolution reduces the shot's ``reference`` and is to come back to it: bare frames have nothing to restore.
+    Without one it does so with the job's own pictures.
+    """
     settings = options.settings or job.settings
+    fine = reference or job.color
     tasks = {
-        "appearance": Task("appearance", settings, job.color, reference),
+        "appearance": Task("appearance", settings, job.color, job.color, reference),
         "super-resolution": Task(
             "super-resolution",
             settings.updated({"strength": options.restoration_strength}),
+            fine,
             lambda frame: folder / "super-resolution" / "input" / f"{frame_name(frame)}.png",
-            job.color,
+            fine,
         ),
     }
     return [tasks[name] for name in options.tasks]
@@ -60,7 +71,7 @@ def prepare_input(job: Job, task: Task, cancelled: Callable[[], bool] | None = N
     for frame in job.frames:
         if cancelled is not None and cancelled():
             raise Cancelled("cancelled while pictures were reduced: what was finished stays")
-        target, source = task.color(frame), job.color(frame)
+        target, source = task.color(frame), task.source(frame)
         if target != source:
             digests = FrameDigests(target.parent / "records")
             digest = digest_text(_INPUT_VERSION, _digest(source))

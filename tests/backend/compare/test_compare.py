@@ -138,6 +138,17 @@ def test_the_model_is_loaded_once(job):
     assert len(loads) == 1
 
 
+def test_super_resolution_restores_the_reference(job, tmp_path):
+    folder = tmp_path / "reference"
+    for frame in job.frames:
+        write_png(folder / f"{frame:04d}.png", 65535 - read_png(job.color(frame)))
+    options = CompareOptions(methods=("warped",), tasks=("super-resolution",), seeds=1, reference=folder)
+    compare(job, options)
+    reduced = read_png(job.path / "compare" / "super-resolution" / "input" / "0001.png")
+    off = [np.abs(reduced.astype(float) - read_png(path)).mean() for path in (folder / "0001.png", job.color(1))]
+    assert off[0] < 0.5 * off[1]
+
+
 def test_a_reference_gives_distances_and_a_floor(job, tmp_path):
     folder = tmp_path / "reference"
     for frame in job.frames:

@@ -36,8 +36,8 @@ TASKS = {
     ),
     "super-resolution": Words(
         "Super-resolution",
-        "Each frame, reduced to a quarter of its width and height and enlarged again, gets its detail back from the "
-        "model. The reference is the frame itself.",
+        "Each picture of the reference (of the job, where none was given), reduced to a quarter of its width and "
+        "height and enlarged again, gets its detail back from the model. It is compared with the picture itself.",
     ),
 }
 
