@@ -21,6 +21,7 @@ from tqdm import tqdm
 from training.styles import PAINTERS, Image, paint
 
 PLAIN_SHARE = {"oil": 0.25, "ink": 0.5, "watercolour": 0.25}
+JPEG_QUALITY = 85  # of sheets for the documentation; the data set is PNG
 
 
 def read(path: Path) -> Image:
@@ -35,7 +36,7 @@ def write(path: Path, image: Image) -> None:
     """Writes (h, w, 3) floats in [0, 1] as 8 bits, in the format of the name, beside, and renames it."""
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     pixels = np.ascontiguousarray(np.round(np.clip(image, 0, 1)[..., ::-1] * 255).astype(np.uint8))
-    if not cv2.imwrite(str(beside), pixels):
+    if not cv2.imwrite(str(beside), pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
         raise SystemExit(f"{beside}: could not be written")
     beside.replace(path)
 
