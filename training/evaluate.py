@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 import torch
 from warpnoise.compare.wasserstein import PatchSampler, sliced_wasserstein
+from warpnoise.job import Settings
 from warpnoise.sdedit import load_model
 
 from training.dataset import split
@@ -64,7 +65,7 @@ def controls(pictures: list[Image], target: list[Image]) -> dict[str, float]:
     }
 
 
-def evaluate(data: Path, model: Path, strengths: list[float], views: int) -> dict[str, dict[str, float]]:
+def evaluate(data: Path, model: Path, strengths: list[float], steps: int, views: int) -> dict[str, dict[str, float]]:
     """For each style {"plain": distance, "0.5": distance, ..., "floor": distance}, on `views` held-out views."""
     trained, held = split(data)
     chosen = held[:: max(1, len(held) // views)][:views]
@@ -83,8 +84,9 @@ def evaluate(data: Path, model: Path, strengths: list[float], views: int) -> dic
         )
         row = {"plain": distance(plain, target), **controls(plain, target)}
         for strength in strengths:
+            settings = Settings(style=style, strength=strength, steps=steps)
             batches = [plain[i : i + BATCH] for i in range(0, len(plain), BATCH)]
-            results = [picture for batch in batches for picture in edit(editor, batch, style, strength, None)]
+            results = [picture for batch in batches for picture in edit(editor, batch, settings)]
             row[f"{strength:g}"] = distance(results, target)
         row["floor"] = distance(other, target)
         table[style] = {name: round(value, 1) for name, value in row.items()}
@@ -97,12 +99,13 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("model", type=Path)
     parser.add_argument("--strengths", type=float, nargs="+", default=[0.4, 0.5, 0.6, 0.7])
+    parser.add_argument("--steps", type=int, default=Settings().steps, help="default: %(default)s")
     parser.add_argument("--views", type=int, default=36, help="held-out views (default %(default)s)")
     parser.add_argument("--output", type=Path, help="JSON file for the table")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     torch.set_grad_enabled(False)
-    table = evaluate(options.data, options.model, options.strengths, options.views)
+    table = evaluate(options.data, options.model, options.strengths, options.steps, options.views)
     if options.output is not None:
         options.output.write_text(json.dumps(table, indent=1) + "\n")
 

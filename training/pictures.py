@@ -43,11 +43,10 @@ def data_sheet(data: Path, rows: int = 6) -> Image:
     return stack({name: [read(data / folder / view) for view in chosen] for name, folder in folders.items()})
 
 
-def edit(editor: Editor, images: list[Image], style: str, strength: float, guidance: float | None) -> list[Image]:
+def edit(editor: Editor, images: list[Image], settings: Settings) -> list[Image]:
     """SDEdit results for images of one size, all from the noise of seed 0."""
     batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
     height, width = batch.shape[-2:]
-    settings = Settings(style=style, strength=strength, guidance=guidance)
     shape = (editor.noise_maps(settings), 1, *editor.noise_shape(height, width))
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     result = editor.edit(batch, lambda index: noise[index].expand(len(images), -1, -1, -1), settings)
@@ -64,7 +63,8 @@ def sample_sheet(data: Path, model: Path, strengths: tuple[float, ...], rows: in
     editor = load_model(str(model), None, None)
     for style in STYLES:
         for strength in strengths:
-            columns[f"{style} {strength}"] = edit(editor, plain, style, strength, guidance)
+            settings = Settings(style=style, strength=strength, guidance=guidance)
+            columns[f"{style} {strength}"] = edit(editor, plain, settings)
     return stack(columns)
 
 
