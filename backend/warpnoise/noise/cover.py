@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .follow import LARGE, SEEN
 from .passage import Passage, pixel_of
-from .pyramid import Pyramid, leaf_nodes
+from .pyramid import Pyramid, leaf_nodes, tree_order
 from .rigid import same_depth
 from .sampling import sample
 from .table import Atoms, AtomTable, HiddenAtoms
@@ -127,9 +127,4 @@ def _mark(
 
 def leaf_order(pyramid: Pyramid, device: torch.device) -> Tensor:
     """(k, k) int64: the place in the tree's order of the leaf in a row and column of a pixel."""
-    k = pyramid.atoms
-    row, column = torch.meshgrid(torch.arange(k, device=device), torch.arange(k, device=device), indexing="ij")
-    result = torch.zeros_like(row)
-    for bit in range(k.bit_length() - 2, -1, -1):
-        result = (result << 2) | (((column >> bit) & 1) << 1) | ((row >> bit) & 1)
-    return result
+    return tree_order(pyramid.atoms, pyramid.atoms, device).to(torch.int64)

@@ -114,7 +114,7 @@ class Pyramid:
     def along_the_tree(self, pixels: Tensor) -> Tensor:
         """Puts pixels (row-major indices) in the order in which they stand in the tree: neighbours share most of the
         way down to them, and so most of the work of drawing their values."""
-        return pixels[torch.argsort(_morton_codes(self.height, self.width, pixels.device)[pixels])]
+        return pixels[torch.argsort(tree_order(self.height, self.width, pixels.device).flatten()[pixels])]
 
     @cached_property
     def least_split(self) -> float:
@@ -241,15 +241,15 @@ class Pyramid:
         return mix(mix_address(self.seed_word, *nodes) ^ CHOICE)
 
 
-@lru_cache(maxsize=2)
-def _morton_codes(height: int, width: int, device: torch.device) -> Tensor:
-    """Where each pixel stands in the tree: (height * width,) int32, the bits of its column and row in turn."""
+@lru_cache(maxsize=4)
+def tree_order(height: int, width: int, device: torch.device) -> Tensor:
+    """Where each cell of a grid stands in the tree: (height, width) int32, the bits of its column and row in turn."""
     x, y = torch.arange(width, device=device), torch.arange(height, device=device)
     of_x, of_y = torch.zeros_like(x), torch.zeros_like(y)
     for bit in range(max(width, height).bit_length()):
         of_x |= (x >> bit & 1) << (2 * bit + 1)
         of_y |= (y >> bit & 1) << (2 * bit)
-    return (of_x.to(torch.int32) | of_y.to(torch.int32)[:, None]).flatten()
+    return of_x.to(torch.int32) | of_y.to(torch.int32)[:, None]
 
 
 def _reversed(number: Tensor, bits: int) -> Tensor:
@@ -300,4 +300,4 @@ def bit_length(code: Tensor) -> Tensor:
     return length + 1
 
 
-__all__ = ["MASK", "MAX_CODE", "Nodes", "Pyramid", "below", "bit_length", "leaf_nodes", "split_step"]
+__all__ = ["MASK", "MAX_CODE", "Nodes", "Pyramid", "below", "bit_length", "leaf_nodes", "split_step", "tree_order"]

@@ -24,9 +24,10 @@ U1, U2, U3, U4 = u64(1), u64(2), u64(3), u64(4)
 def is_large(area: f32, grown: f32, cells: Array, cell: int, code: int, seed: u64, least: f32) -> bool:
     """Whether an atom is to be split that has that area now and grew by a factor in this step."""
     # If it did not grow, it was split already, if it was to be. One condition, which seldom holds, is well predicted.
-    if not ((area > least) & ((grown > ONE) | (area > least + least))):
+    always = area > least + least
+    if not (always | ((area > least) & (grown > ONE))):
         return False
-    if area > least + least:
+    if always:
         return True
     frame, level, ix, iy = node_of(cells, cell, code)
     return area > split_area(seed, frame, level, ix, iy, least)
