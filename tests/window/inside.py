@@ -15,7 +15,7 @@ import addon_utils
 import bpy
 
 MODULE = "bl_ext.user_default.warpnoise"
-FRAMES = 8
+FRAMES = 16
 SIZE = 64
 MARK = (1.0, 0.0, 1.0, 1.0)
 EDITORS = {"--sidebar": "IMAGE_EDITOR", "--compositor": "CompositorNodeTree", "--preferences": "PREFERENCES"}
@@ -38,7 +38,7 @@ def build_scene() -> None:
     for frame, turn in ((1, 0.0), (FRAMES, 0.5)):
         cube.rotation_euler.z = turn
         cube.keyframe_insert("rotation_euler", frame=frame)
-    scene.warpnoise.steps = 60  # long enough to press a button in between
+    scene.warpnoise.steps = 120  # on a busy machine too there must be frames left when a button was pressed, or the window closed
     scene.warpnoise.output = str(folder / "job")
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / "scene.blend"))
 

@@ -18,7 +18,7 @@ from warpnoise.media.png import read_png
 
 BLENDER = shlex.split(os.environ.get("BLENDER", "blender"))
 PICTURES = Path(os.environ.get("WINDOW_PICTURES", ROOT / "build" / "window"))
-FRAMES = 8
+FRAMES = 16
 
 
 @pytest.fixture(scope="module")
