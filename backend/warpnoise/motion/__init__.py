@@ -1,5 +1,6 @@
-"""Render passes -> ``Motion``, frame by frame."""
+"""Render passes -> ``Motion``, and what else they tell of a scene, frame by frame."""
 
-from warpnoise.motion.sequence import motions
+from warpnoise.motion.geometry import surface_geometry
+from warpnoise.motion.sequence import frames_and_motions, motions
 
-__all__ = ["motions"]
+__all__ = ["frames_and_motions", "motions", "surface_geometry"]

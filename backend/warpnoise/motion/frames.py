@@ -11,6 +11,7 @@ import numpy.typing as npt
 from warpnoise.errors import JobError
 from warpnoise.job import Camera, FrameState, Job
 from warpnoise.media.exr import Plane, read_passes
+from warpnoise.motion.geometry import surface_geometry
 
 Flow = npt.NDArray[np.float32]
 
@@ -41,6 +42,10 @@ class Frame:
     camera: Camera | None
     objects: Mapping[str, npt.NDArray[np.float64]]
     cut: bool
+
+    def geometry(self) -> npt.NDArray[np.float32]:
+        """(4, h, w), see `surface_geometry`."""
+        return surface_geometry(self.depth, self.surface == BACKGROUND, self.camera)
 
 
 def read_frame(job: Job, state: FrameState, warn: Callable[[str], None]) -> Frame:

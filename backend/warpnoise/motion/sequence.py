@@ -19,7 +19,12 @@ log = logging.getLogger(__name__)
 
 
 def motions(job: Job, *, warn: Callable[[str], None] = log.warning) -> Iterator[tuple[int, Motion | None]]:
-    """For each frame of the job its number and the motion that led to it from the frame before; None for the first.
+    """For each frame of the job its number and the motion that led to it; as `frames_and_motions`, which see."""
+    return ((frame.number, motion) for frame, motion in frames_and_motions(job, warn=warn))
+
+
+def frames_and_motions(job: Job, *, warn: Callable[[str], None] = log.warning) -> Iterator[tuple[Frame, Motion | None]]:
+    """The frames of the job, each with the motion that led to it from the frame before; None for the first.
 
     Reads one file a frame, when it is asked for, and keeps two frames.
 
@@ -40,7 +45,7 @@ def motions(job: Job, *, warn: Callable[[str], None] = log.warning) -> Iterator[
     old: Frame | None = None
     for state in job.states():
         new = read_frame(job, state, notices.unknown_vectors)
-        yield new.number, None if old is None else _motion(old, new, lens, rigidity)
+        yield new, None if old is None else _motion(old, new, lens, rigidity)
         old = new
 
 

@@ -82,10 +82,12 @@ class BatchEditor:
 
     def _edit_full(self, part: Slots, filling: Prepared) -> torch.Tensor:
         full = [frame or filling for frame in [*part, *[None] * (self._size - len(part))]]
+        geometry = [frame.geometry for frame in full if frame.geometry is not None]
         return self._editor.edit(
             torch.stack([frame.picture.image for frame in full]),
             lambda index: torch.stack([frame.noise[index] for frame in full]),
             self._settings,
+            geometry=torch.stack(geometry) if geometry else None,
             on_step=self._on_step,
             cancelled=self._cancelled,
         )

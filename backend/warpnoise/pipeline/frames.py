@@ -12,7 +12,7 @@ import torch
 
 from warpnoise.job import Job
 from warpnoise.media.png import read_png
-from warpnoise.motion import motions
+from warpnoise.motion import frames_and_motions
 from warpnoise.noise import Motion, NoiseMethod
 from warpnoise.pipeline.alpha import fill_transparent
 
@@ -30,11 +30,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Source:
-    """What was read of a frame: the motion that led to it (None: it is the first), and its picture if it is wanted."""
+    """What was read of a frame: the motion that led to it (None: it is the first), and, if it is wanted, its picture
+    and, if that is, its geometry, (4, h, w) float32."""
 
     frame: int
     motion: Motion | None
     picture: Picture | None
+    geometry: torch.Tensor | None
 
 
 @dataclass(frozen=True)
@@ -43,19 +45,25 @@ class Prepared:
 
     frame: int
     picture: Picture
+    geometry: torch.Tensor | None
     noise: torch.Tensor
 
 
-def read_sources(job: Job, wanted: Collection[int], warn: Callable[[str], None]) -> Iterator[Source]:
-    """Every frame up to the last ``wanted`` one, in order.
+def read_sources(job: Job, wanted: Collection[int], warn: Callable[[str], None], *, geometry: bool) -> Iterator[Source]:
+    """Every frame up to the last ``wanted`` one, in order. ``geometry``: whether that is wanted too.
 
     Raises:
         JobError, MediaError: a file is missing, damaged, or of another size.
     """
     last = max(wanted)
-    for frame, motion in motions(job, warn=warn):
-        yield Source(frame, motion, read_picture(job.color(frame)) if frame in wanted else None)
-        if frame == last:
+    for frame, motion in frames_and_motions(job, warn=warn):
+        number = frame.number
+        if number in wanted:
+            seen = torch.from_numpy(frame.geometry()) if geometry else None
+            yield Source(number, motion, read_picture(job.color(number)), seen)
+        else:
+            yield Source(number, motion, None, None)
+        if number == last:
             return
 
 
@@ -65,7 +73,7 @@ def prepare(sources: Iterable[Source], noise: NoiseMethod, maps: int) -> Iterato
         first = noise.frame() if source.motion is None else noise.advance(source.motion)
         if source.picture is not None:
             stacked = torch.stack([first, *(noise.frame(index) for index in range(1, maps))])
-            yield Prepared(source.frame, source.picture, stacked)
+            yield Prepared(source.frame, source.picture, source.geometry, stacked)
 
 
 def read_picture(path: Path) -> Picture:

@@ -158,7 +158,7 @@ def _make(
     # Apple's GPUs lack what the noise is made with.
     noise_device = torch.device("cpu") if editor.device.type == "mps" else editor.device
     noise = make_noise(settings.noise, shape, settings.seed, noise_device, maps)
-    sources = read_sources(job, set(todo), reporter.warn)
+    sources = read_sources(job, set(todo), reporter.warn, geometry=editor.takes_geometry)
     edit = BatchEditor(editor, settings, batch, reporter.step_done, reporter.warn, cancelled).edit
     reporter.report("stylizing")
     with contextlib.ExitStack() as stack:

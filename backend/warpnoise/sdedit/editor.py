@@ -49,6 +49,10 @@ class Editor(Protocol):
     @property
     def takes_prompt(self) -> bool: ...
     @property
+    def takes_geometry(self) -> bool:
+        """Whether ``edit`` has a use for ``geometry``."""
+
+    @property
     def digest(self) -> str:
         """Of the weights and configuration, in hexadecimal."""
 
@@ -69,6 +73,7 @@ class Editor(Protocol):
         noise: NoiseMaps,
         settings: EditSettings,
         *,
+        geometry: torch.Tensor | None = None,
         on_step: Callable[[int, int], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> torch.Tensor:
@@ -77,6 +82,9 @@ class Editor(Protocol):
         Args:
             images: (b, 3, h, w) float32 in [0, 1], display-referred (sRGB); on any device.
             noise: gives the maps, each (b, *noise_shape(h, w)); on any device.
+            geometry: (b, 4, h, w) float32, for models that take it: the surfaces' unit normals in camera space (x
+                right, y up, z towards the viewer; 0: not known), and 1 at surfaces, -1 at the background. None: nothing
+                is known.
             on_step: called after each denoising step with its number, from 1, and how many there are.
             cancelled: asked before each denoising step.
 

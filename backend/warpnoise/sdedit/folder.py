@@ -39,6 +39,9 @@ DIFFUSION_SCHEDULERS = frozenset({
 })  # fmt: skip
 """Samplers of one and the same diffusion: betas, ``alphas_cumprod``, a prediction type."""
 
+GEOMETRY_CHANNELS = 4
+"""A normal's three components, and whether there is a surface: see ``Editor.edit``."""
+
 _PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 _FAMILIES = (
     "pixel-space models (DDPMPipeline, DDIMPipeline: a UNet2DModel and a scheduler) and "
@@ -115,7 +118,12 @@ class ModelFolder:
     @property
     def takes_frame(self) -> bool:
         """Whether a pixel model is given the frame itself, in three more channels beside the noisy picture."""
-        return self.family == "pixel" and self.unet.get("in_channels") == 6
+        return self.family == "pixel" and self.unet.get("in_channels") in (6, 6 + GEOMETRY_CHANNELS)
+
+    @property
+    def takes_geometry(self) -> bool:
+        """Whether it is given the frame's geometry as well, in four more channels behind the frame's."""
+        return self.family == "pixel" and self.unet.get("in_channels") == 6 + GEOMETRY_CHANNELS
 
     @property
     def is_flow(self) -> bool:
@@ -204,10 +212,11 @@ class ModelFolder:
             return
         learned = str(self.scheduler.get("variance_type", "")).startswith("learned")
         out = 6 if learned else 3
-        if got[0] not in (3, 6) or got[1] != out:
+        if got[0] not in (3, 6, 6 + GEOMETRY_CHANNELS) or got[1] != out:
             raise ModelError(
-                f"{self.path}: expected a U-Net of 3 channels in (red, green, blue; 6 if it is given the frame too) "
-                f"and {out} out, got {got[0]} and {got[1]}: choose a model of RGB images"
+                f"{self.path}: expected a U-Net of 3 channels in (red, green, blue; 6 if it is given the frame too; "
+                f"{6 + GEOMETRY_CHANNELS} if its geometry as well) and {out} out, got {got[0]} and {got[1]}: choose a "
+                "model of RGB images"
             )
 
 

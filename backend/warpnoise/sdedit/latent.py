@@ -27,6 +27,7 @@ class LatentEditor:
 
     styles: tuple[str, ...] = ()
     takes_prompt = True
+    takes_geometry = False
 
     def __init__(
         self, folder: ModelFolder, device: str | torch.device | None = None, dtype: str | torch.dtype | None = None
@@ -72,6 +73,7 @@ class LatentEditor:
         noise: NoiseMaps,
         settings: EditSettings,
         *,
+        geometry: torch.Tensor | None = None,
         on_step: Callable[[int, int], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> torch.Tensor:

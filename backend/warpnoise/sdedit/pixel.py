@@ -1,7 +1,8 @@
 """Models that work on pixels: a UNet2DModel and a scheduler, unconditional or class-conditional.
 
 Some are given the frame itself as well, as three more channels behind those of the noisy picture (SR3, Saharia et al.
-2021; so does diffusers' LDMSuperResolutionPipeline): these know where things are, however strong the noise.
+2021; so does diffusers' LDMSuperResolutionPipeline): these know where things are, however strong the noise. And some of
+these are given its geometry, in four more: they know which way surfaces face, and what is sky.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from diffusers import UNet2DModel
 from warpnoise.sdedit.check import check_settings
 from warpnoise.sdedit.device import pick_device, pick_dtype
 from warpnoise.sdedit.editor import EditSettings, NoiseMaps
-from warpnoise.sdedit.folder import ModelFolder
+from warpnoise.sdedit.folder import GEOMETRY_CHANNELS, ModelFolder
 from warpnoise.sdedit.guidance import guide
 from warpnoise.sdedit.load import load_part
 from warpnoise.sdedit.padding import pad_to, round_up
@@ -47,6 +48,10 @@ class PixelEditor:
         return self.folder.styles
 
     @property
+    def takes_geometry(self) -> bool:
+        return self.folder.takes_geometry
+
+    @property
     def digest(self) -> str:
         return self.folder.digest
 
@@ -66,6 +71,7 @@ class PixelEditor:
         noise: NoiseMaps,
         settings: EditSettings,
         *,
+        geometry: torch.Tensor | None = None,
         on_step: Callable[[int, int], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> torch.Tensor:
@@ -80,25 +86,36 @@ class PixelEditor:
             return pad_to(noise(index).to(self.device, torch.float32), *padded)
 
         run = self._schedule.run(settings.steps, settings.strength, settings.eta)
-        x = sample(x_0, maps, run, self._denoiser(x_0, settings), on_step=on_step, cancelled=cancelled)
+        given = self._given(x_0, geometry)
+        x = sample(x_0, maps, run, self._denoiser(given, settings), on_step=on_step, cancelled=cancelled)
         return (x[..., :height, :width] / 2 + 0.5).clamp(0, 1)
 
-    def _denoiser(self, frames: torch.Tensor, settings: EditSettings) -> Denoiser:
-        predict = partial(self._predict, frames)
+    def _given(self, frames: torch.Tensor, geometry: torch.Tensor | None) -> torch.Tensor:
+        """What the network sees beside the noisy picture: (b, 0 or 3 or 7, h, w)."""
+        if not self.folder.takes_frame:
+            return frames[:, :0]
+        if not self.takes_geometry:
+            return frames
+        size = frames.shape[-2:]
+        if geometry is None:
+            geometry = frames.new_zeros((len(frames), GEOMETRY_CHANNELS, *size))
+        return torch.cat([frames, pad_to(geometry.to(self.device, torch.float32), *size)], dim=1)
+
+    def _denoiser(self, given: torch.Tensor, settings: EditSettings) -> Denoiser:
+        predict = partial(self._predict, given)
         if self.folder.classes is None:
             return lambda x, t: predict(x, t, None)
         label = self.styles.index(settings.style) if settings.style is not None else 0
         null = self.folder.sheet.null_class
         scale = self.folder.guidance_for(settings)
-        labels = torch.full((len(frames),), label, device=self.device)
+        labels = torch.full((len(given),), label, device=self.device)
         return guide(predict, labels, None if null is None else torch.full_like(labels, null), scale)
 
     def _predict(
-        self, frames: torch.Tensor, x: torch.Tensor, t: torch.Tensor, labels: torch.Tensor | None
+        self, given: torch.Tensor, x: torch.Tensor, t: torch.Tensor, labels: torch.Tensor | None
     ) -> torch.Tensor:
         channels = x.shape[1]
-        if self.folder.takes_frame:
-            # Guidance asks for two predictions of every frame at once, where a device likes that.
-            x = torch.cat([x, frames.repeat(len(x) // len(frames), 1, 1, 1)], dim=1)
+        # Guidance asks for two predictions of every frame at once, where a device likes that.
+        x = torch.cat([x, given.repeat(len(x) // len(given), 1, 1, 1)], dim=1)
         output: torch.Tensor = self._unet(x.to(self.dtype), t, class_labels=labels, return_dict=False)[0]
         return output[:, :channels].float()  # beyond: a variance that some models learn and DDIM has no use for

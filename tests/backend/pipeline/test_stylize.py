@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tiny_models import write_pixel_model
 from warpnoise.errors import Cancelled, JobLockedError, MediaError, ModelError, SettingsError, WarpnoiseError
 from warpnoise.job import Job
 from warpnoise.media.png import read_png
 from warpnoise.motion import motions
+from warpnoise.motion.frames import read_frame
 from warpnoise.noise import make_noise
 from warpnoise.pipeline import Progress, stylize
 from warpnoise.sdedit import Editor, load_model
@@ -53,6 +55,47 @@ def test_frames_are_what_the_parts_make(make_job: MakeJob, batch: int | None, et
         assert made.dtype == np.uint16
         # Other batches, other kernels, other rounding: a few of 65535.
         assert np.abs(made.astype(int) - expected.astype(int)).max() <= (0 if batch in (None, 1) else 8)
+
+
+class Listener:
+    """A model that keeps account of the geometry that it is given."""
+
+    def __init__(self, editor: Editor) -> None:
+        self._editor = editor
+        self.given: list[torch.Tensor | None] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._editor, name)
+
+    def edit(self, *more: Any, geometry: torch.Tensor | None, **named: Any) -> torch.Tensor:
+        self.given.append(geometry)
+        return self._editor.edit(*more, geometry=geometry, **named)
+
+
+def geometry_given(job: Job, batch: int, frames: Sequence[int] | None = None) -> list[torch.Tensor | None]:
+    listeners: list[Listener] = []
+
+    def load(*options: Any) -> Editor:
+        listeners.append(Listener(load_model(*options)))
+        return listeners[0]  # type: ignore[return-value]
+
+    stylize(job, device="cpu", batch=batch, frames=frames, load=load)
+    return listeners[0].given
+
+
+def test_a_model_that_takes_geometry_is_given_each_frame_s(make_job: MakeJob, tmp_path: Path) -> None:
+    job = make_job(model=str(write_pixel_model(tmp_path / "model", in_channels=10)))
+    truth = [read_frame(job, state, print).geometry() for state in job.states()]
+    assert not np.array_equal(truth[0], truth[1])
+    (only,) = geometry_given(job, 1, frames=job.frames[1:2])
+    assert only is not None and np.array_equal(only, truth[1:2])
+    first, last = geometry_given(job, 2)
+    assert first is not None and np.array_equal(first, [truth[0], truth[0]]), "the second frame is finished"
+    assert last is not None and np.array_equal(last, [truth[2], truth[2]])
+
+
+def test_other_models_are_given_none(make_job: MakeJob) -> None:
+    assert geometry_given(make_job(), 4) == [None]
 
 
 def test_torchs_threads_are_as_many_after_it(make_job: MakeJob) -> None:
@@ -320,7 +363,7 @@ def test_memory_does_not_grow_with_the_animation(make_job: MakeJob, monkeypatch:
             alive -= 1
 
     read = module.read_sources
-    monkeypatch.setattr(module, "read_sources", lambda *options: (Counted(source) for source in read(*options)))
+    monkeypatch.setattr(module, "read_sources", lambda *a, **named: (Counted(source) for source in read(*a, **named)))
     stylize(make_job(frames=12, width=8, height=8), device="cpu", batch=2)
     assert alive == 0
     assert most <= 2 + 2  # in the queue, and one at each end of it

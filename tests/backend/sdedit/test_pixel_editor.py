@@ -93,11 +93,48 @@ def test_a_model_that_takes_the_frame_is_given_it(tmp_path: Path) -> None:
         assert (given[:, :3] - given[:, 3:]).abs().max() > 0.1
 
 
-def test_two_predictions_at_once_are_given_the_same_frames(tmp_path: Path) -> None:
+def test_a_model_that_takes_geometry_is_given_it(tmp_path: Path) -> None:
+    """Behind the frame, padded like it; zeros where it is not known."""
+    editor = load_model(write_pixel_model(tmp_path, in_channels=10), "cpu", "float32")
+    assert isinstance(editor, PixelEditor) and editor.folder.takes_frame and editor.takes_geometry
+    images, noise, geometry = (
+        make_images(2, 3, 6, 7),
+        make_noise(1, 2, 3, 6, 7),
+        make_images(2, 4, 6, 7, seed=2) * 2 - 1,
+    )
+    seen: list[torch.Tensor] = []
+    editor._unet.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    known = editor.edit(images, noise, SETTINGS, geometry=geometry)
+    assert len(seen) == 3
+    for given in seen:
+        assert given.shape == (2, 10, 6, 8)
+        torch.testing.assert_close(given[:, 3:6, :, :7], images * 2 - 1, atol=1e-6, rtol=0)
+        torch.testing.assert_close(given[:, 6:, :, :7], geometry, atol=0, rtol=0)
+        torch.testing.assert_close(given[:, 6:, :, 7], geometry[..., 5], atol=0, rtol=0)
+    seen.clear()
+    unknown = editor.edit(images, noise, SETTINGS)
+    assert len(seen) == 3 and all((given[:, 6:] == 0).all() for given in seen)
+    assert not torch.equal(known, unknown)
+
+
+def test_other_models_have_no_use_for_geometry(tmp_path: Path, styled: PixelEditor) -> None:
+    images, noise, geometry = make_images(1, 3, 8, 8), make_noise(1, 1, 3, 8, 8), make_images(1, 4, 8, 8, seed=2)
+    for editor in (styled, load_model(write_pixel_model(tmp_path, in_channels=6), "cpu", "float32")):
+        assert not editor.takes_geometry
+        torch.testing.assert_close(
+            editor.edit(images, noise, SETTINGS, geometry=geometry),
+            editor.edit(images, noise, SETTINGS),
+            atol=0,
+            rtol=0,
+        )
+
+
+@pytest.mark.parametrize("channels", [6, 10])
+def test_two_predictions_at_once_are_given_the_same_frames(tmp_path: Path, channels: int) -> None:
     """As guidance asks for them on a GPU: the batch, and behind it the batch again."""
-    editor = load_model(write_pixel_model(tmp_path, in_channels=6, classes=3), "cpu", "float32")
+    editor = load_model(write_pixel_model(tmp_path, in_channels=channels, classes=3), "cpu", "float32")
     assert isinstance(editor, PixelEditor)
-    frames, x, labels = make_images(2, 3, 8, 8), make_images(2, 3, 8, 8, seed=2), torch.tensor([0, 1])
+    frames, x, labels = make_images(2, channels - 3, 8, 8), make_images(2, 3, 8, 8, seed=2), torch.tensor([0, 1])
     with torch.no_grad():
         one = editor._predict(frames, x, torch.tensor(5), labels)
         both = editor._predict(frames, torch.cat([x, x]), torch.tensor(5), torch.cat([labels, labels]))
