@@ -1,4 +1,5 @@
-"""Training crops: random pieces of the rendered and painted pictures, each with the frame that it is to be made from.
+"""Training crops: random pieces of the rendered and painted pictures, each with what it is to be made from: the frame,
+and the geometry that it shows.
 
 A batch is a pure function of (seed, step).
 """
@@ -11,15 +12,19 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import OpenEXR
 import torch
 from numpy.typing import NDArray
 from warpnoise.compare.tasks import enlarged_again
+from warpnoise.job import Camera
+from warpnoise.motion import surface_geometry
+from warpnoise.sdedit.folder import GEOMETRY_CHANNELS
 
 from training.network import NULL_CLASS
 from training.paint_dataset import begin_painting, finished_views
 from training.styles import STYLES
 
-FORMAT = 3
+FORMAT = 4
 HELD_OUT_EVERY = 25
 """Every 25th scene is never trained on."""
 
@@ -31,13 +36,14 @@ LEAST_CONTRAST = 4
 # noise, and so a brick that spans many pixels of the training crop is one that it can hardly add.
 ZOOM = {"photoreal": (1.0, 2.0), "oil": (0.85, 1.25), "ink": (0.95, 1.1), "watercolour": (0.85, 1.25)}
 CANDIDATES = 2
-"""Of so many random crops the one with the most detail is taken: much of a picture is even, and soon learned."""
+"""Of so many random crops the one whose plain twin has the most detail is taken: much of a picture is even, and soon
+learned. To choose by the picture's own detail would teach that even surfaces are rough."""
 
-SHARPENED = 0.5
+SHARPENED = 0.25
 """Photographs are sharpened by this much of what a blur of SHARPENED_PX takes away, as cameras do it."""
 
 SHARPENED_PX = 2.5
-SHARES = {"photoreal": 0.55, "oil": 0.15, "ink": 0.15, "watercolour": 0.15}
+SHARES = {"photoreal": 0.61, "oil": 0.13, "ink": 0.13, "watercolour": 0.13}
 
 BLURRED_SHARE = 0.2
 """So many photographs are to be made from themselves, made smaller and enlarged again: restoration."""
@@ -48,6 +54,9 @@ REDUCED = (2.0, 5.0)
 TEXTURED_SHARE = 0.4
 """Of the pictures painted from photographs so many are to be made from these, and the rest from the plain view."""
 
+UNKNOWN_SHARE = 0.1
+"""So many crops come without geometry, so that the model can do without it."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -55,6 +64,8 @@ class Batch:
     """(b, 3, crop, crop) float32 in [-1, 1]."""
     sources: torch.Tensor
     """(b, 3, crop, crop) float32 in [-1, 1]: what SDEdit is given to make the images of."""
+    geometry: torch.Tensor
+    """(b, 4, crop, crop) float32, see `warpnoise.motion.surface_geometry`; 0 where it was dropped."""
     labels: torch.Tensor
     """(b,) int64: the style, or NULL_CLASS where it was dropped."""
 
@@ -80,12 +91,27 @@ def read_pixels(path: Path) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels[..., ::-1])
 
 
+def read_geometry(data: Path, view: str) -> NDArray[np.float32]:
+    """The geometry of a view, (h, w, 4). Raises SystemExit if its depth or its camera cannot be read."""
+    name, _, number = Path(view).stem.partition("_")
+    try:
+        depth = OpenEXR.File(str(data / "depth" / f"{name}_{number}.exr")).channels()["RGB"].pixels[..., 0]
+        projection = json.loads((data / "scenes" / f"{name}.json").read_text())["projections"][int(number)]
+    except (RuntimeError, OSError, KeyError, ValueError) as error:
+        raise SystemExit(f"{data}: the depth of {view} is missing or damaged ({error}); render it again") from None
+    record = {"type": "PERSP", "world": np.eye(4).tolist(), "projection": projection}
+    camera = Camera.model_validate_json(json.dumps(record))
+    return np.ascontiguousarray(surface_geometry(depth, depth == 0, camera).transpose(1, 2, 0))
+
+
 class Crops:
     """All training pictures in memory, and random batches of them."""
 
     def __init__(self, data: Path, crop: int, batch: int, drop_label: float, seed: int) -> None:
         self.data, self.crop, self.batch, self.drop_label, self.seed = data, crop, batch, drop_label, seed
         self.pictures: dict[str, dict[str, NDArray[np.uint8]]] = {kind: {} for kind in ("plain", "photo", *STYLES[1:])}
+        self.geometry: dict[str, NDArray[np.int8]] = {}
+        """In 127ths: (h, w, 4) each."""
         self.empty = set[str]()
         self.refresh()
 
@@ -101,13 +127,17 @@ class Crops:
                 raise SystemExit(
                     f"{self.data / kind}: no pictures; paint them first (python -m training.paint_dataset)"
                 )
+        for view in views:
+            if view not in self.geometry and view not in self.empty:
+                self.geometry[view] = np.round(read_geometry(self.data, view) * 127).astype(np.int8)
         self._leave_out({view for view, pixels in self.pictures["photo"].items() if pixels.std() < LEAST_CONTRAST})
         return len(self.pictures["photo"])
 
     def _leave_out(self, views: set[str]) -> None:
         self.empty |= views
-        for pictures in self.pictures.values():
-            for view in views:
+        for view in views:
+            self.geometry.pop(view, None)
+            for pictures in self.pictures.values():
                 pictures.pop(view, None)
 
     def sample(self, step: int) -> Batch:
@@ -115,21 +145,19 @@ class Crops:
         rng = np.random.default_rng((self.seed, step))
         shares = np.array([SHARES[style] for style in STYLES])
         labels = rng.choice(len(STYLES), self.batch, p=shares / shares.sum())
-        pairs = np.stack([self._pair(STYLES[label], rng) for label in labels])
+        crops = torch.from_numpy(np.stack([self._crop(STYLES[label], rng) for label in labels]))
         labels = np.where(rng.random(self.batch) < self.drop_label, NULL_CLASS, labels)
-        return Batch(torch.from_numpy(pairs[:, 0]), torch.from_numpy(pairs[:, 1]), torch.from_numpy(labels))
+        return Batch(*crops.split((3, 3, GEOMETRY_CHANNELS), dim=1), torch.from_numpy(labels))
 
-    def _pair(self, style: str, rng: np.random.Generator) -> NDArray[np.float32]:
-        """A crop and its source, (2, 3, crop, crop) in [-1, 1]."""
+    def _crop(self, style: str, rng: np.random.Generator) -> NDArray[np.float32]:
+        """A crop, its source and its geometry, (3 + 3 + 4, crop, crop) in [-1, 1]."""
         kind = "photo" if style == "photoreal" else style
         names = sorted(self.pictures[kind])
         places = [self._place(kind, names[rng.integers(len(names))], style, rng) for _ in range(CANDIDATES)]
-        pieces = [self._cut(kind, *place) for place in places]
-        fine = [piece - cv2.GaussianBlur(piece, (0, 0), SHARPENED_PX) for piece in pieces]
-        best = int(np.argmax([np.abs(detail).mean() for detail in fine]))
-        image, place = pieces[best], places[best]
+        place = max(places, key=lambda place: float(np.abs(_fine(self._cut("plain", *place))).mean()))
+        image = self._cut(kind, *place)
         if style == "photoreal":
-            image = np.clip(image + SHARPENED * fine[best], -1, 1)
+            image = np.clip(image + SHARPENED * _fine(image), -1, 1)
             if rng.random() < BLURRED_SHARE:
                 small = max(1, round(self.crop / rng.uniform(*REDUCED)))
                 source = enlarged_again(image, small, small)
@@ -140,10 +168,15 @@ class Crops:
         else:
             textured = begin_painting(place[0], style)[0] == "photo" and rng.random() < TEXTURED_SHARE
             source = self._cut("photo" if textured else "plain", *place)
-        pair = np.stack([image, source])
+        view, *square = place
+        geometry = self._scaled(self.geometry[view], *square) / 127
+        if rng.random() < UNKNOWN_SHARE:
+            geometry = np.zeros_like(geometry)
+        crop = np.concatenate([image, source, geometry], axis=-1)
         if style != "ink" and rng.random() < 0.5:  # a hatcher's hand has one direction
-            pair = pair[:, :, ::-1]
-        return np.ascontiguousarray(pair.transpose(0, 3, 1, 2), np.float32)
+            crop = crop[:, ::-1].copy()
+            crop[..., 6] *= -1  # the normal's x
+        return np.ascontiguousarray(crop.transpose(2, 0, 1), np.float32)
 
     def _place(self, kind: str, view: str, style: str, rng: np.random.Generator) -> tuple[str, int, int, int]:
         """A random square of a view: its name, size, top and left."""
@@ -153,6 +186,15 @@ class Crops:
 
     def _cut(self, kind: str, view: str, size: int, y: int, x: int) -> NDArray[np.float32]:
         """That square of the view's picture of a kind, scaled to the crop's size, in [-1, 1]."""
-        piece = self.pictures[kind][view][y : y + size, x : x + size]
-        method = cv2.INTER_AREA if size > self.crop else cv2.INTER_CUBIC
-        return cv2.resize(piece, (self.crop, self.crop), interpolation=method).astype(np.float32) / 127.5 - 1
+        return np.clip(self._scaled(self.pictures[kind][view], size, y, x) / 127.5 - 1, -1, 1)
+
+    def _scaled(self, picture: NDArray[np.uint8] | NDArray[np.int8], size: int, y: int, x: int) -> NDArray[np.float32]:
+        piece = picture[y : y + size, x : x + size].astype(np.float32)
+        return cv2.resize(
+            piece, (self.crop, self.crop), interpolation=cv2.INTER_AREA if size > self.crop else cv2.INTER_CUBIC
+        )
+
+
+def _fine(piece: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What a blur of SHARPENED_PX takes away."""
+    return piece - cv2.GaussianBlur(piece, (0, 0), SHARPENED_PX)

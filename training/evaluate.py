@@ -21,7 +21,7 @@ from warpnoise.compare.wasserstein import PatchSampler, sliced_wasserstein
 from warpnoise.job import Settings
 from warpnoise.sdedit import load_model
 
-from training.dataset import split
+from training.dataset import read_geometry, split
 from training.paint_dataset import read
 from training.pictures import edit
 from training.styles import STYLES, Image, paint
@@ -75,6 +75,7 @@ def evaluate(data: Path, model: Path, strengths: list[float], steps: int, views:
             f"{data}: {len(held)} held-out views and {len(trained)} others are too few; render more scenes"
         )
     plain = [read(data / "plain" / view) for view in chosen]
+    geometry = [read_geometry(data, view) for view in chosen]
     editor = load_model(str(model), None, None)
     table: dict[str, dict[str, float]] = {}
     for style in STYLES:
@@ -85,8 +86,8 @@ def evaluate(data: Path, model: Path, strengths: list[float], steps: int, views:
         row = {"plain": distance(plain, target), **controls(plain, target)}
         for strength in strengths:
             settings = Settings(style=style, strength=strength, steps=steps)
-            batches = [plain[i : i + BATCH] for i in range(0, len(plain), BATCH)]
-            results = [picture for batch in batches for picture in edit(editor, batch, settings)]
+            parts = [slice(i, i + BATCH) for i in range(0, len(plain), BATCH)]
+            results = [p for part in parts for p in edit(editor, plain[part], geometry[part], settings)]
             row[f"{strength:g}"] = distance(results, target)
         row["floor"] = distance(other, target)
         table[style] = {name: round(value, 1) for name, value in row.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from diffusers import DDIMScheduler, UNet2DModel
+from warpnoise.sdedit.folder import GEOMETRY_CHANNELS
 
 from training.styles import STYLES
 
@@ -15,7 +16,8 @@ def make_unet(channels: tuple[int, ...] = (32, 64, 96, 128)) -> UNet2DModel:
 
     Its input is the noisy picture and, in three more channels, the frame that SDEdit started from, so that it never
     has to guess through the noise where things are (as in SR3, Saharia et al. 2021, and InstructPix2Pix, Brooks et al.
-    2023).
+    2023); and in four more what the depth says (`warpnoise.motion.surface_geometry`), so that it need not guess from
+    colours which way a surface faces, where it ends, and what is sky.
 
     It halves by averaging inside its downsampling blocks, not by strided convolution: averaging aliases less, so that
     a picture that moves by a pixel gives nearly the same result, moved by a pixel. No attention: any size that is a
@@ -23,7 +25,7 @@ def make_unet(channels: tuple[int, ...] = (32, 64, 96, 128)) -> UNet2DModel:
     """
     return UNet2DModel(
         sample_size=64,  # of the training crops; the network itself is bound to no size
-        in_channels=6,
+        in_channels=6 + GEOMETRY_CHANNELS,
         out_channels=3,
         block_out_channels=channels,
         layers_per_block=1,

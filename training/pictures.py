@@ -15,7 +15,7 @@ import torch
 from warpnoise.job import Settings
 from warpnoise.sdedit import Editor, load_model
 
-from training.dataset import split
+from training.dataset import read_geometry, split
 from training.paint_dataset import finished_views, read, write
 from training.styles import STYLES, Image
 
@@ -43,13 +43,13 @@ def data_sheet(data: Path, rows: int = 6) -> Image:
     return stack({name: [read(data / folder / view) for view in chosen] for name, folder in folders.items()})
 
 
-def edit(editor: Editor, images: list[Image], settings: Settings) -> list[Image]:
-    """SDEdit results for images of one size, all from the noise of seed 0."""
-    batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+def edit(editor: Editor, images: list[Image], geometry: list[Image], settings: Settings) -> list[Image]:
+    """SDEdit results for images of one size and what depth says of them, all from the noise of seed 0."""
+    batch, seen = (torch.from_numpy(np.stack(each)).permute(0, 3, 1, 2) for each in (images, geometry))
     height, width = batch.shape[-2:]
     shape = (editor.noise_maps(settings), 1, *editor.noise_shape(height, width))
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    result = editor.edit(batch, lambda index: noise[index].expand(len(images), -1, -1, -1), settings)
+    result = editor.edit(batch, lambda k: noise[k].expand(len(images), -1, -1, -1), settings, geometry=seen)
     return list(result.permute(0, 2, 3, 1).numpy())
 
 
@@ -59,12 +59,13 @@ def sample_sheet(data: Path, model: Path, strengths: tuple[float, ...], rows: in
     # The first view of each scene, then the second ones: as many different scenes as there are rows.
     chosen = sorted(held, key=lambda view: view.split("_")[1])[:rows]
     plain = [read(data / "plain" / view) for view in chosen]
+    geometry = [read_geometry(data, view) for view in chosen]
     columns = {"plain input": plain, "path traced": [read(data / "photo" / view) for view in chosen]}
     editor = load_model(str(model), None, None)
     for style in STYLES:
         for strength in strengths:
             settings = Settings(style=style, strength=strength, guidance=guidance)
-            columns[f"{style} {strength}"] = edit(editor, plain, settings)
+            columns[f"{style} {strength}"] = edit(editor, plain, geometry, settings)
     return stack(columns)
 
 

@@ -16,7 +16,7 @@ from training.node_graph import NodeGraph
 
 @dataclass(frozen=True)
 class BuiltScene:
-    """What the renderer needs: the rich and plain worlds and lights, and the views."""
+    """What the renderer needs: the worlds, materials and lights of each kind of picture, and the views."""
 
     layout: str
     rich_world: bpy.types.World
@@ -24,6 +24,8 @@ class BuiltScene:
     rich_lights: tuple[bpy.types.Object, ...]
     plain_light: bpy.types.Object
     plain_material: bpy.types.Material
+    depth_material: bpy.types.Material
+    empty_world: bpy.types.World
     cameras: tuple[bpy.types.Object, ...]
     exposure: float
 
@@ -44,6 +46,8 @@ def build(seed: int, views: int) -> BuiltScene:
         rich_lights=lights,
         plain_light=plain_light,
         plain_material=_plain_material(),
+        depth_material=_depth_material(),
+        empty_world=_empty_world(),
         cameras=tuple(_camera(rng, focus, layout) for _ in range(views)),
         exposure=exposure,
     )
@@ -303,6 +307,24 @@ def _plain_material() -> bpy.types.Material:
     g = NodeGraph(material.node_tree)
     g.add("OutputMaterial", Surface=g.add("BsdfDiffuse", Color=g.add("ObjectInfo").outputs["Color"]).outputs[0])
     return material
+
+
+def _depth_material() -> bpy.types.Material:
+    """The whole scene's override that glows with the reciprocal of the distance along the camera's axis."""
+    material = bpy.data.materials.new("depth")
+    material.use_nodes = True
+    g = NodeGraph(material.node_tree)
+    near = g.math("DIVIDE", 1.0, g.add("CameraData").outputs["View Z Depth"])
+    g.add("OutputMaterial", Surface=g.add("Emission", Strength=near).outputs[0])
+    return material
+
+
+def _empty_world() -> bpy.types.World:
+    world = bpy.data.worlds.new("empty")
+    world.use_nodes = True
+    g = NodeGraph(world.node_tree)
+    g.add("OutputWorld", Surface=g.add("Background", Strength=0.0).outputs[0])
+    return world
 
 
 def _camera(rng: random.Random, focus: Vector, layout: str) -> bpy.types.Object:

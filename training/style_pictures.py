@@ -1,7 +1,7 @@
 """The pictures of the default model's styles that the add-on's panel shows: one small render in each style.
 
 warpnoise demo --frames 2 --output demo-job
-python -m training.style_pictures demo-job/color/0001.png warpnoise_addon/pictures/styles
+python -m training.style_pictures demo-job warpnoise_addon/pictures/styles
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from warpnoise.job import Settings
-from warpnoise.media.png import read_png
+from warpnoise.job import Job, Settings
 from warpnoise.noise import make_noise
+from warpnoise.pipeline.frames import prepare, read_sources
 from warpnoise.sdedit import load_model
 
 SIZE = 80
@@ -24,19 +24,25 @@ STEPS = 30
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("render", type=Path, help="a 16-bit PNG, as in a job's color/")
+    parser.add_argument("job", type=Path, help="of which the first frame is taken")
     parser.add_argument("output", type=Path, help="the folder of the pictures, STYLE.png")
     parser.add_argument("--strength", type=float, default=0.4)
     given = parser.parse_args()
-    picture = read_png(given.render)[..., :3].astype(np.float32) / 65535
-    image = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
-    editor = load_model("default", None, None)
+    job, editor = Job.open(given.job), load_model("default", None, None)
+    shape = editor.noise_shape(job.scene.height, job.scene.width)
     given.output.mkdir(parents=True, exist_ok=True)
     for style in editor.styles:
         settings = Settings(style=style, strength=given.strength, steps=STEPS)
         maps = editor.noise_maps(settings)
-        noise = make_noise("warped", editor.noise_shape(*picture.shape[:2]), 0, torch.device("cpu"), maps)
-        stylized = editor.edit(image, lambda index, noise=noise: noise.frame(index)[None], settings)[0]
+        noise = make_noise("warped", shape, 0, torch.device("cpu"), maps)
+        sources = read_sources(job, job.frames[:1], print, geometry=True)
+        (frame,) = prepare(sources, noise, maps)
+        stylized = editor.edit(
+            frame.picture.image[None],
+            lambda index, frame=frame: frame.noise[index][None],
+            settings,
+            geometry=frame.geometry[None],
+        )[0]
         _write(given.output / f"{style}.png", stylized.cpu().numpy().transpose(1, 2, 0))
 
 

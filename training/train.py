@@ -120,7 +120,7 @@ def diffusion_loss(
     network: UNet2DModel,
     scheduler: DDIMScheduler,
     images: Tensor,
-    sources: Tensor,
+    given: Tensor,
     labels: Tensor,
     timesteps: Tensor,
     noise: Tensor,
@@ -131,11 +131,13 @@ def diffusion_loss(
     The coarse scales count more than their few pixels would give them (multi-scale loss: Hoogeboom et al., "simple
     diffusion", 2023): else blotches of a wrong colour are what a small network unlearns last. Any positive weighting of
     the error's frequencies has the same minimum, so the network still learns the same diffusion.
+
+    ``given``: what the network sees beside the noisy picture, source and geometry.
     """
     noisy = scheduler.add_noise(images, noise, timesteps)
     target = scheduler.get_velocity(images, noise, timesteps)
     with torch.autocast(images.device.type, torch.bfloat16, enabled=settings.bfloat16):
-        predicted = network(torch.cat([noisy, sources], 1), timesteps, class_labels=labels).sample
+        predicted = network(torch.cat([noisy, given], 1), timesteps, class_labels=labels).sample
     error = predicted.float() - target
     plain = error.square().mean()
     coarse = sum((k * functional.avg_pool2d(error, k).square().mean() for k in COARSE_PX), torch.zeros_like(plain))
@@ -184,7 +186,8 @@ class Trainer:
         noise = noise_towards(self.scheduler, batch.images, batch.sources, noise, starts)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, settings)
-        tensors = (batch.images, batch.sources, batch.labels, timesteps, noise)
+        given = torch.cat([batch.sources, batch.geometry], dim=1)
+        tensors = (batch.images, given, batch.labels, timesteps, noise)
         on_device = (tensor.to(self.device) for tensor in tensors)
         losses = diffusion_loss(self.network, self.scheduler, *on_device, settings)
         self.network.zero_grad()
@@ -203,9 +206,15 @@ class Trainer:
 
 
 def _read_weights(model: Path, like: UNet2DModel) -> dict[str, Tensor]:
-    """The weights of an exported model, in single precision. Raises SystemExit if they are of another network."""
+    """The weights of an exported model, in single precision; what it was not given yet has no effect at first.
+
+    Raises SystemExit if they are of another network.
+    """
     found = UNet2DModel.from_pretrained(model, subfolder="unet", use_safetensors=True).float().state_dict()
     wanted = like.state_dict()
+    first = found["conv_in.weight"]
+    more = wanted["conv_in.weight"].shape[1] - first.shape[1]
+    found["conv_in.weight"] = functional.pad(first, (0, 0, 0, 0, 0, max(more, 0)))
     if {name: w.shape for name, w in found.items()} != {name: w.shape for name, w in wanted.items()}:
         raise SystemExit(f"{model}: its network is not the one of training/network.py; start without it")
     return dict(found)

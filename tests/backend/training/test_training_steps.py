@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers import DDIMScheduler
+from diffusers import DDIMScheduler, UNet2DModel
 from warpnoise.sdedit import ModelFolder
 from warpnoise.sdedit.schedule import DiffusionRun
 
 from training import network as network_module
 from training import train
 from training.checkpoint import WeightAverage
-from training.dataset import Crops, split
+from training.dataset import Crops, read_geometry, split
 from training.export import export
 from training.network import NULL_CLASS, SIZE_MULTIPLE, make_scheduler, make_unet
 from training.paint_dataset import write
@@ -34,6 +34,7 @@ from training.train import (
 
 SETTINGS = TrainSettings(steps=8, batch=2, crop=16, warmup=2, bfloat16=False)
 CPU = torch.device("cpu")
+NO_GEOMETRY = np.zeros((64, 64, 4), np.int8)
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +51,7 @@ def test_crops_are_a_function_of_seed_and_step(data: Path) -> None:
     crops = Crops(data, 16, 8, 0.5, seed=3)
     one, again, other = crops.sample(5), Crops(data, 16, 8, 0.5, seed=3).sample(5), crops.sample(6)
     assert torch.equal(one.images, again.images) and torch.equal(one.labels, again.labels)
-    assert torch.equal(one.sources, again.sources)
+    assert torch.equal(one.sources, again.sources) and torch.equal(one.geometry, again.geometry)
     assert not torch.equal(one.images, other.images)
     for pictures in (one.images, one.sources):
         assert pictures.shape == (8, 3, 16, 16) and pictures.dtype == torch.float32
@@ -74,6 +75,7 @@ def test_sources_show_the_same_place(data: Path, monkeypatch: pytest.MonkeyPatch
         kind: {"00001_0.png": np.stack([row, column, np.full_like(row, blue[kind])], -1).astype(np.uint8)}
         for kind in crops.pictures
     }
+    crops.geometry = {"00001_0.png": NO_GEOMETRY}
     batch = crops.sample(0)
     near = (batch.images[:, :2] - batch.sources[:, :2]).abs().amax((1, 2, 3))
     assert near.max() < 0.25  # those of the blurred photographs; a crop of another place is off by more
@@ -83,12 +85,68 @@ def test_sources_show_the_same_place(data: Path, monkeypatch: pytest.MonkeyPatch
     assert any(abs(b) < 2 for b in found) and any(b > 90 for b in found)
 
 
+def test_geometry_shows_the_same_place(data: Path) -> None:
+    """Normals whose y says in which row they are, and pictures whose red does; x turns with what is mirrored."""
+    crops = Crops(data, 16, 64, 0.0, seed=0)
+    row, column = np.indices((64, 64))
+    picture = np.stack([row * 4, column * 4, np.full_like(row, 100)], -1).astype(np.uint8)
+    crops.pictures = {kind: {"00001_0.png": picture} for kind in crops.pictures}
+    crops.geometry = {"00001_0.png": np.stack([np.full_like(row, 50), row, column, row], -1).astype(np.int8)}
+    batch = crops.sample(0)
+    known = batch.geometry.flatten(1).abs().amax(1) > 0
+    assert 0.75 < known.float().mean() < 1, "a tenth goes without"
+    geometry, sources = batch.geometry[known] * 127, (batch.sources[known] + 1) * 127.5 / 4
+    mirrored = sources[:, 1, :, 0] > sources[:, 1, :, -1]
+    assert (geometry[:, 0, :, 0].sign() == torch.where(mirrored, -1, 1)).all() and 0 < mirrored.float().mean() < 1
+    # Photographs have been tinted by up to a quarter, and blurred.
+    assert (geometry[:, 1] - sources[:, 0]).abs().mean() < 4 and (geometry[:, 2] - sources[:, 1]).abs().mean() < 4
+
+
+def test_geometry_is_that_of_the_depth(data: Path) -> None:
+    geometry = read_geometry(data, "00001_0.png")
+    assert geometry.shape == (48, 48, 4)
+    assert (geometry[:12] == (0, 0, 0, -1)).all() and (geometry[12:, :, 3] == 1).all()
+    normal = geometry[20, 20]
+    np.testing.assert_allclose(geometry[13:], np.broadcast_to(normal, (35, 48, 4)), atol=1e-3)
+    assert normal[0] < -0.5 and abs(normal[1]) < 1e-5 and normal[2] > 0.5, "nearer on the right: it faces left"
+
+
+def test_a_view_without_depth(data: Path, tmp_path: Path) -> None:
+    shutil.copytree(data, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "depth" / "00001_0.exr").unlink()
+    with pytest.raises(SystemExit, match=r"the depth of 00001_0\.png is missing or damaged"):
+        Crops(tmp_path, 16, 2, 0.1, seed=0)
+
+
+def test_what_a_model_was_not_given_has_no_effect_at_first(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run begins with the weights of a network of fewer channels, and says the same."""
+    old = Trainer(data, tmp_path / "old", SETTINGS, CPU, resume=False)
+    old.train_step()
+    old.save()
+    monkeypatch.setattr("training.export.make_unet", lambda: make_unet((8, 8, 8, 8)))
+    export(tmp_path / "old" / "checkpoint", tmp_path / "model")
+    narrow = UNet2DModel.from_pretrained(tmp_path / "model" / "unet").float()
+    narrow.conv_in.weight = torch.nn.Parameter(narrow.conv_in.weight[:, :6].clone())
+    narrow.conv_in.in_channels = 6
+    narrow.register_to_config(in_channels=6)
+    narrow.save_pretrained(tmp_path / "narrow" / "unet")
+    begun = Trainer(data, tmp_path / "new", SETTINGS, CPU, resume=False, start_from=tmp_path / "narrow")
+    x = torch.randn((2, 10, 16, 16), generator=torch.Generator().manual_seed(0))
+    label = torch.tensor([0, 1])
+    with torch.no_grad():
+        one, two = narrow(x[:, :6], 5, label).sample, begun.network.eval()(x, 5, label).sample
+    torch.testing.assert_close(one, two, atol=1e-5, rtol=0)
+
+
 def test_crops_with_detail_are_preferred(data: Path) -> None:
     """Of a picture a third of whose crops are even, a ninth are taken that are."""
     crops = Crops(data, 16, 64, 0.0, seed=0)
     half = np.full((64, 64, 3), 100, np.uint8)
     half[:, 32:] += (np.indices((64, 32)).sum(axis=0) % 4 < 2)[..., None].astype(np.uint8) * 60
     crops.pictures = {kind: {"00001_0.png": half} for kind in crops.pictures}
+    crops.geometry = {"00001_0.png": NO_GEOMETRY}
     images = torch.cat([crops.sample(step).images for step in range(8)])
     even = (images.flatten(1).std(dim=1) < 0.08).float().mean()  # a gain tints a photograph's channels a little
     assert 0.02 < even < 0.22
@@ -145,7 +203,7 @@ def test_data_folder_of_another_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="render the images first"):
         split(tmp_path)
     (tmp_path / "dataset.json").write_text(json.dumps({"format": 99}))
-    with pytest.raises(SystemExit, match="format 99, expected 3"):
+    with pytest.raises(SystemExit, match="format 99, expected 4"):
         split(tmp_path)
 
 
@@ -215,8 +273,8 @@ def probe(trainer: Trainer) -> float:
     """The plain loss on crops, timesteps and noise that stay the same."""
     generator = torch.Generator().manual_seed(1)
     batches = [trainer.crops.sample(step) for step in range(10_000, 10_008)]
-    images, sources, labels = (
-        torch.cat([getattr(batch, name) for batch in batches]) for name in ("images", "sources", "labels")
+    images, sources, geometry, labels = (
+        torch.cat([getattr(batch, name) for batch in batches]) for name in ("images", "sources", "geometry", "labels")
     )
     timesteps = torch.randint(700, (len(images),), generator=generator)
     noise = torch.randn(images.shape, generator=generator)
@@ -224,7 +282,14 @@ def probe(trainer: Trainer) -> float:
     noise = noise_towards(trainer.scheduler, images, sources, noise, starts)
     with torch.no_grad():
         losses = diffusion_loss(
-            trainer.network, trainer.scheduler, images, sources, labels, timesteps, noise, trainer.settings
+            trainer.network,
+            trainer.scheduler,
+            images,
+            torch.cat([sources, geometry], dim=1),
+            labels,
+            timesteps,
+            noise,
+            trainer.settings,
         )
     return float(losses.plain)
 
