@@ -23,7 +23,7 @@ from warpnoise.pipeline import stylize
 from warpnoise.sdedit import Editor, load_model
 
 FOLDER = Path(__file__).parent / "images" / "manual"
-BASE = Settings(style="oil", strength=0.5, steps=20)
+BASE = Settings(style="oil", strength=0.5)
 """What is not varied."""
 
 VARIATIONS: dict[str, list[dict[str, Any]]] = {

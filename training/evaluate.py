@@ -65,7 +65,9 @@ def controls(pictures: list[Image], target: list[Image]) -> dict[str, float]:
     }
 
 
-def evaluate(data: Path, model: Path, strengths: list[float], steps: int, views: int) -> dict[str, dict[str, float]]:
+def evaluate(
+    data: Path, model: Path, strengths: list[float], steps: int | None, views: int
+) -> dict[str, dict[str, float]]:
     """For each style {"plain": distance, "0.5": distance, ..., "floor": distance}, on `views` held-out views."""
     trained, held = split(data)
     chosen = held[:: max(1, len(held) // views)][:views]
@@ -100,7 +102,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("model", type=Path)
     parser.add_argument("--strengths", type=float, nargs="+", default=[0.4, 0.5, 0.6, 0.7])
-    parser.add_argument("--steps", type=int, default=Settings().steps, help="default: %(default)s")
+    parser.add_argument("--steps", type=int, help="default: the model's own")
     parser.add_argument("--views", type=int, default=36, help="held-out views (default %(default)s)")
     parser.add_argument("--output", type=Path, help="JSON file for the table")
     options = parser.parse_args()

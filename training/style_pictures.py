@@ -19,7 +19,6 @@ from warpnoise.sdedit import load_model
 
 SIZE = 80
 """Pixels, square."""
-STEPS = 30
 
 
 def main() -> None:
@@ -32,7 +31,7 @@ def main() -> None:
     shape = editor.noise_shape(job.scene.height, job.scene.width)
     given.output.mkdir(parents=True, exist_ok=True)
     for style in editor.styles:
-        settings = Settings(style=style, strength=given.strength, steps=STEPS)
+        settings = Settings(style=style, strength=given.strength)
         maps = editor.noise_maps(settings)
         noise = make_noise("warped", shape, 0, torch.device("cpu"), maps)
         sources = read_sources(job, job.frames[:1], print, geometry=True)

@@ -56,18 +56,24 @@ def test_the_scenes_properties_and_arguments_over_them(scene, backend, tmp_path)
     backend("good")
     settings = scene.warpnoise
     settings.output = str(tmp_path / "job")
-    settings.strength, settings.steps, settings.style = 0.3, 12, "ink"
+    settings.strength, settings.style = 0.3, "ink"
+    settings.use_steps, settings.steps = True, 12
     settings.use_guidance, settings.guidance = True, 2.5
     settings.use_texture, settings.texture = True, 0.15
     settings.range, settings.frame_start, settings.frame_end, settings.frame_step = "CUSTOM", 3, 6, 2
     assert bpy.ops.warpnoise.stylize(style="pastel", seed=9, progress="NONE") == {"FINISHED"}
     got = sent(tmp_path / "job")
     assert (got["strength"], got["steps"], got["guidance"], got["texture"]) == (0.3, 12, 2.5, 0.15)
+    assert isinstance(got["steps"], int)
     assert (got["style"], got["seed"], got["model"]) == ("pastel", 9, "default")
     assert sorted(p.name for p in (tmp_path / "job" / "stylized").glob("*.png")) == ["0003.png", "0005.png"]
     assert (settings.style, settings.seed) == ("ink", 0)  # arguments are not remembered
     assert bpy.ops.warpnoise.stylize(frames="1", progress="NONE") == {"FINISHED"}
     assert sent(tmp_path / "job")["style"] == "ink"
+    settings.use_steps = settings.use_guidance = settings.use_texture = False
+    assert bpy.ops.warpnoise.stylize(frames="1", progress="NONE") == {"FINISHED"}
+    got = sent(tmp_path / "job")
+    assert [got[name] for name in ("steps", "guidance", "texture")] == [None] * 3, "the model's own"
 
 
 def test_the_result_is_in_the_compositor_and_nothing_else_is_left(scene, backend, tmp_path):

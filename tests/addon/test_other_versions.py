@@ -28,6 +28,7 @@ SETTINGS = {
     "style": "ink",
     "prompt": "an ink drawing",
     "strength": 0.25,
+    "use_steps": True,
     "steps": 7,
     "eta": 0.5,
     "seed": 11,

@@ -38,9 +38,8 @@ def build_scene() -> None:
     for frame, turn in ((1, 0.0), (FRAMES, 0.5)):
         cube.rotation_euler.z = turn
         cube.keyframe_insert("rotation_euler", frame=frame)
-    scene.warpnoise.steps = (
-        120  # on a busy machine too there must be frames left when a button was pressed, or the window closed
-    )
+    # On a busy machine too there must be frames left when a button was pressed, or the window closed.
+    scene.warpnoise.use_steps, scene.warpnoise.steps = True, 120
     scene.warpnoise.output = str(folder / "job")
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / "scene.blend"))
 

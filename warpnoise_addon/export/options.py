@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-MODELS_OWN = ("guidance", "texture")
+MODELS_OWN = ("steps", "guidance", "texture")
 """Settings that are None where the model's own value is wanted."""
 
 
@@ -18,7 +18,7 @@ class JobSettings:
     prompt: str = ""
     negative_prompt: str = ""
     strength: float = 0.4
-    steps: int = 20
+    steps: int | None = None
     guidance: float | None = None
     texture: float | None = None
     eta: float = 0.0

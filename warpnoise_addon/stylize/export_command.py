@@ -58,7 +58,7 @@ def export_arguments(request: StylizeRequest) -> list[str]:
     settings = request.settings
     arguments = ["export", "--json", "--exit-with-parent", "--scene", request.scene, "--output", str(request.folder)]
     arguments += [f"--frames={request.frames}"]
-    for name in ("model", "prompt", "negative_prompt", "strength", "steps", "eta", "seed", "noise"):
+    for name in ("model", "prompt", "negative_prompt", "strength", "eta", "seed", "noise"):
         arguments.append(f"--{name.replace('_', '-')}={getattr(settings, name)}")
     arguments.append(f"--style={settings.style or ''}")
     arguments += [f"--{name}={value}" for name, value in settings.own().items() if value is not None]

@@ -160,7 +160,7 @@ def _read(folder: Path) -> Result | None:
     try:
         content: Any = json.loads((folder / SETTINGS).read_bytes())
         settings = JobSettings(**{field.name: content[field.name] for field in fields(JobSettings)})
-        numbers = (settings.strength, settings.steps, settings.eta, settings.seed)
+        numbers = (settings.strength, settings.eta, settings.seed)
         if not all(isinstance(number, int | float) for number in numbers) or not isinstance(settings.model, str):
             return None
     except (OSError, ValueError, TypeError, KeyError):

@@ -29,7 +29,6 @@ def draw_style(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         column.prop(settings, "negative_prompt", text="Not")
     column = layout.column()
     column.prop(settings, "strength", slider=True)
-    column.prop(settings, "steps")
     column.prop(settings, "seed")
     for name in MODELS_OWN:
         row = column.row(heading=name.title())

@@ -105,7 +105,6 @@ def _settings(value: Any, given: dict[str, Any], elsewhere: bool) -> JobSettings
         prompt=value("prompt"),
         negative_prompt=value("negative_prompt"),
         strength=_short(value("strength")),
-        steps=value("steps"),
         eta=_short(value("eta")),
         seed=value("seed"),
         noise=value("noise"),
@@ -114,8 +113,8 @@ def _settings(value: Any, given: dict[str, Any], elsewhere: bool) -> JobSettings
 
 
 def _short(number: float) -> float:
-    """Blender keeps single precision: 0.6 comes back as 0.6000000238."""
-    return float(f"{number:.6g}")
+    """Blender keeps single precision: 0.6 comes back as 0.6000000238. Whole numbers stay what they are."""
+    return number if isinstance(number, int) else float(f"{number:.6g}")
 
 
 def _source(scene: bpy.types.Scene, value: Any, given: dict[str, Any], name: str) -> Path | None:

@@ -19,6 +19,7 @@ VALUES = (
     "prompt",
     "negative_prompt",
     "strength",
+    "use_steps",
     "steps",
     "use_guidance",
     "guidance",

@@ -59,11 +59,12 @@ class SettingsProperties:
         max=1.0,
         subtype="FACTOR",
     )
+    use_steps: _switch(name="Steps", description="Set the number of denoising steps, instead of the model's own")
     steps: _count(
         name="Steps",
         description="Denoising steps of the whole schedule; strength x steps of them run. "
         "More are slower, and finer up to about 50",
-        default=DEFAULTS.steps,
+        default=20,
         min=1,
         max=10_000,
         soft_max=100,

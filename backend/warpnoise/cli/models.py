@@ -50,6 +50,7 @@ def _describe(folder: ModelFolder) -> dict[str, object]:
         "styles": list(folder.styles),
         "takes_prompt": folder.takes_prompt,
         "guidance": folder.guidance,
+        "steps": folder.sheet.steps,
         "texture": folder.sheet.texture,
         "strength": folder.sheet.strength,
         "size_multiple": folder.size_multiple,

@@ -23,7 +23,9 @@ _SETTINGS = [
     click.option("--prompt", metavar="TEXT", help="What to show, for a model that takes text."),
     click.option("--negative-prompt", metavar="TEXT", help="What not to show."),
     click.option("--strength", type=float, help="0 to 1: how far from the render the model may go."),
-    click.option("--steps", type=int, help="Steps of the whole schedule; strength * steps of them run."),
+    click.option(
+        "--steps", type=int, help="Steps of the whole schedule (the model's own); strength * steps of them run."
+    ),
     click.option("--guidance", type=float, help="How strongly the style or prompt is followed."),
     click.option("--texture", type=float, help="0 to 1: how much unevenness flat surfaces are given to work on."),
     click.option("--eta", type=float, help="0: deterministic (DDIM); 1: fully stochastic (DDPM)."),

@@ -23,6 +23,7 @@ from warpnoise.job import Job
 from warpnoise.job.lock import locked
 from warpnoise.media.atomic import write_bytes
 from warpnoise.pipeline import Progress
+from warpnoise.pipeline.resume import effective
 from warpnoise.sdedit import Editor, ModelFolder, load_model
 from warpnoise.sdedit.check import check_settings
 
@@ -65,9 +66,10 @@ def compare(
         Cancelled: ``cancelled()`` was true.
     """
     options = options or CompareOptions()
-    settings = options.settings or job.settings
-    model = ModelFolder.open(settings.model)
-    warnings = check_settings(model, settings)
+    given = options.settings or job.settings
+    model = ModelFolder.open(given.model)
+    warnings = check_settings(model, given)
+    settings = effective(given, model)
     folder = options.output or job.path / "compare"
     reference = None if options.reference is None else open_reference(options.reference, job)
     with _lock(folder):
@@ -77,7 +79,7 @@ def compare(
         shot = Shot(job, options.lags, meter.warn)
         seeds = tuple(range(settings.seed, settings.seed + options.seeds))
         work = _Work(job, options, folder, shot, seeds, meter, cancelled, _once(load))
-        tasks = make_tasks(job, options, folder, reference)
+        tasks = make_tasks(job, options, settings, folder, reference)
         noise = work.noise()
         work.stylize(tasks)
         report = Report(

@@ -40,13 +40,14 @@ class Task:
     reference: Callable[[int], Path] | None
 
 
-def make_tasks(job: Job, options: CompareOptions, folder: Path, reference: Callable[[int], Path] | None) -> list[Task]:
-    """The tasks that the options name.
+def make_tasks(
+    job: Job, options: CompareOptions, settings: Settings, folder: Path, reference: Callable[[int], Path] | None
+) -> list[Task]:
+    """The tasks that the options name, with the settings.
 
     Super-resolution reduces the shot's ``reference`` and is to come back to it: bare frames have nothing to restore.
     Without one it does so with the job's own pictures.
     """
-    settings = options.settings or job.settings
     fine = reference or job.color
     tasks = {
         "appearance": Task("appearance", settings, job.color, job.color, reference),

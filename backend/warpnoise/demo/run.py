@@ -15,8 +15,8 @@ from warpnoise.job import Job, Settings
 from warpnoise.pipeline import Progress, stylize
 
 SCENE = Path(__file__).with_name("scene.py")
-DEMO_SETTINGS = Settings(style="ink", strength=0.4, steps=12)
-"""What the default model does best today; five steps run for each frame, and more look the same."""
+DEMO_SETTINGS = Settings(style="ink", strength=0.4)
+"""What the default model does best today."""
 
 ADDON_PREFIX = "warpnoise: "
 """What the lines of the add-on's command begin with."""

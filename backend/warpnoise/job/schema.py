@@ -49,8 +49,8 @@ class Settings(_Model):
     negative_prompt: str = ""
     strength: Annotated[float, Field(gt=0, le=1)] = 0.4
     """Where SDEdit starts on the way from the image (0) to pure noise (1)."""
-    steps: Annotated[int, Field(ge=1, le=10_000)] = 20
-    """Steps of the whole schedule; ``strength * steps`` of them run."""
+    steps: Annotated[int | None, Field(ge=1, le=10_000)] = None
+    """Steps of the whole schedule; ``strength * steps`` of them run. None: the model's own."""
     guidance: Annotated[float | None, Field(ge=0)] = None
     """Classifier-free guidance scale; None: the model's own."""
     texture: Annotated[float | None, Field(ge=0, le=1)] = None

@@ -87,7 +87,11 @@ class FrameChain:
 
 def effective(settings: Settings, model: ModelFolder) -> Settings:
     """Equal settings for equal pictures: what has no effect is left out, what stands for a default is written out."""
-    changes: dict[str, object] = {"guidance": model.guidance_for(settings), "texture": model.texture_for(settings)}
+    changes: dict[str, object] = {
+        "guidance": model.guidance_for(settings),
+        "steps": model.steps_for(settings),
+        "texture": model.texture_for(settings),
+    }
     if model.styles:
         changes["style"] = settings.style or model.styles[0]
     if not model.takes_prompt:

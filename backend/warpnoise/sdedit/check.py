@@ -39,10 +39,9 @@ def check_settings(model: ModelFolder, settings: EditSettings) -> tuple[str, ...
 def _check_ranges(model: ModelFolder, settings: EditSettings) -> None:
     if not 0 < settings.strength <= 1:
         raise SettingsError(f"strength: expected more than 0 and at most 1, got {settings.strength}")
-    if not 1 <= settings.steps <= model.train_timesteps:
-        raise SettingsError(
-            f"steps: expected 1 to {model.train_timesteps}, the model's own number of steps, got {settings.steps}"
-        )
+    steps = model.steps_for(settings)
+    if not 1 <= steps <= model.train_timesteps:
+        raise SettingsError(f"steps: expected 1 to {model.train_timesteps}, as the model was trained, got {steps}")
     if not 0 <= settings.eta <= 1:
         raise SettingsError(f"eta: expected 0 (deterministic) to 1 (fully stochastic), got {settings.eta}")
     if settings.eta > 0 and model.is_flow:

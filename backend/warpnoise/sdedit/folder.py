@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from warpnoise.errors import ModelError
 from warpnoise.sdedit.digest import digest_file, digest_files
@@ -16,6 +16,7 @@ from warpnoise.sdedit.styles import FILE_NAME as STYLES_FILE
 from warpnoise.sdedit.styles import StyleSheet, read_styles
 
 Family = Literal["pixel", "latent"]
+_Number = TypeVar("_Number", int, float)
 
 DEFAULT_MODEL = Path(__file__).parents[1] / "models" / "default"
 
@@ -144,11 +145,15 @@ class ModelFolder:
         """The guidance scale that the settings give, else the model's own for their style."""
         return self._given_or_own(settings.guidance, self.guidance, settings.style)
 
+    def steps_for(self, settings: EditSettings) -> int:
+        """The steps of the whole schedule that the settings give, else the model's own for their style."""
+        return self._given_or_own(settings.steps, self.sheet.steps, settings.style)
+
     def texture_for(self, settings: EditSettings) -> float:
         """How much texture the settings give the frames, else what suits the model and their style."""
         return self._given_or_own(settings.texture, self.sheet.texture, settings.style)
 
-    def _given_or_own(self, given: float | None, own: float | dict[str, float], style: str | None) -> float:
+    def _given_or_own(self, given: _Number | None, own: _Number | dict[str, _Number], style: str | None) -> _Number:
         if given is not None:
             return given
         if isinstance(own, dict):

@@ -88,7 +88,7 @@ class LatentEditor:
         def maps(index: int, /) -> torch.Tensor:
             return pad_to(noise(index).to(self.device, torch.float32), *latents)
 
-        run = self._schedule.run(settings.steps, settings.strength, settings.eta)
+        run = self._schedule.run(self.folder.steps_for(settings), settings.strength, settings.eta)
         x = sample(x_0, maps, run, self._denoiser(len(images), settings), on_step=on_step, cancelled=cancelled)
         return (self._decode(x)[..., :height, :width] / 2 + 0.5).clamp(0, 1)
 

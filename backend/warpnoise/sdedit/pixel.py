@@ -85,7 +85,7 @@ class PixelEditor:
         def maps(index: int, /) -> torch.Tensor:
             return pad_to(noise(index).to(self.device, torch.float32), *padded)
 
-        run = self._schedule.run(settings.steps, settings.strength, settings.eta)
+        run = self._schedule.run(self.folder.steps_for(settings), settings.strength, settings.eta)
         given = self._given(x_0, geometry)
         x = sample(x_0, maps, run, self._denoiser(given, settings), on_step=on_step, cancelled=cancelled)
         return (x[..., :height, :width] / 2 + 0.5).clamp(0, 1)

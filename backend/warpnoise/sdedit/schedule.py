@@ -146,15 +146,6 @@ class Schedule:
         return DiffusionRun(self._entries, steps, strength, eta)
 
 
-class _Stochastic(Protocol):
-    @property
-    def steps(self) -> int: ...
-    @property
-    def strength(self) -> float: ...
-    @property
-    def eta(self) -> float: ...
-
-
-def noise_maps(settings: _Stochastic) -> int:
+def noise_maps(steps: int, strength: float, eta: float) -> int:
     """How many noise maps a run reads: the start's, and with eta > 0 one more for every step but the last."""
-    return steps_to_run(settings.steps, settings.strength) if settings.eta > 0 else 1
+    return steps_to_run(steps, strength) if eta > 0 else 1

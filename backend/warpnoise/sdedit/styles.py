@@ -2,8 +2,8 @@
 
     {"styles": ["photoreal", "ink"], "null_class": 2, "guidance": 1.5, "strength": 0.5, "size_multiple": 8}
 
-It lies beside ``model_index.json``; every key may be left out. Class label i is the style ``styles[i]``. Guidance and
-texture may differ by style: ``"guidance": {"photoreal": 1.5, "ink": 3}``.
+It lies beside ``model_index.json``; every key may be left out. Class label i is the style ``styles[i]``. Guidance,
+steps and texture may differ by style: ``"guidance": {"photoreal": 1.5, "ink": 3}``.
 """
 
 from __future__ import annotations
@@ -24,16 +24,18 @@ class StyleSheet:
 
     ``styles``: names in the order of the class labels. ``null_class``: the label that stands for no class, which
     classifier-free guidance needs (Ho & Salimans 2022). ``guidance``: the scale used where the settings give none, by
-    style, or for all of them. ``texture``: likewise, how much texture is put on the frames, 0 to 1.
-    ``strength``: the one that suits the model, for user interfaces. ``size_multiple``: images are padded to a multiple
-    of it, in pixels; None: what the network's depth asks for.
+    style, or for all of them. ``steps``: likewise, of the whole schedule. ``texture``: likewise, how much texture is
+    put on the frames, 0 to 1.
+    ``strength``: the one that suits the model or its styles, for user interfaces. ``size_multiple``: images are padded
+    to a multiple of it, in pixels; None: what the network's depth asks for.
     """
 
     styles: tuple[str, ...] = ()
     null_class: int | None = None
     guidance: float | dict[str, float] = 1.0
+    steps: int | dict[str, int] = 20
     texture: float | dict[str, float] = 0.0
-    strength: float | None = None
+    strength: float | dict[str, float] | None = None
     size_multiple: int | None = None
 
 
@@ -62,9 +64,10 @@ def read_styles(path: Path, classes: int | None) -> StyleSheet:
     sheet = StyleSheet(
         styles=styles,
         null_class=_number(path, entries, "null_class", int, 0, None),
-        guidance=_by_style(path, entries, "guidance", styles, 1.0),
-        texture=_by_style(path, entries, "texture", styles, 0.0),
-        strength=_number(path, entries, "strength", float, 0, None),
+        guidance=_by_style(path, entries, "guidance", styles, float, 0, 1.0),
+        steps=_by_style(path, entries, "steps", styles, int, 1, 20),
+        texture=_by_style(path, entries, "texture", styles, float, 0, 0.0),
+        strength=_by_style(path, entries, "strength", styles, float, 0, None),
         size_multiple=_number(path, entries, "size_multiple", int, 1, None),
     )
     _check_classes(path, sheet, classes)
@@ -80,18 +83,23 @@ def _names(path: Path, value: Any) -> tuple[str, ...]:
 
 
 def _by_style(
-    path: Path, entries: dict[str, Any], key: str, styles: tuple[str, ...], default: float
-) -> float | dict[str, float]:
+    path: Path,
+    entries: dict[str, Any],
+    key: str,
+    styles: tuple[str, ...],
+    kind: type,
+    least: int,
+    default: float | None,
+) -> Any:
     value = entries.get(key)
     if not isinstance(value, dict):
-        number: float = _number(path, entries, key, float, 0, default)
-        return number
+        return _number(path, entries, key, kind, least, default)
     if not styles or set(value) != set(styles):
         raise ModelError(
             f"{path}: {key!r} names {', '.join(value) or 'no style'}: expected each of the styles once "
             f"({', '.join(styles) or 'there are none'}), or one number for all"
         )
-    return {style: _number(path, value, style, float, 0, default) for style in styles}
+    return {style: _number(path, value, style, kind, least, default) for style in styles}
 
 
 def _number(path: Path, entries: dict[str, Any], key: str, kind: type, least: int, default: Any) -> Any:

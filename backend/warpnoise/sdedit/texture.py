@@ -28,7 +28,7 @@ REACH = 3
 
 def maps_read(model: ModelFolder, settings: EditSettings) -> int:
     """How many noise maps an edit reads: those of the denoising and, where there is texture, its own."""
-    return noise_maps(settings) + (model.texture_for(settings) > 0)
+    return _denoising_maps(model, settings) + (model.texture_for(settings) > 0)
 
 
 def textured(images: torch.Tensor, noise: NoiseMaps, model: ModelFolder, settings: EditSettings) -> torch.Tensor:
@@ -36,7 +36,11 @@ def textured(images: torch.Tensor, noise: NoiseMaps, model: ModelFolder, setting
     amount = model.texture_for(settings)
     if amount == 0:
         return images
-    return add_texture(images, noise(noise_maps(settings)).to(images), amount)
+    return add_texture(images, noise(_denoising_maps(model, settings)).to(images), amount)
+
+
+def _denoising_maps(model: ModelFolder, settings: EditSettings) -> int:
+    return noise_maps(model.steps_for(settings), settings.strength, settings.eta)
 
 
 def add_texture(images: torch.Tensor, noise: torch.Tensor, amount: float) -> torch.Tensor:

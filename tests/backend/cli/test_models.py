@@ -16,6 +16,7 @@ def test_a_folder(warpnoise, model):
         "  styles            ink, clay\n"
         "  takes prompt      False\n"
         "  guidance          1.5\n"
+        "  steps             20\n"
         "  texture           0.0\n"
         "  strength          0.5\n"
         "  size multiple     4\n"

@@ -35,7 +35,7 @@ def parse(change: Callable[[dict[str, Any]], object]) -> JobInfo:
 def test_defaults_are_filled_in() -> None:
     job = parse(lambda c: None)
     assert list(job.scene.frames) == [-1, 1, 3]
-    assert (job.settings.strength, job.settings.guidance, job.settings.steps) == (1.0, 7.5, 20)
+    assert (job.settings.strength, job.settings.guidance, job.settings.steps) == (1.0, 7.5, None)
     assert job.frames[0].camera is not None and job.frames[0].camera.world[0] == (1.0, 0.0, 0.0, 0.0)
     assert [frame.cut for frame in job.frames] == [False, False, True]
 

@@ -204,6 +204,8 @@ def test_a_schedule_of_another_kind(tmp_path: Path) -> None:
             r"'guidance' names a: expected each .* \(a, b\)",
         ),
         ('{"styles": ["a"], "guidance": {"c": 1}}', "'guidance' names c"),
+        ('{"styles": ["a"], "steps": 0}', r"'steps' must be a number of at least 1 \(int\), got 0"),
+        ('{"styles": ["a"], "steps": {"a": 2.5}}', r"'a' must be a number of at least 1 \(int\), got 2\.5"),
         ('{"styles": ["a"], "size_multiple": 1.5}', r"'size_multiple' must be a number of at least 1 \(int\), got 1.5"),
         ('{"styles": ["a"], "null_class": true}', "'null_class' must be a number"),
     ],
@@ -218,6 +220,17 @@ def test_guidance_by_style(model: Path) -> None:
     edit_json(model / "styles.json", guidance={"clay": 3, "ink": 2})
     folder = ModelFolder.open(model)
     assert [folder.guidance_for(Settings(style=style)) for style in ("ink", "clay", None)] == [2.0, 3.0, 2.0]
+
+
+def test_steps_by_style(model: Path) -> None:
+    assert ModelFolder.open(model).steps_for(Settings()) == 20
+    edit_json(model / "styles.json", steps={"clay": 12, "ink": 5})
+    folder = ModelFolder.open(model)
+    assert [folder.steps_for(Settings(style=style)) for style in ("ink", "clay", None)] == [5, 12, 5]
+    assert folder.steps_for(Settings(style="ink", steps=30)) == 30
+    edit_json(model / "styles.json", steps=2000)
+    with pytest.raises(SettingsError, match="steps: expected 1 to 1000, as the model was trained, got 2000"):
+        check_settings(ModelFolder.open(model), Settings())
 
 
 def test_styles_of_a_model_without_classes(tmp_path: Path) -> None:

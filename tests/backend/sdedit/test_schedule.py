@@ -17,7 +17,6 @@ from diffusers import (
 )
 from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from warpnoise.errors import ModelError
-from warpnoise.job import Settings
 from warpnoise.sdedit.schedule import Schedule, noise_maps, steps_to_run
 
 X_0 = torch.linspace(-0.9, 0.9, 48).reshape(1, 3, 4, 4)
@@ -108,11 +107,10 @@ def test_a_stochastic_step_is_the_closed_form() -> None:
 
 
 def test_noise_is_added_at_every_step_but_the_last() -> None:
-    settings = Settings(steps=10, strength=0.5, eta=1.0)
     run = schedule(DDIMScheduler()).run(10, 0.5, 1.0)
     assert [run.is_stochastic(index) for index in range(5)] == [True] * 4 + [False]
-    assert noise_maps(settings) == 1 + 4
-    assert noise_maps(settings.updated({"eta": 0.0})) == 1
+    assert noise_maps(10, 0.5, 1.0) == 1 + 4
+    assert noise_maps(10, 0.5, 0.0) == 1
     assert not any(schedule(DDIMScheduler()).run(10, 0.5, 0.0).is_stochastic(index) for index in range(5))
 
 

@@ -7,6 +7,7 @@ settings.style = "oil"
 settings.prompt = ""
 settings.negative_prompt = ""
 settings.strength = 0.3
+settings.use_steps = True
 settings.steps = 16
 settings.use_guidance = False
 settings.guidance = 7.5

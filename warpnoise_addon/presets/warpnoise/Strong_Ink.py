@@ -7,6 +7,7 @@ settings.style = "ink"
 settings.prompt = ""
 settings.negative_prompt = ""
 settings.strength = 0.6
+settings.use_steps = False
 settings.steps = 12
 settings.use_guidance = True
 settings.guidance = 2.0

@@ -7,6 +7,7 @@ settings.style = "watercolour"
 settings.prompt = ""
 settings.negative_prompt = ""
 settings.strength = 0.45
+settings.use_steps = False
 settings.steps = 12
 settings.use_guidance = False
 settings.guidance = 7.5
