@@ -30,14 +30,16 @@ done
 python -m training.results shots/*/job/compare/compare.json --output docs/results.md
 ```
 
+Each shot names the model that it was made with, which may be an earlier one.
+
 Where ours is above `chained` at lag 1, [the noise](noise.md#beside-what-is-hidden-or-uncovered) tells why.
 
 Sharpness differs from seed to seed. A frame made with white noise is as sharp, on the average over all noise, whichever
 white method made the noise, since the frame alone does not show which. But `random` averages 24 independent noises a
 seed, and `fixed`, `chained` and ours see little more than one, so three seeds leave a few hundredths open. Twelve seeds
-of truck give 0.99 ± 0.09, 1.00 ± 0.05 and 0.96 ± 0.13 for these three in appearance, and 0.99 ± 0.07, 0.98 ± 0.04 and
-1.00 ± 0.03 in super-resolution, all within two standard errors of 1 (the command above with `--methods
-random,fixed,chained,warped --seeds 12`).
+of truck, with the model `6a7eb6eacdad`, gave 0.99 ± 0.09, 1.00 ± 0.05 and 0.96 ± 0.13 for these three in appearance,
+and 0.99 ± 0.07, 0.98 ± 0.04 and 1.00 ± 0.03 in super-resolution, all within two standard errors of 1 (the command above
+with `--methods random,fixed,chained,warped --seeds 12`).
 
 Super-resolution restores the path-traced render, reduced to a quarter of its width and height. That, enlarged again, is
 the input that its floor shows. Detail that is made up is not the detail that was lost: SWD, which compares textures, is
