@@ -93,10 +93,11 @@ def read_pixels(path: Path) -> NDArray[np.uint8]:
 
 def read_geometry(data: Path, view: str) -> NDArray[np.float32]:
     """The geometry of a view, (h, w, 4). Raises SystemExit if its depth or its camera cannot be read."""
-    name, _, number = Path(view).stem.partition("_")
+    stem = Path(view).stem
+    scene, _, number = stem.partition("_")
     try:
-        depth = OpenEXR.File(str(data / "depth" / f"{name}_{number}.exr")).channels()["RGB"].pixels[..., 0]
-        projection = json.loads((data / "scenes" / f"{name}.json").read_text())["projections"][int(number)]
+        depth = OpenEXR.File(str(data / "depth" / f"{stem}.exr")).channels()["RGB"].pixels[..., 0]
+        projection = json.loads((data / "scenes" / f"{scene}.json").read_text())["projections"][int(number)]
     except (RuntimeError, OSError, KeyError, ValueError) as error:
         raise SystemExit(f"{data}: the depth of {view} is missing or damaged ({error}); render it again") from None
     record = {"type": "PERSP", "world": np.eye(4).tolist(), "projection": projection}

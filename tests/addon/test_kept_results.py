@@ -81,7 +81,10 @@ def test_an_old_folder_whose_settings_nobody_knows_is_gone_on_with(job):
     assert (job / "stylized" / "0001.png").read_text() == "oil" and len(kept_results(job)) == 1
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"strength": "much"}', '{"model": null}'])
+DAMAGED = [json.dumps(asdict(JobSettings()) | {name: "much"}) for name in ("strength", "steps", "guidance")]
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"strength": "much"}', '{"model": null}', *DAMAGED])
 def test_what_is_damaged_is_not_listed(job, content):
     (job / "results" / "ink" / "records" / "settings.json").write_text(content)
     assert kept_results(job) == []

@@ -160,7 +160,8 @@ def _read(folder: Path) -> Result | None:
     try:
         content: Any = json.loads((folder / SETTINGS).read_bytes())
         settings = JobSettings(**{field.name: content[field.name] for field in fields(JobSettings)})
-        numbers = (settings.strength, settings.eta, settings.seed)
+        own = (value for value in settings.own().values() if value is not None)
+        numbers = (settings.strength, settings.eta, settings.seed, *own)
         if not all(isinstance(number, int | float) for number in numbers) or not isinstance(settings.model, str):
             return None
     except (OSError, ValueError, TypeError, KeyError):

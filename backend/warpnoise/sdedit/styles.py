@@ -3,7 +3,7 @@
     {"styles": ["photoreal", "ink"], "null_class": 2, "guidance": 1.5, "strength": 0.5, "size_multiple": 8}
 
 It lies beside ``model_index.json``; every key may be left out. Class label i is the style ``styles[i]``. Guidance,
-steps and texture may differ by style: ``"guidance": {"photoreal": 1.5, "ink": 3}``.
+steps, texture and strength may differ by style: ``"guidance": {"photoreal": 1.5, "ink": 3}``.
 """
 
 from __future__ import annotations
