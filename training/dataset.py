@@ -24,7 +24,7 @@ from training.network import NULL_CLASS
 from training.paint_dataset import begin_painting, finished_views
 from training.styles import STYLES
 
-FORMAT = 4
+FORMAT = 5
 HELD_OUT_EVERY = 25
 """Every 25th scene is never trained on."""
 
@@ -51,8 +51,9 @@ BLURRED_SHARE = 0.2
 REDUCED = (2.0, 5.0)
 """By how much these were made smaller."""
 
-TEXTURED_SHARE = 0.4
-"""Of the pictures painted from photographs so many are to be made from these, and the rest from the plain view."""
+MATCHED = (0.6, 1.7)
+"""Least and greatest factor that a photograph's channels are multiplied by, to have the mean of its plain twin on the
+surfaces. The twin does not tell the photograph's exposure and tint; to guess them, a model turns all to grey."""
 
 UNKNOWN_SHARE = 0.1
 """So many crops come without geometry, so that the model can do without it."""
@@ -113,6 +114,8 @@ class Crops:
         self.pictures: dict[str, dict[str, NDArray[np.uint8]]] = {kind: {} for kind in ("plain", "photo", *STYLES[1:])}
         self.geometry: dict[str, NDArray[np.int8]] = {}
         """In 127ths: (h, w, 4) each."""
+        self.gains: dict[str, NDArray[np.float32]] = {}
+        """What matches each photograph to its plain twin: (3,) each, see MATCHED."""
         self.empty = set[str]()
         self.refresh()
 
@@ -131,6 +134,8 @@ class Crops:
         for view in views:
             if view not in self.geometry and view not in self.empty:
                 self.geometry[view] = np.round(read_geometry(self.data, view) * 127).astype(np.int8)
+                self.gains[view] = _matching_gain(*(self.pictures[kind][view] for kind in ("photo", "plain")),
+                                                  self.geometry[view][..., 3] > 0)  # fmt: skip
         self._leave_out({view for view, pixels in self.pictures["photo"].items() if pixels.std() < LEAST_CONTRAST})
         return len(self.pictures["photo"])
 
@@ -138,6 +143,7 @@ class Crops:
         self.empty |= views
         for view in views:
             self.geometry.pop(view, None)
+            self.gains.pop(view, None)
             for pictures in self.pictures.values():
                 pictures.pop(view, None)
 
@@ -164,11 +170,11 @@ class Crops:
                 source = enlarged_again(image, small, small)
             else:
                 source = self._cut("plain", *place)
+                image = (image + 1) * self.gains[place[0]] - 1
             gain = rng.uniform(0.85, 1.15) * rng.uniform(0.93, 1.07, 3).astype(np.float32)
             image, source = (np.clip((picture + 1) * gain - 1, -1, 1) for picture in (image, source))
         else:
-            textured = begin_painting(place[0], style)[0] == "photo" and rng.random() < TEXTURED_SHARE
-            source = self._cut("photo" if textured else "plain", *place)
+            source = self._cut(begin_painting(place[0], style)[0], *place)
         view, *square = place
         geometry = self._scaled(self.geometry[view], *square) / 127
         if rng.random() < UNKNOWN_SHARE:
@@ -194,6 +200,16 @@ class Crops:
         return cv2.resize(
             piece, (self.crop, self.crop), interpolation=cv2.INTER_AREA if size > self.crop else cv2.INTER_CUBIC
         )
+
+
+def _matching_gain(
+    photo: NDArray[np.uint8], plain: NDArray[np.uint8], surface: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """(3,): the ratios of the means of `plain` and `photo` (h, w, 3) over the surfaces (h, w), if there are any."""
+    if not surface.any():
+        return np.ones(3, np.float32)
+    means = [np.maximum(picture[surface].mean(axis=0, dtype=np.float64), 1.0) for picture in (plain, photo)]
+    return (means[0] / means[1]).clip(*MATCHED).astype(np.float32)
 
 
 def _fine(piece: NDArray[np.float32]) -> NDArray[np.float32]:

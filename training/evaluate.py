@@ -2,10 +2,10 @@
 
     python -m training.evaluate training/data backend/warpnoise/models/default --output docs/images/model/distance.json
 
-For each style: the distance from the plain inputs, and from the results at each strength, to what the style's painter
-made of the path-traced images of the same views. The floor is the distance of as many true pictures of other scenes.
-The controls need no model: the plain inputs plus white noise, or times noise with a natural spectrum. A model that does
-not come nearer than the best of them has learned no more than that pictures have texture.
+For each style: the distance from the plain inputs, and from the results at each strength, to the path-traced pictures
+of the same views, or to what the style's painter makes of the plain ones. The floor is the distance of as many true
+pictures of other scenes. The controls need no model: the plain inputs plus white noise, or times noise with a natural
+spectrum. A model that does not come nearer than the best of them has learned no more than that pictures have texture.
 """
 
 from __future__ import annotations
@@ -81,8 +81,9 @@ def evaluate(
     editor = load_model(str(model), None, None)
     table: dict[str, dict[str, float]] = {}
     for style in STYLES:
+        folder = data / ("photo" if style == "photoreal" else "plain")
         target, other = (
-            [paint(style, read(data / "photo" / view), np.random.default_rng(0)) for view in names]
+            [paint(style, read(folder / view), np.random.default_rng(0)) for view in names]
             for names in (chosen, others)
         )
         row = {"plain": distance(plain, target), **controls(plain, target)}

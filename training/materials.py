@@ -21,6 +21,9 @@ from training.node_graph import Colour, NodeGraph
 
 Recipe = Callable[[NodeGraph, random.Random], Colour]
 
+ALBEDO = "albedo"
+"""The name of every material's second output, which glows in its base colour."""
+
 FINENESS = 2.2
 """How many times finer all patterns are than the sizes that the recipes give, in units of their object."""
 
@@ -54,8 +57,9 @@ def _surface(g: NodeGraph, colour: object, roughness: object, normal: object = N
     shader = g.add("BsdfPrincipled", Base_Color=colour, Roughness=roughness, **more)
     if normal is not None:
         g.feed(shader.inputs["Normal"], normal)
-    output = g.add("OutputMaterial")
-    g.feed(output.inputs["Surface"], shader.outputs["BSDF"])
+    g.add("OutputMaterial", {"is_active_output": True}, Surface=shader.outputs["BSDF"])
+    glow = g.add("Emission", Color=colour)
+    g.add("OutputMaterial", {"name": ALBEDO, "is_active_output": False}, Surface=glow.outputs[0])
 
 
 def _wood_colours(rng: random.Random) -> tuple[Colour, Colour]:

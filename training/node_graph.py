@@ -10,9 +10,10 @@ Colour = tuple[float, float, float]
 class NodeGraph:
     """Wraps a node tree. Inputs are keywords (spaces as underscores); sockets are linked, other values are set."""
 
-    def __init__(self, tree: bpy.types.NodeTree) -> None:
+    def __init__(self, tree: bpy.types.NodeTree, clear: bool = True) -> None:
         self.tree = tree
-        tree.nodes.clear()
+        if clear:
+            tree.nodes.clear()
 
     def add(self, kind: str, properties: dict[str, object] | None = None, **inputs: object) -> bpy.types.Node:
         """Adds a node of type `ShaderNode<kind>`; `properties` are set before the inputs, which may depend on them."""

@@ -2,8 +2,8 @@
 
     python -m training.paint_dataset training/data [--watch]
 
-A share of the pictures (PLAIN_SHARE) is painted from the plain twin instead, so that paint of bare, evenly lit forms is
-known too. What is there is kept; each picture has its own seed, from its name and style.
+Half of the pictures are painted from the plain twin instead: renders of both kinds will be stylized. What is there is
+kept; each picture has its own seed, from its name and style.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from training.styles import PAINTERS, Image, paint
 
-PLAIN_SHARE = {"oil": 0.25, "ink": 0.5, "watercolour": 0.25}
+PLAIN_SHARE = 0.5
 JPEG_QUALITY = 85  # of sheets for the documentation; the data set is PNG
 
 
@@ -50,7 +50,7 @@ def finished_views(data: Path) -> list[str]:
 def begin_painting(name: str, style: str) -> tuple[str, np.random.Generator]:
     """The folder of the picture that a view is painted from, "plain" or "photo", and what decides on the strokes."""
     rng = np.random.default_rng(zlib.crc32(f"{style}/{name}".encode()))
-    return ("plain" if rng.random() < PLAIN_SHARE[style] else "photo"), rng
+    return ("plain" if rng.random() < PLAIN_SHARE else "photo"), rng
 
 
 def paint_view(data: Path, name: str, style: str) -> None:

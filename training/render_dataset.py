@@ -14,16 +14,19 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import bpy
+import numpy as np
 from mathutils import Matrix
+from numpy.typing import NDArray
 
-from training import scenes
+from training import mean_colours, scenes
 
-FORMAT = 4
+FORMAT = 5
 
 
 @dataclass(frozen=True)
@@ -88,15 +91,27 @@ def _render(scene: bpy.types.Scene, path: Path) -> None:
     beside.replace(path)
 
 
-def _render_depth(scene: bpy.types.Scene, path: Path) -> None:
-    """Projective depth, 1 / z, in all channels of a float32 EXR; 0 at infinity. Sampled as the add-on does it in a job:
-    once, at the pixel's centre."""
+def _render_raw(scene: bpy.types.Scene, path: Path) -> None:
+    """Linear light, in a float32 EXR. Sampled as the add-on does it in a job: once, at the pixel's centre."""
     image, cycles = scene.render.image_settings, scene.cycles
     image.file_format, image.color_mode, image.color_depth, image.exr_codec = "OPEN_EXR", "RGB", "32", "ZIP"
     cycles.samples, cycles.max_bounces, cycles.use_denoising = 1, 0, False
     cycles.pixel_filter_type, cycles.filter_width = "BLACKMAN_HARRIS", 0.01
     _render(scene, path)
     _prepare_pictures(scene)
+
+
+def give_mean_colours(scene: bpy.types.Scene, built: scenes.BuiltScene) -> None:
+    """Gives each object its material's mean colour, as the scene's camera sees it."""
+    scene.world = built.empty_world
+
+    def render() -> NDArray[np.float32]:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "raw.exr")
+            _render_raw(scene, path)
+            return mean_colours.read_linear(path)
+
+    mean_colours.give_mean_colours(built.index_material, bpy.context.view_layer, render)
 
 
 def render_scene(folder: Path, number: int, settings: RenderSettings) -> None:
@@ -112,26 +127,21 @@ def render_scene(folder: Path, number: int, settings: RenderSettings) -> None:
         name = f"{number:05d}_{view}.png"
 
         scene.world, layer.material_override = built.rich_world, None
-        for lamp in built.rich_lights:
-            lamp.hide_render = False
-        built.plain_light.hide_render = True
         scene.cycles.samples, scene.cycles.max_bounces = settings.samples, 5
         scene.view_settings.view_transform, scene.view_settings.look = "AgX", "AgX - Medium High Contrast"
         scene.view_settings.exposure = built.exposure
         _render(scene, folder / "photo" / name)
 
+        camera.data.dof.use_dof = False
+        give_mean_colours(scene, built)
         scene.world, layer.material_override = built.plain_world, built.plain_material
-        for lamp in built.rich_lights:
-            lamp.hide_render = True
-        built.plain_light.hide_render = False
         scene.cycles.samples, scene.cycles.max_bounces = max(3, settings.samples // 3), 1
         scene.view_settings.view_transform, scene.view_settings.look = "Standard", "None"
-        scene.view_settings.exposure = 0.0
-        camera.data.dof.use_dof = False
+        scene.view_settings.exposure = built.plain_exposure
         _render(scene, folder / "plain" / name)
 
         scene.world, layer.material_override = built.empty_world, built.depth_material
-        _render_depth(scene, folder / "depth" / f"{number:05d}_{view}.exr")
+        _render_raw(scene, folder / "depth" / f"{number:05d}_{view}.exr")  # projective: 1 / z, 0 at infinity
         projections.append([list(row) for row in _projection(scene, camera)])
     record = {"seed": seed, "layout": built.layout, "views": settings.views, "projections": projections,
               "blender": bpy.app.version_string}  # fmt: skip

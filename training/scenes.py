@@ -16,18 +16,24 @@ from training.node_graph import NodeGraph
 
 @dataclass(frozen=True)
 class BuiltScene:
-    """What the renderer needs: the worlds, materials and lights of each kind of picture, and the views."""
+    """What the renderer needs: the worlds and materials of each kind of picture, the lamps of all, and the views.
+
+    The plain twin stands in the same light, for an artist's blocked-out scene has its lamps too; were they others, no
+    shadow or shade of the plain picture would say anything about the rich one.
+    """
 
     layout: str
     rich_world: bpy.types.World
     plain_world: bpy.types.World
-    rich_lights: tuple[bpy.types.Object, ...]
-    plain_light: bpy.types.Object
+    lamps: tuple[bpy.types.Object, ...]
     plain_material: bpy.types.Material
     depth_material: bpy.types.Material
+    index_material: bpy.types.Material
     empty_world: bpy.types.World
     cameras: tuple[bpy.types.Object, ...]
     exposure: float
+    """In stops, of the rich pictures."""
+    plain_exposure: float
 
 
 def build(seed: int, views: int) -> BuiltScene:
@@ -37,19 +43,21 @@ def build(seed: int, views: int) -> BuiltScene:
     layout = rng.choice(["scatter", "scatter", "stack", "hero", "hero", "still_life", "landscape", "corner"])
     focus = _LAYOUTS[layout](rng)
     horizon = hsv(rng.random(), rng.uniform(0.05, 0.6), rng.uniform(0.35, 0.95))
-    world, lights, exposure = _light(rng, horizon)
-    plain_light = _sun("plain key", rng, 2.6, (1.0, 1.0, 1.0), math.radians(2.0))
+    light = _light(rng, horizon)
+    gain = rng.uniform(0.95, 1.25) / light.brightness
+    backdrop = blend(horizon, (0.5, 0.5, 0.5), rng.uniform(0.1, 0.5))
     return BuiltScene(
         layout=layout,
-        rich_world=world,
-        plain_world=_flat_world(blend(horizon, (0.5, 0.5, 0.5), 0.3)),
-        rich_lights=lights,
-        plain_light=plain_light,
+        rich_world=light.world,
+        plain_world=_plain_world(light.world, tuple(c / gain for c in backdrop)),  # type: ignore[arg-type]
+        lamps=light.lamps,
         plain_material=_plain_material(),
         depth_material=_depth_material(),
+        index_material=_index_material(),
         empty_world=_empty_world(),
         cameras=tuple(_camera(rng, focus, layout) for _ in range(views)),
-        exposure=exposure,
+        exposure=light.exposure,
+        plain_exposure=math.log2(gain),
     )
 
 
@@ -243,12 +251,33 @@ def _area(name: str, rng: random.Random, power: float, colour: Colour, behind: b
     return made
 
 
-def _light(rng: random.Random, horizon: Colour) -> tuple[bpy.types.World, tuple[bpy.types.Object, ...], float]:
-    """Sun and sky, studio lights, or an overcast or coloured dome. Returns world, lights and exposure in stops."""
+@dataclass(frozen=True)
+class _Light:
+    world: bpy.types.World
+    lamps: tuple[bpy.types.Object, ...]
+    """The key comes first."""
+    exposure: float
+    """In stops, of the rich pictures."""
+    brightness: float
+    """About the radiance of a white, matte surface that faces the key and the sky."""
+
+
+def _light(rng: random.Random, horizon: Colour) -> _Light:
+    """Sun and sky, studio lights, or an overcast or coloured dome."""
+    lamps, (world, sky), exposure = _lamps_and_sky(rng, horizon)
+    lamp = lamps[0].data
+    # On its axis an area lamp gives an irradiance of its power over pi d^2; a matte surface's radiance is that over pi.
+    key = lamp.energy if lamp.type == "SUN" else lamp.energy / (math.pi * lamps[0].location.length_squared)
+    return _Light(world, lamps, exposure, key / math.pi + sky)
+
+
+def _lamps_and_sky(
+    rng: random.Random, horizon: Colour
+) -> tuple[tuple[bpy.types.Object, ...], tuple[bpy.types.World, float], float]:
     kind = rng.choice(["sun", "sun", "studio", "studio", "dome"])
     if kind == "sun":
         sun = _sun("sun", rng, rng.uniform(3.0, 5.5), _warmth(rng), math.radians(rng.uniform(0.5, 8.0)))
-        return _sky(rng, horizon, rng.uniform(0.5, 1.0)), (sun,), rng.uniform(-0.3, 0.3)
+        return (sun,), _sky(rng, horizon, rng.uniform(0.5, 1.0)), rng.uniform(-0.3, 0.3)
     if kind == "studio":
         lights = [
             _area("key", rng, rng.uniform(250, 500), _warmth(rng)),
@@ -256,16 +285,14 @@ def _light(rng: random.Random, horizon: Colour) -> tuple[bpy.types.World, tuple[
         ]
         if rng.random() < 0.6:
             lights.append(_area("rim", rng, rng.uniform(150, 350), _warmth(rng), behind=True))
-        return _sky(rng, horizon, rng.uniform(0.15, 0.5)), tuple(lights), rng.uniform(0.0, 0.5)
-    return (
-        _sky(rng, horizon, rng.uniform(0.9, 1.4)),
-        (_area("key", rng, rng.uniform(80, 250), _warmth(rng)),),
-        rng.uniform(0.0, 0.4),
-    )
+        return tuple(lights), _sky(rng, horizon, rng.uniform(0.15, 0.5)), rng.uniform(0.0, 0.5)
+    sky = _sky(rng, horizon, rng.uniform(0.9, 1.4))
+    return (_area("key", rng, rng.uniform(80, 250), _warmth(rng)),), sky, rng.uniform(0.0, 0.4)
 
 
-def _sky(rng: random.Random, horizon: Colour, strength: float) -> bpy.types.World:
-    """A dome from ground colour to the zenith, with clouds, and one bright soft window for glossy things to reflect."""
+def _sky(rng: random.Random, horizon: Colour, strength: float) -> tuple[bpy.types.World, float]:
+    """A dome from ground colour to the zenith, with clouds, and one bright soft window for glossy things to reflect;
+    and about the radiance of a white, matte surface under it."""
     world = bpy.data.worlds.new("sky")
     world.use_nodes = True
     g = NodeGraph(world.node_tree)
@@ -281,22 +308,26 @@ def _sky(rng: random.Random, horizon: Colour, strength: float) -> bpy.types.Worl
     dome = g.mix(g.math("MULTIPLY", clouds, rng.choice([0.0, 0.5, 0.8])), dome, (0.95, 0.95, 0.95))
     turn = rng.uniform(0, 2 * math.pi)
     facing = g.vector("DOT_PRODUCT", direction, (0.75 * math.cos(turn), 0.75 * math.sin(turn), 0.66))
-    window = g.math("MULTIPLY", g.step(facing, 0.9, 0.95), rng.uniform(1.0, 6.0))
+    glow = rng.uniform(1.0, 6.0)
+    window = g.math("MULTIPLY", g.step(facing, 0.9, 0.95), glow)
     dome = g.mix(1.0, dome, g.add("CombineColor", Red=window, Green=window, Blue=window).outputs[0], "ADD")
     g.add("OutputWorld", Surface=g.add("Background", Color=dome, Strength=strength).outputs[0])
     # Cycles tabulates a world to sample it; at the size that it picks itself, that takes longer than the picture.
     world.cycles.sampling_method, world.cycles.sample_map_resolution = "MANUAL", 128
-    return world
+    return world, strength * (0.5 + 0.15 * glow)  # the window takes up 0.47 steradians
 
 
-def _flat_world(colour: Colour) -> bpy.types.World:
-    """One colour for the eye; a grey for the shadows, as a viewport has it."""
-    world = bpy.data.worlds.new("flat")
-    world.use_nodes = True
-    g = NodeGraph(world.node_tree)
-    seen = g.add("LightPath").outputs["Is Camera Ray"]
-    g.add("OutputWorld", Surface=g.add("Background", Color=g.mix(seen, (0.35, 0.35, 0.35), colour)).outputs[0])
-    world.cycles.sampling_method, world.cycles.sample_map_resolution = "MANUAL", 32
+def _plain_world(sky: bpy.types.World, colour: Colour) -> bpy.types.World:
+    """The sky's light, but one colour for the eye."""
+    world = sky.copy()
+    g = NodeGraph(world.node_tree, clear=False)
+    output, light = (
+        next(n for n in world.node_tree.nodes if n.type == kind) for kind in ("OUTPUT_WORLD", "BACKGROUND")
+    )
+    seen = g.add("MixShader", Fac=g.add("LightPath").outputs["Is Camera Ray"])
+    g.feed(seen.inputs[1], light.outputs[0])
+    g.feed(seen.inputs[2], g.add("Background", Color=colour).outputs[0])
+    g.feed(output.inputs["Surface"], seen.outputs[0])
     return world
 
 
@@ -316,6 +347,16 @@ def _depth_material() -> bpy.types.Material:
     g = NodeGraph(material.node_tree)
     near = g.math("DIVIDE", 1.0, g.add("CameraData").outputs["View Z Depth"])
     g.add("OutputMaterial", Surface=g.add("Emission", Strength=near).outputs[0])
+    return material
+
+
+def _index_material() -> bpy.types.Material:
+    """The whole scene's override that glows with each object's pass index."""
+    material = bpy.data.materials.new("index")
+    material.use_nodes = True
+    g = NodeGraph(material.node_tree)
+    index = g.add("ObjectInfo").outputs["Object Index"]
+    g.add("OutputMaterial", Surface=g.add("Emission", Strength=index).outputs[0])
     return material
 
 

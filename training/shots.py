@@ -23,7 +23,7 @@ import bpy
 from mathutils import Matrix, Vector
 
 from training import scenes
-from training.render_dataset import RenderSettings, _prepare, _render
+from training.render_dataset import RenderSettings, _prepare, _render, give_mean_colours
 
 FRAMES, SIZE, SAMPLES = 24, 256, 48
 
@@ -101,17 +101,14 @@ def render_shot(folder: Path, shot: Shot, preview: bool) -> None:
     bpy.context.view_layer.update()
     animate(scene, scene.camera, shot)
 
-    for lamp in built.rich_lights:
-        lamp.hide_render = True
+    give_mean_colours(scene, built)
     scene.world, layer.material_override = built.plain_world, built.plain_material
     scene.cycles.samples, scene.cycles.max_bounces = 8, 1
     scene.view_settings.view_transform, scene.view_settings.look = "Standard", "None"
+    scene.view_settings.exposure = built.plain_exposure
     folder.mkdir(parents=True, exist_ok=True)
     bpy.ops.wm.save_as_mainfile(filepath=str(folder.absolute() / "plain.blend"), compress=True)
 
-    for lamp in built.rich_lights:
-        lamp.hide_render = False
-    built.plain_light.hide_render = True
     scene.world, layer.material_override = built.rich_world, None
     scene.cycles.samples, scene.cycles.max_bounces = SAMPLES, 5
     scene.view_settings.view_transform, scene.view_settings.look = "AgX", "AgX - Medium High Contrast"

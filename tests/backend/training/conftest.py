@@ -29,7 +29,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     for name in ("photo", "plain", "depth", "scenes"):
         (folder / name).mkdir()
-    (folder / "dataset.json").write_text(json.dumps({"format": 4}))
+    (folder / "dataset.json").write_text(json.dumps({"format": 5}))
     for scene in range(3):
         for kind in ("photo", "plain"):
             write(folder / kind / f"{scene:05d}_0.png", picture(scene))

@@ -75,7 +75,7 @@ def test_sources_show_the_same_place(data: Path, monkeypatch: pytest.MonkeyPatch
         kind: {"00001_0.png": np.stack([row, column, np.full_like(row, blue[kind])], -1).astype(np.uint8)}
         for kind in crops.pictures
     }
-    crops.geometry = {"00001_0.png": NO_GEOMETRY}
+    crops.geometry, crops.gains = {"00001_0.png": NO_GEOMETRY}, {"00001_0.png": np.ones(3, np.float32)}
     batch = crops.sample(0)
     near = (batch.images[:, :2] - batch.sources[:, :2]).abs().amax((1, 2, 3))
     assert near.max() < 0.25  # those of the blurred photographs; a crop of another place is off by more
@@ -92,6 +92,7 @@ def test_geometry_shows_the_same_place(data: Path) -> None:
     picture = np.stack([row * 4, column * 4, np.full_like(row, 100)], -1).astype(np.uint8)
     crops.pictures = {kind: {"00001_0.png": picture} for kind in crops.pictures}
     crops.geometry = {"00001_0.png": np.stack([np.full_like(row, 50), row, column, row], -1).astype(np.int8)}
+    crops.gains = {"00001_0.png": np.ones(3, np.float32)}
     batch = crops.sample(0)
     known = batch.geometry.flatten(1).abs().amax(1) > 0
     assert 0.75 < known.float().mean() < 1, "a tenth goes without"
@@ -100,6 +101,18 @@ def test_geometry_shows_the_same_place(data: Path) -> None:
     assert (geometry[:, 0, :, 0].sign() == torch.where(mirrored, -1, 1)).all() and 0 < mirrored.float().mean() < 1
     # Photographs have been tinted by up to a quarter, and blurred.
     assert (geometry[:, 1] - sources[:, 0]).abs().mean() < 4 and (geometry[:, 2] - sources[:, 1]).abs().mean() < 4
+
+
+def test_photographs_have_the_colours_of_their_twins(data: Path, tmp_path: Path) -> None:
+    """On the surfaces: the sky, and a view without surfaces, do not count; nor does a twin that is far too dark."""
+    shutil.copytree(data, tmp_path, dirs_exist_ok=True)
+    photo = np.full((48, 48, 3), (0.4, 0.2, 0.8), np.float32)
+    photo[12:] = (0.2, 0.4, 0.4)
+    write(tmp_path / "photo" / "00001_0.png", photo)
+    plain = np.full_like(photo, 0.9)
+    plain[12:] = (0.3, 0.3, 0.04)
+    write(tmp_path / "plain" / "00001_0.png", plain)
+    np.testing.assert_allclose(Crops(tmp_path, 16, 2, 0.1, 0).gains["00001_0.png"], (1.5, 0.75, 0.6), rtol=0.02)
 
 
 def test_geometry_is_that_of_the_depth(data: Path) -> None:
@@ -203,7 +216,7 @@ def test_data_folder_of_another_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="render the images first"):
         split(tmp_path)
     (tmp_path / "dataset.json").write_text(json.dumps({"format": 99}))
-    with pytest.raises(SystemExit, match="format 99, expected 4"):
+    with pytest.raises(SystemExit, match="format 99, expected 5"):
         split(tmp_path)
 
 
