@@ -11,9 +11,10 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from training.critic import Adversary
 from training.optimizer import MatrixOptimizer
 
-FORMAT = 2
+FORMAT = 3
 
 
 class WeightAverage:
@@ -38,8 +39,16 @@ class Checkpoint:
     history: list[list[float]]
 
 
-def save(folder: Path, step: int, settings: dict[str, Any], history: list[list[float]],
-         network: nn.Module, average: WeightAverage, optimizer: MatrixOptimizer) -> None:  # fmt: skip
+def save(
+    folder: Path,
+    step: int,
+    settings: dict[str, Any],
+    history: list[list[float]],
+    network: nn.Module,
+    average: WeightAverage,
+    optimizer: MatrixOptimizer,
+    adversary: Adversary,
+) -> None:
     """Writes everything that training needs to go on from `step` as if it had not stopped."""
     beside = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(beside, ignore_errors=True)
@@ -48,7 +57,8 @@ def save(folder: Path, step: int, settings: dict[str, Any], history: list[list[f
         {name: p.detach().contiguous() for name, p in network.state_dict().items()}, beside / "network.safetensors"
     )
     save_file({name: p.contiguous() for name, p in average.weights.items()}, beside / "average.safetensors")
-    save_file({name: t.contiguous() for name, t in optimizer.state().items()}, beside / "optimizer.safetensors")
+    for name, part in (("optimizer", optimizer), ("adversary", adversary)):
+        save_file({key: t.contiguous() for key, t in part.state().items()}, beside / f"{name}.safetensors")
     (beside / "state.json").write_text(
         json.dumps({"format": FORMAT, "step": step, "settings": settings, "history": history})
     )
@@ -60,8 +70,10 @@ def save(folder: Path, step: int, settings: dict[str, Any], history: list[list[f
     shutil.rmtree(old, ignore_errors=True)
 
 
-def load(folder: Path, network: nn.Module, average: WeightAverage, optimizer: MatrixOptimizer) -> Checkpoint:
-    """Restores network, average and optimizer in place. Raises SystemExit if there is no checkpoint of this format."""
+def load(
+    folder: Path, network: nn.Module, average: WeightAverage, optimizer: MatrixOptimizer, adversary: Adversary
+) -> Checkpoint:
+    """Restores all of them in place. Raises SystemExit if there is no checkpoint of this format."""
     if not (folder / "state.json").exists():
         raise SystemExit(f"{folder}: no checkpoint there (state.json is missing); train without --resume first")
     state = json.loads((folder / "state.json").read_text())
@@ -70,4 +82,5 @@ def load(folder: Path, network: nn.Module, average: WeightAverage, optimizer: Ma
     network.load_state_dict(load_file(folder / "network.safetensors"))
     average.weights.update(load_file(folder / "average.safetensors"))
     optimizer.load_state(load_file(folder / "optimizer.safetensors"))
+    adversary.load_state(load_file(folder / "adversary.safetensors"))
     return Checkpoint(state["step"], state["settings"], state["history"])

@@ -36,7 +36,8 @@ def write(path: Path, image: Image) -> None:
     """Writes (h, w, 3) floats in [0, 1] as 8 bits, in the format of the name, beside, and renames it."""
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     pixels = np.ascontiguousarray(np.round(np.clip(image, 0, 1)[..., ::-1] * 255).astype(np.uint8))
-    if not cv2.imwrite(str(beside), pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix == ".jpg" else []
+    if not cv2.imwrite(str(beside), pixels, options):
         raise SystemExit(f"{beside}: could not be written")
     beside.replace(path)
 

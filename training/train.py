@@ -26,10 +26,12 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 from warpnoise.sdedit.device import computes_bfloat16
+from warpnoise.sdedit.folder import GEOMETRY_CHANNELS
 
 from training import checkpoint
+from training.critic import Adversary, balance
 from training.dataset import Crops
-from training.network import make_scheduler, make_unet
+from training.network import NULL_CLASS, make_scheduler, make_unet
 from training.optimizer import MatrixOptimizer
 
 
@@ -52,12 +54,14 @@ class TrainSettings:
     """The strength from which on it will be used."""
     coarse_weight: float = 1.0
     """Weight of the multi-scale part of the loss."""
+    adversarial: float = 0.0
+    """Weight of the critic's objection (`training.critic`), its gradient being as large as the other one's; 0: none."""
     bfloat16: bool = False
     """Whether activations are in half precision: it saves time where the device has it, see `has_bfloat16`."""
 
 
 CHANGEABLE = frozenset({
-    "steps", "learning_rate", "strongest", "strongest_share", "weakest", "coarse_weight", "bfloat16"
+    "steps", "learning_rate", "strongest", "strongest_share", "weakest", "coarse_weight", "adversarial", "bfloat16"
 })  # fmt: skip
 COARSE_PX = (4, 8, 16)
 
@@ -110,10 +114,12 @@ def learning_rate(step: int, settings: TrainSettings) -> float:
 
 @dataclass(frozen=True)
 class Losses:
-    """What is minimized, and the plain mean squared error of the velocity, which the curve shows. Scalars."""
+    """What is minimized, and the plain mean squared error of the velocity, which the curve shows: scalars. And the
+    pictures that the network sees behind the noise, (b, 3, h, w)."""
 
     objective: Tensor
     plain: Tensor
+    pictures: Tensor
 
 
 def diffusion_loss(
@@ -138,10 +144,13 @@ def diffusion_loss(
     target = scheduler.get_velocity(images, noise, timesteps)
     with torch.autocast(images.device.type, torch.bfloat16, enabled=settings.bfloat16):
         predicted = network(torch.cat([noisy, given], 1), timesteps, class_labels=labels).sample
-    error = predicted.float() - target
+    predicted = predicted.float()
+    error = predicted - target
     plain = error.square().mean()
     coarse = sum((k * functional.avg_pool2d(error, k).square().mean() for k in COARSE_PX), torch.zeros_like(plain))
-    return Losses(plain + settings.coarse_weight * coarse, plain.detach())
+    alphas = scheduler.alphas_cumprod.to(images.device)[timesteps].view(-1, 1, 1, 1)
+    pictures = alphas.sqrt() * noisy - (1 - alphas).sqrt() * predicted
+    return Losses(plain + settings.coarse_weight * coarse, plain.detach(), pictures)
 
 
 class Trainer:
@@ -164,10 +173,11 @@ class Trainer:
         self.scheduler = make_scheduler()
         self.optimizer = MatrixOptimizer(self.network, settings.learning_rate)
         self.average = checkpoint.WeightAverage(self.network, settings.average_decay)
+        self.adversary = Adversary(3 + GEOMETRY_CHANNELS, NULL_CLASS + 1, device, settings.bfloat16)
         self.crops = Crops(data, settings.crop, settings.batch, settings.drop_label, settings.seed)
         self.step, self.history = 0, list[list[float]]()
         if resume:
-            found = checkpoint.load(run / "checkpoint", self.network, self.average, self.optimizer)
+            found = checkpoint.load(run / "checkpoint", self.network, self.average, self.optimizer, self.adversary)
             self.step, self.history = found.step, found.history
             _check_same(found.settings, asdict(settings))
             self.average.weights = {name: w.to(device) for name, w in self.average.weights.items()}
@@ -188,10 +198,16 @@ class Trainer:
             group["lr"] = learning_rate(self.step, settings)
         given = torch.cat([batch.sources, batch.geometry], dim=1)
         tensors = (batch.images, given, batch.labels, timesteps, noise)
-        on_device = (tensor.to(self.device) for tensor in tensors)
-        losses = diffusion_loss(self.network, self.scheduler, *on_device, settings)
+        images, given, labels, timesteps, noise = (tensor.to(self.device) for tensor in tensors)
+        losses = diffusion_loss(self.network, self.scheduler, images, given, labels, timesteps, noise, settings)
+        objective = losses.objective
+        if settings.adversarial > 0:
+            self.adversary.learn(images, losses.pictures, given, labels)
+            objection = self.adversary.objection(losses.pictures, given, labels)
+            factor = balance(objective, objection, self.network.conv_out.weight)
+            objective = objective + settings.adversarial * factor * objection
         self.network.zero_grad()
-        losses.objective.backward()
+        objective.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
         self.average.update(self.network, self.step)
@@ -200,7 +216,7 @@ class Trainer:
 
     def save(self) -> None:
         checkpoint.save(self.run / "checkpoint", self.step, asdict(self.settings), self.history,
-                        self.network, self.average, self.optimizer)  # fmt: skip
+                        self.network, self.average, self.optimizer, self.adversary)  # fmt: skip
         with (self.run / "loss.csv").open("w", newline="") as file:
             csv.writer(file).writerows([["step", "loss", "seconds", "photographs"], *self.history])
 

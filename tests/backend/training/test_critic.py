@@ -1,0 +1,133 @@
+"""The critic, and training with it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import Tensor
+
+from training import train
+from training.critic import Adversary, Critic, balance
+from training.network import NULL_CLASS, make_scheduler, make_unet
+from training.train import Trainer, TrainSettings, diffusion_loss
+
+CPU = torch.device("cpu")
+SETTINGS = TrainSettings(steps=8, batch=2, crop=16, warmup=2, bfloat16=False, adversarial=0.5)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same network with fewer channels."""
+    monkeypatch.setattr(train, "make_unet", lambda: make_unet((8, 8, 8, 8)))
+
+
+def striped(count: int, generator: torch.Generator) -> Tensor:
+    """Pictures with texture, of mean 0."""
+    stripes = torch.sign(torch.randn((count, 1, 1, 16), generator=generator))
+    return stripes.expand(-1, 3, 16, -1) * 0.5
+
+
+def taught(steps: int) -> Adversary:
+    """Style 0: true pictures are striped, those made are grey. Style 1: the other way round."""
+    torch.manual_seed(0)
+    adversary = Adversary(2, 3, CPU, bfloat16=False)
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.tensor([0, 1] * 4)
+    for _ in range(steps):
+        stripes, grey = striped(8, generator), torch.zeros(8, 3, 16, 16)
+        swap = labels[:, None, None, None] == 1
+        true, made = torch.where(swap, grey, stripes), torch.where(swap, stripes, grey)
+        adversary.learn(true, made, torch.zeros(8, 2, 16, 16), labels)
+    return adversary
+
+
+def test_it_learns_to_tell_pictures_apart_by_style() -> None:
+    critic = taught(120).critic.eval()
+    stripes, given = striped(4, torch.Generator().manual_seed(1)), torch.zeros(4, 2, 16, 16)
+    grey = torch.zeros_like(stripes)
+    for style, true, made in ((0, stripes, grey), (1, grey, stripes)):
+        labels = torch.full((4,), style)
+        of_true, of_made = critic(true, given, labels), critic(made, given, labels)
+        assert of_true.shape == (4, 1, 2, 2)
+        assert of_true.mean() > of_made.mean() + 0.5
+
+
+def test_its_verdict_depends_on_what_the_picture_is_made_from() -> None:
+    torch.manual_seed(0)
+    critic = Critic(2, 3).eval()
+    pictures, labels = torch.zeros(1, 3, 16, 16), torch.zeros(1, dtype=torch.int64)
+    one, other = (critic(pictures, torch.full((1, 2, 16, 16), value), labels) for value in (-1.0, 1.0))
+    assert not torch.allclose(one, other)
+
+
+def test_an_objection_teaches_the_network_alone() -> None:
+    adversary = taught(120)
+    made = (0.05 * striped(4, torch.Generator().manual_seed(1))).requires_grad_()
+    given, labels = torch.zeros(4, 2, 16, 16), torch.zeros(4, dtype=torch.int64)
+    adversary.optimizer.zero_grad()
+    before = adversary.objection(made, given, labels)
+    before.backward()
+    assert all(p.grad is None and p.requires_grad for p in adversary.critic.parameters())
+    assert made.grad is not None
+    after = adversary.objection(made.detach() - 0.2 * made.grad.sign(), given, labels)
+    assert after < before, "a step against the gradient is a step towards what it holds for true"
+
+
+def test_balance_makes_gradients_equally_large() -> None:
+    weight = torch.tensor([1.0, 2.0], requires_grad=True)
+    wanted, objection = (weight**2).sum(), (1e-2 * weight).sum()
+    factor = balance(wanted, objection, weight)
+    (gradient,) = torch.autograd.grad(factor * objection, weight)
+    assert float(gradient.norm()) == pytest.approx(20**0.5, rel=0.02)
+    assert not factor.requires_grad
+
+
+def test_the_pictures_behind_the_noise() -> None:
+    """A network that predicts the velocity sees the images themselves, at any timestep."""
+    scheduler, generator = make_scheduler(), torch.Generator().manual_seed(0)
+    images, noise = torch.randn((2, 4, 3, 16, 16), generator=generator)
+    timesteps = torch.tensor([0, 100, 400, 699])
+    labels = torch.zeros(4, dtype=torch.int64)
+
+    def network(x: Tensor, t: Tensor, class_labels: Tensor) -> SimpleNamespace:
+        assert x.shape[1] == 10 and class_labels is labels
+        return SimpleNamespace(sample=scheduler.get_velocity(images, noise, t))
+
+    losses = diffusion_loss(network, scheduler, images, torch.zeros(4, 7, 16, 16), labels, timesteps, noise, SETTINGS)
+    torch.testing.assert_close(losses.pictures, images, atol=1e-4, rtol=0)
+    assert float(losses.plain) < 1e-10
+
+
+def test_resumed_training_gives_the_same_weights(data: Path, tmp_path: Path) -> None:
+    whole, first = (Trainer(data, tmp_path / name, SETTINGS, CPU, resume=False) for name in ("whole", "parts"))
+    for _ in range(4):
+        whole.train_step()
+    for _ in range(2):
+        first.train_step()
+    first.save()
+    second = Trainer(data, tmp_path / "parts", SETTINGS, CPU, resume=True)
+    for _ in range(2):
+        second.train_step()
+    for one, other in ((whole.network, second.network), (whole.adversary.critic, second.adversary.critic)):
+        found = other.state_dict()
+        assert all(torch.equal(tensor, found[name]) for name, tensor in one.state_dict().items())
+
+
+def test_a_run_may_take_on_a_critic(data: Path, tmp_path: Path) -> None:
+    """Without one it learns nothing; going on with one, both learn, and the network other things than without."""
+    alone = Trainer(data, tmp_path, replace(SETTINGS, adversarial=0.0), CPU, resume=False)
+    untaught = [p.clone() for p in alone.adversary.critic.parameters()]
+    alone.train_step()
+    assert all(torch.equal(a, b) for a, b in zip(untaught, alone.adversary.critic.parameters(), strict=True))
+    alone.save()
+    judged = Trainer(data, tmp_path, SETTINGS, CPU, resume=True)
+    for trainer in (alone, judged):
+        trainer.train_step()
+    assert not all(torch.equal(a, b) for a, b in zip(untaught, judged.adversary.critic.parameters(), strict=True))
+    pairs = zip(alone.network.parameters(), judged.network.parameters(), strict=True)
+    assert not all(torch.equal(a, b) for a, b in pairs)
+    assert judged.adversary.critic.styles.num_embeddings == NULL_CLASS + 1

@@ -1,0 +1,96 @@
+"""A critic that learns to tell true pictures from the network's, and what the network can learn from it.
+
+Squared error wants the mean of all pictures that the noise allows. A small network that is sampled in few steps shows
+that mean: right light, and no bricks. What a critic wants is *a* picture, which the noise chooses (denoising diffusion
+GANs: Xiao et al. 2022; adversarial diffusion distillation: Sauer et al. 2023).
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.parametrizations import spectral_norm
+
+LEARNING_RATE = 4e-4
+
+
+class Critic(nn.Module):
+    """Judges every patch of about 38 px of a picture (Isola et al., "Image-to-Image Translation", 2017), given what it
+    is to be made from, and the style, by projection (Miyato and Koyama 2018); with spectral norms (Miyato et al. 2018).
+    """
+
+    def __init__(self, given_channels: int, classes: int, width: int = 32) -> None:
+        super().__init__()
+        widths = [width, 2 * width, 4 * width, 4 * width]
+        self.first = spectral_norm(nn.Conv2d(3 + given_channels, width, 3, padding=1))
+        self.halving = nn.ModuleList(
+            spectral_norm(nn.Conv2d(a, b, 4, stride=2, padding=1)) for a, b in pairwise(widths)
+        )
+        self.verdict = spectral_norm(nn.Conv2d(widths[-1], 1, 3, padding=1))
+        self.styles = spectral_norm(nn.Embedding(classes, widths[-1]))
+
+    def forward(self, pictures: Tensor, given: Tensor, labels: Tensor) -> Tensor:
+        """Logits, (b, 1, h / 8, w / 8): above 0 says true. pictures: (b, 3, h, w) in [-1, 1]; given: (b, c, h, w)."""
+        x = functional.leaky_relu(self.first(torch.cat([pictures, given], dim=1)), 0.2)
+        for layer in self.halving:
+            x = functional.leaky_relu(layer(x), 0.2)
+        matching = (x * self.styles(labels)[..., None, None]).sum(dim=1, keepdim=True)
+        return self.verdict(x) + matching
+
+
+class Adversary:
+    """The critic and its optimizer."""
+
+    def __init__(self, given_channels: int, classes: int, device: torch.device, bfloat16: bool) -> None:
+        self.critic = Critic(given_channels, classes).to(device).train()
+        self.optimizer = torch.optim.Adam(self.critic.parameters(), LEARNING_RATE, betas=(0.0, 0.99))
+        self.device, self.bfloat16 = device, bfloat16
+
+    def learn(self, true: Tensor, made: Tensor, given: Tensor, labels: Tensor) -> None:
+        """One step of the critic with the hinge loss (Lim and Ye 2017). ``made`` gets no gradient."""
+        logits = self._judge(torch.cat([true, made.detach()]), given.repeat(2, 1, 1, 1), labels.repeat(2))
+        of_true, of_made = logits.chunk(2)
+        loss = functional.relu(1 - of_true).mean() + functional.relu(1 + of_made).mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+    def objection(self, made: Tensor, given: Tensor, labels: Tensor) -> Tensor:
+        """What the network is to make small, a scalar; the critic gets no gradient."""
+        self.critic.requires_grad_(False)
+        try:
+            return -self._judge(made, given, labels).mean()
+        finally:
+            self.critic.requires_grad_(True)
+
+    def _judge(self, pictures: Tensor, given: Tensor, labels: Tensor) -> Tensor:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            return self.critic(pictures, given, labels).float()
+
+    def state(self) -> dict[str, Tensor]:
+        """All that it remembers, by name."""
+        moments = self.optimizer.state_dict()["state"]
+        return {f"critic.{name}": t for name, t in self.critic.state_dict().items()} | {
+            f"adam.{index}.{name}": torch.as_tensor(t) for index, each in moments.items() for name, t in each.items()
+        }
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Takes what `state` gave."""
+        found: dict[int, dict[str, Tensor]] = {}
+        for key, value in state.items():
+            if key.startswith("adam."):
+                _, index, name = key.split(".")
+                found.setdefault(int(index), {})[name] = value
+        critic = {key.removeprefix("critic."): t for key, t in state.items() if key.startswith("critic.")}
+        self.critic.load_state_dict(critic)
+        self.optimizer.load_state_dict({"state": found, "param_groups": self.optimizer.state_dict()["param_groups"]})
+
+
+def balance(wanted: Tensor, objection: Tensor, last_layer: Tensor) -> Tensor:
+    """The factor that gives the objection the other loss's gradient at the network's last layer (Esser et al., "Taming
+    Transformers", 2021, equation 7). A scalar without gradient."""
+    sizes = [torch.autograd.grad(each, last_layer, retain_graph=True)[0].norm() for each in (wanted, objection)]
+    return (sizes[0] / (sizes[1] + 1e-4)).clamp(max=1e3).detach()
