@@ -18,7 +18,7 @@ LEARNING_RATE = 4e-4
 
 
 class Critic(nn.Module):
-    """Judges every patch of about 38 px of a picture (Isola et al., "Image-to-Image Translation", 2017), given what it
+    """Judges every patch of 40 px of a picture (Isola et al., "Image-to-Image Translation", 2017), given what it
     is to be made from, and the style, by projection (Miyato and Koyama 2018); with spectral norms (Miyato et al. 2018).
     """
 

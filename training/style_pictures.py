@@ -25,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("job", type=Path, help="of which the first frame is taken")
     parser.add_argument("output", type=Path, help="the folder of the pictures, STYLE.png")
-    parser.add_argument("--strength", type=float, default=0.4)
+    parser.add_argument("--strength", type=float, default=0.5)
     given = parser.parse_args()
     job, editor = Job.open(given.job), load_model("default", None, None)
     shape = editor.noise_shape(job.scene.height, job.scene.width)

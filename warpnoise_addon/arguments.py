@@ -102,7 +102,7 @@ def _add_action(actions: Any, name: str, summary: str, description: str) -> argp
     settings.add_argument("--style", metavar="S", help="a style by its name")
     settings.add_argument("--prompt", metavar="P", help="what the frames shall look like")
     settings.add_argument("--negative-prompt", metavar="P", help="what they shall not look like")
-    settings.add_argument("--strength", type=_strength, metavar="X", help="0 leaves the render, 1 ignores it (0.4)")
+    settings.add_argument("--strength", type=_strength, metavar="X", help="0 leaves the render, 1 ignores it (0.5)")
     settings.add_argument(
         "--steps", type=_count, metavar="N", help="denoising steps of the whole schedule (the model's own)"
     )

@@ -17,7 +17,7 @@ class JobSettings:
     style: str | None = None
     prompt: str = ""
     negative_prompt: str = ""
-    strength: float = 0.4
+    strength: float = 0.5
     steps: int | None = None
     guidance: float | None = None
     texture: float | None = None

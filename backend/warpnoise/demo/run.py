@@ -15,7 +15,7 @@ from warpnoise.job import Job, Settings
 from warpnoise.pipeline import Progress, stylize
 
 SCENE = Path(__file__).with_name("scene.py")
-DEMO_SETTINGS = Settings(style="ink", strength=0.4)
+DEMO_SETTINGS = Settings(style="ink", strength=0.5)
 """What the default model does best today."""
 
 ADDON_PREFIX = "warpnoise: "

@@ -47,7 +47,7 @@ class Settings(_Model):
     """A class-conditional model's style by its name; None: its first."""
     prompt: str = ""
     negative_prompt: str = ""
-    strength: Annotated[float, Field(gt=0, le=1)] = 0.4
+    strength: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Where SDEdit starts on the way from the image (0) to pure noise (1)."""
     steps: Annotated[int | None, Field(ge=1, le=10_000)] = None
     """Steps of the whole schedule; ``strength * steps`` of them run. None: the model's own."""
