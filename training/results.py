@@ -40,10 +40,9 @@ ours comes to 1.19 and random noise to 1.91, so that the ratio is 0.62 instead o
 
 Sharpness differs from seed to seed. A frame made with white noise is as sharp, on the average over all noise, whichever
 white method made the noise, since the frame alone does not show which. But `random` averages 24 independent noises a
-seed, and `fixed`, `chained` and ours see little more than one, so three seeds leave a few hundredths open. Twelve seeds
-of truck, with the model `6a7eb6eacdad`, gave 0.99 ± 0.09, 1.00 ± 0.05 and 0.96 ± 0.13 for these three in appearance,
-and 0.99 ± 0.07, 0.98 ± 0.04 and 1.00 ± 0.03 in super-resolution, all within two standard errors of 1 (the command above
-with `--methods random,fixed,chained,warped --seeds 12`).
+seed, and `fixed`, `chained` and ours see little more than one, so three seeds leave a tenth open in appearance. Twelve
+seeds of dolly gave 1.01 ± 0.13, 1.00 ± 0.09 and 0.98 ± 0.13 for these three, all within a standard error of 1 (the
+command above with `--methods random,fixed,chained,warped --tasks appearance --seeds 12`).
 
 Super-resolution restores the path-traced render, reduced to a quarter of its width and height. That, enlarged again, is
 the input that its floor shows. Detail that is made up is not the detail that was lost: SWD, which compares textures, is
