@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
+from training.optimizer import load_named_state, named_state
+
 LEARNING_RATE = 4e-4
 
 
@@ -72,21 +74,14 @@ class Adversary:
 
     def state(self) -> dict[str, Tensor]:
         """All that it remembers, by name."""
-        moments = self.optimizer.state_dict()["state"]
-        return {f"critic.{name}": t for name, t in self.critic.state_dict().items()} | {
-            f"adam.{index}.{name}": torch.as_tensor(t) for index, each in moments.items() for name, t in each.items()
-        }
+        critic = {f"critic.{name}": t for name, t in self.critic.state_dict().items()}
+        return critic | named_state({"adam": self.optimizer})
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Takes what `state` gave."""
-        found: dict[int, dict[str, Tensor]] = {}
-        for key, value in state.items():
-            if key.startswith("adam."):
-                _, index, name = key.split(".")
-                found.setdefault(int(index), {})[name] = value
         critic = {key.removeprefix("critic."): t for key, t in state.items() if key.startswith("critic.")}
         self.critic.load_state_dict(critic)
-        self.optimizer.load_state_dict({"state": found, "param_groups": self.optimizer.state_dict()["param_groups"]})
+        load_named_state({"adam": self.optimizer}, state)
 
 
 def balance(wanted: Tensor, objection: Tensor, last_layer: Tensor) -> Tensor:

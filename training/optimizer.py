@@ -40,22 +40,32 @@ class MatrixOptimizer:
 
     def state(self) -> dict[str, torch.Tensor]:
         """All that it remembers, by name."""
-        return {
-            f"{kind}.{index}.{name}": torch.as_tensor(value)
-            for kind, optimizer in self._kinds().items()
-            for index, values in optimizer.state_dict()["state"].items()
-            for name, value in values.items()
-        }
+        return named_state(self._kinds())
 
     def load_state(self, state: dict[str, torch.Tensor]) -> None:
         """Takes what `state` gave."""
-        for kind, optimizer in self._kinds().items():
-            found: dict[int, dict[str, torch.Tensor]] = {}
-            for key, value in state.items():
-                owner, index, name = key.split(".", 2)
-                if owner == kind:
-                    found.setdefault(int(index), {})[name] = value
-            optimizer.load_state_dict({"state": found, "param_groups": optimizer.state_dict()["param_groups"]})
+        load_named_state(self._kinds(), state)
 
     def _kinds(self) -> dict[str, torch.optim.Optimizer]:
         return {"adamw": self._rest, "muon": self._muon}
+
+
+def named_state(optimizers: dict[str, torch.optim.Optimizer]) -> dict[str, torch.Tensor]:
+    """All that torch's optimizers remember, as OPTIMIZER.PARAMETER.WHAT."""
+    return {
+        f"{kind}.{index}.{name}": torch.as_tensor(value)
+        for kind, optimizer in optimizers.items()
+        for index, values in optimizer.state_dict()["state"].items()
+        for name, value in values.items()
+    }
+
+
+def load_named_state(optimizers: dict[str, torch.optim.Optimizer], state: dict[str, torch.Tensor]) -> None:
+    """Takes what `named_state` gave; other names are passed over."""
+    for kind, optimizer in optimizers.items():
+        found: dict[int, dict[str, torch.Tensor]] = {}
+        for key, value in state.items():
+            owner, index, name = key.split(".", 2)
+            if owner == kind:
+                found.setdefault(int(index), {})[name] = value
+        optimizer.load_state_dict({"state": found, "param_groups": optimizer.state_dict()["param_groups"]})
