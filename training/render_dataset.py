@@ -114,6 +114,23 @@ def give_mean_colours(scene: bpy.types.Scene, built: scenes.BuiltScene) -> None:
     mean_colours.give_mean_colours(built.index_material, bpy.context.view_layer, render)
 
 
+def show_rich(scene: bpy.types.Scene, built: scenes.BuiltScene, samples: int) -> None:
+    """Sets the scene up for the path-traced picture."""
+    scene.world, bpy.context.view_layer.material_override = built.rich_world, None
+    scene.cycles.samples, scene.cycles.max_bounces = samples, 5
+    scene.view_settings.view_transform, scene.view_settings.look = "AgX", "AgX - Medium High Contrast"
+    scene.view_settings.exposure = built.exposure
+
+
+def show_plain(scene: bpy.types.Scene, built: scenes.BuiltScene, samples: int) -> None:
+    """Sets the scene up for the plain twin of what its camera sees."""
+    give_mean_colours(scene, built)
+    scene.world, bpy.context.view_layer.material_override = built.plain_world, built.plain_material
+    scene.cycles.samples, scene.cycles.max_bounces = samples, 1
+    scene.view_settings.view_transform, scene.view_settings.look = "Standard", "None"
+    scene.view_settings.exposure = built.plain_exposure
+
+
 def render_scene(folder: Path, number: int, settings: RenderSettings) -> None:
     """Renders all views of scene `number`, rich, plain and depth, and then its record, which marks it as done."""
     seed = settings.seed * 1_000_003 + number
@@ -126,18 +143,11 @@ def render_scene(folder: Path, number: int, settings: RenderSettings) -> None:
         scene.camera = camera
         name = f"{number:05d}_{view}.png"
 
-        scene.world, layer.material_override = built.rich_world, None
-        scene.cycles.samples, scene.cycles.max_bounces = settings.samples, 5
-        scene.view_settings.view_transform, scene.view_settings.look = "AgX", "AgX - Medium High Contrast"
-        scene.view_settings.exposure = built.exposure
+        show_rich(scene, built, settings.samples)
         _render(scene, folder / "photo" / name)
 
         camera.data.dof.use_dof = False
-        give_mean_colours(scene, built)
-        scene.world, layer.material_override = built.plain_world, built.plain_material
-        scene.cycles.samples, scene.cycles.max_bounces = max(3, settings.samples // 3), 1
-        scene.view_settings.view_transform, scene.view_settings.look = "Standard", "None"
-        scene.view_settings.exposure = built.plain_exposure
+        show_plain(scene, built, max(3, settings.samples // 3))
         _render(scene, folder / "plain" / name)
 
         scene.world, layer.material_override = built.empty_world, built.depth_material

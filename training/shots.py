@@ -23,7 +23,7 @@ import bpy
 from mathutils import Matrix, Vector
 
 from training import scenes
-from training.render_dataset import RenderSettings, _prepare, _render, give_mean_colours
+from training.render_dataset import RenderSettings, _prepare, _render, show_plain, show_rich
 
 FRAMES, SIZE, SAMPLES = 24, 256, 48
 
@@ -94,25 +94,18 @@ def render_shot(folder: Path, shot: Shot, preview: bool) -> None:
     """The plain scene's file, the reference's frames that are missing, and the job. `preview`: two frames, no job."""
     settings = RenderSettings(size=SIZE, samples=SAMPLES)
     built = scenes.build(shot.seed, views=1)
-    scene, layer = _prepare(settings), bpy.context.view_layer
+    scene = _prepare(settings)
     scene.frame_start, scene.frame_end, scene.render.fps = 1, FRAMES, 24
     scene.camera = built.cameras[0]
     scene.camera.data.dof.use_dof = False  # what is out of focus has no motion of its own
     bpy.context.view_layer.update()
     animate(scene, scene.camera, shot)
 
-    give_mean_colours(scene, built)
-    scene.world, layer.material_override = built.plain_world, built.plain_material
-    scene.cycles.samples, scene.cycles.max_bounces = 8, 1
-    scene.view_settings.view_transform, scene.view_settings.look = "Standard", "None"
-    scene.view_settings.exposure = built.plain_exposure
+    show_plain(scene, built, samples=8)
     folder.mkdir(parents=True, exist_ok=True)
     bpy.ops.wm.save_as_mainfile(filepath=str(folder.absolute() / "plain.blend"), compress=True)
 
-    scene.world, layer.material_override = built.rich_world, None
-    scene.cycles.samples, scene.cycles.max_bounces = SAMPLES, 5
-    scene.view_settings.view_transform, scene.view_settings.look = "AgX", "AgX - Medium High Contrast"
-    scene.view_settings.exposure = built.exposure
+    show_rich(scene, built, SAMPLES)
     (folder / "reference").mkdir(exist_ok=True)
     for frame in (1, FRAMES) if preview else range(1, FRAMES + 1):
         path = folder / "reference" / f"{frame:04d}.png"
