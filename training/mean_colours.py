@@ -38,6 +38,7 @@ def give_mean_colours(
 
     render_raw: renders the scene as it stands, in linear light, to (n, 3).
     """
+    layer.update()  # a scene that was never rendered has objects that the layer does not know yet
     objects = [thing for thing in layer.objects if thing.type == "MESH"]
     for number, thing in enumerate(objects, 1):
         thing.pass_index = number
