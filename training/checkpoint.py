@@ -14,7 +14,7 @@ from torch import nn
 from training.critic import Adversary
 from training.optimizer import MatrixOptimizer
 
-FORMAT = 3
+FORMAT = 4
 
 
 class WeightAverage:

@@ -17,30 +17,39 @@ from torch.nn.utils.parametrizations import spectral_norm
 from training.optimizer import load_named_state, named_state
 
 LEARNING_RATE = 4e-4
+JUDGES = 2
+"""How many of the last halvings a verdict is given at."""
 
 
 class Critic(nn.Module):
-    """Judges every patch of 40 px of a picture (Isola et al., "Image-to-Image Translation", 2017), given what it
-    is to be made from, and the style, by projection (Miyato and Koyama 2018); with spectral norms (Miyato et al. 2018).
-    """
+    """Judges every patch of 40 px of a picture and every one of 80 (Isola et al., "Image-to-Image Translation", 2017;
+    at two sizes: Wang et al., "pix2pixHD", 2018), given what it is to be made from, and the style, by projection
+    (Miyato and Koyama 2018); with spectral norms (Miyato et al. 2018)."""
 
     def __init__(self, given_channels: int, classes: int, width: int = 32) -> None:
         super().__init__()
-        widths = [width, 2 * width, 4 * width, 4 * width]
+        widths = [width, 2 * width, 4 * width, 4 * width, 4 * width]
         self.first = spectral_norm(nn.Conv2d(3 + given_channels, width, 3, padding=1))
         self.halving = nn.ModuleList(
             spectral_norm(nn.Conv2d(a, b, 4, stride=2, padding=1)) for a, b in pairwise(widths)
         )
-        self.verdict = spectral_norm(nn.Conv2d(widths[-1], 1, 3, padding=1))
-        self.styles = spectral_norm(nn.Embedding(classes, widths[-1]))
+        self.verdicts = nn.ModuleList(spectral_norm(nn.Conv2d(w, 1, 3, padding=1)) for w in widths[-JUDGES:])
+        self.styles = nn.ModuleList(spectral_norm(nn.Embedding(classes, w)) for w in widths[-JUDGES:])
 
-    def forward(self, pictures: Tensor, given: Tensor, labels: Tensor) -> Tensor:
-        """Logits, (b, 1, h / 8, w / 8): above 0 says true. pictures: (b, 3, h, w) in [-1, 1]; given: (b, c, h, w)."""
+    def forward(self, pictures: Tensor, given: Tensor, labels: Tensor) -> list[Tensor]:
+        """Logits, (b, 1, h / 8, w / 8) and (b, 1, h / 16, w / 16): above 0 says true.
+
+        pictures: (b, 3, h, w) in [-1, 1]; given: (b, c, h, w).
+        """
         x = functional.leaky_relu(self.first(torch.cat([pictures, given], dim=1)), 0.2)
+        seen = []
         for layer in self.halving:
             x = functional.leaky_relu(layer(x), 0.2)
-        matching = (x * self.styles(labels)[..., None, None]).sum(dim=1, keepdim=True)
-        return self.verdict(x) + matching
+            seen.append(x)
+        return [
+            verdict(x) + (x * styles(labels)[..., None, None]).sum(dim=1, keepdim=True)
+            for x, verdict, styles in zip(seen[-JUDGES:], self.verdicts, self.styles, strict=True)
+        ]
 
 
 class Adversary:
@@ -53,9 +62,10 @@ class Adversary:
 
     def learn(self, true: Tensor, made: Tensor, given: Tensor, labels: Tensor) -> None:
         """One step of the critic with the hinge loss (Lim and Ye 2017). ``made`` gets no gradient."""
-        logits = self._judge(torch.cat([true, made.detach()]), given.repeat(2, 1, 1, 1), labels.repeat(2))
-        of_true, of_made = logits.chunk(2)
-        loss = functional.relu(1 - of_true).mean() + functional.relu(1 + of_made).mean()
+        judged = self._judge(torch.cat([true, made.detach()]), given.repeat(2, 1, 1, 1), labels.repeat(2))
+        halves = [logits.chunk(2) for logits in judged]
+        loss = _mean([functional.relu(1 - of_true) for of_true, _ in halves])
+        loss = loss + _mean([functional.relu(1 + of_made) for _, of_made in halves])
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -64,13 +74,13 @@ class Adversary:
         """What the network is to make small, a scalar; the critic gets no gradient."""
         self.critic.requires_grad_(False)
         try:
-            return -self._judge(made, given, labels).mean()
+            return -_mean(self._judge(made, given, labels))
         finally:
             self.critic.requires_grad_(True)
 
-    def _judge(self, pictures: Tensor, given: Tensor, labels: Tensor) -> Tensor:
+    def _judge(self, pictures: Tensor, given: Tensor, labels: Tensor) -> list[Tensor]:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            return self.critic(pictures, given, labels).float()
+            return [logits.float() for logits in self.critic(pictures, given, labels)]
 
     def state(self) -> dict[str, Tensor]:
         """All that it remembers, by name."""
@@ -82,6 +92,11 @@ class Adversary:
         critic = {key.removeprefix("critic."): t for key, t in state.items() if key.startswith("critic.")}
         self.critic.load_state_dict(critic)
         load_named_state({"adam": self.optimizer}, state)
+
+
+def _mean(judged: list[Tensor]) -> Tensor:
+    """Each size of patch counts as much as the other."""
+    return torch.stack([logits.mean() for logits in judged]).mean()
 
 
 def balance(wanted: Tensor, objection: Tensor, last_layer: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ NULL_CLASS = len(STYLES)
 SIZE_MULTIPLE = 8
 
 
-def make_unet(channels: tuple[int, ...] = (32, 64, 96, 128)) -> UNet2DModel:
+def make_unet(channels: tuple[int, ...] = (32, 64, 160, 192)) -> UNet2DModel:
     """A small, fully convolutional, class-conditional U-Net on RGB pixels.
 
     Its input is the noisy picture and, in three more channels, the frame that SDEdit started from, so that it never

@@ -33,6 +33,7 @@ from training.critic import Adversary, balance
 from training.dataset import Crops
 from training.network import NULL_CLASS, make_scheduler, make_unet
 from training.optimizer import MatrixOptimizer
+from training.widen import widened
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ class Trainer:
         torch.manual_seed(settings.seed)
         self.network = make_unet().to(device).train()
         if start_from is not None:
-            self.network.load_state_dict(_read_weights(start_from, self.network))
+            self.network.load_state_dict(_read_weights(start_from, self.network, settings.seed))
         self.scheduler = make_scheduler()
         self.optimizer = MatrixOptimizer(self.network, settings.learning_rate)
         self.average = checkpoint.WeightAverage(self.network, settings.average_decay)
@@ -221,19 +222,16 @@ class Trainer:
             csv.writer(file).writerows([["step", "loss", "seconds", "photographs"], *self.history])
 
 
-def _read_weights(model: Path, like: UNet2DModel) -> dict[str, Tensor]:
-    """The weights of an exported model, in single precision; what it was not given yet has no effect at first.
+def _read_weights(model: Path, like: UNet2DModel, seed: int) -> dict[str, Tensor]:
+    """The weights of an exported model, in single precision; what it did not have yet has no effect at first.
 
-    Raises SystemExit if they are of another network.
+    Raises SystemExit if they cannot become those of `like`.
     """
-    found = UNet2DModel.from_pretrained(model, subfolder="unet", use_safetensors=True).float().state_dict()
-    wanted = like.state_dict()
-    first = found["conv_in.weight"]
-    more = wanted["conv_in.weight"].shape[1] - first.shape[1]
-    found["conv_in.weight"] = functional.pad(first, (0, 0, 0, 0, 0, max(more, 0)))
-    if {name: w.shape for name, w in found.items()} != {name: w.shape for name, w in wanted.items()}:
-        raise SystemExit(f"{model}: its network is not the one of training/network.py; start without it")
-    return dict(found)
+    narrow = UNet2DModel.from_pretrained(model, subfolder="unet", use_safetensors=True).float()
+    try:
+        return widened(narrow, like, seed)
+    except ValueError as error:
+        raise SystemExit(f"{model}: not a beginning for training/network.py ({error}); start without it") from None
 
 
 def _check_same(old: dict[str, Any], new: dict[str, Any]) -> None:

@@ -52,8 +52,9 @@ def test_it_learns_to_tell_pictures_apart_by_style() -> None:
     for style, true, made in ((0, stripes, grey), (1, grey, stripes)):
         labels = torch.full((4,), style)
         of_true, of_made = critic(true, given, labels), critic(made, given, labels)
-        assert of_true.shape == (4, 1, 2, 2)
-        assert of_true.mean() > of_made.mean() + 0.5
+        assert [logits.shape for logits in of_true] == [(4, 1, 2, 2), (4, 1, 1, 1)]
+        for high, low in zip(of_true, of_made, strict=True):
+            assert high.mean() > low.mean() + 0.5
 
 
 def test_its_verdict_depends_on_what_the_picture_is_made_from() -> None:
@@ -61,7 +62,20 @@ def test_its_verdict_depends_on_what_the_picture_is_made_from() -> None:
     critic = Critic(2, 3).eval()
     pictures, labels = torch.zeros(1, 3, 16, 16), torch.zeros(1, dtype=torch.int64)
     one, other = (critic(pictures, torch.full((1, 2, 16, 16), value), labels) for value in (-1.0, 1.0))
-    assert not torch.allclose(one, other)
+    assert not any(torch.allclose(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_how_large_the_patches_are() -> None:
+    """The verdict in the middle depends on 40 and on 80 px around it."""
+    torch.manual_seed(0)
+    critic = Critic(2, 3).eval()
+    pictures = torch.zeros(1, 3, 160, 160, requires_grad=True)
+    given, labels = torch.zeros(1, 2, 160, 160), torch.zeros(1, dtype=torch.int64)
+    for logits, size in zip(critic(pictures, given, labels), (40, 80), strict=True):
+        middle = logits.shape[-1] // 2
+        (gradient,) = torch.autograd.grad(logits[0, 0, middle, middle], pictures, retain_graph=True)
+        rows = gradient[0].abs().sum(dim=(0, 2)).nonzero().flatten()
+        assert int(rows[-1] - rows[0]) + 1 == size
 
 
 def test_an_objection_teaches_the_network_alone() -> None:
@@ -130,4 +144,4 @@ def test_a_run_may_take_on_a_critic(data: Path, tmp_path: Path) -> None:
     assert not all(torch.equal(a, b) for a, b in zip(untaught, judged.adversary.critic.parameters(), strict=True))
     pairs = zip(alone.network.parameters(), judged.network.parameters(), strict=True)
     assert not all(torch.equal(a, b) for a, b in pairs)
-    assert judged.adversary.critic.styles.num_embeddings == NULL_CLASS + 1
+    assert all(styles.num_embeddings == NULL_CLASS + 1 for styles in judged.adversary.critic.styles)
