@@ -12,11 +12,19 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.parametrizations import spectral_norm
 
 from training.optimizer import load_named_state, named_state
 
 LEARNING_RATE = 4e-4
+SLOPE = 0.2
+"""Of its leaky rectifiers."""
+
+JITTER = 0.03
+"""Standard deviation of noise that must not change its verdict, of a range from -1 to 1."""
+
+SMOOTHNESS = 2.0
+"""Weight of the squared change that such noise makes."""
+
 JUDGES = 2
 """How many of the last halvings a verdict is given at."""
 
@@ -24,27 +32,30 @@ JUDGES = 2
 class Critic(nn.Module):
     """Judges every patch of 40 px of a picture and every one of 80 (Isola et al., "Image-to-Image Translation", 2017;
     at two sizes: Wang et al., "pix2pixHD", 2018), given what it is to be made from, and the style, by projection
-    (Miyato and Koyama 2018); with spectral norms (Miyato et al. 2018)."""
+    (Miyato and Koyama 2018)."""
 
     def __init__(self, given_channels: int, classes: int, width: int = 32) -> None:
         super().__init__()
         widths = [width, 2 * width, 4 * width, 4 * width, 4 * width]
-        self.first = spectral_norm(nn.Conv2d(3 + given_channels, width, 3, padding=1))
-        self.halving = nn.ModuleList(
-            spectral_norm(nn.Conv2d(a, b, 4, stride=2, padding=1)) for a, b in pairwise(widths)
-        )
-        self.verdicts = nn.ModuleList(spectral_norm(nn.Conv2d(w, 1, 3, padding=1)) for w in widths[-JUDGES:])
-        self.styles = nn.ModuleList(spectral_norm(nn.Embedding(classes, w)) for w in widths[-JUDGES:])
+        self.first = nn.Conv2d(3 + given_channels, width, 3, padding=1)
+        self.halving = nn.ModuleList(nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(widths))
+        self.verdicts = nn.ModuleList(nn.Conv2d(w, 1, 3, padding=1) for w in widths[-JUDGES:])
+        self.styles = nn.ModuleList(nn.Embedding(classes, w) for w in widths[-JUDGES:])
+        for layer in (self.first, *self.halving):
+            nn.init.kaiming_normal_(layer.weight, SLOPE)
+            nn.init.zeros_(layer.bias)
+        for styles in self.styles:
+            nn.init.normal_(styles.weight, std=styles.embedding_dim**-0.5)
 
     def forward(self, pictures: Tensor, given: Tensor, labels: Tensor) -> list[Tensor]:
-        """Logits, (b, 1, h / 8, w / 8) and (b, 1, h / 16, w / 16): above 0 says true.
+        """Logits, (b, 1, h / 8, w / 8) and (b, 1, h / 16, w / 16): the higher, the truer.
 
         pictures: (b, 3, h, w) in [-1, 1]; given: (b, c, h, w).
         """
-        x = functional.leaky_relu(self.first(torch.cat([pictures, given], dim=1)), 0.2)
+        x = functional.leaky_relu(self.first(torch.cat([pictures, given], dim=1)), SLOPE)
         seen = []
         for layer in self.halving:
-            x = functional.leaky_relu(layer(x), 0.2)
+            x = functional.leaky_relu(layer(x), SLOPE)
             seen.append(x)
         return [
             verdict(x) + (x * styles(labels)[..., None, None]).sum(dim=1, keepdim=True)
@@ -60,21 +71,33 @@ class Adversary:
         self.optimizer = torch.optim.Adam(self.critic.parameters(), LEARNING_RATE, betas=(0.0, 0.99))
         self.device, self.bfloat16 = device, bfloat16
 
-    def learn(self, true: Tensor, made: Tensor, given: Tensor, labels: Tensor) -> None:
-        """One step of the critic with the hinge loss (Lim and Ye 2017). ``made`` gets no gradient."""
-        judged = self._judge(torch.cat([true, made.detach()]), given.repeat(2, 1, 1, 1), labels.repeat(2))
-        halves = [logits.chunk(2) for logits in judged]
-        loss = _mean([functional.relu(1 - of_true) for of_true, _ in halves])
-        loss = loss + _mean([functional.relu(1 + of_made) for _, of_made in halves])
+    def learn(self, true: Tensor, made: Tensor, given: Tensor, labels: Tensor, generator: torch.Generator) -> None:
+        """One step of the critic. ``made`` gets no gradient.
+
+        Each patch of a true picture is to be held for truer than the same patch of the one made from the same frame
+        (relativistic pairing: Jolicoeur-Martineau 2019; Huang et al., "The GAN is dead", 2024): what the patch shows,
+        which differs far more than the two do, so drops out. And that the critic stays smooth around true pictures, a
+        little noise on them must not change its verdict (R1 without second derivatives: Lin et al., "Diffusion
+        Adversarial Post-Training", 2025).
+        """
+        jitter = JITTER * torch.randn(true.shape, generator=generator).to(true.device)
+        pictures = torch.cat([true, made.detach(), true + jitter])
+        judged = self._judge(pictures, given.repeat(3, 1, 1, 1), labels.repeat(3))
+        thirds = [logits.chunk(3) for logits in judged]
+        loss = _mean([functional.softplus(of_made - of_true) for of_true, of_made, _ in thirds])
+        loss = loss + SMOOTHNESS * _mean([(of_true - of_noisy).square() for of_true, _, of_noisy in thirds])
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
 
-    def objection(self, made: Tensor, given: Tensor, labels: Tensor) -> Tensor:
+    def objection(self, true: Tensor, made: Tensor, given: Tensor, labels: Tensor) -> Tensor:
         """What the network is to make small, a scalar; the critic gets no gradient."""
         self.critic.requires_grad_(False)
         try:
-            return -_mean(self._judge(made, given, labels))
+            with torch.no_grad():
+                of_true = self._judge(true, given, labels)
+            of_made = self._judge(made, given, labels)
+            return _mean([functional.softplus(a - b) for a, b in zip(of_true, of_made, strict=True)])
         finally:
             self.critic.requires_grad_(True)
 

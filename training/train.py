@@ -203,8 +203,8 @@ class Trainer:
         losses = diffusion_loss(self.network, self.scheduler, images, given, labels, timesteps, noise, settings)
         objective = losses.objective
         if settings.adversarial > 0:
-            self.adversary.learn(images, losses.pictures, given, labels)
-            objection = self.adversary.objection(losses.pictures, given, labels)
+            self.adversary.learn(images, losses.pictures, given, labels, generator)
+            objection = self.adversary.objection(images, losses.pictures, given, labels)
             factor = balance(objective, objection, self.network.conv_out.weight)
             objective = objective + settings.adversarial * factor * objection
         self.network.zero_grad()

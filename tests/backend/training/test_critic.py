@@ -41,7 +41,7 @@ def taught(steps: int) -> Adversary:
         stripes, grey = striped(8, generator), torch.zeros(8, 3, 16, 16)
         swap = labels[:, None, None, None] == 1
         true, made = torch.where(swap, grey, stripes), torch.where(swap, stripes, grey)
-        adversary.learn(true, made, torch.zeros(8, 2, 16, 16), labels)
+        adversary.learn(true, made, torch.zeros(8, 2, 16, 16), labels, generator)
     return adversary
 
 
@@ -78,16 +78,41 @@ def test_how_large_the_patches_are() -> None:
         assert int(rows[-1] - rows[0]) + 1 == size
 
 
+def test_little_noise_on_true_pictures_hardly_changes_its_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a weight on it less than without."""
+    changes = []
+    for weight in (0.0, 50.0):
+        monkeypatch.setattr("training.critic.SMOOTHNESS", weight)
+        critic = taught(60).critic
+        generator = torch.Generator().manual_seed(3)
+        true, given, labels = striped(16, generator), torch.zeros(16, 2, 16, 16), torch.zeros(16, dtype=torch.int64)
+        noisy = true + 0.03 * torch.randn(true.shape, generator=generator)
+        pairs = zip(critic(true, given, labels), critic(noisy, given, labels), strict=True)
+        changes.append(sum(float((a - b).square().mean().detach()) for a, b in pairs))
+    assert changes[1] < 0.5 * changes[0]
+
+
+def test_what_both_pictures_show_teaches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It compares pairs."""
+    torch.manual_seed(0)
+    adversary, generator = Adversary(2, 3, CPU, bfloat16=False), torch.Generator().manual_seed(0)
+    stripes, given, labels = striped(8, generator), torch.zeros(8, 2, 16, 16), torch.zeros(8, dtype=torch.int64)
+    monkeypatch.setattr("training.critic.SMOOTHNESS", 0.0)
+    adversary.learn(stripes, stripes, given, labels, generator)
+    assert all(p.grad is not None and float(p.grad.abs().max()) < 1e-6 for p in adversary.critic.parameters())
+
+
 def test_an_objection_teaches_the_network_alone() -> None:
     adversary = taught(120)
     made = (0.05 * striped(4, torch.Generator().manual_seed(1))).requires_grad_()
     given, labels = torch.zeros(4, 2, 16, 16), torch.zeros(4, dtype=torch.int64)
     adversary.optimizer.zero_grad()
-    before = adversary.objection(made, given, labels)
+    true = striped(4, torch.Generator().manual_seed(2))
+    before = adversary.objection(true, made, given, labels)
     before.backward()
     assert all(p.grad is None and p.requires_grad for p in adversary.critic.parameters())
     assert made.grad is not None
-    after = adversary.objection(made.detach() - 0.2 * made.grad.sign(), given, labels)
+    after = adversary.objection(true, made.detach() - 0.2 * made.grad.sign(), given, labels)
     assert after < before, "a step against the gradient is a step towards what it holds for true"
 
 
