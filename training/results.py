@@ -34,15 +34,12 @@ Each shot names the model that it was made with, which may be an earlier one.
 
 Where ours is above `chained` at lag 1, [the noise](noise.md#beside-what-is-hidden-or-uncovered) tells why.
 
-The nearer a result is held to its input, the less there is for the noise to spoil. In the super-resolution of dolly,
-whose floor is of terrazzo, the input itself changes by 0.56 at lag 1, since what is smaller than its pixels flickers;
-ours comes to 1.19 and random noise to 1.91, so that the ratio is 0.62 instead of 0.50, as it is for `chained`.
-
 Sharpness differs from seed to seed. A frame made with white noise is as sharp, on the average over all noise, whichever
 white method made the noise, since the frame alone does not show which. But `random` averages 24 independent noises a
-seed, and `fixed`, `chained` and ours see little more than one, so three seeds leave a tenth open in appearance. Twelve
-seeds of dolly gave 1.01 ± 0.13, 1.00 ± 0.09 and 0.98 ± 0.13 for these three, all within a standard error of 1 (the
-command above with `--methods random,fixed,chained,warped --tasks appearance --seeds 12`).
+seed, and `fixed`, `chained` and ours see little more than one, so three seeds leave up to a tenth open in appearance,
+and 0.04 in the super-resolution of truck. Twelve seeds of dolly, with an earlier model (`8f2265f71564`), gave
+1.01 ± 0.13, 1.00 ± 0.09 and 0.98 ± 0.13 for these three, all within a standard error of 1, where three had given ours
+0.91 ± 0.02 (the command above with `--methods random,fixed,chained,warped --tasks appearance --seeds 12`).
 
 Super-resolution restores the path-traced render, reduced to a quarter of its width and height. That, enlarged again, is
 the input that its floor shows. Detail that is made up is not the detail that was lost: SWD, which compares textures, is
