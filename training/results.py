@@ -28,7 +28,12 @@ for shot in shots/*; do
   warpnoise compare $shot/job --reference $shot/reference --strength 0.5
 done
 python -m training.results shots/*/job/compare/compare.json --output docs/results.md
+python -m training.shot_pictures shots/truck shots/orbit shots/dolly --output docs/images/results.jpg
 ```
+
+What appearance is about, in the first and the last frame of truck, orbit and dolly (seed 0, `photoreal`):
+
+![Plain render, stylized and path traced](images/results.jpg)
 
 Each shot names the model that it was made with, which may be an earlier one.
 
