@@ -94,9 +94,7 @@ class Adversary:
         """What the network is to make small, a scalar; the critic gets no gradient."""
         self.critic.requires_grad_(False)
         try:
-            with torch.no_grad():
-                of_true = self._judge(true, given, labels)
-            of_made = self._judge(made, given, labels)
+            of_true, of_made = (self._judge(pictures, given, labels) for pictures in (true, made))
             return _mean([functional.softplus(a - b) for a, b in zip(of_true, of_made, strict=True)])
         finally:
             self.critic.requires_grad_(True)

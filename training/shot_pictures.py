@@ -14,11 +14,11 @@ from training.pictures import stack
 from training.styles import Image
 
 
-def shot_sheet(shots: list[Path], seed: int = 0) -> Image:
-    """A row for each shot. Raises SystemExit if one was not compared with this seed."""
+def shot_sheet(shots: list[Path]) -> Image:
+    """A row for each shot, seed 0. Raises SystemExit if one was not compared."""
     columns: dict[str, list[Image]] = {}
     for shot in shots:
-        made = shot / "job" / "compare" / "appearance" / "warped" / f"seed{seed}"
+        made = shot / "job" / "compare" / "appearance" / "warped" / "seed0"
         frames = sorted(path.name for path in made.glob("[0-9]*.png"))
         if not frames:
             raise SystemExit(f"{made}: no frames there; run warpnoise compare {shot / 'job'} first")

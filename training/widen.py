@@ -37,8 +37,7 @@ def widened(narrow: UNet2DModel, wide: UNet2DModel, seed: int) -> dict[str, Tens
         inner, outer = _channels(name, levels)
         out = tensor if outer is None else _grown(tensor, outer, generator)
         if inner is not None and out.dim() > 1:
-            first = torch.tensor([i == 0 or inner[i] != inner[i - 1] for i in range(len(inner))])
-            out = out[:, inner] * first.view(1, -1, *[1] * (out.dim() - 2))
+            out = out[:, inner] * ~_copies(inner).view(1, -1, *[1] * (out.dim() - 2))
         if name == "conv_in.weight":
             more = torch.zeros(out.shape[0], max(wanted[name].shape[1] - out.shape[1], 0), *out.shape[2:])
             out = torch.cat([out, more], dim=1)
@@ -52,10 +51,15 @@ def _grown(tensor: Tensor, origins: Origins, generator: torch.Generator) -> Tens
     """Its first dimension grown. Weights of copies get noise; what is one number a channel is copied."""
     out = tensor[origins].clone()
     if tensor.dim() > 1:
-        copies = [i for i in range(1, len(origins)) if origins[i] == origins[i - 1]]
+        copies = _copies(origins)
         noise = torch.randn(out[copies].shape, generator=generator)
         out[copies] += NOISE * tensor.std() * noise
     return out
+
+
+def _copies(origins: Origins) -> Tensor:
+    """Which channels are copies, bool: those whose origin the one before has, too."""
+    return torch.tensor([i > 0 and origin == origins[i - 1] for i, origin in enumerate(origins)])
 
 
 def _channels(name: str, levels: list[Origins]) -> tuple[Origins | None, Origins | None]:
