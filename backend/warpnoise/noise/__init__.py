@@ -1,18 +1,38 @@
-"""Gaussian noise that moves with what a picture shows: arrays and motions in, noise out; no files, no models."""
+"""Gaussian noise that moves with a scene's surfaces: arrays and motions in, noise out; no files, no models.
 
-from .base import NoiseMethod
-from .methods import NOISE_METHODS, make_noise
-from .motion import Motion
-from .warped import WarpedNoise
+Importing the package and its registry (:data:`METHODS`) does not load torch; the first use of a class does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from .methods import METHODS, NOISE_METHODS, MethodInfo, make_noise
+
+if TYPE_CHECKING:
+    from .base import NoiseMethod
+    from .motion import Motion
+    from .warped import WarpedNoise
 
 ALGORITHM_VERSION = 3
-"""To be raised when the same seed and motions give other noise than before: finished frames are then made again."""
+"""Bump when the noise for a given seed and motion changes; cached frames are then invalidated."""
 
 __all__ = [
     "ALGORITHM_VERSION",
+    "METHODS",
     "NOISE_METHODS",
+    "MethodInfo",
     "Motion",
     "NoiseMethod",
     "WarpedNoise",
     "make_noise",
 ]
+
+_LAZY = {"Motion": "motion", "NoiseMethod": "base", "WarpedNoise": "warped"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)

@@ -1,31 +1,112 @@
-"""Every noise method by its name."""
+"""The registry of noise methods. Importing it loads neither torch nor any method.
+
+Command line, HTTP schema, panel and comparison page derive their lists from :data:`METHODS`.
+"""
 
 from __future__ import annotations
 
-import torch
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from .base import NoiseMethod
-from .chained import ChainedNoise
-from .control_a_video import ControlAVideoNoise
-from .fresh import FixedNoise, RandomNoise
-from .interpolated import BicubicNoise, BilinearNoise, NearestNoise
-from .pyoco import PyocoMixedNoise, PyocoProgressiveNoise
-from .warped import WarpedNoise
+if TYPE_CHECKING:
+    import torch
 
-_METHODS: dict[str, type[NoiseMethod]] = {
-    "warped": WarpedNoise,
-    "random": RandomNoise,
-    "fixed": FixedNoise,
-    "bilinear": BilinearNoise,
-    "bicubic": BicubicNoise,
-    "nearest": NearestNoise,
-    "pyoco-mixed": PyocoMixedNoise,
-    "pyoco-progressive": PyocoProgressiveNoise,
-    "control-a-video": ControlAVideoNoise,
-    "chained": ChainedNoise,
-}
+    from .base import NoiseMethod
 
-NOISE_METHODS: tuple[str, ...] = tuple(_METHODS)
+
+@dataclass(frozen=True)
+class MethodInfo:
+    """A noise method as a user sees it, and where its class is.
+
+    ``label``: title case, for menus and headings. ``description``: one sentence.
+    ``location``: "module:Class", the module relative to ``warpnoise.noise``.
+    """
+
+    name: str
+    label: str
+    description: str
+    location: str
+
+    def load(self) -> type[NoiseMethod]:
+        """The method's class. The first call imports its module, and torch with it."""
+        module, _, cls = self.location.partition(":")
+        found: type[NoiseMethod] = getattr(importlib.import_module(f"{__package__}.{module}"), cls)
+        return found
+
+
+METHODS: Mapping[str, MethodInfo] = MappingProxyType(
+    {
+        info.name: info
+        for info in (
+            MethodInfo(
+                "warped",
+                "Warped",
+                "Integral noise advected with the scene's surfaces, without loss over any number of frames.",
+                "warped:WarpedNoise",
+            ),
+            MethodInfo(
+                "random",
+                "Random",
+                "Uncorrelated noise in every frame: the result flickers.",
+                "baselines.uncorrelated:RandomNoise",
+            ),
+            MethodInfo(
+                "fixed",
+                "Fixed",
+                "The same noise in every frame: texture sticks to the screen.",
+                "baselines.uncorrelated:FixedNoise",
+            ),
+            MethodInfo(
+                "bilinear",
+                "Bilinear",
+                "The previous frame's noise, interpolated between four pixels: it blurs.",
+                "baselines.interpolated:BilinearNoise",
+            ),
+            MethodInfo(
+                "bicubic",
+                "Bicubic",
+                "The previous frame's noise, interpolated between sixteen pixels: it blurs.",
+                "baselines.interpolated:BicubicNoise",
+            ),
+            MethodInfo(
+                "nearest",
+                "Nearest",
+                "The previous frame's noise at the nearest pixel: slow motion does not move it.",
+                "baselines.interpolated:NearestNoise",
+            ),
+            MethodInfo(
+                "pyoco-mixed",
+                "PYoCo Mixed",
+                "A field shared by all frames plus an uncorrelated field (Ge et al. 2023).",
+                "baselines.pyoco:PyocoMixedNoise",
+            ),
+            MethodInfo(
+                "pyoco-progressive",
+                "PYoCo Progressive",
+                "A part of the previous frame's noise plus an uncorrelated field (Ge et al. 2023).",
+                "baselines.pyoco:PyocoProgressiveNoise",
+            ),
+            MethodInfo(
+                "control-a-video",
+                "Control-A-Video",
+                "The previous frame's noise, drawn again where the picture moves (Chen et al. 2023).",
+                "baselines.control_a_video:ControlAVideoNoise",
+            ),
+            MethodInfo(
+                "chained",
+                "Chained Integral",
+                "Integral noise made from the previous frame's (Chang et al. 2024): it forgets earlier frames.",
+                "baselines.chained:ChainedNoise",
+            ),
+        )
+    }
+)
+
+NOISE_METHODS: tuple[str, ...] = tuple(METHODS)
+"""Names of all methods; the first one is the default."""
 
 
 def make_noise(
@@ -35,19 +116,19 @@ def make_noise(
     device: str | torch.device = "cpu",
     maps: int = 1,
 ) -> NoiseMethod:
-    """The noise method of a name, standing on the first frame.
+    """Makes a noise method at the first frame.
 
     Args:
         name: one of :data:`NOISE_METHODS`.
         shape: (channels, height, width) of the noise.
         seed: any 64-bit integer.
         device: where the noise is made and returned.
-        maps: independent fields that are carried by the same motion.
+        maps: number of independent fields that the same motion carries.
 
     Raises:
-        ValueError: no method has this name, or an argument is out of its range.
-        RuntimeError: the device is not there.
+        ValueError: no method has this name, or an argument is out of range.
+        RuntimeError: the device does not exist.
     """
-    if name not in _METHODS:
+    if name not in METHODS:
         raise ValueError(f"there is no noise method {name!r}; there are {', '.join(NOISE_METHODS)}")
-    return _METHODS[name](shape, seed, device, maps)
+    return METHODS[name].load()(shape, seed, device, maps)

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .base import NoiseMethod
-from .motion import Motion
-from .philox import philox, split_seed, to_normals
+from ..base import NoiseMethod
+from ..motion import Motion
+from ..philox import philox, split_seed, to_normals
 
 
 def white_field(shape: tuple[int, int, int], seed: int, frame: int, map_: int, device: torch.device) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .motion import Motion
+from ..motion import Motion
 
 
 def backward_at(motion: Motion, height: int, width: int, device: torch.device) -> Tensor:

@@ -14,16 +14,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .motion import Motion
-from .philox import philox, split_seed, to_uniforms
-from .stored import Step, StoredNoise
+from ..motion import Motion
+from ..philox import philox, split_seed, to_uniforms
+from .recurrent import RecurrentNoise, Step
 
 SIDE = 4  # particles on a pixel's side
 PARTICLES = SIDE * SIDE
 REFINEMENT = 1 << 31  # in the frame's word: the stream of the particles
 
 
-class ChainedNoise(StoredNoise):
+class ChainedNoise(RecurrentNoise):
     """Each frame from the last by k x k jittered particles a pixel. White in every frame; one step is faithful."""
 
     def _prepare(self, motion: Motion) -> Step:

@@ -6,16 +6,16 @@ import math
 
 from torch import Tensor
 
-from .fresh import white_field
-from .motion import Motion
-from .stored import Step, StoredNoise
+from ..motion import Motion
+from .recurrent import RecurrentNoise, Step
+from .uncorrelated import white_field
 
 MIXED_ALPHA = 1.0  # the paper's choices
 PROGRESSIVE_ALPHA = 2.0
 SHARED = -1 & 0xFFFFFFFF  # in place of a frame: the part that all frames share
 
 
-class PyocoMixedNoise(StoredNoise):
+class PyocoMixedNoise(RecurrentNoise):
     """Every frame is a shared field and one of its own: n_t = (alpha s + e_t) / sqrt(1 + alpha^2), so that the same
     pixel of two frames has correlation alpha^2 / (1 + alpha^2)."""
 
@@ -28,7 +28,7 @@ class PyocoMixedNoise(StoredNoise):
         return lambda noise, fresh: fresh
 
 
-class PyocoProgressiveNoise(StoredNoise):
+class PyocoProgressiveNoise(RecurrentNoise):
     """Every frame from the last: n_t = (alpha n_(t-1) + e_t) / sqrt(1 + alpha^2), so that the same pixel of frames
     that are m apart has correlation (alpha^2 / (1 + alpha^2))^(m / 2)."""
 

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from .motion import Motion
-from .resize import backward_at
-from .stored import Step, StoredNoise
+from ..motion import Motion
+from .recurrent import RecurrentNoise, Step
+from .resample import backward_at
 
 
-class InterpolatedNoise(StoredNoise):
+class InterpolatedNoise(RecurrentNoise):
     """Each pixel takes the last frame's noise at the place that it shows; fresh noise where that is unknown or
     outside the last frame."""
 

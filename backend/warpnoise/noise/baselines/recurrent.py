@@ -8,14 +8,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .base import NoiseMethod
-from .fresh import white_field
-from .motion import Motion
+from ..base import NoiseMethod
+from ..motion import Motion
+from .uncorrelated import white_field
 
 Step = Callable[[Tensor, Tensor], Tensor]  # (the last frame's noise, fresh noise) -> the next frame's noise
 
 
-class StoredNoise(NoiseMethod):
+class RecurrentNoise(NoiseMethod):
     """Base of the methods whose state is the frame's noise itself, (channels, height, width) for each map."""
 
     def __init__(

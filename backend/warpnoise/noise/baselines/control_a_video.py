@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import torch
 
-from .motion import Motion
-from .resize import backward_at
-from .stored import Step, StoredNoise
+from ..motion import Motion
+from .recurrent import RecurrentNoise, Step
+from .resample import backward_at
 
 THRESHOLD = 0.5  # noise pixels of motion a frame
 
 
-class ControlAVideoNoise(StoredNoise):
+class ControlAVideoNoise(RecurrentNoise):
     """Pixels where nothing happens keep their noise, the others get fresh noise.
 
     The paper decides by two images: a pixel gets fresh noise where their difference, of which the largest is taken for
