@@ -14,19 +14,10 @@ def backward_at(motion: Motion, height: int, width: int, device: torch.device) -
     The vector is the one of the motion pixel that holds the noise pixel's centre: a mean over several surfaces would
     point nowhere. NaN where the motion is not known.
     """
-    return _targets(motion.backward, height, width, device)
-
-
-def forward_at(motion: Motion, height: int, width: int, device: torch.device) -> Tensor:
-    """(height, width, 2) float32: where what each noise pixel of the old frame shows is in the new, noise pixels."""
-    return _targets(motion.forward, height, width, device)
-
-
-def _targets(vectors: Tensor, height: int, width: int, device: torch.device) -> Tensor:
-    h, w, _ = vectors.shape
+    h, w = motion.size
     rows = ((torch.arange(height, device=device) + 0.5) * (h / height)).to(torch.int64).clamp(max=h - 1)
     columns = ((torch.arange(width, device=device) + 0.5) * (w / width)).to(torch.int64).clamp(max=w - 1)
-    chosen = vectors.to(device)[rows[:, None], columns[None, :]]
+    chosen = motion.backward.to(device)[rows[:, None], columns[None, :]]
     chosen = torch.where(torch.isfinite(chosen), chosen, torch.nan)
     scale = torch.tensor([width / w, height / h], device=device)
     y, x = torch.meshgrid(
