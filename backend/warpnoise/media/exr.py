@@ -198,8 +198,15 @@ def _manifest(path: Path, layer: str, headers: list[dict[str, Any]]) -> dict[str
                 hashes = np.array([int(digits, 16) for digits in content.values()], dtype=np.uint32)
             except (ValueError, TypeError, AttributeError, OverflowError):
                 raise MediaError(f"{path}: the manifest of {name} is damaged. Export this frame again.") from None
-            return dict(zip(content, hashes.view(np.int32).tolist(), strict=True))
+            return dict(zip(content, _as_in_pixels(hashes).view(np.int32).tolist(), strict=True))
     return {}
+
+
+def _as_in_pixels(hashes: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """The bits that pixels hold for these hashes: a float whose exponent is clamped to 1..254, so that no hash is a
+    denormal number, an infinity or a NaN (Cryptomatte specification 1.2.0; about one name in 128)."""
+    exponent: npt.NDArray[np.uint32] = np.clip(hashes >> np.uint32(23) & np.uint32(0xFF), np.uint32(1), np.uint32(254))
+    return (hashes & np.uint32(0x807FFFFF)) | exponent << np.uint32(23)
 
 
 _ENTRY = re.compile(r'(?<=[{,])"(.*?)":"([0-9a-f]{8})"(?=[,}])', re.DOTALL)

@@ -71,14 +71,14 @@ def test_half_precision_is_refused(tmp_path: Path) -> None:
 
 def test_names_that_blender_does_not_escape(tmp_path: Path) -> None:
     named = {f"L.{name}": plane for name, plane in PLANES.items()}
-    manifest = '{"A "quoted" \\ name":"00000001","Cube":"00000002"}'
+    manifest = '{"A "quoted" \\ name":"10000001","Cube":"20000002"}'
     header = {
         "BlenderMultiChannel": "Blender V2.55.1",
         "cryptomatte/1/name": "L.CryptoObject",
         "cryptomatte/1/manifest": manifest,
     }
     OpenEXR.File(header, named).write(str(tmp_path / "a.exr"))
-    assert read_passes(tmp_path / "a.exr").manifest == {'A "quoted" \\ name': 1, "Cube": 2}
+    assert read_passes(tmp_path / "a.exr").manifest == {'A "quoted" \\ name': 0x10000001, "Cube": 0x20000002}
 
 
 def test_a_damaged_manifest(tmp_path: Path) -> None:
@@ -111,3 +111,27 @@ def test_files_that_are_no_exr(tmp_path: Path) -> None:
     path.write_bytes(b"\x89PNG\r\n\x1a\n" * 20)
     with pytest.raises(MediaError, match="is not an EXR file"):
         read_passes(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "hashed", "in_the_pixels"),
+    [
+        ("Box", 0x803B1009, 0x80BB1009),  # exponent 0: a denormal number
+        ("Box.014", 0x7F9F709E, 0x7F1F709E),  # exponent 255: not a number
+        ("Ball", 0xCB432898, 0xCB432898),
+    ],
+)
+def test_manifest_hashes_are_those_that_cycles_writes_into_pixels(
+    tmp_path: Path, name: str, hashed: int, in_the_pixels: int
+) -> None:
+    """Renderers clamp the exponent of the float that a hash is stored as to 1..254; the manifest has the whole hash."""
+    header = {
+        "type": OpenEXR.scanlineimage,
+        "cryptomatte/1a2b3c4/name": "Layer.CryptoObject",
+        "cryptomatte/1a2b3c4/manifest": f'{{"{name}":"{hashed:08x}"}}',
+    }
+    surface = np.full((12, 20), in_the_pixels, np.uint32).view(np.float32)
+    channels = {f"Layer.{channel}": plane for channel, plane in {**PLANES, "CryptoObject00.r": surface}.items()}
+    OpenEXR.File(header, channels).write(str(tmp_path / "a.exr"))
+    passes = read_passes(tmp_path / "a.exr")
+    assert np.all(passes.surface == passes.manifest[name])
