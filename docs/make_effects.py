@@ -63,8 +63,8 @@ def write_strips(path: Path, rows: Sequence[Sequence[tuple[str, Image.Image]]]) 
             draw.text((left + 1, top + CAPTION // 2), caption, INK, ImageFont.load_default(13), anchor="lm")
             sheet.paste(picture, (left, top + CAPTION))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as beside:
-        sheet.save(beside, format="JPEG", quality=88, optimize=True)
+    with replacing(path) as file:
+        sheet.save(file, format="JPEG", quality=88, optimize=True)
     print(path, f"{path.stat().st_size / 1000:.0f} kB", flush=True)
 
 

@@ -42,8 +42,8 @@ def places(window: BlenderWindow) -> tuple[Box, Box]:
 def save(window: BlenderWindow, name: str) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     picture: Image.Image = window.picture().convert("RGB").crop((0, 0, *SIZE))
-    with replacing(FOLDER / f"{name}.jpg") as beside:
-        picture.save(beside, quality=88, format="JPEG")
+    with replacing(FOLDER / f"{name}.jpg") as file:
+        picture.save(file, quality=88, format="JPEG")
 
 
 def main() -> None:

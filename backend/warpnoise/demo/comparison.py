@@ -50,8 +50,8 @@ def write_sheet(path: Path, strips: Sequence[Strip], numbers: Sequence[int], col
             sheet.paste(Image.fromarray(picture), (left, top + CAPTION))
             if row == 0 and column > 0:
                 _write(draw, (left, top), f"frame {numbers[chosen[column]]}")
-    with replacing(path) as beside:
-        sheet.save(beside, format="PNG", optimize=True)
+    with replacing(path) as file:
+        sheet.save(file, format="PNG", optimize=True)
 
 
 def write_side_by_side(path: Path, strips: Sequence[Strip], rate: Fraction, repeats: int = 3) -> None:

@@ -315,8 +315,8 @@ def _copy(source: Path, target: Path) -> None:
         return
     if not source.is_file():
         raise MediaError(f"There is no file {source}.")
-    with replacing(target) as beside:
-        shutil.copyfile(source, beside)
+    with replacing(target) as file, source.open("rb") as whole:
+        shutil.copyfileobj(whole, file)
 
 
 def _read_json(folder: Path) -> object:

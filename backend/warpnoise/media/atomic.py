@@ -7,15 +7,19 @@ import errno
 import os
 import platform
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from warpnoise.errors import MediaError, WarpnoiseError
 
 _MACHINE = re.sub(r"[^\w-]", "_", platform.node() or "here")
 _ADVICE = {
-    errno.ENOSPC: "Free some space and run again: what was finished stays.",
-    errno.EDQUOT: "Free some of your quota and run again: what was finished stays.",
+    errno.ENOSPC: "Free some space and run again: finished files stay.",
+    errno.EDQUOT: "Free some of your quota and run again: finished files stay.",
+    errno.EFBIG: "Choose a folder on a file system that takes files of this size.",
+    errno.ENAMETOOLONG: "Choose a folder with a shorter path.",
     errno.EACCES: "Give this user the right to write there, or choose another folder.",
     errno.EPERM: "Give this user the right to write there, or choose another folder.",
     errno.EROFS: "The file system is read-only: choose another folder.",
@@ -25,37 +29,52 @@ _ADVICE = {
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, error: type[WarpnoiseError] = MediaError) -> Iterator[Path]:
-    """Yields a path beside ``path`` to write to, and renames it to ``path`` when the block ends.
+def replacing(path: Path, *, error: type[WarpnoiseError] = MediaError) -> Iterator[BinaryIO]:
+    """Yields a new binary file beside ``path``, open for reading and writing, and renames it to ``path`` at the end.
 
-    When the block raises, the file beside is removed and what stood at ``path`` stays. The folder is made where it
-    is missing. The name beside is the same every time on one machine, so that a killed process leaves at most one such
-    file, which the next run replaces: there must be one writer at a time on a machine (see ``Job.lock``). On a network
-    file system whose locks do not work between machines, each still writes a file of its own.
+    If the block raises, the new file is removed and ``path`` stays as it was. Missing folders are made.
+
+    The new file is created exclusively (``O_EXCL``), so no link is followed and nobody else's file is written to. Its
+    name depends on the machine and on ``path`` alone: a killed process leaves at most one such file, which the next
+    writer replaces. Two writers of one file on one machine must exclude each other; where they do not, one of them
+    raises ``error``.
 
     Raises:
         error: the operating system refused (full disk, no permission, ...), or ``path`` is a folder or a device.
     """
-    if path.exists() and not path.is_file():
-        raise error(f"Cannot write {path}: it is there, but is no file. Choose another name.")
     beside = name_beside(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield beside
-        _flush_to_disk(beside)
+    with _reported(path, beside, error):
+        _prepare(path, beside, error)
+        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        with os.fdopen(descriptor, "w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(descriptor)  # without it, a power cut can leave the new name with an empty file
+            written = os.fstat(descriptor)
+        if not os.path.samestat(written, os.lstat(beside)):
+            raise error(f"Cannot write {path}: another process writes it at the same time. Let one finish first.")
         beside.replace(path)
-    except OSError as refusal:
-        _remove(beside)
-        raise error(_refused("write", path, refusal)) from refusal
-    except BaseException:
-        _remove(beside)
-        raise
+
+
+@contextlib.contextmanager
+def replacing_by_name(path: Path, *, error: type[WarpnoiseError] = MediaError) -> Iterator[Path]:
+    """As ``replacing``, for libraries that open files by name: yields a path in a private folder beside ``path``."""
+    beside = name_beside(path)
+    with _reported(path, beside, error):
+        _prepare(path, beside, error)
+        beside.mkdir(mode=0o700)
+        new = beside / path.name
+        yield new
+        with new.open("rb+") as file:
+            os.fsync(file.fileno())
+        new.replace(path)
+        beside.rmdir()
 
 
 def write_bytes(path: Path, data: bytes, *, error: type[WarpnoiseError] = MediaError) -> None:
     """Writes ``data`` to ``path``, whole or not at all. Raises ``error`` as ``replacing`` does."""
-    with replacing(path, error=error) as beside:
-        beside.write_bytes(data)
+    with replacing(path, error=error) as file:
+        file.write(data)
 
 
 def remove(path: Path, *, error: type[WarpnoiseError] = MediaError) -> None:
@@ -67,8 +86,27 @@ def remove(path: Path, *, error: type[WarpnoiseError] = MediaError) -> None:
 
 
 def name_beside(path: Path) -> Path:
-    """The unfinished file's name."""
+    """The unfinished file's name, or that of the folder that holds it."""
     return path.with_name(f".{path.name}.{_MACHINE}.tmp")
+
+
+@contextlib.contextmanager
+def _reported(path: Path, beside: Path, error: type[WarpnoiseError]) -> Iterator[None]:
+    try:
+        yield
+    except OSError as refusal:
+        _remove(beside)
+        raise error(_refused("write", path, refusal)) from refusal
+    except BaseException:
+        _remove(beside)
+        raise
+
+
+def _prepare(path: Path, beside: Path, error: type[WarpnoiseError]) -> None:
+    if path.exists() and not path.is_file():
+        raise error(f"Cannot write {path}: it exists and is not a regular file. Choose another name.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove(beside)
 
 
 def _refused(what: str, path: Path, refusal: OSError) -> str:
@@ -76,12 +114,10 @@ def _refused(what: str, path: Path, refusal: OSError) -> str:
     return f"Cannot {what} {path}: {refusal.strerror or refusal}. {advice}"
 
 
-def _flush_to_disk(path: Path) -> None:
-    # Without it, a power cut can leave the new name with an empty file.
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def _remove(path: Path) -> None:
+def _remove(beside: Path) -> None:
+    """Removes a leftover: a file, a link (not what it points to), or a folder."""
     with contextlib.suppress(OSError):
-        path.unlink(missing_ok=True)
+        if beside.is_dir() and not beside.is_symlink():
+            shutil.rmtree(beside)
+        else:
+            beside.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 
 from warpnoise.errors import MediaError
-from warpnoise.media.atomic import replacing
+from warpnoise.media.atomic import replacing_by_name
 
 Picture = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
@@ -35,7 +35,7 @@ def write_movie(path: Path, pictures: Iterable[Picture], fps: Fraction, *, quali
         MediaError: no pictures, sizes that differ, or the file cannot be written.
         ValueError: a picture of another shape or type.
     """
-    with replacing(path) as beside, _errors(path):
+    with replacing_by_name(path) as beside, _errors(path):
         return _write(path, beside, pictures, fps, quality)
 
 
@@ -104,6 +104,6 @@ def _errors(path: Path) -> Iterator[None]:
     try:
         yield
     except av.error.FFmpegError as failure:
-        if isinstance(failure, OSError) and failure.errno:  # a full disk, say: `replacing` knows what to advise
+        if isinstance(failure, OSError) and failure.errno:  # a full disk, say: `replacing_by_name` knows what to advise
             raise OSError(failure.errno, failure.strerror) from failure
         raise MediaError(f"Cannot write {path}: {failure}.") from failure

@@ -91,8 +91,7 @@ def warp(
         together: ArrayWriter | None = None
         if not options.per_frame:
             files.append(_with_suffix(output, options.format))
-            beside = stack.enter_context(replacing(files[0], error=JobError))
-            file = stack.enter_context(beside.open("wb"))
+            file = stack.enter_context(replacing(files[0], error=JobError))
             together = stack.enter_context(_open_writer(file, options.format, (len(frames), *stacked), frames))
         for done, (frame, noise) in enumerate(ahead, start=1):
             if cancelled is not None and cancelled():
@@ -103,8 +102,7 @@ def warp(
             else:
                 files.append(output / f"{frame_name(frame)}.{options.format}")
                 with (
-                    replacing(files[-1], error=JobError) as beside,
-                    beside.open("wb") as file,
+                    replacing(files[-1], error=JobError) as file,
                     _open_writer(file, options.format, stacked, [frame]) as single,
                 ):
                     single.write(array)

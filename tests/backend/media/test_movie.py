@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +12,6 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from warpnoise.errors import MediaError
-from warpnoise.media.atomic import name_beside
 from warpnoise.media.movie import write_movie
 
 COLOR = np.array([0.8, 0.4, 0.1])
@@ -97,9 +97,15 @@ def test_a_movie_that_cannot_be_made_leaves_the_old_one(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["movie.mp4"]
 
 
-@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs the device that is always full")
-def test_a_full_disk(tmp_path: Path) -> None:
-    name_beside(tmp_path / "movie.mp4").symlink_to("/dev/full")
-    with pytest.raises(MediaError, match="No space left on device"):
-        write_movie(tmp_path / "movie.mp4", pictures(2, 16, 16), Fraction(24))
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit of the size of files")
+def test_a_file_that_cannot_grow(tmp_path: Path) -> None:
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)  # Python ignores the signal that comes with it
+    resource.setrlimit(resource.RLIMIT_FSIZE, (256, hard))
+    try:
+        with pytest.raises(MediaError, match="File too large"):
+            write_movie(tmp_path / "movie.mp4", pictures(2, 16, 16), Fraction(24))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     assert list(tmp_path.iterdir()) == []
