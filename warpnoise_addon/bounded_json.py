@@ -1,0 +1,108 @@
+"""JSON from outside, with bounds. Everything that the add-on reads as JSON goes through here.
+
+A text is UTF-8 (a byte order mark is passed over), at most ``LARGEST`` bytes, nested at most ``DEEPEST`` levels, and
+holds finite numbers and whole characters only. Of a key that stands twice in an object, the last counts.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Any, NoReturn
+
+LARGEST = 64 << 20
+"""Bytes. A shot's job.json may be larger: see ``largest``."""
+DEEPEST = 200
+_MAY_OVERFLOW = re.compile(r"[eE]\+?[0-9]{3}|[0-9]{300}")
+_MAY_BE_HALF = re.compile(r"\\u[dD]")
+
+
+class BadJsonError(ValueError):
+    """What is wrong with the text, as the end of a sentence: "it is nested too deeply"."""
+
+
+def parse_json(data: bytes | str, largest: int = LARGEST) -> Any:
+    """The value of a JSON text of at most ``largest`` bytes.
+
+    Raises:
+        BadJsonError: too large, not UTF-8, not JSON, nested too deeply, a number that is not finite, half a character.
+    """
+    if len(data) > largest:
+        raise BadJsonError(f"it has {len(data)} bytes; expected at most {largest}")
+    try:
+        text = data if isinstance(data, str) else data.decode("utf-8-sig")
+        value = json.loads(text, parse_constant=_refuse)
+        if text.count("[") + text.count("{") > DEEPEST:
+            _check_depth(value)
+        if _MAY_OVERFLOW.search(text):
+            _check_finite(value)
+        if _MAY_BE_HALF.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError:
+        raise BadJsonError("it is nested too deeply") from None
+    except UnicodeDecodeError:
+        raise BadJsonError("it is not UTF-8 text") from None
+    except UnicodeEncodeError:
+        raise BadJsonError("it holds half of a character (a lone surrogate)") from None
+    except BadJsonError:
+        raise
+    except ValueError as error:
+        raise BadJsonError(f"it is not JSON: {error}") from None
+    return value
+
+
+def read_json(path: Path, largest: int = LARGEST) -> Any:
+    """The value in a JSON file, which must be a regular one.
+
+    Raises:
+        OSError: it is missing or cannot be read.
+        BadJsonError: as `parse_json`, or no regular file.
+    """
+    return parse_json(read_bytes(path, largest), largest)
+
+
+def read_bytes(path: Path, largest: int) -> bytes:
+    """The content of a regular file of at most ``largest`` bytes. Raises OSError and BadJsonError as `read_json`."""
+    # O_NONBLOCK: opening a pipe that nobody writes to returns at once. Without meaning for regular files.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise BadJsonError("it is not a regular file")
+        if status.st_size > largest:
+            raise BadJsonError(f"it has {status.st_size} bytes; expected at most {largest}")
+        return file.read(largest + 1)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise BadJsonError(f"it holds {constant}, which is not a number")
+
+
+def _check_depth(value: Any) -> None:
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(DEEPEST + 1):
+        level = [
+            item
+            for container in level
+            for item in (container.values() if isinstance(container, dict) else container)
+            if isinstance(item, (dict, list))
+        ]
+        if not level:
+            return
+    raise BadJsonError("it is nested too deeply")
+
+
+def _check_finite(value: Any) -> None:
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+        elif isinstance(item, float) and not math.isfinite(item):
+            raise BadJsonError("it holds a number that is too large")
