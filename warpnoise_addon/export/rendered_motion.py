@@ -82,6 +82,8 @@ class RenderedMotion:
             for other in scene.view_layers:
                 changes.set(other, use=other == layer)
             changes.set(layer, world_override=world)
+            if scene.render.engine != "CYCLES":  # other engines show what Cycles would cull
+                changes.set(scene.cycles, use_camera_cull=False, use_distance_cull=False)
             changes.set(
                 scene.render,
                 engine="CYCLES",
@@ -94,6 +96,7 @@ class RenderedMotion:
             settings = scene.render.image_settings
             changes.set_output(settings, compat.multilayer_exr(settings, self._codec))
             _no_depth_of_field(changes)
+            _moving_cameras(changes)
             _no_volumes(changes)
             render_still(scene, frame, path, changes)
         return evaluation.result()
@@ -114,6 +117,14 @@ def _no_depth_of_field(changes: Changes) -> None:
     for camera in bpy.data.cameras:
         if camera.dof.use_dof or camera.animation_data is not None:
             changes.set(camera.dof, use_dof=False)
+
+
+def _moving_cameras(changes: Changes) -> None:
+    # Object > Motion Blur of the camera: where it is off, Cycles takes the camera for still. Of other objects it has no
+    # influence on the vectors.
+    for shown in bpy.data.objects:
+        if shown.type == "CAMERA" and (not shown.cycles.use_motion_blur or shown.animation_data is not None):
+            changes.set(shown.cycles, use_motion_blur=True)
 
 
 def _no_volumes(changes: Changes) -> None:
