@@ -84,7 +84,7 @@ def _refuse(constant: str) -> NoReturn:
 
 def _check_depth(value: Any) -> None:
     level = [value] if isinstance(value, (dict, list)) else []
-    for _ in range(DEEPEST + 1):
+    for _ in range(DEEPEST):
         level = [
             item
             for container in level
