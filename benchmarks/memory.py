@@ -69,11 +69,11 @@ def in_a_process(job: Path) -> dict[str, float]:
 def measure(folder: Path) -> dict[str, float]:
     """Peak memory of one run, and what was held before it, in MB."""
     import psutil
-    from warpnoise.job import Job
+    from warpnoise.job import Shot
     from warpnoise.pipeline import stylize
     from warpnoise.sdedit import load_model
 
-    job = Job.open(folder)
+    job = Shot.open(folder)
     editor = load_model(job.settings.model, "cpu")
     process = psutil.Process()
     loaded = process.memory_info().rss

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from warpnoise.compare.correspondence import Correspondence, correspondences
 from warpnoise.compare.sampling import catmull_rom
-from warpnoise.job import Job
+from warpnoise.job import Shot
 from warpnoise.job.names import frame_name
 from warpnoise.media.png import read_png
 from warpnoise.motion import motions
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=9)
     parser.add_argument("--pictures", type=Path, help="a comparison's folder of a task: METHOD/SEED/0001.png")
     arguments = parser.parse_args()
-    job = Job.open(arguments.job)
+    job = Shot.open(arguments.job)
     steps = [motion for _, motion in islice(motions(job), arguments.frames)]
     found = [each.get(1) for each in correspondences(iter(steps), (1,))]
     print(f"{'px from what is not visible':>28}" + "".join(f"{band:>9}" for band in [*BANDS, "all"]))

@@ -29,7 +29,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "backend"))
 
 import synthetic
-from warpnoise.job import Job, Settings
+from warpnoise.job import Settings, Shot
 from warpnoise.pipeline import stylize
 from warpnoise.sdedit import load_model
 from warpnoise.sdedit.device import pick_batch
@@ -88,7 +88,7 @@ def main() -> None:
     print(f"ratio {ratio:.3f} (median), goal {GOAL:.2f}{'' if ratio <= GOAL else '   over the goal'}")
 
 
-def run_job(job: Job, editor: PixelEditor, batch: int, clock: Callable[[], float]) -> float:
+def run_job(job: Shot, editor: PixelEditor, batch: int, clock: Callable[[], float]) -> float:
     shutil.rmtree(job.path / "stylized", ignore_errors=True)
 
     def loaded(*_: Any) -> PixelEditor:

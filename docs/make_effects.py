@@ -17,7 +17,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 from warpnoise.demo.comparison import GAP, INK, PAPER, load
-from warpnoise.job import Job, Settings
+from warpnoise.job import Settings, Shot
 from warpnoise.media.atomic import replacing
 from warpnoise.pipeline import stylize
 from warpnoise.sdedit import Editor, load_model
@@ -44,7 +44,7 @@ def _editor(name: str, device: str | None, dtype: str | None) -> Editor:
     return load_model(name, device, dtype)
 
 
-def stylized(job: Job, frames: Sequence[int], changes: dict[str, Any]) -> list[Image.Image]:
+def stylized(job: Shot, frames: Sequence[int], changes: dict[str, Any]) -> list[Image.Image]:
     """``frames`` with ``BASE`` and ``changes``."""
     stylize(job, BASE.updated(changes), frames=frames, batch=1, load=_editor)
     return [Image.fromarray(load(job.stylized(frame))) for frame in frames]
@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("job", type=Path)
     parser.add_argument("--only", nargs="*", choices=[*VARIATIONS, "noise"], help="only these pictures")
     arguments = parser.parse_args()
-    job = Job.open(arguments.job)
+    job = Shot.open(arguments.job)
     first = job.frames[0]
     render = Image.fromarray(load(job.color(first)))
     for name, variations in VARIATIONS.items():

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from warpnoise.job import Job, Settings
+from warpnoise.job import Settings, Shot
 from warpnoise.noise import make_noise
 from warpnoise.pipeline.frames import prepare, read_sources
 from warpnoise.sdedit import load_model
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="the folder of the pictures, STYLE.png")
     parser.add_argument("--strength", type=float, default=0.5)
     given = parser.parse_args()
-    job, editor = Job.open(given.job), load_model("default", None, None)
+    job, editor = Shot.open(given.job), load_model("default", None, None)
     shape = editor.noise_shape(job.scene.height, job.scene.width)
     given.output.mkdir(parents=True, exist_ok=True)
     for style in editor.styles:

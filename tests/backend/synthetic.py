@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import OpenEXR
-from warpnoise.job import Camera, Job, Settings
+from warpnoise.job import Camera, Settings, Shot
 from warpnoise.job.schema import as_array, as_matrix
 from warpnoise.media.png import write_png
 
@@ -186,7 +186,7 @@ def make_job(
     transparent: bool = False,
     cuts: tuple[int, ...] = (),
     settings: Settings | None = None,
-) -> Job:
+) -> Shot:
     """A job folder of ``scene``, by default ``Scene(width, height)``. File names, sizes and cameras are all real."""
     scene = scene or Scene(width, height)
     job_frames = range(frame_start, frame_start + frames)
@@ -197,7 +197,7 @@ def make_job(
         color.append(sources / f"{frame}.png")
         write_png(color[-1], scene.picture(t, transparent=transparent))
         write_passes(passes[-1], scene.planes(t), layout=layout)
-    return Job.create(
+    return Shot.create(
         path,
         passes=passes,
         color=color,

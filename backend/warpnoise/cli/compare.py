@@ -93,9 +93,9 @@ def command(
     with interruptible() as interrupt, _show_progress() as listener:
         from warpnoise.compare import METHODS, TASKS, CompareOptions
         from warpnoise.compare.compare import compare
-        from warpnoise.job import Job
+        from warpnoise.job import Shot
 
-        opened = Job.open(job)
+        opened = Shot.open(job)
         options = CompareOptions(
             methods=METHODS if methods is None else methods,
             tasks=TASKS if tasks is None else tasks,

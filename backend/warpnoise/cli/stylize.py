@@ -58,10 +58,10 @@ def command(
       warpnoise stylize JOB --chunk 3/10              the third of ten equal parts, on one machine of a farm
     """
     with interruptible() as interrupt, show_progress(as_json) as listener:
-        from warpnoise.job import Job
+        from warpnoise.job import Shot
         from warpnoise.pipeline import stylize
 
-        opened = Job.open(job, needs=())
+        opened = Shot.open(job, needs=())
         chosen = opened.settings.updated(given(settings))
         subset = chosen_frames(opened.frames, frames, chunk)
         summary = stylize(

@@ -59,10 +59,10 @@ def command(
     if kind is None:
         kind = "safetensors" if output is not None and output.suffix == ".safetensors" else "npz"
     with interruptible() as interrupt:
-        from warpnoise.job import Job
+        from warpnoise.job import Shot
         from warpnoise.pipeline import WarpOptions, warp
 
-        opened = Job.open(job, needs=["passes"])
+        opened = Shot.open(job, needs=["passes"])
         width, height = _grid(opened.scene.width, opened.scene.height, chosen["width"], chosen["height"])
         options = WarpOptions(
             channels=channels,

@@ -16,10 +16,10 @@ from warpnoise.compare.progress import CompareProgress, Meter
 from warpnoise.compare.reference import open_reference
 from warpnoise.compare.report import NoiseReport, Report, TaskReport, report_method, report_noise
 from warpnoise.compare.runs import Run
-from warpnoise.compare.shot import Shot
+from warpnoise.compare.shot_motion import ShotMotion
 from warpnoise.compare.tasks import Task, make_tasks, prepare_input
 from warpnoise.errors import JobError
-from warpnoise.job import Job
+from warpnoise.job import Shot
 from warpnoise.job.lock import locked
 from warpnoise.media.atomic import write_bytes
 from warpnoise.pipeline import Progress
@@ -40,7 +40,7 @@ class Comparison:
 
 
 def compare(
-    job: Job,
+    job: Shot,
     options: CompareOptions | None = None,
     *,
     progress: Callable[[CompareProgress], None] | None = None,
@@ -76,7 +76,7 @@ def compare(
         meter = Meter(progress)
         meter.warn(*warnings)
         meter.begin("reading", len(job.frames))
-        shot = Shot(job, options.lags, meter.warn)
+        shot = ShotMotion(job, options.lags, meter.warn)
         seeds = tuple(range(settings.seed, settings.seed + options.seeds))
         work = _Work(job, options, folder, shot, seeds, meter, cancelled, _once(load))
         tasks = make_tasks(job, options, settings, folder, reference)
@@ -108,10 +108,10 @@ def compare(
 class _Work:
     """What all stages share."""
 
-    job: Job
+    job: Shot
     options: CompareOptions
     folder: Path
-    shot: Shot
+    shot: ShotMotion
     seeds: tuple[int, ...]
     meter: Meter
     cancelled: Callable[[], bool] | None

@@ -18,7 +18,7 @@ import torch
 from warpnoise.compare.cache import remembered
 from warpnoise.compare.correspondence import Correspondence, correspondences
 from warpnoise.compare.covariance import exact_covariance
-from warpnoise.compare.shot import Shot
+from warpnoise.compare.shot_motion import ShotMotion
 from warpnoise.errors import Cancelled
 from warpnoise.noise import ALGORITHM_VERSION, Motion, make_noise
 from warpnoise.sdedit.digest import digest_text
@@ -57,7 +57,7 @@ class Matrices:
         return cls(np.array(content["own"], dtype=np.float64), np.array(content["across"], dtype=np.float64))
 
 
-def find_patch(shot: Shot) -> Patch | None:
+def find_patch(shot: ShotMotion) -> Patch | None:
     """The patch nearest to the middle that was visible all along, over up to ``LAG`` frames; None: there is none."""
     size = _small(shot)
     for lag in sorted({min(LAG, len(shot.job.frames) - 1), *shot.lags, 1}, reverse=True):
@@ -70,7 +70,7 @@ def find_patch(shot: Shot) -> Patch | None:
 
 
 def estimate(
-    shot: Shot, patch: Patch, method: str, seed: int, cache: Path, cancelled: Callable[[], bool] | None = None
+    shot: ShotMotion, patch: Patch, method: str, seed: int, cache: Path, cancelled: Callable[[], bool] | None = None
 ) -> Matrices:
     """A method's covariance matrices; ``cache``: a JSON file, see ``warpnoise.compare.cache``."""
     digest = digest_text(
@@ -98,13 +98,13 @@ def _values(noise: torch.Tensor, pixels: npt.NDArray[np.intp]) -> Matrix:
     return noise.numpy(force=True)[:, pixels[:, 1], pixels[:, 0]].T.astype(np.float64)
 
 
-def _small(shot: Shot) -> tuple[int, int]:
+def _small(shot: ShotMotion) -> tuple[int, int]:
     height, width = shot.job.scene.height, shot.job.scene.width
     scale = min(1.0, LONGER_SIDE_PX / max(height, width))
     return max(round(height * scale), 1), max(round(width * scale), 1)
 
 
-def _reduced(shot: Shot, size: tuple[int, int]) -> Iterator[Motion | None]:
+def _reduced(shot: ShotMotion, size: tuple[int, int]) -> Iterator[Motion | None]:
     for _, motion in shot.motions():
         yield None if motion is None else _resized(motion, size)
 

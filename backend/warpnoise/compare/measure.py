@@ -13,7 +13,7 @@ import numpy.typing as npt
 from warpnoise.compare.cache import remembered
 from warpnoise.compare.coherence import CoherenceMeter
 from warpnoise.compare.quality import psnr, ssim
-from warpnoise.compare.shot import Shot
+from warpnoise.compare.shot_motion import ShotMotion
 from warpnoise.compare.wasserstein import PATCH_PX, PatchSampler, sliced_wasserstein
 from warpnoise.errors import Cancelled, MediaError
 from warpnoise.media.digest import picture_digest
@@ -67,7 +67,7 @@ def _number(content: Any) -> float | None:
 
 
 def measure(
-    shot: Shot,
+    shot: ShotMotion,
     picture: Callable[[int], Path],
     reference: Callable[[int], Path] | None,
     cache: Path,
@@ -101,7 +101,7 @@ def read_picture(path: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bo
 
 
 def _measure(
-    shot: Shot,
+    shot: ShotMotion,
     picture: Callable[[int], Path],
     reference: Callable[[int], Path] | None,
     cancelled: Callable[[], bool] | None,
@@ -133,7 +133,7 @@ def _measure(
     )
 
 
-def _digest(shot: Shot, picture: Callable[[int], Path], reference: Callable[[int], Path] | None) -> str:
+def _digest(shot: ShotMotion, picture: Callable[[int], Path], reference: Callable[[int], Path] | None) -> str:
     try:
         return digest_text(
             f"figures {FIGURES_VERSION}",

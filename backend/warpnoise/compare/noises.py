@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from warpnoise.compare.cache import remembered
 from warpnoise.compare.covariance import fidelity_sums
-from warpnoise.compare.shot import Shot
+from warpnoise.compare.shot_motion import ShotMotion
 from warpnoise.compare.whiteness import Whiteness, WhitenessMeter
 from warpnoise.errors import Cancelled, MediaError
 from warpnoise.media.atomic import write_bytes
@@ -58,7 +58,7 @@ class NoiseFigures:
 
 
 def measure_noise(
-    shot: Shot, method: str, seed: int, folder: Path, cancelled: Callable[[], bool] | None = None
+    shot: ShotMotion, method: str, seed: int, folder: Path, cancelled: Callable[[], bool] | None = None
 ) -> NoiseFigures:
     """The figures of one method with one seed, kept in ``folder/figures.json``.
 
@@ -88,7 +88,9 @@ def to_grey(noise: Noise) -> npt.NDArray[np.uint8]:
     return np.asarray(np.clip(127.5 + noise * (127.5 / 2.5), 0, 255).round(), dtype=np.uint8)
 
 
-def _measure(shot: Shot, method: str, seed: int, folder: Path, cancelled: Callable[[], bool] | None) -> NoiseFigures:
+def _measure(
+    shot: ShotMotion, method: str, seed: int, folder: Path, cancelled: Callable[[], bool] | None
+) -> NoiseFigures:
     scene = shot.job.scene
     seconds = 0.0
     noise = None

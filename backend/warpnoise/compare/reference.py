@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from warpnoise.errors import JobError
-from warpnoise.job import Job
+from warpnoise.job import Shot
 from warpnoise.media.png import read_size
 
 _NUMBER = re.compile(r"-?\d+$")
 
 
-def open_reference(folder: Path, job: Job) -> Callable[[int], Path]:
+def open_reference(folder: Path, job: Shot) -> Callable[[int], Path]:
     """Where each frame's picture is: a PNG whose name ends in the frame's number, as Blender writes them.
 
     Raises:

@@ -9,19 +9,19 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from warpnoise.errors import JobError
-from warpnoise.job import Job, Output, OutputName, Settings
+from warpnoise.job import Output, OutputName, Settings, Shot
 from warpnoise.media.atomic import write_bytes
 from warpnoise.pipeline import Progress, stylize
 from warpnoise.sdedit import Editor
 
 
-class Run(Job):
+class Run(Shot):
     """The job that is compared on, but what is made goes to ``folder``, and the pictures may be others.
 
     The comparison locks its whole folder, so that a run needs no lock of its own and the job is never written to.
     """
 
-    def __init__(self, job: Job, folder: Path, color: Callable[[int], Path]) -> None:
+    def __init__(self, job: Shot, folder: Path, color: Callable[[int], Path]) -> None:
         super().__init__(job.path, job.info)
         self.folder = folder
         self._color = color

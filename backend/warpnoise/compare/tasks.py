@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from warpnoise.compare.options import CompareOptions
 from warpnoise.errors import Cancelled, MediaError
-from warpnoise.job import FrameDigests, Job, Settings
+from warpnoise.job import FrameDigests, Settings, Shot
 from warpnoise.job.names import frame_name
 from warpnoise.media.digest import picture_digest
 from warpnoise.media.png import read_png, write_png
@@ -41,7 +41,7 @@ class Task:
 
 
 def make_tasks(
-    job: Job, options: CompareOptions, settings: Settings, folder: Path, reference: Callable[[int], Path] | None
+    job: Shot, options: CompareOptions, settings: Settings, folder: Path, reference: Callable[[int], Path] | None
 ) -> list[Task]:
     """The tasks that the options name, with the settings.
 
@@ -62,7 +62,7 @@ def make_tasks(
     return [tasks[name] for name in options.tasks]
 
 
-def prepare_input(job: Job, task: Task, cancelled: Callable[[], bool] | None = None) -> Iterator[int]:
+def prepare_input(job: Shot, task: Task, cancelled: Callable[[], bool] | None = None) -> Iterator[int]:
     """Writes the task's pictures that are not there yet; yields each frame's number when its picture is.
 
     Raises:

@@ -11,7 +11,7 @@ from pathlib import Path
 from warpnoise.demo.blender import Blender, run_blender
 from warpnoise.demo.comparison import Strip, write_sheet, write_side_by_side
 from warpnoise.errors import JobError
-from warpnoise.job import Job, Settings
+from warpnoise.job import Settings, Shot
 from warpnoise.pipeline import Progress, stylize
 
 SCENE = Path(__file__).with_name("scene.py")
@@ -93,7 +93,7 @@ def run_demo(
 
     run_blender(command, environment, log, say=hear, cancelled=cancelled, what="Stylizing the scene")
 
-    job = Job.open(folder)
+    job = Shot.open(folder)
     strips = [Strip("render", [job.color(frame) for frame in job.frames])]
     fresh_movie = None
     if options.fresh:
@@ -124,14 +124,14 @@ def _arguments(options: DemoOptions, folder: Path, stylized: Path) -> list[str]:
     ]
 
 
-def _twin(job: Job, folder: Path) -> Job:
+def _twin(job: Shot, folder: Path) -> Shot:
     """A second job folder of the same passes and colours."""
     _make(folder)
     for name in ("color", "passes"):
         shutil.rmtree(folder / name, ignore_errors=True)
         shutil.copytree(job.path / name, folder / name)
     shutil.copyfile(job.path / "job.json", folder / "job.json")
-    return Job.open(folder)
+    return Shot.open(folder)
 
 
 def _make(folder: Path) -> None:

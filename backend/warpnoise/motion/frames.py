@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from warpnoise.errors import JobError
-from warpnoise.job import Camera, FrameState, Job
+from warpnoise.job import Camera, FrameState, Shot
 from warpnoise.media.exr import Plane, read_passes
 from warpnoise.motion.geometry import surface_geometry
 
@@ -48,7 +48,7 @@ class Frame:
         return surface_geometry(self.depth, self.surface == BACKGROUND, self.camera)
 
 
-def read_frame(job: Job, state: FrameState, warn: Callable[[str], None]) -> Frame:
+def read_frame(job: Shot, state: FrameState, warn: Callable[[str], None]) -> Frame:
     """Reads a frame of the job.
 
     Args:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from warpnoise.job import Job
+from warpnoise.job import Shot
 from warpnoise.motion.frames import BACKGROUND, Flow, Frame, read_frame
 from warpnoise.motion.lens import LensCorrection
 from warpnoise.motion.rigid import Moves, Rigidity, moves, predict
@@ -18,12 +18,14 @@ from warpnoise.noise import Motion
 log = logging.getLogger(__name__)
 
 
-def motions(job: Job, *, warn: Callable[[str], None] = log.warning) -> Iterator[tuple[int, Motion | None]]:
+def motions(job: Shot, *, warn: Callable[[str], None] = log.warning) -> Iterator[tuple[int, Motion | None]]:
     """For each frame of the job its number and the motion that led to it; as `frames_and_motions`, which see."""
     return ((frame.number, motion) for frame, motion in frames_and_motions(job, warn=warn))
 
 
-def frames_and_motions(job: Job, *, warn: Callable[[str], None] = log.warning) -> Iterator[tuple[Frame, Motion | None]]:
+def frames_and_motions(
+    job: Shot, *, warn: Callable[[str], None] = log.warning
+) -> Iterator[tuple[Frame, Motion | None]]:
     """The frames of the job, each with the motion that led to it from the frame before; None for the first.
 
     Reads one file a frame, when it is asked for, and keeps two frames.

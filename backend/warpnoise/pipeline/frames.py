@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from warpnoise.job import Job
+from warpnoise.job import Shot
 from warpnoise.media.png import read_png
 from warpnoise.motion import frames_and_motions
 from warpnoise.noise import Motion, NoiseMethod
@@ -49,7 +49,9 @@ class Prepared:
     noise: torch.Tensor
 
 
-def read_sources(job: Job, wanted: Collection[int], warn: Callable[[str], None], *, geometry: bool) -> Iterator[Source]:
+def read_sources(
+    job: Shot, wanted: Collection[int], warn: Callable[[str], None], *, geometry: bool
+) -> Iterator[Source]:
     """Every frame up to the last ``wanted`` one, in order. ``geometry``: whether that is wanted too.
 
     Raises:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from warpnoise.errors import Cancelled, JobError, MediaError
-from warpnoise.job import Job
+from warpnoise.job import Shot
 from warpnoise.job.lock import locked
 from warpnoise.media.atomic import write_bytes
 from warpnoise.media.digest import picture_digest
@@ -31,7 +31,7 @@ class InputDigests:
     meantime; losing it costs time only.
     """
 
-    def __init__(self, job: Job, cancelled: Callable[[], bool] | None = None) -> None:
+    def __init__(self, job: Shot, cancelled: Callable[[], bool] | None = None) -> None:
         self._root = job.path
         self._path = job.records / "inputs.json"
         self._cancelled = cancelled

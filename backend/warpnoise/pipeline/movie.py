@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from warpnoise.errors import Cancelled, JobError, JobLockedError
-from warpnoise.job import Job
+from warpnoise.job import Shot
 from warpnoise.media.atomic import remove, write_bytes
 from warpnoise.media.movie import write_movie
 from warpnoise.media.png import read_png
@@ -19,7 +19,7 @@ from warpnoise.sdedit.digest import digest_text
 
 
 def encode_if_finished(
-    job: Job, chain: FrameChain, starting: Callable[[], None], cancelled: Callable[[], bool] | None
+    job: Shot, chain: FrameChain, starting: Callable[[], None], cancelled: Callable[[], bool] | None
 ) -> Path | None:
     """Writes the job's movie if all of its frames are finished, and it is not the movie of just these frames already.
 
@@ -52,7 +52,7 @@ def encode_if_finished(
     return job.movie
 
 
-def _pictures(job: Job, cancelled: Callable[[], bool] | None) -> Iterator[npt.NDArray[np.uint16]]:
+def _pictures(job: Shot, cancelled: Callable[[], bool] | None) -> Iterator[npt.NDArray[np.uint16]]:
     for frame in job.frames:
         if cancelled is not None and cancelled():
             raise Cancelled("cancelled while the movie was written; all frames are finished")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from warpnoise.job import Job, Output, Settings
+from warpnoise.job import Output, Settings, Shot
 from warpnoise.noise import ALGORITHM_VERSION
 from warpnoise.pipeline.inputs import InputDigests
 from warpnoise.sdedit import ModelFolder
@@ -25,7 +25,7 @@ class FrameChain:
     Files are read when a digest is first asked for, so that a first run begins at once.
     """
 
-    def __init__(self, job: Job, settings: Settings, model: ModelFolder, inputs: InputDigests) -> None:
+    def __init__(self, job: Shot, settings: Settings, model: ModelFolder, inputs: InputDigests) -> None:
         """Raises MediaError: a file of the model cannot be read."""
         self._job = job
         self._inputs = inputs

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from warpnoise.errors import SettingsError
-from warpnoise.job import Job, Output, Settings
+from warpnoise.job import Output, Settings, Shot
 from warpnoise.media.png import write_png
 from warpnoise.noise import NOISE_METHODS, make_noise
 from warpnoise.pipeline.background import ReadAhead, WriteBehind
@@ -44,7 +44,7 @@ class Summary:
 
 
 def stylize(
-    job: Job,
+    job: Shot,
     settings: Settings | None = None,
     *,
     frames: Collection[int] | None = None,
@@ -133,7 +133,7 @@ def stylize(
 
 
 def _make(
-    job: Job,
+    job: Shot,
     output: Output,
     settings: Settings,
     todo: list[int],

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 
 from warpnoise.errors import Cancelled, JobError, SettingsError
-from warpnoise.job import Job
+from warpnoise.job import Shot
 from warpnoise.job.names import frame_name
 from warpnoise.media.atomic import replacing
 from warpnoise.motion import motions
@@ -55,7 +55,7 @@ class WarpOptions:
 
 
 def warp(
-    job: Job,
+    job: Shot,
     output: Path,
     options: WarpOptions | None = None,
     *,
@@ -111,7 +111,7 @@ def warp(
     return files
 
 
-def _shape(job: Job, options: WarpOptions) -> tuple[int, int, int]:
+def _shape(job: Shot, options: WarpOptions) -> tuple[int, int, int]:
     frame_height, frame_width = job.scene.height, job.scene.width
     height, width = options.height or frame_height, options.width or frame_width
     if abs(frame_height * width - frame_width * height) > max(frame_height, frame_width):
@@ -123,7 +123,7 @@ def _shape(job: Job, options: WarpOptions) -> tuple[int, int, int]:
 
 
 def _noises(
-    job: Job, options: WarpOptions, shape: tuple[int, int, int]
+    job: Shot, options: WarpOptions, shape: tuple[int, int, int]
 ) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
     noise = make_noise(options.noise, shape, options.seed, "cpu", options.maps)
     for frame, motion in motions(job):

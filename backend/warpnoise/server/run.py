@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from warpnoise.job import Job, Settings, frames_between
+from warpnoise.job import Settings, Shot, frames_between
 from warpnoise.pipeline import Progress, stylize
 from warpnoise.sdedit import ModelFolder
 from warpnoise.sdedit.check import check_settings
@@ -21,7 +21,7 @@ from warpnoise.server.schema import NewJob
 class StylizeWork:
     """A job that was opened and checked."""
 
-    job: Job
+    job: Shot
     settings: Settings
     frames: list[int] | None
     preview: bool
@@ -61,7 +61,7 @@ def prepare(request: NewJob, models: Path | None = None, *, only_named: bool = F
         JobLockedError: another process works on it.
         SettingsError, ModelError: the settings, the device, or the model that they name.
     """
-    job = Job.open(request.path or "", needs=())
+    job = Shot.open(request.path or "", needs=())
     frames = frames_between(job.frames, *request.frames) if request.frames else None
     job.check(job.frames if frames is None else frames)
     settings = job.settings.updated(request.settings or {})

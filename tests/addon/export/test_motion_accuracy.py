@@ -216,10 +216,10 @@ MOTIONS = """
 import sys
 import numpy as np
 from pathlib import Path
-from warpnoise.job import Job
+from warpnoise.job import Shot
 from warpnoise.motion import motions
 for folder in map(Path, sys.argv[1:]):
-    for frame, motion in motions(Job.open(folder)):
+    for frame, motion in motions(Shot.open(folder)):
         if motion is not None:
             np.savez(folder / f"motion-{frame}.npz", forward=motion.forward.numpy(), backward=motion.backward.numpy())
 """

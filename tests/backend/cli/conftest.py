@@ -14,7 +14,7 @@ import synthetic
 import torch
 from tiny_models import write_styled_model
 from warpnoise.cli.main import run
-from warpnoise.job import Job, Settings
+from warpnoise.job import Settings, Shot
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +52,7 @@ def model(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def job(tmp_path, model) -> Job:
+def job(tmp_path, model) -> Shot:
     """Four frames of 32 x 32; two of four steps run."""
     return synthetic.make_job(tmp_path / "job", settings=Settings(model=str(model), steps=4, strength=0.5))
 

@@ -66,7 +66,7 @@ def test_what_was_not_foreseen_is_one_block_too(warpnoise, monkeypatch, tmp_path
     def fail(*arguments: object, **more: object) -> None:
         raise ZeroDivisionError("by zero\nand a second line")
 
-    monkeypatch.setattr("warpnoise.job.Job.open", fail)
+    monkeypatch.setattr("warpnoise.job.Shot.open", fail)
     done = warpnoise("stylize", tmp_path)
     assert (done.status, done.out) == (1, "")
     assert done.err == (

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import synthetic
 import tiny_models
-from warpnoise.job import Job, Settings
+from warpnoise.job import Settings, Shot
 
 
 @pytest.fixture(scope="session")
@@ -16,5 +16,5 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def job(tmp_path: Path, model: Path) -> Job:
+def job(tmp_path: Path, model: Path) -> Shot:
     return synthetic.make_job(tmp_path / "job", frames=3, settings=Settings(model=str(model), steps=2))

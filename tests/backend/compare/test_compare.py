@@ -13,7 +13,7 @@ import synthetic
 from warpnoise.compare import CompareOptions
 from warpnoise.compare.compare import Comparison, compare
 from warpnoise.errors import Cancelled, JobError, JobLockedError, SettingsError
-from warpnoise.job import Job, Settings
+from warpnoise.job import Settings, Shot
 from warpnoise.media.png import read_png, write_png
 from warpnoise.sdedit import load_model
 
@@ -45,7 +45,7 @@ def finished(made, tmp_path):
 
 @pytest.fixture
 def finished_job(finished):
-    return Job.open(finished.page.parents[1])
+    return Shot.open(finished.page.parents[1])
 
 
 def test_what_it_makes(finished_job, finished):
@@ -208,7 +208,7 @@ def test_a_cut_at_every_frame_is_refused(tmp_path, model):
 def test_missing_passes_are_named(job):
     job.passes(2).unlink()
     with pytest.raises(JobError, match=r"passes/0002\.exr"):
-        Job.open(job.path)
+        Shot.open(job.path)
 
 
 def test_a_reference_that_does_not_fit(job, tmp_path):

@@ -17,7 +17,7 @@ from PIL import Image
 from tiny_models import write_styled_model
 from warpnoise.cli.main import run
 from warpnoise.demo.run import SCENE
-from warpnoise.job import Job
+from warpnoise.job import Shot
 
 TESTS = Path(__file__).parents[1]
 ROOT = TESTS.parents[1]
@@ -79,7 +79,7 @@ def test_the_steps_and_the_summary(demo, tmp_path):
         "laying them side by side",
     ]
     assert "Blender 0.0 True stylize" in (folder / "blender.log").read_text()
-    fresh, warped = Job.open(folder / "fresh_noise"), Job.open(folder)
+    fresh, warped = Shot.open(folder / "fresh_noise"), Shot.open(folder)
     with Image.open(fresh.stylized(2)) as one, Image.open(warped.stylized(2)) as other:
         assert not np.array_equal(np.asarray(one), np.asarray(other))
     with Image.open(folder / "side_by_side.png") as picture:

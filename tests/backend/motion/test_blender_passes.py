@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from warpnoise.job import Job
+from warpnoise.job import Shot
 from warpnoise.motion import motions
 from warpnoise.motion.frames import read_frame
 from warpnoise.motion.rigid import moves, predict
@@ -20,7 +20,7 @@ def never(message: str) -> None:
 
 @pytest.mark.parametrize("blender", ["4.2", "4.3", "4.5", "5.0", "5.2"])
 def test_vectors_agree_with_matrices(blender: str) -> None:
-    job = Job.open(JOBS / f"blender-{blender}", needs=("passes",))
+    job = Shot.open(JOBS / f"blender-{blender}", needs=("passes",))
     (_, nothing), (_, motion) = motions(job, warn=never)
     assert nothing is None and motion is not None
     old, new = (read_frame(job, state, never) for state in job.states())

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 import synthetic
 from synthetic import Scene
-from warpnoise.job import Job
+from warpnoise.job import Shot
 from warpnoise.job.schema import as_array
 from warpnoise.motion import surface_geometry
 from warpnoise.motion.frames import Frame, read_frame
@@ -62,7 +62,7 @@ def test_what_is_background(tmp_path: Path) -> None:
 @pytest.mark.parametrize("blender", ["4.2", "4.3", "4.5", "5.0", "5.2"])
 def test_normals_of_what_blender_rendered(blender: str) -> None:
     """The ground's are upright, the cube's at right angles to each other."""
-    job = Job.open(JOBS / f"blender-{blender}", needs=("passes",))
+    job = Shot.open(JOBS / f"blender-{blender}", needs=("passes",))
     for state in job.states():
         frame = read_frame(job, state, never)
         normals = in_the_world(frame)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 import synthetic
 from synthetic import HASHES, Scene
-from warpnoise.job import Job
+from warpnoise.job import Shot
 from warpnoise.motion import motions
 
 Array = npt.NDArray[np.float64]
@@ -44,7 +44,7 @@ def perspective(here: Array, there: Array) -> Array:
     return spoiled
 
 
-def run(job: Job) -> tuple[list[Any], list[str]]:
+def run(job: Shot) -> tuple[list[Any], list[str]]:
     warnings: list[str] = []
     return [motion for _, motion in motions(job, warn=warnings.append) if motion is not None], warnings
 
@@ -73,7 +73,7 @@ def test_orthographic(tmp_path: Path, lens: Callable[[Array, Array], Array], spo
         assert len(motion.transforms) == 4
 
 
-def nameless_ball(scene: Scene, job: Job) -> None:
+def nameless_ball(scene: Scene, job: Shot) -> None:
     """Takes the ball's matrix away, as if it were an instance: only its vectors tell how it moves."""
     for t, frame in enumerate(job.frames):
         manifest = {name: number for name, number in HASHES.items() if name != "Ball"}

@@ -10,7 +10,7 @@ import pytest
 import synthetic
 from synthetic import HASHES, Scene
 from warpnoise.errors import JobError, MediaError
-from warpnoise.job import Job
+from warpnoise.job import Shot
 from warpnoise.motion import motions
 from warpnoise.noise import Motion
 
@@ -21,9 +21,9 @@ def never(message: str) -> None:
     raise AssertionError(message)
 
 
-def all_motions(job: Job) -> list[Motion]:
+def all_motions(job: Shot) -> list[Motion]:
     """Those of all frames but the first, which must have none."""
-    (first, nothing), *rest = motions(Job.open(job.path), warn=never)
+    (first, nothing), *rest = motions(Shot.open(job.path), warn=never)
     assert first == job.frames[0] and nothing is None
     assert [frame for frame, _ in rest] == job.frames[1:]
     assert all(motion is not None for _, motion in rest)
@@ -162,7 +162,7 @@ def test_what_deformed_stays_loose_while_it_is_hidden(tmp_path: Path) -> None:
 def test_a_job_without_cameras_has_the_vectors_as_they_are(tmp_path: Path) -> None:
     scene = Scene(32, 32)
     source = synthetic.make_job(tmp_path / "source", frames=2, scene=scene)
-    job = Job.create(
+    job = Shot.create(
         tmp_path / "job",
         passes=[source.passes(f) for f in source.frames],
         color=[source.color(f) for f in source.frames],

@@ -11,7 +11,7 @@ import synthetic
 import torch
 from occlusion import Occlusion
 from planes import WAYS, all_maps
-from warpnoise.job import Job
+from warpnoise.job import Shot
 from warpnoise.motion import motions
 from warpnoise.noise import Motion, WarpedNoise
 from white import assert_white
@@ -104,7 +104,7 @@ def test_on_a_rendered_scene(tmp_path: Path) -> None:
 def test_on_what_blender_exported() -> None:
     """A turning cube on a ground, some background, a moving camera; 22 x 22 pixels with surfaces, depths and matrices,
     there and back again and again."""
-    (_, _), (_, there) = motions(Job.open(JOBS / "blender-5.2", needs=("passes",)))
+    (_, _), (_, there) = motions(Shot.open(JOBS / "blender-5.2", needs=("passes",)))
     assert there is not None and there.transforms
     back = Motion(
         there.backward,

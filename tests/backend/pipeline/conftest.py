@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import synthetic
 from tiny_models import write_styled_model
-from warpnoise.job import Job, Settings
+from warpnoise.job import Settings, Shot
 
 
 @pytest.fixture(scope="session")
@@ -27,10 +27,10 @@ def settle(folder: Path) -> None:
 
 
 @pytest.fixture
-def make_job(tmp_path: Path, styled_model: Path) -> Callable[..., Job]:
+def make_job(tmp_path: Path, styled_model: Path) -> Callable[..., Shot]:
     """``make_job(frames=..., steps=..., noise=..., ...)``: settings and the arguments of ``synthetic.make_job``."""
 
-    def make(**options: Any) -> Job:
+    def make(**options: Any) -> Shot:
         chosen: dict[str, Any] = {"model": str(styled_model), "steps": 4, "noise": "nearest"}
         chosen.update({name: options.pop(name) for name in list(options) if name in Settings.model_fields})
         sizes = {"width": 16, "height": 12, "frames": 3, **options}

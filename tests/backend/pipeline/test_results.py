@@ -9,19 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from warpnoise.errors import JobError, JobLockedError
-from warpnoise.job import Job, Settings
+from warpnoise.job import Settings, Shot
 from warpnoise.media.png import read_png
 from warpnoise.pipeline import stylize
 
-MakeJob = Callable[..., Job]
+MakeJob = Callable[..., Shot]
 
 
 @pytest.fixture
-def job(make_job: MakeJob) -> Job:
+def job(make_job: MakeJob) -> Shot:
     return make_job(frames=3, noise="warped", eta=1.0)
 
 
-def pictures(job: Job) -> list[np.ndarray]:
+def pictures(job: Shot) -> list[np.ndarray]:
     return [read_png(job.stylized(frame)) for frame in job.frames]
 
 
@@ -31,7 +31,7 @@ def files(folder: Path) -> dict[str, tuple[bytes, int]]:
     return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns) for path in found}
 
 
-def test_another_seed_keeps_the_result_and_the_first_seed_brings_it_back(job: Job) -> None:
+def test_another_seed_keeps_the_result_and_the_first_seed_brings_it_back(job: Shot) -> None:
     stylize(job, device="cpu")
     first = files(job.path)
     other = job.settings.updated({"seed": 7})
@@ -48,14 +48,14 @@ def test_another_seed_keeps_the_result_and_the_first_seed_brings_it_back(job: Jo
     assert kept.settings.seed == 7 and files(kept.folder) == second
 
 
-def test_results_of_one_style_have_names_of_their_own(job: Job) -> None:
+def test_results_of_one_style_have_names_of_their_own(job: Shot) -> None:
     for seed in range(3):
         stylize(job, job.settings.updated({"seed": seed}), device="cpu")
     assert len({kept.name for kept in job.kept_results()}) == 2
     assert sorted(kept.settings.seed for kept in job.kept_results()) == [0, 1]
 
 
-def test_settings_that_make_the_same_pictures_are_one_result(job: Job) -> None:
+def test_settings_that_make_the_same_pictures_are_one_result(job: Shot) -> None:
     """This model takes no prompt."""
     stylize(job, device="cpu")
     assert stylize(job, job.settings.updated({"prompt": "an ink drawing"}), device="cpu").frames_kept == 3
@@ -63,7 +63,7 @@ def test_settings_that_make_the_same_pictures_are_one_result(job: Job) -> None:
 
 
 def test_a_run_that_was_cut_off_while_it_kept_a_result_loses_no_picture(
-    job: Job, monkeypatch: pytest.MonkeyPatch
+    job: Shot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stylize(job, device="cpu")
     expected = pictures(job)
@@ -85,7 +85,7 @@ def test_a_run_that_was_cut_off_while_it_kept_a_result_loses_no_picture(
         np.testing.assert_array_equal(now, before)
 
 
-def test_a_folder_of_which_nobody_knows_the_settings_is_gone_on_with(job: Job) -> None:
+def test_a_folder_of_which_nobody_knows_the_settings_is_gone_on_with(job: Shot) -> None:
     stylize(job, device="cpu")
     (job.path / "records" / "settings.json").unlink()
     assert stylize(job, device="cpu").frames_kept == 3
@@ -93,7 +93,7 @@ def test_a_folder_of_which_nobody_knows_the_settings_is_gone_on_with(job: Job) -
 
 
 @pytest.mark.parametrize("content", ["", "[]", json.dumps({"strength": "much"})])
-def test_a_damaged_description_is_passed_over(job: Job, content: str) -> None:
+def test_a_damaged_description_is_passed_over(job: Shot, content: str) -> None:
     stylize(job, device="cpu")
     (job.path / "results" / "oil" / "records").mkdir(parents=True)
     (job.path / "results" / "oil" / "records" / "settings.json").write_text(content)
@@ -101,7 +101,7 @@ def test_a_damaged_description_is_passed_over(job: Job, content: str) -> None:
     assert [kept.settings.seed for kept in job.kept_results()] == [0]
 
 
-def test_two_processes_of_the_same_settings_share_a_result_and_others_are_refused(job: Job) -> None:
+def test_two_processes_of_the_same_settings_share_a_result_and_others_are_refused(job: Shot) -> None:
     other = job.settings.updated({"seed": 7})
     with job.result_of(job.settings, Settings.__eq__), job.result_of(job.settings, Settings.__eq__):
         with pytest.raises(JobLockedError, match="with other settings"):
@@ -112,7 +112,7 @@ def test_two_processes_of_the_same_settings_share_a_result_and_others_are_refuse
     assert [kept.settings.seed for kept in job.kept_results()] == [0]
 
 
-def test_a_preview_has_the_bits_of_the_shot_and_touches_no_result(job: Job) -> None:
+def test_a_preview_has_the_bits_of_the_shot_and_touches_no_result(job: Shot) -> None:
     stylize(job, device="cpu", batch=2)
     before = files(job.path)
     other = job.settings.updated({"seed": 7})
@@ -125,9 +125,9 @@ def test_a_preview_has_the_bits_of_the_shot_and_touches_no_result(job: Job) -> N
     assert stylize(job, other, frames=[2], preview=True, device="cpu").frames_kept == 1
 
 
-def test_a_preview_needs_nothing_of_later_frames(job: Job) -> None:
+def test_a_preview_needs_nothing_of_later_frames(job: Shot) -> None:
     job.color(1).unlink()
     job.color(3).unlink()
     job.passes(3).unlink()
-    assert stylize(Job.open(job.path, needs=()), frames=[2], preview=True, device="cpu").frames_done == 1
+    assert stylize(Shot.open(job.path, needs=()), frames=[2], preview=True, device="cpu").frames_done == 1
     assert [path.name for path in (job.path / "preview").iterdir()] == ["0002.png"]

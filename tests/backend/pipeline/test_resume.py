@@ -10,21 +10,21 @@ from typing import Any
 import pytest
 import synthetic
 from warpnoise.errors import Cancelled, MediaError
-from warpnoise.job import Job
+from warpnoise.job import Shot
 from warpnoise.media.digest import picture_digest
 from warpnoise.pipeline import inputs, resume
 from warpnoise.pipeline.inputs import InputDigests
 from warpnoise.sdedit import ModelFolder
 
-MakeJob = Callable[..., Job]
+MakeJob = Callable[..., Shot]
 
 
-def chain(job: Job, cancelled: Callable[[], bool] | None = None, **settings: Any) -> resume.FrameChain:
+def chain(job: Shot, cancelled: Callable[[], bool] | None = None, **settings: Any) -> resume.FrameChain:
     chosen = job.settings.updated(settings)
     return resume.FrameChain(job, chosen, ModelFolder.open(chosen.model), InputDigests(job, cancelled))
 
 
-def digests(job: Job, **settings: Any) -> list[str]:
+def digests(job: Shot, **settings: Any) -> list[str]:
     made = chain(job, **settings)
     return [made.digest(frame) for frame in job.frames]
 
@@ -43,7 +43,7 @@ def test_every_frame_has_its_own_and_it_stays(make_job: MakeJob) -> None:
     job = make_job()
     first = digests(job)
     assert len(set(first)) == 3
-    assert digests(Job.open(job.path)) == first
+    assert digests(Shot.open(job.path)) == first
 
 
 def test_a_color_concerns_its_frame_and_passes_all_later_ones_too(make_job: MakeJob) -> None:

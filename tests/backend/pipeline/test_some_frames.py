@@ -13,32 +13,32 @@ import numpy as np
 import pytest
 import torch
 from warpnoise.errors import JobError, JobLockedError
-from warpnoise.job import Job, chunk_of
+from warpnoise.job import Shot, chunk_of
 from warpnoise.media.png import read_png
 from warpnoise.pipeline import stylize
 
-MakeJob = Callable[..., Job]
+MakeJob = Callable[..., Shot]
 CHUNKS = 3
 
 
 @pytest.fixture
-def job(make_job: MakeJob) -> Job:
+def job(make_job: MakeJob) -> Shot:
     """Seven frames: chunks of 2, 2 and 3, and batches of two that lie across their borders."""
     return make_job(frames=7, noise="warped", eta=1.0)
 
 
-def copy(job: Job, name: str) -> Job:
-    return Job.open(shutil.copytree(job.path, job.path.with_name(name)), needs=())
+def copy(job: Shot, name: str) -> Shot:
+    return Shot.open(shutil.copytree(job.path, job.path.with_name(name)), needs=())
 
 
-def whole(job: Job, batch: int) -> dict[int, np.ndarray]:
+def whole(job: Shot, batch: int) -> dict[int, np.ndarray]:
     done = copy(job, "whole")
     stylize(done, device="cpu", batch=batch)
     return {frame: read_png(done.stylized(frame)) for frame in done.frames}
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_each_chunk_alone_in_a_folder_that_has_no_more_than_it_needs(job: Job, threads: int) -> None:
+def test_each_chunk_alone_in_a_folder_that_has_no_more_than_it_needs(job: Shot, threads: int) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)  # they share out the places of a batch
     try:
@@ -60,7 +60,7 @@ def test_each_chunk_alone_in_a_folder_that_has_no_more_than_it_needs(job: Job, t
         torch.set_num_threads(before)
 
 
-def test_all_chunks_at_once_in_one_folder_and_the_last_one_writes_the_movie(job: Job) -> None:
+def test_all_chunks_at_once_in_one_folder_and_the_last_one_writes_the_movie(job: Shot) -> None:
     expected = whole(job, 2)
     environment = dict(os.environ, CUDA_VISIBLE_DEVICES="", OMP_NUM_THREADS="1")
     command = [sys.executable, "-m", "warpnoise", "stylize", str(job.path), "--batch", "2", "--device", "cpu"]
@@ -82,7 +82,7 @@ def test_all_chunks_at_once_in_one_folder_and_the_last_one_writes_the_movie(job:
     assert stylize(job, device="cpu", batch=2).frames_kept == 7
 
 
-def test_single_frames_that_are_not_side_by_side(job: Job) -> None:
+def test_single_frames_that_are_not_side_by_side(job: Shot) -> None:
     expected = whole(job, 3)
     stylize(job, frames=[6, 2], device="cpu", batch=3)
     assert [frame for frame in job.frames if job.stylized(frame).exists()] == [2, 6]
@@ -90,13 +90,13 @@ def test_single_frames_that_are_not_side_by_side(job: Job) -> None:
         np.testing.assert_array_equal(read_png(job.stylized(frame)), expected[frame])
 
 
-def test_no_frames_are_done_at_once(job: Job) -> None:
+def test_no_frames_are_done_at_once(job: Shot) -> None:
     summary = stylize(job, frames=[], device="cpu")
     assert (summary.frames_total, summary.movie) == (0, None)
     assert not (job.path / "stylized").exists()
 
 
-def test_others_work_on_other_frames_and_none_on_the_same(job: Job) -> None:
+def test_others_work_on_other_frames_and_none_on_the_same(job: Shot) -> None:
     with job.lock([3, 4]):
         assert stylize(job, frames=[1, 2], device="cpu").frames_done == 2
         for frames in ([4, 5], [1, 7], None):
@@ -105,7 +105,7 @@ def test_others_work_on_other_frames_and_none_on_the_same(job: Job) -> None:
     assert not (job.path / "stylized" / "0005.png").exists()
 
 
-def test_a_movie_is_written_again_when_its_frames_have_changed(job: Job) -> None:
+def test_a_movie_is_written_again_when_its_frames_have_changed(job: Shot) -> None:
     stylize(job, device="cpu")
     first = job.movie.stat().st_mtime_ns
     other = job.settings.updated({"seed": 1})
@@ -114,14 +114,14 @@ def test_a_movie_is_written_again_when_its_frames_have_changed(job: Job) -> None
     assert job.movie.stat().st_mtime_ns != first
 
 
-def test_while_somebody_writes_the_movie_nobody_else_does(job: Job) -> None:
+def test_while_somebody_writes_the_movie_nobody_else_does(job: Shot) -> None:
     with job.lock_movie():
         assert stylize(job, frames=job.frames, device="cpu").movie is None
     assert not job.movie.exists()
     assert stylize(job, device="cpu").movie == job.movie
 
 
-def test_what_is_missing_is_named_and_nothing_is_begun(job: Job) -> None:
+def test_what_is_missing_is_named_and_nothing_is_begun(job: Shot) -> None:
     job.passes(2).unlink()
     job.color(5).unlink()
     with pytest.raises(JobError, match=r"lacks passes/0002\.exr\."):

@@ -14,7 +14,7 @@ import pytest
 import torch
 from tiny_models import write_pixel_model
 from warpnoise.errors import Cancelled, JobLockedError, MediaError, ModelError, SettingsError, WarpnoiseError
-from warpnoise.job import Job
+from warpnoise.job import Shot
 from warpnoise.media.png import read_png
 from warpnoise.motion import motions
 from warpnoise.motion.frames import read_frame
@@ -22,14 +22,14 @@ from warpnoise.noise import make_noise
 from warpnoise.pipeline import Progress, stylize
 from warpnoise.sdedit import Editor, load_model
 
-MakeJob = Callable[..., Job]
+MakeJob = Callable[..., Shot]
 
 
-def results(job: Job) -> list[np.ndarray]:
+def results(job: Shot) -> list[np.ndarray]:
     return [read_png(job.stylized(frame)) for frame in job.frames]
 
 
-def reference(job: Job, frames: int) -> list[np.ndarray]:
+def reference(job: Shot, frames: int) -> list[np.ndarray]:
     """The same with the parts called one after the other, a frame at a time."""
     editor = load_model(job.settings.model, "cpu")
     shape = editor.noise_shape(job.scene.height, job.scene.width)
@@ -72,7 +72,7 @@ class Listener:
         return self._editor.edit(*more, geometry=geometry, **named)
 
 
-def geometry_given(job: Job, batch: int, frames: Sequence[int] | None = None) -> list[torch.Tensor | None]:
+def geometry_given(job: Shot, batch: int, frames: Sequence[int] | None = None) -> list[torch.Tensor | None]:
     listeners: list[Listener] = []
 
     def load(*options: Any) -> Editor:
@@ -280,7 +280,7 @@ def test_a_folder_that_cannot_be_written(make_job: MakeJob) -> None:
 def test_two_at_once(make_job: MakeJob) -> None:
     job = make_job()
     with job.lock(), pytest.raises(JobLockedError):
-        stylize(Job.open(job.path), device="cpu")
+        stylize(Shot.open(job.path), device="cpu")
 
 
 @pytest.mark.parametrize(
@@ -319,7 +319,7 @@ class SmallDevice:
         return self._editor.edit(images, *more, **named)
 
 
-def run_on_small_device(job: Job, fits: int, batch: int) -> tuple[Sequence[int], tuple[str, ...]]:
+def run_on_small_device(job: Shot, fits: int, batch: int) -> tuple[Sequence[int], tuple[str, ...]]:
     devices: list[SmallDevice] = []
 
     def load(*options: Any) -> Editor:

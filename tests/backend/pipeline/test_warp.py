@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from warpnoise.errors import Cancelled, JobError, SettingsError
-from warpnoise.job import Job
+from warpnoise.job import Shot
 from warpnoise.motion import motions
 from warpnoise.noise import make_noise
 from warpnoise.pipeline import WarpOptions, warp
 
-MakeJob = Callable[..., Job]
+MakeJob = Callable[..., Shot]
 
 
 def load(path: Path) -> dict[str, np.ndarray]:
@@ -23,7 +23,7 @@ def load(path: Path) -> dict[str, np.ndarray]:
         return dict(arrays)
 
 
-def expected(job: Job, options: WarpOptions) -> np.ndarray:
+def expected(job: Shot, options: WarpOptions) -> np.ndarray:
     """(frames, maps, channels, height, width) by the noise's own interface."""
     shape = (options.channels, options.height or job.scene.height, options.width or job.scene.width)
     noise = make_noise(options.noise, shape, options.seed, "cpu", options.maps)
@@ -72,7 +72,7 @@ def test_only_the_passes_are_needed(make_job: MakeJob, tmp_path: Path) -> None:
     job = make_job()
     for frame in job.frames:
         job.color(frame).unlink()
-    assert warp(Job.open(job.path, needs=["passes"]), tmp_path / "noise.npz")[0].is_file()
+    assert warp(Shot.open(job.path, needs=["passes"]), tmp_path / "noise.npz")[0].is_file()
 
 
 @pytest.mark.parametrize(("per_frame", "left"), [(False, []), (True, ["0001.npz"])])

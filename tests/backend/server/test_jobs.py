@@ -13,7 +13,7 @@ import httpx
 import pytest
 import synthetic
 from tiny_models import write_styled_model
-from warpnoise.job import Job, Settings
+from warpnoise.job import Settings, Shot
 
 TOKEN = "a-token-for-the-tests-0123456789"
 OVER = ("done", "failed", "cancelled")
@@ -43,7 +43,7 @@ def client(process) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def job(tmp_path, model) -> Job:
+def job(tmp_path, model) -> Shot:
     return synthetic.make_job(tmp_path / "job", settings=Settings(model=str(model), steps=4))
 
 

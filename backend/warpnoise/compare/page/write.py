@@ -20,7 +20,7 @@ from warpnoise.compare.page.figures import Bests, best_of, figure_text, find_bes
 from warpnoise.compare.progress import Meter
 from warpnoise.compare.report import Report
 from warpnoise.compare.runs import Run
-from warpnoise.compare.shot import Shot
+from warpnoise.compare.shot_motion import ShotMotion
 from warpnoise.compare.tasks import Task
 from warpnoise.errors import JobError
 from warpnoise.media.atomic import write_bytes
@@ -31,7 +31,7 @@ RunOf = Callable[[Task, str, int], Run]
 def write_page(
     path: Path,
     report: Report,
-    shot: Shot,
+    shot: ShotMotion,
     tasks: Sequence[Task],
     run: RunOf,
     reference: Callable[[int], Path] | None,
@@ -80,7 +80,7 @@ def write_page(
 def _task(
     task: Task,
     report: Report,
-    shot: Shot,
+    shot: ShotMotion,
     run: RunOf,
     reference: Callable[[int], Path] | None,
     folder: Path,
@@ -127,7 +127,7 @@ def _kind(method: str, report: Report) -> str:
 
 
 def _noises(
-    report: Report, shot: Shot, folder: Path, meter: Meter, cancelled: Callable[[], bool] | None
+    report: Report, shot: ShotMotion, folder: Path, meter: Meter, cancelled: Callable[[], bool] | None
 ) -> dict[str, Any]:
     patch = find_patch(shot)
     cards = []
@@ -155,7 +155,7 @@ def _noises(
 
 
 def _matrices(
-    shot: Shot, patch: Patch | None, method: str, seed: int, cache: Path, cancelled: Callable[[], bool] | None
+    shot: ShotMotion, patch: Patch | None, method: str, seed: int, cache: Path, cancelled: Callable[[], bool] | None
 ) -> dict[str, str] | None:
     if patch is None:
         return None

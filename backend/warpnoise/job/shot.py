@@ -62,15 +62,15 @@ class Output:
         return FrameDigests(self.records)
 
 
-class Job:
-    """A job folder that was checked: ``Job.open`` opens one, ``Job.create`` makes one of pictures and passes."""
+class Shot:
+    """A job folder that was checked: ``Shot.open`` opens one, ``Shot.create`` makes one of pictures and passes."""
 
     def __init__(self, path: Path, info: JobInfo) -> None:
         self.path = path
         self.info = info
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], *, needs: Collection[Needed] = ("color", "passes")) -> Job:
+    def open(cls, path: str | os.PathLike[str], *, needs: Collection[Needed] = ("color", "passes")) -> Shot:
         """Opens the folder, reads ``job.json`` and checks that every frame has the files that ``needs`` names.
 
         With ``needs=()`` nothing of the frames is checked, and an export need not have finished them all; then
@@ -103,7 +103,7 @@ class Job:
         cuts: Collection[int] = (),
         settings: Settings | None = None,
         **scene: Any,
-    ) -> Job:
+    ) -> Shot:
         """Makes a job folder by hand of any sequence of EXR files and PNG pictures, which are copied into it.
 
         Args:

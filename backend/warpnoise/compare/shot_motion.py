@@ -16,7 +16,7 @@ from warpnoise.motion import motions
 from warpnoise.sdedit.digest import digest_text
 
 if TYPE_CHECKING:
-    from warpnoise.job import Job
+    from warpnoise.job import Shot
     from warpnoise.noise import Motion
 
 _KEPT_BYTES = 1 << 30
@@ -27,10 +27,10 @@ _STILL_PX = 0.05
 Frame = tuple[int, dict[int, Correspondence]]
 
 
-class Shot:
+class ShotMotion:
     """The frames of a job, each with its correspondences. Iterating reads the passes, at least the first time."""
 
-    def __init__(self, job: Job, lags: Sequence[int], warn: Callable[[str], None]) -> None:
+    def __init__(self, job: Shot, lags: Sequence[int], warn: Callable[[str], None]) -> None:
         """Reads all passes once.
 
         Raises:
@@ -102,7 +102,7 @@ def _weights(motion: Motion | None) -> npt.NDArray[np.float32]:
     return np.where(motion.surface_new.numpy(force=True) == 0, np.float32(0.01), np.float32(1))
 
 
-def _digest(job: Job) -> str:
+def _digest(job: Shot) -> str:
     try:
         return digest_text(
             *(

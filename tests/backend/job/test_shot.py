@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import synthetic
 from warpnoise.errors import JobError, JobLockedError, MediaError
-from warpnoise.job import Job, Settings
+from warpnoise.job import Settings, Shot
 from warpnoise.job.names import frame_name
 from warpnoise.media.png import write_png
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Job:
+def job(tmp_path: Path) -> Shot:
     return synthetic.make_job(tmp_path / "job", frames=3, width=10, height=8, frame_start=-1)
 
 
@@ -28,8 +28,8 @@ def test_frame_names(frame: int, name: str) -> None:
     assert frame_name(frame) == name
 
 
-def test_open_reads_what_create_wrote(job: Job) -> None:
-    opened = Job.open(job.path)
+def test_open_reads_what_create_wrote(job: Shot) -> None:
+    opened = Shot.open(job.path)
     assert opened.info == job.info
     assert opened.frames == [-1, 0, 1]
     assert opened.color(-1) == job.path / "color" / "-0001.png"
@@ -37,7 +37,7 @@ def test_open_reads_what_create_wrote(job: Job) -> None:
     assert (opened.scene.width, opened.scene.height) == (10, 8)
 
 
-def test_states_resolve_the_differences(job: Job) -> None:
+def test_states_resolve_the_differences(job: Shot) -> None:
     written = json.loads((job.path / "job.json").read_text())
     assert [sorted(frame["objects"]) for frame in written["frames"]] == [
         ["Ball", "Elsewhere", "Floor"],
@@ -45,7 +45,7 @@ def test_states_resolve_the_differences(job: Job) -> None:
         ["Ball", "Elsewhere"],
     ]
     scene = synthetic.Scene(10, 8)
-    states = list(Job.open(job.path).states())
+    states = list(Shot.open(job.path).states())
     for t, state in enumerate(states):
         assert sorted(state.objects) == ["Ball", "Elsewhere", "Floor"]
         for name, matrix in scene.objects(t).items():
@@ -56,7 +56,7 @@ def test_states_resolve_the_differences(job: Job) -> None:
 def test_objects_go_and_come(tmp_path: Path) -> None:
     source = synthetic.make_job(tmp_path / "source", frames=3, width=8, height=8)
     here, there = np.eye(4), np.diag([2.0, 2, 2, 1])
-    job = Job.create(
+    job = Shot.create(
         tmp_path / "job",
         passes=[source.passes(f) for f in source.frames],
         color=[source.color(f) for f in source.frames],
@@ -65,7 +65,7 @@ def test_objects_go_and_come(tmp_path: Path) -> None:
         settings=Settings(steps=3),
         name="Shot",
     )
-    states = list(Job.open(job.path).states())
+    states = list(Shot.open(job.path).states())
     assert [sorted(state.objects) for state in states] == [["A", "B"], ["B"], ["A", "B"]]
     np.testing.assert_array_equal(states[2].objects["A"], there)
     assert [state.cut for state in states] == [False, False, True]  # nothing is before the first frame
@@ -75,49 +75,49 @@ def test_objects_go_and_come(tmp_path: Path) -> None:
 
 def test_create_refuses(tmp_path: Path) -> None:
     with pytest.raises(JobError, match="at least one frame"):
-        Job.create(tmp_path / "job", passes=[], color=[])
+        Shot.create(tmp_path / "job", passes=[], color=[])
     with pytest.raises(ValueError, match="one item for each frame"):
-        Job.create(tmp_path / "job", passes=[tmp_path / "a.exr"], color=[])
+        Shot.create(tmp_path / "job", passes=[tmp_path / "a.exr"], color=[])
     write_png(tmp_path / "a.png", np.zeros((2, 2, 3), np.uint16))
     with pytest.raises(MediaError, match=r"no file .*a\.exr"):
-        Job.create(tmp_path / "job", passes=[tmp_path / "a.exr"], color=[tmp_path / "a.png"])
+        Shot.create(tmp_path / "job", passes=[tmp_path / "a.exr"], color=[tmp_path / "a.png"])
     assert not (tmp_path / "job" / "job.json").exists()
 
 
 def test_a_folder_without_a_job(tmp_path: Path) -> None:
     with pytest.raises(JobError, match=r"holds no job\.json"):
-        Job.open(tmp_path)
+        Shot.open(tmp_path)
     with pytest.raises(JobError, match="is not a folder"):
-        Job.open(tmp_path / "nowhere")
+        Shot.open(tmp_path / "nowhere")
     (tmp_path / "job.json").write_text('{"schema": 1,')
     with pytest.raises(JobError, match="is not JSON"):
-        Job.open(tmp_path)
+        Shot.open(tmp_path)
 
 
-def test_missing_files_are_named(job: Job) -> None:
+def test_missing_files_are_named(job: Shot) -> None:
     job.passes(0).unlink()
     job.color(1).unlink()
     with pytest.raises(JobError, match=r"lacks color/0001\.png, passes/0000\.exr\. Export"):
-        Job.open(job.path)
+        Shot.open(job.path)
     with pytest.raises(JobError, match=r"lacks passes/0000\.exr\. "):
-        Job.open(job.path, needs=("passes",))
-    assert Job.open(job.path, needs=()).frames == job.frames
+        Shot.open(job.path, needs=("passes",))
+    assert Shot.open(job.path, needs=()).frames == job.frames
 
 
-def test_a_picture_of_another_size(job: Job) -> None:
+def test_a_picture_of_another_size(job: Shot) -> None:
     write_png(job.color(0), np.zeros((8, 9, 3), np.uint16))
     with pytest.raises(JobError, match=r"0000\.png: expected 10 x 8 pixels.*got 9 x 8"):
-        Job.open(job.path)
+        Shot.open(job.path)
 
 
-def test_two_in_one_process_cannot_lock(job: Job) -> None:
-    with job.lock(), pytest.raises(JobLockedError, match="Another process works on"), Job.open(job.path).lock():
+def test_two_in_one_process_cannot_lock(job: Shot) -> None:
+    with job.lock(), pytest.raises(JobLockedError, match="Another process works on"), Shot.open(job.path).lock():
         pass
     with job.lock():  # free again
         pass
 
 
-def test_frames_that_do_not_meet_can_be_locked_together(job: Job) -> None:
+def test_frames_that_do_not_meet_can_be_locked_together(job: Shot) -> None:
     first, last = job.frames[0], job.frames[-1]
     with job.lock([first]), job.lock([last]), job.lock_movie():
         for frames in ([first], [first, last], None):
@@ -130,10 +130,10 @@ def test_frames_that_do_not_meet_can_be_locked_together(job: Job) -> None:
     assert not list((job.path / ".claims").iterdir())
 
 
-def test_another_process_s_lock_ends_with_it(job: Job) -> None:
+def test_another_process_s_lock_ends_with_it(job: Shot) -> None:
     code = (
-        "import sys; from pathlib import Path; from warpnoise.job import Job\n"
-        "with Job.open(sys.argv[1]).lock():\n    print('locked', flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from warpnoise.job import Shot\n"
+        "with Shot.open(sys.argv[1]).lock():\n    print('locked', flush=True); sys.stdin.read()"
     )
     other = subprocess.Popen(
         [sys.executable, "-c", code, str(job.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -147,7 +147,7 @@ def test_another_process_s_lock_ends_with_it(job: Job) -> None:
         pass
 
 
-def test_a_job_that_is_gone_cannot_be_locked(tmp_path: Path, job: Job) -> None:
+def test_a_job_that_is_gone_cannot_be_locked(tmp_path: Path, job: Shot) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(JobError, match="Cannot lock"), Job(tmp_path / "file", job.info).lock():
+    with pytest.raises(JobError, match="Cannot lock"), Shot(tmp_path / "file", job.info).lock():
         pass
