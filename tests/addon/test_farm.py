@@ -11,10 +11,11 @@ from pathlib import Path
 
 import bpy
 import pytest
-from toy_model import PYTHON, write_toy_model
 
 import warpnoise_addon
 from warpnoise_addon.arguments import make_parser
+
+from .toy_model import PYTHON, write_toy_model
 
 ROOT = Path(warpnoise_addon.__file__).parents[1]
 SCRIPT, JOB_TYPE = ROOT / "farm" / "stylize_chunk.sh", ROOT / "farm" / "warpnoise_stylize.js"

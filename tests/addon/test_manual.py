@@ -8,10 +8,11 @@ from pathlib import Path
 
 import bpy
 import pytest
-from fake_python import write_fake_python
 
 import warpnoise_addon
 from warpnoise_addon.stylize import state
+
+from .fake_python import write_fake_python
 
 MANUAL = Path(__file__).resolve().parents[2] / "docs" / "manual.md"
 EXAMPLES = [

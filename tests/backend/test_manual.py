@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import synthetic
-import tiny_models
 from warpnoise.job import Settings
+
+from . import synthetic, tiny_models
 
 ROOT = Path(__file__).resolve().parents[2]
 MANUAL = (ROOT / "docs" / "manual.md").read_text("utf-8")

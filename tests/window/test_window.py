@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from blender_window import ROOT, BlenderWindow, display, install, missing_programs
 from warpnoise.media.png import read_png
+
+from .blender_window import ROOT, BlenderWindow, display, install, missing_programs
 
 BLENDER = shlex.split(os.environ.get("BLENDER", "blender"))
 PICTURES = Path(os.environ.get("WINDOW_PICTURES", ROOT / "build" / "window"))

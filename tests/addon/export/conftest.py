@@ -14,7 +14,7 @@ from warpnoise_addon.export import ExportOptions, ExportProgress, export_job
 @pytest.fixture
 def scene() -> bpy.types.Scene:
     """An empty scene of 64 x 64 pixels, one Cycles sample, with a camera at (0, -10, 0) that looks along +y."""
-    from export_scenes import add_camera, empty_scene
+    from .export_scenes import add_camera, empty_scene
 
     scene = empty_scene(64, 64)
     add_camera(scene)

@@ -14,10 +14,11 @@ from types import SimpleNamespace
 import addon_utils
 import bpy
 import pytest
-from export_scenes import add_camera, add_mesh
 
 from warpnoise_addon.errors import ExportError, JobFolderError, SettingsError
 from warpnoise_addon.export import ExportOptions, export_job
+
+from .export_scenes import add_camera, add_mesh
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_panoramic_camera_after_a_marker(scene: bpy.types.Scene, refused: Callab
 
 
 def test_camera_that_becomes_panoramic(scene: bpy.types.Scene, export: Callable, tmp_path: Path) -> None:
-    from export_scenes import key
+    from .export_scenes import key
 
     key(scene.camera.data, "type", {1: "PERSP", 3: "PANO"})
     scene.camera.data.type = "PERSP"

@@ -11,9 +11,10 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from export_scenes import add_mesh, degrees, new_material
-from png_pixels import read_png
-from test_scene_unchanged import new_compositor, output_socket
+
+from .export_scenes import add_mesh, degrees, new_material
+from .png_pixels import read_png
+from .test_scene_unchanged import new_compositor, output_socket
 
 
 @pytest.fixture
@@ -142,7 +143,7 @@ def test_names_of_folders(glowing: bpy.types.Scene, tmp_path: Path, name: str) -
     reason="Workbench needs OpenGL, also in software",
 )
 def test_workbench(glowing: bpy.types.Scene, color: Callable, tmp_path: Path) -> None:
-    from exr_passes import read_passes
+    from .exr_passes import read_passes
 
     glowing.render.engine = "BLENDER_WORKBENCH"
     glowing.display.shading.light = "FLAT"

@@ -9,8 +9,9 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from export_scenes import add_camera, add_mesh, key
-from exr_passes import read_passes
+
+from .export_scenes import add_camera, add_mesh, key
+from .exr_passes import read_passes
 
 PIXELS_PER_UNIT = 8.0
 

@@ -10,12 +10,13 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from export_scenes import add_mesh, key
-from png_pixels import read_png
 
 from warpnoise_addon import compat
 from warpnoise_addon.errors import ExportError, SettingsError
 from warpnoise_addon.export import ExportOptions, export_job
+
+from .export_scenes import add_mesh, key
+from .png_pixels import read_png
 
 FORMATS = {
     "8.png": ("PNG", "8", 257),

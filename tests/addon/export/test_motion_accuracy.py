@@ -11,11 +11,12 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from analytic_motion import Moment, analytic_flow, away_from_silhouettes
-from export_scenes import add_camera, add_mesh, degrees, empty_scene, key
-from exr_passes import Passes, read_passes
 
 from warpnoise_addon.export import ExportOptions, export_job
+
+from .analytic_motion import Moment, analytic_flow, away_from_silhouettes
+from .export_scenes import add_camera, add_mesh, degrees, empty_scene, key
+from .exr_passes import Passes, read_passes
 
 MEDIAN_PX, PERCENTILE_99_PX = 0.002, 0.01
 FRAMES = (1, 2, 3)

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import bpy
 import pytest
-from export_scenes import add_mesh, key
-from exr_passes import read_exr
-from png_pixels import read_png
 
 from warpnoise_addon.errors import JobFolderError, SettingsError
 from warpnoise_addon.export import ExportOptions, export_job
 from warpnoise_addon.export.claims import Claim, turn
+
+from .export_scenes import add_mesh, key
+from .exr_passes import read_exr
+from .png_pixels import read_png
 
 FRAMES = range(1, 7)
 PARTS = [range(1, 3), range(3, 5), range(5, 7)]

@@ -8,8 +8,9 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from export_scenes import add_mesh, degrees, key, new_material
-from exr_passes import Passes, read_passes
+
+from .export_scenes import add_mesh, degrees, key, new_material
+from .exr_passes import Passes, read_passes
 
 
 @pytest.fixture

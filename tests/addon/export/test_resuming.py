@@ -8,9 +8,10 @@ from pathlib import Path
 
 import bpy
 import pytest
-from export_scenes import add_mesh, key
 
 from warpnoise_addon.export import ExportOptions, JobSettings, export_job
+
+from .export_scenes import add_mesh, key
 
 
 @pytest.fixture

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import bpy
 import pytest
-from export_scenes import add_camera, add_mesh, key, new_material
-from snapshot import differences, snapshot
 
 from warpnoise_addon import compat
 from warpnoise_addon.errors import ExportError, WarpnoiseError
 from warpnoise_addon.export import ExportOptions, export_job
+
+from .export_scenes import add_camera, add_mesh, key, new_material
+from .snapshot import differences, snapshot
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from analytic_motion import away_from_silhouettes
-from export_scenes import add_mesh, degrees, key
-from exr_passes import Passes, read_passes
+
+from .analytic_motion import away_from_silhouettes
+from .export_scenes import add_mesh, degrees, key
+from .exr_passes import Passes, read_passes
 
 PIXELS_PER_UNIT = 8.0
 

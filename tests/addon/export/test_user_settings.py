@@ -8,10 +8,11 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from export_scenes import add_mesh, key
-from exr_passes import Passes, read_passes
 
 from warpnoise_addon.export.rendered_color import RenderedColor
+
+from .export_scenes import add_mesh, key
+from .exr_passes import Passes, read_passes
 
 PNG = bytes.fromhex(  # 1 x 1 pixels
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c63600000000200"

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import bpy
 import pytest
-from export_scenes import add_mesh
-from exr_passes import read_passes
+
+from .export_scenes import add_mesh
+from .exr_passes import read_passes
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_layer_that_is_not_rendered(scene: bpy.types.Scene, three: dict, shown: 
 
 def test_material_override(scene: bpy.types.Scene, three: dict, shown: Callable) -> None:
     """The layer's override makes invisible what is opaque by itself."""
-    from export_scenes import new_material
+    from .export_scenes import new_material
 
     material = new_material("Invisible")
     tree = material.node_tree

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import synthetic
 import torch
-from tiny_models import write_styled_model
 from warpnoise.cli.main import run
 from warpnoise.job import Settings, Shot
+
+from .. import synthetic
+from ..tiny_models import write_styled_model
 
 
 @pytest.fixture(autouse=True)

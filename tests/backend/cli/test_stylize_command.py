@@ -10,9 +10,10 @@ import time
 
 import numpy as np
 import pytest
-import synthetic
 from warpnoise.job import Settings
 from warpnoise.media.png import read_png
+
+from .. import synthetic
 
 
 def test_the_whole_output(warpnoise, job):

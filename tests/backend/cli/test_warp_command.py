@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import synthetic
 from safetensors.numpy import load_file
 from warpnoise.noise import make_noise
+
+from .. import synthetic
 
 
 def test_without_options_it_is_an_npz_in_the_job(warpnoise, job):

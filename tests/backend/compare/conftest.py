@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import synthetic
-import tiny_models
 from warpnoise.job import Settings, Shot
+
+from .. import synthetic, tiny_models
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from shots import grid, pan, smooth_texture
 from warpnoise.compare.coherence import CoherenceMeter, gradient_energy
 from warpnoise.compare.correspondence import correspondences
+
+from .shots import grid, pan, smooth_texture
 
 SIZE = 64, 96
 LAGS = (1, 4)

@@ -9,13 +9,14 @@ import shutil
 
 import numpy as np
 import pytest
-import synthetic
 from warpnoise.compare import CompareOptions
 from warpnoise.compare.compare import Comparison, compare
 from warpnoise.errors import Cancelled, JobError, JobLockedError, SettingsError
 from warpnoise.job import Settings, Shot
 from warpnoise.media.png import read_png, write_png
 from warpnoise.sdedit import load_model
+
+from .. import synthetic
 
 SMALL = CompareOptions(methods=("random", "fixed", "warped"), seeds=2)
 

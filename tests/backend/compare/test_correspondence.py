@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from shots import grid, pan, zoom
 from warpnoise.compare.correspondence import correspondences
 from warpnoise.noise import Motion
+
+from .shots import grid, pan, zoom
 
 SIZE = 24, 32
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from shots import pan, zoom
 from warpnoise.compare.correspondence import correspondences
 from warpnoise.compare.covariance import exact_covariance, fidelity_sums
 from warpnoise.compare.whiteness import WhitenessMeter
+
+from .shots import pan, zoom
 
 SIZE = 48, 64
 

@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from shots import grid, smooth_texture
 from warpnoise.compare.quality import psnr, ssim
 from warpnoise.compare.wasserstein import PatchSampler, laplacian_pyramid, sliced_wasserstein
+
+from .shots import grid, smooth_texture
 
 SIZE = 64, 64
 

@@ -1,8 +1,9 @@
 """Reading between pixels."""
 
 import numpy as np
-from shots import grid
 from warpnoise.compare.sampling import catmull_rom
+
+from .shots import grid
 
 
 def test_pixels_come_back_as_they_are():

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny_models import write_styled_model
 from warpnoise.cli.main import run
 from warpnoise.demo.run import SCENE
 from warpnoise.job import Shot
+
+from ..tiny_models import write_styled_model
 
 TESTS = Path(__file__).parents[1]
 ROOT = TESTS.parents[1]

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import synthetic
 from warpnoise.errors import JobError, JobLockedError, MediaError
 from warpnoise.job import Settings, Shot
 from warpnoise.job.names import frame_name
 from warpnoise.media.png import write_png
+
+from .. import synthetic
 
 
 @pytest.fixture

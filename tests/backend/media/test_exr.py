@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import OpenEXR
 import pytest
-import synthetic
 from warpnoise.errors import MediaError
 from warpnoise.media.exr import read_passes
+
+from .. import synthetic
 
 PLANES = synthetic.Scene(width=20, height=12).planes(1)
 

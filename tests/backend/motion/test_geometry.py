@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-import synthetic
-from synthetic import Scene
 from warpnoise.job import Shot
 from warpnoise.job.schema import as_array
 from warpnoise.motion import surface_geometry
 from warpnoise.motion.frames import Frame, read_frame
+
+from .. import synthetic
+from ..synthetic import Scene
 
 JOBS = Path(__file__).parents[2] / "fixtures" / "passes"
 

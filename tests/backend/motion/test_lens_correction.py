@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-import synthetic
-from synthetic import HASHES, Scene
 from warpnoise.job import Shot
 from warpnoise.motion import motions
+
+from .. import synthetic
+from ..synthetic import HASHES, Scene
 
 Array = npt.NDArray[np.float64]
 SPOILED = "wrong vectors for a moving orthographic camera"

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import synthetic
-from synthetic import HASHES, Scene
 from warpnoise.errors import JobError, MediaError
 from warpnoise.job import Shot
 from warpnoise.motion import motions
 from warpnoise.noise import Motion
+
+from .. import synthetic
+from ..synthetic import HASHES, Scene
 
 NUMBERS = {name: int(np.uint32(number).view(np.int32)) for name, number in HASHES.items()}
 

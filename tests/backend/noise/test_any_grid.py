@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from planes import WAYS
 from torch import Tensor
 from warpnoise.noise import WarpedNoise
+
+from .planes import WAYS
 
 SIZE = 64
 RATIO = 8

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from planes import WAYS
 from warpnoise.noise import Motion, WarpedNoise
+
+from .planes import WAYS
 
 SIZE = 16
 FRAMES = {"pan": 1000, "zoom in": 1000, "zoom out": 1000, "turn": 1000, "random": 1000, "there and back": 240}

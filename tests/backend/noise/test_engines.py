@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cards import Card, motion, shift, turn
-from planes import WAYS
 from warpnoise.noise import WarpedNoise
+
+from .cards import Card, motion, shift, turn
+from .planes import WAYS
 
 SIZE = 24
 SPEED = {"zoom in": 6, "zoom out": 6}  # so that atoms split and join within a few frames

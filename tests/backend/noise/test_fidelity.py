@@ -7,8 +7,9 @@ C_ij = |A_ti & A_sj| / sqrt(|A_ti| |A_sj|). It is 1, within 0.02; the statistica
 from __future__ import annotations
 
 import pytest
-from planes import WAYS, Way, all_maps, fidelity, pan
 from warpnoise.noise import WarpedNoise
+
+from .planes import WAYS, Way, all_maps, fidelity, pan
 
 TOLERANCE = 0.02
 MOST_ERROR = 0.006

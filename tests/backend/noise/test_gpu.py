@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from planes import WAYS
 from warpnoise.noise import make_noise
+
+from .planes import WAYS
 
 FRAMES = 12
 

@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from cards import Array, Card, motion, shift, surfaces, turn
 from torch import Tensor
 from warpnoise.noise import WarpedNoise
+
+from .cards import Array, Card, motion, shift, surfaces, turn
 
 SIZE = 40
 CHANNELS = 256

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 from warpnoise.noise import NOISE_METHODS, Motion, WarpedNoise, make_noise
-from white import assert_white
+
+from .white import assert_white
 
 SIZE = 24
 CHANNELS = 1800  # of 24 x 24 pixels: 10^6 samples

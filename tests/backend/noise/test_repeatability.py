@@ -7,10 +7,11 @@ from contextlib import contextmanager
 
 import pytest
 import torch
-from planes import WAYS
 from torch import Tensor
 from warpnoise.noise import WarpedNoise
 from warpnoise.noise.compiled import threads
+
+from .planes import WAYS
 
 LARGE = 96  # 147456 atoms: several threads really run
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from occlusion import Occlusion
 from scipy import stats
 from torch import Tensor
 from warpnoise.noise import WarpedNoise
+
+from .occlusion import Occlusion
 
 CHANNELS = 1800
 FRAMES = 7

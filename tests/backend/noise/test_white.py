@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import synthetic
 import torch
-from occlusion import Occlusion
-from planes import WAYS, all_maps
 from warpnoise.job import Shot
 from warpnoise.motion import motions
 from warpnoise.noise import Motion, WarpedNoise
-from white import assert_white
+
+from .. import synthetic
+from .occlusion import Occlusion
+from .planes import WAYS, all_maps
+from .white import assert_white
 
 SIZE = 24
 CHANNELS = 1800  # of 24 x 24 pixels: 10^6 samples

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import synthetic
-from tiny_models import write_styled_model
 from warpnoise.job import Settings, Shot
+
+from .. import synthetic
+from ..tiny_models import write_styled_model
 
 
 @pytest.fixture(scope="session")

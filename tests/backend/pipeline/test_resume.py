@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import synthetic
 from warpnoise.errors import Cancelled, MediaError
 from warpnoise.job import Shot
 from warpnoise.media.digest import picture_digest
 from warpnoise.pipeline import inputs, resume
 from warpnoise.pipeline.inputs import InputDigests
 from warpnoise.sdedit import ModelFolder
+
+from .. import synthetic
 
 MakeJob = Callable[..., Shot]
 

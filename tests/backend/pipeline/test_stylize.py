@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_models import write_pixel_model
 from warpnoise.errors import Cancelled, JobLockedError, MediaError, ModelError, SettingsError, WarpnoiseError
 from warpnoise.job import Shot
 from warpnoise.media.png import read_png
@@ -21,6 +20,8 @@ from warpnoise.motion.frames import read_frame
 from warpnoise.noise import make_noise
 from warpnoise.pipeline import Progress, stylize
 from warpnoise.sdedit import Editor, load_model
+
+from ..tiny_models import write_pixel_model
 
 MakeJob = Callable[..., Shot]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tiny_models import write_pixel_model, write_stable_diffusion, write_styled_model
+
+from ..tiny_models import write_pixel_model, write_stable_diffusion, write_styled_model
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 from diffusers import EDMEulerScheduler
-from tiny_models import write_pixel_model
 from warpnoise.errors import ModelError, SettingsError
 from warpnoise.job import Settings
 from warpnoise.sdedit import ModelFolder, load_model
 from warpnoise.sdedit.check import check_settings
+
+from ..tiny_models import write_pixel_model
 
 
 @pytest.fixture

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
-from tiny_models import write_pixel_model
 from warpnoise.errors import Cancelled, ModelError, SettingsError
 from warpnoise.job import Settings
 from warpnoise.sdedit import load_model
 from warpnoise.sdedit.pixel import PixelEditor
+
+from ..tiny_models import write_pixel_model
 
 SETTINGS = Settings(strength=0.6, steps=5)
 

@@ -11,13 +11,14 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from held_work import HeldWork
 from warpnoise.errors import JobError
 from warpnoise.server.app import create_app
 from warpnoise.server.jobs import JobQueue
 from warpnoise.server.schema import NewJob, StatusView
 from warpnoise.server.serve import listen
 from warpnoise.server.uploads import UploadLimits, Uploads
+
+from .held_work import HeldWork
 
 TOKEN = "a-token-for-the-tests-0123456789"
 STATUS = StatusView(

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from held_work import HeldWork
 from warpnoise.errors import ModelError
 from warpnoise.server import jobs
 from warpnoise.server.schema import NewJob
+
+from .held_work import HeldWork
 
 JOB_FIELDS = {
     "id",

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-import synthetic
-from tiny_models import write_styled_model
 from warpnoise.job import Settings, Shot
+
+from .. import synthetic
+from ..tiny_models import write_styled_model
 
 TOKEN = "a-token-for-the-tests-0123456789"
 OVER = ("done", "failed", "cancelled")

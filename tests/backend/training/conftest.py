@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import OpenEXR
 import pytest
-from training_pictures import picture
 
 from training.paint_dataset import finished_views, paint_view, write
 from training.styles import PAINTERS
+
+from .training_pictures import picture
 
 PROJECTION = [[2.0, 0, 0, 0], [0, 2.0, 0, 0], [0, 0, -1, -0.2], [0, 0, -1, 0]]
 

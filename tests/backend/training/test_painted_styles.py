@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from training_pictures import picture
 
 from training.kuwahara import flow, kuwahara
 from training.styles import LUMA, PAINTERS, STYLES, along_flow, paint
+
+from .training_pictures import picture
 
 
 @pytest.mark.parametrize("style", STYLES)

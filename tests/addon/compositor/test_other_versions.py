@@ -12,12 +12,13 @@ from pathlib import Path
 
 import bpy
 import pytest
-from test_compositor import H, W, make_job, read_png, render, same, scene  # noqa: F401  a fixture, too
 
 import warpnoise_addon
 from warpnoise_addon.compositor import add_stylized
 
-HERE = Path(__file__).resolve().parent
+from .test_compositor import H, W, make_job, read_png, render, same, scene  # noqa: F401  a fixture, too
+
+HERE = Path(__file__).resolve().parents[1]
 OWN = ".".join(map(str, bpy.app.version))
 OTHERS = {
     python.parents[1].name.removeprefix("bpy-"): python

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_server import TOKEN, FakeServer
 
 from warpnoise_addon.backend import JobRequest, connect_backend, run_uploaded_job
 from warpnoise_addon.backend.broken_pipe import broken_pipes_raise
@@ -27,6 +26,8 @@ from warpnoise_addon.stylize.backends import BackendPool
 from warpnoise_addon.stylize.request import BackendChoice, Frames, StylizeRequest
 from warpnoise_addon.stylize.run import acquire_backend, stylize_folder
 from warpnoise_addon.stylize.status import Reporter
+
+from ..fake_server import TOKEN, FakeServer
 
 WIDTH, HEIGHT = 6, 4
 

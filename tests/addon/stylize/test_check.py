@@ -7,8 +7,6 @@ import os
 from pathlib import Path
 
 import pytest
-from fake_python import PROBED, write_fake_python
-from fake_server import TOKEN, FakeServer
 
 from warpnoise_addon.backend import find_backend
 from warpnoise_addon.backend.probe import probe
@@ -18,6 +16,9 @@ from warpnoise_addon.stylize import check
 from warpnoise_addon.stylize.backends import BackendPool
 from warpnoise_addon.stylize.check import Finding, check_up
 from warpnoise_addon.stylize.request import BackendChoice
+
+from ..fake_python import PROBED, write_fake_python
+from ..fake_server import TOKEN, FakeServer
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="a shell script stands for the backend's Python")
 NO_CARD, CARD = Hardware("cpu"), Hardware("cuda", "NVIDIA Something 1000")

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import bpy
 import pytest
-from fake_python import write_fake_python
 
 import warpnoise_addon
 from warpnoise_addon.arguments import make_parser, operator_arguments
@@ -21,6 +20,8 @@ from warpnoise_addon.stylize.request import BackendChoice, Frames, StylizeReques
 from warpnoise_addon.stylize.session import CheckSession, StylizeSession
 from warpnoise_addon.stylize.status import Reporter, Status, duration
 from warpnoise_addon.stylize.unfinished import unfinished
+
+from ..fake_python import write_fake_python
 
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="a shell script stands for the backend's Python"),

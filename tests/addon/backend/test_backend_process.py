@@ -25,7 +25,7 @@ from warpnoise_addon.errors import (
     SettingsError,
 )
 
-FAKE = Path(__file__).with_name("fake_backend.py")
+FAKE = Path(__file__).parents[1] / "fake_backend.py"
 
 
 def command(mode: str) -> BackendCommand:

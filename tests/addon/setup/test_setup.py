@@ -14,7 +14,6 @@ from pathlib import Path
 
 import bpy
 import pytest
-from fake_python import FAKE, PYTHON
 
 import warpnoise_addon
 from warpnoise_addon.errors import BackendMissingError, Cancelled, SettingsError
@@ -27,6 +26,8 @@ from warpnoise_addon.setup.pythons import find_python
 from warpnoise_addon.stylize.backends import BackendPool
 from warpnoise_addon.stylize.setup_session import SetupSession
 from warpnoise_addon.version import VERSION
+
+from ..fake_python import FAKE, PYTHON
 
 posix = pytest.mark.skipif(os.name != "posix", reason="shell scripts stand for programs")
 INDEX = BUILDS["index"]

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import bpy
 import pytest
-from fake_python import write_fake_python
 
 import warpnoise_addon
 from warpnoise_addon import compat
@@ -16,6 +15,8 @@ from warpnoise_addon.stylize import state
 from warpnoise_addon.stylize.backends import BackendPool
 from warpnoise_addon.stylize.request import BackendChoice
 from warpnoise_addon.ui import before_after
+
+from ..fake_python import write_fake_python
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="a shell script stands for the backend's Python")
 

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import bpy
 import pytest
-from toy_model import PYTHON, write_toy_model
 
 import warpnoise_addon
 from warpnoise_addon.stylize.status import STAGES
+
+from ..toy_model import PYTHON, write_toy_model
 
 ROOT = Path(warpnoise_addon.__file__).parents[1]
 pytestmark = [
