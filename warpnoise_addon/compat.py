@@ -192,6 +192,18 @@ def stored_compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
     return scene.node_tree
 
 
+def other_scenes_with_compositor(scene: bpy.types.Scene, tree: bpy.types.NodeTree) -> list[str]:
+    """Names of the other scenes whose compositor is, or contains, ``tree``; none up to 4.5, where each has its own."""
+    if not has_property(scene, "compositing_node_group"):
+        return []
+    others = [(other.name, other.compositing_node_group) for other in bpy.data.scenes if other != scene]
+    return [
+        name
+        for name, outer in others
+        if outer == tree or any(getattr(node, "node_tree", None) == tree for node in nodes_of(outer))
+    ]
+
+
 def new_compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree:
     """Give a scene that has no compositor tree the one that Blender's own button makes: render layers to output."""
     if not has_property(scene, "compositing_node_group"):

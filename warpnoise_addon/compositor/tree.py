@@ -28,13 +28,14 @@ class Placed:
 def place_group(scene: bpy.types.Scene, group: bpy.types.NodeTree, connect: bool) -> Placed:
     """Put a node of ``group`` into the scene's compositor tree, once, and link it where that was asked or harmless."""
     tree = compat.stored_compositor_tree(scene)
-    untouched = tree is None or is_untouched(tree)
+    users = compat.other_scenes_with_compositor(scene, tree) if tree is not None else []
+    unasked = tree is None or (_is_untouched(scene, tree) and not users)
     if tree is None:
         tree = compat.new_compositor_tree(scene)
     elif tree.library is not None:
         return Placed(False, (f"the compositor tree {tree.name} is linked from another file: add the group there",))
     warnings = []
-    if untouched or connect:
+    if unasked or connect:
         compat.use_compositor_tree(scene)
     elif compat.compositor_tree(scene) is None:
         warnings.append("the compositor is switched off (Use Nodes): the group stands in its tree unlinked")
@@ -49,19 +50,28 @@ def place_group(scene: bpy.types.Scene, group: bpy.types.NodeTree, connect: bool
         node.width = 220
         _put_beside_output(tree, node)
     connected = _reaches_output(tree, node)
-    if not connected and (untouched or connect):
+    if not connected and (unasked or connect):
         connected = _insert_before_output(tree, node)
         if not connected:
             warnings.append("the compositor tree has no output: link the group to one yourself")
+    elif not connected and users:
+        names = ", ".join(f"'{name}'" for name in users)
+        warnings.append(
+            f"the compositor tree '{tree.name}' also renders the scene {names}, which would show these frames too: the "
+            "group is in it, unlinked. Make the tree a single-user copy, or link the group yourself"
+        )
+    elif not connected:
+        warnings.append("the compositor has nodes of yours: the group is in it, link it where you want it")
     return Placed(connected, tuple(warnings))
 
 
-def is_untouched(tree: bpy.types.NodeTree) -> bool:
-    """Whether the tree is only what Blender makes by default, render layers to output, and groups of ours."""
+def _is_untouched(scene: bpy.types.Scene, tree: bpy.types.NodeTree) -> bool:
+    """Whether the tree is only what Blender makes by default, the scene's render layers to output, and our groups."""
     nodes = [node for node in tree.nodes if not compat.is_stylized_node(node)]
     if any(node.bl_idname not in _DEFAULT_NODES or node.mute for node in nodes):
         return False
-    if sum(node.bl_idname == "CompositorNodeRLayers" for node in nodes) > 1:
+    render_layers = [node for node in nodes if node.bl_idname == "CompositorNodeRLayers"]
+    if len(render_layers) > 1 or any(node.scene not in (scene, None) for node in render_layers):
         return False
     output = compat.compositor_output(tree)
     if output is None:

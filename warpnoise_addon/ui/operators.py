@@ -139,8 +139,6 @@ class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operato
         except WarpnoiseError as error:
             return self._fail(error)
         warnings = tuple(dict.fromkeys((*state.last.warnings, *added.warnings)))
-        if not added.connected:
-            warnings += ("the compositor has nodes of yours: the group is in it, link it where you want it",)
         state.last = state.last.but(warnings=warnings)
         for text in warnings:
             self.report({"WARNING"}, sentence(text))

@@ -205,6 +205,50 @@ def test_connect_puts_it_before_the_output(scene, tmp_path):
     same(render(scene, 1, tmp_path / "out.png"), read_png(job / "stylized" / "0001.png"))
 
 
+def render_layers_tree() -> bpy.types.NodeTree:
+    """Render layers to output, as a data-block that several scenes may use (from 5.0)."""
+    if not compat.has_property(bpy.types.Scene, "compositing_node_group"):
+        pytest.skip("up to 4.5 each scene has a compositor tree of its own")
+    tree = bpy.data.node_groups.new("Shared", "CompositorNodeTree")
+    tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+    bpy.context.scene.compositing_node_group = tree
+    layers, output = tree.nodes.new("CompositorNodeRLayers"), tree.nodes.new("NodeGroupOutput")
+    tree.links.new(layers.outputs["Image"], output.inputs[0])
+    return tree
+
+
+def test_a_tree_of_two_scenes_is_not_connected_unasked(scene, tmp_path):
+    tree = render_layers_tree()
+    other = bpy.data.scenes.new("Other")
+    other.compositing_node_group = tree
+    before = links_of(tree)
+    added = add_stylized(scene, make_job(scene, tmp_path / "job"))
+    assert not added.connected
+    assert links_of(tree) == before
+    (warning,) = [text for text in added.warnings if "Shared" in text]
+    assert "'Shared'" in warning and "'Other'" in warning
+    assert add_stylized(scene, tmp_path / "job", connect=True).connected
+
+
+def test_a_tree_inside_of_another_scenes_is_not_connected_unasked(scene, tmp_path):
+    tree = render_layers_tree()
+    other = bpy.data.scenes.new("Other")
+    other.compositing_node_group = bpy.data.node_groups.new("Outer", "CompositorNodeTree")
+    other.compositing_node_group.nodes.new("CompositorNodeGroup").node_tree = tree
+    assert not add_stylized(scene, make_job(scene, tmp_path / "job")).connected
+
+
+def test_a_tree_that_shows_another_scene_is_not_connected_unasked(scene, tmp_path):
+    add_stylized(scene, make_job(scene, tmp_path / "one"))  # makes the tree that Blender has by default
+    tree = compat.compositor_tree(scene)
+    for node in [node for node in tree.nodes if compat.is_stylized_node(node)]:
+        tree.nodes.remove(node)
+    next(node for node in tree.nodes if node.bl_idname == "CompositorNodeRLayers").scene = bpy.data.scenes.new("Other")
+    added = add_stylized(scene, make_job(scene, tmp_path / "two"))
+    assert not added.connected
+    assert any("nodes of yours" in warning for warning in added.warnings)
+
+
 def test_a_compositor_that_is_switched_off_stays_off(scene, tmp_path):
     user_tree(scene)
     if compat.has_property(scene, "compositing_node_group"):
