@@ -121,6 +121,8 @@ class FrameInfo(_Model):
     """Object-to-world of each object that is drawn as itself and changed since the frame before; None: it is gone."""
     cut: bool = False
     """The picture is cut between the frame before and this one: nothing is seen again."""
+    unknown_motion: tuple[str, ...] = ()
+    """Objects whose vectors between the frame before and this one mean nothing: their topology changed."""
 
 
 class JobInfo(_Model):

@@ -39,6 +39,8 @@ class FrameState:
     an object whose array is the same in two frames did not move."""
     cut: bool
     """Nothing of the frame before is seen again."""
+    unknown_motion: tuple[str, ...] = ()
+    """Names of objects whose vectors from and to the frame before mean nothing."""
 
 
 @dataclass(frozen=True)
@@ -241,7 +243,7 @@ class Shot:
                     objects.pop(name, None)
                 else:
                     objects[name] = as_array(matrix)
-            yield FrameState(info.frame, info.camera, objects, info.cut and index > 0)
+            yield FrameState(info.frame, info.camera, objects, info.cut and index > 0, info.unknown_motion)
 
     @contextlib.contextmanager
     def lock(self, frames: Sequence[int] | None = None) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +42,8 @@ class Frame:
     camera: Camera | None
     objects: Mapping[str, npt.NDArray[np.float64]]
     cut: bool
+    unknown_motion: Collection[str]
+    """Names of objects whose vectors from and to the frame before mean nothing."""
 
     def geometry(self) -> npt.NDArray[np.float32]:
         """(4, h, w), see `surface_geometry`."""
@@ -79,6 +81,7 @@ def read_frame(job: Shot, state: FrameState, warn: Callable[[str], None]) -> Fra
         camera=state.camera,
         objects=state.objects,
         cut=state.cut,
+        unknown_motion=state.unknown_motion,
     )
     unknown = np.isnan(frame.to_previous[..., 0]) | np.isnan(frame.to_next[..., 0])
     if unknown.any():

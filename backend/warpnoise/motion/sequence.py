@@ -33,7 +33,7 @@ def frames_and_motions(
     - What is seen moves as Cycles' vectors say, corrected for its lens (``warpnoise.motion.lens``).
     - The background, for which Cycles writes 0, moves as the camera turns.
     - Rigid surfaces get a transform where it agrees with what is seen (``warpnoise.motion.rigid``).
-    - Over a cut nothing is known: all NaN.
+    - Over a cut nothing is known: all NaN. Of objects whose topology changed neither.
 
     Args:
         warn: Is told, once of each kind, of what was wrong in a frame and done without.
@@ -65,7 +65,9 @@ class _Notices:
 
 
 def _motion(old: Frame, new: Frame, lens: LensCorrection, rigidity: Rigidity) -> Motion:
-    forward, backward, confirmed = old.to_next, new.to_previous, Moves({}, np.eye(4))
+    lost = _lost_surfaces(old, new)
+    forward, backward = _without(old.to_next, old, lost), _without(new.to_previous, new, lost)
+    confirmed = Moves({}, np.eye(4))
     if new.cut or _other_lens(old, new):
         forward, backward = np.full_like(forward, np.nan), np.full_like(backward, np.nan)
     elif old.camera is not None and new.camera is not None:
@@ -74,7 +76,9 @@ def _motion(old: Frame, new: Frame, lens: LensCorrection, rigidity: Rigidity) ->
         back = predict(new.surface, new.depth, there.inverse())
         forward = _with_background(lens.correct(forward, old.camera, new.camera, ahead), old, ahead.flow)
         backward = _with_background(lens.correct(backward, new.camera, old.camera, back), new, back.flow)
-        rigid = rigidity.confirm((forward, ahead), (backward, back))
+        # Again: where a lens cannot be corrected, vectors are made of matrices.
+        forward, backward = _without(forward, old, lost), _without(backward, new, lost)
+        rigid = rigidity.confirm((forward, ahead), (backward, back)).difference(lost)
         confirmed = Moves({number: m for number, m in there.surfaces.items() if number in rigid}, there.still)
     return Motion(
         torch.from_numpy(forward),
@@ -85,6 +89,15 @@ def _motion(old: Frame, new: Frame, lens: LensCorrection, rigidity: Rigidity) ->
         depth_new=torch.from_numpy(new.depth),
         transforms=confirmed.surfaces,
     )
+
+
+def _lost_surfaces(old: Frame, new: Frame) -> list[int]:
+    """The surfaces that are not the same points in both frames."""
+    return [frame.manifest[name] for name in new.unknown_motion for frame in (old, new) if name in frame.manifest]
+
+
+def _without(flow: Flow, frame: Frame, lost: list[int]) -> Flow:
+    return np.where(np.isin(frame.surface, lost)[..., None], np.float32(np.nan), flow) if lost else flow
 
 
 def _other_lens(old: Frame, new: Frame) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,21 @@ def test_over_a_cut_nothing_is_known(tmp_path: Path) -> None:
     first, second = all_motions(synthetic.make_job(tmp_path / "job", frames=3, cuts=(2,)))
     assert first.forward.isnan().all() and first.backward.isnan().all() and not first.transforms
     assert not second.forward.isnan().any() and second.transforms
+
+
+def test_objects_whose_topology_changed_have_no_known_motion(tmp_path: Path) -> None:
+    """Their vectors, here the same as without the change, join points that have nothing to do with each other."""
+    job = synthetic.make_job(tmp_path / "job", frames=4, scene=Scene(32, 32))
+    content = json.loads((job.path / "job.json").read_text())
+    content["frames"][2]["unknown_motion"] = ["Ball", "Elsewhere", "never seen"]
+    (job.path / "job.json").write_text(json.dumps(content))
+    for pair, motion in enumerate(all_motions(job), start=1):
+        for flow, surface in ((motion.forward, motion.surface_old), (motion.backward, motion.surface_new)):
+            ball = surface.numpy() == NUMBERS["Ball"]
+            assert ball.sum() > 50
+            assert (flow.isnan().all(-1).numpy() == (ball if pair == 2 else False)).all()
+        lost = {NUMBERS["Ball"], NUMBERS["Elsewhere"]} if pair == 2 else set()
+        assert motion.transforms.keys() == {0, *NUMBERS.values()} - lost
 
 
 def test_vectors_that_are_no_numbers_are_unknown_and_said_once(tmp_path: Path) -> None:
