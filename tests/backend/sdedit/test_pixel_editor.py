@@ -212,8 +212,10 @@ def test_what_the_caller_makes_while_it_edits_stays_usable(styled: PixelEditor) 
         return made[-1]
 
     result = styled.edit(make_images(1, 3, 8, 8), noise, SETTINGS)
-    made[0].add_(1)
-    result.add_(1)
+    before = result.clone()
+    # An inference tensor would raise here.
+    assert torch.equal(made[0].add_(1), torch.ones(1, 3, 8, 8))
+    assert torch.equal(result.add_(1), before + 1)
 
 
 def test_bad_settings_are_refused_before_the_first_step(styled: PixelEditor) -> None:
