@@ -15,10 +15,10 @@ from types import FrameType
 import bpy
 
 from .arguments import make_parser, operator_arguments
+from .child import end_with_parent
 from .errors import SettingsError, WarpnoiseError
 from .stylize import state
 from .stylize.blocking import export_blocking
-from .stylize.export_process import end_with_parent
 from .stylize.run import failure
 from .stylize.status import Reporter, Status
 from .ui.operators import Printer

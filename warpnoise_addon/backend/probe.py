@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..errors import Cancelled
+from ..child import TimedOut, ask, never
 from .locate import BackendCommand, tool_environment
 
 PROBE_SECONDS = 180.0
@@ -53,37 +51,25 @@ class Probe:
     trouble: str = ""
 
 
-def probe(command: BackendCommand, cancelled: Callable[[], bool] = lambda: False) -> Probe | None:
+def probe(command: BackendCommand, cancelled: Callable[[], bool] = never) -> Probe | None:
     """None: the command is no Python. Raises Cancelled."""
     if command.argv[1:] != ("-m", "warpnoise"):
         return None
     try:
-        process = subprocess.Popen(
+        status, said, errors = ask(
             [command.argv[0], "-c", _SCRIPT],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=tool_environment(),
-            encoding="utf-8",
-            errors="replace",
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            PROBE_SECONDS,
+            tool_environment(),
+            cancelled,
+            "cancelled while the backend's Python was asked",
         )
     except OSError as error:
         return Probe(trouble=f"it cannot be started: {error.strerror}")
-    deadline = time.monotonic() + PROBE_SECONDS
-    with process:
-        while True:
-            try:
-                said, errors = process.communicate(timeout=0.2)
-                break
-            except subprocess.TimeoutExpired:
-                if cancelled() or time.monotonic() > deadline:
-                    process.kill()
-                if cancelled():
-                    raise Cancelled("cancelled while the backend's Python was asked") from None
+    except TimedOut:
+        return Probe(trouble=f"it did not answer within {PROBE_SECONDS:.0f} s")
     try:
-        found = json.loads(said.strip().splitlines()[-1])
+        found = json.loads(said[-1])
         return Probe(**found | {"python": tuple(found["python"])})
     except (ValueError, TypeError, KeyError, IndexError):
-        last = (errors.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
+        last = ([line for line in errors if line.strip()] or [f"exit code {status}"])[-1]
         return Probe(trouble=f"it does not answer as a Python does: {last}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
+from ..atomic import atomic_write, replacing
 from ..errors import BackendError, Cancelled, JobFolderError
 from ..names import frame_name
 from .client import NotModified
@@ -94,28 +95,23 @@ class Results:
     ) -> None:
         """Fetch to a file beside, which becomes the target where ``check`` raises nothing; with its record."""
         target, record = self._job.folder / target_name, Record(self._job.folder / record_name)
-        beside = target.with_name(f".{target.name}.part")
         path = f"/v1/jobs/{quote(self._job_id, safe='')}/{name}"
         have = record.read() if target.is_file() else None
 
         def attempt() -> None:
-            with beside.open("w+b") as file:
+            with replacing(target) as file:
                 made_of = self._backend.client.fetch(path, file, largest, have, self._stop_if_cancelled)
                 check(file)
-            record.remove()
-            beside.replace(target)
+                record.remove()
             if _DIGEST.fullmatch(made_of):
                 record.write(made_of)
 
         try:
-            target.parent.mkdir(exist_ok=True)
             self._backend.ask(attempt, cancelled=self._cancelled)
         except NotModified:
             pass
         except OSError as error:
             raise JobFolderError(f"{target} cannot be written: {error.strerror}") from None
-        finally:
-            beside.unlink(missing_ok=True)
 
     def _stop_if_cancelled(self) -> None:
         if self._cancelled():
@@ -138,10 +134,7 @@ class Record:
 
     def write(self, digest: str) -> None:
         """The result is finished. Raises OSError."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self._path.with_name(f".{self._path.name}.part")
-        beside.write_text(json.dumps({"digest": digest}) + "\n", encoding="utf-8")
-        beside.replace(self._path)
+        atomic_write(self._path, json.dumps({"digest": digest}) + "\n")
 
     def remove(self) -> None:
         """The result is not finished, before it is replaced. Raises OSError."""

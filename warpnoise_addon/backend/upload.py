@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..atomic import atomic_write
 from ..errors import BackendError, Cancelled, JobError, JobFolderError
 from ..names import frame_name
 from .connection import Backend
@@ -166,10 +167,8 @@ def _remembered(folder: Path, memory: dict[str, str]) -> str | None:
 
 
 def _remember(folder: Path, content: dict[str, str]) -> None:
-    beside = folder / f"{MEMORY}.tmp"
     try:
-        beside.write_text(json.dumps(content), encoding="utf-8")
-        beside.replace(folder / MEMORY)
+        atomic_write(folder / MEMORY, json.dumps(content))
     except OSError as error:
         raise JobFolderError(f"{folder / MEMORY} cannot be written: {error.strerror}") from None
 

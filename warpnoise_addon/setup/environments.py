@@ -19,6 +19,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..atomic import atomic_write
 from ..errors import SettingsError
 
 ABANDONED_SECONDS = 86400.0
@@ -69,11 +70,9 @@ class Environments:
 
     def finish(self, path: Path, build: str, source: str) -> None:
         """``path`` counts from now on, and the others go. Raises SettingsError: that cannot be written."""
-        beside = self._file.with_name(f".{self._file.name}.tmp")
         try:
             (path / FINISHED).touch()
-            beside.write_text(json.dumps(asdict(Environment(path.name, build, source, time.time()))), encoding="utf-8")
-            beside.replace(self._file)
+            atomic_write(self._file, json.dumps(asdict(Environment(path.name, build, source, time.time()))))
         except OSError as error:
             raise SettingsError(f"{self._file} cannot be written: {error.strerror}") from None
         self.clean_up()

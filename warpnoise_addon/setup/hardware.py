@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import platform
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from ..child import TimedOut, ask
 
 ASK_SECONDS = 10.0
 
@@ -62,17 +63,8 @@ def _nvidia() -> str:
     program = shutil.which("nvidia-smi")
     if program is None:
         return ""
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        ended = subprocess.run(
-            [program, "--query-gpu=name", "--format=csv,noheader"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=ASK_SECONDS,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
-        lines = ended.stdout.split("\n")
-        if ended.returncode == 0 and lines[0].strip():
-            return lines[0].strip()
+    with contextlib.suppress(OSError, TimedOut):
+        status, said, _ = ask([program, "--query-gpu=name", "--format=csv,noheader"], ASK_SECONDS)
+        if status == 0 and said:
+            return said[0].strip()
     return ""

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import queue
 import re
-import signal
-import subprocess
-import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
 from ..backend.locate import tool_environment
-from ..errors import BackendMissingError, Cancelled
+from ..child import Child, TimedOut
+from ..errors import BackendMissingError
 from .environments import remove
 from .plan import DISTRIBUTION, Plan, Step
 
 SUPERVISE = Path(__file__).with_name("supervise.py")
 END_SECONDS = 5.0
+SILENCE_SECONDS = 1800.0
+"""A step without any output for this long is given up; an old pip says nothing during a download."""
+CANCELLED = "cancelled; what was half made is removed, and an environment that worked still does"
 TAIL_LINES = 12
 RAW_PROGRESS = (24, 1)
 """The pip that can tell its progress in numbers."""
@@ -56,64 +54,26 @@ def run_step(step: Step, python: str, tell: Tell, cancelled: Callable[[], bool])
         "PYTHONUNBUFFERED": "1",
     }
     try:
-        process = subprocess.Popen(
-            [python, "-I", str(SUPERVISE), *step.argv],
-            stdin=subprocess.PIPE,  # closed when we end, whichever way: then it ends too
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=os.name == "posix",
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
+        child = Child([python, "-I", str(SUPERVISE), *step.argv], environment, merge=True)
     except OSError as error:
         raise BackendMissingError(f"{python} cannot be started: {error.strerror}") from None
-    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-    reader = threading.Thread(target=_read, args=(process, lines), name="warpnoise-setup", daemon=True)
-    reader.start()
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     try:
-        while True:
-            if cancelled():
-                raise Cancelled("cancelled; what was half made is removed, and an environment that worked still does")
-            with contextlib.suppress(queue.Empty):
-                line = lines.get(timeout=0.1)
-                if line is None:
-                    break
-                fraction = _fraction(line)
-                if fraction is None and line.strip():
-                    tail.append(line)
-                tell(step.stage, "" if fraction is not None else line, fraction)
-        status = process.wait()
+        for line in child.lines(SILENCE_SECONDS, cancelled, each=True, cancel_text=CANCELLED):
+            fraction = _fraction(line)
+            if fraction is None and line.strip():
+                tail.append(line)
+            tell(step.stage, "" if fraction is not None else line, fraction)
+        status = child.wait()
+    except TimedOut:
+        raise BackendMissingError(
+            f"`{step}` said nothing for {SILENCE_SECONDS / 60:.0f} min and was ended. Check the network connection, "
+            "then try again"
+        ) from None
     finally:
-        _end(process)
-        reader.join(1.0)
+        child.stop(END_SECONDS)
     if status != 0:
         raise BackendMissingError(_failure(step, status, list(tail)))
-
-
-def _read(process: subprocess.Popen[str], lines: queue.SimpleQueue[str | None]) -> None:
-    with contextlib.suppress(OSError, ValueError), process.stdout:
-        for line in process.stdout:
-            lines.put(line.rstrip("\n"))
-    lines.put(None)
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """Closing its input ends it and what it started; killing the group is for one that hangs."""
-    with contextlib.suppress(OSError):
-        process.stdin.close()
-    try:
-        process.wait(END_SECONDS)
-    except subprocess.TimeoutExpired:
-        with contextlib.suppress(OSError):
-            if os.name == "posix":
-                os.killpg(process.pid, signal.SIGKILL)
-            else:
-                process.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(END_SECONDS)
 
 
 def _fraction(line: str) -> float | None:

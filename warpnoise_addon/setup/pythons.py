@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..backend.locate import tool_environment
+from ..child import TimedOut, ask
 from ..errors import BackendMissingError
 
 OLDEST = (3, 10)
@@ -47,7 +47,7 @@ def find_python(chosen: str = "") -> Python:
     """
     troubles = []
     for path in [chosen] if chosen else _candidates():
-        python = ask(path)
+        python = ask_python(path)
         trouble = python.trouble if python is not None else "it is no Python that can be run"
         if python is not None and not trouble:
             return python
@@ -59,22 +59,13 @@ def find_python(chosen: str = "") -> Python:
     )
 
 
-def ask(path: str) -> Python | None:
+def ask_python(path: str) -> Python | None:
     """What the program at ``path`` says of itself; None: it is no Python."""
     try:
-        ended = subprocess.run(
-            [path, "-I", "-c", _SCRIPT],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            env=tool_environment(),
-            timeout=ASK_SECONDS,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
-        version, complete = json.loads(ended.stdout)
+        _, said, _ = ask([path, "-I", "-c", _SCRIPT], ASK_SECONDS, tool_environment())
+        version, complete = json.loads(said[-1])
         return Python(path, (int(version[0]), int(version[1]), int(version[2])), bool(complete))
-    except (OSError, ValueError, TypeError, subprocess.SubprocessError):
+    except (OSError, ValueError, TypeError, IndexError, TimedOut):
         return None
 
 

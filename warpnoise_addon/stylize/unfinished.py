@@ -10,6 +10,7 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+from ..atomic import atomic_write
 from ..errors import SettingsError
 from ..export.options import JobSettings
 from ..names import frame_name
@@ -39,10 +40,8 @@ def begin(request: StylizeRequest) -> None:
     if request.part is None:
         # A folder that cannot be written is reported by what writes the frames.
         with contextlib.suppress(OSError):
-            beside = path.with_name(f".{path.name}.part")
             content = {"frames": str(request.frames), "settings": asdict(request.settings)}
-            beside.write_text(json.dumps(content) + "\n", encoding="utf-8")
-            beside.replace(path)
+            atomic_write(path, json.dumps(content) + "\n")
 
 
 def finish(request: StylizeRequest) -> None:

@@ -3,13 +3,12 @@
 Blender reads the annotations when it registers the class, so they must not be postponed.
 """
 
-import contextlib
-import os
 from pathlib import Path
 
 import bpy
 from bpy.props import StringProperty
 
+from ..atomic import atomic_write
 from ..errors import SettingsError
 from .preferences import preferences
 from .texts import sentence
@@ -66,14 +65,7 @@ def write_token(path: Path, token: str) -> None:
     """
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise SettingsError("expected a token: visible ASCII characters without spaces")
-    beside = path.with_name(f".{path.name}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.unlink(missing_ok=True)
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(f"{token}\n")
-        beside.replace(path)
+        atomic_write(path, f"{token}\n", private=True)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
         raise SettingsError(f"the token file {path} cannot be written: {error.strerror}") from None
