@@ -6,20 +6,33 @@ Both are read, whatever the view layer's name.
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import json
+import io
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 import OpenEXR
 
 from warpnoise.errors import MediaError
+from warpnoise.media.exr_layout import (
+    FLOAT,
+    HALF,
+    MAGIC,
+    BadLayoutError,
+    Channel,
+    Layout,
+    Part,
+    as_single_part,
+    read_layout,
+)
+from warpnoise.media.json_file import parse_json
 
 Plane = npt.NDArray[np.float32]
 
@@ -60,66 +73,76 @@ class Passes:
         return width, height
 
 
-def read_passes(path: Path, *, combined: bool = False) -> Passes:
-    """Reads one frame's passes. ``combined``: the Combined pass too.
+def read_passes(path: Path, size: tuple[int, int] | None = None, *, combined: bool = False) -> Passes:
+    """Reads one frame's passes. The header is checked first, then only the channels that are needed are decoded.
 
     Of several view layers the first is taken that has all of the passes.
 
+    Args:
+        size: the expected width and height in pixels. None: any.
+        combined: whether to read the Combined pass too.
+
     Raises:
-        MediaError: the file is missing, cut off, not an EXR, of half precision, cropped, or lacks a pass.
+        MediaError: the file is missing, cut off, not an EXR, of half precision, cropped, of another size, or lacks a
+            pass.
     """
-    parts = _read(path)
-    layers = _layers(path, parts)
     wanted = [name for name in _PASSES if combined or name != "combined"]
-    layer = _first_with(layers, wanted)
-    if layer is None:
-        # OpenEXR leaves channels out that it cannot decode: does the header have them?
-        whole = _layers(path, _read(path, header_only=True))
-        raise _damaged(path, "pixels are missing") if _first_with(whole, wanted) else _lacking(path, whole, wanted)
-    planes = {name: _planes(path, layer, layers[layer], *_PASSES[name]) for name in wanted}
-    x, y, z, w = planes["vector"]
-    (depth,) = planes["depth"]
-    (hashes,) = planes["surface"]
+    with _opened(path) as file:
+        try:
+            layout = read_layout(file)
+            layers = _layers(layout)
+            layer = _first_with(layers, wanted)
+            if layer is None:
+                raise _lacking(path, layers, wanted)
+            channels = {name: _components(path, layer, layers[layer], *_PASSES[name]) for name in wanted}
+            manifest = _manifest(path, layer, layout)
+            found = [place for places in channels.values() for place in places]
+            for index in sorted({index for index, _ in found}):
+                _check_windows(path, layout.parts[index], size)
+            planes = _decode(path, file, layout, found)
+        except BadLayoutError as failure:
+            raise _damaged(path, str(failure)) from None
+    x, y, z, w = (planes[place] for place in channels["vector"])
     return Passes(
-        depth=depth,
+        depth=planes[channels["depth"][0]],
         vector=(x, y, z, w),
-        surface=np.ascontiguousarray(hashes).view(np.int32),
-        manifest=_manifest(path, layer, [part.header for part in parts]),
-        combined=np.stack(planes["combined"], axis=-1) if combined else None,
+        surface=np.ascontiguousarray(planes[channels["surface"][0]]).view(np.int32),
+        manifest=manifest,
+        combined=np.stack([planes[place] for place in channels["combined"]], axis=-1) if combined else None,
     )
 
 
-_Layers = dict[str, dict[str, dict[str, npt.NDArray[Any] | None]]]
-"""View layer, pass and component (upper case) to plane; None where only the header was read."""
+_Place = tuple[int, str]
+"""A channel: the number of its part, and its name there."""
+_Layers = dict[str, dict[str, dict[str, tuple[int, Channel]]]]
+"""View layer, pass and component (upper case) to the number of the part and the channel."""
 
 
-def _read(path: Path, *, header_only: bool = False) -> list[Any]:
-    """The file's parts. OpenEXR leaves the channels out that it cannot decode."""
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
     if not path.is_file():
         raise MediaError(f"There is no file {path}. Export this frame again.")
-    if not path.stat().st_size:
-        raise MediaError(f"{path} is empty. Export this frame again.")
-    if not OpenEXR.isOpenExrFile(str(path)):
-        raise MediaError(f"{path} is not an EXR file. Export this frame again, as an OpenEXR MultiLayer file.")
     try:
-        parts: list[Any] = OpenEXR.File(str(path), header_only=True).parts
-        if not header_only:
-            parts = OpenEXR.File(str(path), separate_channels=True, num_threads=_threads(parts)).parts
-    except (RuntimeError, ValueError, TypeError, OSError, MemoryError, OpenEXR.error) as failure:
-        raise _damaged(path, " ".join(str(failure).split()) or type(failure).__name__) from None
-    return parts
+        with path.open("rb") as file:
+            start = file.read(len(MAGIC))
+            if not start:
+                raise MediaError(f"{path} is empty. Export this frame again.")
+            if start != MAGIC:
+                raise MediaError(f"{path} is not an EXR file. Export this frame again, as an OpenEXR MultiLayer file.")
+            file.seek(0)
+            yield file
+    except OSError as refusal:
+        raise MediaError(f"Cannot read {path}: {refusal.strerror or refusal}.") from refusal
 
 
-def _layers(path: Path, parts: list[Any]) -> _Layers:
+def _layers(layout: Layout) -> _Layers:
     layers: _Layers = {}
-    for part in parts:
-        _check_windows(path, part.header)
-        planes = {name: channel.pixels for name, channel in part.channels.items()}
-        for name, plane in (planes or dict.fromkeys(channel.name for channel in part.header["channels"])).items():
-            full = name if "." in name else f"{part.name()}.{name}"
+    for index, part in enumerate(layout.parts):
+        for channel in part.channels:
+            full = channel.name if "." in channel.name else f"{part.name}.{channel.name}"
             *layer, pass_name, component = full.split(".")
             passes = layers.setdefault(".".join(layer), {})
-            passes.setdefault(pass_name, {})[component.upper()] = plane
+            passes.setdefault(pass_name, {})[component.upper()] = index, channel
     return layers
 
 
@@ -127,11 +150,97 @@ def _first_with(layers: _Layers, wanted: list[str]) -> str | None:
     return next((name for name, found in layers.items() if all(_PASSES[item][0] in found for item in wanted)), None)
 
 
-def _threads(parts: list[Any]) -> int:
+def _components(
+    path: Path,
+    layer: str,
+    passes: Mapping[str, Mapping[str, tuple[int, Channel]]],
+    pass_name: str,
+    components: str,
+) -> list[_Place]:
+    places = []
+    for component in components:
+        if component not in passes[pass_name]:
+            found = ", ".join(passes[pass_name])
+            raise MediaError(f"{path}: {layer}.{pass_name} has no channel {component}, only {found}. Export it again.")
+        index, channel = passes[pass_name][component]
+        if channel.kind != FLOAT:
+            kind = "float16" if channel.kind == HALF else "uint32"
+            raise MediaError(
+                f"{path}: {layer}.{pass_name} has {kind} values, expected float32. "
+                "Set Color Depth to Float (Full) and render this frame again."
+            )
+        if channel.sampling != (1, 1):
+            raise MediaError(
+                f"{path}: {layer}.{pass_name} is subsampled: it has no value for each pixel. Save it without chroma "
+                "subsampling."
+            )
+        places.append((index, channel.name))
+    return places
+
+
+def _check_windows(path: Path, part: Part, size: tuple[int, int] | None) -> None:
+    if part.data_window != part.display_window:
+        raise MediaError(
+            f"{path} holds the window {_window(part.data_window)} of a picture {_window(part.display_window)}: render "
+            "the whole picture, without a border."
+        )
+    if size is not None and part.size != size:
+        raise MediaError(
+            f"{path}: expected {size[0]} x {size[1]} pixels, as job.json says, got {part.size[0]} x {part.size[1]}. "
+            "Export this frame again."
+        )
+
+
+def _window(window: tuple[int, int, int, int]) -> str:
+    return "({}, {}) to ({}, {})".format(*window)
+
+
+def _decode(path: Path, file: BinaryIO, layout: Layout, places: Collection[_Place]) -> dict[_Place, Plane]:
+    """The planes of these channels. OpenEXR leaves the channels out that it cannot decode."""
+    planes: dict[_Place, Plane] = {}
+    for index in sorted({index for index, _ in places}):
+        part, names = layout.parts[index], [name for other, name in places if other == index]
+        threads = _threads(part)
+        try:
+            if layout.multipart:
+                if not part.scan_lines:
+                    raise BadLayoutError("its parts have tiles; expected scan lines")
+                source: Any = io.BytesIO(as_single_part(file, layout, index))
+                decoded = OpenEXR.File(source, separate_channels=True, num_threads=threads).channels()
+            elif part.decoded_bytes > _LARGEST_DECODED:
+                decoded = _read_some(path, part, names)
+            else:
+                decoded = OpenEXR.File(str(path), separate_channels=True, num_threads=threads).channels()
+        except (RuntimeError, ValueError, TypeError, OSError, MemoryError, OpenEXR.error) as failure:
+            raise _damaged(path, " ".join(str(failure).split()) or "it cannot be decoded") from None
+        width, height = part.size
+        for name in names:
+            pixels = None if name not in decoded else getattr(decoded[name], "pixels", decoded[name])
+            if pixels is None or pixels.shape != (height, width) or pixels.dtype != np.float32:
+                raise _damaged(path, "pixels are missing")
+            planes[index, name] = pixels
+    return planes
+
+
+_LARGEST_DECODED = 1 << 29
+"""Bytes. Above, a single part is read by OpenEXR's older interface, which keeps only the channels asked for."""
+
+
+def _read_some(path: Path, part: Part, names: list[str]) -> dict[str, npt.NDArray[Any]]:
+    width, height = part.size
+    file = OpenEXR.InputFile(str(path))
+    try:
+        return {
+            name: np.frombuffer(data, np.float32).reshape(height, width)
+            for name, data in zip(names, file.channels(names), strict=True)
+        }
+    finally:
+        file.close()
+
+
+def _threads(part: Part) -> int:
     """How many of OpenEXR's threads to read with: only decompressing is worth any; copying takes twice the work so."""
-    if all(part.compression() == OpenEXR.NO_COMPRESSION for part in parts):
-        return 0
-    return _pool()
+    return 0 if part.attributes["compression"][1] == b"\0" else _pool()
 
 
 @functools.cache
@@ -142,64 +251,59 @@ def _pool() -> int:
     return threads
 
 
-def _check_windows(path: Path, header: Mapping[str, Any]) -> None:
-    data, display = (np.asarray(header[window]).tolist() for window in ("dataWindow", "displayWindow"))
-    if data != display:
-        raise MediaError(
-            f"{path} holds the window {data} of a picture {display}: render the whole picture, without a border."
-        )
-
-
-def _planes(
-    path: Path, layer: str, passes: Mapping[str, Mapping[str, npt.NDArray[Any] | None]], pass_name: str, components: str
-) -> list[Plane]:
-    planes = []
-    for component in components:
-        plane = passes[pass_name].get(component)
-        if plane is None:
-            found = ", ".join(passes[pass_name])
-            if component in passes[pass_name]:
-                raise _damaged(path, "pixels are missing")
-            raise MediaError(f"{path}: {layer}.{pass_name} has no channel {component}, only {found}. Export it again.")
-        if plane.dtype != np.float32:
-            raise MediaError(
-                f"{path}: {layer}.{pass_name} has {plane.dtype} values, expected float32. "
-                "Set Color Depth to Float (Full) and render this frame again."
-            )
-        planes.append(plane)
-    return planes
-
-
 def _damaged(path: Path, reason: str) -> MediaError:
     return MediaError(f"{path} is cut off or damaged ({reason}). Export this frame again.")
 
 
 def _lacking(path: Path, layers: _Layers, wanted: list[str]) -> MediaError:
+    if not layers:
+        return _damaged(path, "it has no channels")
     # Of the layer that has the most of them: its lack is the likely mistake.
     layer = max(layers, key=lambda name: sum(_PASSES[item][0] in layers[name] for item in wanted))
     lacking = [item for item in wanted if _PASSES[item][0] not in layers[layer]]
     names = ", ".join(_PASSES[item][0] for item in lacking)
     advice = "; ".join(_SWITCHES[item] for item in lacking)
-    found = ", ".join(sorted(layers[layer]))
+    found = ", ".join(sorted(layers[layer])[:40])
     return MediaError(
         f"{path} lacks the pass {names} (view layer {layer!r} has {found}). In Blender, {advice}; then export again."
     )
 
 
-def _manifest(path: Path, layer: str, headers: list[dict[str, Any]]) -> dict[str, int]:
+def _manifest(path: Path, layer: str, layout: Layout) -> dict[str, int]:
     name = f"{layer}.CryptoObject".removeprefix(".")
-    for header in headers:
-        for key, value in header.items():
+    for part in layout.parts:
+        for key in part.attributes:
             prefix, _, field = key.rpartition("/")
-            if field != "name" or not prefix.startswith("cryptomatte/") or value != name:
+            if field != "name" or not prefix.startswith("cryptomatte/") or part.text(key) != name:
                 continue
-            try:
-                content = _names(header, header.get(f"{prefix}/manifest", "{}"))
-                hashes = np.array([int(digits, 16) for digits in content.values()], dtype=np.uint32)
-            except (ValueError, TypeError, AttributeError, OverflowError):
-                raise MediaError(f"{path}: the manifest of {name} is damaged. Export this frame again.") from None
-            return dict(zip(content, _as_in_pixels(hashes).view(np.int32).tolist(), strict=True))
+            text = part.text(f"{prefix}/manifest") or "{}"
+            found = _unescaped(text) if "BlenderMultiChannel" in part.attributes else None
+            if found is None:
+                found = parse_json(text.encode(), f"{path}: the manifest of {name}", advice="Export this frame again.")
+            if not isinstance(found, dict) or not all(
+                isinstance(digits, str) and _HASH.fullmatch(digits) for digits in found.values()
+            ):
+                raise MediaError(f"{path}: the manifest of {name} is damaged. Export this frame again.")
+            hashes = np.array([int(digits, 16) for digits in found.values()], dtype=np.uint32)
+            return dict(zip(found, _as_in_pixels(hashes).view(np.int32).tolist(), strict=True))
     return {}
+
+
+_HASH = re.compile("[0-9a-fA-F]{8}")
+_END_OF_ENTRY = re.compile(r'":"([0-9a-f]{8})"(?=[,}])')
+
+
+def _unescaped(text: str) -> dict[str, str] | None:
+    """The entries of a manifest as Blender writes it: quotes and backslashes in names as they are, so no JSON, but each
+    name ends before a hash. None: it is no such text."""
+    entries: dict[str, str] = {}
+    at = 0
+    for end in _END_OF_ENTRY.finditer(text):
+        if text[at : at + 2] not in ('{"', ',"'):
+            return None
+        entries[text[at + 2 : end.start()]] = end[1]
+        at = end.end()
+    return entries if text[at:] == "}" else None
 
 
 def _as_in_pixels(hashes: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
@@ -207,14 +311,3 @@ def _as_in_pixels(hashes: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
     denormal number, an infinity or a NaN (Cryptomatte specification 1.2.0; about one name in 128)."""
     exponent: npt.NDArray[np.uint32] = np.clip(hashes >> np.uint32(23) & np.uint32(0xFF), np.uint32(1), np.uint32(254))
     return (hashes & np.uint32(0x807FFFFF)) | exponent << np.uint32(23)
-
-
-_ENTRY = re.compile(r'(?<=[{,])"(.*?)":"([0-9a-f]{8})"(?=[,}])', re.DOTALL)
-
-
-def _names(header: dict[str, Any], manifest: str) -> dict[str, str]:
-    # Blender writes names as they are, quotes and backslashes included: not JSON, but each ends before a hash.
-    if "BlenderMultiChannel" in header and (found := _ENTRY.findall(manifest)):
-        return dict(found)
-    content: dict[str, str] = json.loads(manifest)
-    return content

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from warpnoise.errors import JobError
 from warpnoise.job import Camera, FrameState, Shot
 from warpnoise.media.exr import Plane, read_passes
 from warpnoise.motion.geometry import surface_geometry
@@ -57,17 +56,10 @@ def read_frame(job: Shot, state: FrameState, warn: Callable[[str], None]) -> Fra
         warn: Is told of vectors that are not numbers; they become NaN, not known.
 
     Raises:
-        JobError: the passes are of another size than the job.
-        MediaError: the file cannot be read, or lacks a pass.
+        MediaError: the file cannot be read, lacks a pass, or is of another size than the job.
     """
     path = job.passes(state.frame)
-    passes = read_passes(path)
-    width, height = job.scene.width, job.scene.height
-    if passes.size != (width, height):
-        raise JobError(
-            f"{path}: expected {width} x {height} pixels, as job.json says, got {passes.size[0]} x {passes.size[1]}. "
-            "Export this frame again."
-        )
+    passes = read_passes(path, (job.scene.width, job.scene.height))
     with np.errstate(invalid="ignore"):
         background = ~(passes.depth < _FAR)
     x, y, z, w = passes.vector

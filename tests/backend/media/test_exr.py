@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import numpy as np
 import OpenEXR
 import pytest
 from warpnoise.errors import MediaError
+from warpnoise.media import exr
 from warpnoise.media.exr import read_passes
 
 from .. import synthetic
@@ -136,3 +139,116 @@ def test_manifest_hashes_are_those_that_cycles_writes_into_pixels(
     OpenEXR.File(header, channels).write(str(tmp_path / "a.exr"))
     passes = read_passes(tmp_path / "a.exr")
     assert np.all(passes.surface == passes.manifest[name])
+
+
+def write_manifest(path: Path, manifest: str | bytes, *, blender: bool = True) -> None:
+    """A file whose manifest is these bytes, whatever they are."""
+    data = manifest.encode() if isinstance(manifest, str) else manifest
+    header = {
+        "type": OpenEXR.scanlineimage,
+        "cryptomatte/1/name": "L.CryptoObject",
+        "cryptomatte/1/manifest": "#" * len(data),
+    }
+    if blender:
+        header["BlenderMultiChannel"] = "Blender V2.55.1"
+    OpenEXR.File(header, {f"L.{name}": plane for name, plane in PLANES.items()}).write(str(path))
+    whole = path.read_bytes()
+    assert whole.count(b"#" * len(data)) == 1
+    path.write_bytes(whole.replace(b"#" * len(data), data))
+
+
+@pytest.mark.parametrize("piece", ['{"', ',"', '":"', '":"0000000', ',"a":"0000000g"'])
+@pytest.mark.parametrize("blender", [True, False])
+def test_a_manifest_of_megabytes_takes_time_in_proportion(tmp_path: Path, piece: str, blender: bool) -> None:
+    """With a regular expression that looks ahead from every quote, 100 KB took 51 s."""
+    write_manifest(tmp_path / "a.exr", "{" + piece * (2_000_000 // len(piece)), blender=blender)
+    with pytest.raises(MediaError, match=r"the manifest of L\.CryptoObject is "):
+        read_passes(tmp_path / "a.exr")
+
+
+def test_a_manifest_of_a_hundred_thousand_names(tmp_path: Path) -> None:
+    names = {f'Object "{number}"': number + 2**24 for number in range(100_000)}
+    entries = ",".join(f'"{name}":"{number:08x}"' for name, number in names.items())
+    write_manifest(tmp_path / "a.exr", "{" + entries + "}")
+    assert read_passes(tmp_path / "a.exr").manifest == names
+
+
+def test_json_of_other_programs_is_unescaped(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "a.exr", '{"a \\"b\\"": "10000001"}', blender=False)
+    assert read_passes(tmp_path / "a.exr").manifest == {'a "b"': 0x10000001}
+
+
+def peak_memory(path: Path, size: tuple[int, int], match: str | None) -> int:
+    """Bytes that reading takes at most."""
+    tracemalloc.start()
+    try:
+        if match is None:
+            read_passes(path, size)
+        else:
+            with pytest.raises(MediaError, match=match):
+                read_passes(path, size)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("layout", ["single", "multi"])
+def test_another_size_is_refused_before_pixels_are_decoded(tmp_path: Path, layout: str) -> None:
+    planes = {name: np.zeros((1024, 1024), np.float32) for name in PLANES}
+    synthetic.write_passes(tmp_path / "a.exr", planes, layout=layout)
+    assert peak_memory(tmp_path / "a.exr", (32, 32), r"expected 32 x 32 pixels, as job\.json says, got 1024") < 2**20
+
+
+def test_only_the_parts_that_are_needed_are_decoded(tmp_path: Path) -> None:
+    more = {f"Extra{number}.V": np.ones((256, 256), np.float32) for number in range(100)}
+    planes = {name: np.ones((256, 256), np.float32) for name in PLANES}
+    synthetic.write_passes(tmp_path / "a.exr", more | planes, layout="multi")
+    needed = 9 * 256 * 256 * 4
+    assert peak_memory(tmp_path / "a.exr", (256, 256), None) < 3 * needed
+
+
+def test_a_single_part_of_many_channels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exr, "_LARGEST_DECODED", 1000)
+    synthetic.write_passes(tmp_path / "a.exr", PLANES, layout="single")
+    passes = read_passes(tmp_path / "a.exr", combined=True)
+    np.testing.assert_array_equal(passes.depth, PLANES["Depth.Z"])
+    np.testing.assert_array_equal(passes.vector[2], PLANES["Vector.Z"])
+
+
+def test_subsampled_channels_are_refused(tmp_path: Path) -> None:
+    synthetic.write_passes(tmp_path / "a.exr", PLANES, layout="single")
+    data = (tmp_path / "a.exr").read_bytes()
+    place = data.index(b"ViewLayer.Vector.X\0") + len(b"ViewLayer.Vector.X\0")
+    (tmp_path / "a.exr").write_bytes(data[: place + 8] + struct.pack("<2i", 2, 2) + data[place + 16 :])
+    with pytest.raises(MediaError, match=r"Vector is subsampled"):
+        read_passes(tmp_path / "a.exr")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"ViewLayer.Depth.Z\0", b"ViewLayer.D\xff\xfeth.Z\0"),
+        (b"ViewLayer.CryptoObject", b"ViewLayer.Crypt\xff\xfeject"),
+        (b"dataWindow\0", b"dataWindov\0"),
+        (b"displayWindow\0", b"dataWindow\0wino\0"),
+        (b"compression\0compression\0\x01\0\0\0\x03", b"compression\0compression\0\x01\0\0\0\x63"),
+        (b"box2i\0\x10\0\0\0", b"box2i\0\xf0\xff\xff\xff"),
+    ],
+)
+@pytest.mark.parametrize("layout", ["single", "multi"])
+def test_damaged_headers(tmp_path: Path, layout: str, old: bytes, new: bytes) -> None:
+    synthetic.write_passes(tmp_path / "a.exr", PLANES, layout=layout)
+    data = (tmp_path / "a.exr").read_bytes()
+    assert old in data
+    (tmp_path / "a.exr").write_bytes(data.replace(old, new))
+    with pytest.raises(MediaError, match=r"a\.exr (is cut off or damaged|lacks the pass|holds the window)"):
+        read_passes(tmp_path / "a.exr")
+
+
+def test_a_window_of_a_billion_pixels(tmp_path: Path) -> None:
+    synthetic.write_passes(tmp_path / "a.exr", PLANES, layout="single")
+    window, large = struct.pack("<4i", 0, 0, 19, 11), struct.pack("<4i", -(2**31), 0, 2**31 - 1, 11)
+    data = (tmp_path / "a.exr").read_bytes()
+    (tmp_path / "a.exr").write_bytes(data.replace(window, large))
+    with pytest.raises(MediaError, match="pixels a side"):
+        read_passes(tmp_path / "a.exr")

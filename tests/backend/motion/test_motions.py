@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from warpnoise.errors import JobError, MediaError
+from warpnoise.errors import MediaError
 from warpnoise.job import Shot
 from warpnoise.motion import motions
 from warpnoise.noise import Motion
@@ -192,7 +192,7 @@ def test_a_job_without_cameras_has_the_vectors_as_they_are(tmp_path: Path) -> No
 def test_passes_of_another_size(tmp_path: Path) -> None:
     job = synthetic.make_job(tmp_path / "job", frames=2, width=16, height=16)
     synthetic.write_passes(job.passes(2), Scene(16, 12).planes(1))
-    with pytest.raises(JobError, match=r"0002\.exr: expected 16 x 16 pixels.*got 16 x 12"):
+    with pytest.raises(MediaError, match=r"0002\.exr: expected 16 x 16 pixels.*got 16 x 12"):
         list(motions(job, warn=never))
 
 
