@@ -13,8 +13,8 @@ import click
 from tqdm import tqdm
 
 from warpnoise.cli.interrupt import interruptible
-from warpnoise.cli.options import device_option, given, job_argument, settings_options
 from warpnoise.cli.progress import in_words
+from warpnoise.cli.shared_options import device_option, given, job_argument, settings_options
 
 if TYPE_CHECKING:  # the comparison brings PyTorch
     from warpnoise.compare.compare import Comparison
@@ -23,13 +23,6 @@ if TYPE_CHECKING:  # the comparison brings PyTorch
 
 def _names(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
     return None if value is None else tuple(name.strip() for name in value.split(",") if name.strip())
-
-
-def _without_noise(function: Any) -> Any:
-    """The settings' options but --noise, which is what is compared."""
-    function = settings_options(function)
-    function.__click_params__ = [option for option in function.__click_params__ if option.name != "noise"]
-    return function
 
 
 @click.command("compare")
@@ -55,7 +48,7 @@ def _without_noise(function: Any) -> Any:
     show_default=True,
     help="SDEdit's strength in super-resolution.",
 )
-@_without_noise
+@settings_options("noise")
 @device_option
 @click.option(
     "--dtype",

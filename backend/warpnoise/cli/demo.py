@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from warpnoise.cli.interrupt import interruptible
-from warpnoise.cli.options import device_option, given, settings_options
 from warpnoise.cli.progress import in_words, say, show_progress
+from warpnoise.cli.shared_options import device_option, given, settings_options
 
 
 @click.command("demo")
@@ -26,7 +26,7 @@ from warpnoise.cli.progress import in_words, say, show_progress
 @click.option("--size", type=click.IntRange(64, 1024), default=256, show_default=True, help="Pixels a side.")
 @click.option("--fresh/--no-fresh", default=True, help="Also with fresh noise in every frame, to compare; the default.")
 @click.option("--scene-only", is_flag=True, help="Build scene.blend, and no more.")
-@settings_options
+@settings_options()
 @device_option
 def command(
     output: Path,

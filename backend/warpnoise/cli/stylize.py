@@ -9,13 +9,20 @@ from typing import Any
 import click
 
 from warpnoise.cli.interrupt import interruptible
-from warpnoise.cli.options import chosen_frames, device_option, given, job_argument, settings_options, subset_options
 from warpnoise.cli.progress import in_words, show_progress, write_json
+from warpnoise.cli.shared_options import (
+    chosen_frames,
+    device_option,
+    given,
+    job_argument,
+    settings_options,
+    subset_options,
+)
 
 
 @click.command("stylize")
 @job_argument
-@settings_options
+@settings_options()
 @subset_options
 @click.option("--preview", is_flag=True, help="To JOB/preview: no result is touched, and no movie made.")
 @device_option

@@ -10,7 +10,7 @@ import click
 from tqdm import tqdm
 
 from warpnoise.cli.interrupt import interruptible
-from warpnoise.cli.options import job_argument
+from warpnoise.cli.shared_options import job_argument
 from warpnoise.errors import SettingsError
 
 

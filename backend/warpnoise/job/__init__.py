@@ -3,7 +3,8 @@
 from warpnoise.job.digests import FrameDigests
 from warpnoise.job.names import frame_name
 from warpnoise.job.results import KeptResult
-from warpnoise.job.schema import SCHEMA_VERSION, Camera, FrameInfo, JobInfo, SceneInfo, Settings
+from warpnoise.job.schema import SCHEMA_VERSION, Camera, FrameInfo, JobInfo, SceneInfo
+from warpnoise.job.settings import Settings
 from warpnoise.job.shot import FrameState, Output, OutputName, Shot
 from warpnoise.job.subset import chunk_of, frames_between
 

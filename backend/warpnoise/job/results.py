@@ -18,7 +18,7 @@ from pathlib import Path
 
 from warpnoise.errors import JobError, JobLockedError
 from warpnoise.job.claims import joined
-from warpnoise.job.schema import Settings
+from warpnoise.job.settings import Settings
 from warpnoise.media.atomic import remove, write_bytes
 
 SETTINGS = "records/settings.json"

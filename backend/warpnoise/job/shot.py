@@ -20,7 +20,8 @@ from warpnoise.job.claims import claimed
 from warpnoise.job.digests import FrameDigests
 from warpnoise.job.names import frame_name
 from warpnoise.job.results import KeptResult, kept_results, result_of
-from warpnoise.job.schema import SCHEMA_VERSION, Camera, JobInfo, Matrix, SceneInfo, Settings, as_array, as_matrix
+from warpnoise.job.schema import SCHEMA_VERSION, Camera, JobInfo, Matrix, SceneInfo, as_array, as_matrix
+from warpnoise.job.settings import Settings
 from warpnoise.media import png
 from warpnoise.media.atomic import replacing, write_bytes
 

@@ -12,10 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from warpnoise.errors import SettingsError
 from warpnoise.job import Output, Settings, Shot
 from warpnoise.media.png import write_png
-from warpnoise.noise import NOISE_METHODS, make_noise
+from warpnoise.noise import make_noise
 from warpnoise.pipeline.background import ReadAhead, WriteBehind
 from warpnoise.pipeline.batches import BatchEditor, batched, places
 from warpnoise.pipeline.frames import Prepared, prepare, read_sources, to_picture
@@ -87,8 +86,6 @@ def stylize(
     settings = job.settings if settings is None else settings
     model = ModelFolder.open(settings.model)
     warnings = check_settings(model, settings)
-    if settings.noise not in NOISE_METHODS:
-        raise SettingsError(f"noise {settings.noise!r}: there are {', '.join(NOISE_METHODS)}")
     wanted = job.frames if frames is None else sorted(set(frames))
     if not wanted:
         return Summary(0, 0, 0, None, time.monotonic() - started, warnings)

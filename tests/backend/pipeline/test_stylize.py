@@ -287,7 +287,7 @@ def test_two_at_once(make_job: MakeJob) -> None:
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"noise": "brown"}, SettingsError, "noise 'brown': there are warped, "),
+        ({"noise": "brown"}, SettingsError, "there is no 'brown'; there are warped, "),
         ({"style": "oil"}, SettingsError, "style 'oil'"),
         ({"model": "nowhere"}, ModelError, "there is no such folder"),
     ],

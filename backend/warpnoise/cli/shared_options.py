@@ -1,0 +1,118 @@
+"""Options that several subcommands share; those of the settings are made of their schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from warpnoise.job.settings_schema import item_from_text, settings_schema
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+job_argument = click.argument("job", type=click.Path(path_type=Path))
+
+device_option = click.option(
+    "--device", metavar="NAME", help="cpu, cuda, cuda:1, mps, ...; without it, the best that there is."
+)
+_TYPES = {"number": click.FLOAT, "integer": click.INT, "string": click.STRING, "boolean": click.BOOL}
+
+
+def settings_options(*without: str) -> Callable[[F], F]:
+    """One option for each of a job's settings but those of ``without``; absent ones stay as job.json has them."""
+    return setting_options(settings_schema(), *without)
+
+
+def setting_options(schema: Mapping[str, Any], *without: str) -> Callable[[F], F]:
+    """One option for each property of a schema of `settings_schema`, but for ``without``."""
+    options = [_option(name, setting) for name, setting in schema["properties"].items() if name not in without]
+
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def _option(name: str, schema: Mapping[str, Any]) -> Callable[[F], F]:
+    """The option of one setting, of its JSON schema. That of a list is repeated, an item each time."""
+    hints, kinds = schema.get("x-ui", {}), schema["type"]
+    null = f" ({hints['null']})" if "null" in hints else ""
+    shared: dict[str, Any] = {"help": f"{schema['description']}{null}.", "metavar": hints.get("metavar")}
+    if "array" in kinds:
+        item = _Item(schema["items"])
+        return click.option(f"--{hints['option']}", name, type=item, multiple=True, default=None, **shared)
+    flag = f"--{name.replace('_', '-')}"
+    if "enum" in schema:
+        return click.option(flag, type=click.Choice(schema["enum"]), **shared)
+    (kind,) = {kinds} if isinstance(kinds, str) else set(kinds) - {"null"}
+    if kind == "boolean":
+        return click.option(f"{flag}/--no-{flag[2:]}", default=None, help=shared["help"])
+    return click.option(flag, type=_TYPES[kind], **shared)
+
+
+def given(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Only the settings that the command line names."""
+    return {name: value for name, value in settings.items() if value not in (None, ())}
+
+
+class _Item(click.ParamType[dict[str, Any]]):
+    """An item of a list-valued setting."""
+
+    name = "VALUE[,KEY=VALUE...]"
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self._schema = schema
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        if isinstance(value, dict):
+            return value
+        try:
+            return item_from_text(self._schema, value)
+        except ValueError as failure:
+            self.fail(f"{value!r}: {failure}", param, ctx)
+
+
+class _Two(click.ParamType[tuple[int, int]]):
+    """Two whole numbers in one word."""
+
+    def __init__(self, name: str, pattern: str, expected: str) -> None:
+        self.name = name
+        self._pattern, self._expected = re.compile(pattern), expected
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        match = self._pattern.fullmatch(value)
+        if match is None:
+            self.fail(f"expected {self._expected}, got {value!r}", param, ctx)
+        return int(match[1]), int(match[2] or match[1])
+
+
+def subset_options(function: F) -> F:
+    """``frames``: first and last number; ``chunk``: number and count; each None where it is not given."""
+    frames = click.option(
+        "--frames",
+        type=_Two("START:END", r"(-?\d+)(?::(-?\d+))?", "START:END like 49:72"),
+        help="Only these frames, both ends included.",
+    )
+    chunk = click.option(
+        "--chunk",
+        type=_Two("K/N", r"(\d+)/(\d+)", "K/N like 3/10"),
+        help="Only the Kth of N equal parts, in order.",
+    )
+    return frames(chunk(function))
+
+
+def chosen_frames(
+    frames: Sequence[int], span: tuple[int, int] | None, chunk: tuple[int, int] | None
+) -> list[int] | None:
+    """What ``subset_options`` choose of a job's frames; None: all. Raises SettingsError for what is not there."""
+    from warpnoise.job import chunk_of, frames_between
+
+    if span is None and chunk is None:
+        return None
+    chosen = list(frames) if span is None else frames_between(frames, *span)
+    return chosen if chunk is None else chunk_of(chosen, *chunk)

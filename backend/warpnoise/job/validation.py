@@ -1,0 +1,86 @@
+"""Pydantic's complaints as sentences: the field, what was expected, what was given."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from warpnoise.errors import WarpnoiseError
+
+OWN_MESSAGE = "expected"
+"""The type of a PydanticCustomError whose message is a whole one, without its field."""
+
+
+class StrictModel(BaseModel):
+    """Frozen; a number in quotes is not a number, and unknown fields are refused: they are mostly typing errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, populate_by_name=True)
+
+
+_Model = TypeVar("_Model", bound=StrictModel)
+
+
+def validated(model: type[_Model], content: object, where: str, error: type[WarpnoiseError]) -> _Model:
+    """``content`` as a ``model``; lists stand for tuples, as in JSON.
+
+    Raises:
+        error: names up to three bad fields; ``where`` begins the message.
+    """
+    try:
+        return model.model_validate(_tuples(content))
+    except ValidationError as failure:
+        details = failure.errors(include_url=False)
+        shown = "; ".join(_message(model, item) for item in details[:3])
+        more = f"; and {len(details) - 3} more" if len(details) > 3 else ""
+        raise error(f"{where}: {shown}{more}.") from None
+
+
+def _tuples(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(_tuples(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return value
+
+
+def _message(model: type[BaseModel], detail: ErrorDetails) -> str:
+    place = _place(detail["loc"])
+    kind = detail["type"]
+    if kind == "missing":
+        return f"{place}: this field is missing"
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(str(detail["loc"][-1]), _field_names(model, detail["loc"][:-1]), n=1)
+        return f"{place}: no such field" + (f"; perhaps {near[0]!r} is meant" if near else "")
+    if kind == OWN_MESSAGE:
+        return f"{place}: {detail['msg']}" if detail["loc"] else detail["msg"]
+    expected = re.sub(r"^(Input|String) should", "expected to", detail["msg"]).replace("expected to be", "expected")
+    got = repr(detail["input"])
+    return f"{place}: {expected}, got {got if len(got) <= 60 else got[:57] + '...'}"
+
+
+def _place(loc: Iterable[int | str]) -> str:
+    text = ""
+    for part in loc:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".") or "the whole"
+
+
+def _field_names(model: type[BaseModel] | None, loc: Iterable[int | str]) -> list[str]:
+    """The fields of the model that stands at ``loc`` in ``model``."""
+    for part in loc:
+        if isinstance(part, str) and model is not None:
+            fields = {field.alias or name: field for name, field in model.model_fields.items()}
+            model = _model_in(fields[part].annotation) if part in fields else None
+    return [] if model is None else [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that an annotation holds, in a tuple or a union too."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_in(part)) is not None), None)

@@ -1,0 +1,101 @@
+"""Each setting is written down once; the schema, the file that the add-on ships and the options derive from it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import click
+import pytest
+from click.testing import CliRunner
+from pydantic import Field
+from warpnoise.cli.shared_options import given, setting_options, settings_options
+from warpnoise.errors import SettingsError
+from warpnoise.job import Settings
+from warpnoise.job.settings import ui
+from warpnoise.job.settings_schema import item_from_text, schema_path, schema_text, settings_schema
+from warpnoise.job.validation import StrictModel
+
+
+class Adapter(StrictModel):
+    path: Annotated[str, Field(title="File", min_length=1)]
+    weight: Annotated[float, Field(title="Weight", ge=0)] = 1.0
+
+
+class WithLists(StrictModel):
+    adapters: Annotated[
+        tuple[Adapter, ...],
+        Field(title="Adapters", description="Files", json_schema_extra=ui(option="adapter", metavar="FILE")),
+    ] = ()
+    tiled: Annotated[bool, Field(title="Tiled", description="In tiles")] = False
+
+
+def test_the_add_on_ships_the_schema_of_today() -> None:
+    assert schema_path().read_text(encoding="utf-8") == schema_text(), "run python -m warpnoise.job.settings_schema"
+
+
+def test_schema_has_what_interfaces_are_made_of() -> None:
+    schema = settings_schema()
+    assert list(schema["properties"]) == list(Settings.model_fields)
+    defaults = Settings().model_dump()
+    for name, setting in schema["properties"].items():
+        assert setting["title"] and not setting["description"].endswith("."), name
+        assert setting["default"] == defaults[name]
+        assert isinstance(setting["type"], str | list), f"{name}: no references, no anyOf"
+        if "null" in setting["type"]:
+            assert setting["x-ui"]["null"], f"{name}: what null means"
+    assert set(schema["properties"]["noise"]["x-ui"]["labels"]) == set(schema["properties"]["noise"]["enum"])
+
+
+def test_lists_are_inlined_in_the_schema() -> None:
+    setting = settings_schema(WithLists)["properties"]["adapters"]
+    assert (setting["type"], setting["items"]["type"]) == ("array", "object")
+    assert list(setting["items"]["properties"]) == ["path", "weight"]
+
+
+@pytest.mark.parametrize(
+    ("text", "item"),
+    [
+        ("a,b.safetensors", {"path": "a,b.safetensors"}),
+        ("a.safetensors,weight=0.5", {"path": "a.safetensors", "weight": 0.5}),
+        ('{"path": "x,weight=2"}', {"path": "x,weight=2"}),
+    ],
+)
+def test_an_item_of_a_list_as_text(text: str, item: dict[str, Any]) -> None:
+    assert item_from_text(settings_schema(WithLists)["properties"]["adapters"]["items"], text) == item
+
+
+@pytest.mark.parametrize("text", ["a,scale=1", "a,weight=much", "{"])
+def test_an_item_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"scale|expected a number|Expecting"):
+        item_from_text(settings_schema(WithLists)["properties"]["adapters"]["items"], text)
+
+
+def options_given(decorate: Any, *arguments: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    command = click.command()(decorate(lambda **settings: found.update(given(settings))))
+    result = CliRunner().invoke(command, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return found
+
+
+def test_every_setting_is_an_option() -> None:
+    arguments = ["--model=m", "--style=s", "--prompt=p", "--negative-prompt=n", "--strength=0.25", "--steps=3"]
+    arguments += ["--guidance=2", "--texture=0.5", "--eta=1", "--seed=0", "--noise=fixed"]
+    found = options_given(settings_options(), *arguments)
+    assert found.keys() == Settings.model_fields.keys()
+    assert Settings().updated(found).strength == 0.25
+    assert options_given(settings_options()) == {}
+
+
+def test_lists_and_switches_are_options_too() -> None:
+    options = setting_options(settings_schema(WithLists))
+    found = options_given(options, "--adapter", "a", "--adapter", "b,weight=2", "--no-tiled")
+    assert found == {"adapters": ({"path": "a"}, {"path": "b", "weight": 2.0}), "tiled": False}
+    assert options_given(options) == {}
+    result = CliRunner().invoke(click.command()(options(lambda **settings: None)), ["--adapter", "b,weight=x"])
+    assert result.exit_code == 2 and "expected a number" in result.output
+
+
+def test_an_unknown_noise_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(SettingsError, match="noise: there is no 'brown'; there are warped, "):
+        Settings().updated({"noise": "brown"})
