@@ -22,7 +22,6 @@ from warpnoise.job.names import frame_name
 from warpnoise.job.results import KeptResult, kept_results, result_of
 from warpnoise.job.schema import SCHEMA_VERSION, Camera, JobInfo, Matrix, SceneInfo, as_array, as_matrix
 from warpnoise.job.settings import Settings
-from warpnoise.media import png
 from warpnoise.media.atomic import replacing, write_bytes
 
 Needed = Literal["color", "passes"]
@@ -132,7 +131,7 @@ class Shot:
         if not color:
             raise JobError("A job needs at least one frame, got none.")
         folder = Path(path)
-        width, height = png.read_size(color[0])
+        width, height = _read_size(color[0])
         numbers = range(frame_start, frame_start + len(color) * frame_step, frame_step)
         changes = _changes(objects or [{}] * len(color))
         content = {
@@ -295,12 +294,18 @@ class Shot:
                 self._check_size(self.color(frame))
 
     def _check_size(self, color: Path) -> None:
-        width, height = png.read_size(color)
+        width, height = _read_size(color)
         if (width, height) != (self.scene.width, self.scene.height):
             raise JobError(
                 f"{color}: expected {self.scene.width} x {self.scene.height} pixels, as job.json says, "
                 f"got {width} x {height}. Export this frame again."
             )
+
+
+def _read_size(picture: Path) -> tuple[int, int]:
+    from warpnoise.media.png import read_size  # it brings OpenCV, which `warpnoise --help` does without
+
+    return read_size(picture)
 
 
 def _changes(objects: Sequence[Mapping[str, npt.ArrayLike]]) -> Iterator[dict[str, Matrix | None]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -254,15 +255,15 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(
     make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = make_job(frames=4)
-    write = Path.write_bytes
+    flushed = 0
 
-    def full(path: Path, data: bytes) -> int:
-        if "0003" in path.name:
-            write(path, data[:10])
+    def full(descriptor: int) -> None:
+        nonlocal flushed
+        flushed += 1
+        if flushed > 4:  # a picture and a record of each frame
             raise OSError(errno.ENOSPC, "No space left on device")
-        return write(path, data)
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(MediaError, match=r"0003\.png: No space left on device"):
         stylize(job, device="cpu")
     for folder in (job.path / "stylized", job.records / "stylized"):
