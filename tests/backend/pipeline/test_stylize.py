@@ -260,7 +260,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(
     def full(descriptor: int) -> None:
         nonlocal flushed
         flushed += 1
-        if flushed > 4:  # a picture and a record of each frame
+        if flushed > 5:  # the settings, then a picture and a record of each frame
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
