@@ -5,21 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import bpy
-import numpy as np
-import numpy.typing as npt
 
 from .cameras import CameraState, camera_state
-from .objects import object_matrices
+from .objects import DrawnObjects, drawn_objects
 
 
 @dataclass(frozen=True)
 class FrameState:
-    """``objects``: object-to-world matrices, (4, 4) float64, by the names that Cryptomatte has."""
-
     camera: CameraState
-    objects: dict[str, npt.NDArray[np.float64]]
+    objects: DrawnObjects
 
 
 def frame_state(depsgraph: bpy.types.Depsgraph, frame: int) -> FrameState:
     """Reads the state from ``depsgraph``, evaluated at ``frame``. Raises ExportError as ``camera_state`` does."""
-    return FrameState(camera_state(depsgraph, frame), object_matrices(depsgraph))
+    return FrameState(camera_state(depsgraph, frame), drawn_objects(depsgraph))

@@ -102,7 +102,8 @@ class JobFile:
                     "world": _rows(camera.world),
                     "projection": _rows(camera.projection),
                 },
-                "objects": {name: _rows(matrix) for name, matrix in state.objects.items()},
+                "objects": {name: _rows(matrix) for name, matrix in state.objects.matrices.items()},
+                "topologies": state.objects.topologies,
             },
         )
 
@@ -154,6 +155,7 @@ class JobFile:
                 "camera": camera,
                 "cut": before is not None and _other_camera(before["camera"], camera),
                 "objects": changed | {name: None for name in known if name not in objects},
+                "unknown_motion": _other_topologies(before["topologies"], record["topologies"]) if before else [],
             }
             before = record
 
@@ -175,7 +177,9 @@ class JobFile:
             if {key: record[key] for key in self._head} != self._head or record["frame"] != frame:
                 return None
             same_file = self._source is not None and record["source"] == self._source
-            if kind == "passes" and not (isinstance(record["camera"], dict) and isinstance(record["objects"], dict)):
+            if kind == "passes" and not all(
+                isinstance(record[key], dict) for key in ("camera", "objects", "topologies")
+            ):
                 return None
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -199,6 +203,10 @@ def _digest_of_open_file() -> str | None:
 
 def _other_camera(before: dict[str, Any], now: dict[str, Any]) -> bool:
     return (before["name"], before["type"]) != (now["name"], now["type"])
+
+
+def _other_topologies(before: dict[str, str], now: dict[str, str]) -> list[str]:
+    return sorted(name for name, digest in now.items() if before.get(name, digest) != digest)
 
 
 def _rows(matrix: npt.NDArray[np.float64]) -> list[list[float]]:

@@ -1,17 +1,29 @@
-"""The matrices of the objects that a frame draws as themselves."""
+"""The objects that a frame draws: the matrices of those that are drawn as themselves, and the topology of all."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import bpy
 import numpy as np
 import numpy.typing as npt
 
+from .topology import Topologies
+
 _DRAWN = {"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTCLOUD"}
 _NO_NUMBER = 2**31 - 1
 
 
-def object_matrices(depsgraph: bpy.types.Depsgraph) -> dict[str, npt.NDArray[np.float64]]:
-    """Object-to-world matrices, (4, 4), of all objects that ``depsgraph`` draws once, by name.
+@dataclass(frozen=True)
+class DrawnObjects:
+    """``matrices``: object-to-world, (4, 4) float64. ``topologies``: digests. Both by the names that Cryptomatte has."""
+
+    matrices: dict[str, npt.NDArray[np.float64]]
+    topologies: dict[str, str]
+
+
+def drawn_objects(depsgraph: bpy.types.Depsgraph) -> DrawnObjects:
+    """What ``depsgraph`` draws: the matrices of all objects that it draws once, and every object's topology.
 
     The names are those of the Cryptomatte manifest. An object that is (also) drawn as an instance, and two objects of
     one name (from two libraries), share one Cryptomatte name among several matrices: they are left out. So are matrices
@@ -19,18 +31,21 @@ def object_matrices(depsgraph: bpy.types.Depsgraph) -> dict[str, npt.NDArray[np.
     """
     matrices: dict[str, npt.NDArray[np.float64]] = {}
     shared: set[str] = set()
+    topologies = Topologies()
     for instance in depsgraph.object_instances:
         shown = instance.object
         if shown.type not in _DRAWN or not instance.show_self:
             continue
         name = shown.name
+        topologies.add(shown, instance.is_instance)
         if instance.is_instance and not _is_own_geometry(instance):
             shared.add(name)
             continue
         matrix = np.array(instance.matrix_world, np.float64)
         if not np.array_equal(matrices.setdefault(name, matrix), matrix):
             shared.add(name)
-    return {name: m for name, m in matrices.items() if name not in shared and np.isfinite(m).all()}
+    own = {name: m for name, m in matrices.items() if name not in shared and np.isfinite(m).all()}
+    return DrawnObjects(own, topologies.result())
 
 
 def _is_own_geometry(instance: bpy.types.DepsgraphObjectInstance) -> bool:

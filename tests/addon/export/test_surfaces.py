@@ -10,6 +10,8 @@ import bpy
 import numpy as np
 import pytest
 
+from warpnoise_addon import compat
+
 from .analytic_motion import away_from_silhouettes
 from .export_scenes import add_mesh, degrees, key
 from .exr_passes import Passes, read_passes
@@ -166,3 +168,105 @@ def test_objects_that_come_and_go(flat: bpy.types.Scene, export: Callable, tmp_p
         [("Cube", np.eye(4).tolist())],
         [("Cube", None)],
     ]
+
+
+def geometry_nodes(host: bpy.types.Object) -> tuple[bpy.types.NodeTree, Callable[[str], bpy.types.Node]]:
+    """A Nodes modifier on ``host`` that hands its geometry on; a tree to build in, and what adds a node to it."""
+    tree = bpy.data.node_groups.new("Nodes", "GeometryNodeTree")
+    tree.interface.new_socket("Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
+    tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+    host.modifiers.new("Nodes", "NODES").node_group = tree
+    return tree, tree.nodes.new
+
+
+def growing_ball(scene: bpy.types.Scene, velocity: bool) -> None:
+    """A ball of which a face more is gone each frame, that moves a quarter of a unit a frame; with its velocity."""
+    ball = add_mesh(scene, "uv_sphere", "Ball", radius=1.5, segments=16, ring_count=12)
+    key(ball, "location", {1: (-0.25, 0, 0), 3: (0.25, 0, 0)})
+    for curve in compat.animation_curves(ball):
+        for point in curve.keyframe_points:
+            point.interpolation = "LINEAR"
+    tree, new = geometry_nodes(ball)
+    delete, index, time, less = (
+        new("GeometryNodeDeleteGeometry"),
+        new("GeometryNodeInputIndex"),
+        new("GeometryNodeInputSceneTime"),
+        new("FunctionNodeCompare"),
+    )
+    less.data_type, less.operation, delete.domain = "FLOAT", "LESS_THAN", "FACE"
+    store = new("GeometryNodeStoreNamedAttribute")
+    store.data_type = "FLOAT_VECTOR"
+    store.inputs["Name"].default_value = "velocity" if velocity else "something else"
+    vector = next(socket for socket in store.inputs if socket.name == "Value" and socket.enabled)
+    vector.default_value = (0.0, 0.0, 0.25 * scene.render.fps)  # and Cycles adds the object's own motion
+    for output, socket in (
+        (new("NodeGroupInput").outputs[0], delete.inputs["Geometry"]),
+        (index.outputs[0], less.inputs[0]),
+        (time.outputs["Frame"], less.inputs[1]),
+        (less.outputs[0], delete.inputs["Selection"]),
+        (delete.outputs[0], store.inputs["Geometry"]),
+        (store.outputs[0], new("NodeGroupOutput").inputs[0]),
+    ):
+        tree.links.new(output, socket)
+
+
+def unknown_motion(job: Path) -> list[list[str]]:
+    return [entry["unknown_motion"] for entry in json.loads((job / "job.json").read_text())["frames"]]
+
+
+def test_metaballs_whose_topology_changes(flat: bpy.types.Scene, export: Callable, tmp_path: Path) -> None:
+    for name, x in (("Meta", -0.5), ("Meta.001", 0.5)):
+        bpy.ops.object.metaball_add(type="BALL", radius=1.5, location=(x, 0, 0))
+        bpy.context.object.name = name
+    key(bpy.context.object, "location", {2: (0.5, 0, 0), 3: (1.2, 0, 0.5)})
+    add_mesh(flat, "cube", "Cube", size=1, location=(0, 0, 3))
+    export(1, 3)
+    assert unknown_motion(tmp_path / "job") == [[], [], ["Meta"]], "still, then changing"
+
+
+def test_meshes_whose_topology_changes(flat: bpy.types.Scene, export: Callable, tmp_path: Path) -> None:
+    growing_ball(flat, velocity=False)
+    export(1, 3)
+    assert unknown_motion(tmp_path / "job") == [[], ["Ball"], ["Ball"]]
+
+
+def test_equal_counts_of_another_topology(flat: bpy.types.Scene, export: Callable, tmp_path: Path) -> None:
+    """As sequences of mesh files have it: the object shows another mesh in each frame."""
+    plane = add_mesh(flat, "plane", "Plane", size=3, rotation=degrees(90, 0, 0))
+    meshes = [plane.data, plane.data.copy()]
+    plane.modifiers.new("Solid", "SOLIDIFY")
+
+    def swap(scene: bpy.types.Scene, depsgraph: object = None) -> None:
+        plane.data = meshes[scene.frame_current > 2]
+
+    bpy.app.handlers.frame_change_pre.append(swap)
+    try:
+        export(1, 3)
+        assert unknown_motion(tmp_path / "job") == [[], [], []], "a copy is the same"
+        meshes[1].polygons.foreach_set("loop_start", [0])
+        meshes[1].loops.foreach_set("vertex_index", [1, 3, 2, 0])
+        export(1, 3)
+    finally:
+        bpy.app.handlers.frame_change_pre.remove(swap)
+    assert unknown_motion(tmp_path / "job") == [[], [], ["Plane"]]
+
+
+def test_velocity_makes_the_motion_of_a_changing_topology_known(
+    flat: bpy.types.Scene, passes: Callable, tmp_path: Path
+) -> None:
+    growing_ball(flat, velocity=True)
+    found, _ = passes()
+    assert unknown_motion(tmp_path / "job") == [[], [], []]
+    assert_moves(found, "Ball", (0.25, 0.25), (0.25, 0.25))
+
+
+def test_deforming_objects_keep_their_topology(flat: bpy.types.Scene, export: Callable, tmp_path: Path) -> None:
+    cube = add_mesh(flat, "cube", "Cube", size=3)
+    wave = cube.modifiers.new("Twist", "SIMPLE_DEFORM")
+    key(wave, "angle", {1: 0.0, 3: 1.0})
+    cube.modifiers.new("Smooth", "SUBSURF").render_levels = 2
+    bpy.ops.curve.primitive_bezier_circle_add(radius=2)
+    bpy.context.object.data.bevel_depth = 0.6
+    key(bpy.context.object.data, "bevel_depth", {1: 0.6, 3: 0.3})
+    export(1, 3)
+    assert unknown_motion(tmp_path / "job") == [[], [], []]
