@@ -16,7 +16,7 @@ _NO_NUMBER = 2**31 - 1
 
 @dataclass(frozen=True)
 class DrawnObjects:
-    """``matrices``: object-to-world, (4, 4) float64. ``topologies``: digests. Both by the names that Cryptomatte has."""
+    """``matrices``: object-to-world, (4, 4) float64. ``topologies``: digests. Both by Cryptomatte's names."""
 
     matrices: dict[str, npt.NDArray[np.float64]]
     topologies: dict[str, str]

@@ -15,6 +15,9 @@ from warpnoise.motion.lens import LensCorrection
 from warpnoise.motion.rigid import Moves, Rigidity, moves, predict
 from warpnoise.noise import Motion
 
+_NAMES = 5
+"""So many names stand in a message."""
+
 log = logging.getLogger(__name__)
 
 
@@ -47,6 +50,7 @@ def frames_and_motions(
     old: Frame | None = None
     for state in job.states():
         new = read_frame(job, state, notices.unknown_vectors)
+        notices.unknown_motion(new)
         yield new, None if old is None else _motion(old, new, lens, rigidity)
         old = new
 
@@ -57,11 +61,22 @@ class _Notices:
 
     warn: Callable[[str], None]
     _told: bool = field(default=False, init=False)
+    _told_of: set[str] = field(default_factory=set, init=False)
 
     def unknown_vectors(self, message: str) -> None:
         if not self._told:
             self._told = True
             self.warn(f"{message} Later frames may have more of them.")
+
+    def unknown_motion(self, frame: Frame) -> None:
+        names = sorted(name for name in set(frame.unknown_motion) - self._told_of if name in frame.manifest)
+        self._told_of.update(names)
+        if names:
+            self.warn(
+                f"Frame {frame.number}: the topology of {', '.join(names[:_NAMES])}{' ...' * (len(names) > _NAMES)} "
+                "changes, so that the motion is unknown and the noise new in each such frame. If the geometry has a "
+                "'velocity' attribute, its motion is known."
+            )
 
 
 def _motion(old: Frame, new: Frame, lens: LensCorrection, rigidity: Rigidity) -> Motion:
