@@ -10,23 +10,38 @@ from typing import Annotated, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import AfterValidator, Field, FiniteFloat, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from warpnoise.errors import JobError
 from warpnoise.job.settings import Settings
 from warpnoise.job.validation import OWN_MESSAGE, StrictModel, validated
+from warpnoise.media.bounded import LARGEST_PICTURE
 
 SCHEMA_VERSION: Final = 1
 
 
+LAST_FRAME: Final = 1_048_574
+"""Blender's last frame; its first is minus that."""
+LARGEST_SIDE: Final = 65_536
+"""Pixels; Blender's."""
+_LARGEST_ENTRY = 1e12
+"""Of a matrix. Products of a few matrices stay far from what overflows."""
+
+
 def _invertible(matrix: Matrix) -> Matrix:
-    if not np.isfinite(np.linalg.cond(np.asarray(matrix))):
+    try:
+        inverse = np.linalg.inv(np.asarray(matrix))
+    except np.linalg.LinAlgError:
+        inverse = np.full((4, 4), np.inf)
+    if not np.abs(inverse).max() <= _LARGEST_ENTRY:
         raise PydanticCustomError(OWN_MESSAGE, "expected a matrix that can be inverted")
     return matrix
 
 
-Row = tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
+FrameNumber = Annotated[int, Field(ge=-LAST_FRAME, le=LAST_FRAME)]
+Entry = Annotated[float, Field(ge=-_LARGEST_ENTRY, le=_LARGEST_ENTRY, allow_inf_nan=False)]
+Row = tuple[Entry, Entry, Entry, Entry]
 Matrix = tuple[Row, Row, Row, Row]
 InvertibleMatrix = Annotated[Matrix, AfterValidator(_invertible)]
 
@@ -35,13 +50,13 @@ class SceneInfo(StrictModel):
     """What holds for the whole animation."""
 
     name: str = "Scene"
-    fps: Annotated[float, Field(gt=0)] = 24.0
-    frame_start: int
-    frame_end: int
-    frame_step: Annotated[int, Field(ge=1)] = 1
-    width: Annotated[int, Field(ge=1)]
+    fps: Annotated[float, Field(ge=0.01, le=10_000)] = 24.0
+    frame_start: FrameNumber
+    frame_end: FrameNumber
+    frame_step: Annotated[int, Field(ge=1, le=LAST_FRAME)] = 1
+    width: Annotated[int, Field(ge=1, le=LARGEST_SIDE)]
     """Pixels, after the resolution percentage."""
-    height: Annotated[int, Field(ge=1)]
+    height: Annotated[int, Field(ge=1, le=LARGEST_SIDE)]
     display: str = "sRGB"
     view_transform: str = "Standard"
     look: str = "None"
@@ -75,7 +90,7 @@ class Camera(StrictModel):
 class FrameInfo(StrictModel):
     """One frame of the job, as it stands in the file: ``objects`` holds only what changed."""
 
-    frame: int
+    frame: FrameNumber
     camera: Camera | None
     """None: not known. Then the vectors are the only motion there is, that of the background included."""
     objects: dict[str, Matrix | None] = Field(default_factory=dict)
@@ -99,6 +114,12 @@ class JobInfo(StrictModel):
     @model_validator(mode="after")
     def _frames_are_the_scene_s(self) -> JobInfo:
         scene = self.scene
+        if scene.width * scene.height > LARGEST_PICTURE:
+            raise PydanticCustomError(
+                OWN_MESSAGE,
+                "scene.width, scene.height: expected at most {most} pixels in all, got {width} x {height}",
+                {"most": LARGEST_PICTURE, "width": scene.width, "height": scene.height},
+            )
         if scene.frame_end < scene.frame_start:
             raise PydanticCustomError(
                 OWN_MESSAGE,

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import Final
 
 from warpnoise.errors import MediaError, WarpnoiseError
+
+LARGEST_PICTURE: Final = 1 << 28
+"""Pixels: 16384 x 16384."""
 
 
 def read_bytes(path: Path, largest: int, *, error: type[WarpnoiseError] = MediaError) -> bytes:

@@ -11,8 +11,16 @@ import numpy.typing as npt
 
 from warpnoise.errors import MediaError
 from warpnoise.media.atomic import write_bytes
+from warpnoise.media.bounded import LARGEST_PICTURE, read_bytes
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+_HEADER = 26
+"""Bytes: the signature, and IHDR up to the colour type."""
+_LARGEST_NOTES = 1 << 24
+"""Bytes beside the pixels: what renderers note in their files, a colour profile."""
+_KINDS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+"""Bits of a sample by colour type (PNG specification, table 12)."""
 
 _LEVEL = 1
 """zlib's: rendered 16-bit pictures get hardly smaller (1%) at the higher levels, which take up to twice the time."""
@@ -22,33 +30,40 @@ def read_size(path: Path) -> tuple[int, int]:
     """Width and height in pixels, from the header alone. Raises MediaError for a file that is missing or no PNG."""
     try:
         with path.open("rb") as file:
-            start = file.read(24)
+            return _size(path, file.read(_HEADER))
     except OSError as refusal:
         raise _unreadable(path, refusal) from refusal
-    if len(start) < 24 or not start.startswith(_SIGNATURE) or start[12:16] != b"IHDR":
-        raise _not_a_png(path)
-    width, height = struct.unpack(">II", start[16:24])
-    return width, height
 
 
-def read_png(path: Path) -> npt.NDArray[np.uint16]:
+def read_png(path: Path, size: tuple[int, int] | None = None) -> npt.NDArray[np.uint16]:
     """The picture as (height, width, 3 or 4) uint16, red first, straight alpha; 0 to 65535.
 
-    8-bit, grey and palette files are widened to that.
+    8-bit, grey and palette files are widened to that. The header is checked before pixels are decoded.
+
+    Args:
+        path: of the file.
+        size: the expected width and height in pixels. None: any, up to ``LARGEST_PICTURE`` pixels in all.
 
     Raises:
-        MediaError: the file is missing, cut off, or not a PNG.
+        MediaError: the file is missing, cut off, not a PNG, or of another size.
     """
+    width, height = read_size(path)
+    if size is not None and (width, height) != size:
+        raise MediaError(
+            f"{path}: expected {size[0]} x {size[1]} pixels, got {width} x {height}. Export or render this frame again."
+        )
+    if width * height > LARGEST_PICTURE:
+        raise MediaError(f"{path} has {width} x {height} pixels; expected at most {LARGEST_PICTURE} in all.")
     try:
-        data = path.read_bytes()
-    except OSError as refusal:
+        data = read_bytes(path, width * height * 9 + _LARGEST_NOTES)
+    except FileNotFoundError as refusal:
         raise _unreadable(path, refusal) from refusal
-    if not data.startswith(_SIGNATURE):
-        raise _not_a_png(path)
+    if _size(path, data[:_HEADER]) != (width, height):
+        raise MediaError(f"{path} changed while it was read. Wait until nothing writes to it, and run again.")
     if b"IEND" not in data[-16:]:  # the decoder fills what is missing with black
         raise MediaError(f"{path} is cut off. Export or render this frame again.")
     picture = _decode(data)
-    if picture is None:
+    if picture is None or picture.shape[:2] != (height, width):
         raise MediaError(f"{path} is damaged. Export or render this frame again.")
     if picture.dtype == np.uint8:
         picture = picture.astype(np.uint16) * 257
@@ -74,6 +89,15 @@ def write_png(path: Path, picture: npt.NDArray[np.uint16]) -> None:
     write_bytes(path, data.tobytes())
 
 
+def _size(path: Path, start: bytes) -> tuple[int, int]:
+    if len(start) < _HEADER or not start.startswith(_SIGNATURE) or start[12:16] != b"IHDR":
+        raise MediaError(f"{path} is not a PNG file. Export this frame again, or convert the picture to PNG.")
+    width, height, depth, kind = struct.unpack(">IIBB", start[16:_HEADER])
+    if not 0 < width < 2**31 or not 0 < height < 2**31 or depth not in _KINDS.get(kind, ()):
+        raise MediaError(f"{path} is damaged: its header is not a PNG's. Export or render this frame again.")
+    return width, height
+
+
 def _decode(data: bytes) -> npt.NDArray[np.uint8 | np.uint16] | None:
     try:
         picture = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
@@ -86,7 +110,3 @@ def _decode(data: bytes) -> npt.NDArray[np.uint8 | np.uint16] | None:
 
 def _unreadable(path: Path, refusal: OSError) -> MediaError:
     return MediaError(f"Cannot read {path}: {refusal.strerror or refusal}.")
-
-
-def _not_a_png(path: Path) -> MediaError:
-    return MediaError(f"{path} is not a PNG file. Export this frame again, or convert the picture to PNG.")

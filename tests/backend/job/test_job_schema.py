@@ -50,6 +50,20 @@ def test_defaults_are_filled_in() -> None:
         (lambda c: c.pop("scene"), r"scene: this field is missing"),
         (lambda c: c["scene"].pop("width"), r"scene\.width: this field is missing"),
         (lambda c: c["scene"].update(fps="24"), r"scene\.fps: expected a valid number, got '24'"),
+        (lambda c: c["scene"].update(fps=1e-9), r"scene\.fps: expected greater than or equal to 0\.01, got 1e-09"),
+        (lambda c: c["scene"].update(fps=1e18), r"scene\.fps: expected less than or equal to 10000, got 1e\+18"),
+        (lambda c: c["scene"].update(frame_end=10**8), r"scene\.frame_end: expected less than or equal to 1048574"),
+        (lambda c: c["scene"].update(frame_start=-(10**8)), r"scene\.frame_start: expected greater than"),
+        (lambda c: c["scene"].update(frame_step=10**8), r"scene\.frame_step: expected less than or equal"),
+        (lambda c: c["scene"].update(width=10**6), r"scene\.width: expected less than or equal to 65536"),
+        (lambda c: c["scene"].update(width=65536, height=65536), r"expected at most 268435456 pixels in all"),
+        (lambda c: c["frames"][1]["objects"].update(Cube=[[1e300] * 4] * 4), r"Cube\[0\]\[0\]: expected less than"),
+        (
+            lambda c: c["frames"][0]["camera"].update(
+                world=[[1e-13 if i == j else 0 for i in range(4)] for j in range(4)]
+            ),
+            r"camera\.world: expected a matrix that can be inverted",
+        ),
         (lambda c: c["scene"].update(width=0), r"scene\.width: expected greater than or equal to 1, got 0"),
         (lambda c: c["scene"].update(frame_end=-2), r"scene\.frame_end: expected -1 .* or more, got -2"),
         (lambda c: c.update(frames=[]), r"frames: expected one entry for each frame, got none"),
@@ -119,3 +133,10 @@ def test_bad_changes_of_settings(changes: dict[str, object]) -> None:
 def test_rate(fps: float, step: int, rate: Fraction) -> None:
     scene = SceneInfo(fps=fps, frame_start=1, frame_end=1, frame_step=step, width=1, height=1)
     assert scene.rate == rate
+
+
+@pytest.mark.parametrize("fps", [0.01, 0.5, 23.976, 24, 1000.5, 10_000])
+@pytest.mark.parametrize("step", [1, 7, 1_048_574])
+def test_every_rate_fits_a_movie_file(fps: float, step: int) -> None:
+    rate = SceneInfo(frame_start=1, frame_end=1, frame_step=step, fps=float(fps), width=1, height=1).rate
+    assert 0 < rate.numerator < 2**31 and rate.denominator < 2**31

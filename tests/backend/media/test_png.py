@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from warpnoise.errors import MediaError
+from warpnoise.media import png
 from warpnoise.media.png import read_png, read_size, write_png
 
 
@@ -49,6 +52,44 @@ def test_bad_files(tmp_path: Path) -> None:
     path.write_bytes(whole[:200] + bytes(100) + whole[300:])
     with pytest.raises(MediaError, match="is damaged"):
         read_png(path)
+
+
+def with_header(path: Path, width: int, height: int, depth: int = 16, kind: int = 2, pixels: int = 10_000) -> None:
+    """A PNG of that header with ``pixels`` black bytes, well compressed."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(pixels))) + chunk(b"IEND", b""))
+
+
+def test_another_size_is_refused_before_pixels_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(png, "_decode", None)  # it would be called
+    with_header(tmp_path / "a.png", 16384, 8192)
+    with pytest.raises(MediaError, match="expected 32 x 32 pixels, got 16384 x 8192"):
+        read_png(tmp_path / "a.png", (32, 32))
+    with_header(tmp_path / "a.png", 65536, 65536)
+    with pytest.raises(MediaError, match="expected at most 268435456 in all"):
+        read_png(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    "header", [(0, 4, 16, 2), (4, 2**31, 16, 2), (4, 4, 16, 3), (4, 4, 7, 2), (4, 4, 16, 5), (4, 4, 4, 6)]
+)
+def test_headers_that_no_png_has(tmp_path: Path, header: tuple[int, int, int, int]) -> None:
+    with_header(tmp_path / "a.png", *header)
+    for read in (read_png, read_size):
+        with pytest.raises(MediaError, match="its header is not a PNG's"):
+            read(tmp_path / "a.png")
+
+
+def test_what_follows_pixels_is_bounded(tmp_path: Path) -> None:
+    with_header(tmp_path / "a.png", 4, 4)
+    with (tmp_path / "a.png").open("ab") as file:
+        file.truncate(2**25)
+    with pytest.raises(MediaError, match="expected at most"):
+        read_png(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize(
