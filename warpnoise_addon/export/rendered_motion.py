@@ -156,6 +156,7 @@ class _Evaluation:
     frame: int
     step: int
     _found: FrameState | None = None
+    _slowed: tuple[bpy.types.Scene, float] | None = None
     _errors: list[Exception] = field(default_factory=list)
 
     def __enter__(self) -> _Evaluation:
@@ -164,6 +165,7 @@ class _Evaluation:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._restore_rate()
         bpy.app.handlers.frame_change_pre.remove(self._before)
         bpy.app.handlers.frame_change_post.remove(self._after)
 
@@ -176,14 +178,30 @@ class _Evaluation:
         return self._found
 
     def _before(self, scene: bpy.types.Scene, _: object = None) -> None:
+        self._restore_rate()
         if scene == self.scene and scene.frame_current in (self.frame - 1, self.frame + 1):
             scene.frame_current = self.frame + (scene.frame_current - self.frame) * self.step
 
     def _after(self, scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
         if scene != self.scene or depsgraph.mode != "RENDER" or scene.frame_current != self.frame or self._found:
             return
+        self._slow_rate(depsgraph.scene_eval)
         try:  # Blender would print what a handler raises, and go on
             self._found = frame_state(depsgraph, self.frame)
         except Exception as error:
             # Its frames would keep the render engine alive, which Blender is about to free.
             self._errors.append(error.with_traceback(None))
+
+    def _slow_rate(self, evaluated: bpy.types.Scene) -> None:
+        # Cycles turns velocities, which are per second, into the motion of one frame by the frame rate of the evaluated
+        # scene. It reads it after this; nothing else may see it.
+        if self.step > 1:
+            self._slowed = evaluated, evaluated.render.fps_base
+            evaluated.render.fps_base *= self.step
+
+    def _restore_rate(self) -> None:
+        if self._slowed is not None:
+            evaluated, before = self._slowed
+            self._slowed = None
+            with contextlib.suppress(ReferenceError):  # a render that ended early has freed it
+                evaluated.render.fps_base = before

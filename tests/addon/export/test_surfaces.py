@@ -260,6 +260,37 @@ def test_velocity_makes_the_motion_of_a_changing_topology_known(
     assert_moves(found, "Ball", (0.25, 0.25), (0.25, 0.25))
 
 
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_velocity_spans_the_frame_step(flat: bpy.types.Scene, export: Callable, tmp_path: Path, step: int) -> None:
+    """A quarter of a unit a frame, by the scene's time in seconds: the frame rate is as it was where that is read."""
+    growing_ball(flat, velocity=True)
+    ball = bpy.data.objects["Ball"]
+    ball.animation_data_clear()
+    ball.location = (0, 0, 0)
+    group = ball.modifiers["Nodes"].node_group
+    time = next(node for node in group.nodes if node.bl_idname == "GeometryNodeInputSceneTime")
+    move, vector, scale = (
+        group.nodes.new(kind) for kind in ("GeometryNodeTransform", "ShaderNodeCombineXYZ", "ShaderNodeMath")
+    )
+    scale.operation = "MULTIPLY"
+    scale.inputs[1].default_value = 0.25 * flat.render.fps  # a quarter of a unit a frame, by the seconds
+    store = next(node for node in group.nodes if node.bl_idname == "GeometryNodeStoreNamedAttribute")
+    link = store.inputs["Geometry"].links[0]
+    group.links.new(time.outputs["Seconds"], scale.inputs[0])
+    group.links.new(scale.outputs[0], vector.inputs["Z"])
+    group.links.new(vector.outputs[0], move.inputs["Translation"])
+    group.links.new(link.from_socket, move.inputs["Geometry"])
+    group.links.new(move.outputs[0], store.inputs["Geometry"])
+    flat.frame_set(1)
+    export(1, 1 + step, frame_step=step)
+    for frame in (1, 1 + step):
+        found = read_passes(tmp_path / "job" / "passes" / f"{frame:04d}.exr")
+        assert_moves(found, "Ball", (0, 0.25 * step), (0, 0.25 * step))
+        centre = np.argwhere(found.where("Ball")).mean(0)[0]
+        assert centre == pytest.approx(31.5 - PIXELS_PER_UNIT * 0.25 * frame, abs=1.0)
+    assert flat.render.fps_base == 1.0
+
+
 def test_deforming_objects_keep_their_topology(flat: bpy.types.Scene, export: Callable, tmp_path: Path) -> None:
     cube = add_mesh(flat, "cube", "Cube", size=3)
     wave = cube.modifiers.new("Twist", "SIMPLE_DEFORM")
