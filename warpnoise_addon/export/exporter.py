@@ -11,14 +11,13 @@ from ..errors import SettingsError
 from .cameras import check_cameras
 from .changes import AnimatedValues, Changes
 from .claims import turn
+from .existing import ExistingColor, ExistingFrames, ExistingPasses, check_step
 from .files import JobFolder
-from .given_color import GivenColor
-from .given_passes import GivenPasses
 from .job_file import JobFile, scene_block
 from .options import ExportOptions, ExportProgress
 from .rendered_color import RenderedColor
 from .rendered_motion import RenderedMotion
-from .rendering import left_out
+from .rendering import left_out, render_size
 from .view_layers import add_motion_layer, enabled_layers
 
 FRAME_LIMIT = 1_048_574
@@ -35,24 +34,32 @@ def export_job(context: bpy.types.Context, options: ExportOptions) -> Iterator[E
 
     Raises:
         SettingsError: a bad frame range.
-        ExportError: no camera or one that has no projection matrix; no view layer; no Cycles; frames that are rendered
-            already and do not fit; a render that failed.
+        ExportError: no camera or one that has no projection matrix; no view layer; no Cycles; existing frames that do
+            not fit; a render that failed.
+        BackendError: existing frames, and no package that reads them.
         JobFolderError: the folder cannot be written, another process works on it, or the disk is full.
         Cancelled: the user stopped a render.
     """
     check_range(options)
     scene, frames = context.scene, options.rendered_frames
     check_cameras(scene, frames)
-    if options.color_source is None:
-        color = RenderedColor(scene)
-    else:
-        color = GivenColor(scene, options.color_source, options.color_frames or frames)
     if options.passes_source is None:
         enabled_layers(scene)
-        motion = RenderedMotion(scene, options.frame_step, options.passes_codec)
+        motion: RenderedMotion | ExistingPasses = RenderedMotion(scene, options.frame_step, options.passes_codec)
     else:
-        motion = GivenPasses(scene, options.passes_source, frames)
-    return _export(scene, options, color, motion)
+        check_step(options.frame_step)
+    existing: ExistingFrames | None = None
+    if options.color_source is not None or options.passes_source is not None:
+        existing = ExistingFrames(
+            scene,
+            (options.color_source, options.color_frames or frames) if options.color_source else None,
+            (options.passes_source, frames) if options.passes_source else None,
+            options.backend,
+        )
+    color = ExistingColor(scene, existing) if existing and options.color_source else RenderedColor(scene)
+    if existing and options.passes_source:
+        motion = ExistingPasses(scene, existing)
+    return _export(scene, options, color, motion, existing)
 
 
 def check_range(options: ExportOptions) -> None:
@@ -78,17 +85,22 @@ def check_range(options: ExportOptions) -> None:
 def _export(
     scene: bpy.types.Scene,
     options: ExportOptions,
-    color: RenderedColor | GivenColor,
-    motion: RenderedMotion | GivenPasses,
+    color: RenderedColor | ExistingColor,
+    motion: RenderedMotion | ExistingPasses,
+    existing: ExistingFrames | None,
 ) -> Iterator[ExportProgress]:
     total, warnings = len(options.rendered_frames), left_out(scene)
-    with JobFolder(options.folder, options.span) as folder, _unchanged(scene) as changes:
+    with (
+        contextlib.closing(existing) if existing else contextlib.nullcontext(),
+        JobFolder(options.folder, options.span) as folder,
+        _unchanged(scene) as changes,
+    ):
         layer = add_motion_layer(scene, changes)
         job = JobFile(folder, scene_block(scene, options, color.transparent), options)
         job.start()
 
         def add_motion(frame: int) -> None:
-            with folder.new(folder.passes(frame)) as path:
+            with folder.new(folder.passes(frame), options.smallest_passes(render_size(scene))) as path:
                 state = motion.write(frame, path, layer)
             job.add_passes(frame, state)
 
@@ -109,7 +121,7 @@ def _own_frames(
     frames: range,
     folder: JobFolder,
     job: JobFile,
-    color: RenderedColor | GivenColor,
+    color: RenderedColor | ExistingColor,
     add_motion: Callable[[int], None],
 ) -> Iterator[tuple[int, bool]]:
     """Makes what these frames lack; yields each one's number and whether it lacked nothing."""

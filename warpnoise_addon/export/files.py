@@ -12,11 +12,10 @@ from types import TracebackType
 from ..errors import ExportError, JobFolderError
 from ..names import frame_name
 from .claims import Claim, Span
-from .exr_header import read_exr_header
-from .png import is_whole_png
 
 _FULL = 1 << 20
 """A disk with less room than this, in bytes, is why a picture could not be written."""
+_PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 
 
 class JobFolder:
@@ -67,8 +66,10 @@ class JobFolder:
         return self._claim.folder / target.name
 
     @contextlib.contextmanager
-    def new(self, target: Path) -> Iterator[Path]:
+    def new(self, target: Path, least: int = 1) -> Iterator[Path]:
         """A path to write a picture to, which becomes ``target`` once it is found to be whole.
+
+        ``least``: bytes; a smaller file is not whole.
 
         Raises:
             JobFolderError: the disk is full, or the file cannot be written.
@@ -77,7 +78,8 @@ class JobFolder:
         with reported(target):
             try:
                 yield path
-                _check_whole(path)
+                if not is_whole(path, least):
+                    raise _NotWholeError(path)
             except (ExportError, _NotWholeError) as error:
                 # Blender tells a full disk, if at all, in a sentence of its own.
                 if shutil.disk_usage(self.path).free < _FULL:
@@ -101,27 +103,22 @@ def reported(target: Path) -> Iterator[None]:
         raise JobFolderError(f"'{target}' cannot be written: {error}.") from error
 
 
-def is_whole(path: Path) -> bool:
-    """Whether the picture, PNG or OpenEXR, is there and complete."""
+def is_whole(path: Path, least: int = 1) -> bool:
+    """Whether the picture is there, has at least so many bytes, and ends as a PNG file does if it is one."""
     try:
-        _check_whole(path)
-    except (OSError, _NotWholeError):
+        if not path.is_file() or path.stat().st_size < least:
+            return False
+        if path.suffix == ".png":
+            with path.open("rb") as file:
+                file.seek(-min(len(_PNG_END), path.stat().st_size), 2)
+                return file.read() == _PNG_END
+    except OSError:
         return False
     return True
 
 
 class _NotWholeError(Exception):
     pass
-
-
-def _check_whole(path: Path) -> None:
-    try:
-        if path.suffix == ".exr":
-            read_exr_header(path)
-        elif not is_whole_png(path):
-            raise _NotWholeError(path)
-    except (FileNotFoundError, ExportError) as error:
-        raise _NotWholeError(path) from error
 
 
 def _disk_full(target: Path) -> JobFolderError:

@@ -83,7 +83,8 @@ class JobFile:
 
     def has_passes(self, frame: int) -> bool:
         """Whether the frame's passes, which another machine may have made, need not be made again."""
-        return self._read("passes", frame) is not None and is_whole(self._folder.passes(frame))
+        record = self._read("passes", frame)
+        return record is not None and is_whole(self._folder.passes(frame), record.get("bytes", 1))
 
     def add_color(self, frame: int) -> None:
         """Records that the frame's colour is finished."""
@@ -96,6 +97,7 @@ class JobFile:
             "passes",
             frame,
             {
+                "bytes": self._folder.passes(frame).stat().st_size,
                 "camera": {
                     "name": camera.name,
                     "type": camera.kind,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..backend.locate import BackendCommand
+
 MODELS_OWN = ("steps", "guidance", "texture")
 """Settings that are None where the model's own value is wanted."""
 
@@ -36,9 +38,9 @@ class ExportOptions:
 
     ``folder``: the job folder; it is made where it is missing.
     ``frame_start``, ``frame_end``, ``frame_step``: Blender's frame numbers, the end included where the steps meet it.
-    ``color_source``: None renders the colour with the scene's engine. Otherwise a folder of frames that are rendered
-    already, one file a frame with the frame number last in its name: PNG, JPEG and TIFF are taken as the viewer sees
-    them, EXR (its Combined pass, or its only one) goes through the scene's view transform.
+    ``color_source``: None renders the colour with the scene's engine. Otherwise a folder of existing frames, one file a
+    frame with the frame number last in its name: PNG, JPEG, TIFF and WebP are taken as the viewer sees them, EXR (its
+    Combined pass, or its only one) goes through the scene's view transform.
     ``passes_source``: None renders the motion with Cycles. Otherwise a folder of multilayer EXR files that hold Depth,
     Vector and Cryptomatte Object, usually that of ``color_source``. Their vectors span one frame: ``frame_step`` is 1.
     ``keep_existing``: frames that an earlier export of the same scene and range left whole are not rendered again.
@@ -60,6 +62,12 @@ class ExportOptions:
     keep_existing: bool = False
     compress_passes: bool = False
     color_frames: range | None = None
+    backend: BackendCommand | None = None
+    """What reads existing frames; None: the backend that `find_backend` finds."""
+
+    def smallest_passes(self, size: tuple[int, int]) -> int:
+        """Bytes: no whole file of rendered passes (Depth, Vector, one level of Cryptomatte) is smaller."""
+        return size[0] * size[1] * (1 + 4 + 4) * 4 if self.passes_source is None and not self.compress_passes else 1
 
     @property
     def passes_codec(self) -> str:

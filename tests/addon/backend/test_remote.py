@@ -21,12 +21,12 @@ from warpnoise_addon.backend.client import Unreachable
 from warpnoise_addon.backend.received_png import NotThePicture, check_png
 from warpnoise_addon.errors import BackendDiedError, BackendError, Cancelled, JobError, JobFolderError
 from warpnoise_addon.export.options import JobSettings
-from warpnoise_addon.export.png import SIGNATURE, write_png16
 from warpnoise_addon.stylize.backends import BackendPool
 from warpnoise_addon.stylize.request import BackendChoice, Frames, StylizeRequest
 from warpnoise_addon.stylize.run import acquire_backend, stylize_folder
 from warpnoise_addon.stylize.status import Reporter
 
+from ..export.png_pixels import SIGNATURE, write_png16
 from ..fake_server import TOKEN, FakeServer
 
 WIDTH, HEIGHT = 6, 4

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from ..errors import ExportError
+from warpnoise.errors import MediaError
 
 # `shot-0003` is frame 3 of `shot-`; only a name that is nothing but a number has a sign.
 _NUMBER = re.compile(r"^-\d+$|\d+$")
@@ -16,10 +16,10 @@ def numbered_files(folder: Path, suffixes: Collection[str], frames: range) -> di
     """The file of each frame: one with a suffix of ``suffixes`` (lower case), whose name ends with the frame's number.
 
     Raises:
-        ExportError: no such folder; two files for one frame; frames without a file.
+        MediaError: no such folder; two files for one frame; frames without a file.
     """
     if not folder.is_dir():
-        raise ExportError(f"There is no folder '{folder}'. Choose the folder that the frames were rendered into.")
+        raise MediaError(f"There is no folder '{folder}'. Choose the folder that the frames were rendered into.")
     found: dict[int, Path] = {}
     for path in sorted(folder.iterdir()):
         match = _NUMBER.search(path.stem)
@@ -27,7 +27,7 @@ def numbered_files(folder: Path, suffixes: Collection[str], frames: range) -> di
             continue
         frame = int(match[0])
         if frame in found and frame in frames:
-            raise ExportError(
+            raise MediaError(
                 f"Folder '{folder}' has two files for frame {frame}: '{found[frame].name}' and '{path.name}'. Move the "
                 "files of one sequence into a folder of their own."
             )
@@ -35,7 +35,7 @@ def numbered_files(folder: Path, suffixes: Collection[str], frames: range) -> di
     missing = [frame for frame in frames if frame not in found]
     if missing:
         kinds = ", ".join(sorted(suffixes))
-        raise ExportError(
+        raise MediaError(
             f"Folder '{folder}' has no file for {len(missing)} of {len(frames)} frames: {in_words(missing)}. Expected "
             f"one file a frame ({kinds}), the frame's number last in its name, as in 'render_{missing[0]:04d}'."
         )

@@ -1,9 +1,13 @@
-"""Frames that are rendered already: pictures, and EXR files that hold the passes."""
+"""Existing frames, through the whole exporter: pictures, and EXR files that hold the passes.
+
+What single files are taken or refused for is tested in `tests/backend/ingest`.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +16,8 @@ import numpy as np
 import pytest
 
 from warpnoise_addon import compat
-from warpnoise_addon.errors import ExportError, SettingsError
+from warpnoise_addon.backend import BackendCommand
+from warpnoise_addon.errors import BackendError, ExportError, SettingsError
 from warpnoise_addon.export import ExportOptions, export_job
 
 from .export_scenes import add_mesh, key
@@ -163,7 +168,7 @@ class TestRefused:
     def test_not_a_picture(self, refused: Callable, tmp_path: Path) -> None:
         for frame in (1, 2, 3):
             (tmp_path / f"{frame}.png").write_bytes(b"no picture")
-        refused("'.*1.png' is not a picture that Blender can read", color_source=tmp_path)
+        refused("'.*1.png' is not a picture that can be read", color_source=tmp_path)
 
     @pytest.mark.parametrize("content", [b"", b"no picture", None])
     def test_not_a_whole_exr(
@@ -171,7 +176,7 @@ class TestRefused:
     ) -> None:
         source = render(lit, tmp_path / "source")
         path = source / "f_0002.exr"
-        path.write_bytes(path.read_bytes()[:-200] if content is None else content)
+        path.write_bytes(path.read_bytes()[: 1 << 10] if content is None else content)
         refused("f_0002.exr' is not a whole OpenEXR file", color_source=source)
         refused("f_0002.exr' is not a whole OpenEXR file", passes_source=source)
 
@@ -197,10 +202,40 @@ class TestRefused:
         refused("frame step is 2, but the vectors", error=SettingsError, frame_step=2, passes_source=source)
 
 
-def test_a_later_picture_that_does_not_fit(lit: bpy.types.Scene, tmp_path: Path) -> None:
-    """Pictures are opened when it is their turn: the frames before are finished."""
+def test_passes_that_are_cut_off_at_their_end(lit: bpy.types.Scene, tmp_path: Path) -> None:
+    """Pixels are decoded when it is the frame's turn: the frames before are finished."""
+    source = render(lit, tmp_path / "source")
+    path = source / "f_0003.exr"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ExportError, match=r"f_0003.exr' is not a whole OpenEXR file"):
+        export(tmp_path / "job", passes_source=source)
+    assert sorted(path.name for path in (tmp_path / "job" / "passes").iterdir()) == ["0001.exr", "0002.exr"]
+
+
+def test_later_alpha_is_kept(lit: bpy.types.Scene, tmp_path: Path) -> None:
+    source = render(lit, tmp_path / "source", "8.png", mode="RGB")
+    (source / "f_0003.png").unlink()
+    shutil.copy(render(lit, tmp_path / "alpha", "8.png") / "f_0003.png", source)
+    job = export(tmp_path / "job", color_source=source)
+    assert job["scene"]["transparent"] is True
+    first, last = (read_png(tmp_path / "job" / "color" / f"000{frame}.png") for frame in (1, 3))
+    assert first.shape == last.shape == (64, 64, 4)
+    assert (first[..., 3] == 65535).all() and last[..., 3].min() == 0
+
+
+def test_backend_without_the_package(lit: bpy.types.Scene, tmp_path: Path) -> None:
     source = render(lit, tmp_path / "source", "8.png")
-    (source / "f_0003.png").write_bytes(b"no picture")
+    with pytest.raises(BackendError, match=r"(?s)existing frames are read by .* ingest`, which failed .*No module"):
+        export(
+            tmp_path / "job", color_source=source, backend=BackendCommand((sys.executable, "-m", "warpnoise"), "PATH")
+        )
+
+
+def test_a_later_picture_that_does_not_fit(lit: bpy.types.Scene, tmp_path: Path) -> None:
+    """Pictures are decoded when it is their turn: the frames before are finished."""
+    source = render(lit, tmp_path / "source", "8.png")
+    path = source / "f_0003.png"
+    path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(ExportError, match=r"f_0003.png' is not a picture"):
         export(tmp_path / "job", color_source=source)
     assert sorted(path.name for path in (tmp_path / "job" / "passes").iterdir()) == ["0001.exr", "0002.exr"]

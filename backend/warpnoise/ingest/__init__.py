@@ -1,0 +1,11 @@
+"""Existing frames: files that were rendered before, read, checked and converted for the add-on's exporter.
+
+numbered  which file is which frame
+pictures  display-referred pictures, to 16-bit PNG
+passes    multilayer EXR files, copied
+service   the two of them as a child process of the exporter
+"""
+
+from warpnoise.ingest.service import serve
+
+__all__ = ["serve"]

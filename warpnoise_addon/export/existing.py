@@ -1,0 +1,130 @@
+"""Existing frames: files that were rendered before. The backend's package reads, checks and converts them.
+
+It does so in a child process, `warpnoise ingest`, because Blender's Python has no library for most of it. Scene-linear
+pictures go through the scene's view transform, which only Blender has.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .. import compat
+from ..backend.locate import BackendCommand, find_backend, tool_environment
+from ..child import Child, TimedOut
+from ..errors import BackendError, ExportError, SettingsError
+from .changes import Changes
+from .frame_state import FrameState, frame_state
+from .rendering import render_size
+
+ANSWER_SECONDS = 900.0
+"""How long one answer may take: the first reads the header of every file, on a network disk say."""
+
+
+class ExistingFrames:
+    """The folders of existing frames, checked. ``color`` and ``passes``: a folder and its frames, or None.
+
+    Raises:
+        ExportError: missing frames, two files for a frame, a file that cannot be used, or one of another size.
+        BackendError: the backend's package is missing or did not answer.
+    """
+
+    def __init__(
+        self,
+        scene: bpy.types.Scene,
+        color: tuple[Path, range] | None,
+        passes: tuple[Path, range] | None,
+        command: BackendCommand | None = None,
+    ) -> None:
+        self._command = command or find_backend()
+        try:
+            self._child = Child([*self._command.argv, "ingest"], tool_environment())
+        except OSError as error:
+            raise BackendError(f"{self._command.argv[0]} cannot be started: {error.strerror}") from None
+        check = {
+            name: given and {"folder": str(given[0]), "frames": [given[1].start, given[1][-1], given[1].step]}
+            for name, given in (("color", color), ("passes", passes))
+        }
+        found = self.ask({"check": {"size": render_size(scene), **check}})
+        self.transparent = bool(found["alpha"] or (found["scene_linear"] and scene.render.film_transparent))
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """One request (`warpnoise.ingest.service`). Raises ExportError with the answer's error, BackendError."""
+        try:
+            self._child.send(json.dumps(request))
+            # A library may print lines of its own.
+            answer = json.loads(next(line for line in self._child.lines(ANSWER_SECONDS) if line.startswith("{")))
+        except (StopIteration, OSError, ValueError, TimedOut):
+            self._child.stop()
+            said = "\n".join(list(self._child.tail)[-6:])
+            raise BackendError(
+                f"existing frames are read by `{' '.join(self._command.argv)} ingest`, which failed "
+                f"({self._child.ending}). Press Check the Backend in the preferences. Its last words:\n{said}"
+            ) from None
+        if "error" in answer:
+            raise ExportError(str(answer["error"]))
+        return answer
+
+    def close(self) -> None:
+        """End the child process."""
+        self._child.stop(5.0)
+
+
+class ExistingColor:
+    """PNG, JPEG, TIFF and WebP files are taken as the viewer sees them. EXR files are scene-linear: their Combined pass
+    (the first layer's), or the only picture that they hold.
+
+    ``transparent``: whether any picture has alpha. For EXR files, which always have it, the scene's film says so.
+    """
+
+    def __init__(self, scene: bpy.types.Scene, frames: ExistingFrames) -> None:
+        self._scene, self._frames = scene, frames
+        self.transparent = frames.transparent
+
+    def write(self, frame: int, path: Path) -> None:
+        """Writes the frame as the 16-bit PNG ``path``. Raises ExportError, BackendError."""
+        answer = self._frames.ask({"color": frame, "target": str(path), "alpha": self.transparent})
+        if answer["scene_linear"]:
+            self._through_view_transform(answer["scene_linear"], path)
+
+    def _through_view_transform(self, source: str, path: Path) -> None:
+        settings = self._scene.render.image_settings
+        image = bpy.data.images.load(source)
+        try:
+            with Changes() as changes:
+                changes.set_output(settings, compat.png16(settings, self.transparent))
+                image.save_render(str(path), scene=self._scene)
+        except RuntimeError as error:
+            raise ExportError(f"'{source}' could not be converted: {str(error).strip()}") from error
+        finally:
+            bpy.data.images.remove(image)
+
+
+class ExistingPasses:
+    """Multilayer EXR files as Blender renders them, which are copied as they are.
+
+    One sample a pixel gives exact vectors; those of a usual render are averaged at silhouettes.
+    """
+
+    def __init__(self, scene: bpy.types.Scene, frames: ExistingFrames) -> None:
+        self._scene, self._frames = scene, frames
+
+    def write(self, frame: int, path: Path, layer: bpy.types.ViewLayer) -> FrameState:
+        """Copies the frame's file to ``path``; camera and objects are the scene's. Raises ExportError, BackendError."""
+        self._frames.ask({"passes": frame, "target": str(path)})
+        self._scene.frame_set(frame)
+        with bpy.context.temp_override(scene=self._scene, view_layer=layer):
+            depsgraph = bpy.context.evaluated_depsgraph_get()
+        return frame_state(depsgraph, frame)
+
+
+def check_step(step: int) -> None:
+    """Raises SettingsError for a frame step above 1: the vectors of rendered files span one frame."""
+    if step != 1:
+        raise SettingsError(
+            f"The frame step is {step}, but the vectors of rendered files span one frame. Set it to 1, or let "
+            "Warpnoise render the motion."
+        )
