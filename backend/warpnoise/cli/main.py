@@ -15,7 +15,9 @@ import click
 import warpnoise
 from warpnoise.errors import Cancelled, WarpnoiseError
 
-COMMANDS = ("stylize", "warp", "compare", "serve", "models", "demo", "ingest")
+COMMANDS = ("stylize", "warp", "compare", "serve", "models", "demo")
+INTERNAL = ("ingest",)
+"""Commands that other programs start: not in the help."""
 
 
 class _Lazy(click.Group):
@@ -25,7 +27,7 @@ class _Lazy(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in COMMANDS + INTERNAL:
             return None
         command: click.Command = importlib.import_module(f"warpnoise.cli.{cmd_name}").command
         return command

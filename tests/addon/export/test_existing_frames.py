@@ -176,7 +176,7 @@ class TestRefused:
     ) -> None:
         source = render(lit, tmp_path / "source")
         path = source / "f_0002.exr"
-        path.write_bytes(path.read_bytes()[: 1 << 10] if content is None else content)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if content is None else content)
         refused("f_0002.exr' is not a whole OpenEXR file", color_source=source)
         refused("f_0002.exr' is not a whole OpenEXR file", passes_source=source)
 
@@ -200,16 +200,6 @@ class TestRefused:
     def test_a_step_above_1(self, lit: bpy.types.Scene, refused: Callable, tmp_path: Path) -> None:
         source = render(lit, tmp_path / "source")
         refused("frame step is 2, but the vectors", error=SettingsError, frame_step=2, passes_source=source)
-
-
-def test_passes_that_are_cut_off_at_their_end(lit: bpy.types.Scene, tmp_path: Path) -> None:
-    """Pixels are decoded when it is the frame's turn: the frames before are finished."""
-    source = render(lit, tmp_path / "source")
-    path = source / "f_0003.exr"
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(ExportError, match=r"f_0003.exr' is not a whole OpenEXR file"):
-        export(tmp_path / "job", passes_source=source)
-    assert sorted(path.name for path in (tmp_path / "job" / "passes").iterdir()) == ["0001.exr", "0002.exr"]
 
 
 def test_later_alpha_is_kept(lit: bpy.types.Scene, tmp_path: Path) -> None:
