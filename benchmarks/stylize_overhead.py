@@ -34,7 +34,7 @@ from warpnoise.pipeline import stylize
 from warpnoise.sdedit import load_model
 from warpnoise.sdedit.device import pick_batch
 from warpnoise.sdedit.pixel import PixelEditor
-from warpnoise.sdedit.schedule import steps_to_run
+from warpnoise.sdedit.samplers import steps_to_run
 
 GOAL = 1.10
 

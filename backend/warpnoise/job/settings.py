@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 from warpnoise.errors import SettingsError
 from warpnoise.job.validation import OWN_MESSAGE, StrictModel, validated
 from warpnoise.noise import METHODS, NOISE_METHODS
+from warpnoise.sdedit.samplers import SAMPLERS
 
 _MAX_SEED = 2**63 - 1
 _THE_MODEL_S = "the model's own"
@@ -41,6 +42,14 @@ def _known_noise(name: str) -> str:
     if name not in NOISE_METHODS:
         raise PydanticCustomError(OWN_MESSAGE, "there is no {name}; there are {known}", {
             "name": repr(name), "known": ", ".join(NOISE_METHODS)
+        })  # fmt: skip
+    return name
+
+
+def _known_sampler(name: str | None) -> str | None:
+    if name is not None and name not in SAMPLERS:
+        raise PydanticCustomError(OWN_MESSAGE, "there is no {name}; there are {known}", {
+            "name": repr(name), "known": ", ".join(SAMPLERS)
         })  # fmt: skip
     return name
 
@@ -113,11 +122,32 @@ class Settings(StrictModel):
             json_schema_extra=ui(subtype="FACTOR", null=_THE_MODEL_S, start=0.2),
         ),
     ] = None
+    sampler: Annotated[
+        str | None,
+        AfterValidator(_known_sampler),
+        Field(
+            title="Sampler",
+            description="How each step goes from more noise to less",
+            json_schema_extra={
+                "enum": [*SAMPLERS, None],
+                **ui(
+                    null=_THE_MODEL_S,
+                    start="ddim",
+                    metavar="NAME",
+                    labels={
+                        name: {"label": sampler.label, "description": sampler.description}
+                        for name, sampler in SAMPLERS.items()
+                    },
+                ),
+            },
+        ),
+    ] = None
     eta: Annotated[
         float,
         Field(
             title="Eta",
-            description="New noise in each denoising step, warped as well: 0 is DDIM, 1 is DDPM",
+            description="New noise in each denoising step, warped as well, where the sampler has the choice: 0 is "
+            "none, 1 renews all of it (DDIM and DDPM)",
             ge=0,
             le=1,
             json_schema_extra=ui(subtype="FACTOR"),

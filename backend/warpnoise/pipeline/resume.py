@@ -91,6 +91,7 @@ def effective(settings: Settings, model: ModelFolder) -> Settings:
         "guidance": model.guidance_for(settings),
         "steps": model.steps_for(settings),
         "texture": model.texture_for(settings),
+        "sampler": model.sampler_for(settings),
     }
     if model.styles:
         changes["style"] = settings.style or model.styles[0]

@@ -5,7 +5,7 @@
 """
 
 from warpnoise.sdedit.editor import Editor, EditSettings, NoiseMaps
-from warpnoise.sdedit.families import load_model
-from warpnoise.sdedit.folder import Family, ModelFolder
+from warpnoise.sdedit.folder import ModelFolder
+from warpnoise.sdedit.load import load_model
 
-__all__ = ["EditSettings", "Editor", "Family", "ModelFolder", "NoiseMaps", "load_model"]
+__all__ = ["EditSettings", "Editor", "ModelFolder", "NoiseMaps", "load_model"]

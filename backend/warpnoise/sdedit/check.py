@@ -7,6 +7,7 @@ import math
 from warpnoise.errors import SettingsError
 from warpnoise.sdedit.editor import EditSettings
 from warpnoise.sdedit.folder import ModelFolder
+from warpnoise.sdedit.samplers import SAMPLERS, own_sampler
 
 
 def check_settings(model: ModelFolder, settings: EditSettings) -> tuple[str, ...]:
@@ -15,6 +16,7 @@ def check_settings(model: ModelFolder, settings: EditSettings) -> tuple[str, ...
     Raises:
         SettingsError: a setting out of its range, or one that this model cannot take.
     """
+    _check_sampler(model, settings)
     _check_ranges(model, settings)
     if settings.style is not None and settings.style not in model.styles:
         if not model.styles:
@@ -25,28 +27,60 @@ def check_settings(model: ModelFolder, settings: EditSettings) -> tuple[str, ...
         raise SettingsError(
             f"guidance {settings.guidance}: the model {model.name} has no null class that guidance needs: leave it out"
         )
-    if model.takes_prompt:
-        if settings.negative_prompt and model.guidance_for(settings) == 1:
-            return ("The negative prompt has no effect with a guidance of 1.",)
-        return ()
-    return tuple(
-        f"The model {model.name} takes no text: the {name} has no effect."
-        for name, text in (("prompt", settings.prompt), ("negative prompt", settings.negative_prompt))
-        if text
-    )
+    return _sampler_warnings(model, settings) + _text_warnings(model, settings)
+
+
+def _check_sampler(model: ModelFolder, settings: EditSettings) -> None:
+    mixing = "flow" if model.is_flow else "diffusion"
+    fitting = [name for name, sampler in SAMPLERS.items() if mixing in sampler.mixing]
+    if settings.sampler is not None and settings.sampler not in fitting:
+        kind = "is a flow-matching model and" if model.is_flow else "is a diffusion model and"
+        known = "" if settings.sampler in SAMPLERS else ", which is not known"
+        raise SettingsError(
+            f"sampler {settings.sampler!r}{known}: the model {model.name} {kind} takes {', '.join(fitting)}"
+        )
 
 
 def _check_ranges(model: ModelFolder, settings: EditSettings) -> None:
     if not 0 < settings.strength <= 1:
         raise SettingsError(f"strength: expected more than 0 and at most 1, got {settings.strength}")
-    steps = model.steps_for(settings)
+    steps, sampler = model.steps_for(settings), SAMPLERS[model.sampler_for(settings)]
     if not 1 <= steps <= model.train_timesteps:
         raise SettingsError(f"steps: expected 1 to {model.train_timesteps}, as the model was trained, got {steps}")
+    if sampler.most_steps is not None and steps > sampler.most_steps:
+        raise SettingsError(f"steps: expected 1 to {sampler.most_steps} with the sampler {sampler.label}, got {steps}")
     if not 0 <= settings.eta <= 1:
         raise SettingsError(f"eta: expected 0 (deterministic) to 1 (fully stochastic), got {settings.eta}")
-    if settings.eta > 0 and model.is_flow:
-        raise SettingsError(f"eta {settings.eta}: a flow-matching model is sampled deterministically: set eta to 0")
     if settings.guidance is not None and not (math.isfinite(settings.guidance) and settings.guidance >= 0):
         raise SettingsError(f"guidance: expected a number of at least 0, got {settings.guidance}")
     if settings.texture is not None and not 0 <= settings.texture <= 1:
         raise SettingsError(f"texture: expected 0 to 1, got {settings.texture}")
+
+
+def _sampler_warnings(model: ModelFolder, settings: EditSettings) -> tuple[str, ...]:
+    warnings = []
+    sampler = SAMPLERS[model.sampler_for(settings)]
+    missing = own_sampler(model.scheduler)[1]
+    if settings.sampler is None and missing is not None:
+        warnings.append(
+            f"The model's own sampler, {missing}, cannot start from a frame with noise from outside: "
+            f"{sampler.label} is used."
+        )
+    if settings.eta > 0 and sampler.noise != "eta":
+        does = "always adds noise" if sampler.noise == "always" else "never adds noise"
+        warnings.append(f"Eta has no effect: the sampler {sampler.label} {does}.")
+    return tuple(warnings)
+
+
+def _text_warnings(model: ModelFolder, settings: EditSettings) -> tuple[str, ...]:
+    if model.family is None:
+        return tuple(
+            f"The model {model.name} takes no text: the {name} has no effect."
+            for name, text in (("prompt", settings.prompt), ("negative prompt", settings.negative_prompt))
+            if text
+        )
+    if settings.negative_prompt and not model.family.negative_prompt:
+        return (f"{model.family.title} takes no negative prompt: it has no effect.",)
+    if settings.negative_prompt and model.guidance_for(settings) <= 1:
+        return (f"The negative prompt has no effect with a guidance of {model.guidance_for(settings):g}.",)
+    return ()

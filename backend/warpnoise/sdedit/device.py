@@ -44,15 +44,15 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
     raise SettingsError(f"device: expected cuda, cuda:N, mps or cpu, got {device!r}")
 
 
-def pick_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.dtype:
-    """The precision that was asked for; None: float16 on GPUs, on a CPU bfloat16 if it has that, else float32.
+def pick_dtype(dtype: str | torch.dtype | None, device: torch.device, half: str = "float16") -> torch.dtype:
+    """The precision that was asked for; None: ``half`` on GPUs, on a CPU bfloat16 if it has that, else float32.
 
     Raises:
         SettingsError: not a floating-point type that models run in.
     """
     if dtype is None:
         if device.type != "cpu":
-            return torch.float16
+            return _DTYPES[half]
         return torch.bfloat16 if computes_bfloat16() else torch.float32
     chosen = _DTYPES.get(dtype.removeprefix("torch.")) if isinstance(dtype, str) else dtype
     if chosen is None or chosen not in _DTYPES.values():

@@ -1,37 +1,168 @@
-"""The one place that chooses among the model families."""
+"""The families of text-to-image models: one row each.
+
+diffusers' own pipeline knows what differs between families: text encoders, guidance, positions, ControlNets. A row says
+only how that pipeline is called. To add a family, add a row (docs/models.md); nothing else names families.
+
+This module imports neither PyTorch nor diffusers.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from warpnoise.sdedit.editor import Editor
-from warpnoise.sdedit.folder import ModelFolder
-
-if TYPE_CHECKING:
-    import torch
+Pack = Callable[[Any, Any], Any]
+"""(pipeline, latents (b, c, h, w)) -> the same values in another layout."""
 
 
-def load_model(
-    name_or_path: str | Path, device: str | torch.device | None = None, dtype: str | torch.dtype | None = None
-) -> Editor:
-    """Load a model's weights.
+def _as_they_are(pipeline: Any, latents: Any) -> Any:
+    return latents
 
-    Args:
-        name_or_path: "default", or the path of a diffusers folder.
-        device: "cuda", "cuda:1", "mps", "cpu"; None: the best one there is.
-        dtype: of the weights and activations, "float32", "float16" or "bfloat16"; None: float16 on GPUs, on a CPU
-            bfloat16 if it has that, else float32. The sampler's own arithmetic is always float32.
 
-    Raises:
-        ModelError: no such folder, not a model, of a family that is not known, weights that are missing or pickled.
-        SettingsError: the device is not there, or cannot compute in ``dtype``.
+def _cells_to_tokens(pipeline: Any, latents: Any) -> Any:
+    """2 x 2 latents to one token of 4 c values: (b, h w / 4, 4 c)."""
+    return pipeline._pack_latents(latents, *latents.shape)
+
+
+def _cells_to_channels(pipeline: Any, latents: Any) -> Any:
+    """2 x 2 latents to 4 c channels: (b, 4 c, h / 2, w / 2)."""
+    return pipeline._patchify_latents(latents)
+
+
+def _cells_to_flat_tokens(pipeline: Any, latents: Any) -> Any:
+    return pipeline._pack_latents(pipeline._patchify_latents(latents))
+
+
+@dataclass(frozen=True)
+class Family:
+    """How a pipeline of diffusers is called.
+
+    ``pipeline``: its class. ``guidance``: the scale where the settings give none, the pipeline's own default.
+    ``steps``: likewise, of the whole schedule. ``guidance_keyword``: what the pipeline calls that scale.
+    ``negative_prompt``: whether it takes one. ``layout``: latents as the scheduler's ``step`` sees them.
+    ``start_layout``: latents as the keyword ``latents`` takes them; None: as ``layout``. ``cell``: latents on a side of
+    one token, where packing makes tokens. ``half``: the half precision in which the family does not overflow.
+    ``float32_latents``: the pipeline keeps its latents in float32, whatever the weights are. ``size_multiple``: of
+    width and height in pixels, that the pipeline insists on. ``options``: more keywords of the call.
+    ``start_as_image``: an image-to-image form that must be given ``image`` too. ``reference_keyword``: of reference
+    pictures, for models that edit. ``render_is_reference``: whether the render is the first of them.
+    ``reference_limit``: how many there may be. ``one_at_a_time``: the pipeline cannot take a batch of frames, or is
+    given references that are one frame's.
     """
-    folder = ModelFolder.open(name_or_path)
-    if folder.family == "latent":
-        from warpnoise.sdedit.latent import LatentEditor
 
-        return LatentEditor(folder, device, dtype)
-    from warpnoise.sdedit.pixel import PixelEditor
+    title: str
+    pipeline: str
+    guidance: float
+    steps: int = 20
+    guidance_keyword: str = "guidance_scale"
+    negative_prompt: bool = True
+    layout: Pack = _as_they_are
+    start_layout: Pack | None = None
+    cell: int = 1
+    half: Literal["float16", "bfloat16"] = "bfloat16"
+    float32_latents: bool = False
+    size_multiple: int = 8
+    options: dict[str, Any] = field(default_factory=dict)
+    start_as_image: bool = False
+    reference_keyword: str | None = None
+    render_is_reference: bool = False
+    reference_limit: int = 0
+    one_at_a_time: bool = False
 
-    return PixelEditor(folder, device, dtype)
+
+_TOKENS: dict[str, Any] = {"layout": _cells_to_tokens, "cell": 2}
+_FLUX_2: dict[str, Any] = {"layout": _cells_to_flat_tokens, "start_layout": _cells_to_channels, "cell": 2}
+_FLUX_2_EDITS: dict[str, Any] = {
+    "reference_keyword": "image",
+    "render_is_reference": True,
+    "reference_limit": 4,
+    "one_at_a_time": True,
+}
+_ANY_SIZE: dict[str, Any] = {"use_resolution_binning": False, "clean_caption": False}
+
+FAMILIES: dict[str, Family] = {
+    family.pipeline: family
+    for family in (
+        Family("Stable Diffusion 1.x, 2.x", "StableDiffusionPipeline", 7.5, half="float16"),
+        Family(
+            "Latent Consistency (Stable Diffusion)",
+            "LatentConsistencyModelPipeline",
+            8.5,
+            steps=4,
+            negative_prompt=False,
+            half="float16",
+        ),
+        Family("Stable Diffusion XL", "StableDiffusionXLPipeline", 5.0, half="float16"),
+        Family(
+            "Stable Diffusion XL refiner",
+            "StableDiffusionXLImg2ImgPipeline",
+            5.0,
+            half="float16",
+            options={"strength": 1.0},
+            start_as_image=True,
+        ),
+        Family("Stable Diffusion 3, 3.5", "StableDiffusion3Pipeline", 7.0, steps=28),
+        Family("FLUX.1", "FluxPipeline", 3.5, steps=28, negative_prompt=False, **_TOKENS),
+        Family(
+            "FLUX.1 Kontext",
+            "FluxKontextPipeline",
+            3.5,
+            steps=28,
+            negative_prompt=False,
+            options={"_auto_resize": False},
+            reference_keyword="image",
+            render_is_reference=True,
+            one_at_a_time=True,
+            reference_limit=1,
+            **_TOKENS,
+        ),
+        Family("FLUX.2", "Flux2Pipeline", 4.0, steps=28, negative_prompt=False, **_FLUX_2, **_FLUX_2_EDITS),
+        Family("FLUX.2 klein", "Flux2KleinPipeline", 4.0, steps=28, negative_prompt=False, **_FLUX_2, **_FLUX_2_EDITS),
+        Family("Qwen-Image", "QwenImagePipeline", 4.0, guidance_keyword="true_cfg_scale", **_TOKENS),
+        Family(
+            "Qwen-Image-Edit",
+            "QwenImageEditPipeline",
+            4.0,
+            guidance_keyword="true_cfg_scale",
+            reference_keyword="image",
+            render_is_reference=True,
+            one_at_a_time=True,
+            reference_limit=1,
+            **_TOKENS,
+        ),
+        Family(
+            "Qwen-Image-Edit-Plus",
+            "QwenImageEditPlusPipeline",
+            4.0,
+            guidance_keyword="true_cfg_scale",
+            reference_keyword="image",
+            render_is_reference=True,
+            one_at_a_time=True,
+            reference_limit=3,
+            **_TOKENS,
+        ),
+        Family("Z-Image", "ZImagePipeline", 5.0, float32_latents=True),
+        Family("Chroma", "ChromaPipeline", 5.0, **_TOKENS),
+        Family(
+            "Sana",
+            "SanaPipeline",
+            4.5,
+            float32_latents=True,
+            size_multiple=32,
+            options={**_ANY_SIZE, "complex_human_instruction": None},
+        ),
+        Family("PixArt-alpha", "PixArtAlphaPipeline", 4.5, options=_ANY_SIZE),
+        Family("PixArt-sigma", "PixArtSigmaPipeline", 4.5, options=_ANY_SIZE),
+        Family("Lumina 2", "Lumina2Pipeline", 4.0, steps=30),
+        Family("AuraFlow", "AuraFlowPipeline", 3.5),
+        Family(
+            "PRX in pixel space",
+            "PRXPixelPipeline",
+            4.0,
+            steps=28,
+            options={"use_resolution_binning": False},
+            one_at_a_time=True,
+        ),
+    )
+}

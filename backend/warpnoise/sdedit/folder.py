@@ -2,69 +2,51 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from warpnoise.errors import ModelError
 from warpnoise.sdedit.digest import digest_file, digest_files
 from warpnoise.sdedit.editor import EditSettings
+from warpnoise.sdedit.families import FAMILIES, Family
+from warpnoise.sdedit.model_files import PICKLES, component, find_weights, read_json
+from warpnoise.sdedit.samplers import SCHEDULERS, is_flow, is_stochastic, noise_maps, own_sampler
 from warpnoise.sdedit.styles import FILE_NAME as STYLES_FILE
 from warpnoise.sdedit.styles import StyleSheet, read_styles
 
-Family = Literal["pixel", "latent"]
 _Number = TypeVar("_Number", int, float)
 
 DEFAULT_MODEL = Path(__file__).parents[1] / "models" / "default"
 
-FLOW_SCHEDULER = "FlowMatchEulerDiscreteScheduler"
-DIFFUSION_SCHEDULERS = frozenset({
-    "DDIMParallelScheduler",
-    "DDIMScheduler",
-    "DDPMParallelScheduler",
-    "DDPMScheduler",
-    "DEISMultistepScheduler",
-    "DPMSolverMultistepScheduler",
-    "DPMSolverSinglestepScheduler",
-    "EulerAncestralDiscreteScheduler",
-    "EulerDiscreteScheduler",
-    "HeunDiscreteScheduler",
-    "KDPM2AncestralDiscreteScheduler",
-    "KDPM2DiscreteScheduler",
-    "LMSDiscreteScheduler",
-    "PNDMScheduler",
-    "UniPCMultistepScheduler",
-})  # fmt: skip
-"""Samplers of one and the same diffusion: betas, ``alphas_cumprod``, a prediction type."""
-
 GEOMETRY_CHANNELS = 4
 """A normal's three components, and whether there is a surface: see ``Editor.edit``."""
 
-_PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
-_FAMILIES = (
-    "pixel-space models (DDPMPipeline, DDIMPipeline: a UNet2DModel and a scheduler) and "
-    "Stable Diffusion 1.x and 2.x (StableDiffusionPipeline)"
-)
-_STABLE_DIFFUSION = {
-    "unet": "UNet2DConditionModel",
-    "vae": "AutoencoderKL",
-    "text_encoder": "CLIPTextModel",
-    "tokenizer": "CLIPTokenizer",
-}
+_DISTILLED = ("lcm", "tcd")
+"""Samplers of models that were distilled to a few steps."""
+
+_WITHOUT_WEIGHTS = ("Tokenizer", "TokenizerFast", "Processor", "FeatureExtractor", "Scheduler")
+_NOT_LOADED = ("safety_checker", "feature_extractor")
 
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """What a model is. ``unet``, ``vae`` and ``scheduler`` are the contents of their configuration files, ``classes``
-    how many class labels the network knows (None: it is not class-conditional)."""
+    """What a model is.
+
+    ``family``: None: a pixel model, a UNet2DModel with a scheduler. ``parts``: (library, class) of each part that is
+    loaded. ``network``, ``vae`` and ``scheduler`` are the contents of their configuration files, ``index`` that of
+    ``model_index.json``. ``classes``: how many class labels the network knows; None: it is not class-conditional.
+    """
 
     path: Path
     name: str
-    family: Family
-    unet: dict[str, Any]
+    family: Family | None
+    index: dict[str, Any]
+    parts: dict[str, tuple[str, str]]
+    network: dict[str, Any]
     vae: dict[str, Any]
     scheduler: dict[str, Any]
     classes: int | None
@@ -85,22 +67,26 @@ class ModelFolder:
         index = read_json(path / "model_index.json") if (path / "model_index.json").is_file() else None
         if index is None:
             config = read_json(path / "config.json")
-            index = {"unet": [None, config.get("_class_name")], "scheduler": [None, None]}
-        classes = {
-            key: value[1] for key, value in index.items() if isinstance(value, list) and len(value) == 2 and value[1]
+            index = {"unet": ["diffusers", config.get("_class_name")], "scheduler": ["diffusers", "Scheduler"]}
+        parts = {
+            key: (str(value[0]), str(value[1]))
+            for key, value in index.items()
+            if isinstance(value, list) and len(value) == 2 and value[1] and key not in _NOT_LOADED
         }
-        family = _family(path, index.get("_class_name"), classes)
-        unet = read_json(component(path, "unet") / "config.json")
-        labels = _count_classes(path, unet) if family == "pixel" else None
+        family = _family(path, index.get("_class_name"), parts)
+        network = read_json(component(path, "unet" if "unet" in parts else "transformer") / "config.json")
+        classes = _count_classes(path, network) if family is None else None
         folder = cls(
             path=path,
             name=str(name_or_path),
             family=family,
-            unet=unet,
-            vae=read_json(path / "vae" / "config.json") if family == "latent" else {},
+            index=index,
+            parts=parts,
+            network=network,
+            vae=read_json(path / "vae" / "config.json") if "vae" in parts else {},
             scheduler=_read_scheduler(path),
-            classes=labels,
-            sheet=read_styles(path / STYLES_FILE, labels),
+            classes=classes,
+            sheet=read_styles(path / STYLES_FILE, classes),
         )
         folder._check_channels()
         for part in folder.weighted:
@@ -114,22 +100,35 @@ class ModelFolder:
 
     @property
     def takes_prompt(self) -> bool:
-        return self.family == "latent"
+        return self.family is not None
 
     @property
     def takes_frame(self) -> bool:
         """Whether a pixel model is given the frame itself, in three more channels beside the noisy picture."""
-        return self.family == "pixel" and self.unet.get("in_channels") in (6, 6 + GEOMETRY_CHANNELS)
+        return self.family is None and self.network.get("in_channels") in (6, 6 + GEOMETRY_CHANNELS)
 
     @property
     def takes_geometry(self) -> bool:
         """Whether it is given the frame's geometry as well, in four more channels behind the frame's."""
-        return self.family == "pixel" and self.unet.get("in_channels") == 6 + GEOMETRY_CHANNELS
+        return self.family is None and self.network.get("in_channels") == 6 + GEOMETRY_CHANNELS
 
     @property
     def is_flow(self) -> bool:
         """Whether image and noise mix linearly (flow matching)."""
-        return bool(self.scheduler.get("_class_name") == FLOW_SCHEDULER)
+        return is_flow(self.scheduler)
+
+    @property
+    def is_distilled(self) -> bool:
+        """Whether it was made for a few steps, as far as a folder says so."""
+        return bool(
+            own_sampler(self.scheduler)[0] in _DISTILLED
+            or self.index.get("is_distilled")
+            or (
+                self.family is not None
+                and self.family.title == "FLUX.1"
+                and self.network.get("guidance_embeds") is False
+            )
+        )
 
     @property
     def train_timesteps(self) -> int:
@@ -138,8 +137,26 @@ class ModelFolder:
 
     @property
     def guidance(self) -> float | dict[str, float]:
-        """The model's own guidance scale, for all styles or by style. 7.5 is Stable Diffusion's usual one."""
-        return 7.5 if self.family == "latent" else self.sheet.guidance
+        """The model's own guidance scale, for all styles or by style."""
+        if self.sheet.guidance is not None:
+            return self.sheet.guidance
+        if self.family is None or (self.is_distilled and self.network.get("time_cond_proj_dim") is None):
+            return 1.0
+        return self.family.guidance
+
+    @property
+    def steps(self) -> int | dict[str, int]:
+        """The model's own number of steps of the whole schedule, for all styles or by style."""
+        if self.sheet.steps is not None:
+            return self.sheet.steps
+        if self.family is None:
+            return 20
+        return min(self.family.steps, 4) if self.is_distilled else self.family.steps
+
+    @property
+    def sampler(self) -> str:
+        """The model's own sampler, or the nearest one that can be had."""
+        return own_sampler(self.scheduler)[0]
 
     def guidance_for(self, settings: EditSettings) -> float:
         """The guidance scale that the settings give, else the model's own for their style."""
@@ -147,11 +164,20 @@ class ModelFolder:
 
     def steps_for(self, settings: EditSettings) -> int:
         """The steps of the whole schedule that the settings give, else the model's own for their style."""
-        return self._given_or_own(settings.steps, self.sheet.steps, settings.style)
+        return self._given_or_own(settings.steps, self.steps, settings.style)
 
     def texture_for(self, settings: EditSettings) -> float:
         """How much texture the settings give the frames, else what suits the model and their style."""
         return self._given_or_own(settings.texture, self.sheet.texture, settings.style)
+
+    def sampler_for(self, settings: EditSettings) -> str:
+        """The sampler that the settings give, else the model's own."""
+        return self.sampler if settings.sampler is None else settings.sampler
+
+    def denoising_maps(self, settings: EditSettings) -> int:
+        """How many noise maps the denoising reads: the start's, and one for each stochastic step."""
+        stochastic = is_stochastic(self.sampler_for(settings), settings.eta)
+        return noise_maps(self.steps_for(settings), settings.strength, stochastic)
 
     def _given_or_own(self, given: _Number | None, own: _Number | dict[str, _Number], style: str | None) -> _Number:
         if given is not None:
@@ -163,24 +189,38 @@ class ModelFolder:
     @property
     def vae_factor(self) -> int:
         """Pixels a latent, along one side; 1 in pixel space."""
-        return 2 ** (len(self.vae["block_out_channels"]) - 1) if self.family == "latent" else 1
+        if not self.vae:
+            return 1
+        if "temperal_downsample" in self.vae:  # diffusers' spelling
+            return int(2 ** len(self.vae["temperal_downsample"]))
+        blocks = self.vae.get("block_out_channels") or self.vae["encoder_block_out_channels"]
+        return int(2 ** (len(blocks) - 1))
+
+    @property
+    def latent_channels(self) -> int:
+        """Of a latent before any packing; of a picture, where there is no autoencoder."""
+        return int(self.vae.get("z_dim") or self.vae.get("latent_channels", 4)) if self.vae else 3
 
     @property
     def size_multiple(self) -> int:
         """In pixels: what sizes are padded to a multiple of."""
-        depth = 2 ** (len(self.unet.get("block_out_channels", (0,) * 4)) - 1)
-        return self.sheet.size_multiple or self.vae_factor * depth
+        if self.sheet.size_multiple:
+            return self.sheet.size_multiple
+        if self.family is None or "unet" in self.parts:
+            depth: int = 2 ** (len(self.network.get("block_out_channels", (0,) * 4)) - 1)
+            return self.vae_factor * depth
+        patch = int(self.network.get("patch_size") or max(self.network.get("all_patch_size", (1,))))
+        return math.lcm(self.vae_factor * max(patch, self.family.cell), self.family.size_multiple)
 
     @property
     def weighted(self) -> tuple[str, ...]:
         """The parts that have weights."""
-        return ("unet", "vae", "text_encoder") if self.family == "latent" else ("unet",)
+        return tuple(part for part, (_, kind) in self.parts.items() if not kind.endswith(_WITHOUT_WEIGHTS))
 
     def noise_shape(self, height: int, width: int) -> tuple[int, int, int]:
         """(channels, height, width) of the noise for images of that many pixels. In latent space a latent at the
         border may stand partly outside of the image."""
-        channels = int(self.vae.get("latent_channels", 4)) if self.family == "latent" else 3
-        return channels, -(-height // self.vae_factor), -(-width // self.vae_factor)
+        return self.latent_channels, -(-height // self.vae_factor), -(-width // self.vae_factor)
 
     @cached_property
     def digest(self) -> str:
@@ -197,24 +237,28 @@ class ModelFolder:
     def digest_through(self, digest: Callable[[Path], str]) -> str:
         """The same, ``digest`` giving that of each file; raises what it raises."""
         files = list(self.path.glob("*.json"))
-        for part in (*self.weighted, "scheduler", *(("tokenizer",) if self.takes_prompt else ())):
+        for part in self.parts:
             place = component(self.path, part)
-            files += [file for file in place.iterdir() if file.suffix in (".json", ".txt")]
+            files += [file for file in place.iterdir() if file.suffix in (".json", ".txt", ".model", ".jinja")]
             if part in self.weighted:
                 files += find_weights(place)[0]
         return digest_files(self.path, {file for file in files if file.is_file()}, digest)
 
     def _check_channels(self) -> None:
-        unet = self.unet
-        got = (unet.get("in_channels", 3), unet.get("out_channels", 3))
-        if self.family == "latent":
-            latents = self.noise_shape(8, 8)[0]
-            if got != (latents, latents):
-                raise ModelError(
-                    f"{self.path}: expected a U-Net of {latents} channels in and out, as the VAE has, got {got[0]} and "
-                    f"{got[1]}: inpainting, depth and instruction models are not supported"
-                )
+        if self.family is None:
+            self._check_pixel_channels()
             return
+        expected = self.latent_channels * (self.family.cell**2 if self.family.cell > 1 else 1)
+        got = self.network.get("in_channels", expected)
+        if got != expected:
+            kind = "U-Net" if "unet" in self.parts else "transformer"
+            raise ModelError(
+                f"{self.path}: expected a {kind} of {expected} channels in, for the VAE's latents, got {got}: "
+                "inpainting, depth and instruction models are not supported"
+            )
+
+    def _check_pixel_channels(self) -> None:
+        got = (self.network.get("in_channels", 3), self.network.get("out_channels", 3))
         learned = str(self.scheduler.get("variance_type", "")).startswith("learned")
         out = 6 if learned else 3
         if got[0] not in (3, 6, 6 + GEOMETRY_CHANNELS) or got[1] != out:
@@ -225,55 +269,17 @@ class ModelFolder:
             )
 
 
-def component(folder: Path, part: str) -> Path:
-    """Where a part of a model lies: in a folder of its name, or, in single-model repositories, at the root."""
-    return folder / part if (folder / part).is_dir() else folder
-
-
-def find_weights(place: Path) -> tuple[list[Path], str | None]:
-    """The safetensors files of one part, and their variant ("fp16"; None: the plain ones, which are preferred).
-
-    Raises:
-        ModelError: there are none, or only pickles, which can run any program when they are loaded.
-    """
-    found = sorted(place.glob("*.safetensors"))
-    names = [file for file in found if file.name.startswith(("diffusion_pytorch_model", "model"))]
-    plain = [file for file in names if file.stem.count(".") == 0]
-    if plain:
-        return plain, None
-    if names:
-        variant = names[0].stem.split(".")[1].split("-")[0]
-        return [file for file in names if f".{variant}" in file.name], variant
-    pickles = sorted(file.name for file in place.iterdir() if file.suffix in _PICKLES)
-    if pickles:
-        raise ModelError(
-            f"{place} holds its weights only as a pickle ({pickles[0]}), which can run any program when it is loaded: "
-            "get the model in safetensors form, or convert it once where you trust it "
-            "(load it with diffusers, then save_pretrained(..., safe_serialization=True))"
-        )
-    raise ModelError(
-        f"{place}: no weights (diffusion_pytorch_model.safetensors or model.safetensors): download the model again"
-    )
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """An object out of a JSON file. Raises ModelError where there is none."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ModelError(f"{path} is missing: this is not a complete diffusers model; download it again") from error
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read as JSON ({error}): download the model again") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{path}: expected a JSON object, got {type(content).__name__}: download the model again")
-    return content
+def supported() -> str:
+    """The families, for messages."""
+    titles = [family.title for family in FAMILIES.values()]
+    return f"pixel models (a UNet2DModel and a scheduler), {', '.join(titles[:-1])} and {titles[-1]}"
 
 
 def _check_folder(path: Path) -> None:
     if path.is_file():
         extra = (
             ": single-file checkpoints are not supported; give a diffusers folder"
-            if path.suffix in (*_PICKLES, ".safetensors")
+            if path.suffix in (*PICKLES, ".safetensors")
             else ""
         )
         raise ModelError(f"model {path} is a file, expected a folder{extra}")
@@ -283,16 +289,22 @@ def _check_folder(path: Path) -> None:
             "(one from the Hugging Face hub must be downloaded first: hf download NAME --local-dir FOLDER)"
         )
     if not (path / "model_index.json").is_file() and not (path / "config.json").is_file():
-        raise ModelError(f"{path} is not a diffusers model: it has no model_index.json. Supported are {_FAMILIES}")
+        raise ModelError(f"{path} is not a diffusers model: it has no model_index.json. Supported are {supported()}")
 
 
-def _family(path: Path, pipeline: str | None, classes: dict[str, str]) -> Family:
-    if classes.get("unet") == "UNet2DModel" and set(classes) <= {"unet", "scheduler"}:
-        return "pixel"
-    if {part: classes.get(part) for part in _STABLE_DIFFUSION} == _STABLE_DIFFUSION and "text_encoder_2" not in classes:
-        return "latent"
-    what = pipeline or classes.get("unet") or "nothing that it names"
-    raise ModelError(f"{path} is a {what}, which is not supported. Supported are {_FAMILIES}")
+def _family(path: Path, pipeline: str | None, parts: dict[str, tuple[str, str]]) -> Family | None:
+    kinds = {part: kind for part, (_, kind) in parts.items()}
+    if kinds.get("unet") == "UNet2DModel" and set(kinds) <= {"unet", "scheduler"}:
+        return None
+    if pipeline in FAMILIES:
+        return FAMILIES[pipeline]
+    if "controlnet" in kinds:
+        raise ModelError(
+            f"{path} is a {pipeline}, which holds a ControlNet. Give the model that it controls as the model, and "
+            f"{path / 'controlnet'} as a control"
+        )
+    what = pipeline or kinds.get("unet") or "model without a name"
+    raise ModelError(f"{path} is a {what}, which is not supported. Supported are {supported()}")
 
 
 def _count_classes(path: Path, unet: dict[str, Any]) -> int | None:
@@ -307,11 +319,9 @@ def _count_classes(path: Path, unet: dict[str, Any]) -> int | None:
 def _read_scheduler(path: Path) -> dict[str, Any]:
     config = read_json(component(path, "scheduler") / "scheduler_config.json")
     name = config.get("_class_name")
-    if name != FLOW_SCHEDULER and name not in DIFFUSION_SCHEDULERS:
+    if name not in SCHEDULERS:
         raise ModelError(
             f"{path}: its scheduler is {name}, whose noise schedule is not supported: "
-            f"expected {FLOW_SCHEDULER} or one of {', '.join(sorted(DIFFUSION_SCHEDULERS))}"
+            f"expected one of {', '.join(sorted(SCHEDULERS))}"
         )
-    if config.get("use_flow_sigmas"):
-        raise ModelError(f"{path}: use_flow_sigmas is not supported: set the scheduler to {FLOW_SCHEDULER}")
     return config

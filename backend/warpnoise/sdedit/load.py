@@ -1,48 +1,38 @@
-"""Loading one part of a model: safetensors only, from the folder only."""
+"""Loading a model: the one place that chooses between pixel models and diffusers' pipelines."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from transformers.utils import logging as transformers_logging
+from warpnoise.sdedit.editor import Editor
+from warpnoise.sdedit.folder import ModelFolder
 
-from warpnoise.errors import ModelError
-from warpnoise.sdedit.folder import ModelFolder, component, find_weights
+if TYPE_CHECKING:
+    import torch
 
 
-def load_part(folder: ModelFolder, part: str, kind: Any, device: torch.device, dtype: torch.dtype) -> Any:
-    """A network of diffusers or transformers with its weights, ready for inference.
+def load_model(
+    name_or_path: str | Path, device: str | torch.device | None = None, dtype: str | torch.dtype | None = None
+) -> Editor:
+    """Load a model's weights.
+
+    Args:
+        name_or_path: "default", or the path of a diffusers folder.
+        device: "cuda", "cuda:1", "mps", "cpu"; None: the best one there is.
+        dtype: of the weights and activations, "float32", "float16" or "bfloat16"; None: half precision on GPUs, the one
+            in which the model's family does not overflow, on a CPU bfloat16 if it has that, else float32. The sampler's
+            own arithmetic, and autoencoders, are always float32.
 
     Raises:
-        ModelError: the weights are missing, pickled, damaged or do not fit the configuration.
+        ModelError: no such folder, not a model, of a family that is not known, weights that are missing or pickled.
+        SettingsError: the device is not there, or cannot compute in ``dtype``.
     """
-    place = component(folder.path, part)
-    _, variant = find_weights(place)
-    try:
-        with _no_progress_bar():
-            model = kind.from_pretrained(
-                str(place), use_safetensors=True, local_files_only=True, variant=variant, torch_dtype=dtype
-            )
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ModelError(
-            f"{place} cannot be loaded as a {kind.__name__} ({first_line}): download the model again"
-        ) from error
-    model = model.to(device=device).eval().requires_grad_(False)
-    # Convolutions on CPUs are a fifth faster so (measured); activations follow the weights.
-    return model.to(memory_format=torch.channels_last) if device.type == "cpu" else model
+    folder = ModelFolder.open(name_or_path)
+    if folder.family is None:
+        from warpnoise.sdedit.pixel import PixelEditor
 
+        return PixelEditor(folder, device, dtype)
+    from warpnoise.sdedit.pipeline_editor import PipelineEditor
 
-@contextlib.contextmanager
-def _no_progress_bar() -> Iterator[None]:
-    """Weights are there in a moment, and the bar would stand between the command's own lines."""
-    shown = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        if shown:
-            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+    return PipelineEditor(folder, device, dtype)

@@ -18,8 +18,8 @@ from warpnoise.sdedit.device import pick_device, pick_dtype
 from warpnoise.sdedit.editor import EditSettings, NoiseMaps
 from warpnoise.sdedit.folder import GEOMETRY_CHANNELS, ModelFolder
 from warpnoise.sdedit.guidance import guide
-from warpnoise.sdedit.load import load_part
 from warpnoise.sdedit.padding import pad_to, round_up
+from warpnoise.sdedit.parts import load_part
 from warpnoise.sdedit.sample import Denoiser, sample
 from warpnoise.sdedit.schedule import Schedule
 from warpnoise.sdedit.texture import maps_read, textured
@@ -85,7 +85,9 @@ class PixelEditor:
         def maps(index: int, /) -> torch.Tensor:
             return pad_to(noise(index).to(self.device, torch.float32), *padded)
 
-        run = self._schedule.run(self.folder.steps_for(settings), settings.strength, settings.eta)
+        run = self._schedule.run(
+            self.folder.steps_for(settings), settings.strength, settings.eta, self.folder.sampler_for(settings)
+        )
         given = self._given(x_0, geometry)
         x = sample(x_0, maps, run, self._denoiser(given, settings), on_step=on_step, cancelled=cancelled)
         return (x[..., :height, :width] / 2 + 0.5).clamp(0, 1)

@@ -51,8 +51,13 @@ def sample(
             n = noise(stochastic)
         x = run.step(index, output, x, n)
         if on_step is not None:
-            _wait_for(x)
+            wait_for(x)
             on_step(index + 1, total)
+    return finite(x)
+
+
+def finite(x: torch.Tensor) -> torch.Tensor:
+    """x. Raises ModelError where it is not finite."""
     if not torch.isfinite(x).all():
         raise ModelError(
             "the model returned infinite or undefined numbers: in half precision it may overflow (try float32 or "
@@ -61,7 +66,7 @@ def sample(
     return x
 
 
-def _wait_for(x: torch.Tensor) -> None:
+def wait_for(x: torch.Tensor) -> None:
     """A GPU works behind the calls: without waiting, steps would be reported, and cancelled, long before their time."""
     if x.device.type == "cuda":
         torch.cuda.current_stream(x.device).synchronize()

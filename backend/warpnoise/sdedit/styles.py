@@ -1,4 +1,4 @@
-"""``styles.json``: what a diffusers folder cannot say about a class-conditional model.
+"""``styles.json``: what a diffusers folder cannot say: names of styles, and which settings suit the model.
 
     {"styles": ["photoreal", "ink"], "null_class": 2, "guidance": 1.5, "strength": 0.5, "size_multiple": 8}
 
@@ -24,16 +24,16 @@ class StyleSheet:
 
     ``styles``: names in the order of the class labels. ``null_class``: the label that stands for no class, which
     classifier-free guidance needs (Ho & Salimans 2022). ``guidance``: the scale used where the settings give none, by
-    style, or for all of them. ``steps``: likewise, of the whole schedule. ``texture``: likewise, how much texture is
-    put on the frames, 0 to 1.
-    ``strength``: the one that suits the model or its styles, for user interfaces. ``size_multiple``: images are padded
-    to a multiple of it, in pixels; None: what the network's depth asks for.
+    style, or for all of them; None: the family's. ``steps``: likewise, of the whole schedule. ``texture``: likewise,
+    how much texture is put on the frames, 0 to 1. ``strength``: the one that suits the model or its styles, for user
+    interfaces. ``size_multiple``: images are padded to a multiple of it, in pixels; None: what the network's depth asks
+    for.
     """
 
     styles: tuple[str, ...] = ()
     null_class: int | None = None
-    guidance: float | dict[str, float] = 1.0
-    steps: int | dict[str, int] = 20
+    guidance: float | dict[str, float] | None = None
+    steps: int | dict[str, int] | None = None
     texture: float | dict[str, float] = 0.0
     strength: float | dict[str, float] | None = None
     size_multiple: int | None = None
@@ -64,8 +64,8 @@ def read_styles(path: Path, classes: int | None) -> StyleSheet:
     sheet = StyleSheet(
         styles=styles,
         null_class=_number(path, entries, "null_class", int, 0, None),
-        guidance=_by_style(path, entries, "guidance", styles, float, 0, 1.0),
-        steps=_by_style(path, entries, "steps", styles, int, 1, 20),
+        guidance=_by_style(path, entries, "guidance", styles, float, 0, None),
+        steps=_by_style(path, entries, "steps", styles, int, 1, None),
         texture=_by_style(path, entries, "texture", styles, float, 0, 0.0),
         strength=_by_style(path, entries, "strength", styles, float, 0, None),
         size_multiple=_number(path, entries, "size_multiple", int, 1, None),

@@ -14,7 +14,6 @@ from torch.nn import functional
 
 from warpnoise.sdedit.editor import EditSettings, NoiseMaps
 from warpnoise.sdedit.folder import ModelFolder
-from warpnoise.sdedit.schedule import noise_maps
 
 OCTAVES = (1.0, 2.0, 4.0)
 """Standard deviations of the Gaussians that the noise is seen through, in pixels of its grid."""
@@ -28,7 +27,7 @@ REACH = 3
 
 def maps_read(model: ModelFolder, settings: EditSettings) -> int:
     """How many noise maps an edit reads: those of the denoising and, where there is texture, its own."""
-    return _denoising_maps(model, settings) + (model.texture_for(settings) > 0)
+    return model.denoising_maps(settings) + (model.texture_for(settings) > 0)
 
 
 def textured(images: torch.Tensor, noise: NoiseMaps, model: ModelFolder, settings: EditSettings) -> torch.Tensor:
@@ -36,11 +35,7 @@ def textured(images: torch.Tensor, noise: NoiseMaps, model: ModelFolder, setting
     amount = model.texture_for(settings)
     if amount == 0:
         return images
-    return add_texture(images, noise(_denoising_maps(model, settings)).to(images), amount)
-
-
-def _denoising_maps(model: ModelFolder, settings: EditSettings) -> int:
-    return noise_maps(model.steps_for(settings), settings.strength, settings.eta)
+    return add_texture(images, noise(model.denoising_maps(settings)).to(images), amount)
 
 
 def add_texture(images: torch.Tensor, noise: torch.Tensor, amount: float) -> torch.Tensor:

@@ -13,6 +13,7 @@ def test_a_folder(warpnoise, model):
         f"{model}\n"
         f"  folder            {model}\n"
         "  family            pixel\n"
+        "  sampler           ddim\n"
         "  styles            ink, clay\n"
         "  takes prompt      False\n"
         "  guidance          1.5\n"

@@ -80,7 +80,7 @@ def options_given(decorate: Any, *arguments: str) -> dict[str, Any]:
 
 def test_every_setting_is_an_option() -> None:
     arguments = ["--model=m", "--style=s", "--prompt=p", "--negative-prompt=n", "--strength=0.25", "--steps=3"]
-    arguments += ["--guidance=2", "--texture=0.5", "--eta=1", "--seed=0", "--noise=fixed"]
+    arguments += ["--guidance=2", "--texture=0.5", "--sampler=euler", "--eta=1", "--seed=0", "--noise=fixed"]
     found = options_given(settings_options(), *arguments)
     assert found.keys() == Settings.model_fields.keys()
     assert Settings().updated(found).strength == 0.25

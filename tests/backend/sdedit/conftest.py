@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ..tiny_models import write_pixel_model, write_stable_diffusion, write_styled_model
+from .. import tiny_pipelines
+from ..tiny_models import write_pixel_model, write_styled_model
 
 
 @pytest.fixture(scope="session")
@@ -20,5 +22,17 @@ def styled_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def stable_diffusion(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_stable_diffusion(tmp_path_factory.mktemp("models") / "stable-diffusion")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a text-to-image model of ``tiny_pipelines``, written when it is first asked for."""
+    root = tmp_path_factory.mktemp("pipelines")
+
+    def folder(name: str) -> Path:
+        place = root / name
+        return place if place.is_dir() else tiny_pipelines.write(name, place)
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stable_diffusion(tiny: Callable[[str], Path]) -> Path:
+    return tiny("sd15")

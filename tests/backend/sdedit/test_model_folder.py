@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def edit_json(path: Path, **changes: Any) -> None:
 
 def test_a_styled_model(styled_model: Path) -> None:
     model = ModelFolder.open(styled_model)
-    assert (model.family, model.styles, model.takes_prompt, model.classes) == ("pixel", ("ink", "clay"), False, 3)
+    assert (model.family, model.styles, model.takes_prompt, model.classes) == (None, ("ink", "clay"), False, 3)
     assert (model.guidance_for(Settings(style="clay")), model.size_multiple, model.noise_shape(5, 6)) == (
         1.5,
         4,
@@ -46,7 +47,8 @@ def test_a_styled_model(styled_model: Path) -> None:
 
 def test_a_latent_model(stable_diffusion: Path) -> None:
     model = ModelFolder.open(str(stable_diffusion))
-    assert (model.family, model.styles, model.takes_prompt, model.guidance_for(Settings())) == ("latent", (), True, 7.5)
+    assert model.family is not None and model.family.title == "Stable Diffusion 1.x, 2.x"
+    assert (model.styles, model.takes_prompt, model.guidance_for(Settings())) == ((), True, 7.5)
     assert (model.vae_factor, model.size_multiple, model.noise_shape(33, 16)) == (8, 16, (4, 5, 2))
 
 
@@ -68,12 +70,12 @@ def imported_by(modules: str) -> set[str]:
 
 
 def test_nothing_heavy_is_imported() -> None:
-    loaded = imported_by("warpnoise.sdedit, warpnoise.sdedit.folder, warpnoise.sdedit.check")
+    loaded = imported_by("warpnoise.sdedit, warpnoise.sdedit.folder, warpnoise.sdedit.check, warpnoise.sdedit.samplers")
     assert not loaded & {"torch", "diffusers", "transformers"}
 
 
 def test_sdedit_knows_neither_jobs_nor_motions() -> None:
-    loaded = imported_by("warpnoise.sdedit.pixel, warpnoise.sdedit.latent")
+    loaded = imported_by("warpnoise.sdedit.pixel, warpnoise.sdedit.pipeline_editor")
     assert {name.split(".")[1] for name in loaded if name.startswith("warpnoise.")} == {"errors", "sdedit"}
 
 
@@ -93,24 +95,29 @@ def test_not_a_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("index", "named"),
-    [
-        ({"_class_name": "FluxPipeline", "transformer": ["diffusers", "FluxTransformer2DModel"]}, "FluxPipeline"),
-        (
-            {"_class_name": "LDMPipeline", "unet": ["diffusers", "UNet2DModel"], "vqvae": ["diffusers", "VQModel"]},
-            "LDMPipeline",
-        ),
-    ],
+    "named",
+    ["UnCLIPPipeline", "StableUnCLIPPipeline", "StableDiffusionLDM3DPipeline", "StableDiffusionInpaintPipeline"],
 )
-def test_another_family(tmp_path: Path, index: dict[str, Any], named: str) -> None:
+def test_another_family(diffusion: Path, named: str) -> None:
+    edit_json(diffusion / "model_index.json", _class_name=named)
+    with pytest.raises(ModelError, match=f"is a {named}, which is not supported. Supported are pixel models"):
+        ModelFolder.open(diffusion)
+
+
+def test_a_latent_model_of_no_family(tmp_path: Path) -> None:
+    index = {"_class_name": "LDMPipeline", "unet": ["diffusers", "UNet2DModel"], "vqvae": ["diffusers", "VQModel"]}
     (tmp_path / "model_index.json").write_text(json.dumps(index))
-    with pytest.raises(ModelError, match=f"is a {named}, which is not supported. Supported are pixel-space"):
+    with pytest.raises(ModelError, match="is a LDMPipeline, which is not supported"):
         ModelFolder.open(tmp_path)
 
 
-def test_stable_diffusion_xl_is_another_family(diffusion: Path) -> None:
-    edit_json(diffusion / "model_index.json", text_encoder_2=["transformers", "CLIPTextModelWithProjection"])
-    with pytest.raises(ModelError, match="which is not supported"):
+def test_a_controlnet_is_not_ignored(diffusion: Path) -> None:
+    edit_json(
+        diffusion / "model_index.json",
+        _class_name="StableDiffusionControlNetPipeline",
+        controlnet=["diffusers", "ControlNetModel"],
+    )
+    with pytest.raises(ModelError, match=r"holds a ControlNet\. Give the model that it controls as the model"):
         ModelFolder.open(diffusion)
 
 
@@ -175,7 +182,7 @@ def test_wrong_channels(tmp_path: Path, channels: tuple[int, int], named: str) -
 
 def test_an_inpainting_model(diffusion: Path) -> None:
     edit_json(diffusion / "unet" / "config.json", in_channels=9)
-    with pytest.raises(ModelError, match="got 9 and 4: inpainting"):
+    with pytest.raises(ModelError, match="got 9: inpainting"):
         ModelFolder.open(diffusion)
 
 
@@ -271,6 +278,7 @@ class Loose:
     """Settings that nobody has checked."""
 
     style, prompt, negative_prompt, strength, steps, guidance, eta = None, "", "", 0.5, 10, None, 0.0
+    texture, sampler = None, None
 
     def __init__(self, **changes: Any) -> None:
         self.__dict__.update(changes)
@@ -303,11 +311,55 @@ def test_settings_of_a_plain_model(plain_model: Path) -> None:
         check_settings(model, Settings(guidance=2.0))
 
 
-def test_settings_of_a_latent_model(stable_diffusion: Path) -> None:
-    model = ModelFolder.open(stable_diffusion)
+def test_settings_of_a_latent_model(tiny: Callable[[str], Path]) -> None:
+    model = ModelFolder.open(tiny("sd21"))
     assert check_settings(model, Settings(prompt="a cat", negative_prompt="a dog")) == ()
     assert check_settings(model, Settings(negative_prompt="a dog", guidance=1.0)) == (
         "The negative prompt has no effect with a guidance of 1.",
     )
     with pytest.raises(SettingsError, match="has no styles: say it in the prompt"):
         check_settings(model, Settings(style="ink"))
+    assert check_settings(ModelFolder.open(tiny("flux")), Settings(negative_prompt="a dog")) == (
+        "FLUX.1 takes no negative prompt: it has no effect.",
+    )
+
+
+def test_samplers_that_a_model_has_not(tiny: Callable[[str], Path]) -> None:
+    diffusion, flow = ModelFolder.open(tiny("sdxl")), ModelFolder.open(tiny("flux"))
+    with pytest.raises(SettingsError, match=r"'flow_euler': the model .* is a diffusion model and takes ddim, euler"):
+        check_settings(diffusion, Settings(sampler="flow_euler"))
+    with pytest.raises(SettingsError, match=r"'euler': the model .* takes dpmpp_2m, dpmpp_2m_sde, unipc, flow_euler"):
+        check_settings(flow, Settings(sampler="euler"))
+    with pytest.raises(SettingsError, match="'ddpm', which is not known"):
+        check_settings(diffusion, Loose(sampler="ddpm"))
+    with pytest.raises(SettingsError, match="steps: expected 1 to 50 with the sampler LCM, got 60"):
+        check_settings(diffusion, Settings(sampler="lcm", steps=60))
+
+
+def test_a_sampler_that_stands_in_is_said(tiny: Callable[[str], Path]) -> None:
+    model = ModelFolder.open(tiny("sd15"))
+    assert check_settings(model, Settings()) == (
+        "The model's own sampler, PNDMScheduler, cannot start from a frame with noise from outside: DDIM is used.",
+    )
+    assert check_settings(model, Settings(sampler="ddim")) == ()
+    assert check_settings(model, Settings(sampler="euler", eta=0.5)) == (
+        "Eta has no effect: the sampler Euler never adds noise.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "sampler", "steps", "guidance"),
+    [
+        ("sd15", "ddim", 20, 7.5),
+        ("sdxl", "euler", 20, 5.0),
+        ("sdxl_turbo", "euler_ancestral", 20, 5.0),
+        ("lcm", "lcm", 4, 8.5),
+        ("sdxl_lcm", "lcm", 4, 1.0),
+        ("flux", "flow_euler", 28, 3.5),
+        ("flux_schnell", "flow_euler", 4, 1.0),
+        ("sana", "dpmpp_2m", 20, 4.5),
+    ],
+)
+def test_what_suits_a_model(tiny: Callable[[str], Path], name: str, sampler: str, steps: int, guidance: float) -> None:
+    model = ModelFolder.open(tiny(name))
+    assert (model.sampler, model.steps_for(Settings()), model.guidance_for(Settings())) == (sampler, steps, guidance)

@@ -258,5 +258,8 @@ def test_flow_matching(tmp_path: Path) -> None:
         with torch.inference_mode():
             x = x + (after - s) * editor._unet(x, t).sample
     torch.testing.assert_close(editor.edit(images, noise, SETTINGS), (x / 2 + 0.5).clamp(0, 1), atol=1e-5, rtol=0)
-    with pytest.raises(SettingsError, match="set eta to 0"):
-        editor.edit(images, noise, SETTINGS.updated({"eta": 0.5}))
+    stochastic = SETTINGS.updated({"eta": 0.5})
+    assert editor.noise_maps(stochastic) == 3
+    assert not torch.equal(
+        editor.edit(images, make_noise(3, 1, 3, 8, 8), stochastic), editor.edit(images, noise, SETTINGS)
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from itertools import product
 
 import numpy as np
@@ -17,7 +18,8 @@ from diffusers import (
 )
 from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from warpnoise.errors import ModelError
-from warpnoise.sdedit.schedule import Schedule, noise_maps, steps_to_run
+from warpnoise.sdedit.samplers import noise_maps, steps_to_run
+from warpnoise.sdedit.schedule import Schedule
 
 X_0 = torch.linspace(-0.9, 0.9, 48).reshape(1, 3, 4, 4)
 NOISE = torch.randn((1, 3, 4, 4), generator=torch.Generator().manual_seed(3))
@@ -109,8 +111,8 @@ def test_a_stochastic_step_is_the_closed_form() -> None:
 def test_noise_is_added_at_every_step_but_the_last() -> None:
     run = schedule(DDIMScheduler()).run(10, 0.5, 1.0)
     assert [run.is_stochastic(index) for index in range(5)] == [True] * 4 + [False]
-    assert noise_maps(10, 0.5, 1.0) == 1 + 4
-    assert noise_maps(10, 0.5, 0.0) == 1
+    assert noise_maps(10, 0.5, True) == 1 + 4
+    assert noise_maps(10, 0.5, False) == 1
     assert not any(schedule(DDIMScheduler()).run(10, 0.5, 0.0).is_stochastic(index) for index in range(5))
 
 
@@ -134,7 +136,7 @@ def test_images_are_clipped_and_latents_are_not() -> None:
 
 
 def test_timesteps_of_linspace_become_trailing_ones() -> None:
-    run = schedule(DPMSolverMultistepScheduler(timestep_spacing="linspace")).run(4, 1.0, 0.0)
+    run = schedule(DDIMScheduler(timestep_spacing="linspace")).run(4, 1.0, 0.0)
     assert run.timesteps.tolist() == [999, 749, 499, 249]
 
 
@@ -149,6 +151,19 @@ def test_flow_matching_mixes_linearly_and_a_perfect_velocity_leads_back() -> Non
     torch.testing.assert_close(x, X_0, atol=1e-5, rtol=0)
 
 
-def test_shifting_by_size_is_refused() -> None:
+def test_shifting_by_size_takes_a_pipeline_that_knows_the_shift() -> None:
+    dynamic = schedule(FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True))
     with pytest.raises(ModelError, match="use_dynamic_shifting"):
-        schedule(FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True))
+        dynamic.run(10, 0.6, 0.0)
+    run = dynamic.run(10, 0.6, 0.0, timing={"sigmas": [1 - k / 10 for k in range(10)], "mu": 1.0})
+    assert run.timesteps[0].item() == pytest.approx(1000 * math.e / (math.e + 1 / 0.6 - 1))
+
+
+def test_a_stochastic_flow_step_is_the_closed_form() -> None:
+    """Of the noise at the next timestep the share eta is fresh, the variance stays."""
+    eta = 0.6
+    run = schedule(FlowMatchEulerDiscreteScheduler()).run(10, 0.6, eta)
+    s = run.timesteps[1] / 1000
+    z = torch.randn(NOISE.shape, generator=torch.Generator().manual_seed(4))
+    x = run.step(0, NOISE - X_0, run.start(X_0, NOISE), z)
+    torch.testing.assert_close(x, (1 - s) * X_0 + s * ((1 - eta**2) ** 0.5 * NOISE + eta * z), atol=1e-5, rtol=0)

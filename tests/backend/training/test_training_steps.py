@@ -12,7 +12,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, UNet2DModel
 from warpnoise.sdedit import ModelFolder
-from warpnoise.sdedit.schedule import DiffusionRun
+from warpnoise.sdedit.schedule import Schedule
 
 from training import network as network_module
 from training import train
@@ -197,7 +197,7 @@ def test_the_noise_leads_from_the_source_to_the_image() -> None:
     torch.testing.assert_close(
         scheduler.add_noise(images, leading, starts), scheduler.add_noise(sources, noise, starts), atol=1e-5, rtol=0
     )
-    run = DiffusionRun(dict(scheduler.config, clip_sample=False), steps=7, strength=0.4, eta=0.0)
+    run = Schedule({**scheduler.config, "_class_name": "DDIMScheduler"}, clip=False).run(7, 0.4, 0.0, "ddim")
     start = run.timesteps[:1]
     leading = noise_towards(scheduler, images, sources, noise, start.expand(3))
     x = run.start(sources, noise)

@@ -1,0 +1,114 @@
+"""Pictures to latents as the denoiser sees them, and back, through a pipeline's own autoencoder.
+
+The most likely latents are taken, never random ones: nothing but the noise is random.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+
+class _Certain:
+    """A distribution of latents that is only the most likely ones."""
+
+    def __init__(self, latents: torch.Tensor) -> None:
+        self._latents = latents
+
+    def mode(self) -> torch.Tensor:
+        return self._latents
+
+    def sample(self, generator: Any = None) -> torch.Tensor:
+        return self._latents
+
+
+def make_certain(vae: Any) -> None:
+    """Have the autoencoder give its most likely latents wherever a pipeline would draw some: for controls and
+    reference pictures. It takes and gives any precision, whatever its own is."""
+    plain: Callable[..., Any] = vae.encode
+
+    def encode_certainly(x: torch.Tensor, *args: Any, **keywords: Any) -> Any:
+        out = plain(x.to(vae.dtype), *args, **keywords)
+        if hasattr(out, "latent_dist"):
+            out.latent_dist = _Certain(out.latent_dist.mode().to(x.dtype))
+        return out
+
+    vae.encode = encode_certainly
+
+
+def encode(pipeline: Any, images: torch.Tensor) -> torch.Tensor:
+    """(b, 3, h, w) float32 in [-1, 1] to (b, c, h / f, w / f) float32.
+
+    Image by image, which bounds the memory of the autoencoder's big activations.
+    """
+    vae = getattr(pipeline, "vae", None)
+    if vae is None:
+        return images  # the model works on pixels
+    return torch.cat([_normalize(pipeline, vae, _most_likely(vae, image[None].to(vae.dtype))) for image in images])
+
+
+def decode(pipeline: Any, latents: torch.Tensor) -> torch.Tensor:
+    """The inverse of ``encode``, up to what the autoencoder loses."""
+    vae = getattr(pipeline, "vae", None)
+    if vae is None:
+        return latents
+    return torch.cat([_decode_one(pipeline, vae, latent[None]) for latent in latents])
+
+
+def _decode_one(pipeline: Any, vae: Any, latent: torch.Tensor) -> torch.Tensor:
+    z = _denormalize(pipeline, vae, latent).to(vae.dtype)
+    if takes_time(vae):
+        z = z[:, :, None]
+    image: torch.Tensor = vae.decode(z, return_dict=False)[0]
+    return (image[:, :, 0] if takes_time(vae) else image).float()
+
+
+def _most_likely(vae: Any, image: torch.Tensor) -> torch.Tensor:
+    out = vae.encode(image[:, :, None] if takes_time(vae) else image)
+    latent: torch.Tensor = out.latent_dist.mode() if hasattr(out, "latent_dist") else out.latent
+    return (latent[:, :, 0] if takes_time(vae) else latent).float()
+
+
+def takes_time(vae: Any) -> bool:
+    """Whether it is made for videos, (b, c, t, h, w), of which a picture is one frame."""
+    return "temperal_downsample" in vae.config  # diffusers' spelling
+
+
+def _normalize(pipeline: Any, vae: Any, latent: torch.Tensor) -> torch.Tensor:
+    if hasattr(vae, "bn"):  # FLUX.2 normalizes cells of 2 x 2
+        cells = pipeline._patchify_latents(latent)
+        mean, std = _batch_norm(vae, cells)
+        normalized: torch.Tensor = pipeline._unpatchify_latents((cells - mean) / std)
+        return normalized
+    mean, std = _statistics(vae, latent)
+    return (latent - mean) / std
+
+
+def _denormalize(pipeline: Any, vae: Any, latent: torch.Tensor) -> torch.Tensor:
+    if hasattr(vae, "bn"):
+        cells = pipeline._patchify_latents(latent)
+        mean, std = _batch_norm(vae, cells)
+        raw: torch.Tensor = pipeline._unpatchify_latents(cells * std + mean)
+        return raw
+    mean, std = _statistics(vae, latent)
+    return latent * std + mean
+
+
+def _batch_norm(vae: Any, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    mean = vae.bn.running_mean.view(1, -1, 1, 1)
+    variance = vae.bn.running_var.view(1, -1, 1, 1)
+    return mean.to(like), (variance + vae.config.batch_norm_eps).sqrt().to(like)
+
+
+def _statistics(vae: Any, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and standard deviation of raw latents, (1, 1 or c, 1, 1) each, by the autoencoder's configuration."""
+
+    def entry(name: str, default: float) -> torch.Tensor:
+        value = vae.config.get(name)
+        return torch.as_tensor(default if value is None else value, dtype=like.dtype, device=like.device)
+
+    mean = entry("shift_factor", 0.0) if vae.config.get("latents_mean") is None else entry("latents_mean", 0.0)
+    std = entry("latents_std", 1.0) / entry("scaling_factor", 1.0)
+    return mean.reshape(1, -1, 1, 1), std.reshape(1, -1, 1, 1)

@@ -1,0 +1,139 @@
+"""The scheduler that diffusers' pipelines are called with: it puts the start and the noise of every step in.
+
+A pipeline asks its scheduler for timesteps, has it scale the network's input, and steps. `InjectedScheduler` answers
+these from a run of ours. It keeps x in float32, whatever the pipeline computes in, and checks that nobody changed x
+between two steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from diffusers.configuration_utils import FrozenDict
+
+from warpnoise.errors import Cancelled, ModelError
+from warpnoise.sdedit.sample import wait_for
+from warpnoise.sdedit.schedule import Run
+
+
+class TimestepsAsked(Exception):
+    """Raised by `TimingProbe`: what the pipeline passed to ``set_timesteps``."""
+
+    def __init__(self, timing: dict[str, Any]) -> None:
+        super().__init__(timing)
+        self.timing = timing
+
+
+class Stepped(NamedTuple):
+    """As pipelines take a step's result: by name, by index, or as two."""
+
+    prev_sample: torch.Tensor
+    pred_original_sample: torch.Tensor
+
+
+class _SchedulerFace:
+    """What pipelines read of a scheduler before its first step."""
+
+    order = 1
+    init_noise_sigma = 1.0
+    begin_index = 0
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = FrozenDict(config)  # type: ignore[no-untyped-call]
+
+    def set_begin_index(self, begin_index: int = 0) -> None:
+        """Our runs are cut already."""
+
+    def scale_model_input(self, sample: torch.Tensor, timestep: Any = None) -> torch.Tensor:
+        return sample  # our x is what the network is shown
+
+
+class TimingProbe(_SchedulerFace):
+    """Stops a pipeline where it asks for its timesteps: its own sigmas, and its shift for the picture's size."""
+
+    def set_timesteps(
+        self,
+        num_inference_steps: int | None = None,
+        device: Any = None,
+        timesteps: Any = None,
+        sigmas: Any = None,
+        mu: float | None = None,
+        **_: Any,
+    ) -> None:
+        raise TimestepsAsked(
+            {"num_inference_steps": num_inference_steps, "timesteps": timesteps, "sigmas": sigmas, "mu": mu}
+        )
+
+
+class InjectedScheduler(_SchedulerFace):
+    """One edit's scheduler.
+
+    Args:
+        config: of the scheduler that it stands in for; pipelines look into it.
+        run: the timesteps and the steps.
+        x: the start, as the pipeline's latents are laid out, float32.
+        noise: ``noise(k)`` for the k-th stochastic step, laid out likewise.
+        on_step, cancelled: as ``Editor.edit`` takes them.
+    """
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        run: Run,
+        x: torch.Tensor,
+        noise: Callable[[int], torch.Tensor],
+        on_step: Callable[[int, int], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> None:
+        super().__init__(config)
+        self.x = x
+        self._run, self._noise, self._on_step, self._cancelled = run, noise, on_step, cancelled
+        self._index = self._stochastic = 0
+        self._check_cancelled()
+
+    def set_timesteps(
+        self,
+        num_inference_steps: int | None = None,
+        device: Any = None,
+        timesteps: Any = None,
+        sigmas: Any = None,
+        mu: float | None = None,
+        **_: Any,
+    ) -> None:
+        self.timesteps = self._run.timesteps.to(device or "cpu")
+        self.num_inference_steps = len(self.timesteps)
+        self.sigmas = getattr(self._run, "sigmas", self.timesteps / int(self.config.get("num_train_timesteps", 1000)))
+
+    def step(
+        self, model_output: torch.Tensor, timestep: Any, sample: torch.Tensor, return_dict: bool = True
+    ) -> Stepped:
+        if not torch.equal(sample, self.x.to(sample.dtype)):
+            raise ModelError(
+                "the model's pipeline changed the picture between two steps, so the noise could not be kept exact: "
+                "this version of diffusers is not supported for this model; install the one in constraints.txt"
+            )
+        index, total = self._index, len(self.timesteps)
+        noise = None
+        if self._run.is_stochastic(index):
+            self._stochastic += 1
+            noise = self._noise(self._stochastic)
+        self.x = self._run.step(index, model_output.float(), self.x, noise)
+        self._index += 1
+        if self._on_step is not None:
+            wait_for(self.x)
+            self._on_step(self._index, total)
+        if self._index < total:
+            self._check_cancelled()
+        x = self.x.to(sample.dtype)
+        return Stepped(x, x)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every step ran."""
+        return self._index == len(self._run.timesteps)
+
+    def _check_cancelled(self) -> None:
+        if self._cancelled is not None and self._cancelled():
+            raise Cancelled("cancelled between two denoising steps")

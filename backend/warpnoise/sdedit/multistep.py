@@ -1,0 +1,41 @@
+"""Solvers of higher order, which remember earlier predictions: DPM-Solver++ (2M), its SDE, and UniPC, of diffusers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import diffusers
+import torch
+
+from warpnoise.sdedit.samplers import steps_to_run
+from warpnoise.sdedit.schedule import construct, len_of
+
+
+class MultistepRun:
+    """A scheduler of diffusers that begins late. Its x is what the network is shown, in diffusion and flow alike."""
+
+    def __init__(
+        self, entries: dict[str, Any], timing: dict[str, Any], strength: float, *, stochastic: bool, scale: float
+    ) -> None:
+        self._scheduler = scheduler = construct(getattr(diffusers, entries["_class_name"]), entries)
+        count = len_of(timing)
+        scheduler.set_timesteps(count, **({"mu": timing["mu"]} if "mu" in timing else {}))
+        begin = count - steps_to_run(count, strength)
+        scheduler.set_begin_index(begin)
+        self.timesteps: torch.Tensor = scheduler.timesteps[begin:]
+        self._stochastic, self._scale = stochastic, scale
+
+    def start(self, x_0: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        x: torch.Tensor = self._scheduler.add_noise(x_0, self._scale * noise, self.timesteps[:1])
+        return x
+
+    def is_stochastic(self, index: int) -> bool:
+        return self._stochastic and index < len(self.timesteps) - 1
+
+    def step(self, index: int, output: torch.Tensor, x: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
+        # The last step's noise has the factor 0; given none, the scheduler would draw some.
+        given = {}
+        if self._stochastic:
+            given["variance_noise"] = torch.zeros_like(x) if noise is None else self._scale * noise
+        x, *_ = self._scheduler.step(output, self.timesteps[index], x, return_dict=False, **given)
+        return x

@@ -1,0 +1,107 @@
+"""Loading a model's parts, and the pipeline that they make: safetensors only, from the folder only."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+import diffusers
+import torch
+from diffusers.utils import logging as diffusers_logging
+from transformers.utils import logging as transformers_logging
+
+from warpnoise.errors import ModelError
+from warpnoise.sdedit.folder import ModelFolder
+from warpnoise.sdedit.model_files import component, find_weights
+
+_LIBRARIES = ("diffusers", "transformers")
+_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError)
+
+
+def load_part(folder: ModelFolder, part: str, kind: Any, device: torch.device, dtype: torch.dtype) -> Any:
+    """A network of diffusers or transformers with its weights, ready for inference.
+
+    Raises:
+        ModelError: the weights are missing, pickled, damaged or do not fit the configuration.
+    """
+    place = component(folder.path, part)
+    _, variant = find_weights(place)
+    try:
+        with quiet():
+            model = kind.from_pretrained(
+                str(place), use_safetensors=True, local_files_only=True, variant=variant, torch_dtype=dtype
+            )
+    except _ERRORS as error:
+        raise ModelError(
+            f"{place} cannot be loaded as a {kind.__name__} ({first_line(error)}): download the model again"
+        ) from error
+    model = model.to(device=device).eval().requires_grad_(False)
+    if device.type == "cpu" and all(weight.dim() <= 4 for weight in model.parameters()):
+        # Convolutions on CPUs are a fifth faster so (measured); activations follow the weights.
+        model = model.to(memory_format=torch.channels_last)
+    return model
+
+
+def load_pipeline(folder: ModelFolder, device: torch.device, dtype: torch.dtype) -> Any:
+    """The pipeline of a folder that is of one of the ``FAMILIES``.
+
+    Autoencoders are in float32 on every device: in half precision some overflow, and they are a small part of the work.
+
+    Raises:
+        ModelError: a part is missing, damaged, or of a library that is not known.
+    """
+    assert folder.family is not None
+    loaded = {
+        part: load_part(folder, part, _class(folder, part), device, torch.float32 if part == "vae" else dtype)
+        for part in folder.weighted
+    }
+    kind = getattr(diffusers, folder.family.pipeline)
+    left_out: dict[str, Any] = {part: None for part in ("safety_checker", "feature_extractor") if part in folder.index}
+    if "requires_safety_checker" in folder.index:
+        left_out["requires_safety_checker"] = False
+    try:
+        with quiet():
+            pipeline = kind.from_pretrained(str(folder.path), local_files_only=True, **loaded, **left_out)
+    except _ERRORS as error:
+        raise ModelError(
+            f"{folder.path} cannot be loaded as a {kind.__name__} ({first_line(error)}): download the model again"
+        ) from error
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def _class(folder: ModelFolder, part: str) -> Any:
+    library, name = folder.parts[part]
+    kind = getattr(importlib.import_module(library), name, None) if library in _LIBRARIES else None
+    if kind is None:
+        raise ModelError(
+            f"{folder.path}: its {part} is a {name} of {library}, which is not in the installed diffusers "
+            f"{diffusers.__version__} and transformers: update Warpnoise's backend, or choose another model"
+        )
+    return kind
+
+
+def first_line(error: BaseException) -> str:
+    """What a library's error says, in one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without progress bars, which would stand between the command's own lines, and without warnings of libraries."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    shown_by_diffusers = diffusers_logging.is_progress_bar_enabled()
+    verbosity = diffusers_logging.get_verbosity()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    diffusers_logging.disable_progress_bar()
+    diffusers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        diffusers_logging.set_verbosity(verbosity)
+        if shown:
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+        if shown_by_diffusers:
+            diffusers_logging.enable_progress_bar()

@@ -1,0 +1,212 @@
+"""Models with a text prompt, of any family: diffusers' own pipeline, with our start and our noise in every step."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from PIL import Image
+
+from warpnoise.errors import ModelError
+from warpnoise.sdedit.autoencoder import decode, encode, make_certain
+from warpnoise.sdedit.check import check_settings
+from warpnoise.sdedit.device import pick_device, pick_dtype
+from warpnoise.sdedit.editor import EditSettings, NoiseMaps
+from warpnoise.sdedit.folder import ModelFolder
+from warpnoise.sdedit.injection import InjectedScheduler, TimestepsAsked, TimingProbe
+from warpnoise.sdedit.padding import pad_to, round_up
+from warpnoise.sdedit.parts import load_pipeline
+from warpnoise.sdedit.prompts import PromptCache, check_length
+from warpnoise.sdedit.sample import finite
+from warpnoise.sdedit.schedule import Schedule
+from warpnoise.sdedit.texture import maps_read, textured
+
+
+class PipelineEditor:
+    """SDEdit (Meng et al. 2021) through a text-to-image pipeline of diffusers.
+
+    The pipeline is called with ``latents``, the picture and noise mixed, and with an `InjectedScheduler` that begins
+    there. A first call, which `TimingProbe` stops, asks for the timesteps: pipelines have sigmas of their own, and a
+    shift for the picture's size.
+    """
+
+    styles: tuple[str, ...] = ()
+    takes_prompt = True
+    takes_geometry = False
+
+    def __init__(
+        self, folder: ModelFolder, device: str | torch.device | None = None, dtype: str | torch.dtype | None = None
+    ) -> None:
+        if folder.family is None:
+            raise ValueError(f"{folder.path} is a pixel model")
+        self.folder = folder
+        self.family = folder.family
+        self.device = pick_device(device)
+        self.dtype = pick_dtype(dtype, self.device, self.family.half)
+        self.pipeline = load_pipeline(folder, self.device, self.dtype)
+        self.pipeline.encode_prompt = PromptCache(self.pipeline.encode_prompt)
+        if hasattr(self.pipeline, "vae"):
+            make_certain(self.pipeline.vae)
+        noise_scale = float(self.pipeline.config.get("noise_scale") or 1.0)
+        self._schedule = Schedule(folder.scheduler, clip=False, noise_scale=noise_scale)
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def digest(self) -> str:
+        return self.folder.digest
+
+    @property
+    def network(self) -> Any:
+        """The network that denoises: a U-Net or a transformer."""
+        return getattr(self.pipeline, "unet" if "unet" in self.folder.parts else "transformer")
+
+    def check(self, settings: EditSettings) -> tuple[str, ...]:
+        """Also: whether the prompts are longer than what the text encoders read."""
+        warnings = check_settings(self.folder, settings)
+        longest = self._parameters().get("max_sequence_length")
+        check_length(
+            self.pipeline,
+            longest.default if longest else None,
+            prompt=settings.prompt,
+            negative_prompt=settings.negative_prompt,
+        )
+        return warnings
+
+    def noise_shape(self, height: int, width: int) -> tuple[int, int, int]:
+        return self.folder.noise_shape(height, width)
+
+    def noise_maps(self, settings: EditSettings) -> int:
+        return maps_read(self.folder, settings)
+
+    @torch.no_grad()  # not inference_mode: the caller's noise is made in here, and may be kept
+    def edit(
+        self,
+        images: torch.Tensor,
+        noise: NoiseMaps,
+        settings: EditSettings,
+        *,
+        geometry: torch.Tensor | None = None,
+        on_step: Callable[[int, int], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> torch.Tensor:
+        """As ``Editor.edit``. Images are padded by reflection to whole tokens of the network, noise likewise."""
+        check_settings(self.folder, settings)
+        images = textured(images.to(self.device, torch.float32), noise, self.folder, settings)
+        height, width = images.shape[-2:]
+        padded = [round_up(size, self.folder.size_multiple) for size in (height, width)]
+        x_0 = encode(self.pipeline, pad_to(images * 2 - 1, *padded))
+
+        def maps(index: int, /) -> torch.Tensor:
+            return pad_to(noise(index).to(self.device, torch.float32), *x_0.shape[-2:])
+
+        size = 1 if self.family.one_at_a_time else len(images)
+        parts = []
+        for begin in range(0, len(images), size):
+            part = slice(begin, begin + size)
+            call = self._call(images[part], x_0[part], settings)
+            steps = _shifted(on_step, begin // size, len(images) // size)
+            parts.append(self._sample(x_0[part], lambda k, part=part: maps(k)[part], call, settings, steps, cancelled))
+        x = torch.cat(parts)
+        return (decode(self.pipeline, x)[..., :height, :width] / 2 + 0.5).clamp(0, 1)
+
+    def _sample(
+        self,
+        x_0: torch.Tensor,
+        maps: NoiseMaps,
+        call: dict[str, Any],
+        settings: EditSettings,
+        on_step: Callable[[int, int], None] | None,
+        cancelled: Callable[[], bool] | None,
+    ) -> torch.Tensor:
+        """x_0 mixed with noise and denoised, (b, c, h, w) float32."""
+        pipeline, sampler = self.pipeline, self.folder.sampler_for(settings)
+        entries = self._schedule.entries(sampler)
+        steps = self.folder.steps_for(settings)
+        timing = self._ask_for_timing(entries, call, x_0)
+        run = self._schedule.run(steps, settings.strength, settings.eta, sampler, timing)
+        start = run.start(x_0, maps(0))
+
+        def laid_out(index: int) -> torch.Tensor:
+            return self._laid_out(maps(index))
+
+        scheduler = InjectedScheduler(entries, run, self._laid_out(start), laid_out, on_step, cancelled)
+        own = pipeline.scheduler
+        try:
+            pipeline.scheduler = scheduler
+            pipeline(**call, **self._start(start))
+        finally:
+            pipeline.scheduler = own
+        if not scheduler.finished:
+            raise ModelError(f"{type(pipeline).__name__} left out steps: this version of diffusers is not supported")
+        return finite(self._laid_back(scheduler.x, x_0))
+
+    def _ask_for_timing(self, entries: dict[str, Any], call: dict[str, Any], x_0: torch.Tensor) -> dict[str, Any]:
+        """What the pipeline passes to ``set_timesteps`` for pictures of this size."""
+        own = self.pipeline.scheduler
+        try:
+            self.pipeline.scheduler = TimingProbe(entries)
+            self.pipeline(**call, **self._start(x_0))
+        except TimestepsAsked as asked:
+            return asked.timing
+        finally:
+            self.pipeline.scheduler = own
+        raise ModelError(
+            f"{type(self.pipeline).__name__} asks for no timesteps: this version of diffusers is not supported"
+        )
+
+    def _call(self, images: torch.Tensor, x_0: torch.Tensor, settings: EditSettings) -> dict[str, Any]:
+        """The keywords of the pipeline's call, but for the start."""
+        batch, (height, width) = len(images), (side * self.folder.vae_factor for side in x_0.shape[-2:])
+        call: dict[str, Any] = {
+            "prompt": [settings.prompt] * batch,
+            "negative_prompt": [settings.negative_prompt] * batch,
+            "num_inference_steps": self.folder.steps_for(settings),
+            "height": height,
+            "width": width,
+            "max_area": height * width,
+            self.family.guidance_keyword: self.folder.guidance_for(settings),
+            "output_type": "latent",
+            "return_dict": False,
+            **self.family.options,
+        }
+        if self.family.render_is_reference:
+            call[str(self.family.reference_keyword)] = [_picture(image) for image in images]
+        taken = self._parameters()
+        return {key: value for key, value in call.items() if key in taken}
+
+    def _parameters(self) -> Any:
+        return inspect.signature(type(self.pipeline).__call__).parameters
+
+    def _start(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The keywords that say where to start, x being (b, c, h, w)."""
+        layout = self.family.start_layout or self.family.layout
+        latents = layout(self.pipeline, x).to(torch.float32 if self.family.float32_latents else self.dtype)
+        return {"latents": latents, "image": latents} if self.family.start_as_image else {"latents": latents}
+
+    def _laid_out(self, x: torch.Tensor) -> torch.Tensor:
+        laid_out: torch.Tensor = self.family.layout(self.pipeline, x)
+        return laid_out
+
+    def _laid_back(self, x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        """The inverse of ``_laid_out``: where each value went shows a row of numbers that is laid out."""
+        count = like[0].numel()
+        numbers = torch.arange(count, dtype=torch.float64, device=x.device).view(1, *like.shape[1:])
+        order = self._laid_out(numbers).flatten().long().argsort()
+        return x.flatten(1)[:, order].view(like.shape)
+
+
+def _picture(image: torch.Tensor) -> Image.Image:
+    """(3, h, w) in [0, 1] as pipelines take reference pictures."""
+    return Image.fromarray((image * 255).round().to("cpu", torch.uint8).permute(1, 2, 0).numpy())
+
+
+def _shifted(on_step: Callable[[int, int], None] | None, part: int, parts: int) -> Callable[[int, int], None] | None:
+    """``on_step`` for one of several parts that run one after the other."""
+    if on_step is None or parts == 1:
+        return on_step
+    return lambda step, steps: on_step(part * steps + step, parts * steps)

@@ -1,0 +1,156 @@
+"""The samplers that can start late and take their noise from outside, by name.
+
+This module imports neither PyTorch nor diffusers.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+FLOW_SCHEDULER = "FlowMatchEulerDiscreteScheduler"
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """``description``: one sentence, for menus. ``mixing``: how image and noise mix in the models that it samples:
+    "diffusion" (variance preserving), "flow" (linear), or either. ``noise``: whether its steps add noise: never, as
+    much as ``eta`` says, or always. ``scheduler``: the class of diffusers whose timesteps, and for solvers of higher
+    order whose steps, it takes; ``options``: entries of that scheduler's configuration. ``most_steps``: of the whole
+    schedule.
+    """
+
+    label: str
+    description: str
+    scheduler: str
+    mixing: frozenset[Literal["diffusion", "flow"]]
+    noise: Literal["never", "eta", "always"]
+    options: dict[str, Any] = field(default_factory=dict)
+    most_steps: int | None = None
+
+
+_DIFFUSION: frozenset[Literal["diffusion", "flow"]] = frozenset({"diffusion"})
+_FLOW: frozenset[Literal["diffusion", "flow"]] = frozenset({"flow"})
+_DISTILLED_STEPS = 50
+"""``original_inference_steps``: consistency models know only so many timesteps."""
+
+SAMPLERS: dict[str, Sampler] = {
+    "ddim": Sampler("DDIM", "Deterministic at eta 0, DDPM at eta 1.", "DDIMScheduler", _DIFFUSION, "eta"),
+    "euler": Sampler("Euler", "The simplest solver, deterministic.", "EulerDiscreteScheduler", _DIFFUSION, "never"),
+    "euler_ancestral": Sampler(
+        "Euler Ancestral",
+        "Each step renews noise: livelier, with the warped noise.",
+        "EulerAncestralDiscreteScheduler",
+        _DIFFUSION,
+        "always",
+    ),
+    "dpmpp_2m": Sampler(
+        "DPM++ 2M",
+        "Second order: good from about ten steps on, deterministic.",
+        "DPMSolverMultistepScheduler",
+        _DIFFUSION | _FLOW,
+        "never",
+        {"algorithm_type": "dpmsolver++", "solver_order": 2, "solver_type": "midpoint"},
+    ),
+    "dpmpp_2m_sde": Sampler(
+        "DPM++ 2M SDE",
+        "Second order, and each step renews noise.",
+        "DPMSolverMultistepScheduler",
+        _DIFFUSION | _FLOW,
+        "always",
+        {"algorithm_type": "sde-dpmsolver++", "solver_order": 2, "solver_type": "midpoint"},
+    ),
+    "unipc": Sampler(
+        "UniPC",
+        "Second order with a corrector: good at few steps, deterministic.",
+        "UniPCMultistepScheduler",
+        _DIFFUSION | _FLOW,
+        "never",
+    ),
+    "lcm": Sampler(
+        "LCM",
+        "For latent consistency models: a few steps, each renews all noise.",
+        "LCMScheduler",
+        _DIFFUSION,
+        "always",
+        most_steps=_DISTILLED_STEPS,
+    ),
+    "tcd": Sampler(
+        "TCD",
+        "For trajectory consistency models: a few steps, eta says how much noise is renewed.",
+        "TCDScheduler",
+        _DIFFUSION,
+        "eta",
+        most_steps=_DISTILLED_STEPS,
+    ),
+    "flow_euler": Sampler(
+        "Flow-Matching Euler",
+        "The sampler of flow-matching models; stochastic with eta above 0.",
+        FLOW_SCHEDULER,
+        _FLOW,
+        "eta",
+    ),
+}
+
+_OWN = {
+    "DDIMScheduler": "ddim",
+    "DDIMParallelScheduler": "ddim",
+    "DDPMScheduler": "ddim",
+    "DDPMParallelScheduler": "ddim",
+    "EulerDiscreteScheduler": "euler",
+    "EulerAncestralDiscreteScheduler": "euler_ancestral",
+    "UniPCMultistepScheduler": "unipc",
+    "LCMScheduler": "lcm",
+    "TCDScheduler": "tcd",
+    FLOW_SCHEDULER: "flow_euler",
+}
+_NEAREST = {
+    "PNDMScheduler": "ddim",
+    "LMSDiscreteScheduler": "euler",
+    "HeunDiscreteScheduler": "euler",
+    "KDPM2DiscreteScheduler": "euler",
+    "KDPM2AncestralDiscreteScheduler": "euler_ancestral",
+    "DEISMultistepScheduler": "dpmpp_2m",
+    "DPMSolverSinglestepScheduler": "dpmpp_2m",
+    "FlowMatchHeunDiscreteScheduler": "flow_euler",
+}
+"""Samplers of the same schedules that cannot start late or take noise from outside, and what runs instead."""
+_SOLVER = "DPMSolverMultistepScheduler"
+
+SCHEDULERS = frozenset({*_OWN, *_NEAREST, _SOLVER})
+"""The classes whose noise schedule is understood."""
+
+
+def is_flow(scheduler: dict[str, Any]) -> bool:
+    """Whether image and noise mix linearly (flow matching), by a scheduler's configuration."""
+    return str(scheduler.get("_class_name")).startswith("FlowMatch") or bool(scheduler.get("use_flow_sigmas"))
+
+
+def own_sampler(scheduler: dict[str, Any]) -> tuple[str, str | None]:
+    """The sampler that a scheduler's configuration asks for, and the class that it stands in for where that is not to
+    be had (None: it is the model's own)."""
+    name = str(scheduler.get("_class_name"))
+    if name == _SOLVER:
+        kind, order = str(scheduler.get("algorithm_type", "dpmsolver++")), scheduler.get("solver_order", 2)
+        exact = kind.endswith("++") and order == 2 and scheduler.get("solver_type", "midpoint") == "midpoint"
+        sampler = "dpmpp_2m_sde" if kind.startswith("sde") else "dpmpp_2m"
+        return sampler, None if exact else f"{name} ({kind}, order {order}, {scheduler.get('solver_type')})"
+    if name in _OWN:
+        return _OWN[name], None
+    return _NEAREST[name], name
+
+
+def is_stochastic(sampler: str, eta: float) -> bool:
+    """Whether the sampler's steps add noise."""
+    return SAMPLERS[sampler].noise == "always" or (SAMPLERS[sampler].noise == "eta" and eta > 0)
+
+
+def steps_to_run(steps: int, strength: float) -> int:
+    """How many of the schedule's ``steps`` SDEdit runs from ``strength``: the nearest whole number, at least one."""
+    return max(1, math.floor(steps * strength + 0.5))
+
+
+def noise_maps(steps: int, strength: float, stochastic: bool) -> int:
+    """How many noise maps a run reads: the start's, and one more for every stochastic step, which the last is not."""
+    return steps_to_run(steps, strength) if stochastic else 1
