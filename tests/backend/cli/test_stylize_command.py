@@ -75,6 +75,7 @@ def test_every_setting_has_an_option(warpnoise, job, monkeypatch):
         "steps": 7,
         "guidance": 2.0,
         "texture": 0.2,
+        "sampler": "euler",
         "eta": 1.0,
         "seed": 5,
         "noise": "fixed",
