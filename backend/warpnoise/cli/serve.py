@@ -80,5 +80,5 @@ def command(
         return status(models)
 
     limits = UploadLimits(uploads_days, None if uploads_size is None else round(uploads_size * 1e9))
-    options = ServeOptions(host, port, token_file, announce, exit_with_parent, uploads, limits)
+    options = ServeOptions(host, port, token_file, announce, exit_with_parent, uploads, limits, models)
     serve(options, prepare, status)

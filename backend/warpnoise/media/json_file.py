@@ -1,7 +1,7 @@
 """JSON from outside, with bounds. Everything that the backend reads as JSON goes through here.
 
 A text is UTF-8 (a byte order mark is passed over), at most ``LARGEST`` bytes, nested at most 200 deep, and holds
-finite numbers only. Of a key that stands twice in an object, the last counts.
+finite numbers only, and at most ``MOST_VALUES`` values. Of a key that stands twice in an object, the last counts.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from warpnoise.media.bounded import read_bytes
 
 LARGEST: Final = 64 << 20
 """Bytes. A shot's job.json is the largest file by far; see ``warpnoise.job``, which allows it more."""
+MOST_VALUES: Final = 8_000_000
 _REQUIRED: Final = object()
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MAY_OVERFLOW = re.compile(rb"[eE]\+?[0-9]{3}|[0-9]{300}")
@@ -35,10 +36,12 @@ def parse_json(
         advice: a sentence that says what to do: "Export the animation again."
 
     Raises:
-        error: too large, not UTF-8, not JSON, nested more than 200 deep, or a number that is not finite.
+        error: too large, not UTF-8, not JSON, nested too deep, too many values, or a number that is not finite.
     """
     if len(data) > largest:
         raise error(_sentences(f"{where} has {len(data)} bytes; expected at most {largest}.", advice))
+    if sum(data.count(mark) for mark in (b",", b"[", b"{")) > MOST_VALUES:
+        raise error(_sentences(f"{where} holds more than {MOST_VALUES} values.", advice))
     try:
         # The parser's own limit of nesting is 200; its numbers overflow to infinity.
         value = pydantic_core.from_json(data.removeprefix(_BYTE_ORDER_MARK), allow_inf_nan=False)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from fastapi import FastAPI, HTTPException, Request
+import anyio
+from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import ValidationError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from warpnoise.errors import JobLockedError, ServerError, WarpnoiseError
+from warpnoise.errors import JobError, JobLockedError, MediaError, ServerError, WarpnoiseError
 from warpnoise.job import OutputName
+from warpnoise.media.bounded import given_path
+from warpnoise.media.json_file import parse_json
+from warpnoise.server.hidden_paths import HiddenPaths
 from warpnoise.server.jobs import JobQueue
 from warpnoise.server.results import result_calls
 from warpnoise.server.schema import JobView, NewJob, Problem, StatusView, UploadsView
@@ -22,14 +29,22 @@ from warpnoise.server.tokens import matches
 from warpnoise.server.upload_calls import upload_calls
 from warpnoise.server.uploads import UploadError, Uploads
 
+log = logging.getLogger("warpnoise.server")
+
+LARGEST_BODY = 1 << 20
+"""Bytes of a request in JSON; files are sent otherwise (`warpnoise.server.upload_calls`)."""
+BODY_SECONDS = 30.0
+"""How long such a body may take."""
 _Part = TypeVar("_Part", JobView, tuple[Path, OutputName])
 _CODES = {
     400: "upload",
     403: "forbidden",
     404: "not_found",
+    408: "request",
     405: "method_not_allowed",
     411: "length_required",
     413: "too_large",
+    422: "request",
     507: "disk_full",
 }
 
@@ -60,14 +75,27 @@ def create_app(
     status: Callable[[], StatusView],
     shutdown: Callable[[], None],
     uploads: Uploads | None = None,
+    models: Path | None = None,
 ) -> FastAPI:
     """The application. ``status`` answers ``GET /v1/status``; ``shutdown`` is called once it was asked for.
 
-    ``uploads``: job folders are sent, and no others are worked on: who has the token names no folder of this machine.
+    Args:
+        uploads: job folders are sent, and no others are worked on: who has the token names no folder of this machine,
+            and is told of none.
+        models: the folder of models that can be named.
     """
+    hide: Callable[[str], str] = str
+    if uploads is not None:
+        hide = HiddenPaths(uploads.folder, *([models] if models else []))
+
+    def shown(view: JobView) -> JobView:
+        error = view.error and view.error.model_copy(update={"message": hide(view.error.message)})
+        warnings = tuple(hide(text) for text in view.warnings)
+        return view.model_copy(update={"path": hide(view.path), "error": error, "warnings": warnings})
+
     app = FastAPI(title="Warpnoise", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(RequireToken, token=token)
-    _answer_errors_as_json(app)
+    _answer_errors_as_json(app, hide)
 
     # The handlers are plain functions: FastAPI runs them in threads, so a slow disk holds up no other call.
     @app.get("/v1/status")
@@ -79,21 +107,24 @@ def create_app(
         return now.model_copy(update={"uploads": limits})
 
     @app.post("/v1/jobs", status_code=201)
-    def post_job(request: NewJob) -> JobView:
+    def post_job(request: Annotated[NewJob, Depends(_new_job)]) -> JobView:
         if uploads is None:
-            return queue.submit(request)
+            if request.path is None:
+                raise ServerError("This server takes no uploads: it was started without --uploads.")
+            path = given_path(request.path, "the job folder", error=JobError)
+            return queue.submit(request.model_copy(update={"path": str(path)}))
         if request.upload is None:
             raise HTTPException(403, "This server takes uploads only: it works on no folders of its own machine.")
-        folder = uploads.for_job(request.upload)
-        return queue.submit(request.model_copy(update={"path": str(folder), "upload": None}))
+        with uploads.for_job(request.upload) as folder:
+            return shown(queue.submit(request.model_copy(update={"path": str(folder), "upload": None})))
 
     @app.get("/v1/jobs/{job_id}")
     def get_job(job_id: str) -> JobView:
-        return _found(queue.get(job_id), job_id)
+        return shown(_found(queue.get(job_id), job_id))
 
     @app.post("/v1/jobs/{job_id}/cancel", status_code=202)
     def cancel_job(job_id: str) -> JobView:
-        return _found(queue.cancel(job_id), job_id)
+        return shown(_found(queue.cancel(job_id), job_id))
 
     @app.post("/v1/shutdown", status_code=202)
     def post_shutdown() -> dict[str, str]:
@@ -104,6 +135,25 @@ def create_app(
     if uploads is not None:
         app.include_router(upload_calls(uploads))
     return app
+
+
+async def _new_job(request: Request) -> NewJob:
+    """The body of a request, read within bounds. Raises HTTPException, RequestValidationError."""
+    data = bytearray()
+    try:
+        with anyio.fail_after(BODY_SECONDS):
+            async for block in request.stream():
+                data += block
+                if len(data) > LARGEST_BODY:
+                    raise HTTPException(413, f"The request: expected at most {LARGEST_BODY} bytes.")
+    except (TimeoutError, ClientDisconnect):
+        raise HTTPException(408, f"The request was not whole after {len(data)} bytes.") from None
+    try:
+        return NewJob.model_validate(parse_json(bytes(data), "The request"))
+    except MediaError as error:
+        raise HTTPException(422, str(error)) from None
+    except ValidationError as error:
+        raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from None
 
 
 def _found(part: _Part | None, job_id: str) -> _Part:
@@ -118,11 +168,11 @@ def _problem(status: int, code: str, message: str) -> JSONResponse:
     return JSONResponse({"error": Problem(code=code, message=message).model_dump()}, status_code=status)
 
 
-def _answer_errors_as_json(app: FastAPI) -> None:
+def _answer_errors_as_json(app: FastAPI, hide: Callable[[str], str]) -> None:
     @app.exception_handler(WarpnoiseError)
     def warpnoise_error(request: Request, error: WarpnoiseError) -> JSONResponse:
         status = 409 if isinstance(error, JobLockedError) else 503 if isinstance(error, ServerError) else 400
-        return _problem(status, error.code, str(error))
+        return _problem(status, error.code, hide(str(error)))
 
     @app.exception_handler(RequestValidationError)
     def bad_request(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -141,4 +191,5 @@ def _answer_errors_as_json(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def not_foreseen(request: Request, error: Exception) -> JSONResponse:
-        return _problem(500, "internal", f"{type(error).__name__}: {error}")
+        log.error("%s %s: an error that was not foreseen", request.method, request.url.path, exc_info=error)
+        return _problem(500, "internal", "The server met an error that was not foreseen. Its log says which.")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 from warpnoise.errors import ModelError, WarpnoiseError
 from warpnoise.sdedit import ModelFolder
 from warpnoise.server.schema import ModelView
+
+log = logging.getLogger("warpnoise.server")
 
 DEFAULT = "default"
 
@@ -34,15 +39,31 @@ def find_model(name: str, folder: Path | None, only_named: bool) -> str:
 
 def _candidates(folder: Path | None) -> Iterator[tuple[str, str]]:
     yield DEFAULT, DEFAULT
-    if folder is not None and folder.is_dir():
-        for path in sorted(folder.iterdir()):
-            if (path / "model_index.json").is_file() and path.name != DEFAULT:
+    if folder is None:
+        return
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as refusal:
+        log.warning("the models in %s cannot be listed: %s", folder, refusal.strerror)
+        return
+    for path in paths:
+        with contextlib.suppress(OSError):  # what cannot be looked into is none
+            if (path / "model_index.json").is_file() and path.name != DEFAULT and path.name.isprintable():
                 yield path.name, str(path.resolve())
 
 
 def _view(name: str, path: str) -> ModelView | None:
     try:
         model = ModelFolder.open(path)
-    except WarpnoiseError:
-        return None
-    return ModelView(name=name, styles=list(model.styles), prompt=model.takes_prompt)
+        return ModelView(name=name, styles=list(model.styles), prompt=model.takes_prompt)
+    except WarpnoiseError as error:
+        _say_once(name, str(error))
+    except Exception as error:  # whatever is wrong with one folder, the others can be used
+        _say_once(name, f"{type(error).__name__}: {error}")
+    return None
+
+
+@functools.lru_cache(maxsize=1000)
+def _say_once(name: str, reason: str) -> None:
+    """The models are looked through at every status call."""
+    log.warning("the model %r cannot be used: %s", name, reason)

@@ -23,6 +23,7 @@ import warpnoise
 from warpnoise.errors import ServerError
 from warpnoise.server import INTERFACE
 from warpnoise.server.app import create_app
+from warpnoise.server.connections import limited_protocol
 from warpnoise.server.jobs import JobQueue, Work
 from warpnoise.server.schema import NewJob, StatusView
 from warpnoise.server.tokens import TOKEN_VARIABLE, find_token
@@ -42,7 +43,8 @@ CLEANING_SECONDS = 600.0
 class ServeOptions:
     """``port`` 0: any free one. ``announce``: one line of JSON on standard output when the server is ready.
 
-    ``uploads``: the folder for job folders that clients send; None: they name folders of this machine.
+    ``uploads``: the folder for job folders that clients send; None: they name folders of this machine. ``models``: that
+    of the models that can be named, which clients are not told.
     """
 
     host: str = "127.0.0.1"
@@ -52,6 +54,7 @@ class ServeOptions:
     exit_with_parent: bool = False
     uploads: Path | None = None
     upload_limits: UploadLimits = field(default_factory=UploadLimits)
+    models: Path | None = None
 
 
 def serve(options: ServeOptions, prepare: Callable[[NewJob], Work], status: Callable[[], StatusView]) -> None:
@@ -81,9 +84,17 @@ def serve(options: ServeOptions, prepare: Callable[[NewJob], Work], status: Call
     if options.uploads is not None:
         uploads = Uploads(options.uploads, options.upload_limits, queue.busy)
         threading.Thread(target=_delete_old, args=(uploads,), name="warpnoise-uploads", daemon=True).start()
-    app = create_app(queue, token, status, lambda: server.stop("asked by a client"), uploads)
+    app = create_app(queue, token, status, lambda: server.stop("asked by a client"), uploads, options.models)
     server = _Server(
-        uvicorn.Config(app, log_config=None, log_level="warning", access_log=False, timeout_graceful_shutdown=3),
+        uvicorn.Config(
+            app,
+            http=limited_protocol(),
+            ws="none",
+            log_config=None,
+            log_level="error",  # strangers' requests that are no HTTP would fill the log
+            access_log=False,
+            timeout_graceful_shutdown=3,
+        ),
         ready=lambda: _say_ready(options.announce, host, port, token_path),
     )
     if options.exit_with_parent:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import contextlib
 import hashlib
-import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager
@@ -19,8 +19,9 @@ from starlette.requests import ClientDisconnect
 
 from warpnoise.errors import JobError
 from warpnoise.job.schema import JobInfo
+from warpnoise.media.json_file import parse_json
 from warpnoise.server.schema import FileView, UploadView
-from warpnoise.server.uploads import UploadError, Uploads, name_of
+from warpnoise.server.uploads import LARGEST_JOB_FILE, UploadError, Uploads, name_of
 
 SILENCE_SECONDS = 60.0
 """A client that sends nothing for so long in the middle of a file is given up."""
@@ -91,11 +92,9 @@ async def _receive(uploads: Uploads, upload_id: str, name: str, request: Request
 def _check_job_file(file: IO[bytes]) -> None:
     """Raises JobError: it is not a job's description."""
     file.flush()
-    try:
-        content = json.loads(Path(file.name).read_bytes())
-    except (ValueError, RecursionError) as failure:
-        raise JobError(f"The job.json that was sent is not JSON: {failure}.") from None
-    JobInfo.parse(content, "The job.json that was sent")
+    where = "The job.json that was sent"
+    data = Path(file.name).read_bytes()
+    JobInfo.parse(parse_json(data, where, error=JobError, largest=LARGEST_JOB_FILE), where)
 
 
 def _length(request: Request) -> int:
@@ -110,7 +109,10 @@ def _digest(request: Request) -> bytes:
     match = re.search(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]{44}):", request.headers.get("content-digest", ""))
     if match is None:
         raise UploadError(400, "Expected the header `Content-Digest: sha-256=:BASE64:`.")
-    return base64.b64decode(match[1])
+    try:
+        return base64.b64decode(match[1], validate=True)
+    except binascii.Error:
+        raise UploadError(400, "The header Content-Digest holds no base64.") from None
 
 
 async def _blocks(request: Request) -> AsyncIterator[bytes]:

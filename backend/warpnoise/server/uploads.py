@@ -1,7 +1,9 @@
 """Job folders that clients send over the network: the server's spool.
 
     SPOOL/<id>/job/            a job folder (docs/architecture.md), its names made here
-    SPOOL/<id>/received.jsonl  a line for each file that arrived whole: its name, size and SHA-256
+    SPOOL/<id>/received.jsonl  the journal: a line before a file is replaced, {"file"}, and one after, {"file", "size",
+                               "sha256"}; the last line about a file counts
+    SPOOL/<id>/idle.json       for how many seconds of its servers' lives nobody has touched it
     SPOOL/<id>/incoming/       what is arriving
 
 A file is received under a name of its own and renamed once its digest is found right. Calls come from several threads;
@@ -25,21 +27,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from warpnoise.errors import JobError, JobLockedError, ServerError
+from warpnoise.errors import JobError, JobLockedError, MediaError, ServerError
 from warpnoise.job.lock import locked
 from warpnoise.job.names import frame_name
+from warpnoise.media.atomic import write_bytes
+from warpnoise.media.bounded import given_path
+from warpnoise.media.json_file import parse_json, read_json
 
 log = logging.getLogger("warpnoise.server")
 
 LARGEST_FILE = 4 << 30
 """Bytes: a frame of 8K with forty 32-bit channels."""
-LARGEST_JOB_FILE = 256 << 20
+LARGEST_JOB_FILE = 128 << 20
 FREE_BYTES = 256 << 20
 """Left free on the disk: a full one would stop the jobs too."""
 LAST_FRAME = 1_048_574
 """Blender's."""
 _SUFFIX = {"color": "png", "passes": "exr"}
+LONGEST_LOOK = 1200.0
+"""Seconds that one look at an upload counts at most: no jump of a clock, and no machine that slept, makes it old."""
 _ID = re.compile(r"[0-9a-f]{32}")
+_NAME = re.compile(r"job\.json|color/-?[0-9]{4,7}\.png|passes/-?[0-9]{4,7}\.exr")
 _DELETED = ".deleted-"
 
 
@@ -61,13 +69,21 @@ class Received:
 
 @dataclass
 class Upload:
-    """One client's job folder. ``files``: what is there, by names like ``color/0001.png``."""
+    """One client's job folder.
+
+    ``files``: what is there, by names like ``color/0001.png``. ``preparing``: jobs that are just being checked.
+    ``idle``: seconds since the last call; ``looked``: when that was last counted; ``old``: one look found it so.
+    """
 
     id: str
     folder: Path
     files: dict[str, Received] = field(default_factory=dict)
     arriving: dict[str, int] = field(default_factory=dict)
-    used: float = field(default_factory=time.time)
+    preparing: int = 0
+    idle: float = 0.0
+    looked: float = field(default_factory=time.monotonic)
+    old: bool = False
+    writing: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def job(self) -> Path:
@@ -76,6 +92,10 @@ class Upload:
     @property
     def journal(self) -> Path:
         return self.folder / "received.jsonl"
+
+    @property
+    def idle_file(self) -> Path:
+        return self.folder / "idle.json"
 
 
 @dataclass(frozen=True)
@@ -97,18 +117,18 @@ class Uploads:
             ServerError: the folder cannot be written, or another server has it.
         """
         self.limits = limits
-        self._folder = folder.expanduser().absolute()
+        self.folder = given_path(folder, "the folder of uploads", error=ServerError).absolute()
         self._busy = busy
         self._lock = threading.RLock()
         self._uploads: dict[str, Upload] = {}
         self._closing = contextlib.ExitStack()
         try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._closing.enter_context(
                 locked(
-                    self._folder,
-                    busy=f"Another server has the uploads in {self._folder}. Give this one another folder.",
-                    refused=f"Cannot write uploads to {self._folder}: {{refusal}}.",
+                    self.folder,
+                    busy=f"Another server has the uploads in {self.folder}. Give this one another folder.",
+                    refused=f"Cannot write uploads to {self.folder}: {{refusal}}.",
                 )
             )
             self._uploads = {upload.id: upload for upload in self._found()}
@@ -117,7 +137,7 @@ class Uploads:
         except OSError as error:
             self._closing.close()
             raise ServerError(
-                f"Cannot keep uploads in {self._folder}: {error.strerror or error}. Give another --uploads folder."
+                f"Cannot keep uploads in {self.folder}: {error.strerror or error}. Give another --uploads folder."
             ) from None
         self.delete_old()
 
@@ -129,7 +149,7 @@ class Uploads:
         """A new, empty job folder. Raises UploadError: the disk is full."""
         self.delete_old()
         upload_id = secrets.token_hex(16)
-        upload = Upload(upload_id, self._folder / upload_id)
+        upload = Upload(upload_id, self.folder / upload_id)
         with _disk_errors():
             for name in ("job/color", "job/passes", "incoming"):
                 (upload.folder / name).mkdir(parents=True)
@@ -144,9 +164,7 @@ class Uploads:
             upload = self._uploads.get(upload_id)
             if upload is None:
                 raise UploadError(404, f"There is no upload {upload_id} here. It may have been deleted since.")
-            upload.used = time.time()
-            with contextlib.suppress(OSError):
-                os.utime(upload.journal)  # for a server that is started again
+            self._touch(upload)
             return upload
 
     def files(self, upload_id: str) -> dict[str, Received]:
@@ -158,13 +176,23 @@ class Uploads:
         """The job that is queued or running on an upload."""
         return self._busy(self.get(upload_id).job)
 
-    def for_job(self, upload_id: str) -> Path:
-        """The job folder, for a job that begins. Raises JobLockedError while files of it arrive."""
+    @contextlib.contextmanager
+    def for_job(self, upload_id: str) -> Iterator[Path]:
+        """The job folder, for a job that is checked and queued in this block. No file of it is taken meanwhile.
+
+        Raises:
+            JobLockedError: files of it are arriving.
+        """
         with self._lock:
             upload = self.get(upload_id)
             if upload.arriving:
                 raise JobLockedError(f"Files of upload {upload_id} are still arriving. Send them first.")
-            return upload.job
+            upload.preparing += 1
+        try:
+            yield upload.job
+        finally:
+            with self._lock:
+                upload.preparing -= 1
 
     @contextlib.contextmanager
     def arriving(self, upload_id: str, name: str, size: int) -> Iterator[tuple[IO[bytes], Callable[[str], None]]]:
@@ -189,8 +217,10 @@ class Uploads:
                         file.flush()
                         os.fsync(file.fileno())
                         file.close()
+                        # Until the second line, nothing is known of the file: whichever it is, it is sent again.
+                        self._note(upload, name, None)
                         beside.replace(upload.job / name)
-                        self._record(upload, name, Received(size, sha256))
+                        self._note(upload, name, Received(size, sha256))
 
                 yield file, finish
         finally:
@@ -203,18 +233,44 @@ class Uploads:
         """Remove an upload with its results. Raises JobLockedError: a job works on it, or files arrive."""
         with self._lock:
             upload = self.get(upload_id)
-            if upload.arriving or self._busy(upload.job):
-                raise JobLockedError(f"Upload {upload_id} is worked on. Cancel its job first.")
+            if self._in_use(upload):
+                raise JobLockedError(f"Upload {upload_id} is in use. Cancel its job first.")
             self._remove(upload)
 
     def delete_old(self) -> None:
-        """Remove the uploads that nobody has touched for ``limits.days``."""
-        oldest = time.time() - self.limits.days * 86400
+        """Remove the uploads that nobody has touched for ``limits.days`` of this server's life and earlier ones'.
+
+        Times are the server's own: the clock on the wall may be set. An upload is deleted if a look finds it old that
+        an earlier look has found old already.
+        """
+        now = time.monotonic()
         with self._lock:
             for upload in list(self._uploads.values()):
-                if upload.used < oldest and not upload.arriving and not self._busy(upload.job):
+                if self._in_use(upload):
+                    self._touch(upload)
+                    continue
+                upload.idle += min(max(now - upload.looked, 0.0), LONGEST_LOOK)
+                upload.looked = now
+                if upload.idle < self.limits.days * 86400:
+                    self._keep_idle(upload)
+                elif upload.old:
                     log.info("upload %s is old and was deleted", upload.id)
                     self._remove(upload)
+                else:
+                    upload.old = True
+
+    def _in_use(self, upload: Upload) -> bool:
+        return bool(upload.arriving or upload.preparing or self._busy(upload.job))
+
+    def _touch(self, upload: Upload) -> None:
+        if upload.idle:
+            with contextlib.suppress(OSError):
+                upload.idle_file.unlink(missing_ok=True)
+        upload.idle, upload.looked, upload.old = 0.0, time.monotonic(), False
+
+    def _keep_idle(self, upload: Upload) -> None:
+        with contextlib.suppress(MediaError):  # it is kept for longer then
+            write_bytes(upload.idle_file, json.dumps({"seconds": upload.idle}).encode())
 
     def _remove(self, upload: Upload) -> None:
         del self._uploads[upload.id]
@@ -226,6 +282,8 @@ class Uploads:
     def _check_arrival(self, upload: Upload, name: str, size: int) -> None:
         if job := self._busy(upload.job):
             raise JobLockedError(f"Job {job} works on upload {upload.id}. Wait for it, or cancel it.")
+        if upload.preparing:
+            raise JobLockedError(f"A job is being prepared on upload {upload.id}. Wait for it, or cancel it.")
         if name in upload.arriving:
             raise JobLockedError(f"{name} of upload {upload.id} is being sent already.")
         most = LARGEST_JOB_FILE if name == "job.json" else self.limits.largest_file
@@ -241,20 +299,29 @@ class Uploads:
         if shutil.disk_usage(upload.folder).free - arriving - size < FREE_BYTES:
             raise UploadError(507, f"The server's disk has no room for {size} bytes more. Free some space there.")
 
-    def _record(self, upload: Upload, name: str, received: Received) -> None:
-        line = json.dumps({"file": name, "size": received.size, "sha256": received.sha256})
+    def _note(self, upload: Upload, name: str, received: Received | None) -> None:
+        """Write to the journal what is there under a name; None: nobody knows."""
+        with upload.writing, upload.journal.open("a", encoding="utf-8") as journal:
+            journal.write(_line(name, received))
+            journal.flush()
+            os.fsync(journal.fileno())
         with self._lock:
-            with upload.journal.open("a", encoding="utf-8") as journal:
-                journal.write(line + "\n")
-            upload.files[name] = received
+            if received is None:
+                upload.files.pop(name, None)
+            else:
+                upload.files[name] = received
 
     def _found(self) -> Iterator[Upload]:
-        for folder in self._folder.iterdir():
+        for folder in self.folder.iterdir():
             if folder.name.startswith(_DELETED):
                 shutil.rmtree(folder, ignore_errors=True)
             elif _ID.fullmatch(folder.name) and (folder / "received.jsonl").is_file():
-                upload = Upload(folder.name, folder, used=(folder / "received.jsonl").stat().st_mtime)
-                upload.files = dict(_read_journal(upload))
+                upload = Upload(folder.name, folder)
+                upload.files = _read_journal(upload)
+                with contextlib.suppress(MediaError):  # without lines that count no more, and torn ones
+                    lines = "".join(_line(name, received) for name, received in upload.files.items())
+                    write_bytes(upload.journal, lines.encode())
+                upload.idle = _read_idle(upload)
                 shutil.rmtree(folder / "incoming", ignore_errors=True)
                 (folder / "incoming").mkdir()
                 yield upload
@@ -271,14 +338,36 @@ def name_of(kind: str, frame: str) -> str:
     return f"{kind}/{frame_name(int(frame))}.{_SUFFIX[kind]}"
 
 
-def _read_journal(upload: Upload) -> Iterator[tuple[str, Received]]:
-    """What it tells of files that are still there; a torn last line is a file that is sent again."""
-    for line in upload.journal.read_text(encoding="utf-8", errors="replace").splitlines():
-        with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
-            entry = json.loads(line)
-            name, received = str(entry["file"]), Received(int(entry["size"]), str(entry["sha256"]))
-            if (upload.job / name).stat().st_size == received.size:
-                yield name, received
+def _line(name: str, received: Received | None) -> str:
+    known = {} if received is None else {"size": received.size, "sha256": received.sha256}
+    return json.dumps({"file": name, **known}) + "\n"
+
+
+def _read_journal(upload: Upload) -> dict[str, Received]:
+    """What it says of files that are still there; a torn last line is a file that is sent again."""
+    files: dict[str, Received] = {}
+    for line in upload.journal.read_bytes().splitlines():
+        with contextlib.suppress(MediaError, KeyError, TypeError, ValueError):
+            entry = parse_json(line, "a line of the journal", largest=1000)
+            name = str(entry["file"])
+            files.pop(name, None)
+            if _NAME.fullmatch(name) and "size" in entry:
+                files[name] = Received(int(entry["size"]), str(entry["sha256"]))
+    return {name: received for name, received in files.items() if _size(upload.job / name) == received.size}
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def _read_idle(upload: Upload) -> float:
+    """0: nobody knows, and it is kept for longer."""
+    with contextlib.suppress(MediaError, KeyError, TypeError, ValueError):
+        return max(float(read_json(upload.idle_file, largest=1000)["seconds"]), 0.0)
+    return 0.0
 
 
 @contextlib.contextmanager

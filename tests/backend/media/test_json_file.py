@@ -53,6 +53,11 @@ def test_sizes_are_bounded(tmp_path: Path) -> None:
         parse_json(path.read_bytes(), "The answer", largest=101)
 
 
+def test_values_are_counted_before_they_are_made() -> None:
+    with pytest.raises(MediaError, match="The answer holds more than 8000000 values"):
+        parse_json(b"[" + b"[]," * 8_000_000 + b"[]]", "The answer")
+
+
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match=r"a\.json is missing\. Export again\."):
         read_json(tmp_path / "a.json", advice="Export again.")

@@ -11,6 +11,7 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 from warpnoise.errors import JobError
 from warpnoise.server.app import create_app
 from warpnoise.server.jobs import JobQueue
@@ -66,13 +67,14 @@ class Running:
 
 
 @contextmanager
-def serving(app_of: Callable[[Running], FastAPI]) -> Iterator[Running]:
+def serving(app_of: Callable[[Running], FastAPI], protocol: type[H11Protocol] = H11Protocol) -> Iterator[Running]:
     """A server in a thread; it, its worker and its queue have ended afterwards."""
     works = Works()
     here = Running(JobQueue(works), works)
     listener = listen("127.0.0.1", 0)
     here.port = listener.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app_of(here), log_config=None, timeout_graceful_shutdown=1))
+    config = uvicorn.Config(app_of(here), http=protocol, ws="none", log_config=None, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:

@@ -12,6 +12,7 @@ from warpnoise.errors import ModelError
 from warpnoise.server import jobs
 from warpnoise.server.schema import NewJob
 
+from .conftest import TOKEN
 from .held_work import HeldWork
 
 JOB_FIELDS = {
@@ -269,3 +270,53 @@ def test_closing_does_not_wait_for_work_that_does_not_listen(tmp_path):
     assert not queue.close(0.1)
     work.finish()
     assert queue.close(5)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "not JSON"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"path": "\xff"}', "unicode"),
+        (b'{"path": "/x", "settings": {"prompt": "\\ud800"}}', "hex escape"),
+        (b'{"path": "/x", "settings": {"strength": 1e999}}', "too large"),
+        (b"[]", "body"),
+        (b'{"path": "/x", "batch": 0}', "batch"),
+    ],
+)
+def test_bodies_that_are_no_job(client, body, said):
+    answer = client.post("/v1/jobs", content=body)
+    assert problem(answer) == (422, "request")
+    assert said in answer.json()["error"]["message"]
+
+
+def test_a_body_is_not_believed_to_be_small(client):
+    answer = client.post("/v1/jobs", content=b'{"path": "' + b"x" * 2**21 + b'"}')
+    assert problem(answer) == (413, "too_large")
+
+
+def test_a_body_without_end(running):
+    """It is refused while it is being sent, whatever it says of its length."""
+    head = f"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", running.port), timeout=5) as connection:
+        connection.sendall(head.encode())
+        for _ in range(20):
+            connection.sendall(b"20000\r\n" + b" " * 0x20000 + b"\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize("path", ["a\0b", "~nosuchuser/x", "x" * 300, "x/" * 5000])
+def test_paths_that_no_system_has(client, path):
+    answer = client.post("/v1/jobs", json={"path": path})
+    assert problem(answer) == (400, "job")
+    assert "cannot be the job folder" in answer.json()["error"]["message"]
+
+
+def test_an_error_that_was_not_foreseen_says_nothing_of_the_inside(running, client, tmp_path):
+    def fail(request):
+        raise KeyError("/home/somebody/secret")
+
+    running.queue._prepare = fail
+    answer = client.post("/v1/jobs", json={"path": str(tmp_path)})
+    assert problem(answer) == (500, "internal")
+    assert "secret" not in answer.text and "Error" not in answer.json()["error"]["message"]

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import socket
 import threading
 import time
@@ -14,7 +15,7 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
-from warpnoise.errors import JobLockedError, ServerError
+from warpnoise.errors import JobError, JobLockedError, ServerError
 from warpnoise.job.digests import FrameDigests
 from warpnoise.server import upload_calls, uploads
 from warpnoise.server.uploads import UploadError, UploadLimits, Uploads, name_of
@@ -134,7 +135,14 @@ def test_a_file_with_another_digest_is_not_kept(uploading, upload, spool):
 
 @pytest.mark.parametrize(
     ("headers", "status"),
-    [({"Content-Digest": ""}, 400), ({"Content-Digest": "md5=:AAAA:"}, 400), ({"Transfer-Encoding": "chunked"}, 411)],
+    [
+        ({"Content-Digest": ""}, 400),
+        ({"Content-Digest": "md5=:AAAA:"}, 400),
+        ({"Content-Digest": f"sha-256=:{'=' * 44}:"}, 400),
+        ({"Content-Digest": f"sha-256=:{'A' * 43}=:"}, 400),
+        ({"Content-Digest": f"sha-256=:A{'=' * 43}:"}, 400),
+        ({"Transfer-Encoding": "chunked"}, 411),
+    ],
 )
 def test_headers_that_are_needed(uploading, upload, headers, status):
     content = iter([b"x"]) if "Transfer-Encoding" in headers else b"x"
@@ -262,6 +270,50 @@ def test_a_job_on_an_upload_keeps_its_files(running_uploads, uploading, upload, 
     assert refusal(uploading.post("/v1/jobs", json={"upload": upload})) == (404, "not_found")
 
 
+def test_no_file_is_taken_while_its_job_is_prepared(running_uploads, uploading, upload, spool):
+    put(uploading, upload, "color/1", b"x")
+    prepare, answers = running_uploads.works.__call__, []
+
+    def prepare_slowly(request):
+        with running_uploads.client() as other:
+            answers.append(refusal(put(other, upload, "color/1", b"y")))
+            answers.append(refusal(other.delete(f"/v1/uploads/{upload}")))
+        return prepare(request)
+
+    running_uploads.queue._prepare = prepare_slowly
+    assert uploading.post("/v1/jobs", json={"upload": upload}).status_code == 201
+    assert answers == [(409, "job_locked")] * 2
+    assert (spool / upload / "job" / "color" / "0001.png").read_bytes() == b"x"
+
+
+def test_a_job_that_is_refused_frees_its_upload(running_uploads, uploading, upload):
+    def refuse(request):
+        raise JobError("no job")
+
+    running_uploads.queue._prepare = refuse
+    assert refusal(uploading.post("/v1/jobs", json={"upload": upload})) == (400, "job")
+    assert put(uploading, upload, "color/1", b"x").status_code == 201
+
+
+def test_the_spool_is_not_named(running_uploads, uploading, upload, spool):
+    """Neither in errors, nor in warnings, nor in a job."""
+
+    def refuse(request):
+        raise JobError(f"{request.path}/color/0001.png: expected 4 x 4 pixels. Look into {spool}, too.")
+
+    prepare = running_uploads.queue._prepare
+    running_uploads.queue._prepare = refuse
+    answer = uploading.post("/v1/jobs", json={"upload": upload})
+    assert answer.json()["error"]["message"] == "color/0001.png: expected 4 x 4 pixels. Look into , too."
+    running_uploads.queue._prepare = prepare
+    job = uploading.post("/v1/jobs", json={"upload": upload})
+    assert str(spool) not in job.text
+    running_uploads.works.made["job"].finish(JobError(f"{spool}/{upload}/job/passes/0001.exr is cut off"))
+    failed = wait(uploading, job.json()["id"], "failed")
+    assert failed["error"]["message"] == "passes/0001.exr is cut off"
+    assert str(spool) not in json.dumps(failed)
+
+
 def test_folders_of_the_servers_machine_are_refused(uploading, tmp_path):
     assert refusal(uploading.post("/v1/jobs", json={"path": str(tmp_path)})) == (403, "forbidden")
     assert refusal(uploading.post("/v1/jobs", json={"path": str(tmp_path), "upload": "x"})) == (422, "request")
@@ -327,20 +379,118 @@ class TestSpool:
         with pytest.raises(ServerError, match="--uploads"):
             Uploads(tmp_path / "file" / "spool", UploadLimits(), idle)
 
-    def test_old_uploads_go_unless_they_are_worked_on(self, spool):
+    def test_a_file_that_is_replaced_is_unknown_until_it_is_whole(self, spool, monkeypatch):
+        """Whenever the power goes, the journal names no digest that the file does not have."""
+        first = Uploads(spool, UploadLimits(), idle)
+        upload = first.create()
+        send(first, upload.id, b"old")
+        journals: list[tuple[bytes, bytes]] = []
+
+        def replace(source: Path, target: Path) -> None:
+            journals.append((upload.journal.read_bytes(), (upload.job / "color/0001.png").read_bytes()))
+            shutil.move(source, target)
+            journals.append((upload.journal.read_bytes(), (upload.job / "color/0001.png").read_bytes()))
+
+        monkeypatch.setattr(uploads.Path, "replace", replace)
+        send(first, upload.id, b"new")
+        monkeypatch.undo()
+        journals.append((upload.journal.read_bytes(), b"new"))
+        first.close()
+        assert [content for _, content in journals] == [b"old", b"new", b"new"]
+        for journal, content in journals:
+            upload.journal.write_bytes(journal)
+            (upload.job / "color/0001.png").write_bytes(content)
+            second = Uploads(spool, UploadLimits(), idle)
+            known = second.files(upload.id).get("color/0001.png")
+            assert known is None or known.sha256 == hashlib.sha256(content).hexdigest()
+            second.close()
+
+    def test_a_torn_line_takes_no_other_with_it(self, spool):
+        first = Uploads(spool, UploadLimits(), idle)
+        upload = first.create()
+        first.close()
+        upload.journal.write_text('{"file": "color/00')
+        second = Uploads(spool, UploadLimits(), idle)
+        send(second, upload.id, b"x")
+        second.close()
+        third = Uploads(spool, UploadLimits(), idle)
+        assert list(third.files(upload.id)) == ["color/0001.png"]
+        third.close()
+
+    def test_names_in_a_journal_stay_in_the_job(self, spool):
+        first = Uploads(spool, UploadLimits(), idle)
+        upload = first.create()
+        first.close()
+        line = {"file": "../idle.json", "size": 1, "sha256": "ab"}
+        upload.idle_file.write_bytes(b"x")
+        upload.journal.write_text(json.dumps(line) + "\n[[[\n")
+        second = Uploads(spool, UploadLimits(), idle)
+        assert second.files(upload.id) == {}
+        second.close()
+
+    def test_old_uploads_go_unless_they_are_in_use(self, spool, clock):
         busy: list[Path] = []
-        kept = Uploads(spool, UploadLimits(days=1), lambda folder: "a job" if folder in busy else None)
-        old, worked_on, new = kept.create(), kept.create(), kept.create()
+        kept = Uploads(spool, UploadLimits(days=0.01), lambda folder: "a job" if folder in busy else None)
+        old, worked_on, touched = kept.create(), kept.create(), kept.create()
         busy.append(worked_on.job)
-        old.used = worked_on.used = time.time() - 90_000
-        kept.delete_old()
+        for _ in range(4):
+            clock.now += 300
+            kept.get(touched.id)
+            kept.delete_old()
         with pytest.raises(UploadError):
             kept.get(old.id)
         assert not old.folder.exists()
-        assert worked_on.folder.is_dir() and new.folder.is_dir()
+        assert worked_on.folder.is_dir() and touched.folder.is_dir()
         with pytest.raises(JobLockedError):
             kept.delete(worked_on.id)
         kept.close()
+
+    def test_neither_a_jump_of_a_clock_nor_one_look_deletes(self, spool, clock, monkeypatch):
+        kept = Uploads(spool, UploadLimits(days=1), idle)
+        upload = kept.create()
+        monkeypatch.setattr(uploads.time, "time", lambda: 4e9)
+        os.utime(upload.journal, (0, 0))
+        clock.now += 1e9
+        kept.delete_old()
+        kept.delete_old()
+        assert upload.folder.is_dir()
+        kept.close()
+        again = Uploads(spool, UploadLimits(days=1), idle)
+        again.delete_old()
+        assert upload.folder.is_dir()
+        again.limits = UploadLimits(days=1e-6)
+        clock.now += 10
+        again.delete_old()
+        assert upload.folder.is_dir()
+        again.delete_old()
+        assert not upload.folder.exists()
+        again.close()
+
+    def test_idle_time_is_counted_over_several_servers(self, spool, clock):
+        upload = None
+        for _ in range(4):
+            kept = Uploads(spool, UploadLimits(days=0.01), idle)
+            upload = upload or kept.create()
+            clock.now += 300
+            kept.delete_old()
+            kept.delete_old()
+            kept.close()
+            clock.now = 0.0
+        assert not upload.folder.exists()
+
+
+def send(kept: Uploads, upload: str, data: bytes) -> None:
+    with kept.arriving(upload, "color/0001.png", len(data)) as (file, finish):
+        file.write(data)
+        finish(hashlib.sha256(data).hexdigest())
+
+
+@pytest.fixture
+def clock(monkeypatch) -> SimpleNamespace:
+    """The server's own time, which stands still."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(uploads, "time", SimpleNamespace(monotonic=lambda: clock.now, time=time.time))
+    return clock
 
 
 @pytest.mark.parametrize(("frame", "name"), [("1", "color/0001.png"), ("-12345", "color/-12345.png")])
