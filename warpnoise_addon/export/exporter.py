@@ -18,6 +18,7 @@ from .options import ExportOptions, ExportProgress
 from .rendered_color import RenderedColor
 from .rendered_motion import RenderedMotion
 from .rendering import left_out, render_size
+from .simulations import Simulations
 from .view_layers import add_motion_layer, enabled_layers
 
 FRAME_LIMIT = 1_048_574
@@ -89,7 +90,7 @@ def _export(
     motion: RenderedMotion | ExistingPasses,
     existing: ExistingFrames | None,
 ) -> Iterator[ExportProgress]:
-    total, warnings = len(options.rendered_frames), left_out(scene)
+    total, warnings = len(options.rendered_frames), list(left_out(scene))
     with (
         contextlib.closing(existing) if existing else contextlib.nullcontext(),
         JobFolder(options.folder, options.span) as folder,
@@ -98,8 +99,16 @@ def _export(
         layer = add_motion_layer(scene, changes)
         job = JobFile(folder, scene_block(scene, options, color.transparent), options)
         job.start()
+        simulations = Simulations(scene, layer, options.rendered_frames[-1] + options.frame_step, changes)
+
+        def add_color(frame: int) -> None:
+            warnings.extend(simulations.prepare())
+            with folder.new(folder.color(frame)) as path:
+                color.write(frame, path)
+            job.add_color(frame)
 
         def add_motion(frame: int) -> None:
+            warnings.extend(simulations.prepare())
             with folder.new(folder.passes(frame), options.smallest_passes(render_size(scene))) as path:
                 state = motion.write(frame, path, layer)
             job.add_passes(frame, state)
@@ -107,11 +116,12 @@ def _export(
         def finished(steps: Iterator[tuple[int, bool]], color_file: bool, before: int = 0) -> Iterator[ExportProgress]:
             for done, (frame, kept) in enumerate(steps, start=before + 1):
                 picture = folder.color(frame) if color_file else None
-                told = warnings if done == 1 else ()
+                told = tuple(warnings)
+                warnings.clear()
                 yield ExportProgress(frame, done, total, picture, folder.passes(frame), kept, told)
 
         own = options.frames if options.color_frames is None else options.color_frames
-        yield from finished(_own_frames(own, folder, job, color, add_motion), True)
+        yield from finished(_own_frames(own, job, add_color, add_motion), True)
         others = options.rendered_frames[: total - len(own)]
         yield from finished(_frames_before(others, folder, job, add_motion), False, len(own))
         job.finish()
@@ -119,18 +129,15 @@ def _export(
 
 def _own_frames(
     frames: range,
-    folder: JobFolder,
     job: JobFile,
-    color: RenderedColor | ExistingColor,
+    add_color: Callable[[int], None],
     add_motion: Callable[[int], None],
 ) -> Iterator[tuple[int, bool]]:
     """Makes what these frames lack; yields each one's number and whether it lacked nothing."""
     for frame in frames:
         has_color, has_passes = job.has_color(frame), job.has_passes(frame)
         if not has_color:
-            with folder.new(folder.color(frame)) as path:
-                color.write(frame, path)
-            job.add_color(frame)
+            add_color(frame)
         if not has_passes:
             add_motion(frame)
         yield frame, has_color and has_passes

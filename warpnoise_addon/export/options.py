@@ -96,7 +96,7 @@ class ExportOptions:
 class ExportProgress:
     """One finished frame. ``kept``: it was there already. ``color``: None where only its motion is needed.
 
-    ``warnings``: sentences for the user, with the first frame: what of the scene's render settings is left out.
+    ``warnings``: sentences for the user, each once: what of the scene cannot be as in its own render.
     """
 
     frame: int

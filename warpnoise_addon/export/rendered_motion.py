@@ -14,6 +14,8 @@ from ..errors import ExportError
 from .changes import Changes
 from .frame_state import FrameState, frame_state
 from .rendering import prepare, render_still
+from .simulations import has_simulation_zones
+from .topology import BY_VELOCITY
 
 # Vectors are averaged over a pixel's samples, and an average of two surfaces' vectors points nowhere. So: one
 # sample, through a filter so narrow that it is the point at the pixel's centre, and nothing that adds or moves samples.
@@ -77,7 +79,7 @@ class RenderedMotion:
             Cancelled: the user stopped it.
         """
         scene = self._scene
-        with Changes() as changes, _black_world() as world, _Evaluation(scene, frame, self._step) as evaluation:
+        with Changes() as changes, _black_world() as world, self._evaluation(frame) as evaluation:
             prepare(scene, changes)
             for other in scene.view_layers:
                 changes.set(other, use=other == layer)
@@ -100,6 +102,9 @@ class RenderedMotion:
             _no_volumes(changes)
             render_still(scene, frame, path, changes)
         return evaluation.result()
+
+    def _evaluation(self, frame: int) -> _Evaluation:
+        return _Evaluation(self._scene, frame, self._step, self._step > 1 and has_simulation_zones(self._scene))
 
 
 @contextlib.contextmanager
@@ -155,6 +160,7 @@ class _Evaluation:
     scene: bpy.types.Scene
     frame: int
     step: int
+    has_zones: bool
     _found: FrameState | None = None
     _slowed: tuple[bpy.types.Scene, float] | None = None
     _errors: list[Exception] = field(default_factory=list)
@@ -185,19 +191,25 @@ class _Evaluation:
     def _after(self, scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
         if scene != self.scene or depsgraph.mode != "RENDER" or scene.frame_current != self.frame or self._found:
             return
-        self._slow_rate(depsgraph.scene_eval)
         try:  # Blender would print what a handler raises, and go on
-            self._found = frame_state(depsgraph, self.frame)
+            self._found = state = frame_state(depsgraph, self.frame)
+            if self.step > 1 and any(BY_VELOCITY in topology for topology in state.objects.topologies.values()):
+                self._span_velocities(depsgraph.scene_eval, state.objects.topologies)
         except Exception as error:
             # Its frames would keep the render engine alive, which Blender is about to free.
             self._errors.append(error.with_traceback(None))
 
-    def _slow_rate(self, evaluated: bpy.types.Scene) -> None:
+    def _span_velocities(self, evaluated: bpy.types.Scene, topologies: dict[str, str]) -> None:
         # Cycles turns velocities, which are per second, into the motion of one frame by the frame rate of the evaluated
         # scene. It reads it after this; nothing else may see it.
-        if self.step > 1:
+        if not self.has_zones:
             self._slowed = evaluated, evaluated.render.fps_base
             evaluated.render.fps_base *= self.step
+            return
+        # Setting it makes Blender forget the frames of simulation zones. So these motions are not known.
+        for name, topology in topologies.items():
+            if BY_VELOCITY in topology:
+                topologies[name] = f"{topology} at frame {self.frame}"
 
     def _restore_rate(self) -> None:
         if self._slowed is not None:

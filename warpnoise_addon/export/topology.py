@@ -15,6 +15,8 @@ import numpy as np
 
 VELOCITY = "velocity"
 """The attribute, in units a second, from which Cycles takes the motion of points instead, as of fluids and caches."""
+BY_VELOCITY = "by velocity"
+"""In place of a digest where the topology does not matter."""
 
 
 class Topologies:
@@ -42,7 +44,7 @@ class Topologies:
 
 def _digest(data: Any, can_change: bool) -> str:
     if _has_velocity(data):
-        return VELOCITY
+        return BY_VELOCITY
     if isinstance(data, bpy.types.Mesh):
         counts = f"{len(data.vertices)} {len(data.loops)} {len(data.polygons)}"
         return f"{counts} {_corners(data) if can_change else data.name}"

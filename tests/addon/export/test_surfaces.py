@@ -15,6 +15,7 @@ from warpnoise_addon import compat
 from .analytic_motion import away_from_silhouettes
 from .export_scenes import add_mesh, degrees, key
 from .exr_passes import Passes, read_passes
+from .test_simulations import simulation_zone
 
 PIXELS_PER_UNIT = 8.0
 
@@ -289,6 +290,18 @@ def test_velocity_spans_the_frame_step(flat: bpy.types.Scene, export: Callable, 
         centre = np.argwhere(found.where("Ball")).mean(0)[0]
         assert centre == pytest.approx(31.5 - PIXELS_PER_UNIT * 0.25 * frame, abs=1.0)
     assert flat.render.fps_base == 1.0
+
+
+def test_velocity_with_simulation_zones_and_a_frame_step_is_unknown(
+    flat: bpy.types.Scene, export: Callable, tmp_path: Path
+) -> None:
+    """Spanning the step would make Blender forget the simulation."""
+    growing_ball(flat, velocity=True)
+    bpy.data.objects[simulation_zone(flat)].location = (2, -3, 1)
+    export(2, 4, frame_step=2)
+    assert unknown_motion(tmp_path / "job") == [[], ["Ball"]]
+    found = read_passes(tmp_path / "job" / "passes" / "0004.exr")
+    assert_moves(found, "Falling", (0, -0.4), (0, -0.4))
 
 
 def test_deforming_objects_keep_their_topology(flat: bpy.types.Scene, export: Callable, tmp_path: Path) -> None:

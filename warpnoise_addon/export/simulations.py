@@ -1,0 +1,134 @@
+"""Simulations that only go forward: every frame must be simulated before one of them can be rendered.
+
+A frame's motion is rendered from the frames around it, so that the scene's time goes to and fro. A simulation that is
+not baked does not follow it: it stays where it is, or shows the frame before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import bpy
+
+from .. import compat
+from .changes import Changes
+
+
+@dataclass(frozen=True)
+class _Simulation:
+    """``cache``: None for simulation zones of Geometry Nodes, of which Blender remembers every frame that was shown."""
+
+    owner: bpy.types.Object | bpy.types.Scene
+    cache: bpy.types.PointCache | None
+
+
+class Simulations:
+    """Bakes in memory what is not baked, up to ``last``, and frees it when ``changes`` are put back."""
+
+    def __init__(self, scene: bpy.types.Scene, layer: bpy.types.ViewLayer, last: int, changes: Changes) -> None:
+        self._scene, self._layer, self._last, self._changes = scene, layer, last, changes
+        self._prepared = False
+
+    def prepare(self) -> tuple[str, ...]:
+        """To be called before a frame is rendered; does its work once.
+
+        Returns sentences for the user: which simulations could not be baked.
+        """
+        if self._prepared:
+            return ()
+        self._prepared = True
+        unbaked = [item for item in _simulations(self._scene) if item.cache is None or not item.cache.is_baked]
+        unbaked = [item for item in unbaked if _first(item, self._scene) < self._last]
+        if not unbaked:
+            return ()
+        caches = [item for item in unbaked if item.cache is not None]
+        for item in caches:
+            self._changes.set(item.cache, frame_end=max(min(item.cache.frame_end, self._last), item.cache.frame_start))
+        with (
+            Changes() as shown,
+            bpy.context.temp_override(scene=self._scene, view_layer=self._layer),
+        ):
+            _show_what_is_rendered(unbaked, shown)
+            if caches:
+                _bake_all()
+                for item in caches:
+                    self._changes.then(lambda item=item: _free(self._scene, item))
+            if len(caches) < len(unbaked):
+                for frame in range(min(_first(item, self._scene) for item in unbaked), self._last + 1):
+                    self._scene.frame_set(frame)
+        return tuple(
+            f"The simulation of '{item.owner.name}' could not be baked: its frames may be those of another time. Bake "
+            "it in its physics settings, and export again."
+            for item in caches
+            if not item.cache.is_baked
+        )
+
+
+def has_simulation_zones(scene: bpy.types.Scene) -> bool:
+    """Whether the scene has simulation zones of Geometry Nodes, of which Blender remembers the frames in memory."""
+    return any(item.cache is None for item in _simulations(scene))
+
+
+def _first(item: _Simulation, scene: bpy.types.Scene) -> int:
+    return item.cache.frame_start if item.cache is not None else scene.frame_start
+
+
+def _bake_all() -> None:
+    bpy.ops.ptcache.bake_all(bake=True)
+
+
+def _free(scene: bpy.types.Scene, item: _Simulation) -> None:
+    with bpy.context.temp_override(scene=scene, point_cache=item.cache):
+        bpy.ops.ptcache.free_bake()
+
+
+def _show_what_is_rendered(items: list[_Simulation], changes: Changes) -> None:
+    # Baking evaluates what the viewport shows.
+    for item in items:
+        if isinstance(item.owner, bpy.types.Object) and not item.owner.hide_render:
+            changes.set(item.owner, hide_viewport=False)
+            for modifier in item.owner.modifiers:
+                changes.set(modifier, show_viewport=modifier.show_render)
+
+
+def _simulations(scene: bpy.types.Scene) -> Iterator[_Simulation]:
+    world = scene.rigidbody_world
+    if world is not None and world.enabled and world.collection is not None and world.point_cache is not None:
+        yield _Simulation(scene, world.point_cache)
+    for owner in _objects(scene):
+        for modifier in owner.modifiers:
+            if modifier.show_render:
+                yield from (_Simulation(owner, cache) for cache in _caches(modifier))
+                if _has_zones(modifier):
+                    yield _Simulation(owner, None)
+
+
+def _has_zones(modifier: bpy.types.Modifier) -> bool:
+    nodes = compat.nodes_of(modifier.node_group) if modifier.type == "NODES" else ()
+    return any(node.bl_idname == "GeometryNodeSimulationOutput" for node in nodes)
+
+
+def _objects(scene: bpy.types.Scene) -> set[bpy.types.Object]:
+    """The scene's objects, and those in the collections that it instances."""
+    found, waiting = set(), set(scene.objects)
+    while waiting:
+        found |= waiting
+        collections = {shown.instance_collection for shown in waiting} - {None}
+        waiting = {shown for collection in collections for shown in collection.all_objects} - found
+    return found
+
+
+def _caches(modifier: bpy.types.Modifier) -> Iterator[bpy.types.PointCache]:
+    if modifier.type in ("CLOTH", "SOFT_BODY"):
+        yield modifier.point_cache
+    elif modifier.type == "PARTICLE_SYSTEM":
+        system = modifier.particle_system
+        if system.settings.type == "EMITTER":
+            yield system.point_cache
+        elif system.use_hair_dynamics and system.cloth is not None:
+            yield system.cloth.point_cache
+    elif modifier.type == "DYNAMIC_PAINT" and modifier.canvas_settings is not None:
+        for surface in modifier.canvas_settings.canvas_surfaces:
+            if surface.surface_format == "VERTEX":
+                yield surface.point_cache
