@@ -66,8 +66,8 @@ def measure(sizes: list[int], motions: list[str]) -> dict[str, float]:
     assert isinstance(editor, PixelEditor)
     result = {}
     for size in sizes:
-        call = partial(run_network, editor, Settings(), 1, size, 1, time.perf_counter)
-        result[f"network {size}"] = median([call] * (RUNS + WARM_UP))
+        call: Callable[[], object] = partial(run_network, editor, Settings(), 1, size, 1, time.perf_counter)
+        result[f"network {size}"] = median([lambda: call()] * (RUNS + WARM_UP))
     junk = torch.zeros(1 << 24)
     for name in motions:
         step = stepping("warped", (16, 128, 128), torch.device("cpu"))

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-TESTS = Path(__file__).resolve().parents[1] / "tests" / "backend"
+TESTS = Path(__file__).resolve().parents[1] / "tests"
 sys.path.insert(0, str(TESTS))
 
 GOAL = 1.05
@@ -35,9 +35,10 @@ def main() -> None:
     if arguments.one:
         print(json.dumps(measure(arguments.one)))
         return
-    import synthetic
-    from tiny_models import write_pixel_model
+    from backend.tiny_models import write_pixel_model
     from warpnoise.job import Settings
+
+    from backend import synthetic
 
     print(f"{arguments.size} x {arguments.size} pixels, {arguments.noise} noise")
     print(f"{'frames':>6}{'peak MB':>9}{'above MB':>10}{'ratio':>7}")

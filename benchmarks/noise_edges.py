@@ -54,7 +54,7 @@ def main() -> None:
                 parser.error(f"{arguments.pictures / method}: no pictures there; run warpnoise compare first")
             frames = job.frames[: len(steps)]
             each = [by_distance(pictures(seed, frames), found) for seed in seeds]
-            sums = tuple(sum(parts) / len(seeds) for parts in zip(*each, strict=True))
+            sums = tuple(np.sum(parts, axis=0) / len(seeds) for parts in zip(*each, strict=True))
             changes, sizes = 1000 * with_all(sums[0]), with_all(sums[2])
         print(f"{method:>28}" + "".join(f"{ratio:9.4f}" for ratio in changes / sizes), flush=True)
     print(f"{'pixels':>28}" + "".join(f"{count:9.0f}" for count in with_all(sums[2]) / (len(steps) - 1)))
@@ -63,9 +63,9 @@ def main() -> None:
 def by_distance(frames: Iterable[np.ndarray], found: list[Correspondence | None]) -> tuple[np.ndarray, ...]:
     """Sums over the bands of squared changes, of squares, both the mean of the channels, and of pixels."""
     sums = np.zeros((3, len(BANDS)))
-    old = None
+    old: np.ndarray | None = None
     for now, correspondence in zip(frames, found, strict=True):
-        if correspondence is not None:
+        if correspondence is not None and old is not None:
             visible = correspondence.visible
             distance = cv2.distanceTransform(visible.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[visible]
             band = np.searchsorted(EDGES_PX[1:-1], distance, side="right")
@@ -81,6 +81,7 @@ def with_all(sums: np.ndarray) -> np.ndarray:
 
 
 def noises(method: str, channels: int, steps: list[Motion | None]) -> Iterator[np.ndarray]:
+    assert steps[-1] is not None
     height, width = steps[-1].size
     noise = make_noise(method, (channels, height, width), seed=3)
     for motion in steps:

@@ -19,7 +19,7 @@ import threading
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "backend" / "noise"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 WARM_UP = 2
 
@@ -55,7 +55,7 @@ def measure(size: int, arguments: argparse.Namespace) -> dict[str, float]:
     """Milliseconds a step, and MB."""
     import psutil
     import torch
-    from planes import WAYS
+    from backend.noise.planes import WAYS
     from warpnoise.noise import WarpedNoise
 
     process = psutil.Process()

@@ -22,13 +22,13 @@ from pathlib import Path
 import torch
 from torch.nn.functional import grid_sample
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "backend"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "backend" / "noise"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-import synthetic
-from planes import WAYS
+from backend.noise.planes import WAYS
 from warpnoise.motion import motions
 from warpnoise.noise import Motion, NoiseMethod, make_noise
+
+from backend import synthetic
 
 OVER_INTERPOLATION = 15.0
 OVER_CHAINED = 5.0

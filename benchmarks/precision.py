@@ -33,7 +33,7 @@ def main() -> None:
         noise = torch.randn((1, 3, size, size), generator=generator)
         for style in editors[0].styles:
             times: list[list[float]] = [[], []]
-            results = []
+            results: list[torch.Tensor] = []
             for _ in range(arguments.repeats + 1):
                 results = []
                 for editor, taken in zip(editors, times, strict=True):

@@ -25,10 +25,11 @@ from pathlib import Path
 import numpy as np
 import OpenEXR
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "backend"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-import synthetic
 from warpnoise.media import exr
+
+from backend import synthetic
 
 GOAL_S = 0.1
 CODECS = ("NO", "RLE", "ZIPS", "ZIP", "PIZ")

@@ -26,15 +26,16 @@ from typing import Any
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "backend"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-import synthetic
 from warpnoise.job import Settings, Shot
 from warpnoise.pipeline import stylize
 from warpnoise.sdedit import load_model
 from warpnoise.sdedit.device import pick_batch
 from warpnoise.sdedit.pixel import PixelEditor
 from warpnoise.sdedit.samplers import steps_to_run
+
+from backend import synthetic
 
 GOAL = 1.10
 
@@ -60,10 +61,11 @@ def main() -> None:
         parser.error("the model must be one of pixels")
     batch = min(arguments.batch or pick_batch(editor.device, arguments.size, arguments.size), arguments.frames)
     chosen = Settings(model=arguments.model, steps=arguments.steps, eta=arguments.eta, noise=arguments.noise)
+    steps = steps_to_run(arguments.steps, chosen.strength)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     print(
         f"{arguments.frames} frames of {arguments.size} x {arguments.size}, "
-        f"{steps_to_run(chosen.steps, chosen.strength)} steps, batch {batch}, {arguments.noise} noise, "
+        f"{steps} steps, batch {batch}, {arguments.noise} noise, "
         f"{editor.device} ({editor.dtype}), {os.cpu_count()} cores, load {load:.1f}"
     )
     whole, bare = [], []
@@ -78,7 +80,7 @@ def main() -> None:
         run_job(job, editor, batch, clock)  # sets up the device and compiles the noise, as the first job of a day does
         for _ in range(arguments.repeats):  # in turns, so that another program's load falls on both alike
             whole.append(run_job(job, editor, batch, clock))
-            calls = math.ceil(arguments.frames / batch) * steps_to_run(chosen.steps, chosen.strength)
+            calls = math.ceil(arguments.frames / batch) * steps
             bare.append(run_network(editor, chosen, batch, arguments.size, calls, clock))
             print(
                 f"stylizing {whole[-1]:8.2f} s   network {bare[-1]:8.2f} s   ratio {whole[-1] / bare[-1]:.3f}",

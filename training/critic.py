@@ -45,6 +45,7 @@ class Critic(nn.Module):
             nn.init.kaiming_normal_(layer.weight, SLOPE)
             nn.init.zeros_(layer.bias)
         for styles in self.styles:
+            assert isinstance(styles, nn.Embedding)
             nn.init.normal_(styles.weight, std=styles.embedding_dim**-0.5)
 
     def forward(self, pictures: Tensor, given: Tensor, labels: Tensor) -> list[Tensor]:

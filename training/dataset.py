@@ -134,8 +134,8 @@ class Crops:
         for view in views:
             if view not in self.geometry and view not in self.empty:
                 self.geometry[view] = np.round(read_geometry(self.data, view) * 127).astype(np.int8)
-                self.gains[view] = _matching_gain(*(self.pictures[kind][view] for kind in ("photo", "plain")),
-                                                  self.geometry[view][..., 3] > 0)  # fmt: skip
+                photo, plain = self.pictures["photo"][view], self.pictures["plain"][view]
+                self.gains[view] = _matching_gain(photo, plain, self.geometry[view][..., 3] > 0)
         self._leave_out({view for view, pixels in self.pictures["photo"].items() if pixels.std() < LEAST_CONTRAST})
         return len(self.pictures["photo"])
 
@@ -154,7 +154,8 @@ class Crops:
         labels = rng.choice(len(STYLES), self.batch, p=shares / shares.sum())
         crops = torch.from_numpy(np.stack([self._crop(STYLES[label], rng) for label in labels]))
         labels = np.where(rng.random(self.batch) < self.drop_label, NULL_CLASS, labels)
-        return Batch(*crops.split((3, 3, GEOMETRY_CHANNELS), dim=1), torch.from_numpy(labels))
+        images, sources, geometry = crops.split((3, 3, GEOMETRY_CHANNELS), dim=1)
+        return Batch(images, sources, geometry, torch.from_numpy(labels))
 
     def _crop(self, style: str, rng: np.random.Generator) -> NDArray[np.float32]:
         """A crop, its source and its geometry, (3 + 3 + 4, crop, crop) in [-1, 1]."""
@@ -193,7 +194,7 @@ class Crops:
 
     def _cut(self, kind: str, view: str, size: int, y: int, x: int) -> NDArray[np.float32]:
         """That square of the view's picture of a kind, scaled to the crop's size, in [-1, 1]."""
-        return np.clip(self._scaled(self.pictures[kind][view], size, y, x) / 127.5 - 1, -1, 1)
+        return np.clip(self._scaled(self.pictures[kind][view], size, y, x) / np.float32(127.5) - 1, -1, 1)
 
     def _scaled(self, picture: NDArray[np.uint8] | NDArray[np.int8], size: int, y: int, x: int) -> NDArray[np.float32]:
         piece = picture[y : y + size, x : x + size].astype(np.float32)

@@ -22,9 +22,10 @@ from warpnoise.job import Settings
 from warpnoise.sdedit import load_model
 
 from training.dataset import read_geometry, split
+from training.kuwahara import Image
 from training.paint_dataset import read
 from training.pictures import edit
-from training.styles import STYLES, Image, paint
+from training.styles import STYLES, paint
 
 BATCH = 6
 CONTROL_AMPLITUDES = (0.05, 0.1, 0.2, 0.3)
@@ -38,7 +39,8 @@ def distance(pictures: list[Image], target: list[Image]) -> float:
         for picture in chosen:
             sampler.add(picture)
         descriptors.append(sampler.descriptors())
-    return sliced_wasserstein(*descriptors)
+    ours, targets = descriptors
+    return sliced_wasserstein(ours, targets)
 
 
 def pink_noise(height: int, width: int, random: np.random.Generator) -> Image:
@@ -54,7 +56,7 @@ def controls(pictures: list[Image], target: list[Image]) -> dict[str, float]:
     """The least distance that noise of each kind comes to the target when it is put on the pictures."""
     random = np.random.default_rng(0)
     white = [random.standard_normal(picture.shape).astype(np.float32) for picture in pictures]
-    pink = [pink_noise(*picture.shape[:2], random) for picture in pictures]
+    pink = [pink_noise(picture.shape[0], picture.shape[1], random) for picture in pictures]
     with_white = [[np.clip(p + a * n, 0, 1) for p, n in zip(pictures, white, strict=True)] for a in CONTROL_AMPLITUDES]
     with_pink = [
         [np.clip(p * (1 + a * n), 0, 1) for p, n in zip(pictures, pink, strict=True)] for a in CONTROL_AMPLITUDES

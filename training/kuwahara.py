@@ -52,7 +52,7 @@ def kuwahara(image: Image, radius: float = 4.0, sharpness: float = 8.0, orientat
     reach = int(np.abs(offsets).max())
     padded = cv2.copyMakeBorder(image, reach, reach, reach, reach, cv2.BORDER_REFLECT_101)
     result = np.empty_like(image)
-    _filter(padded, choice, first, offsets + reach, weights, np.float32(sharpness / 2), result)
+    _filter(np.asarray(padded, np.float32), choice, first, offsets + reach, weights, np.float32(sharpness / 2), result)
     return np.clip(result, 0, 1)
 
 

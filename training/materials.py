@@ -30,11 +30,11 @@ FINENESS = 2.2
 
 def hsv(hue: float, saturation: float, value: float) -> Colour:
     """A linear-light colour from hue, saturation and *perceived* value."""
-    return tuple(c**2.2 for c in colorsys.hsv_to_rgb(hue % 1.0, min(saturation, 1.0), min(value, 1.0)))  # type: ignore[return-value]
+    return tuple(c**2.2 for c in colorsys.hsv_to_rgb(hue % 1.0, min(saturation, 1.0), min(value, 1.0)))
 
 
 def blend(a: Colour, b: Colour, t: float) -> Colour:
-    return tuple(x + (y - x) * t for x, y in zip(a, b, strict=True))  # type: ignore[return-value]
+    return tuple(x + (y - x) * t for x, y in zip(a, b, strict=True))
 
 
 def _solid(g: NodeGraph) -> bpy.types.NodeSocket:
@@ -265,7 +265,7 @@ def terrazzo(g: NodeGraph, rng: random.Random) -> Colour:
         colour = g.mix(present, colour, tone)
     _surface(g, colour, rng.uniform(0.1, 0.35))
     mean = tuple(sum(c[i] for c in chips) / len(chips) for i in range(3))
-    return blend(ground, mean, 0.45)  # type: ignore[arg-type]
+    return blend(ground, mean, 0.45)
 
 
 def foliage(g: NodeGraph, rng: random.Random) -> Colour:

@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from training.styles import PAINTERS, Image, paint
+from training.kuwahara import Image
+from training.styles import PAINTERS, paint
 
 PLAIN_SHARE = 0.5
 JPEG_QUALITY = 85  # of sheets for the documentation; the data set is PNG
@@ -29,7 +30,7 @@ def read(path: Path) -> Image:
     pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if pixels is None:
         raise SystemExit(f"{path}: not a picture that can be read; delete it and render it again")
-    return np.ascontiguousarray(pixels[..., ::-1], np.float32) / 255
+    return np.ascontiguousarray(pixels[..., ::-1], np.float32) / np.float32(255)
 
 
 def write(path: Path, image: Image) -> None:

@@ -16,15 +16,16 @@ from warpnoise.job import Settings
 from warpnoise.sdedit import Editor, load_model
 
 from training.dataset import read_geometry, split
+from training.kuwahara import Image
 from training.paint_dataset import finished_views, read, write
-from training.styles import STYLES, Image
+from training.styles import STYLES
 
 
 def label(text: str, width: int) -> Image:
     """A strip with a caption."""
     strip = np.full((18, width, 3), 255, np.uint8)
     cv2.putText(strip, text, (4, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
-    return strip.astype(np.float32) / 255
+    return strip.astype(np.float32) / np.float32(255)
 
 
 def stack(columns: dict[str, list[Image]]) -> Image:

@@ -49,7 +49,7 @@ def build(seed: int, views: int) -> BuiltScene:
     return BuiltScene(
         layout=layout,
         rich_world=light.world,
-        plain_world=_plain_world(light.world, tuple(c / gain for c in backdrop)),  # type: ignore[arg-type]
+        plain_world=_plain_world(light.world, tuple(c / gain for c in backdrop)),
         lamps=light.lamps,
         plain_material=_plain_material(),
         depth_material=_depth_material(),

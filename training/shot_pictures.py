@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from training.kuwahara import Image
 from training.paint_dataset import read, write
 from training.pictures import stack
-from training.styles import Image
 
 
 def shot_sheet(shots: list[Path]) -> Image:

@@ -119,7 +119,7 @@ class BlenderWindow:
         mask = (np.abs(pixels - MARK) <= TOLERANCE).all(-1).astype(np.uint8)
         mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
         _, _, found, _ = cv2.connectedComponentsWithStats(mask)
-        boxes = [tuple(map(int, box[:4])) for box in found[1:] if box[2] >= 60 and box[3] >= 12]
+        boxes: list[Box] = [(x, y, w, h) for x, y, w, h, _ in found[1:].tolist() if w >= 60 and h >= 12]
         return sorted(boxes, key=lambda box: -box[2] * box[3])
 
     def find_panel(self) -> None:

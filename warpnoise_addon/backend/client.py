@@ -70,7 +70,7 @@ class Client:
 
         ``settings`` replace those of job.json field by field.
         """
-        body = {**folder, "settings": settings, "device": device, "batch": batch}
+        body: dict[str, Any] = {**folder, "settings": settings, "device": device, "batch": batch}
         if frames is not None:
             body["frames"] = frames
         if preview:

@@ -59,11 +59,11 @@ def job(tmp_path, model) -> Shot:
 
 
 @pytest.fixture
-def start() -> Callable[..., subprocess.Popen]:
+def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts the command in a process of its own."""
-    started: list[subprocess.Popen] = []
+    started: list[subprocess.Popen[str]] = []
 
-    def call(*arguments: object) -> subprocess.Popen:
+    def call(*arguments: object) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "-m", "warpnoise", *map(str, arguments)],
             env=dict(os.environ, CUDA_VISIBLE_DEVICES="", OMP_NUM_THREADS="1"),
@@ -77,6 +77,4 @@ def start() -> Callable[..., subprocess.Popen]:
     yield call
     for process in started:
         process.kill()
-        process.wait()
-        process.stdout.close()
-        process.stderr.close()
+        process.communicate()

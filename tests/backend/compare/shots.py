@@ -19,13 +19,13 @@ def grid(height: int, width: int) -> Array:
 
 def pan(height: int, width: int, dx: float, dy: float = 0.0) -> Motion:
     """Everything moves by (dx, dy) pixels."""
-    step = np.broadcast_to(np.float32([dx, dy]), (height, width, 2))
+    step = np.broadcast_to(np.array([dx, dy], np.float32), (height, width, 2))
     return Motion(step.copy(), -step)
 
 
 def zoom(height: int, width: int, factor: float) -> Motion:
     """The picture grows by ``factor`` about its centre."""
-    offset = grid(height, width) - np.float32([(width - 1) / 2, (height - 1) / 2])
+    offset = grid(height, width) - np.array([(width - 1) / 2, (height - 1) / 2], np.float32)
     return Motion((factor - 1) * offset, (1 / factor - 1) * offset)
 
 

@@ -15,15 +15,18 @@ def main(model: str, arguments: list[str]) -> int:
     if "--python" in arguments:
         Path(arguments[arguments.index("--") + 1]).touch()
         return 0
-    blend, *command = ast.literal_eval(re.search(r"main\((\[.*\])\)", arguments[-1])[1])
+    called = re.search(r"main\((\[.*\])\)", arguments[-1])
+    assert called is not None
+    blend, *command = ast.literal_eval(called[1])
     given = dict(text.split("=", 1) for text in command[1:])
     print("Blender 0.0", Path(blend).is_file(), command[0])
     if given["--seed"] == "13":
         print("warpnoise: Failed: an unlucky number", file=sys.stderr)
         return 3
-    import synthetic
     from warpnoise.job import Settings
     from warpnoise.pipeline import stylize
+
+    from backend import synthetic
 
     frames = int(given["--frames"].split(":")[1])
     settings = Settings(model=model, steps=2, seed=int(given["--seed"]))

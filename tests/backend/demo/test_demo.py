@@ -20,7 +20,7 @@ from warpnoise.job import Shot
 
 from ..tiny_models import write_styled_model
 
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[2]
 ROOT = TESTS.parents[1]
 
 

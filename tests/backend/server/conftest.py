@@ -109,6 +109,7 @@ def running_uploads(spool: Path) -> Iterator[Running]:
 
     with serving(app) as here:
         yield here
+    assert here.uploads is not None
     here.uploads.close()
 
 

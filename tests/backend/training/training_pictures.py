@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.styles import Image
+from training.kuwahara import Image
 
 
 def picture(seed: int, size: int = 48) -> Image:
