@@ -1,5 +1,6 @@
-# make demo   set everything up and run the demo          make check   lint, types, the add-on's registration
+# make demo   set everything up and run the demo          make check   lint, types, borders between packages
 # make test   set everything up and run the tests         make build   the extension's zip and the backend's wheel (needs Blender)
+# make test-fast  the tests that answer in two minutes    make test-kill  a kill at every file operation
 #                                                         make test-blender   the built extension in BLENDER=/path/to/blender
 # make bench  the benchmarks                              make test-window    the panel, with the mouse; needs Xvfb and xdotool
 # make clean  remove what the above made
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 BPY_ENVS := $(BPY_VERSIONS:%=.envs/bpy-%)
 DEMO_BPY := .envs/bpy-5.0.1
 
-.PHONY: setup demo check test test-backend test-addon test-blender test-window build bench clean
+.PHONY: setup demo check test test-fast fast-backend fast-addon test-kill test-backend test-addon test-blender test-window build bench clean
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/.installed
@@ -34,11 +35,22 @@ check: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 test: test-backend test-addon
 
 test-backend: $(VENV)/.installed
 	$(BIN)/python -m pytest
+
+# Two processes at once: one for each of the usual two cores.
+test-fast: $(VENV)/.installed $(DEMO_BPY)/.installed
+	$(MAKE) -j2 --output-sync=target fast-backend fast-addon
+
+fast-backend:
+	$(BIN)/python -m pytest -m "not slow"
+
+fast-addon:
+	WARPNOISE_PYTHON=$(CURDIR)/$(BIN)/python $(DEMO_BPY)/bin/python -m pytest tests/addon -m "not slow"
 
 test-addon: $(VENV)/.installed $(BPY_ENVS:%=%/.installed)
 	set -e; for env in $(BPY_ENVS); do \

@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -66,8 +66,8 @@ def measure(sizes: list[int], motions: list[str]) -> dict[str, float]:
     assert isinstance(editor, PixelEditor)
     result = {}
     for size in sizes:
-        call: Callable[[], object] = partial(run_network, editor, Settings(), 1, size, 1, time.perf_counter)
-        result[f"network {size}"] = median([lambda: call()] * (RUNS + WARM_UP))
+        call = partial(run_network, editor, Settings(), 1, size, 1, time.perf_counter)
+        result[f"network {size}"] = median([call] * (RUNS + WARM_UP))
     junk = torch.zeros(1 << 24)
     for name in motions:
         step = stepping("warped", (16, 128, 128), torch.device("cpu"))
@@ -76,7 +76,7 @@ def measure(sizes: list[int], motions: list[str]) -> dict[str, float]:
     return result
 
 
-def median(calls: list[Callable[[], object]], before: Callable[[], object] = lambda: None) -> float:
+def median(calls: Sequence[Callable[[], object]], before: Callable[[], object] = lambda: None) -> float:
     """Milliseconds of a call. ``before`` is not timed: it may fill the caches with other things, as a model does."""
     times = []
     for call in calls:

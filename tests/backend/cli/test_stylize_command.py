@@ -128,6 +128,7 @@ def test_warnings_are_said_once(warpnoise, job):
     assert done.err.count("prompt has no effect") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_stops_within_a_step_and_goes_on_later(start, warpnoise, tmp_path, model, number):

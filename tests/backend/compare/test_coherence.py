@@ -24,6 +24,7 @@ def moving(texture, count=8):
     return [texture(grid(*SIZE) - t * np.float32(STEP)) for t in range(count)]
 
 
+@pytest.mark.slow
 def test_a_texture_that_moves_with_the_scene_is_coherent():
     result = measure(moving(smooth_texture(0, *SIZE)))
     for lag in LAGS:

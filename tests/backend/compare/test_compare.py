@@ -49,6 +49,7 @@ def finished_job(finished):
     return Shot.open(finished.page.parents[1])
 
 
+@pytest.mark.slow
 def test_what_it_makes(finished_job, finished):
     assert finished.page == finished_job.path / "compare" / "compare.html"
     report = json.loads(finished.figures.read_text())
@@ -111,6 +112,7 @@ def test_a_picture_that_was_changed_is_measured_again(finished_job, finished):
     assert after.values[0] != before.values[0] and after.values[1] == before.values[1]
 
 
+@pytest.mark.slow
 def test_cancelled_in_the_middle_and_taken_up_again(job):
     seen = []
 

@@ -20,6 +20,8 @@ from warpnoise.job import Shot
 
 from ..tiny_models import write_styled_model
 
+pytestmark = pytest.mark.slow
+
 TESTS = Path(__file__).parents[2]
 ROOT = TESTS.parents[1]
 

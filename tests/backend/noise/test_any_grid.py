@@ -9,6 +9,8 @@ from warpnoise.noise import WarpedNoise
 
 from .planes import WAYS
 
+pytestmark = pytest.mark.slow
+
 SIZE = 64
 RATIO = 8
 

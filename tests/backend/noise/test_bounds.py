@@ -9,6 +9,8 @@ from warpnoise.noise import Motion, WarpedNoise
 
 from .planes import WAYS
 
+pytestmark = pytest.mark.slow
+
 SIZE = 16
 FRAMES = {"pan": 1000, "zoom in": 1000, "zoom out": 1000, "turn": 1000, "random": 1000, "there and back": 240}
 MOST_ATOMS = 8 * 16 * SIZE * SIZE  # eight times those of the first frame

@@ -9,6 +9,8 @@ from warpnoise.noise import WarpedNoise
 from .cards import Card, motion, shift, turn
 from .planes import WAYS
 
+pytestmark = pytest.mark.slow
+
 SIZE = 24
 SPEED = {"zoom in": 6, "zoom out": 6}  # so that atoms split and join within a few frames
 

@@ -11,6 +11,8 @@ from warpnoise.noise import WarpedNoise
 
 from .planes import WAYS, Way, all_maps, fidelity, pan
 
+pytestmark = pytest.mark.slow
+
 TOLERANCE = 0.02
 MOST_ERROR = 0.006
 FRAMES = (1, 8, 32, 128)

@@ -17,6 +17,8 @@ from .occlusion import Occlusion
 from .planes import WAYS, all_maps
 from .white import assert_white
 
+pytestmark = pytest.mark.slow
+
 SIZE = 24
 CHANNELS = 1800  # of 24 x 24 pixels: 10^6 samples
 CHECKED = (1, 3, 12)

@@ -60,6 +60,7 @@ def test_each_chunk_alone_in_a_folder_that_has_no_more_than_it_needs(job: Shot, 
         torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 def test_all_chunks_at_once_in_one_folder_and_the_last_one_writes_the_movie(job: Shot) -> None:
     expected = whole(job, 2)
     environment = dict(os.environ, CUDA_VISIBLE_DEVICES="", OMP_NUM_THREADS="1")

@@ -74,6 +74,7 @@ def test_nothing_heavy_is_imported() -> None:
     assert not loaded & {"torch", "diffusers", "transformers"}
 
 
+@pytest.mark.slow
 def test_sdedit_knows_neither_jobs_nor_motions() -> None:
     loaded = imported_by("warpnoise.sdedit.pixel, warpnoise.sdedit.pipeline_editor")
     assert {name.split(".")[1] for name in loaded if name.startswith("warpnoise.")} == {"errors", "sdedit"}

@@ -129,6 +129,7 @@ def test_a_job_that_fails_says_why_and_the_server_goes_on(client, job):
     assert client.get("/v1/status").status_code == 200
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_it_leaves_whole_files_and_the_next_run_goes_on(tmp_path, model):
     job = synthetic.make_job(tmp_path / "job", settings=Settings(model=str(model), steps=30, strength=1.0))
     environment = dict(os.environ, CUDA_VISIBLE_DEVICES="", OMP_NUM_THREADS="1")

@@ -16,6 +16,8 @@ import pytest
 from warpnoise.errors import ServerError
 from warpnoise.server.serve import is_loopback, listen
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "a-token-for-the-tests-0123456789"
 
 

@@ -15,6 +15,8 @@ from training.critic import Adversary, Critic, balance
 from training.network import NULL_CLASS, make_scheduler, make_unet
 from training.train import Trainer, TrainSettings, diffusion_loss
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 SETTINGS = TrainSettings(steps=8, batch=2, crop=16, warmup=2, bfloat16=False, adversarial=0.5)
 

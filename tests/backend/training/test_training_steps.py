@@ -32,6 +32,8 @@ from training.train import (
     noise_towards,
 )
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = TrainSettings(steps=8, batch=2, crop=16, warmup=2, bfloat16=False)
 CPU = torch.device("cpu")
 NO_GEOMETRY = np.zeros((64, 64, 4), np.int8)
