@@ -50,6 +50,17 @@ def test_colours_size_and_order(tmp_path: Path, height: int, width: int, dtype: 
         np.testing.assert_allclose(frame.mean((0, 1)), COLOR * 255 * (number + 1) / 4, atol=3)
 
 
+@pytest.mark.parametrize(("height", "width"), [(50, 100), (36, 100)])
+def test_equal_pictures_make_equal_files(tmp_path: Path, height: int, width: int) -> None:
+    first = np.random.default_rng(0).integers(0, 65536, (height, width, 3), np.uint16)
+    moving = [np.roll(first, 2 * number, axis=1) for number in range(12)]
+    files = set()
+    for _ in range(40):
+        write_movie(tmp_path / "movie.mp4", moving, Fraction(24))
+        files.add((tmp_path / "movie.mp4").read_bytes())
+    assert len(files) == 1
+
+
 def test_tags_and_rate(tmp_path: Path) -> None:
     write_movie(tmp_path / "movie.mp4", pictures(3, 16, 16), Fraction(24000, 1001))
     with av.open(str(tmp_path / "movie.mp4")) as container:
