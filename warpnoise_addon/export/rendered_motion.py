@@ -14,7 +14,7 @@ from ..errors import ExportError
 from .changes import Changes
 from .frame_state import FrameState, frame_state
 from .rendering import prepare, render_still
-from .simulations import has_simulation_zones
+from .simulations import has_remembered_frames
 from .topology import BY_VELOCITY
 
 # Vectors are averaged over a pixel's samples, and an average of two surfaces' vectors points nowhere. So: one
@@ -104,7 +104,7 @@ class RenderedMotion:
         return evaluation.result()
 
     def _evaluation(self, frame: int) -> _Evaluation:
-        return _Evaluation(self._scene, frame, self._step, self._step > 1 and has_simulation_zones(self._scene))
+        return _Evaluation(self._scene, frame, self._step, self._step > 1 and has_remembered_frames(self._scene))
 
 
 @contextlib.contextmanager
@@ -160,7 +160,7 @@ class _Evaluation:
     scene: bpy.types.Scene
     frame: int
     step: int
-    has_zones: bool
+    may_forget: bool
     _found: FrameState | None = None
     _slowed: tuple[bpy.types.Scene, float] | None = None
     _errors: list[Exception] = field(default_factory=list)
@@ -202,11 +202,11 @@ class _Evaluation:
     def _span_velocities(self, evaluated: bpy.types.Scene, topologies: dict[str, str]) -> None:
         # Cycles turns velocities, which are per second, into the motion of one frame by the frame rate of the evaluated
         # scene. It reads it after this; nothing else may see it.
-        if not self.has_zones:
+        if not self.may_forget:
             self._slowed = evaluated, evaluated.render.fps_base
             evaluated.render.fps_base *= self.step
             return
-        # Setting it makes Blender forget the frames of simulation zones. So these motions are not known.
+        # Setting it makes Blender forget the frames of simulations. So these motions are not known.
         for name, topology in topologies.items():
             if BY_VELOCITY in topology:
                 topologies[name] = f"{topology} at frame {self.frame}"

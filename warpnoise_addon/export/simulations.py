@@ -17,7 +17,8 @@ from .changes import Changes
 
 @dataclass(frozen=True)
 class _Simulation:
-    """``cache``: None for simulation zones of Geometry Nodes, of which Blender remembers every frame that was shown."""
+    """``cache``: None for simulation zones of Geometry Nodes and fluids with the cache type Replay: Blender remembers
+    every frame of theirs that was shown, in memory and on disk."""
 
     owner: bpy.types.Object | bpy.types.Scene
     cache: bpy.types.PointCache | None
@@ -65,8 +66,8 @@ class Simulations:
         )
 
 
-def has_simulation_zones(scene: bpy.types.Scene) -> bool:
-    """Whether the scene has simulation zones of Geometry Nodes, of which Blender remembers the frames in memory."""
+def has_remembered_frames(scene: bpy.types.Scene) -> bool:
+    """Whether the scene has simulations of which Blender remembers the frames that were shown, until it is edited."""
     return any(item.cache is None for item in _simulations(scene))
 
 
@@ -100,13 +101,18 @@ def _simulations(scene: bpy.types.Scene) -> Iterator[_Simulation]:
         for modifier in owner.modifiers:
             if modifier.show_render:
                 yield from (_Simulation(owner, cache) for cache in _caches(modifier))
-                if _has_zones(modifier):
+                if _has_zones(modifier) or _is_replayed_fluid(modifier):
                     yield _Simulation(owner, None)
 
 
 def _has_zones(modifier: bpy.types.Modifier) -> bool:
     nodes = compat.nodes_of(modifier.node_group) if modifier.type == "NODES" else ()
     return any(node.bl_idname == "GeometryNodeSimulationOutput" for node in nodes)
+
+
+def _is_replayed_fluid(modifier: bpy.types.Modifier) -> bool:
+    domain = modifier.domain_settings if modifier.type == "FLUID" and modifier.fluid_type == "DOMAIN" else None
+    return domain is not None and domain.cache_type == "REPLAY"
 
 
 def _objects(scene: bpy.types.Scene) -> set[bpy.types.Object]:

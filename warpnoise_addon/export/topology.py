@@ -57,7 +57,12 @@ def _digest(data: Any, can_change: bool) -> str:
 
 def _has_velocity(data: Any) -> bool:
     attribute = data.attributes.get(VELOCITY) if hasattr(data, "attributes") else None
-    return attribute is not None and (attribute.domain, attribute.data_type) == ("POINT", "FLOAT_VECTOR")
+    if attribute is None or (attribute.domain, attribute.data_type) != ("POINT", "FLOAT_VECTOR"):
+        return False
+    # All are 0 on liquids that are replayed, not baked, and on caches that hold none.
+    values = np.empty(3 * len(attribute.data), np.float32)
+    attribute.data.foreach_get("vector", values)
+    return bool(values.any())
 
 
 def _corners(mesh: bpy.types.Mesh) -> str:

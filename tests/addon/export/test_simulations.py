@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -151,6 +152,26 @@ def test_nothing_is_baked_afterwards(kind: Callable, falling: bpy.types.Scene, e
     changed = differences(before, snapshot())
     simulated = ("info", "is_outdated", "is_frame_skip", "point_caches", "matrix", "bound_box", "dimensions")
     assert [path for path in changed if not any(word in path for word in simulated)] == []
+
+
+@pytest.mark.skipif(not bpy.app.binary_path, reason="fluids end the process in bpy wheels")
+def test_liquids_that_are_replayed(falling: bpy.types.Scene, export: Callable, tmp_path: Path) -> None:
+    domain = add_mesh(falling, "cube", "Domain", size=4).modifiers.new("Fluid", "FLUID")
+    domain.fluid_type = "DOMAIN"
+    settings = domain.domain_settings
+    settings.domain_type, settings.cache_type, settings.resolution_max = "LIQUID", "REPLAY", 16
+    settings.use_mesh = settings.use_speed_vectors = True
+    settings.cache_directory, settings.cache_frame_end = str(tmp_path / "liquid"), 8
+    source = add_mesh(falling, "uv_sphere", "Source", radius=1, location=(0, 0, 0.8))
+    source.hide_render = True
+    flow = source.modifiers.new("Fluid", "FLUID")
+    flow.fluid_type = "FLOW"
+    flow.flow_settings.flow_type = "LIQUID"
+    export(5, 6)
+    where = read_passes(tmp_path / "job" / "passes" / "0006.exr").where("Domain")
+    assert 50 < where.sum() < 1000, "a drop, not the domain's cube"
+    job = json.loads((tmp_path / "job" / "job.json").read_text())
+    assert job["frames"][1]["unknown_motion"] == ["Domain"], "its velocities are all 0"
 
 
 def test_what_cannot_be_baked_is_named(

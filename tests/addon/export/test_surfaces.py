@@ -292,6 +292,16 @@ def test_velocity_spans_the_frame_step(flat: bpy.types.Scene, export: Callable, 
     assert flat.render.fps_base == 1.0
 
 
+def test_velocities_that_are_all_zero_are_none(flat: bpy.types.Scene, export: Callable, tmp_path: Path) -> None:
+    """As on liquids that are not baked."""
+    growing_ball(flat, velocity=True)
+    nodes = bpy.data.objects["Ball"].modifiers["Nodes"].node_group.nodes
+    store = next(node for node in nodes if node.bl_idname == "GeometryNodeStoreNamedAttribute")
+    next(s for s in store.inputs if s.name == "Value" and s.enabled).default_value = (0, 0, 0)
+    export(1, 2)
+    assert unknown_motion(tmp_path / "job") == [[], ["Ball"]]
+
+
 def test_velocity_with_simulation_zones_and_a_frame_step_is_unknown(
     flat: bpy.types.Scene, export: Callable, tmp_path: Path
 ) -> None:
