@@ -54,6 +54,25 @@ def _known_sampler(name: str | None) -> str | None:
     return name
 
 
+class Lora(StrictModel):
+    """A LoRA file and its weight."""
+
+    path: Annotated[
+        str,
+        Field(title="File", description="A .safetensors file", min_length=1, json_schema_extra=ui(subtype="FILE_PATH")),
+    ]
+    weight: Annotated[
+        float,
+        Field(
+            title="Weight",
+            description="How strongly it acts: 1 as it was trained, 0 not at all",
+            ge=-10,
+            le=10,
+            json_schema_extra=ui(soft_min=0, soft_max=2),
+        ),
+    ] = 1.0
+
+
 class Settings(StrictModel):
     """What to make of a shot. The order is that of panels and help texts."""
 
@@ -122,6 +141,15 @@ class Settings(StrictModel):
             json_schema_extra=ui(subtype="FACTOR", null=_THE_MODEL_S, start=0.2),
         ),
     ] = None
+    loras: Annotated[
+        tuple[Lora, ...],
+        Field(
+            title="LoRAs",
+            description="Files that change what the model paints, for the base that it was made for",
+            max_length=16,
+            json_schema_extra=ui(option="lora", metavar="FILE[,weight=N]"),
+        ),
+    ] = ()
     sampler: Annotated[
         str | None,
         AfterValidator(_known_sampler),

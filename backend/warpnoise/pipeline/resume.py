@@ -10,6 +10,7 @@ from warpnoise.noise import ALGORITHM_VERSION
 from warpnoise.pipeline.inputs import InputDigests
 from warpnoise.sdedit import ModelFolder
 from warpnoise.sdedit.digest import digest_text
+from warpnoise.sdedit.model_files import named_files
 
 PIPELINE_VERSION = 1
 """To be raised when the same inputs make other motion or other pictures than before; the noise has its own."""
@@ -36,6 +37,7 @@ class FrameChain:
             f"noise {ALGORITHM_VERSION}",
             f"model {model.digest_through(inputs.digest)}",
             f"settings {effective(settings, model).model_dump_json(exclude={'model'})}",
+            *(f"file {inputs.digest(path)}" for path in named_files(settings)),
             f"size {job.scene.width} x {job.scene.height}",
         )
         self._links = [start]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 from warpnoise.errors import SettingsError
 from warpnoise.sdedit.editor import EditSettings
 from warpnoise.sdedit.folder import ModelFolder
+from warpnoise.sdedit.model_files import check_safetensors
 from warpnoise.sdedit.samplers import SAMPLERS, own_sampler
 
 
@@ -15,9 +17,14 @@ def check_settings(model: ModelFolder, settings: EditSettings) -> tuple[str, ...
 
     Raises:
         SettingsError: a setting out of its range, or one that this model cannot take.
+        ModelError: a file that the settings name is missing or broken.
     """
     _check_sampler(model, settings)
     _check_ranges(model, settings)
+    if settings.loras and model.family is None:
+        raise SettingsError(f"lora {settings.loras[0].path}: the model {model.name} works on pixels and takes no LoRA")
+    for lora in settings.loras:
+        check_safetensors(Path(lora.path).expanduser(), "lora")
     if settings.style is not None and settings.style not in model.styles:
         if not model.styles:
             hint = "say it in the prompt" if model.takes_prompt else "leave it out"

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import torch
+
+
+class LoraSettings(Protocol):
+    """A LoRA file and how strongly it acts: 1 as it was trained, 0 not at all."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def weight(self) -> float: ...
 
 
 class EditSettings(Protocol):
@@ -30,6 +39,8 @@ class EditSettings(Protocol):
     def eta(self) -> float: ...
     @property
     def sampler(self) -> str | None: ...
+    @property
+    def loras(self) -> Sequence[LoraSettings]: ...
 
 
 class NoiseMaps(Protocol):

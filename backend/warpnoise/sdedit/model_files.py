@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from warpnoise.errors import ModelError
+from warpnoise.sdedit.editor import EditSettings
+
+_LONGEST_HEADER = 100_000_000
+"""Bytes; the limit of safetensors itself."""
 
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 
@@ -40,6 +44,40 @@ def find_weights(place: Path) -> tuple[list[Path], str | None]:
     raise ModelError(
         f"{place}: no weights (diffusion_pytorch_model.safetensors or model.safetensors): download the model again"
     )
+
+
+def named_files(settings: EditSettings) -> list[Path]:
+    """The files beside the model that the settings name, and that decide what is painted."""
+    return [Path(lora.path).expanduser() for lora in settings.loras]
+
+
+def check_safetensors(path: Path, what: str) -> None:
+    """Whether a file that the user named is a whole safetensors file, by its header.
+
+    Args:
+        what: the setting, for the message.
+
+    Raises:
+        ModelError: it is not there, a pickle, or broken off.
+    """
+    if not path.is_file():
+        raise ModelError(f"{what} {path}: there is no such file")
+    if path.suffix in PICKLES:
+        raise ModelError(
+            f"{what} {path} is a pickle, which can run any program when it is loaded: get it as a .safetensors file"
+        )
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if not 2 <= length <= min(size - 8, _LONGEST_HEADER):
+                raise ValueError("its header has a length that cannot be")
+            header = json.loads(file.read(length))
+        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        if max(ends, default=0) != size - 8 - length:
+            raise ValueError(f"it has {size - 8 - length} bytes of weights, and announces {max(ends, default=0)}")
+    except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+        raise ModelError(f"{what} {path} is no whole safetensors file ({error}): download it again") from error
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +18,7 @@ from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.model_files import component, find_weights
 
 _LIBRARIES = ("diffusers", "transformers")
-_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError)
+LIBRARY_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError)
 
 
 def load_part(folder: ModelFolder, part: str, kind: Any, device: torch.device, dtype: torch.dtype) -> Any:
@@ -33,7 +34,7 @@ def load_part(folder: ModelFolder, part: str, kind: Any, device: torch.device, d
             model = kind.from_pretrained(
                 str(place), use_safetensors=True, local_files_only=True, variant=variant, torch_dtype=dtype
             )
-    except _ERRORS as error:
+    except LIBRARY_ERRORS as error:
         raise ModelError(
             f"{place} cannot be loaded as a {kind.__name__} ({first_line(error)}): download the model again"
         ) from error
@@ -64,7 +65,7 @@ def load_pipeline(folder: ModelFolder, device: torch.device, dtype: torch.dtype)
     try:
         with quiet():
             pipeline = kind.from_pretrained(str(folder.path), local_files_only=True, **loaded, **left_out)
-    except _ERRORS as error:
+    except LIBRARY_ERRORS as error:
         raise ModelError(
             f"{folder.path} cannot be loaded as a {kind.__name__} ({first_line(error)}): download the model again"
         ) from error
@@ -98,7 +99,9 @@ def quiet() -> Iterator[None]:
     diffusers_logging.disable_progress_bar()
     diffusers_logging.set_verbosity_error()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         diffusers_logging.set_verbosity(verbosity)
         if shown:

@@ -16,6 +16,7 @@ from warpnoise.sdedit.device import pick_device, pick_dtype
 from warpnoise.sdedit.editor import EditSettings, NoiseMaps
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.injection import InjectedScheduler, TimestepsAsked, TimingProbe
+from warpnoise.sdedit.loras import Loras
 from warpnoise.sdedit.padding import pad_to, round_up
 from warpnoise.sdedit.parts import load_pipeline
 from warpnoise.sdedit.prompts import PromptCache, check_length
@@ -49,6 +50,7 @@ class PipelineEditor:
         self.pipeline.encode_prompt = PromptCache(self.pipeline.encode_prompt)
         if hasattr(self.pipeline, "vae"):
             make_certain(self.pipeline.vae)
+        self._loras = Loras(self.pipeline)
         noise_scale = float(self.pipeline.config.get("noise_scale") or 1.0)
         self._schedule = Schedule(folder.scheduler, clip=False, noise_scale=noise_scale)
 
@@ -68,6 +70,7 @@ class PipelineEditor:
     def check(self, settings: EditSettings) -> tuple[str, ...]:
         """Also: whether the prompts are longer than what the text encoders read."""
         warnings = check_settings(self.folder, settings)
+        self._prepare(settings)
         longest = self._parameters().get("max_sequence_length")
         check_length(
             self.pipeline,
@@ -96,6 +99,7 @@ class PipelineEditor:
     ) -> torch.Tensor:
         """As ``Editor.edit``. Images are padded by reflection to whole tokens of the network, noise likewise."""
         check_settings(self.folder, settings)
+        self._prepare(settings)
         images = textured(images.to(self.device, torch.float32), noise, self.folder, settings)
         height, width = images.shape[-2:]
         padded = [round_up(size, self.folder.size_multiple) for size in (height, width)]
@@ -113,6 +117,11 @@ class PipelineEditor:
             parts.append(self._sample(x_0[part], lambda k, part=part: maps(k)[part], call, settings, steps, cancelled))
         x = torch.cat(parts)
         return (decode(self.pipeline, x)[..., :height, :width] / 2 + 0.5).clamp(0, 1)
+
+    def _prepare(self, settings: EditSettings) -> None:
+        """Load what the settings name beside the model. Raises ModelError for what is not for this model."""
+        if self._loras.apply(settings.loras):
+            self.pipeline.encode_prompt.clear()
 
     def _sample(
         self,

@@ -75,15 +75,20 @@ def test_every_setting_has_an_option(warpnoise, job, monkeypatch):
         "steps": 7,
         "guidance": 2.0,
         "texture": 0.2,
+        "loras": [{"path": "l", "weight": 0.5}],
         "sampler": "euler",
         "eta": 1.0,
         "seed": 5,
         "noise": "fixed",
     }
     assert set(given) == set(Settings.model_fields)
-    options = [text for name, value in given.items() for text in (f"--{name.replace('_', '-')}", value)]
+    lists = {"loras": ("--lora", "l,weight=0.5")}
+    plain = [
+        text for name, value in given.items() if name not in lists for text in (f"--{name.replace('_', '-')}", value)
+    ]
+    options = [*plain, *(text for pair in lists.values() for text in pair)]
     assert warpnoise("stylize", job.path, *options).status == 130
-    assert seen == given
+    assert {**seen, "loras": list(seen["loras"])} == given
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_the_add_on_ships_the_schema_of_today() -> None:
 def test_schema_has_what_interfaces_are_made_of() -> None:
     schema = settings_schema()
     assert list(schema["properties"]) == list(Settings.model_fields)
-    defaults = Settings().model_dump()
+    defaults = Settings().model_dump(mode="json")
     for name, setting in schema["properties"].items():
         assert setting["title"] and not setting["description"].endswith("."), name
         assert setting["default"] == defaults[name]
@@ -80,7 +80,15 @@ def options_given(decorate: Any, *arguments: str) -> dict[str, Any]:
 
 def test_every_setting_is_an_option() -> None:
     arguments = ["--model=m", "--style=s", "--prompt=p", "--negative-prompt=n", "--strength=0.25", "--steps=3"]
-    arguments += ["--guidance=2", "--texture=0.5", "--sampler=euler", "--eta=1", "--seed=0", "--noise=fixed"]
+    arguments += [
+        "--guidance=2",
+        "--texture=0.5",
+        "--sampler=euler",
+        "--lora=l",
+        "--eta=1",
+        "--seed=0",
+        "--noise=fixed",
+    ]
     found = options_given(settings_options(), *arguments)
     assert found.keys() == Settings.model_fields.keys()
     assert Settings().updated(found).strength == 0.25
