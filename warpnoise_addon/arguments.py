@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-NOISE_METHODS = (
-    "warped",
-    "random",
-    "fixed",
-    "bilinear",
-    "bicubic",
-    "nearest",
-    "pyoco-mixed",
-    "pyoco-progressive",
-    "control-a-video",
-    "chained",
-)
+from .errors import SettingsError
+from .settings import SETTINGS, Setting
 
 EXIT_STATUS = """\
 exit status:
@@ -34,6 +26,7 @@ examples:
 """
 # Arguments that are the operator's properties under another name.
 _PROPERTIES = {"color": "color_folder", "passes": "passes_folder"}
+_METAVARS = {"integer": "N", "number": "X", "string": "TEXT", "array": "VALUE[,KEY=VALUE...]"}
 _OTHERS = ("action", "json", "save", "scene", "exit_with_parent")
 
 
@@ -90,7 +83,7 @@ def _add_action(actions: Any, name: str, summary: str, description: str) -> argp
         help="only this frame, into JOB/preview, with the noise of the whole shot",
     )
     parser.add_argument("--output", metavar="JOB", help="the job folder (//warpnoise/SCENE)")
-    parser.add_argument("--color", metavar="FOLDER", help="frames that are rendered already, instead of rendering them")
+    parser.add_argument("--color", metavar="FOLDER", help="existing frames, instead of rendering them")
     parser.add_argument("--passes", metavar="FOLDER", help="multilayer EXRs with Depth, Vector and Cryptomatte Object")
     parser.add_argument(
         "--keep-existing",
@@ -98,54 +91,44 @@ def _add_action(actions: Any, name: str, summary: str, description: str) -> argp
         help="do not render frames again that are in JOB; only right if the scene has not changed",
     )
     settings = parser.add_argument_group("settings")
-    settings.add_argument("--model", metavar="M", help="`default`, or the folder of a diffusers model")
-    settings.add_argument("--style", metavar="S", help="a style by its name")
-    settings.add_argument("--prompt", metavar="P", help="what the frames shall look like")
-    settings.add_argument("--negative-prompt", metavar="P", help="what they shall not look like")
-    settings.add_argument("--strength", type=_strength, metavar="X", help="0 leaves the render, 1 ignores it (0.5)")
-    settings.add_argument(
-        "--steps", type=_count, metavar="N", help="denoising steps of the whole schedule (the model's own)"
-    )
-    settings.add_argument("--guidance", type=_guidance, metavar="X", help="classifier-free guidance (the model's own)")
-    settings.add_argument("--texture", type=_fraction, metavar="X", help="unevenness of flat surfaces (model's own)")
-    settings.add_argument("--eta", type=_fraction, metavar="X", help="0: DDIM, 1: DDPM (0)")
-    settings.add_argument("--seed", type=_seed, metavar="N", help="decides every bit of the noise (0)")
-    settings.add_argument("--noise", choices=NOISE_METHODS, metavar="METHOD", help=", ".join(NOISE_METHODS))
+    for name, setting in SETTINGS.items():
+        many = setting.kind == "array"
+        settings.add_argument(
+            setting.option,
+            dest=name,
+            action="append" if many else "store",
+            type=partial(_parse, setting.parse_item if many else setting.parse),
+            metavar=setting.hints.get("metavar", _METAVARS.get(setting.kind, "X")),
+            help=_help(setting),
+        )
     parser.add_argument("--json", action="store_true", help="progress and errors as lines of JSON")
     return parser
 
 
 def operator_arguments(given: argparse.Namespace) -> dict[str, Any]:
     """The arguments of `bpy.ops.warpnoise.stylize` among those that were given."""
-    return {_PROPERTIES.get(name, name): value for name, value in vars(given).items() if name not in _OTHERS}
+    return {
+        _PROPERTIES.get(name, name): SETTINGS[name].to_property(value) if name in SETTINGS else value
+        for name, value in vars(given).items()
+        if name not in _OTHERS
+    }
 
 
-def _number(text: str, kind: type, least: float, most: float, least_excluded: bool = False) -> Any:
-    expected = f"expected a number {'above' if least_excluded else 'from'} {least:g} to {most:g}, got {text!r}"
+def _parse(parse: Callable[[str], Any], text: str) -> Any:
     try:
-        value = kind(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(expected) from None
-    if not least <= value <= most or (least_excluded and value == least):
-        raise argparse.ArgumentTypeError(expected)
-    return value
+        return parse(text)
+    except SettingsError as error:
+        raise argparse.ArgumentTypeError(str(error).partition(": ")[2] or str(error)) from None
 
 
-def _strength(text: str) -> float:
-    return _number(text, float, 0.0, 1.0, least_excluded=True)
-
-
-def _fraction(text: str) -> float:
-    return _number(text, float, 0.0, 1.0)
-
-
-def _guidance(text: str) -> float:
-    return _number(text, float, 0.0, 1000.0)
+def _help(setting: Setting) -> str:
+    default = setting.null or (setting.text(setting.default) if setting.default not in (None, "") else "")
+    chosen = ": " + ", ".join(choice[0] for choice in setting.choices) if setting.choices else ""
+    text = f"{setting.description[:1].lower()}{setting.description[1:]}{chosen}{f' ({default})' if default else ''}"
+    return text.replace("%", "%%")
 
 
 def _count(text: str) -> int:
-    return _number(text, int, 1, 10_000)
-
-
-def _seed(text: str) -> int:
-    return _number(text, int, 0, 2**31 - 1)
+    if not text.isdecimal() or not 1 <= int(text) <= 10_000:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to 10000, got {text!r}")
+    return int(text)

@@ -18,9 +18,8 @@ def replacing(path: Path, private: bool = False) -> Iterator[BinaryIO]:
     link is followed, so that nobody else's file is written. ``private``: only this user may read it.
 
     Raises:
-        OSError: the operating system refused.
+        OSError: the operating system refused, or there is no such folder.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:

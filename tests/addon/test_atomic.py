@@ -11,7 +11,7 @@ from warpnoise_addon.atomic import atomic_write, replacing
 
 
 def test_content_replaces_what_was_there(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "file.json"
+    path = tmp_path / "file.json"
     atomic_write(path, "äöü\n")
     atomic_write(path, b"second")
     assert path.read_bytes() == b"second"

@@ -59,6 +59,8 @@ class Changes:
         """Sets a file format. ``values`` come from ``compat``: the properties decide on one another's values."""
         before = compat.image_settings_values(settings)
         overrides = list(_overridden_color_management(settings))
+        linear = settings.linear_colorspace_settings
+        linear_name = linear.name  # a change of the file format changes it
         for name, value in values.items():
             self._hold_still(settings, name)
             setattr(settings, name, value)
@@ -68,6 +70,8 @@ class Changes:
                 _put_back(settings, name, value)
             for restore in overrides:
                 restore()
+            if linear_name:  # empty: never chosen, which cannot be set
+                _put_back(linear, "name", linear_name)
 
         self.then(undo)
 

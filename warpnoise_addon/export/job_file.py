@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +134,7 @@ class JobFile:
                 "generator": f"warpnoise-addon {VERSION}, Blender {bpy.app.version_string}",
                 "scene": self._head["scene"],
                 "frames": [],
-                "settings": asdict(self._options.settings),
+                "settings": dict(self._options.settings),
             }
             # One frame a line: readable, and small.
             frames = ",\n    ".join(lines)

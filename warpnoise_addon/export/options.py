@@ -6,30 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..backend.locate import BackendCommand
-
-MODELS_OWN = ("steps", "guidance", "texture")
-"""Settings that are None where the model's own value is wanted."""
-
-
-@dataclass(frozen=True)
-class JobSettings:
-    """``settings`` of ``job.json``, with the same defaults; the backend checks their ranges (docs/architecture.md)."""
-
-    model: str = "default"
-    style: str | None = None
-    prompt: str = ""
-    negative_prompt: str = ""
-    strength: float = 0.5
-    steps: int | None = None
-    guidance: float | None = None
-    texture: float | None = None
-    eta: float = 0.0
-    seed: int = 0
-    noise: str = "warped"
-
-    def own(self) -> dict[str, float | None]:
-        """The values of ``MODELS_OWN``."""
-        return {name: getattr(self, name) for name in MODELS_OWN}
+from ..settings import Settings, make_settings
 
 
 @dataclass(frozen=True)
@@ -58,7 +35,7 @@ class ExportOptions:
     frame_step: int = 1
     color_source: Path | None = None
     passes_source: Path | None = None
-    settings: JobSettings = field(default_factory=JobSettings)
+    settings: Settings = field(default_factory=make_settings)
     keep_existing: bool = False
     compress_passes: bool = False
     color_frames: range | None = None

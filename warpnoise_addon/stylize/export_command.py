@@ -12,6 +12,7 @@ import bpy
 
 from ..errors import ExportError
 from ..package import ADDON
+from ..settings import SETTINGS, item_text
 from .request import StylizeRequest
 
 
@@ -55,13 +56,14 @@ def prepare_export(request: StylizeRequest) -> PreparedExport:
 
 def export_arguments(request: StylizeRequest) -> list[str]:
     """``request``'s export as arguments of `warpnoise` (see `command`)."""
-    settings = request.settings
     arguments = ["export", "--json", "--exit-with-parent", "--scene", request.scene, "--output", str(request.folder)]
     arguments += [f"--frames={request.frames}"]
-    for name in ("model", "prompt", "negative_prompt", "strength", "eta", "seed", "noise"):
-        arguments.append(f"--{name.replace('_', '-')}={getattr(settings, name)}")
-    arguments.append(f"--style={settings.style or ''}")
-    arguments += [f"--{name}={value}" for name, value in settings.own().items() if value is not None]
+    for name, setting in SETTINGS.items():
+        value = request.settings[name]
+        if setting.kind == "array":
+            arguments += [f"{setting.option}={item_text(item)}" for item in value]
+        elif value is not None or not setting.switched:
+            arguments.append(f"{setting.option}={setting.text(value)}")
     for name, folder in (("color", request.color_source), ("passes", request.passes_source)):
         arguments.append(f"--{name}={folder or ''}")
     if request.chunk is not None:

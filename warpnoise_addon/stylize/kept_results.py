@@ -11,13 +11,13 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import JobFolderError
+from ..errors import JobFolderError, SettingsError
 from ..export.claims import moment, someone_stylizes
-from ..export.options import JobSettings
+from ..settings import Settings, describe, make_settings
 
 SETTINGS = "records/settings.json"
 PARTS = ("stylized", "records/stylized", "stylized.mp4", "records/movie.json")
@@ -28,7 +28,7 @@ class Result:
     """``folder`` holds the parts: the job folder itself, or ``results/NAME``. ``frames``: how many are finished."""
 
     folder: Path
-    settings: JobSettings
+    settings: Settings
     frames: int
 
     @property
@@ -38,16 +38,7 @@ class Result:
     @property
     def label(self) -> str:
         """What people know it by: its style, and what of its settings is not the default."""
-        settings, usual = self.settings, JobSettings()
-        words = [settings.style or Path(settings.model).name]
-        if settings.prompt:
-            words.append(f'"{settings.prompt[:24]}"')
-        words.append(f"{settings.strength:g}")
-        for name in ("steps", "guidance", "texture", "eta", "seed", "noise"):
-            value = getattr(settings, name)
-            if value != getattr(usual, name):
-                words.append(value if name == "noise" else f"{name} {value:g}")
-        return ", ".join(words)
+        return describe(self.settings)
 
 
 def present_result(job: Path) -> Result | None:
@@ -78,7 +69,7 @@ def use_result(job: Path, name: str) -> None:
         shutil.rmtree(chosen.folder, ignore_errors=True)
 
 
-def make_present(job: Path, settings: JobSettings) -> None:
+def make_present(job: Path, settings: Settings) -> None:
     """Before results of these settings come from elsewhere: as the backend does it for those that it makes.
 
     Raises:
@@ -132,8 +123,8 @@ def _keep(job: Path) -> None:
     (job / SETTINGS).unlink()
 
 
-def _free(results: Path, settings: JobSettings) -> Path:
-    word = re.sub(r"[^\w-]+", "-", settings.style or Path(settings.model).name).strip("-")[:40] or "result"
+def _free(results: Path, settings: Settings) -> Path:
+    word = re.sub(r"[^\w-]+", "-", settings["style"] or Path(settings["model"]).name).strip("-")[:40] or "result"
     number, path = 1, results / word
     while path.exists():
         number += 1
@@ -148,23 +139,19 @@ def _move(source: Path, target: Path) -> None:
             (source / part).rename(target / part)
 
 
-def _write_settings(folder: Path, settings: JobSettings) -> None:
+def _write_settings(folder: Path, settings: Settings) -> None:
     path = folder / SETTINGS
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.part")
-    beside.write_text(json.dumps(asdict(settings)) + "\n", encoding="utf-8")
+    beside.write_text(json.dumps(dict(settings)) + "\n", encoding="utf-8")
     beside.replace(path)
 
 
 def _read(folder: Path) -> Result | None:
     try:
         content: Any = json.loads((folder / SETTINGS).read_bytes())
-        settings = JobSettings(**{field.name: content[field.name] for field in fields(JobSettings)})
-        own = (value for value in settings.own().values() if value is not None)
-        numbers = (settings.strength, settings.eta, settings.seed, *own)
-        if not all(isinstance(number, int | float) for number in numbers) or not isinstance(settings.model, str):
-            return None
-    except (OSError, ValueError, TypeError, KeyError):
+        settings = make_settings(**content)
+    except (OSError, ValueError, TypeError, KeyError, SettingsError):
         return None
     try:
         frames = sum(path.suffix == ".png" for path in (folder / "stylized").iterdir())

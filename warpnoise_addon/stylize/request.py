@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..backend.locate import BackendCommand
 from ..errors import SettingsError
-from ..export.options import ExportOptions, JobSettings
+from ..export.options import ExportOptions
+from ..settings import Settings, make_settings
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class StylizeRequest:
     scene: str
     folder: Path
     frames: Frames
-    settings: JobSettings = field(default_factory=JobSettings)
+    settings: Settings = field(default_factory=make_settings)
     color_source: Path | None = None
     passes_source: Path | None = None
     keep_existing: bool = False
@@ -108,6 +110,8 @@ class StylizeRequest:
     backend: BackendChoice = field(default_factory=BackendChoice)
     chunk: Chunk | None = None
     preview: int | None = None
+    reader: BackendCommand | None = None
+    """What reads existing frames."""
 
     @property
     def output_name(self) -> str:
@@ -150,4 +154,5 @@ class StylizeRequest:
             settings=self.settings,
             keep_existing=self.keep_existing,
             color_frames=self.part,
+            backend=self.reader,
         )

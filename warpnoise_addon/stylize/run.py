@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 from ..backend import Backend, JobRequest, JobView, run_job, run_uploaded_job
@@ -38,7 +37,7 @@ def acquire_backend(
             "this machine, which shares the job folder with the others"
         )
     names = [str(model.get("name")) for model in backend.status.get("models", ())]
-    model = request.settings.model
+    model = request.settings["model"]
     if model == "default" and model not in names:
         raise JobError(
             "this backend has no default model: install a release of the package, or name the folder of a model",
@@ -59,7 +58,7 @@ def stylize_folder(
     backend = pool.acquire(request.backend, cancelled)
     job = JobRequest(
         str(request.folder),
-        asdict(request.settings),
+        dict(request.settings),
         request.backend.device,
         None if request.preview is not None else request.backend.batch,
         frames=request.export_options.span,

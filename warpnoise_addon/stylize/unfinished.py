@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..atomic import atomic_write
 from ..errors import SettingsError
-from ..export.options import JobSettings
 from ..names import frame_name
+from ..settings import Settings, make_settings, same_settings
 from .kept_results import present_result
 from .request import Frames, StylizeRequest
 
@@ -25,7 +25,7 @@ class Unfinished:
     """A run that was begun: what for, and how far it is."""
 
     frames: Frames
-    settings: JobSettings
+    settings: Settings
     rendered: int
     stylized: int
 
@@ -40,7 +40,7 @@ def begin(request: StylizeRequest) -> None:
     if request.part is None:
         # A folder that cannot be written is reported by what writes the frames.
         with contextlib.suppress(OSError):
-            content = {"frames": str(request.frames), "settings": asdict(request.settings)}
+            content = {"frames": str(request.frames), "settings": dict(request.settings)}
             atomic_write(path, json.dumps(content) + "\n")
 
 
@@ -59,12 +59,12 @@ def unfinished(job: Path) -> Unfinished | None:
     try:
         content = json.loads((job / RECORD).read_bytes())
         frames = Frames.parse(content["frames"])
-        settings = JobSettings(**{field.name: content["settings"][field.name] for field in fields(JobSettings)})
+        settings = make_settings(**content["settings"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SettingsError):
         return None
     rendered = [number for number in frames.numbers if (job / "color" / f"{frame_name(number)}.png").is_file()]
     present = present_result(job)
-    same = present is not None and present.settings == replace(settings, style=settings.style or present.settings.style)
+    same = present is not None and same_settings(settings, present.settings)
     stylized = sum(_newer(job, number) for number in rendered) if same else 0
     return Unfinished(frames, settings, len(rendered), stylized) if stylized < len(frames.numbers) else None
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
-from ..export.options import MODELS_OWN
+from ..settings import SETTINGS
 from ..stylize import state
 from . import style_pictures
 from .options import default_output
-from .properties import DEFAULTS
 from .texts import draw_text, letters_in
+
+DEFAULT_MODEL = str(SETTINGS["model"].default)
+NOISE = ("noise", "eta")
+"""Settings that the panel Noise shows; all others are in the panel Style."""
+PROMPTS = ("prompt", "negative_prompt")
 
 
 def draw_style(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     settings = context.scene.warpnoise
     column = layout.column()
-    column.prop(settings, "model", placeholder=DEFAULTS.model)
+    column.prop(settings, "model", placeholder=DEFAULT_MODEL)
     styles = known_styles(settings.model)
     row = column.row(align=True)
     row.prop(settings, "style", placeholder=styles[0] if styles else "the model's first")
@@ -24,27 +30,31 @@ def draw_style(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     shown = settings.style or (styles[0] if styles else "")
     if is_default(settings.model) and style_pictures.icon(shown):
         column.template_icon(icon_value=style_pictures.icon(shown), scale=5.0)
-    if takes_prompt(settings.model):
-        column.prop(settings, "prompt")
-        column.prop(settings, "negative_prompt", text="Not")
-    column = layout.column()
-    column.prop(settings, "strength", slider=True)
-    column.prop(settings, "seed")
-    for name in MODELS_OWN:
-        row = column.row(heading=name.title())
+    hidden = {"model", "style", *NOISE, *(() if takes_prompt(settings.model) else PROMPTS)}
+    for name in SETTINGS:
+        if name not in hidden:
+            draw_setting(column, settings, name)
+
+
+def draw_setting(layout: bpy.types.UILayout, settings: Any, name: str) -> None:
+    """One of `settings.json`; with a check box where it can be left to the model."""
+    setting = SETTINGS[name]
+    if setting.switched:
+        row = layout.row(heading=setting.title)
         row.prop(settings, f"use_{name}", text="")
         sub = row.row()
         sub.enabled = getattr(settings, f"use_{name}")
         sub.prop(settings, name, text="")
+    else:
+        layout.prop(settings, name, slider=setting.hints.get("subtype") == "FACTOR")
 
 
 def draw_noise(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     settings = context.scene.warpnoise
-    column = layout.column()
-    column.prop(settings, "noise")
-    column.prop(settings, "eta", slider=True)
-    if settings.noise != DEFAULTS.noise:
-        draw_text(layout, "only Warped noise stays on the surfaces", icon="INFO", width=letters_in(context))
+    for name in NOISE:
+        draw_setting(layout, settings, name)
+    if settings.noise != SETTINGS["noise"].default:
+        draw_text(layout, "Only Warped noise stays on the surfaces", icon="INFO", width=letters_in(context))
 
 
 def draw_frames(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -91,7 +101,7 @@ class WARPNOISE_MT_styles(bpy.types.Menu):
 
 def is_default(model: str) -> bool:
     """Whether it is the model that comes with the backend."""
-    return model.strip() in ("", DEFAULTS.model)
+    return model.strip() in ("", DEFAULT_MODEL)
 
 
 def known_styles(model: str) -> list[str]:
@@ -111,5 +121,5 @@ def takes_prompt(model: str) -> bool:
 def _told(model: str) -> dict | None:
     backend = state.pool.current
     models = backend.status.get("models", ()) if backend else ()
-    name = DEFAULTS.model if is_default(model) else model.strip()
+    name = DEFAULT_MODEL if is_default(model) else model.strip()
     return next((entry for entry in models if entry.get("name") == name), None)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import bpy
 
-from ..export.options import MODELS_OWN
 from ..stylize.unfinished import RECORD, Unfinished, unfinished
+from .properties import write_settings
 from .texts import draw_text, letters_in
 
 _known: tuple[object, Unfinished | None] = (None, None)
@@ -25,13 +24,7 @@ def draw_unfinished(layout: bpy.types.UILayout, context: bpy.types.Context, job:
     go_on = box.operator("warpnoise.stylize", text="Continue", icon="PLAY")
     go_on.frames = str(found.frames)
     go_on.keep_existing = True
-    for name, value in asdict(found.settings).items():
-        if name not in MODELS_OWN:
-            setattr(go_on, name, "" if value is None else value)
-    for name, value in found.settings.own().items():
-        setattr(go_on, f"use_{name}", value is not None)
-        if value is not None:
-            setattr(go_on, name, value)
+    write_settings(go_on, found.settings)
 
 
 def _unfinished(job: Path) -> Unfinished | None:

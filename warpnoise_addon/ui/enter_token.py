@@ -66,6 +66,7 @@ def write_token(path: Path, token: str) -> None:
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise SettingsError("expected a token: visible ASCII characters without spaces")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, f"{token}\n", private=True)
     except OSError as error:
         raise SettingsError(f"the token file {path} cannot be written: {error.strerror}") from None

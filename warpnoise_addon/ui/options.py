@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 import bpy
 
 from ..errors import SettingsError
-from ..export.options import MODELS_OWN, JobSettings
+from ..settings import SETTINGS, make_settings
 from ..stylize import state
-from ..stylize.backends import chosen_url
+from ..stylize.backends import chosen_command, chosen_url
 from ..stylize.request import BackendChoice, Chunk, Frames, StylizeRequest
 from .preferences import backend_choice
+from .properties import read_settings
 
 
 def make_request(context: bpy.types.Context, given: dict[str, Any] | None = None) -> StylizeRequest:
@@ -21,6 +23,7 @@ def make_request(context: bpy.types.Context, given: dict[str, Any] | None = None
 
     Raises:
         SettingsError: frames that cannot be read, an output that is no folder, or a model that is not there.
+        BackendMissingError: existing frames, and no backend on this computer to read them.
     """
     scene, given = context.scene, given or {}
     backend = _backend(context, given)
@@ -41,6 +44,8 @@ def make_request(context: bpy.types.Context, given: dict[str, Any] | None = None
         chunk=Chunk.parse(given["chunk"]) if given.get("chunk") else None,
         preview=given.get("preview"),
     )
+    if request.color_source or request.passes_source:
+        request = replace(request, reader=chosen_command(backend))
     if request.preview is not None and request.chunk is not None:
         raise SettingsError("a preview is of one frame: expected either a chunk or a preview")
     request.part  # noqa: B018  raises where the frame cannot be previewed
@@ -86,35 +91,28 @@ def _scene_frames(scene: bpy.types.Scene) -> Frames:
     return Frames(scene.frame_start, scene.frame_end, scene.frame_step)
 
 
-def _settings(value: Any, given: dict[str, Any], elsewhere: bool) -> JobSettings:
-    own = {name: _short(value(name)) for name in MODELS_OWN if name in given or value(f"use_{name}")}
-    model = value("model").strip()
+def _settings(value: Callable[[str], Any], given: dict[str, Any], elsewhere: bool) -> dict[str, Any]:
+    settings = read_settings(value, given)
+    settings["model"] = _model(settings["model"].strip(), elsewhere)
+    for name, setting in SETTINGS.items():
+        for key, part in setting.item_properties.items():
+            if part.get("x-ui", {}).get("subtype") == "FILE_PATH":
+                for item in settings[name]:
+                    item[key] = str(Path(bpy.path.abspath(item[key])).expanduser().absolute())
+    return make_settings(**settings)
+
+
+def _model(model: str, elsewhere: bool) -> str:
+    default = str(SETTINGS["model"].default)
     known = {m.get("name") for m in state.pool.current.status.get("models", ())} if state.pool.current else set()
-    if not model:
-        model = JobSettings().model
-    elif model != JobSettings().model and model not in known and not (elsewhere and Path(model).name == model):
-        folder = Path(bpy.path.abspath(model)).expanduser().absolute()
-        if not folder.is_dir():  # told now, not after the render
-            raise SettingsError(
-                f"the model {model} is not there: expected `default` or the folder of a diffusers model on this machine"
-            )
-        model = str(folder)
-    return JobSettings(
-        model=model,
-        style=value("style") or None,
-        prompt=value("prompt"),
-        negative_prompt=value("negative_prompt"),
-        strength=_short(value("strength")),
-        eta=_short(value("eta")),
-        seed=value("seed"),
-        noise=value("noise"),
-        **own,
-    )
-
-
-def _short(number: float) -> float:
-    """Blender keeps single precision: 0.6 comes back as 0.6000000238. Whole numbers stay what they are."""
-    return number if isinstance(number, int) else float(f"{number:.6g}")
+    if not model or model == default or model in known or (elsewhere and Path(model).name == model):
+        return model or default
+    folder = Path(bpy.path.abspath(model)).expanduser().absolute()
+    if not folder.is_dir():  # told now, not after the render
+        raise SettingsError(
+            f"the model {model} is not there: expected `default` or the folder of a diffusers model on this machine"
+        )
+    return str(folder)
 
 
 def _source(scene: bpy.types.Scene, value: Any, given: dict[str, Any], name: str) -> Path | None:

@@ -10,25 +10,11 @@ import bpy
 from bl_operators.presets import AddPresetBase
 from bl_ui.utils import PresetPanel
 
+from .properties import PRESET_PROPERTIES
+
 SUBFOLDER = "warpnoise"
 SHIPPED = Path(__file__).resolve().parents[1]
 """Its folder `presets/warpnoise` has those that come with the add-on."""
-VALUES = (
-    "model",
-    "style",
-    "prompt",
-    "negative_prompt",
-    "strength",
-    "use_steps",
-    "steps",
-    "use_guidance",
-    "guidance",
-    "use_texture",
-    "texture",
-    "eta",
-    "noise",
-)
-"""How a result looks. Not the seed, the frames or the folders: these are the shot's."""
 
 
 class WARPNOISE_MT_presets(bpy.types.Menu):
@@ -46,7 +32,7 @@ class WARPNOISE_OT_preset_add(AddPresetBase, bpy.types.Operator):
     preset_menu = "WARPNOISE_MT_presets"
     preset_subdir = SUBFOLDER
     # In full: a name of `preset_defines` is not found in Blender 4.3 built with Python 3.13.
-    preset_values = tuple(f"bpy.context.scene.warpnoise.{name}" for name in VALUES)
+    preset_values = tuple(f"bpy.context.scene.warpnoise.{name}" for name in PRESET_PROPERTIES)
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

@@ -20,7 +20,7 @@ from warpnoise_addon.backend.broken_pipe import broken_pipes_raise
 from warpnoise_addon.backend.client import Unreachable
 from warpnoise_addon.backend.received_png import NotThePicture, check_png
 from warpnoise_addon.errors import BackendDiedError, BackendError, Cancelled, JobError, JobFolderError
-from warpnoise_addon.export.options import JobSettings
+from warpnoise_addon.settings import make_settings
 from warpnoise_addon.stylize.backends import BackendPool
 from warpnoise_addon.stylize.request import BackendChoice, Frames, StylizeRequest
 from warpnoise_addon.stylize.run import acquire_backend, stylize_folder
@@ -327,7 +327,7 @@ def choice_for(server: FakeServer, folder: Path) -> BackendChoice:
 
 
 def test_a_model_that_the_server_does_not_have_is_told_before_the_render(server, job):
-    settings = JobSettings(model="/home/me/models/other")
+    settings = make_settings(model="/home/me/models/other")
     request = StylizeRequest("Scene", job, Frames(1, 3), settings, backend=choice_for(server, job))
     with pytest.raises(JobError, match="it has default"):
         acquire_backend(BackendPool(), request, Reporter(), lambda: False)

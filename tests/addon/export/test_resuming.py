@@ -9,7 +9,8 @@ from pathlib import Path
 import bpy
 import pytest
 
-from warpnoise_addon.export import ExportOptions, JobSettings, export_job
+from warpnoise_addon.export import ExportOptions, export_job
+from warpnoise_addon.settings import make_settings
 
 from .export_scenes import add_mesh, key
 
@@ -63,7 +64,7 @@ def test_without_being_asked_nothing_is_kept(interrupted: Path, export: Callable
 def test_a_finished_job_only_gets_its_new_settings(cube: bpy.types.Object, export: Callable, tmp_path: Path) -> None:
     export(1, 3)
     before, first = written(tmp_path / "job"), json.loads((tmp_path / "job" / "job.json").read_text())
-    assert all(item.kept for item in export(1, 3, keep_existing=True, settings=JobSettings(prompt="ink", steps=5)))
+    assert all(item.kept for item in export(1, 3, keep_existing=True, settings=make_settings(prompt="ink", steps=5)))
     assert written(tmp_path / "job") == before
     second = json.loads((tmp_path / "job" / "job.json").read_text())
     assert (second["settings"]["prompt"], second["settings"]["steps"]) == ("ink", 5)

@@ -27,6 +27,7 @@ def rich(scene: bpy.types.Scene, tmp_path: Path) -> bpy.types.Scene:
         setattr(render.image_settings, name, value)
     render.image_settings.exr_codec = "PIZ"
     render.image_settings.color_management = "OVERRIDE"
+    render.image_settings.linear_colorspace_settings.name = "ACEScg"
     render.image_settings.view_settings.exposure = 1.5
     render.image_settings.view_settings.use_curve_mapping = True
     render.image_settings.view_settings.curve_mapping.curves[0].points.new(0.25, 0.6)

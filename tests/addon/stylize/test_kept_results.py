@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from dataclasses import asdict
 from pathlib import Path
 
 import bpy
@@ -13,7 +12,7 @@ import pytest
 
 import warpnoise_addon
 from warpnoise_addon.errors import JobFolderError
-from warpnoise_addon.export.options import JobSettings
+from warpnoise_addon.settings import make_settings
 from warpnoise_addon.stylize.kept_results import (
     kept_results,
     make_present,
@@ -23,19 +22,19 @@ from warpnoise_addon.stylize.kept_results import (
 )
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="a lock of another process is played by flock")
-OIL, INK = JobSettings(style="oil", strength=0.5), JobSettings(style="ink", strength=0.5, seed=3)
+OIL, INK = make_settings(style="oil", strength=0.5), make_settings(style="ink", strength=0.5, seed=3)
 
 
-def write_result(folder: Path, settings: JobSettings, frames: int = 3) -> None:
+def write_result(folder: Path, settings: dict, frames: int = 3) -> None:
     """A result whose frames can be told from another's."""
     for part in ("stylized", "records/stylized"):
         (folder / part).mkdir(parents=True)
     for frame in range(1, frames + 1):
-        (folder / "stylized" / f"{frame:04d}.png").write_text(settings.style)
-        (folder / "records" / "stylized" / f"{frame:04d}.json").write_text(settings.style)
-    (folder / "stylized.mp4").write_text(settings.style)
-    (folder / "records" / "movie.json").write_text(settings.style)
-    (folder / "records" / "settings.json").write_text(json.dumps(asdict(settings)))
+        (folder / "stylized" / f"{frame:04d}.png").write_text(settings["style"])
+        (folder / "records" / "stylized" / f"{frame:04d}.json").write_text(settings["style"])
+    (folder / "stylized.mp4").write_text(settings["style"])
+    (folder / "records" / "movie.json").write_text(settings["style"])
+    (folder / "records" / "settings.json").write_text(json.dumps(settings))
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -69,7 +68,7 @@ def test_results_from_elsewhere_go_where_they_belong(job):
     assert [kept.settings for kept in kept_results(job)] == [INK]
     make_present(job, INK)
     assert (job / "stylized" / "0001.png").read_text() == "ink"
-    new = JobSettings(style="ink", strength=0.3)
+    new = make_settings(style="ink", strength=0.3)
     make_present(job, new)
     assert present_result(job).settings == new and present_result(job).frames == 0
     assert {kept.name: kept.settings for kept in kept_results(job)} == {"oil": OIL, "ink": INK}
@@ -77,11 +76,11 @@ def test_results_from_elsewhere_go_where_they_belong(job):
 
 def test_an_old_folder_whose_settings_nobody_knows_is_gone_on_with(job):
     (job / "records" / "settings.json").unlink()
-    make_present(job, JobSettings(style="clay"))
+    make_present(job, make_settings(style="clay"))
     assert (job / "stylized" / "0001.png").read_text() == "oil" and len(kept_results(job)) == 1
 
 
-DAMAGED = [json.dumps(asdict(JobSettings()) | {name: "much"}) for name in ("strength", "steps", "guidance")]
+DAMAGED = [json.dumps(make_settings() | {name: "much"}) for name in ("strength", "steps", "guidance")]
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"strength": "much"}', '{"model": null}', *DAMAGED])

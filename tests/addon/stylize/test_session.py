@@ -13,7 +13,7 @@ import pytest
 
 import warpnoise_addon
 from warpnoise_addon.arguments import make_parser, operator_arguments
-from warpnoise_addon.export.options import JobSettings
+from warpnoise_addon.settings import SETTINGS, make_settings
 from warpnoise_addon.stylize.backends import BackendPool
 from warpnoise_addon.stylize.export_command import export_arguments
 from warpnoise_addon.stylize.request import BackendChoice, Frames, StylizeRequest
@@ -201,7 +201,19 @@ def test_checking_the_backend(session, pool):
 
 def test_the_export_is_told_everything(tmp_path):
     """A request, as arguments and back, is the same."""
-    settings = JobSettings("m", "ink", "a: b", "-c", 0.25, 7, 1.5, 0.15, 0.5, 3, "random")
+    settings = make_settings(
+        model="m",
+        style="ink",
+        prompt="a: b",
+        negative_prompt="-c",
+        strength=0.25,
+        steps=7,
+        guidance=1.5,
+        eta=0.5,
+        sampler="euler",
+        seed=3,
+        noise="random",
+    )
     request = StylizeRequest(
         "A B", tmp_path / "job", Frames(-3, 9, 2), settings, tmp_path / "c", tmp_path / "p", keep_existing=True
     )
@@ -213,7 +225,7 @@ def test_the_export_is_told_everything(tmp_path):
     assert Path(values.pop("color_folder")) == request.color_source
     assert Path(values.pop("passes_folder")) == request.passes_source
     assert values.pop("keep_existing") is True
-    assert JobSettings(**values) == settings
+    assert make_settings(**{name: SETTINGS[name].from_property(value) for name, value in values.items()}) == settings
 
 
 def test_a_new_stage_counts_anew():

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from warpnoise_addon.export.options import JobSettings
 from warpnoise_addon.names import frame_name
+from warpnoise_addon.settings import make_settings
 from warpnoise_addon.stylize.request import Chunk, Frames, StylizeRequest
 from warpnoise_addon.stylize.unfinished import RECORD, begin, finish, unfinished
 
-SETTINGS = JobSettings(style="oil", strength=0.4)
+SETTINGS = make_settings(style="oil", strength=0.4)
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ def render(job: Path, *frames: int) -> None:
         (job / "color" / f"{frame_name(frame)}.png").touch()
 
 
-def stylize(job: Path, settings: JobSettings, *frames: int, seconds_later: float = 1.0) -> None:
-    (job / "records" / "settings.json").write_text(json.dumps(asdict(settings)))
+def stylize(job: Path, settings: dict, *frames: int, seconds_later: float = 1.0) -> None:
+    (job / "records" / "settings.json").write_text(json.dumps(settings))
     for frame in frames:
         record = job / "records" / "stylized" / f"{frame_name(frame)}.json"
         record.touch()
@@ -60,7 +60,9 @@ def test_it_is_done_when_all_frames_are_whoever_made_them(request_):
 
 
 @pytest.mark.parametrize(
-    ("settings", "seconds_later"), [(replace(SETTINGS, seed=1), 1.0), (SETTINGS, -1.0)], ids=["others", "older"]
+    ("settings", "seconds_later"),
+    [({**SETTINGS, "seed": 1}, 1.0), (SETTINGS, -1.0)],
+    ids=["others", "older"],
 )
 def test_frames_of_an_earlier_run_do_not_count(request_, settings, seconds_later):
     begin(request_)

@@ -37,14 +37,12 @@ def test_the_shipped_presets_are_found_while_it_is_registered(settings):
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_a_shipped_preset_sets_everything_that_a_preset_holds(settings, file):
+def test_a_shipped_preset_resets_what_it_does_not_set(settings, file):
     styles = json.loads((ROOT / "backend/warpnoise/models/default/styles.json").read_text())["styles"]
     settings.model, settings.noise, settings.eta, settings.seed = "/elsewhere", "random", 1.0, 7
     bpy.ops.script.execute_preset(filepath=str(file), menu_idname="WARPNOISE_MT_presets")
     assert (settings.model, settings.noise, settings.eta, settings.seed) == ("default", "warped", 0.0, 7)
     assert settings.style in styles
-    for name in presets.VALUES:
-        assert f"settings.{name} = " in file.read_text()
 
 
 def test_a_users_preset_brings_the_settings_back(settings, tmp_path, monkeypatch):

@@ -2,16 +2,6 @@ import bpy
 
 settings = bpy.context.scene.warpnoise
 
-settings.model = "default"
+settings.reset_look()
 settings.style = "watercolour"
-settings.prompt = ""
-settings.negative_prompt = ""
 settings.strength = 0.6
-settings.use_steps = False
-settings.steps = 8
-settings.use_guidance = False
-settings.guidance = 7.5
-settings.use_texture = False
-settings.texture = 0.2
-settings.eta = 0.0
-settings.noise = "warped"

@@ -1,0 +1,87 @@
+"""What the add-on makes of the backend's schema of the settings."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from warpnoise_addon.arguments import make_parser, operator_arguments
+from warpnoise_addon.errors import SettingsError
+from warpnoise_addon.settings import SETTINGS, Setting, _setting, describe, item_text, make_settings, same_settings
+
+LORAS = _setting(
+    "loras",
+    {
+        "title": "LoRAs",
+        "type": "array",
+        "default": [],
+        "items": {
+            "type": "object",
+            "properties": {"file": {"type": "string"}, "weight": {"type": "number", "default": 1.0}},
+            "required": ["file"],
+        },
+    },
+)
+
+
+def test_defaults_pass_their_own_checks() -> None:
+    assert make_settings() == {name: setting.default for name, setting in SETTINGS.items()}
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"strength": 0}, "strength: expected a number above 0 to 1, got 0"),
+        ({"strength": "much"}, "strength: expected a number above 0 to 1, got 'much'"),
+        ({"strength": math.nan}, "strength: expected"),
+        ({"steps": 2.5}, "steps: expected a whole number from 1 to 10000, got 2.5"),
+        ({"seed": True}, "seed: expected a whole number"),
+        ({"noise": "white"}, "noise: expected one of warped, random"),
+        ({"model": None}, "model: expected a text, got None"),
+        ({"colour": 1}, "there is no setting colour"),
+    ],
+)
+def test_bad_values_are_refused(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        make_settings(**values)
+
+
+@pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
+def test_each_setting_is_on_the_command_line(setting: Setting) -> None:
+    value = setting.default
+    if value is None:
+        value = setting.choices[-1][0] if setting.choices else setting.hints.get("start", "ink")
+    options = [f"{setting.option}={setting.text(value)}"]
+    if setting.kind == "array":
+        value = [setting.parse_item("a.safetensors,weight=0.5"), setting.parse_item("b.safetensors")]
+        options = [f"{setting.option}={item_text(item)}" for item in value]
+    given = make_parser("p").parse_args(["stylize", *options])
+    assert setting.from_property(operator_arguments(given)[setting.name]) == value
+
+
+def test_lists_as_text() -> None:
+    items = [{"file": "ink.safetensors", "weight": 0.8}, {"file": "grain.safetensors"}]
+    text = "ink.safetensors,weight=0.8; grain.safetensors"
+    assert LORAS.parse(text) == items
+    assert LORAS.text(items) == text
+    assert LORAS.from_property(LORAS.to_property(items)) == items
+    assert LORAS.check(items) == items
+    with pytest.raises(SettingsError, match="loras: weight: expected a number, got 'much'"):
+        LORAS.parse("ink,weight=much")
+    with pytest.raises(SettingsError, match="loras: there is no 'wieght'; there are file, weight"):
+        LORAS.parse("ink,wieght=1")
+
+
+def test_what_people_know_settings_by() -> None:
+    assert describe(make_settings()) == "default, 0.5"
+    settings = make_settings(style="ink", strength=0.35, steps=5, seed=7, noise="random", prompt="a house")
+    assert describe(settings) == 'ink, "a house", 0.35, steps 5, seed 7, random'
+
+
+def test_none_asks_for_the_models_own() -> None:
+    effective = make_settings(style="oil", steps=8, guidance=1.0)
+    assert same_settings(make_settings(), effective)
+    assert same_settings(make_settings(style="oil"), effective)
+    assert not same_settings(make_settings(steps=9), effective)
