@@ -11,14 +11,17 @@ import contextlib
 import http.client
 import json
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 from urllib.parse import quote
 
+from ..bounded_json import BadJsonError, parse_json
 from ..errors import BackendError, BackendHungError, JobError, JobFolderError
 from .address import Address
 from .broken_pipe import broken_pipes_raise
 from .locate import TOKEN_VARIABLE
+from .patience import Patience, PatientConnection, PatientTlsConnection
 
 REQUEST_SECONDS = 5.0
 """How long one answer may take. The backend computes in a thread of its own and answers at once."""
@@ -26,6 +29,8 @@ SUBMIT_SECONDS = 60.0
 """How long checking and queueing a job may take: the backend opens every frame's header for it."""
 TRANSFER_SECONDS = 20.0
 """How long a file's transfer may stand still, and how long a server may take to put a file on its disk."""
+SLOWEST_BYTES = 50_000
+"""A second. A transfer that is slower over its whole length is given up."""
 LARGEST_ANSWER = 16 * 2**20
 _BLOCK = 1 << 18
 
@@ -52,6 +57,20 @@ class Client:
         self._token = token
         self._request_seconds = request_seconds
         self._tls = ssl.create_default_context() if address.scheme == "https" else None
+        self._thread = threading.local()
+
+    @contextlib.contextmanager
+    def cancellable(self, cancelled: Callable[[], bool]) -> Iterator[None]:
+        """Calls of this thread in this block raise Cancelled within moments once ``cancelled()`` is true."""
+        before, self._thread.cancelled = self._cancelled, cancelled
+        try:
+            yield
+        finally:
+            self._thread.cancelled = before
+
+    @property
+    def _cancelled(self) -> Callable[[], bool]:
+        return getattr(self._thread, "cancelled", lambda: False)
 
     def status(self) -> dict[str, Any]:
         """Version, device, memory, models."""
@@ -106,8 +125,8 @@ class Client:
             "Content-Digest": f"sha-256=:{digest}:",
         }
         path = f"/v1/uploads/{_name(upload_id)}/{quote(name)}"
-        with self._response("PUT", path, blocks, headers, TRANSFER_SECONDS) as response:
-            self._answer("PUT", path, response.status, response.read(LARGEST_ANSWER))
+        with self._response("PUT", path, blocks, headers, _patience(size, self._cancelled)) as (response, _):
+            self._answer("PUT", path, response.status, _whole(response))
 
     def fetch(
         self,
@@ -129,15 +148,16 @@ class Client:
             NotModified: it is what we have.
         """
         headers = {"If-None-Match": f'"{have}"'} if have else {}
-        with self._response("GET", path, None, headers, TRANSFER_SECONDS) as response:
-            if response.status == 304:
+        with self._response("GET", path, None, headers, _patience(0, self._cancelled)) as (response, patience):
+            if response.status == 304 and have:
                 raise NotModified
             if response.status != 200:
-                self._answer("GET", path, response.status, response.read(LARGEST_ANSWER))
+                self._answer("GET", path, response.status, _whole(response))
                 raise self._foreign("GET", path, response.status, b"")
             left = response.length
             if left is None or left > largest:
                 raise BackendError(f"{self.address} answers {path} with {left} bytes: expected at most {largest}")
+            patience.allow(TRANSFER_SECONDS + left / SLOWEST_BYTES)
             while left:
                 cancelled()
                 block = response.read(min(left, _BLOCK))
@@ -148,35 +168,38 @@ class Client:
                 except OSError as error:
                     raise JobFolderError(f"what the server sent cannot be kept: {error.strerror}") from None
                 left -= len(block)
-            return (response.getheader("ETag") or "").strip('"')
+            return str(response.getheader("ETag") or "").strip('"')
 
     def _call(
         self, method: str, path: str, body: dict[str, Any] | None = None, seconds: float | None = None
     ) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
         headers = {} if body is None else {"Content-Type": "application/json"}
-        with self._response(method, path, data, headers, seconds or self._request_seconds) as response:
-            content = response.read(LARGEST_ANSWER)
-            return self._answer(method, path, response.status, content)
+        seconds = seconds or self._request_seconds
+        with self._response(method, path, data, headers, Patience(seconds, seconds, self._cancelled)) as (response, _):
+            return self._answer(method, path, response.status, _whole(response))
 
     @contextlib.contextmanager
     def _response(
-        self, method: str, path: str, body: Body, headers: dict[str, str], seconds: float
-    ) -> Iterator[http.client.HTTPResponse]:
+        self, method: str, path: str, body: Body, headers: dict[str, str], patience: Patience
+    ) -> Iterator[tuple[http.client.HTTPResponse, Patience]]:
         """One request's answer, to be read inside of the block. What the connection raises is told in our words."""
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"} | headers
         host, port = self.address.host, self.address.port
         if self._tls is None:
-            connection = http.client.HTTPConnection(host, port, timeout=seconds)
+            connection: http.client.HTTPConnection = PatientConnection(host, port, patience)
         else:
-            connection = http.client.HTTPSConnection(host, port, timeout=seconds, context=self._tls)
+            connection = PatientTlsConnection(host, port, patience, self._tls)
         try:
             # A server that refuses a file may answer and close before it has all of it.
             with broken_pipes_raise(), contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 connection.request(method, self.address.prefix + path, body, headers)
-            yield connection.getresponse()
+            with connection.getresponse() as response:
+                yield response, patience
         except TimeoutError:
-            raise BackendHungError(f"the backend at {self.address} did not answer within {seconds:g} s") from None
+            raise BackendHungError(
+                f"the backend at {self.address} did not answer within {patience.seconds:g} s"
+            ) from None
         except ssl.SSLError as error:
             raise BackendError(_tls_trouble(self.address, error)) from None
         except (OSError, http.client.HTTPException) as error:
@@ -188,8 +211,8 @@ class Client:
 
     def _answer(self, method: str, path: str, status: int, content: bytes) -> dict[str, Any]:
         try:
-            answer = json.loads(content)
-        except (ValueError, RecursionError):
+            answer = parse_json(content, LARGEST_ANSWER)
+        except BadJsonError:
             answer = None
         if not isinstance(answer, dict) or 300 <= status < 400:
             raise self._foreign(method, path, status, content)
@@ -209,6 +232,18 @@ class Client:
             f"what answers at {self.address} is not a Warpnoise backend: "
             f"expected a JSON object for {method} {path}, got HTTP {status} and {content[:80]!r}"
         )
+
+
+def _whole(response: http.client.HTTPResponse) -> bytes:
+    content = response.read(LARGEST_ANSWER)
+    if response.length:
+        raise Unreachable(f"the answer is {response.length} bytes longer than what came, or was allowed to")
+    return content
+
+
+def _patience(size: int, cancelled: Callable[[], bool]) -> Patience:
+    """For a file of ``size`` bytes."""
+    return Patience(2 * TRANSFER_SECONDS + size / SLOWEST_BYTES, TRANSFER_SECONDS, cancelled)
 
 
 def _name(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from ..errors import BackendDiedError, BackendError, BackendHungError, Cancelled
 from .address import Address
+from .answers import check_status
 from .client import Client, Unreachable
 from .locate import BackendCommand
 from .process import START_SECONDS, BackendProcess
@@ -65,14 +66,15 @@ class Backend:
         Raises:
             BackendDiedError: the process has ended, or nobody listens at the address any more.
             BackendHungError: no answer for ``silence_seconds`` (or this backend's own) though it is there.
-            Cancelled: it was silent and ``cancelled()`` was true.
+            Cancelled: ``cancelled()`` was true before it had answered.
             JobError, BackendError: what it answered.
         """
         limit = self._silence_seconds if silence_seconds is None else silence_seconds
         silent_since = time.monotonic()
         while True:
             try:
-                return call()
+                with self.client.cancellable(cancelled):
+                    return call()
             except Unreachable as error:
                 silent = time.monotonic() - silent_since + RETRY_SECONDS
                 if self.process is None and (error.refused or silent >= limit):
@@ -105,6 +107,7 @@ class Backend:
         status = self.ask(self.client.status, seconds, cancelled)
         check_interface(status.get("interface"), status.get("version"), update_hint)
         check_job_schema(status.get("job_schema"), status.get("version"), update_hint)
+        check_status(status)
         self.status = status
         return status
 

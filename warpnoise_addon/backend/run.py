@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ..errors import BackendError, BackendHungError, Cancelled, JobError
+from ..errors import BackendHungError, Cancelled, JobError
+from .answers import check_job
 from .connection import Backend
 
 POLL_SECONDS = 0.25
 CANCEL_SECONDS = 60.0
 """How long a cancelled job may take to stop: one denoising step of a large model on a slow machine."""
+CHECKING_SECONDS = 5.0
+"""How long a cancelled run waits for a backend that checks its job."""
 STALL_SECONDS = 1800.0
 """A job without any progress for this long is given up, though its process answers."""
 
@@ -60,16 +64,11 @@ class JobView:
 
     @classmethod
     def from_answer(cls, answer: dict[str, Any]) -> JobView:
-        """Fields that a later backend adds are ignored; a missing id or state is an error."""
-        if not isinstance(answer.get("id"), str) or not isinstance(answer.get("state"), str):
-            raise BackendError(f"the backend's answer is not a job: expected `id` and `state`, got {sorted(answer)}")
+        """Fields that a later backend adds are ignored; a missing id or state is an error. Raises BackendError."""
+        check_job(answer)
         known = {f.name: answer[f.name] for f in fields(cls) if f.name in answer}
-        known["warnings"] = tuple(str(text) for text in known.get("warnings") or ())
-        view = cls(**known)
-        numbers = (view.frames_done, view.frames_total, view.frames_kept, view.step, view.steps_total)
-        if not all(isinstance(number, int) for number in numbers):
-            raise BackendError(f"the backend's answer is not a job: expected whole numbers, got {numbers}")
-        return view
+        known["warnings"] = tuple(known.get("warnings") or ())
+        return cls(**known)
 
     @property
     def over(self) -> bool:
@@ -92,13 +91,19 @@ def run_job(
         BackendDiedError, BackendHungError: the process ended, does not answer, or makes no progress.
         Cancelled: ``cancelled()`` was true; the job has stopped, or its process was ended.
     """
-    view = JobView.from_answer(
-        backend.ask(
+    begun = time.monotonic()
+    try:
+        answer = backend.ask(
             lambda: backend.client.submit(
                 request.folder, request.settings, request.device, request.batch, request.frames, request.preview
-            )
+            ),
+            # A backend that checks the job answers soon, and its job is cancelled then.
+            cancelled=lambda: cancelled() and time.monotonic() - begun > CHECKING_SECONDS,
         )
-    )
+    except Cancelled:
+        backend.close()
+        raise
+    view = JobView.from_answer(answer)
     client, job_id = backend.client, view.id
     cancel_asked: float | None = None
     while True:
@@ -120,13 +125,15 @@ def run_job(
                 f"frame {view.frames_done} of {view.frames_total}: it was given up. Finished frames stay"
             )
         time.sleep(POLL_SECONDS)
-        view = JobView.from_answer(backend.ask(lambda: client.job(job_id)))
+        with contextlib.suppress(Cancelled):  # it is asked to cancel the job now
+            waiting = cancelled if cancel_asked is None else lambda: False
+            view = JobView.from_answer(backend.ask(lambda: client.job(job_id), cancelled=waiting))
 
 
 def _end(view: JobView) -> JobView:
     if view.state == "cancelled":
         raise Cancelled(f"cancelled; {view.frames_done} of {view.frames_total} frames are finished and stay")
     if view.state == "failed":
-        error = view.error or {}
-        raise JobError(error.get("message", "the backend gave no reason"), error.get("code", "error"))
+        error = view.error or {"message": "the backend gave no reason", "code": "error"}
+        raise JobError(error["message"], error["code"])
     return view

@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from ..atomic import atomic_write
+from ..bounded_json import BadJsonError, parse_json, read_bytes, read_json
 from ..errors import BackendError, Cancelled, JobError, JobFolderError
 from ..names import frame_name
 from .connection import Backend
 from .run import CANCEL_SECONDS, POLL_SECONDS, JobView
 
 MEMORY = ".upload.json"
+LARGEST_JOB_FILE = 128 << 20
+"""Bytes; the server takes no larger one."""
 BUSY_SECONDS = 20.0
 """How long a file may be taken for being sent, by a connection of ours that broke."""
 _BLOCK = 1 << 18
@@ -49,16 +52,20 @@ class LocalJob:
             JobFolderError: there is no job.json, or it is not one.
         """
         try:
-            description = (folder / "job.json").read_bytes()
-            content = json.loads(description)
+            description = read_bytes(folder / "job.json", LARGEST_JOB_FILE)
+            content = parse_json(description, LARGEST_JOB_FILE)
             frames = tuple(int(entry["frame"]) for entry in content["frames"])
             scene = content["scene"]
             wanted = frames if span is None else tuple(frame for frame in frames if span[0] <= frame <= span[1])
             return cls(folder, frames, wanted, int(scene["width"]), int(scene["height"]), description)
         except OSError as error:
             raise JobFolderError(f"{folder / 'job.json'} cannot be read: {error.strerror}") from None
-        except (ValueError, KeyError, TypeError) as error:
-            raise JobFolderError(f"{folder / 'job.json'} is not a job's: {error!r}. Render the job again") from None
+        except BadJsonError as error:
+            raise JobFolderError(f"{folder / 'job.json'} is not a job's: {error}. Render the job again") from None
+        except (ValueError, KeyError, TypeError, OverflowError):
+            raise JobFolderError(
+                f"{folder / 'job.json'} is not a job's: it lacks frames or a size. Render the job again"
+            ) from None
 
     def files(self) -> Iterator[tuple[str, str, Path]]:
         """The files of what is wanted, passes first: their names in the interface, in the answers, and here."""
@@ -159,7 +166,7 @@ def _end_job(backend: Backend, job_id: str, cancelled: Callable[[], bool]) -> No
 
 def _remembered(folder: Path, memory: dict[str, str]) -> str | None:
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        content = json.loads((folder / MEMORY).read_bytes())
+        content = read_json(folder / MEMORY)
         # A copied folder is another job: the two shall not write to one upload.
         if all(content.get(key) == value for key, value in memory.items()) and isinstance(content.get("id"), str):
             return content["id"]

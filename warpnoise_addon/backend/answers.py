@@ -1,0 +1,90 @@
+"""Whether a server's answers have the shape of docs/architecture.md, before anything is made of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import BackendError
+
+_LONGEST_TEXT = 10_000
+"""Characters of a message; a longer one would fill the screen."""
+
+
+def check_status(answer: dict[str, Any]) -> None:
+    """Raises BackendError: not the answer of ``GET /status``."""
+    _check("status", answer, {
+        "version": _is_text, "device": _is_text, "device_name": _is_text, "memory_total": _is_count,
+        "memory_free": _is_count, "models": _is_list, "uploads": _or_none(_is_object),
+    })  # fmt: skip
+    for model in answer.get("models") or ():
+        if not isinstance(model, dict) or "name" not in model:
+            raise _foreign("status", "models", model)
+        _check("model", model, {"name": _is_text, "styles": _is_texts, "prompt": _is_bool})
+    if answer.get("uploads"):
+        _check("status", answer["uploads"], {"largest_file": _is_count, "days": _is_number})
+
+
+def check_job(answer: dict[str, Any]) -> None:
+    """Raises BackendError: not a job."""
+    if "id" not in answer or "state" not in answer:
+        raise BackendError(
+            f"the backend's answer is not a job: expected `id` and `state`, got {str(sorted(answer))[:200]}"
+        )
+    _check("job", answer, {
+        "id": _is_text, "state": _is_text, "stage": _is_text, "frames_done": _is_count, "frames_total": _is_count,
+        "frames_kept": _is_count, "step": _is_count, "steps_total": _is_count, "seconds_left": _or_none(_is_number),
+        "seconds_since_progress": _is_number, "newest_frame": _or_none(_is_whole), "warnings": _is_texts,
+        "error": _or_none(_is_object), "result": _or_none(_is_text),
+    })  # fmt: skip
+    if answer.get("error"):
+        if not {"code", "message"} <= set(answer["error"]):
+            raise _foreign("job", "error", answer["error"])
+        _check("job", answer["error"], {"code": _is_text, "message": _is_text})
+
+
+def _check(what: str, answer: dict[str, Any], expected: dict[str, Callable[[object], bool]]) -> None:
+    for name, fits in expected.items():
+        if name in answer and not fits(answer[name]):
+            raise _foreign(what, name, answer[name])
+
+
+def _foreign(what: str, name: str, got: object) -> BackendError:
+    return BackendError(f"the backend's answer is not a {what}: its {name} is {repr(got)[:80]}")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST_TEXT
+
+
+def _is_bool(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
+
+
+def _is_count(value: object) -> bool:
+    return _is_whole(value) and value >= 0  # type: ignore[operator]
+
+
+def _is_number(value: object) -> bool:
+    return _is_whole(value) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list)
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(_is_text(item) for item in value)
+
+
+def _or_none(fits: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: value is None or fits(value)
