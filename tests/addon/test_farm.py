@@ -31,6 +31,7 @@ def run(*arguments: object, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, env=environment(**more), capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not PYTHON, reason="WARPNOISE_PYTHON is not set")
 @pytest.mark.skipif(os.name != "posix", reason="a shell script")
 @pytest.mark.skipif(bool(bpy.app.binary_path), reason="the processes that it starts need the bpy wheel")

@@ -237,6 +237,7 @@ def motions(exported: Callable) -> None:
     subprocess.run([python, "-c", MOTIONS, *folders], check=True, timeout=300, env=environment)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", THROUGH_THE_BACKEND, ids=name_of)
 def test_motion_through_the_backend(case: Callable[[], bpy.types.Scene], exported: Callable, motions: None) -> None:
     """Background included."""

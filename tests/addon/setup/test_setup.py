@@ -65,6 +65,7 @@ def wheel(tmp_path) -> Path:
 
 @posix
 @pytest.mark.skipif(bool(bpy.app.binary_path), reason="Blender's Python may lack ensurepip")
+@pytest.mark.slow
 def test_a_real_environment(tmp_path, wheel, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("WARPNOISE_PYTHON", "/nowhere/python")  # it does not matter for what is set up

@@ -22,6 +22,7 @@ from ..toy_model import PYTHON, write_toy_model
 
 ROOT = Path(warpnoise_addon.__file__).parents[1]
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(not PYTHON, reason="WARPNOISE_PYTHON is not set"),
     pytest.mark.skipif(bool(bpy.app.binary_path), reason="the processes that it starts need the bpy wheel"),
 ]
