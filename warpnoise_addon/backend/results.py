@@ -107,6 +107,8 @@ class Results:
                 record.write(made_of)
 
         try:
+            for folder in (target.parent, (self._job.folder / record_name).parent):
+                folder.mkdir(parents=True, exist_ok=True)
             self._backend.ask(attempt, cancelled=self._cancelled)
         except NotModified:
             pass

@@ -20,13 +20,13 @@ from ..errors import BackendError, Cancelled, JobError, JobFolderError
 from ..names import frame_name
 from .connection import Backend
 from .run import CANCEL_SECONDS, POLL_SECONDS, JobView
+from .sent_picture import NoPictureError, SentPicture
 
 MEMORY = ".upload.json"
 LARGEST_JOB_FILE = 128 << 20
 """Bytes; the server takes no larger one."""
 BUSY_SECONDS = 20.0
 """How long a file may be taken for being sent, by a connection of ours that broke."""
-_BLOCK = 1 << 18
 _SUFFIX = {"passes": "exr", "color": "png"}
 
 
@@ -106,11 +106,12 @@ def send_job(
                 seconds_left=None if pace is None else pace * bytes_left,
             )
         )
-        digest = _digest(path, cancelled)
-        if _is_there(there, name, sizes[name], digest):
+        picture = _picture(path)
+        digest = _digest(picture, path, cancelled)
+        if _is_there(there, name, picture.size, digest):
             kept += 1
         else:
-            _send(backend, upload_id, call, path, sizes[name], digest, cancelled)
+            _send(backend, upload_id, call, picture, path, digest, cancelled)
             sent, bytes_sent = sent + 1, bytes_sent + sizes[name]
         bytes_left -= sizes[name]
     # Last, as everywhere: a folder that has it is complete.
@@ -189,14 +190,14 @@ def _send(
     backend: Backend,
     upload_id: str,
     call: str,
+    picture: SentPicture,
     path: Path,
-    size: int,
     digest: bytes,
     cancelled: Callable[[], bool],
 ) -> None:
     _ask(
         backend,
-        lambda: backend.client.send(upload_id, call, size, digest, _blocks(path, size, cancelled)),
+        lambda: backend.client.send(upload_id, call, picture.size, digest, _blocks(picture, path, cancelled)),
         cancelled,
     )
 
@@ -214,27 +215,30 @@ def _ask(backend: Backend, call: Callable[[], None], cancelled: Callable[[], boo
         time.sleep(POLL_SECONDS)
 
 
-def _blocks(path: Path, size: int, cancelled: Callable[[], bool]) -> Iterator[bytes]:
-    """``size`` bytes of a file, never all of them in memory."""
-    for block in _read(path, cancelled):
-        size -= len(block)
-        yield block
-    if size:
-        raise JobFolderError(f"{path} changed while it was sent. Wait until nothing writes to it, and run again")
+def _picture(path: Path) -> SentPicture:
+    with _readable(path):
+        try:
+            return SentPicture(path)
+        except NoPictureError as error:
+            raise JobFolderError(f"{path} is not sent: {error}. Render this frame again") from None
 
 
-def _digest(path: Path, cancelled: Callable[[], bool]) -> bytes:
+def _digest(picture: SentPicture, path: Path, cancelled: Callable[[], bool]) -> bytes:
     digest = hashlib.sha256()
-    for block in _read(path, cancelled):
+    for block in _blocks(picture, path, cancelled):
         digest.update(block)
     return digest.digest()
 
 
-def _read(path: Path, cancelled: Callable[[], bool]) -> Iterator[bytes]:
-    with _readable(path), path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            _stop_if(cancelled)
+def _blocks(picture: SentPicture, path: Path, cancelled: Callable[[], bool]) -> Iterator[bytes]:
+    """What is sent of a file, never all of it in memory."""
+    left = picture.size
+    with _readable(path):
+        for block in picture.blocks(lambda: _stop_if(cancelled)):
+            left -= len(block)
             yield block
+    if left:
+        raise JobFolderError(f"{path} changed while it was sent. Wait until nothing writes to it, and run again")
 
 
 def _size(path: Path) -> int:

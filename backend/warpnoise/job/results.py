@@ -9,7 +9,6 @@ add-on, which lists and switches results, keeps to the same files (``warpnoise_a
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -121,6 +120,6 @@ def _move(source: Path, target: Path) -> None:
 def _read(path: Path) -> Settings | None:
     """None: there is no such file, or it is damaged."""
     try:
-        return Settings.model_validate(json.loads(path.read_bytes()))
+        return Settings.model_validate_json(path.read_bytes())
     except (OSError, ValueError):
         return None

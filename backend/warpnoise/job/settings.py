@@ -12,7 +12,7 @@ writes from `Settings`. A setting of which null means "the model's own" is resol
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
@@ -71,6 +71,49 @@ class Lora(StrictModel):
             json_schema_extra=ui(soft_min=0, soft_max=2),
         ),
     ] = 1.0
+
+
+class Control(StrictModel):
+    """A ControlNet, what it is shown, and how strongly and when it acts."""
+
+    path: Annotated[
+        str,
+        Field(
+            title="Folder",
+            description="The folder of a diffusers ControlNet for the model",
+            min_length=1,
+            json_schema_extra=ui(subtype="DIR_PATH"),
+        ),
+    ]
+    input: Annotated[
+        Literal["depth", "normals", "lines", "color"],
+        Field(
+            title="Input",
+            description="What it is shown of the scene",
+            json_schema_extra=ui(
+                labels={
+                    "depth": {"label": "Depth", "description": "True depth, scaled once for the whole shot."},
+                    "normals": {"label": "Normals", "description": "Which way surfaces face."},
+                    "lines": {"label": "Lines", "description": "Edges of objects, creases and silhouettes."},
+                    "color": {"label": "Color", "description": "The frame itself."},
+                }
+            ),
+        ),
+    ] = "depth"
+    weight: Annotated[
+        float,
+        Field(
+            title="Weight",
+            description="How strongly it acts",
+            ge=0,
+            le=10,
+            json_schema_extra=ui(soft_max=2),
+        ),
+    ] = 1.0
+    start: Annotated[
+        float, Field(title="Start", description="The part of the steps from which on it acts", ge=0, le=1)
+    ] = 0.0
+    end: Annotated[float, Field(title="End", description="The part of the steps up to which it acts", ge=0, le=1)] = 1.0
 
 
 class Settings(StrictModel):
@@ -148,6 +191,15 @@ class Settings(StrictModel):
             description="Files that change what the model paints, for the base that it was made for",
             max_length=16,
             json_schema_extra=ui(option="lora", metavar="FILE[,weight=N]"),
+        ),
+    ] = ()
+    controls: Annotated[
+        tuple[Control, ...],
+        Field(
+            title="Controls",
+            description="ControlNets, which hold the model to the scene's depth, normals, lines or colors",
+            max_length=8,
+            json_schema_extra=ui(option="control", metavar="FOLDER[,input=depth][,weight=N]"),
         ),
     ] = ()
     sampler: Annotated[

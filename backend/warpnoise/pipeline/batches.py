@@ -88,6 +88,7 @@ class BatchEditor:
             lambda index: torch.stack([frame.noise[index] for frame in full]),
             self._settings,
             geometry=torch.stack(geometry) if geometry else None,
+            guides={name: torch.stack([frame.guides[name] for frame in full]) for name in filling.guides},
             on_step=self._on_step,
             cancelled=self._cancelled,
         )

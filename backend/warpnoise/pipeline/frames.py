@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from warpnoise.media.png import read_png
 from warpnoise.motion import frames_and_motions
 from warpnoise.noise import Motion, NoiseMethod
 from warpnoise.pipeline.alpha import fill_transparent
+from warpnoise.pipeline.guides import Guides
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Source:
     motion: Motion | None
     picture: Picture | None
     geometry: torch.Tensor | None
+    guides: Mapping[str, torch.Tensor]
+    """See `Guides`; those that are wanted."""
 
 
 @dataclass(frozen=True)
@@ -47,24 +50,34 @@ class Prepared:
     picture: Picture
     geometry: torch.Tensor | None
     noise: torch.Tensor
+    guides: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
 
 def read_sources(
-    job: Shot, wanted: Collection[int], warn: Callable[[str], None], *, geometry: bool
+    job: Shot,
+    wanted: Collection[int],
+    warn: Callable[[str], None],
+    *,
+    geometry: bool,
+    guides: Collection[str] = (),
 ) -> Iterator[Source]:
-    """Every frame up to the last ``wanted`` one, in order. ``geometry``: whether that is wanted too.
+    """Every frame up to the last ``wanted`` one, in order.
+
+    ``geometry``: whether that is wanted too. ``guides``: the names of those that are.
 
     Raises:
         JobError, MediaError: a file is missing, damaged, or of another size.
     """
     last = max(wanted)
+    maker = Guides(guides)
     for frame, motion in frames_and_motions(job, warn=warn):
         number = frame.number
+        maker.see(frame)
         if number in wanted:
             seen = torch.from_numpy(frame.geometry()) if geometry else None
-            yield Source(number, motion, read_picture(job.color(number)), seen)
+            yield Source(number, motion, read_picture(job.color(number)), seen, maker.of(frame))
         else:
-            yield Source(number, motion, None, None)
+            yield Source(number, motion, None, None, {})
         if number == last:
             return
 
@@ -75,7 +88,7 @@ def prepare(sources: Iterable[Source], noise: NoiseMethod, maps: int) -> Iterato
         first = noise.frame() if source.motion is None else noise.advance(source.motion)
         if source.picture is not None:
             stacked = torch.stack([first, *(noise.frame(index) for index in range(1, maps))])
-            yield Prepared(source.frame, source.picture, source.geometry, stacked)
+            yield Prepared(source.frame, source.picture, source.geometry, stacked, source.guides)
 
 
 def read_picture(path: Path) -> Picture:

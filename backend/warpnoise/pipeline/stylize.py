@@ -18,6 +18,7 @@ from warpnoise.noise import make_noise
 from warpnoise.pipeline.background import ReadAhead, WriteBehind
 from warpnoise.pipeline.batches import BatchEditor, batched, places
 from warpnoise.pipeline.frames import Prepared, prepare, read_sources, to_picture
+from warpnoise.pipeline.guides import wanted_guides
 from warpnoise.pipeline.inputs import InputDigests
 from warpnoise.pipeline.movie import encode_if_finished
 from warpnoise.pipeline.progress import Progress, Reporter
@@ -155,7 +156,9 @@ def _make(
     # Apple's GPUs lack what the noise is made with.
     noise_device = torch.device("cpu") if editor.device.type == "mps" else editor.device
     noise = make_noise(settings.noise, shape, settings.seed, noise_device, maps)
-    sources = read_sources(job, set(todo), reporter.warn, geometry=editor.takes_geometry)
+    sources = read_sources(
+        job, set(todo), reporter.warn, geometry=editor.takes_geometry, guides=wanted_guides(settings)
+    )
     edit = BatchEditor(editor, settings, batch, reporter.step_done, reporter.warn, cancelled).edit
     reporter.report("stylizing")
     with contextlib.ExitStack() as stack:

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 from warpnoise.errors import SettingsError
+from warpnoise.sdedit.control_files import control_class
 from warpnoise.sdedit.editor import EditSettings
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.model_files import check_safetensors
@@ -25,6 +26,10 @@ def check_settings(model: ModelFolder, settings: EditSettings) -> tuple[str, ...
         raise SettingsError(f"lora {settings.loras[0].path}: the model {model.name} works on pixels and takes no LoRA")
     for lora in settings.loras:
         check_safetensors(Path(lora.path).expanduser(), "lora")
+    for control in settings.controls:
+        control_class(model, Path(control.path).expanduser())
+        if control.end <= control.start:
+            raise SettingsError(f"control {control.path}: it ends at {control.end}, and starts at {control.start}")
     if settings.style is not None and settings.style not in model.styles:
         if not model.styles:
             hint = "say it in the prompt" if model.takes_prompt else "leave it out"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -16,6 +16,22 @@ class LoraSettings(Protocol):
     def path(self) -> str: ...
     @property
     def weight(self) -> float: ...
+
+
+class ControlSettings(Protocol):
+    """A ControlNet's folder, what it is shown ("depth", "normals", "lines", "color"), how strongly it acts, and over
+    which part of the steps, 0 to 1."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def input(self) -> str: ...
+    @property
+    def weight(self) -> float: ...
+    @property
+    def start(self) -> float: ...
+    @property
+    def end(self) -> float: ...
 
 
 class EditSettings(Protocol):
@@ -41,6 +57,8 @@ class EditSettings(Protocol):
     def sampler(self) -> str | None: ...
     @property
     def loras(self) -> Sequence[LoraSettings]: ...
+    @property
+    def controls(self) -> Sequence[ControlSettings]: ...
 
 
 class NoiseMaps(Protocol):
@@ -87,6 +105,7 @@ class Editor(Protocol):
         settings: EditSettings,
         *,
         geometry: torch.Tensor | None = None,
+        guides: Mapping[str, torch.Tensor] | None = None,
         on_step: Callable[[int, int], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> torch.Tensor:
@@ -98,6 +117,8 @@ class Editor(Protocol):
             geometry: (b, 4, h, w) float32, for models that take it: the surfaces' unit normals in camera space (x
                 right, y up, z towards the viewer; 0: not known), and 1 at surfaces, -1 at the background. None: nothing
                 is known.
+            guides: (b, 3, h, w) float32 in [0, 1] each: "depth", "normals" and "lines", where the settings' controls
+                are given them.
             on_step: called after each denoising step with its number, from 1, and how many there are.
             cancelled: asked before each denoising step.
 

@@ -48,7 +48,7 @@ class Family:
     ``start_as_image``: an image-to-image form that must be given ``image`` too. ``reference_keyword``: of reference
     pictures, for models that edit. ``render_is_reference``: whether the render is the first of them.
     ``reference_limit``: how many there may be. ``one_at_a_time``: the pipeline cannot take a batch of frames, or is
-    given references that are one frame's.
+    given references that are one frame's. ``controls``: classes of ControlNets, and the pipeline that takes each.
     """
 
     title: str
@@ -69,6 +69,7 @@ class Family:
     render_is_reference: bool = False
     reference_limit: int = 0
     one_at_a_time: bool = False
+    controls: dict[str, str] = field(default_factory=dict)
 
 
 _TOKENS: dict[str, Any] = {"layout": _cells_to_tokens, "cell": 2}
@@ -84,7 +85,13 @@ _ANY_SIZE: dict[str, Any] = {"use_resolution_binning": False, "clean_caption": F
 FAMILIES: dict[str, Family] = {
     family.pipeline: family
     for family in (
-        Family("Stable Diffusion 1.x, 2.x", "StableDiffusionPipeline", 7.5, half="float16"),
+        Family(
+            "Stable Diffusion 1.x, 2.x",
+            "StableDiffusionPipeline",
+            7.5,
+            half="float16",
+            controls={"ControlNetModel": "StableDiffusionControlNetPipeline"},
+        ),
         Family(
             "Latent Consistency (Stable Diffusion)",
             "LatentConsistencyModelPipeline",
@@ -93,7 +100,16 @@ FAMILIES: dict[str, Family] = {
             negative_prompt=False,
             half="float16",
         ),
-        Family("Stable Diffusion XL", "StableDiffusionXLPipeline", 5.0, half="float16"),
+        Family(
+            "Stable Diffusion XL",
+            "StableDiffusionXLPipeline",
+            5.0,
+            half="float16",
+            controls={
+                "ControlNetModel": "StableDiffusionXLControlNetPipeline",
+                "ControlNetUnionModel": "StableDiffusionXLControlNetUnionPipeline",
+            },
+        ),
         Family(
             "Stable Diffusion XL refiner",
             "StableDiffusionXLImg2ImgPipeline",
@@ -102,8 +118,22 @@ FAMILIES: dict[str, Family] = {
             options={"strength": 1.0},
             start_as_image=True,
         ),
-        Family("Stable Diffusion 3, 3.5", "StableDiffusion3Pipeline", 7.0, steps=28),
-        Family("FLUX.1", "FluxPipeline", 3.5, steps=28, negative_prompt=False, **_TOKENS),
+        Family(
+            "Stable Diffusion 3, 3.5",
+            "StableDiffusion3Pipeline",
+            7.0,
+            steps=28,
+            controls={"SD3ControlNetModel": "StableDiffusion3ControlNetPipeline"},
+        ),
+        Family(
+            "FLUX.1",
+            "FluxPipeline",
+            3.5,
+            steps=28,
+            negative_prompt=False,
+            controls={"FluxControlNetModel": "FluxControlNetPipeline"},
+            **_TOKENS,
+        ),
         Family(
             "FLUX.1 Kontext",
             "FluxKontextPipeline",
@@ -119,7 +149,14 @@ FAMILIES: dict[str, Family] = {
         ),
         Family("FLUX.2", "Flux2Pipeline", 4.0, steps=28, negative_prompt=False, **_FLUX_2, **_FLUX_2_EDITS),
         Family("FLUX.2 klein", "Flux2KleinPipeline", 4.0, steps=28, negative_prompt=False, **_FLUX_2, **_FLUX_2_EDITS),
-        Family("Qwen-Image", "QwenImagePipeline", 4.0, guidance_keyword="true_cfg_scale", **_TOKENS),
+        Family(
+            "Qwen-Image",
+            "QwenImagePipeline",
+            4.0,
+            guidance_keyword="true_cfg_scale",
+            controls={"QwenImageControlNetModel": "QwenImageControlNetPipeline"},
+            **_TOKENS,
+        ),
         Family(
             "Qwen-Image-Edit",
             "QwenImageEditPipeline",
@@ -142,7 +179,13 @@ FAMILIES: dict[str, Family] = {
             reference_limit=3,
             **_TOKENS,
         ),
-        Family("Z-Image", "ZImagePipeline", 5.0, float32_latents=True),
+        Family(
+            "Z-Image",
+            "ZImagePipeline",
+            5.0,
+            float32_latents=True,
+            controls={"ZImageControlNetModel": "ZImageControlNetPipeline"},
+        ),
         Family("Chroma", "ChromaPipeline", 5.0, **_TOKENS),
         Family(
             "Sana",

@@ -48,7 +48,9 @@ def find_weights(place: Path) -> tuple[list[Path], str | None]:
 
 def named_files(settings: EditSettings) -> list[Path]:
     """The files beside the model that the settings name, and that decide what is painted."""
-    return [Path(lora.path).expanduser() for lora in settings.loras]
+    controls = [Path(control.path).expanduser() for control in settings.controls]
+    networks = [file for folder in controls for file in (folder / "config.json", *find_weights(folder)[0])]
+    return [*(Path(lora.path).expanduser() for lora in settings.loras), *networks]
 
 
 def check_safetensors(path: Path, what: str) -> None:

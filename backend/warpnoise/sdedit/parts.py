@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import diffusers
@@ -27,7 +28,11 @@ def load_part(folder: ModelFolder, part: str, kind: Any, device: torch.device, d
     Raises:
         ModelError: the weights are missing, pickled, damaged or do not fit the configuration.
     """
-    place = component(folder.path, part)
+    return load_network(component(folder.path, part), kind, device, dtype)
+
+
+def load_network(place: Path, kind: Any, device: torch.device, dtype: torch.dtype) -> Any:
+    """The same of any folder that holds one network."""
     _, variant = find_weights(place)
     try:
         with quiet():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from PIL import Image
 from warpnoise.errors import ModelError
 from warpnoise.sdedit.autoencoder import decode, encode, make_certain
 from warpnoise.sdedit.check import check_settings
+from warpnoise.sdedit.controls import Controls
 from warpnoise.sdedit.device import pick_device, pick_dtype
 from warpnoise.sdedit.editor import EditSettings, NoiseMaps
 from warpnoise.sdedit.folder import ModelFolder
@@ -47,10 +48,11 @@ class PipelineEditor:
         self.device = pick_device(device)
         self.dtype = pick_dtype(dtype, self.device, self.family.half)
         self.pipeline = load_pipeline(folder, self.device, self.dtype)
-        self.pipeline.encode_prompt = PromptCache(self.pipeline.encode_prompt)
+        self._prompts = self.pipeline.encode_prompt = PromptCache(self.pipeline.encode_prompt)
         if hasattr(self.pipeline, "vae"):
             make_certain(self.pipeline.vae)
         self._loras = Loras(self.pipeline)
+        self._controls = Controls(folder, self.pipeline, self.device, self.dtype)
         noise_scale = float(self.pipeline.config.get("noise_scale") or 1.0)
         self._schedule = Schedule(folder.scheduler, clip=False, noise_scale=noise_scale)
 
@@ -94,15 +96,18 @@ class PipelineEditor:
         settings: EditSettings,
         *,
         geometry: torch.Tensor | None = None,
+        guides: Mapping[str, torch.Tensor] | None = None,
         on_step: Callable[[int, int], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> torch.Tensor:
         """As ``Editor.edit``. Images are padded by reflection to whole tokens of the network, noise likewise."""
         check_settings(self.folder, settings)
         self._prepare(settings)
-        images = textured(images.to(self.device, torch.float32), noise, self.folder, settings)
+        frames = images.to(self.device, torch.float32)
+        images = textured(frames, noise, self.folder, settings)
         height, width = images.shape[-2:]
         padded = [round_up(size, self.folder.size_multiple) for size in (height, width)]
+        shown = {name: pad_to(guide.to(frames), *padded) for name, guide in (guides or {}).items()}
         x_0 = encode(self.pipeline, pad_to(images * 2 - 1, *padded))
 
         def maps(index: int, /) -> torch.Tensor:
@@ -113,6 +118,8 @@ class PipelineEditor:
         for begin in range(0, len(images), size):
             part = slice(begin, begin + size)
             call = self._call(images[part], x_0[part], settings)
+            seen = {name: guide[part] for name, guide in shown.items()}
+            call.update(self._controls.call(settings.controls, seen, pad_to(frames[part], *padded)))
             steps = _shifted(on_step, begin // size, len(images) // size)
             parts.append(self._sample(x_0[part], lambda k, part=part: maps(k)[part], call, settings, steps, cancelled))
         x = torch.cat(parts)
@@ -121,7 +128,10 @@ class PipelineEditor:
     def _prepare(self, settings: EditSettings) -> None:
         """Load what the settings name beside the model. Raises ModelError for what is not for this model."""
         if self._loras.apply(settings.loras):
-            self.pipeline.encode_prompt.clear()
+            self._prompts.clear()
+        if self._controls.apply(settings.controls):
+            self.pipeline = self._controls.pipeline
+            self.pipeline.encode_prompt = self._prompts
 
     def _sample(
         self,

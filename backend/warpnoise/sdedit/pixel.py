@@ -7,7 +7,7 @@ these are given its geometry, in four more: they know which way surfaces face, a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
@@ -72,6 +72,7 @@ class PixelEditor:
         settings: EditSettings,
         *,
         geometry: torch.Tensor | None = None,
+        guides: Mapping[str, torch.Tensor] | None = None,
         on_step: Callable[[int, int], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> torch.Tensor:

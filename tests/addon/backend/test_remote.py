@@ -55,6 +55,12 @@ def backend(server):
     return connect_backend(server.url, TOKEN, silence_seconds=1.0)
 
 
+def exr(pixels: bytes) -> bytes:
+    """An OpenEXR file of one chunk, as far as its structure goes."""
+    header = b"v/1\x01" + struct.pack("<I", 2) + b"compression\0compression\0" + struct.pack("<IB", 1, 0) + b"\0"
+    return header + struct.pack("<Q", len(header) + 8) + struct.pack("<iI", 0, len(pixels)) + pixels
+
+
 @pytest.fixture
 def job(tmp_path) -> Path:
     """A job folder of three frames."""
@@ -63,7 +69,7 @@ def job(tmp_path) -> Path:
         (folder / kind).mkdir(parents=True)
     for frame in (1, 2, 3):
         write_png16(folder / "color" / f"{frame:04d}.png", np.full((HEIGHT, WIDTH, 3), frame * 1000, np.uint16))
-        (folder / "passes" / f"{frame:04d}.exr").write_bytes(b"passes %d" % frame * 100_000)
+        (folder / "passes" / f"{frame:04d}.exr").write_bytes(exr(b"passes %d" % frame * 100_000))
     scene = {"width": WIDTH, "height": HEIGHT}
     (folder / "job.json").write_text(json.dumps({"scene": scene, "frames": [{"frame": f} for f in (1, 2, 3)]}))
     return folder

@@ -76,19 +76,20 @@ def test_every_setting_has_an_option(warpnoise, job, monkeypatch):
         "guidance": 2.0,
         "texture": 0.2,
         "loras": [{"path": "l", "weight": 0.5}],
+        "controls": [{"path": "c", "input": "lines", "weight": 1.0, "start": 0.0, "end": 0.5}],
         "sampler": "euler",
         "eta": 1.0,
         "seed": 5,
         "noise": "fixed",
     }
     assert set(given) == set(Settings.model_fields)
-    lists = {"loras": ("--lora", "l,weight=0.5")}
+    lists = {"loras": ("--lora", "l,weight=0.5"), "controls": ("--control", "c,input=lines,end=0.5")}
     plain = [
         text for name, value in given.items() if name not in lists for text in (f"--{name.replace('_', '-')}", value)
     ]
     options = [*plain, *(text for pair in lists.values() for text in pair)]
     assert warpnoise("stylize", job.path, *options).status == 130
-    assert {**seen, "loras": list(seen["loras"])} == given
+    assert {name: list(value) if name in lists else value for name, value in seen.items()} == given
 
 
 @pytest.mark.parametrize(

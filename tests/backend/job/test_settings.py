@@ -85,6 +85,7 @@ def test_every_setting_is_an_option() -> None:
         "--texture=0.5",
         "--sampler=euler",
         "--lora=l",
+        "--control=c",
         "--eta=1",
         "--seed=0",
         "--noise=fixed",

@@ -11,6 +11,8 @@ import pytest
 from warpnoise.media.digest import picture_digest
 from warpnoise.media.png import write_png
 
+from warpnoise_addon.backend.sent_picture import SentPicture
+
 
 def exr(path: Path, pixels: np.ndarray, parts: int = 1, **attributes: object) -> Path:
     fixed = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
@@ -77,3 +79,17 @@ def test_of_other_and_damaged_files_all_bytes_count(tmp_path, pixels):
 def test_a_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         picture_digest(tmp_path / "none.exr")
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+@pytest.mark.parametrize("compression", [OpenEXR.NO_COMPRESSION, OpenEXR.ZIP_COMPRESSION, OpenEXR.PIZ_COMPRESSION])
+def test_what_the_addon_sends_of_an_exr_is_the_same_picture(tmp_path, pixels, parts, compression):
+    path = exr(tmp_path / "a.exr", pixels, parts, Date="2026", File="/home/x/secret.blend", compression=compression)
+    sent = b"".join(SentPicture(path).blocks())
+    assert b"secret" in path.read_bytes() and b"secret" not in sent
+    (tmp_path / "sent.exr").write_bytes(sent)
+    assert picture_digest(tmp_path / "sent.exr") == picture_digest(path)
+    before, after = (OpenEXR.File(str(file), separate_channels=True) for file in (path, tmp_path / "sent.exr"))
+    for part, other in zip(before.parts, after.parts, strict=True):
+        for name, channel in part.channels.items():
+            np.testing.assert_array_equal(other.channels[name].pixels, channel.pixels)

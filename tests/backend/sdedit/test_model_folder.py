@@ -279,7 +279,7 @@ class Loose:
     """Settings that nobody has checked."""
 
     style, prompt, negative_prompt, strength, steps, guidance, eta = None, "", "", 0.5, 10, None, 0.0
-    texture, sampler, loras = None, None, ()
+    texture, sampler, loras, controls = None, None, (), ()
 
     def __init__(self, **changes: Any) -> None:
         self.__dict__.update(changes)

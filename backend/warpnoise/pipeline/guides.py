@@ -1,0 +1,96 @@
+"""Pictures for ControlNets, of what only a renderer knows: true depth, normals, and lines where surfaces meet."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from warpnoise.job import Settings
+from warpnoise.motion.frames import BACKGROUND, Frame
+
+_NEAREST = 0.8
+"""What the nearest surface of the first frame gets as depth: later ones may come nearer."""
+_CREASE = 0.8
+"""Cosine of the angle between neighbouring normals, about 37 degrees, below which there is a line."""
+_STEP = 0.08
+"""Of the depth's range between neighbours, beyond what the surface's slope explains, from which on there is a line."""
+
+
+def wanted_guides(settings: Settings) -> frozenset[str]:
+    """The guides that the settings' controls are shown."""
+    return frozenset(control.input for control in settings.controls) - {"color"}
+
+
+class Guides:
+    """Makes the guide pictures of a shot's frames. Depth is scaled once, by the shot's first frame: scaled by each
+    frame it would pump."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        """``names``: of those that are wanted: "depth", "normals", "lines"."""
+        self._names = names
+        self._range: tuple[float, float] | None = None
+
+    def see(self, frame: Frame) -> None:
+        """To be called with every frame, in order; the first gives the depth's scale."""
+        if self._range is None and "depth" in self._names:
+            surfaces = frame.depth[(frame.surface != BACKGROUND) & np.isfinite(frame.depth)]
+            near = float(np.quantile(surfaces, 0.99)) if surfaces.size else 1.0
+            orthographic = frame.camera is not None and frame.camera.type == "ORTHO"
+            far = float(np.quantile(surfaces, 0.01)) if orthographic and surfaces.size else 0.0
+            self._range = far, far + max(near - far, 1e-9) / _NEAREST
+
+    def of(self, frame: Frame) -> dict[str, torch.Tensor]:
+        """Each guide that is wanted, (3, h, w) float32 in [0, 1].
+
+        ``depth``: inverse distance, white is near, black is the background. ``normals``: camera space, x right to red,
+        y up to green, z towards the viewer to blue; the background faces the viewer. ``lines``: white on black.
+        """
+        made: dict[str, torch.Tensor] = {}
+        if "depth" in self._names:
+            made["depth"] = _grey(self._scaled_depth(frame))
+        if "normals" in self._names:
+            normals = frame.geometry()[:3]
+            unknown = ~normals.any(axis=0)
+            normals[:, unknown] = np.array([0, 0, 1], np.float32)[:, None]
+            made["normals"] = torch.from_numpy(normals / 2 + 0.5)
+        if "lines" in self._names:
+            made["lines"] = _grey(lines(frame))
+        return made
+
+    def _scaled_depth(self, frame: Frame) -> npt.NDArray[np.float32]:
+        if self._range is None:
+            raise ValueError("the first frame was not shown")
+        far, near = self._range
+        depth = np.nan_to_num((frame.depth - far) / (near - far), nan=0.0).clip(0, 1)
+        depth[frame.surface == BACKGROUND] = 0
+        scaled: npt.NDArray[np.float32] = depth.astype(np.float32)
+        return scaled
+
+
+def lines(frame: Frame) -> npt.NDArray[np.float32]:
+    """(h, w): 1 where one object ends and another begins, where a surface has a crease or hides another; else 0."""
+    geometry = frame.geometry()
+    normals, seen = geometry[:3], geometry[3] > 0
+    drawn = np.zeros(frame.surface.shape, bool)
+    depth = np.where(seen, np.nan_to_num(frame.depth), 0.0)
+    scale = max(float(np.ptp(depth)), 1e-9)
+    for axis in (0, 1):
+        here = [slice(None)] * 2
+        here[axis] = slice(None, -1)
+        there = [slice(None)] * 2
+        there[axis] = slice(1, None)
+        a, b = tuple(here), tuple(there)
+        known = normals[(slice(None), *a)].any(axis=0) & normals[(slice(None), *b)].any(axis=0)
+        crease = known & ((normals[(slice(None), *a)] * normals[(slice(None), *b)]).sum(axis=0) < _CREASE)
+        slope = np.diff(depth, axis=axis, prepend=np.take(depth, [0], axis), append=np.take(depth, [-1], axis))
+        bend = np.diff(slope, axis=axis)[a] / scale
+        edge = (frame.surface[a] != frame.surface[b]) | crease | (np.abs(bend) > _STEP)
+        drawn[a] |= edge
+    return drawn.astype(np.float32)
+
+
+def _grey(plane: npt.NDArray[np.float32]) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(np.broadcast_to(plane, (3, *plane.shape))))

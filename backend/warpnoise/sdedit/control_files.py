@@ -1,0 +1,58 @@
+"""A ControlNet's folder against the model that it shall control, by their configurations.
+
+This module imports neither PyTorch nor diffusers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from warpnoise.errors import ModelError
+from warpnoise.sdedit.folder import ModelFolder
+from warpnoise.sdedit.model_files import find_weights, read_json
+
+INPUTS = ("depth", "normals", "lines", "color")
+"""What a control can be given."""
+
+_WIDTHS = (
+    "cross_attention_dim",
+    "block_out_channels",
+    "attention_head_dim",
+    "caption_projection_dim",
+    "dim",
+    "in_channels",
+    "joint_attention_dim",
+    "num_attention_heads",
+    "pooled_projection_dim",
+)
+"""Entries of a configuration that a ControlNet shares with its base."""
+
+
+def control_class(model: ModelFolder, path: Path) -> str:
+    """The class of a ControlNet.
+
+    Raises:
+        ModelError: no such folder, no ControlNet, a pickle, or one for another base than ``model``.
+    """
+    if not (path / "config.json").is_file():
+        what = "is a file, expected a folder" if path.is_file() else "there is no ControlNet's config.json"
+        raise ModelError(f"control {path}: {what}: give the folder that diffusers' save_pretrained wrote")
+    config = read_json(path / "config.json")
+    kind = str(config.get("_class_name"))
+    family = model.family
+    if family is None or not family.controls:
+        title = "a pixel model" if family is None else family.title
+        raise ModelError(f"control {path}: the model {model.name} is {title}, which takes no ControlNet")
+    if kind not in family.controls:
+        raise ModelError(
+            f"control {path} is a {kind}; {family.title} takes a {' or a '.join(family.controls)}: choose one for it"
+        )
+    for key in _WIDTHS:
+        ours, theirs = model.network.get(key), config.get(key)
+        if key in config and key in model.network and ours != theirs:
+            raise ModelError(
+                f"control {path} was made for another base than {model.name}: {key} is {theirs}, and the model's is "
+                f"{ours}"
+            )
+    find_weights(path)
+    return kind

@@ -1,0 +1,215 @@
+"""The patterns that read latent noise off pixel noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from warpnoise.sdedit.filter_bank import cache
+from warpnoise.sdedit.filter_bank.patterns import CELLS, choose_patterns, equivariant_share
+from warpnoise.sdedit.filter_bank.response import Decode, MeasurementError, measure_response
+from warpnoise.sdedit.filter_bank.whitening import MAX_DEVIATION, Whitening, correlations, deviation
+
+_CHOOSING = 0.1  # the share of the progress that is left when the response is measured
+_EDGE_SEED = 0x5EED
+
+
+@dataclass(frozen=True)
+class FilterBank:
+    """A para-unitary filter bank: patterns P_c that are orthonormal under shifts by whole cells.
+
+    Latent noise is z_c(cell) = sum over x of P_c(x) n(size * cell + x), n being white pixel noise with three colours.
+    Because the patterns are orthonormal, z is white N(0, 1) if n is. They are chosen so that the decoder paints z where
+    n is.
+
+    Attributes:
+        patterns: (channels, 3, CELLS * size, CELLS * size) float32, the cell itself in the middle; size = cell / scale.
+            Nearly orthonormal: ``project`` removes the remaining correlations between cells (``Whitening``).
+        cell: pixels on a side of a latent.
+        scale: pixels on a side of a value of the noise.
+        energy: share of the energy which the decoder paints from noise that moves with the noise, whatever the motion;
+            0 to 1, for its mean response.
+    """
+
+    patterns: Tensor
+    cell: int
+    scale: int
+    energy: float
+    _whitenings: list[Whitening] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @classmethod
+    def measure(
+        cls,
+        decode: Decode,
+        *,
+        channels: int,
+        cell: int,
+        scale: int = 1,
+        device: str | torch.device = "cpu",
+        progress: Callable[[float], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> FilterBank:
+        """Measure a decoder and choose the patterns for it.
+
+        Args:
+            decode: (b, channels, H, W) float32 latents as the denoiser sees them (of unit variance) -> (b, 3, cell * H,
+                cell * W) pixels of any range.
+            channels: of the latents.
+            cell: pixels on a side of a latent.
+            scale: pixels on a side of a value of the noise. 2 is noise of half the size, which costs a quarter. A cell
+                needs at least as many values, 3 * (cell / scale) ** 2, as there are channels.
+            device: where ``decode`` takes its latents.
+            progress: called with the share that is done, in [0, 1].
+            cancelled: asked before each decoding.
+
+        Raises:
+            MeasurementError: the decoder fails, returns another size or NaN, or has too many channels for ``scale``.
+            Cancelled: ``cancelled()`` was true.
+            ValueError: ``scale`` does not divide ``cell``.
+        """
+        _check_sizes(channels, cell, scale)
+        tell = progress or (lambda share: None)
+        response = measure_response(
+            decode,
+            channels=channels,
+            cell=cell,
+            device=device,
+            progress=lambda share: tell((1 - _CHOOSING) * share),
+            cancelled=cancelled,
+        )
+        patterns = choose_patterns(response, cell, scale)
+        if not deviation(correlations(patterns, cell // scale)) < MAX_DEVIATION:
+            raise MeasurementError("The decoder's channels paint too much alike: no orthonormal patterns are near it.")
+        energy = equivariant_share(patterns, response, cell, scale)
+        tell(1.0)
+        return cls(patterns.float(), cell, scale, energy)
+
+    @classmethod
+    def load_or_measure(
+        cls,
+        digest: str,
+        decode: Decode,
+        *,
+        channels: int,
+        cell: int,
+        scale: int = 1,
+        device: str | torch.device = "cpu",
+        folder: Path | None = None,
+        progress: Callable[[float], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> FilterBank:
+        """The bank that an earlier call stored for this VAE, else a measured one, which is stored.
+
+        Args:
+            digest: of the VAE's weights and configuration, in hexadecimal.
+            folder: where banks are stored. None: the user's cache. A folder that cannot be written is no error.
+
+        Other arguments and errors are those of ``measure``.
+        """
+        _check_sizes(channels, cell, scale)
+
+        def measured() -> cache.Stored:
+            bank = cls.measure(
+                decode,
+                channels=channels,
+                cell=cell,
+                scale=scale,
+                device=device,
+                progress=progress,
+                cancelled=cancelled,
+            )
+            return cache.Stored(bank.patterns, bank.energy)
+
+        key = cache.Key(digest, channels, cell, scale)
+        stored = cache.load_or_make(key, folder, measured)
+        return cls(stored.patterns.to(device), cell, scale, stored.energy)
+
+    @property
+    def channels(self) -> int:
+        return len(self.patterns)
+
+    @property
+    def size(self) -> int:
+        """Values of the noise on a side of a cell."""
+        return self.cell // self.scale
+
+    def to(self, device: str | torch.device) -> FilterBank:
+        """The bank with its patterns on a device."""
+        return replace(self, patterns=self.patterns.to(device))
+
+    def noise_shape(self, height: int, width: int) -> tuple[int, int, int]:
+        """(3, h, w) of the pixel noise for pictures of ``height`` x ``width`` pixels."""
+        return 3, -(-height // self.scale), -(-width // self.scale)
+
+    def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
+        """(channels, h, w) of the latent noise for pictures of ``height`` x ``width`` pixels."""
+        return self.channels, -(-height // self.cell), -(-width // self.cell)
+
+    def project(self, noise: Tensor, map: int = 0) -> Tensor:  # noqa: A002 - as NoiseMethod.frame has it
+        """Latent noise that the decoder paints where the pixel noise is.
+
+        A pattern is larger than its cell. Where it reaches beyond the frame it reads the opposite border: patterns that
+        are orthonormal on the plane are so on a torus, while noise reflected at a border would be read twice. Where the
+        last cell is incomplete, independent values complete it, the same in all frames.
+
+        Args:
+            noise: (3, h, w) or (b, 3, h, w), white N(0, 1).
+            map: number of the noise map. Maps are independent of each other, and so are the values that complete them.
+
+        Returns:
+            (channels, H, W) or (b, channels, H, W), white N(0, 1), on the noise's device.
+
+        Raises:
+            ValueError: the noise has another shape.
+        """
+        if noise.ndim not in (3, 4) or noise.shape[-3] != self.patterns.shape[1]:
+            raise ValueError(f"noise must be (3, h, w) or (b, 3, h, w), got {tuple(noise.shape)}")
+        if noise.ndim == 3:
+            return self.project(noise[None], map)[0]
+        noise = self._whole_cells(noise, map)
+        margin = CELLS // 2 * self.size
+        for dim in (-2, -1):
+            count = noise.shape[dim]
+            noise = noise.index_select(dim, torch.arange(-margin, count + margin, device=noise.device) % count)
+        latents = F.conv2d(noise, self.patterns.to(noise), stride=self.size)
+        return self._whitened(latents)
+
+    def _whitened(self, latents: Tensor) -> Tensor:
+        # Apple's GPUs lack some complex operations; latents are small enough to go to the CPU and back.
+        device = latents.device if latents.device.type in ("cpu", "cuda") else torch.device("cpu")
+        size = (latents.shape[-2], latents.shape[-1])
+        if not self._whitenings or (self._whitenings[0].size, self._whitenings[0].device) != (size, device):
+            lags = correlations(self.patterns.cpu(), self.size)
+            self._whitenings[:] = [Whitening(lags, *size, device)]
+        return self._whitenings[0](latents.to(device)).to(latents.device)
+
+    def _whole_cells(self, noise: Tensor, map_: int) -> Tensor:
+        height, width = noise.shape[-2:]
+        missing = (-height % self.size, -width % self.size)
+        if not any(missing):
+            return noise
+        generator = torch.Generator().manual_seed(_EDGE_SEED + map_)
+        for dim, count in ((-2, missing[0]), (-1, missing[1])):
+            shape = list(noise.shape[1:])
+            shape[dim] = count
+            values = torch.randn(shape, generator=generator).to(noise)
+            noise = torch.cat([noise, values.expand(len(noise), *shape)], dim)
+        return noise
+
+
+def _check_sizes(channels: int, cell: int, scale: int) -> None:
+    if channels < 1 or cell < 1 or scale < 1 or cell % scale:
+        raise ValueError(
+            f"channels, cell and scale must be positive and scale must divide cell, got {channels}, {cell} and {scale}"
+        )
+    values = 3 * (cell // scale) ** 2
+    if values < channels:
+        raise MeasurementError(
+            f"A cell of {cell} x {cell} pixels holds {values} values of noise at scale {scale}; the latents have "
+            f"{channels} channels. Use a smaller scale."
+        )

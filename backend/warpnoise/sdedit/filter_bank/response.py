@@ -1,0 +1,115 @@
+"""What a decoder paints for a unit of each latent channel: its impulse response, by central differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from warpnoise.errors import Cancelled, ModelError
+
+Decode = Callable[[Tensor], Tensor]
+"""(b, channels, H, W) latents as the denoiser sees them -> (b, 3, cell * H, cell * W) pixels."""
+
+RESPONSE_CELLS = 3
+"""The response is kept on 3 x 3 cells: 0.98 of its energy for the tiny FLUX.2 decoder."""
+
+_LATENT_SIZE = 16
+_BORDER = 2  # cells at the border of a decoded picture answer to its padding
+_SPACING = RESPONSE_CELLS
+_STEP = 0.5
+_SAMPLES = 64  # for each channel: the mean's error then has about 4 per cent of its energy
+
+
+class MeasurementError(ModelError):
+    """The decoder cannot be measured. Decoder-aligned noise does not work with it."""
+
+
+def measure_response(
+    decode: Decode,
+    *,
+    channels: int,
+    cell: int,
+    device: str | torch.device = "cpu",
+    progress: Callable[[float], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Tensor:
+    """The mean derivative of a decoder with respect to one latent, channel by channel.
+
+    Each of a number of random latents is decoded twice: with ``_STEP`` added to single cells, and with it subtracted.
+    The cells lie so far apart that their responses do not overlap, and hold channels and signs at random. Latents drawn
+    from N(0, 1) serve as well as encoded pictures: with the tiny FLUX.2 decoder both responses correlate by 0.93 with
+    the mean over rendered pictures.
+
+    Args:
+        decode: the decoder; see ``Decode``. Pixels may have any range.
+        channels: of the latents.
+        cell: pixels on a side of a latent.
+        device: where ``decode`` takes its latents.
+        progress: called with the share that is done, in [0, 1].
+        cancelled: asked before each decoding.
+
+    Returns:
+        (channels, 3, 3 * cell, 3 * cell) float64 on the CPU: pixels per unit, the cell itself in the middle.
+
+    Raises:
+        MeasurementError: the decoder fails, returns another size or NaN, or paints nothing for any channel.
+        Cancelled: ``cancelled()`` was true.
+    """
+    generator = torch.Generator().manual_seed(channels * 1024 + cell)
+    side = RESPONSE_CELLS * cell
+    total = torch.zeros((channels, 3, side, side), dtype=torch.float64)
+    counts = torch.zeros(channels, dtype=torch.int64)
+    while int(counts.min()) < _SAMPLES:
+        if cancelled is not None and cancelled():
+            raise Cancelled("Cancelled while measuring the decoder.")
+        places = _places(generator)
+        # The rarest channels first, so that all are sampled alike.
+        order = torch.argsort(counts + torch.rand(channels, generator=generator))
+        chosen = order[torch.arange(len(places)) % channels]
+        signs = torch.randint(0, 2, (len(places),), generator=generator) * 2.0 - 1.0
+        latents = torch.randn((1, channels, _LATENT_SIZE, _LATENT_SIZE), generator=generator)
+        change = torch.zeros_like(latents)
+        change[0, chosen, places[:, 0], places[:, 1]] = _STEP * signs
+        painted = _difference(decode, latents, change, cell, device)
+        for (row, column), channel, sign in zip(places.tolist(), chosen.tolist(), signs.tolist(), strict=True):
+            top, left = (row - 1) * cell, (column - 1) * cell
+            total[channel] += sign * painted[:, top : top + side, left : left + side]
+        counts += torch.bincount(chosen, minlength=channels)
+        if progress is not None:
+            progress(min(1.0, float(counts.clamp(max=_SAMPLES).double().mean()) / _SAMPLES))
+    response = total / counts[:, None, None, None]
+    if not bool((response.square().sum((1, 2, 3)) > 0).any()):
+        raise MeasurementError("The decoder paints the same picture for all latents: it cannot be measured.")
+    return response
+
+
+def _places(generator: torch.Generator) -> Tensor:
+    """(n, 2) rows and columns of cells at a distance of ``_SPACING``, at a random offset."""
+    last = _LATENT_SIZE - _BORDER
+    rows, columns = (
+        torch.arange(_BORDER + int(torch.randint(0, _SPACING, (1,), generator=generator)), last, _SPACING)
+        for _ in range(2)
+    )
+    return torch.cartesian_prod(rows, columns)
+
+
+def _difference(decode: Decode, latents: Tensor, change: Tensor, cell: int, device: str | torch.device) -> Tensor:
+    """(3, h, w) float64: the central difference of the decoder along ``change``, for each unit of the latents."""
+    pair = torch.cat([latents + change, latents - change])
+    try:
+        with torch.no_grad():
+            pictures = decode(pair.to(device)).double().cpu()
+    except RuntimeError as error:
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise MeasurementError(f"The decoder failed at latents of shape {tuple(pair.shape)}: {first_line}.") from error
+    expected = (2, 3, _LATENT_SIZE * cell, _LATENT_SIZE * cell)
+    if tuple(pictures.shape) != expected:
+        raise MeasurementError(
+            f"The decoder painted {tuple(pictures.shape)} for latents of shape {tuple(pair.shape)}; expected "
+            f"{expected}: RGB, and square cells of {cell} pixels."
+        )
+    if not bool(pictures.isfinite().all()):
+        raise MeasurementError("The decoder returned NaN or infinite pixels for latents drawn from N(0, 1).")
+    return (pictures[0] - pictures[1]) / (2 * _STEP)

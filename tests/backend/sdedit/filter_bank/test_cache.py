@@ -1,0 +1,91 @@
+"""Banks in the user's cache: measured once, and believed only if they are what they should be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from warpnoise.sdedit.filter_bank import FilterBank
+
+from .decoders import random_decoder
+
+DECODE = random_decoder(4, 4)
+
+
+def forbidden(latents: Tensor) -> Tensor:
+    raise AssertionError("measured again")
+
+
+def load(folder: Path, decode: Callable[[Tensor], Tensor] = DECODE, digest: str = "0f", scale: int = 1) -> FilterBank:
+    return FilterBank.load_or_measure(digest, decode, channels=4, cell=4, scale=scale, folder=folder)
+
+
+def stored(folder: Path) -> Path:
+    (file,) = folder.glob("*.safetensors")
+    return file
+
+
+def test_a_stored_bank_comes_back_unmeasured(tmp_path: Path) -> None:
+    measured = load(tmp_path / "new")
+    again = load(tmp_path / "new", forbidden)
+    assert torch.equal(again.patterns, measured.patterns)
+    assert (again.cell, again.scale, again.energy) == (measured.cell, measured.scale, measured.energy)
+
+
+def test_other_weights_and_scales_are_measured_anew(tmp_path: Path) -> None:
+    load(tmp_path)
+    load(tmp_path, digest="1f")
+    assert load(tmp_path, scale=2).size == 2
+    assert len(list(tmp_path.glob("*.safetensors"))) == 3
+
+
+def cut_off(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def other_bytes(file: Path) -> None:
+    file.write_bytes(b"\xff" * 100)
+
+
+def rewrite(change: Callable[[Tensor], Tensor], metadata: dict[str, str]) -> Callable[[Path], None]:
+    def damage(file: Path) -> None:
+        save_file({"patterns": change(load_file(file)["patterns"]).contiguous()}, file, metadata)
+
+    return damage
+
+
+GOOD = {"energy": "0.5"}
+DAMAGE = {
+    "cut off": cut_off,
+    "other bytes": other_bytes,
+    "another shape": rewrite(lambda patterns: patterns[:, :, :8], GOOD),
+    "another type": rewrite(Tensor.half, GOOD),
+    "far too large": rewrite(lambda patterns: patterns.repeat(100, 1, 1, 1), GOOD),
+    "NaN": rewrite(lambda patterns: patterns * torch.nan, GOOD),
+    "far from orthonormal": rewrite(lambda patterns: patterns * 3, GOOD),
+    "no energy": rewrite(Tensor.clone, {}),
+    "a share above 1": rewrite(Tensor.clone, {"energy": "1.5"}),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_file_is_measured_again_and_replaced(tmp_path: Path, kind: str) -> None:
+    measured = load(tmp_path)
+    DAMAGE[kind](stored(tmp_path))
+    assert torch.equal(load(tmp_path).patterns, measured.patterns)
+    assert torch.equal(load(tmp_path, forbidden).patterns, measured.patterns)
+
+
+def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert load(tmp_path / "file" / "banks").channels == 4
+
+
+def test_nothing_is_stored_after_a_failure(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="measured again"):
+        load(tmp_path, forbidden)
+    assert not list(tmp_path.glob("*.safetensors"))
