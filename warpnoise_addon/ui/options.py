@@ -96,7 +96,7 @@ def _settings(value: Callable[[str], Any], given: dict[str, Any], elsewhere: boo
     settings["model"] = _model(settings["model"].strip(), elsewhere)
     for name, setting in SETTINGS.items():
         for key, part in setting.item_properties.items():
-            if part.get("x-ui", {}).get("subtype") == "FILE_PATH":
+            if part.get("x-ui", {}).get("subtype") in ("FILE_PATH", "DIR_PATH"):
                 for item in settings[name]:
                     item[key] = str(Path(bpy.path.abspath(item[key])).expanduser().absolute())
     return make_settings(**settings)
