@@ -91,7 +91,7 @@ def main() -> None:
 
 
 def run_job(job: Shot, editor: PixelEditor, batch: int, clock: Callable[[], float]) -> float:
-    shutil.rmtree(job.path / "stylized", ignore_errors=True)
+    shutil.rmtree(job.results_folder, ignore_errors=True)
 
     def loaded(*_: Any) -> PixelEditor:
         return editor

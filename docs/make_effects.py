@@ -46,8 +46,9 @@ def _editor(name: str, device: str | None, dtype: str | None) -> Editor:
 
 def stylized(job: Shot, frames: Sequence[int], changes: dict[str, Any]) -> list[Image.Image]:
     """``frames`` with ``BASE`` and ``changes``."""
-    stylize(job, BASE.updated(changes), frames=frames, batch=1, load=_editor)
-    return [Image.fromarray(load(job.stylized(frame))) for frame in frames]
+    result = stylize(job, BASE.updated(changes), frames=frames, batch=1, load=_editor).result
+    assert result is not None
+    return [Image.fromarray(load(result.frame(frame))) for frame in frames]
 
 
 def write_strips(path: Path, rows: Sequence[Sequence[tuple[str, Image.Image]]]) -> None:

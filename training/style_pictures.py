@@ -11,11 +11,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from warpnoise.job import Settings, Shot
-from warpnoise.noise import make_noise
-from warpnoise.pipeline.frames import prepare, read_sources
-from warpnoise.sdedit import load_model
+from warpnoise.media.png import read_png
+from warpnoise.pipeline import stylize
+from warpnoise.sdedit import ModelFolder
 
 SIZE = 80
 """Pixels, square."""
@@ -27,22 +26,13 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="the folder of the pictures, STYLE.png")
     parser.add_argument("--strength", type=float, default=0.5)
     given = parser.parse_args()
-    job, editor = Shot.open(given.job), load_model("default", None, None)
-    shape = editor.noise_shape(job.scene.height, job.scene.width)
+    shot = Shot.open(given.job)
     given.output.mkdir(parents=True, exist_ok=True)
-    for style in editor.styles:
+    for style in ModelFolder.open("default").styles:
         settings = Settings(style=style, strength=given.strength)
-        maps = editor.noise_maps(settings)
-        noise = make_noise("warped", shape, 0, torch.device("cpu"), maps)
-        sources = read_sources(job, job.frames[:1], print, geometry=True)
-        (frame,) = prepare(sources, noise, maps)
-        stylized = editor.edit(
-            frame.picture.image[None],
-            lambda index, frame=frame: frame.noise[index][None],
-            settings,
-            geometry=frame.geometry[None],
-        )[0]
-        _write(given.output / f"{style}.png", stylized.cpu().numpy().transpose(1, 2, 0))
+        result = stylize(shot, settings, frames=shot.frames[:1], preview=True).result
+        assert result is not None
+        _write(given.output / f"{style}.png", read_png(result.frame(shot.frames[0]))[..., :3] / 65535)
 
 
 def _write(path: Path, picture: np.ndarray) -> None:

@@ -2,7 +2,7 @@
 
     WarpnoiseError
     ├── JobError            the job folder: a missing file, a bad field, sizes that differ
-    │   └── JobLockedError  another process works on this folder
+    │   └── JobLockedError  another process works on these frames
     ├── MediaError          one EXR, PNG or movie that cannot be read or written
     ├── ModelError          a model folder that is not one, or of a family that is not known
     ├── SettingsError       a setting out of its range, or one that this model does not take

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import OpenEXR
-from warpnoise.job import Camera, Settings, Shot
+from warpnoise.job import Camera, Result, Settings, Shot
 from warpnoise.job.schema import as_array, as_matrix
 from warpnoise.media.png import write_png
 
@@ -258,3 +258,16 @@ def _ball(o: Array, d: Array) -> Array:
 
 
 _SHAPES = {"Floor": _floor, "Ball": _ball, "Elsewhere": _ball}
+
+
+def current(shot: Shot) -> Result:
+    """The result in use."""
+    result = shot.current()
+    assert result is not None, f"{shot.path} has no result in use"
+    return result
+
+
+def finished_frames(shot: Shot) -> list[int]:
+    """The frames of the result in use whose picture is there."""
+    result = shot.current()
+    return [] if result is None else [frame for frame in shot.frames if result.frame(frame).is_file()]

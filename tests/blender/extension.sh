@@ -26,8 +26,8 @@ echo "== stylize from the command line"
 "${WARPNOISE_PYTHON:?a Python with the backend}" -m warpnoise demo --scene-only --frames 4 --output "$work/demo" "--blender=${blender[*]}"
 "${blender[@]}" "$work/demo/scene.blend" --command warpnoise stylize --frames 1:4 --output "$work/job" \
   --steps 4 --save "$work/stylized.blend"
-for frame in 0001 0002 0003 0004; do test -s "$work/job/stylized/$frame.png"; done
-test -s "$work/job/stylized.mp4"
+for frame in 0001 0002 0003 0004; do test -s "$work"/job/results/*/frames/$frame.png; done
+test -s "$work"/job/results/*/movie.mp4
 
 echo "== the saved compositor shows the stylized frame"
 quietly "${blender[@]}" --background "$work/stylized.blend" --python-exit-code 1 --python "$root/tests/blender/through_compositor.py" -- "$work/job"

@@ -3,6 +3,7 @@
 blender --background stylized.blend --python through_compositor.py -- JOB
 """
 
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -25,6 +26,7 @@ def pixels(path: Path) -> np.ndarray:
 
 
 job = Path(sys.argv[sys.argv.index("--") + 1])
+result = job / "results" / json.loads((job / "current.json").read_bytes())["result"]
 scene = bpy.context.scene
 settings = scene.render.image_settings
 settings.file_format, settings.color_mode, settings.color_depth = "PNG", "RGB", "16"
@@ -34,7 +36,7 @@ with tempfile.TemporaryDirectory() as folder:
         scene.render.filepath = str(Path(folder) / f"{frame:04d}.png")
         bpy.ops.render.render(write_still=True)
         shown = pixels(Path(scene.render.filepath))
-        difference = np.abs(shown - pixels(job / "stylized" / f"{frame:04d}.png")).max(axis=2)
+        difference = np.abs(shown - pixels(result / "frames" / f"{frame:04d}.png")).max(axis=2)
         untouched = np.abs(shown - pixels(job / "color" / f"{frame:04d}.png")).max(axis=2)
         off = np.mean(difference > TOLERANCE)
         print(f"frame {frame}: {difference.max() * 255:.3f}/255 from the stylized, {off:.2%} of it by more than 2/255;")

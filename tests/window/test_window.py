@@ -50,7 +50,7 @@ def open_window(environment: dict[str, str], tmp_path: Path) -> Iterator[Callabl
 
 
 def stylized(work: Path) -> list[Path]:
-    return sorted((work / "job" / "stylized").glob("*.png"))
+    return sorted((work / "job" / "results").glob("*/frames/*.png"))
 
 
 def test_press_cancel_go_on(open_window: Callable[[], BlenderWindow], tmp_path: Path) -> None:

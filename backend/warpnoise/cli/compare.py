@@ -75,7 +75,7 @@ def command(
 
     Every method stylizes all frames with every seed, and restores them from a quarter of their size. Figures, videos
     and the noise itself come to one page that needs nothing else, JOB/compare/compare.html, and to compare.json beside
-    it. JOB/stylized is not touched. What is finished is kept: the same command goes on where it stopped.
+    it. JOB/results is not touched. What is finished is kept: the same command continues where it stopped.
 
     \b
     Examples:

@@ -24,7 +24,7 @@ from warpnoise.cli.shared_options import device_option, given, settings_options
 @click.option("--python", metavar="PROGRAM", help="A Python with the bpy wheel; also in WARPNOISE_BPY_PYTHON.")
 @click.option("--frames", type=click.IntRange(2, 240), default=24, show_default=True)
 @click.option("--size", type=click.IntRange(64, 1024), default=256, show_default=True, help="Pixels a side.")
-@click.option("--fresh/--no-fresh", default=True, help="Also with fresh noise in every frame, to compare; the default.")
+@click.option("--random/--no-random", default=True, help="Also with random noise, to compare; the default.")
 @click.option("--scene-only", is_flag=True, help="Build scene.blend, and no more.")
 @settings_options()
 @device_option
@@ -34,7 +34,7 @@ def command(
     python: str | None,
     frames: int,
     size: int,
-    fresh: bool,
+    random: bool,
     scene_only: bool,
     device: str | None,
     **settings: Any,
@@ -42,7 +42,8 @@ def command(
     """Build a scene, stylize it in Blender, and lay the result beside the render.
 
     Without --blender and --python, WARPNOISE_BLENDER, WARPNOISE_BPY_PYTHON or `blender` on the PATH is used. In the
-    output folder come stylized.mp4, stylized.blend (its compositor shows the result), and side_by_side.png and .mp4.
+    output folder come results/ with the result, stylized.blend (its compositor shows it), and side_by_side.png and
+    .mp4.
     About six minutes on two cores.
 
     \b
@@ -58,7 +59,7 @@ def command(
         changes = given(settings)
         if "model" in changes:  # another model has other styles
             changes = {"style": None, **changes}
-        options = DemoOptions(output, DEMO_SETTINGS.updated(changes), frames, size, device, fresh, scene_only)
+        options = DemoOptions(output, DEMO_SETTINGS.updated(changes), frames, size, device, random, scene_only)
         found = find_blender(blender, python)
         with show_progress(as_json=False) as listener:
             result = run_demo(found, options, say=say, progress=listener, cancelled=interrupt)

@@ -6,15 +6,12 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from tqdm import tqdm
 
 from warpnoise.errors import WarpnoiseError
-
-if TYPE_CHECKING:  # the pipeline brings PyTorch
-    from warpnoise.pipeline import Progress
+from warpnoise.progress import Progress
 
 _BAR = "{desc:<10} {bar} {n_fmt}/{total_fmt} frames{postfix}"
 
@@ -33,7 +30,7 @@ def show_progress(as_json: bool) -> Iterator[Listener]:
     """
     if as_json:
         try:
-            yield lambda now: write_json("progress", asdict(now))
+            yield lambda now: write_json("progress", now.model_dump())
         except WarpnoiseError as error:
             write_json("error", {"code": error.code, "message": str(error)})
             raise

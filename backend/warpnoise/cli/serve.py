@@ -70,7 +70,7 @@ def command(
     from warpnoise.server.uploads import UploadLimits
 
     def prepare(request: NewJob) -> Work:
-        from warpnoise.server.run import prepare
+        from warpnoise.server.stylize_work import prepare
 
         return prepare(request, models, only_named=uploads is not None)
 

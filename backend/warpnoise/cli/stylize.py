@@ -24,7 +24,7 @@ from warpnoise.cli.shared_options import (
 @job_argument
 @settings_options()
 @subset_options
-@click.option("--preview", is_flag=True, help="To JOB/preview: no result is touched, and no movie made.")
+@click.option("--preview", is_flag=True, help="To look at: no movie is made, and the current result stays.")
 @device_option
 @click.option(
     "--dtype",
@@ -46,14 +46,14 @@ def command(
 ) -> None:
     """Stylize the animation in the job folder JOB.
 
-    Settings that are not given are those of JOB/job.json. The frames come to JOB/stylized, the movie to
-    JOB/stylized.mp4. Frames that are finished with the same inputs and settings are kept, so an interrupted run
-    goes on where it was. Ctrl-C stops within a denoising step. The result of other settings is not overwritten: it
-    is moved to JOB/results, and back when it is asked for again.
+    Settings that are not given are those of JOB/job.json. Each set of settings has its result in a folder of
+    JOB/results: frames/, movie.mp4 and settings.json. JOB/current.json names the newest. Frames that are finished
+    with the same inputs are kept, so an interrupted run continues where it stopped. Ctrl-C stops within a denoising
+    step.
 
     With --frames or --chunk only some frames are stylized, with the same bits as in a run over all: the noise still
     comes through the passes of all frames before them. Several processes, on several machines too, may work on
-    different chunks of one folder; whoever finds all frames finished writes the movie.
+    different chunks of one shot; whoever finds all frames finished writes the movie.
 
     \b
     Examples:
@@ -83,14 +83,13 @@ def command(
             cancelled=interrupt,
         )
     if as_json:
-        write_json("summary", asdict(summary))
+        write_json("summary", asdict(summary) | {"result": summary.result and summary.result.name})
         return
-    if subset == []:
+    if summary.result is None:
         print("0 frames: there are more chunks than frames, and this one is empty")
         return
     kept = f", {summary.frames_kept} of them kept" if summary.frames_kept else ""
     print(f"{summary.frames_done} of {summary.frames_total} frames{kept}, in {in_words(summary.seconds)}")
-    print(f"frames  {opened.output('preview' if preview else 'stylized').folder}")
-    if preview:
-        return
-    print(f"movie   {summary.movie or 'not yet: other frames are unfinished'}")
+    print(f"result  {summary.result.folder}")
+    if not preview:
+        print(f"movie   {summary.movie or 'not yet: other frames are unfinished'}")

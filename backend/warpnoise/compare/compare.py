@@ -22,8 +22,8 @@ from warpnoise.errors import JobError
 from warpnoise.job import Shot
 from warpnoise.job.lock import locked
 from warpnoise.media.atomic import write_bytes
-from warpnoise.pipeline import Progress
-from warpnoise.pipeline.resume import effective
+from warpnoise.pipeline.made_of import effective
+from warpnoise.progress import Progress
 from warpnoise.sdedit import Editor, ModelFolder, load_model
 from warpnoise.sdedit.check import check_settings
 
@@ -178,7 +178,7 @@ class _Work:
                     self.meter.at(f"{task.name}, {method}, seed {seed}", done, made=done)
                     run = self.run(task, method, seed)
                     place = run.folder / "figures.json"
-                    figures[method].append(measure(self.shot, run.stylized, task.reference, place, self.cancelled))
+                    figures[method].append(measure(self.shot, run.result.frame, task.reference, place, self.cancelled))
                     done += frames
             random = figures.get("random")
             floor = {}

@@ -1,58 +1,30 @@
-"""A run: one method with one seed on one task, as a job whose results lie elsewhere."""
+"""A run: one method with one seed on one task, whose result lies outside of the job folder's results."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from warpnoise.errors import JobError
-from warpnoise.job import Output, OutputName, Settings, Shot
+from warpnoise.job import Result, Settings, Shot
 from warpnoise.media.atomic import write_bytes
-from warpnoise.pipeline import Progress, stylize
+from warpnoise.pipeline import stylize
+from warpnoise.progress import Progress
 from warpnoise.sdedit import Editor
 
 
-class Run(Shot):
-    """The job that is compared on, but what is made goes to ``folder``, and the pictures may be others.
+class Run:
+    """The shot that is compared on, with ``color``'s pictures, and the result of one method and seed in ``folder``.
 
-    The comparison locks its whole folder, so that a run needs no lock of its own and the job is never written to.
+    The comparison locks its whole folder.
     """
 
-    def __init__(self, job: Shot, folder: Path, color: Callable[[int], Path]) -> None:
-        super().__init__(job.path, job.info)
+    def __init__(self, shot: Shot, folder: Path, color: Callable[[int], Path]) -> None:
+        self.shot = shot.with_color(color)
         self.folder = folder
-        self._color = color
-
-    def color(self, frame: int) -> Path:
-        return self._color(frame)
-
-    def output(self, name: OutputName = "stylized") -> Output:
-        return Output(self.folder, self.records / name)
-
-    @contextlib.contextmanager
-    def result_of(
-        self, settings: Settings, same: Callable[[Settings, Settings], bool], made: Callable[[], bool] = lambda: False
-    ) -> Iterator[None]:
-        yield  # the folder is of this method and seed alone
-
-    @property
-    def movie(self) -> Path:
-        return self.folder / "movie.mp4"
-
-    @property
-    def records(self) -> Path:
-        return self.folder / "records"
-
-    @contextlib.contextmanager
-    def lock(self, frames: Sequence[int] | None = None) -> Iterator[None]:
-        yield
-
-    @contextlib.contextmanager
-    def lock_movie(self) -> Iterator[None]:
-        yield
+        self.result = Result(folder)
 
     def make(
         self,
@@ -69,8 +41,9 @@ class Run(Shot):
         stopwatch = _Stopwatch(progress)
         try:
             stylize(
-                self,
+                self.shot,
                 settings,
+                result=self.result,
                 device=device,
                 dtype=dtype,
                 batch=batch,

@@ -12,10 +12,9 @@ import numpy.typing as npt
 
 from warpnoise.compare.options import CompareOptions
 from warpnoise.errors import Cancelled, MediaError
-from warpnoise.job import FrameDigests, Settings, Shot
-from warpnoise.job.names import frame_name
+from warpnoise.job import Result, Settings, Shot
 from warpnoise.media.digest import picture_digest
-from warpnoise.media.png import read_png, write_png
+from warpnoise.media.png import read_png
 from warpnoise.pipeline.alpha import fill_transparent
 from warpnoise.sdedit.digest import digest_text
 
@@ -55,7 +54,7 @@ def make_tasks(
             "super-resolution",
             settings.updated({"strength": options.restoration_strength}),
             fine,
-            lambda frame: folder / "super-resolution" / "input" / f"{frame_name(frame)}.png",
+            Result(folder / "super-resolution" / "input").frame,
             fine,
         ),
     }
@@ -74,12 +73,11 @@ def prepare_input(job: Shot, task: Task, cancelled: Callable[[], bool] | None = 
             raise Cancelled("cancelled while pictures were reduced: what was finished stays")
         target, source = task.color(frame), task.source(frame)
         if target != source:
-            digests = FrameDigests(target.parent / "records")
-            digest = digest_text(_INPUT_VERSION, _digest(source))
-            if digests.get(frame) != digest or not target.is_file():
-                digests.forget(frame)
-                _write_reduced(source, target)
-                digests.record(frame, digest)
+            reduced = Result(target.parent.parent)
+            made_of = digest_text(_INPUT_VERSION, _digest(source))
+            if not reduced.is_finished(target, made_of):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                reduced.write_frame(frame, _reduced(source), made_of)
         yield frame
 
 
@@ -89,14 +87,14 @@ def enlarged_again(picture: npt.NDArray[np.float32], width: int, height: int) ->
     return np.asarray(cv2.resize(small, picture.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.float32)
 
 
-def _write_reduced(source: Path, target: Path) -> None:
+def _reduced(source: Path) -> npt.NDArray[np.uint16]:
     """The picture as if it had been rendered ``REDUCTION`` times smaller and enlarged again; alpha stays."""
     picture = read_png(source)
     color = (fill_transparent(picture) if picture.shape[2] == 4 else picture).astype(np.float32)
     height, width = picture.shape[:2]
     large = enlarged_again(color, max(width // REDUCTION, 1), max(height // REDUCTION, 1))
     restored = np.clip(large.round(), 0, 65535).astype(np.uint16)
-    write_png(target, np.dstack([restored, picture[..., 3:]]) if picture.shape[2] == 4 else restored)
+    return np.dstack([restored, picture[..., 3:]]) if picture.shape[2] == 4 else restored
 
 
 def _digest(path: Path) -> str:

@@ -1,6 +1,6 @@
-"""The render, the result with fresh noise and the result with warped noise, beside each other.
+"""The render, the result with random noise and the result with warped noise, beside each other.
 
-In the movie the difference is plain: fresh noise makes every frame another picture, warped noise moves with the
+In the movie the difference is plain: random noise makes every frame another picture, warped noise moves with the
 surfaces. A still picture of frames that follow each other shows the same to a patient eye.
 """
 

@@ -1,8 +1,7 @@
-"""The demo's steps: a scene, the add-on's command on it, the same with fresh noise, and the comparison."""
+"""The demo's steps: a scene, the add-on's command on it, the same with random noise, and the comparison."""
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +11,8 @@ from warpnoise.demo.blender import Blender, run_blender
 from warpnoise.demo.comparison import Strip, write_sheet, write_side_by_side
 from warpnoise.errors import JobError
 from warpnoise.job import Settings, Shot
-from warpnoise.pipeline import Progress, stylize
+from warpnoise.pipeline import stylize
+from warpnoise.progress import Progress
 
 SCENE = Path(__file__).with_name("scene.py")
 DEMO_SETTINGS = Settings(style="ink", strength=0.5)
@@ -24,7 +24,7 @@ ADDON_PREFIX = "warpnoise: "
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """``settings``: of the stylizing. ``fresh``: also with fresh noise in every frame, to compare with.
+    """``settings``: of the stylizing. ``random``: also with random noise in every frame, to compare with.
     ``scene_only``: build the scene, and no more."""
 
     output: Path
@@ -32,7 +32,7 @@ class DemoOptions:
     frames: int = 24
     size: int = 256
     device: str | None = None
-    fresh: bool = True
+    random: bool = True
     scene_only: bool = False
 
 
@@ -44,7 +44,7 @@ class DemoResult:
     seconds: float
     stylized_scene: Path | None = None
     movie: Path | None = None
-    fresh_movie: Path | None = None
+    random_movie: Path | None = None
     picture: Path | None = None
     side_by_side: Path | None = None
 
@@ -63,7 +63,7 @@ def run_demo(
 
     Args:
         say: takes a line of text for each step, and the lines of the add-on's command.
-        progress: takes the pipeline's own progress, of the run with fresh noise.
+        progress: takes the pipeline's own progress, of the run with random noise.
 
     Raises:
         BlenderError: Blender failed; its output is in ``blender.log``.
@@ -93,23 +93,28 @@ def run_demo(
 
     run_blender(command, environment, log, say=hear, cancelled=cancelled, what="Stylizing the scene")
 
-    job = Shot.open(folder)
-    strips = [Strip("render", [job.color(frame) for frame in job.frames])]
-    fresh_movie = None
-    if options.fresh:
-        say("stylizing once more, with fresh noise in every frame")
-        fresh = _twin(job, folder / "fresh_noise")
+    shot = Shot.open(folder)
+    result = shot.current()
+    if result is None:
+        raise JobError(f"{folder} has no current result, though Blender stylized the scene. Its output is in {log}.")
+    strips = [Strip("render", [shot.color(frame) for frame in shot.frames])]
+    random_movie = None
+    if options.random:
+        say("stylizing once more, with random noise in every frame")
         settings = options.settings.updated({"noise": "random"})
-        fresh_movie = stylize(fresh, settings, device=options.device, progress=progress, cancelled=cancelled).movie
-        strips.append(Strip("fresh noise in every frame", [fresh.stylized(frame) for frame in fresh.frames]))
-    strips.append(Strip("Warpnoise", [job.stylized(frame) for frame in job.frames]))
+        done = stylize(shot, settings, device=options.device, progress=progress, cancelled=cancelled)
+        shot.use(result)
+        random_movie = done.movie
+        if done.result is not None:
+            strips.append(Strip("random noise in every frame", [done.result.frame(frame) for frame in shot.frames]))
+    strips.append(Strip("Warpnoise", [result.frame(frame) for frame in shot.frames]))
 
     say("laying them side by side")
     sheet, movie = folder / "side_by_side.png", folder / "side_by_side.mp4"
-    write_sheet(sheet, strips, job.frames)
-    write_side_by_side(movie, strips, job.scene.rate)
+    write_sheet(sheet, strips, shot.frames)
+    write_side_by_side(movie, strips, shot.scene.rate)
     seconds = time.monotonic() - started
-    return DemoResult(scene, seconds, stylized, job.movie, fresh_movie, sheet, movie)
+    return DemoResult(scene, seconds, stylized, result.movie, random_movie, sheet, movie)
 
 
 def _arguments(options: DemoOptions, folder: Path, stylized: Path) -> list[str]:
@@ -122,16 +127,6 @@ def _arguments(options: DemoOptions, folder: Path, stylized: Path) -> list[str]:
         "stylize",
         *(f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value not in (None, "")),
     ]
-
-
-def _twin(job: Shot, folder: Path) -> Shot:
-    """A second job folder of the same passes and colours."""
-    _make(folder)
-    for name in ("color", "passes"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-        shutil.copytree(job.path / name, folder / name)
-    shutil.copyfile(job.path / "job.json", folder / "job.json")
-    return Shot.open(folder)
 
 
 def _make(folder: Path) -> None:

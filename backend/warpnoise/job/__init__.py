@@ -1,23 +1,22 @@
-"""The job folder: all that passes from Blender to the backend. ``docs/architecture.md`` describes its files."""
+"""The job folder: a shot, which passes from Blender to the backend, and its results. See ``docs/architecture.md``."""
 
-from warpnoise.job.digests import FrameDigests
+from warpnoise.job.frame_ranges import chunk_of, frames_between
 from warpnoise.job.names import frame_name
-from warpnoise.job.results import KeptResult
+from warpnoise.job.result import RESULTS, ModelInfo, Result, ResultInfo
 from warpnoise.job.schema import SCHEMA_VERSION, Camera, FrameInfo, JobInfo, SceneInfo
 from warpnoise.job.settings import Settings
-from warpnoise.job.shot import FrameState, Output, OutputName, Shot
-from warpnoise.job.subset import chunk_of, frames_between
+from warpnoise.job.shot import FrameState, Shot
 
 __all__ = [
+    "RESULTS",
     "SCHEMA_VERSION",
     "Camera",
-    "FrameDigests",
     "FrameInfo",
     "FrameState",
     "JobInfo",
-    "KeptResult",
-    "Output",
-    "OutputName",
+    "ModelInfo",
+    "Result",
+    "ResultInfo",
     "SceneInfo",
     "Settings",
     "Shot",

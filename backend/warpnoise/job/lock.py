@@ -1,4 +1,4 @@
-"""A folder's lock: one process at a time, for as long as a block runs."""
+"""An operating-system lock on a folder, for as long as a block runs."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from warpnoise.errors import JobError, JobLockedError
 
 
 @contextlib.contextmanager
-def locked(folder: Path, *, busy: str, refused: str, wait_seconds: float = 0.0) -> Iterator[None]:
+def locked(folder: Path, *, busy: str, refused: str, wait_seconds: float = 0.0, name: str = ".lock") -> Iterator[None]:
     """Keeps other processes, and other users of this in this one, off a folder while the block runs.
 
     The operating system frees the lock when the process ends, however it ends.
 
     Args:
-        folder: there already; the lock is its file ``.lock``.
-        busy: the message when somebody holds it.
+        folder: there already.
+        busy: the message when somebody holds the lock.
         refused: the message when the folder cannot be written; ``{refusal}`` is the system's reason.
         wait_seconds: how long somebody may hold it before that is an error.
+        name: the lock's file in the folder.
 
     Raises:
-        JobLockedError: somebody works on the folder.
+        JobLockedError: somebody holds the lock.
         JobError: the folder cannot be written.
     """
-    lock = filelock.FileLock(folder / ".lock", timeout=wait_seconds)
+    lock = filelock.FileLock(folder / name, timeout=wait_seconds)
     try:
         lock.acquire()
     except filelock.Timeout:

@@ -1,4 +1,4 @@
-"""``job.json``, schema 1, as frozen models that validate, and name the bad field.
+"""``job.json``, schema 2, as frozen models that validate, and name the bad field.
 
 Types are strict: a number in quotes is not a number. Unknown fields are refused: they are mostly typing errors.
 """
@@ -18,7 +18,7 @@ from warpnoise.job.settings import Settings
 from warpnoise.job.validation import OWN_MESSAGE, StrictModel, validated
 from warpnoise.media.bounded import LARGEST_PICTURE
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 
 LAST_FRAME: Final = 1_048_574
@@ -104,7 +104,7 @@ class FrameInfo(StrictModel):
 class JobInfo(StrictModel):
     """The whole of ``job.json``."""
 
-    schema_version: Annotated[Literal[1], Field(alias="schema")] = SCHEMA_VERSION
+    schema_version: Annotated[Literal[2], Field(alias="schema")] = SCHEMA_VERSION
     generator: str = ""
     scene: SceneInfo
     frames: tuple[FrameInfo, ...]
@@ -190,6 +190,7 @@ def _check_version(version: object, where: str) -> None:
         )
     if version < SCHEMA_VERSION:
         raise JobError(
-            f"{where} has the older schema version {version}; this Warpnoise reads version {SCHEMA_VERSION}. "
-            "Export the animation again with the current add-on."
+            f"{where} has the older schema version {version}; this Warpnoise reads version {SCHEMA_VERSION}. Its "
+            "frames are the PNG files in stylized/ and results/*/stylized/: copy what you need. Then export the "
+            "animation to a new folder with the current add-on."
         )

@@ -1,4 +1,4 @@
-"""A job folder: where its files are, whether they are all there, and who may work on it."""
+"""A shot: the job folder's input, which a stylizing only reads, and where the results of the shot are."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ import numpy.typing as npt
 
 from warpnoise import __version__
 from warpnoise.errors import JobError, MediaError
-from warpnoise.job.claims import claimed
-from warpnoise.job.digests import FrameDigests
 from warpnoise.job.names import frame_name
-from warpnoise.job.results import KeptResult, kept_results, result_of
+from warpnoise.job.result import RESULTS, Result, results_mutex
 from warpnoise.job.schema import SCHEMA_VERSION, Camera, JobInfo, Matrix, SceneInfo, as_array, as_matrix
 from warpnoise.job.settings import Settings
 from warpnoise.media.atomic import replacing, write_bytes
+from warpnoise.media.json_file import read_json
 
 Needed = Literal["color", "passes"]
-OutputName = Literal["stylized", "preview"]
+_LARGEST_JOB_FILE = 256 << 20
+"""Bytes: a long shot with thousands of moving objects."""
 
 
 @dataclass(frozen=True)
@@ -43,33 +43,14 @@ class FrameState:
     """Names of objects whose vectors from and to the frame before mean nothing."""
 
 
-@dataclass(frozen=True)
-class Output:
-    """A folder of stylized frames, and the folder of their records (`FrameDigests`)."""
-
-    folder: Path
-    records: Path
-
-    @classmethod
-    def of(cls, job: Path, name: OutputName) -> Output:
-        """That of a job folder."""
-        return cls(job / name, job / "records" / name)
-
-    def picture(self, frame: int) -> Path:
-        """A PNG of the colour frame's size and encoding."""
-        return self.folder / f"{frame_name(frame)}.png"
-
-    def digests(self) -> FrameDigests:
-        """What the finished frames were made of, as it stands in the folder now."""
-        return FrameDigests(self.records)
-
-
 class Shot:
     """A job folder that was checked: ``Shot.open`` opens one, ``Shot.create`` makes one of pictures and passes."""
 
-    def __init__(self, path: Path, info: JobInfo) -> None:
+    def __init__(self, path: Path, info: JobInfo, color: Callable[[int], Path] | None = None) -> None:
+        """``color``: each frame's picture; None: that in ``color/``."""
         self.path = path
         self.info = info
+        self._color = color
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, needs: Collection[Needed] = ("color", "passes")) -> Shot:
@@ -180,41 +161,49 @@ class Shot:
 
     def color(self, frame: int) -> Path:
         """What the viewer sees, the input of SDEdit: a 16-bit PNG."""
-        return self.path / "color" / f"{frame_name(frame)}.png"
+        return self.path / "color" / f"{frame_name(frame)}.png" if self._color is None else self._color(frame)
 
     def passes(self, frame: int) -> Path:
         """The render passes: a multilayer EXR."""
         return self.path / "passes" / f"{frame_name(frame)}.exr"
 
-    def stylized(self, frame: int) -> Path:
-        """The result: a PNG of the colour frame's size and encoding."""
-        return self.output().picture(frame)
-
-    def output(self, name: OutputName = "stylized") -> Output:
-        """Where stylized frames go: the result, or the previews, which leave it as it is."""
-        return Output.of(self.path, name)
-
-    def kept_results(self) -> list[KeptResult]:
-        """The results of other settings, by name."""
-        return kept_results(self.path)
-
-    @contextlib.contextmanager
-    def result_of(
-        self, settings: Settings, same: Callable[[Settings, Settings], bool], made: Callable[[], bool] = lambda: False
-    ) -> Iterator[None]:
-        """While the block runs, ``stylized/`` is the result of ``settings``; as `warpnoise.job.results` says."""
-        with result_of(self.path, settings, same, made):
-            yield
+    def with_color(self, color: Callable[[int], Path]) -> Shot:
+        """The same shot with other pictures: ``color`` gives each frame's."""
+        return Shot(self.path, self.info, color)
 
     @property
-    def movie(self) -> Path:
-        """The result as a movie."""
-        return self.path / "stylized.mp4"
+    def results_folder(self) -> Path:
+        return self.path / RESULTS
+
+    def result(self, name: str) -> Result:
+        """The result of that name, which need not be there."""
+        return Result(self.results_folder / name)
+
+    def results(self) -> list[Result]:
+        """All results of the shot, by name."""
+        folder = self.results_folder
+        names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        return [result for result in map(self.result, names) if result.info() is not None]
+
+    def current(self) -> Result | None:
+        """The result in use; None: there is none."""
+        with contextlib.suppress(JobError):
+            content = read_json(self._current_file, error=JobError)
+            name = content.get("result") if isinstance(content, dict) else None
+            if isinstance(name, str) and self.result(name).folder.parent == self.results_folder:
+                result = self.result(name)
+                return result if result.settings_file.is_file() else None
+        return None
+
+    def use(self, result: Result) -> None:
+        """Makes one of the shot's results the one in use. Raises JobError when ``current.json`` cannot be written."""
+        if self.current() != result:
+            with results_mutex(self.results_folder):
+                write_bytes(self._current_file, f"{json.dumps({'result': result.name})}\n".encode(), error=JobError)
 
     @property
-    def records(self) -> Path:
-        """The folder of what is known of finished files."""
-        return self.path / "records"
+    def _current_file(self) -> Path:
+        return self.path / "current.json"
 
     def check(self, frames: Sequence[int]) -> None:
         """Checks that all is there that these frames are made of: their colour, and the passes of all frames up to the
@@ -244,26 +233,6 @@ class Shot:
                 else:
                     objects[name] = as_array(matrix)
             yield FrameState(info.frame, info.camera, objects, info.cut and index > 0, info.unknown_motion)
-
-    @contextlib.contextmanager
-    def lock(self, frames: Sequence[int] | None = None) -> Iterator[None]:
-        """Keeps other processes, and other users of ``lock`` in this one, off the folder while the block runs.
-
-        With ``frames`` (at least one), only off those and what lies between them: others may work on other frames.
-        The operating system frees the lock when the process ends, however it ends.
-
-        Raises:
-            JobLockedError: somebody works on the folder, or on some of these frames.
-            JobError: the folder cannot be written.
-        """
-        with claimed(self.path, "all" if frames is None else (min(frames), max(frames))):
-            yield
-
-    @contextlib.contextmanager
-    def lock_movie(self) -> Iterator[None]:
-        """The same, but only off the movie. Raises as ``lock`` does."""
-        with claimed(self.path, "movie"):
-            yield
 
     def save(self) -> None:
         """Writes ``job.json``, whole or not at all. Raises JobError when it cannot be written."""
@@ -331,12 +300,6 @@ def _read_json(folder: Path) -> object:
     if not folder.is_dir():
         raise JobError(f"{folder} is not a folder. Give a folder that the add-on exported: it holds a job.json.")
     path = folder / "job.json"
-    try:
-        content: object = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise JobError(f"{folder} holds no job.json. Give a folder that the add-on exported.") from None
-    except OSError as refusal:
-        raise JobError(f"Cannot read {path}: {refusal.strerror or refusal}.") from refusal
-    except ValueError as failure:
-        raise JobError(f"{path} is not JSON: {failure}. Export the animation again.") from None
-    return content
+    if not path.exists():
+        raise JobError(f"{folder} holds no job.json. Give a folder that the add-on exported.")
+    return read_json(path, error=JobError, advice="Export the animation again.", largest=_LARGEST_JOB_FILE)

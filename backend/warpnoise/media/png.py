@@ -79,6 +79,11 @@ def write_png(path: Path, picture: npt.NDArray[np.uint16]) -> None:
         ValueError: another shape or type.
         MediaError: the file cannot be written (full disk, no permission, ...).
     """
+    write_bytes(path, encode_png(path, picture))
+
+
+def encode_png(path: Path, picture: npt.NDArray[np.uint16]) -> bytes:
+    """The content of the file that ``write_png`` writes; ``path`` names it in messages. Raises as ``write_png``."""
     if picture.dtype != np.uint16 or picture.ndim != 3 or picture.shape[2] not in (3, 4) or not picture.size:
         raise ValueError(f"expected (height, width, 3 or 4) uint16, got {picture.shape} {picture.dtype}")
     to_bgr = cv2.COLOR_RGB2BGR if picture.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
@@ -86,7 +91,7 @@ def write_png(path: Path, picture: npt.NDArray[np.uint16]) -> None:
     done, data = cv2.imencode(".png", cv2.cvtColor(picture, to_bgr), [cv2.IMWRITE_PNG_COMPRESSION, _LEVEL])
     if not done:
         raise MediaError(f"Cannot encode {path} ({picture.shape[1]} x {picture.shape[0]} pixels).")
-    write_bytes(path, data.tobytes())
+    return data.tobytes()
 
 
 def _size(path: Path, start: bytes) -> tuple[int, int]:

@@ -1,7 +1,10 @@
-"""A job from its passes to its stylized frames, or to its noise alone."""
+"""A shot from its passes to its stylized frames, or to its noise alone.
 
-from warpnoise.pipeline.progress import Progress, Stage
+A frame goes through ``read`` (picture, passes, motion), ``carry`` (the noise), ``edit`` (the model) and ``write``.
+``stylize`` connects the four with ``work_queues``; ``made_of`` and ``resume`` tell which frames are left to be made.
+"""
+
 from warpnoise.pipeline.stylize import Summary, stylize
 from warpnoise.pipeline.warp import WarpOptions, warp
 
-__all__ = ["Progress", "Stage", "Summary", "WarpOptions", "stylize", "warp"]
+__all__ = ["Summary", "WarpOptions", "stylize", "warp"]

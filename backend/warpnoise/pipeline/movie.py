@@ -1,8 +1,7 @@
-"""The movie, written once all frames of the job are finished, by whoever finds them so."""
+"""The movie, written once all frames of the shot are finished, by whoever finds them so."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,58 +9,48 @@ import numpy as np
 import numpy.typing as npt
 
 from warpnoise.errors import Cancelled, JobError, JobLockedError
-from warpnoise.job import Shot
-from warpnoise.media.atomic import remove, write_bytes
-from warpnoise.media.movie import write_movie
+from warpnoise.job import Result, Shot
+from warpnoise.job.records import Record
 from warpnoise.media.png import read_png
-from warpnoise.pipeline.resume import FrameChain
 from warpnoise.sdedit.digest import digest_text
 
 
-def encode_if_finished(
-    job: Shot, chain: FrameChain, starting: Callable[[], None], cancelled: Callable[[], bool] | None
+def write_movie_of(
+    shot: Shot, result: Result, starting: Callable[[], None], cancelled: Callable[[], bool] | None
 ) -> Path | None:
-    """Writes the job's movie if all of its frames are finished, and it is not the movie of just these frames already.
-
-    Of several processes that finish the last frames together, the one that looks last finds all of them, so that
-    somebody always writes it.
+    """Writes the movie of a result whose frames are all finished, unless it is the movie of just these frames already.
 
     Args:
         starting: called before it is written.
 
     Returns:
-        the movie; None: frames are unfinished, or another process is writing it.
+        the movie; None: another process writes it.
 
     Raises:
         JobError, MediaError: a file cannot be read or written.
         Cancelled: ``cancelled()`` was true.
     """
-    if not chain.all_finished():
-        return None
-    record = job.records / "movie.json"
-    content = {"digest": digest_text(f"rate {job.scene.rate}", *map(chain.digest, job.frames))}
+    records = [_record(result, frame) for frame in shot.frames]
+    made_of = digest_text(f"rate {shot.scene.rate}", *(record.sha256 for record in records))
     try:
-        with job.lock_movie():
-            if not (job.movie.is_file() and _read(record) == content):
+        with result.movie_lease():
+            if not result.is_finished(result.movie, made_of):
                 starting()
-                remove(record, error=JobError)
-                write_movie(job.movie, _pictures(job, cancelled), job.scene.rate)
-                write_bytes(record, f"{json.dumps(content)}\n".encode(), error=JobError)
+                result.write_movie(_pictures(shot, result, cancelled), shot.scene.rate, made_of)
     except JobLockedError:
         return None
-    return job.movie
+    return result.movie
 
 
-def _pictures(job: Shot, cancelled: Callable[[], bool] | None) -> Iterator[npt.NDArray[np.uint16]]:
-    for frame in job.frames:
+def _record(result: Result, frame: int) -> Record:
+    record = result.record(result.frame(frame))
+    if record is None:
+        raise JobError(f"{result.folder} lost the record of frame {frame} during the run. Run again.")
+    return record
+
+
+def _pictures(shot: Shot, result: Result, cancelled: Callable[[], bool] | None) -> Iterator[npt.NDArray[np.uint16]]:
+    for frame in shot.frames:
         if cancelled is not None and cancelled():
             raise Cancelled("cancelled while the movie was written; all frames are finished")
-        yield read_png(job.stylized(frame))
-
-
-def _read(record: Path) -> object:
-    try:
-        content: object = json.loads(record.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return content
+        yield read_png(result.frame(frame))

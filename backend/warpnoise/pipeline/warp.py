@@ -20,7 +20,7 @@ from warpnoise.job.names import frame_name
 from warpnoise.media.atomic import replacing
 from warpnoise.motion import motions
 from warpnoise.noise import NOISE_METHODS, make_noise
-from warpnoise.pipeline.background import ReadAhead
+from warpnoise.pipeline.work_queues import Prefetch
 
 Format = Literal["npz", "safetensors"]
 
@@ -87,7 +87,7 @@ def warp(
     frames = job.frames
     files: list[Path] = []
     with contextlib.ExitStack() as stack:
-        ahead = stack.enter_context(ReadAhead(_noises(job, options, shape), size=2, cancelled=cancelled))
+        ahead = stack.enter_context(Prefetch(_noises(job, options, shape), size=2, cancelled=cancelled))
         together: ArrayWriter | None = None
         if not options.per_frame:
             files.append(_with_suffix(output, options.format))

@@ -9,5 +9,5 @@
 A client needs nothing of this package: it needs the interface's version and the token.
 """
 
-INTERFACE = 1
+INTERFACE = 2
 """The version of the HTTP interface; a client refuses another one than its own."""

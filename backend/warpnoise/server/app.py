@@ -1,11 +1,11 @@
-"""The calls of the HTTP interface, version 1, as a FastAPI application."""
+"""The calls of the HTTP interface, version 2, as a FastAPI application."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import anyio
 from fastapi import Depends, FastAPI, HTTPException, Request
@@ -18,12 +18,11 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from warpnoise.errors import JobError, JobLockedError, MediaError, ServerError, WarpnoiseError
-from warpnoise.job import OutputName
 from warpnoise.media.bounded import given_path
 from warpnoise.media.json_file import parse_json
 from warpnoise.server.hidden_paths import HiddenPaths
 from warpnoise.server.jobs import JobQueue
-from warpnoise.server.results import result_calls
+from warpnoise.server.result_calls import result_calls
 from warpnoise.server.schema import JobView, NewJob, Problem, StatusView, UploadsView
 from warpnoise.server.tokens import matches
 from warpnoise.server.upload_calls import upload_calls
@@ -35,7 +34,6 @@ LARGEST_BODY = 1 << 20
 """Bytes of a request in JSON; files are sent otherwise (`warpnoise.server.upload_calls`)."""
 BODY_SECONDS = 30.0
 """How long such a body may take."""
-_Part = TypeVar("_Part", JobView, tuple[Path, OutputName])
 _CODES = {
     400: "upload",
     403: "forbidden",
@@ -77,7 +75,7 @@ def create_app(
     uploads: Uploads | None = None,
     models: Path | None = None,
 ) -> FastAPI:
-    """The application. ``status`` answers ``GET /v1/status``; ``shutdown`` is called once it was asked for.
+    """The application. ``status`` answers ``GET /v2/status``; ``shutdown`` is called once it was asked for.
 
     Args:
         uploads: job folders are sent, and no others are worked on: who has the token names no folder of this machine,
@@ -98,7 +96,7 @@ def create_app(
     _answer_errors_as_json(app, hide)
 
     # The handlers are plain functions: FastAPI runs them in threads, so a slow disk holds up no other call.
-    @app.get("/v1/status")
+    @app.get("/v2/status")
     def get_status() -> StatusView:
         now = status()
         if uploads is None:
@@ -106,7 +104,7 @@ def create_app(
         limits = UploadsView(largest_file=uploads.limits.largest_file, days=uploads.limits.days)
         return now.model_copy(update={"uploads": limits})
 
-    @app.post("/v1/jobs", status_code=201)
+    @app.post("/v2/jobs", status_code=201)
     def post_job(request: Annotated[NewJob, Depends(_new_job)]) -> JobView:
         if uploads is None:
             if request.path is None:
@@ -118,20 +116,20 @@ def create_app(
         with uploads.for_job(request.upload) as folder:
             return shown(queue.submit(request.model_copy(update={"path": str(folder), "upload": None})))
 
-    @app.get("/v1/jobs/{job_id}")
+    @app.get("/v2/jobs/{job_id}")
     def get_job(job_id: str) -> JobView:
         return shown(_found(queue.get(job_id), job_id))
 
-    @app.post("/v1/jobs/{job_id}/cancel", status_code=202)
+    @app.post("/v2/jobs/{job_id}/cancel", status_code=202)
     def cancel_job(job_id: str) -> JobView:
         return shown(_found(queue.cancel(job_id), job_id))
 
-    @app.post("/v1/shutdown", status_code=202)
+    @app.post("/v2/shutdown", status_code=202)
     def post_shutdown() -> dict[str, str]:
         shutdown()
         return {"state": "shutting down"}
 
-    app.include_router(result_calls(lambda job_id: _found(queue.place(job_id), job_id)))
+    app.include_router(result_calls(queue))
     if uploads is not None:
         app.include_router(upload_calls(uploads))
     return app
@@ -156,12 +154,12 @@ async def _new_job(request: Request) -> NewJob:
         raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from None
 
 
-def _found(part: _Part | None, job_id: str) -> _Part:
-    if part is None:
+def _found(view: JobView | None, job_id: str) -> JobView:
+    if view is None:
         raise HTTPException(
             404, f"There is no job {job_id} here. The server was started again since, or the job ended long ago."
         )
-    return part
+    return view
 
 
 def _problem(status: int, code: str, message: str) -> JSONResponse:

@@ -12,16 +12,14 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
 from warpnoise.errors import Cancelled, JobLockedError, ServerError, WarpnoiseError
-from warpnoise.job import OutputName
+from warpnoise.job import RESULTS, Result
+from warpnoise.progress import Progress
 from warpnoise.server.schema import JobView, NewJob, Problem, State
-
-if TYPE_CHECKING:  # it brings PyTorch, and a server should be able to say that its port is taken before it loads that
-    from warpnoise.pipeline import Progress
 
 log = logging.getLogger("warpnoise.server")
 
@@ -44,10 +42,8 @@ class _Record:
     id: str
     folder: Path
     work: Work | None
-    output: OutputName = "stylized"
+    progress: Progress
     state: State = "queued"
-    frames_total: int = 0
-    progress: Progress | None = None
     error: Problem | None = None
     progressed: float = field(default_factory=time.monotonic)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -57,17 +53,16 @@ class _Record:
         return self.state in ("done", "failed", "cancelled")
 
     def view(self) -> JobView:
-        now = {f.name: getattr(self.progress, f.name) for f in fields(self.progress)} if self.progress else {}
-        shown: dict[str, Any] = {"stage": "loading", "frames_total": self.frames_total} | now
+        now = self.progress
         if self.over:
-            shown["seconds_left"] = 0.0 if self.state == "done" else None
+            now = now.model_copy(update={"seconds_left": 0.0 if self.state == "done" else None})
         return JobView(
             id=self.id,
             path=str(self.folder),
             state=self.state,
             seconds_since_progress=time.monotonic() - self.progressed,
             error=self.error,
-            **shown,
+            **now.model_dump(),
         )
 
 
@@ -98,8 +93,7 @@ class JobQueue:
         work = self._prepare(request.model_copy(update={"path": str(folder)}))  # reads files: not under the lock
         with self._changed:
             self._check_free(folder)
-            output: OutputName = "preview" if request.preview else "stylized"
-            record = _Record(secrets.token_hex(8), folder, work, output, frames_total=work.frames_total)
+            record = _Record(secrets.token_hex(8), folder, work, Progress(frames_total=work.frames_total))
             self._records[record.id] = record
             self._forget()
             self._changed.notify_all()
@@ -111,11 +105,12 @@ class JobQueue:
             record = self._records.get(job_id)
             return record.view() if record else None
 
-    def place(self, job_id: str) -> tuple[Path, OutputName] | None:
-        """The folder that a job works on, or worked on, and where in it its frames go."""
+    def result(self, job_id: str) -> Result | None:
+        """Where a job's frames go; None: there is no such job, or its result is not known yet."""
         with self._changed:
             record = self._records.get(job_id)
-            return (record.folder, record.output) if record else None
+            name = record.progress.result if record else None
+            return Result(record.folder / RESULTS / name) if record and name else None
 
     def busy(self, folder: Path) -> str | None:
         """The job that is queued or running on a folder."""

@@ -1,4 +1,4 @@
-"""What goes in and out of the HTTP interface, version 1 (docs/architecture.md)."""
+"""What goes in and out of the HTTP interface, version 2 (docs/architecture.md)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from warpnoise.progress import Progress
+
 State = Literal["queued", "running", "done", "failed", "cancelled"]
-Stage = Literal["loading", "stylizing", "encoding", "finished"]
 
 
 class NewJob(BaseModel):
-    """The body of ``POST /v1/jobs``."""
+    """The body of ``POST /v2/jobs``."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -25,7 +26,7 @@ class NewJob(BaseModel):
     frames: tuple[int, int] | None = None
     """Only the frames from the first number to the second, both included."""
     preview: bool = False
-    """They go to ``preview/`` and leave the result as it is; no movie is made."""
+    """No movie is made, and the result does not become the current one."""
 
     @model_validator(mode="after")
     def _one_folder(self) -> NewJob:
@@ -41,23 +42,13 @@ class Problem(BaseModel):
     message: str
 
 
-class JobView(BaseModel):
+class JobView(Progress):
     """A job, as every call that answers with one shows it."""
 
     id: str
     path: str
     state: State
-    stage: Stage
-    frames_total: int
-    frames_done: int = 0
-    frames_kept: int = 0
-    """Of the frames done: those that an earlier run had finished with the same inputs and settings."""
-    step: int = 0
-    steps_total: int = 0
-    seconds_left: float | None = None
     seconds_since_progress: float
-    newest_frame: int | None = None
-    warnings: tuple[str, ...] = ()
     error: Problem | None = None
 
 
@@ -90,7 +81,7 @@ class UploadsView(BaseModel):
 
 
 class StatusView(BaseModel):
-    """The answer of ``GET /v1/status``; memory in bytes. ``uploads``: null where job folders cannot be sent."""
+    """The answer of ``GET /v2/status``; memory in bytes. ``uploads``: null where job folders cannot be sent."""
 
     version: str
     interface: int

@@ -1,4 +1,4 @@
-"""What ``GET /v1/status`` answers: the versions, the device and the models."""
+"""What ``GET /v2/status`` answers: the versions, the device and the models."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ _T = TypeVar("_T")
 
 
 def upload_calls(uploads: Uploads) -> APIRouter:
-    """``/v1/uploads`` and what is below it."""
-    router = APIRouter(prefix="/v1/uploads")
+    """``/v2/uploads`` and what is below it."""
+    router = APIRouter(prefix="/v2/uploads")
 
     @router.post("", status_code=201)
     def post_upload() -> UploadView:

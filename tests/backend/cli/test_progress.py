@@ -8,9 +8,17 @@ import sys
 
 import pytest
 from warpnoise.cli.progress import in_words, show_progress
-from warpnoise.pipeline import Progress
+from warpnoise.progress import Progress
 
-NOW = Progress("stylizing", 24, frames_done=3, step=2, steps_total=10, seconds_left=83.4, warnings=("It is late.",))
+NOW = Progress(
+    stage="stylizing",
+    frames_total=24,
+    frames_done=3,
+    step=2,
+    steps_total=10,
+    seconds_left=83.4,
+    warnings=("It is late.",),
+)
 
 
 @pytest.mark.parametrize(
@@ -24,8 +32,8 @@ def test_durations(seconds, words):
 def test_lines_come_with_frames_and_stages_not_with_steps(capsys):
     with show_progress(as_json=False) as listener:
         for step in range(5):
-            listener(Progress("stylizing", 24, frames_done=3, step=step, seconds_left=83.4, warnings=("It is late.",)))
-        listener(Progress("encoding", 24, frames_done=24))
+            listener(NOW.model_copy(update={"step": step}))
+        listener(Progress(stage="encoding", frames_total=24, frames_done=24))
     assert capsys.readouterr().err == (
         "warning: It is late.\nstylizing: 3 of 24 frames, 1 min 23 s left\nencoding: 24 of 24 frames\n"
     )

@@ -13,30 +13,31 @@ from warpnoise.job import Settings
 from warpnoise.media.png import read_png
 
 from .. import synthetic
+from ..synthetic import current, finished_frames
 
 
 def test_the_whole_output(warpnoise, job):
     done = warpnoise("stylize", job.path)
     assert done.status == 0, done.err
     assert re.fullmatch(
-        rf"4 of 4 frames, in [\w ]+\nframes  {job.path}/stylized\nmovie   {job.path}/stylized.mp4\n", done.out
+        rf"4 of 4 frames, in [\w ]+\nresult  ({job.path}/results/ink-\w+)\nmovie   \1/movie.mp4\n", done.out
     ), done.out
     stages = [line.split(":")[0] for line in done.err.splitlines()]
     assert sorted(set(stages), key=stages.index) == ["loading", "stylizing", "encoding", "finished"]
     assert done.err.splitlines()[-1] == "finished: 4 of 4 frames, 0 s left"
-    assert job.movie.stat().st_size > 0
+    assert current(job).movie.stat().st_size > 0
     for frame in job.frames:
-        assert read_png(job.stylized(frame)).shape == (32, 32, 3)
+        assert read_png(current(job).frame(frame)).shape == (32, 32, 3)
 
 
 def test_again_keeps_what_is_finished_and_new_settings_do_not(warpnoise, job):
     warpnoise("stylize", job.path)
-    first = read_png(job.stylized(1))
+    first = read_png(current(job).frame(1))
     assert warpnoise("stylize", job.path).out.startswith("4 of 4 frames, 4 of them kept, in ")
-    job.stylized(2).unlink()
+    current(job).frame(2).unlink()
     assert warpnoise("stylize", job.path).out.startswith("4 of 4 frames, 3 of them kept, in ")
     assert warpnoise("stylize", job.path, "--seed", 1).out.startswith("4 of 4 frames, in ")
-    assert not np.array_equal(read_png(job.stylized(1)), first)
+    assert not np.array_equal(read_png(current(job).frame(1)), first)
 
 
 def test_json(warpnoise, job):
@@ -47,7 +48,9 @@ def test_json(warpnoise, job):
     assert [line["step"] for line in lines if line["event"] == "progress" and line["step"]][:2] == [1, 2]
     assert lines[-1]["event"] == "summary"
     assert (lines[-1]["frames_done"], lines[-1]["frames_kept"]) == (4, 0)
-    assert lines[-1]["movie"] == str(job.movie)
+    assert {line["result"] for line in lines if line.get("stage") == "stylizing"} == {lines[-1]["result"]}
+    assert lines[-1]["result"] == current(job).name
+    assert lines[-1]["movie"] == str(current(job).movie)
 
 
 def test_json_errors_are_in_both_places(warpnoise, tmp_path):
@@ -108,7 +111,7 @@ def test_settings_that_cannot_be(warpnoise, job, arguments, status, says):
     done = warpnoise("stylize", job.path, *arguments)
     assert (done.status, done.out) == (status, "")
     assert says in done.err and "error: " in done.err and "Traceback" not in done.err
-    assert not job.movie.exists()
+    assert job.current() is None
 
 
 def test_a_damaged_pass_keeps_the_frames_before_it(warpnoise, job):
@@ -118,8 +121,9 @@ def test_a_damaged_pass_keeps_the_frames_before_it(warpnoise, job):
     assert str(job.passes(4)) in done.err.splitlines()[-1]
 
 
-def test_a_job_that_another_process_works_on(warpnoise, job):
-    with job.lock():
+def test_frames_that_another_process_works_on(warpnoise, job):
+    warpnoise("stylize", job.path, "--frames", "1")
+    with current(job).lease(1, 4):
         done = warpnoise("stylize", job.path)
     assert done.status == 3
     assert done.err.splitlines()[-1].startswith("error: Another process works on ")
@@ -149,8 +153,8 @@ def test_interrupted_it_stops_within_a_step_and_goes_on_later(start, warpnoise, 
     assert process.returncode == 130
     assert json.loads(out.splitlines()[-1])["code"] == "cancelled"
     assert "error: " in err and "Traceback" not in err
-    assert job.stylized(1).is_file() and not job.stylized(3).exists()
-    with job.lock():
+    assert finished_frames(job) in ([1], [1, 2])
+    with current(job).lease(1, 3):
         pass
     assert not list(job.path.rglob("*.tmp"))
 
@@ -160,8 +164,8 @@ def test_some_frames_and_chunks(warpnoise, job):
     done = warpnoise("stylize", job.path, "--chunk", "1/2")
     assert done.out.startswith("2 of 2 frames, 1 of them kept, in ")
     assert done.out.endswith("movie   not yet: other frames are unfinished\n")
-    assert [job.stylized(frame).exists() for frame in job.frames] == [True, True, True, False]
-    assert warpnoise("stylize", job.path, "--frames", "4").out.endswith(f"movie   {job.movie}\n")
+    assert finished_frames(job) == [1, 2, 3]
+    assert warpnoise("stylize", job.path, "--frames", "4").out.endswith(f"movie   {current(job).movie}\n")
     empty = warpnoise("stylize", job.path, "--chunk", "1/5")
     assert (empty.status, empty.out) == (0, "0 frames: there are more chunks than frames, and this one is empty\n")
 

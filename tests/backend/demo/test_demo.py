@@ -64,8 +64,8 @@ def test_the_steps_and_the_summary(demo, tmp_path):
         rf"""done in [\w ]+
   scene           {folder}/scene.blend
   stylized scene  {folder}/stylized.blend
-  movie           {folder}/stylized.mp4
-  fresh movie     {folder}/fresh_noise/stylized.mp4
+  movie           {folder}/results/ink-\w+/movie.mp4
+  random movie    {folder}/results/ink-\w+/movie.mp4
   picture         {folder}/side_by_side.png
   side by side    {folder}/side_by_side.mp4
 """,
@@ -78,21 +78,23 @@ def test_the_steps_and_the_summary(demo, tmp_path):
         "rendering and stylizing it in Blender",
         "  Rendering 0/2",
         "  Done",
-        "stylizing once more, with fresh noise in every frame",
+        "stylizing once more, with random noise in every frame",
         "laying them side by side",
     ]
     assert "Blender 0.0 True stylize" in (folder / "blender.log").read_text()
-    fresh, warped = Shot.open(folder / "fresh_noise"), Shot.open(folder)
-    with Image.open(fresh.stylized(2)) as one, Image.open(warped.stylized(2)) as other:
+    shot = Shot.open(folder)
+    results = {result.info().settings.noise: result for result in shot.results()}
+    assert sorted(results) == ["random", "warped"] and shot.current() == results["warped"]
+    with Image.open(results["random"].frame(2)) as one, Image.open(results["warped"].frame(2)) as other:
         assert not np.array_equal(np.asarray(one), np.asarray(other))
     with Image.open(folder / "side_by_side.png") as picture:
         assert picture.height > 3 * 32
 
 
-def test_without_fresh_noise(demo, tmp_path):
-    status, out, _ = demo("--no-fresh")
-    assert status == 0 and "fresh movie" not in out
-    assert not (tmp_path / "demo" / "fresh_noise").exists()
+def test_without_random_noise(demo, tmp_path):
+    status, out, _ = demo("--no-random")
+    assert status == 0 and "random movie" not in out
+    assert len(Shot.open(tmp_path / "demo").results()) == 1
 
 
 def test_only_the_scene(demo, tmp_path):

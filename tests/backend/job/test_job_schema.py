@@ -14,7 +14,7 @@ from warpnoise.job import JobInfo, SceneInfo, Settings
 IDENTITY = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
 PERSPECTIVE = [[2, 0, 0, 0], [0, 2, 0, 0], [0, 0, -1.01, -0.2], [0, 0, -1, 0]]
 JOB: dict[str, Any] = {
-    "schema": 1,
+    "schema": 2,
     "generator": "by hand",
     "scene": {"frame_start": -1, "frame_end": 4, "frame_step": 2, "width": 8, "height": 4},
     "frames": [
@@ -43,10 +43,10 @@ def test_defaults_are_filled_in() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda c: c.pop("schema"), r'expected "schema": 1, got nothing'),
-        (lambda c: c.update(schema=2), r"newer schema version 2.*reads version 1.*Update"),
-        (lambda c: c.update(schema=0), r"older schema version 0.*Export the animation again"),
-        (lambda c: c.update(schema=True), r'expected "schema": 1, got True'),
+        (lambda c: c.pop("schema"), r'expected "schema": 2, got nothing'),
+        (lambda c: c.update(schema=3), r"newer schema version 3.*reads version 2.*Update"),
+        (lambda c: c.update(schema=1), r"older schema version 1.*PNG files in stylized.*new folder"),
+        (lambda c: c.update(schema=True), r'expected "schema": 2, got True'),
         (lambda c: c.pop("scene"), r"scene: this field is missing"),
         (lambda c: c["scene"].pop("width"), r"scene\.width: this field is missing"),
         (lambda c: c["scene"].update(fps="24"), r"scene\.fps: expected a valid number, got '24'"),

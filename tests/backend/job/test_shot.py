@@ -1,16 +1,14 @@
-"""A job folder: opening, missing files, differences of matrices, the lock."""
+"""A job folder: opening, missing files, differences of matrices, its results."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from warpnoise.errors import JobError, JobLockedError, MediaError
-from warpnoise.job import Settings, Shot
+from warpnoise.errors import JobError, MediaError
+from warpnoise.job import ModelInfo, ResultInfo, Settings, Shot
 from warpnoise.job.names import frame_name
 from warpnoise.media.png import write_png
 
@@ -34,7 +32,7 @@ def test_open_reads_what_create_wrote(job: Shot) -> None:
     assert opened.info == job.info
     assert opened.frames == [-1, 0, 1]
     assert opened.color(-1) == job.path / "color" / "-0001.png"
-    assert opened.stylized(1) == job.path / "stylized" / "0001.png"
+    assert opened.passes(1) == job.path / "passes" / "0001.exr"
     assert (opened.scene.width, opened.scene.height) == (10, 8)
 
 
@@ -90,7 +88,7 @@ def test_a_folder_without_a_job(tmp_path: Path) -> None:
         Shot.open(tmp_path)
     with pytest.raises(JobError, match="is not a folder"):
         Shot.open(tmp_path / "nowhere")
-    (tmp_path / "job.json").write_text('{"schema": 1,')
+    (tmp_path / "job.json").write_text('{"schema": 2,')
     with pytest.raises(JobError, match="is not JSON"):
         Shot.open(tmp_path)
 
@@ -111,44 +109,29 @@ def test_a_picture_of_another_size(job: Shot) -> None:
         Shot.open(job.path)
 
 
-def test_two_in_one_process_cannot_lock(job: Shot) -> None:
-    with job.lock(), pytest.raises(JobLockedError, match="Another process works on"), Shot.open(job.path).lock():
-        pass
-    with job.lock():  # free again
-        pass
+def test_a_folder_without_results_has_none_in_use(job: Shot) -> None:
+    assert (job.results(), job.current()) == ([], None)
 
 
-def test_frames_that_do_not_meet_can_be_locked_together(job: Shot) -> None:
-    first, last = job.frames[0], job.frames[-1]
-    with job.lock([first]), job.lock([last]), job.lock_movie():
-        for frames in ([first], [first, last], None):
-            with pytest.raises(JobLockedError), job.lock(frames):
-                pass
-        with pytest.raises(JobLockedError), job.lock_movie():
-            pass
-    with job.lock(), pytest.raises(JobLockedError), job.lock_movie():
-        pass
-    assert not list((job.path / ".claims").iterdir())
+def test_results_are_listed_and_one_is_in_use(job: Shot) -> None:
+    info = ResultInfo(settings=Settings(), model=ModelInfo(name="m", digest="d"))
+    for name in ("oil-1", "ink-0"):
+        job.result(name).create(info)
+    (job.results_folder / "damaged").mkdir()
+    assert [result.name for result in job.results()] == ["ink-0", "oil-1"]
+    job.use(job.result("oil-1"))
+    assert json.loads((job.path / "current.json").read_text()) == {"result": "oil-1"}
+    assert Shot.open(job.path).current() == job.result("oil-1")
+    job.use(job.result("ink-0"))
+    assert job.current() == job.result("ink-0")
 
 
-def test_another_process_s_lock_ends_with_it(job: Shot) -> None:
-    code = (
-        "import sys; from pathlib import Path; from warpnoise.job import Shot\n"
-        "with Shot.open(sys.argv[1]).lock():\n    print('locked', flush=True); sys.stdin.read()"
-    )
-    other = subprocess.Popen(
-        [sys.executable, "-c", code, str(job.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    with other:
-        assert other.stdout is not None and other.stdout.readline() == "locked\n"
-        with pytest.raises(JobLockedError), job.lock():
-            pass
-        other.kill()
-    with job.lock():
-        pass
+@pytest.mark.parametrize("content", ["", "[]", '{"result": 3}', '{"result": "../results"}', '{"result": "gone-1"}'])
+def test_a_damaged_name_of_the_result_in_use_is_none(job: Shot, content: str) -> None:
+    (job.path / "current.json").write_text(content)
+    assert job.current() is None
 
 
-def test_a_job_that_is_gone_cannot_be_locked(tmp_path: Path, job: Shot) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(JobError, match="Cannot lock"), Shot(tmp_path / "file", job.info).lock():
-        pass
+def test_the_same_shot_with_other_pictures(job: Shot) -> None:
+    other = job.with_color(lambda frame: Path("elsewhere") / f"{frame}.png")
+    assert other.color(1) == Path("elsewhere/1.png") and other.passes(1) == job.passes(1)

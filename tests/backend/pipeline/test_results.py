@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from warpnoise.errors import JobError, JobLockedError
-from warpnoise.job import Settings, Shot
+from warpnoise.job import Result, Shot
 from warpnoise.media.png import read_png
 from warpnoise.pipeline import stylize
+
+from ..synthetic import current
 
 MakeJob = Callable[..., Shot]
 
@@ -21,113 +21,96 @@ def job(make_job: MakeJob) -> Shot:
     return make_job(frames=3, noise="warped", eta=1.0)
 
 
-def pictures(job: Shot) -> list[np.ndarray]:
-    return [read_png(job.stylized(frame)) for frame in job.frames]
-
-
 def files(folder: Path) -> dict[str, tuple[bytes, int]]:
-    """Everything that a result consists of: contents and times."""
-    found = [*folder.glob("stylized/*"), *folder.glob("records/stylized/*"), folder / "stylized.mp4"]
-    return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns) for path in found}
+    """Everything in a folder but locks and remembered digests: contents and times."""
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    kept = [path for path in found if path.suffix != ".lock" and path.name not in (".lock", "digests.json")]
+    return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns) for path in kept}
 
 
-def test_another_seed_keeps_the_result_and_the_first_seed_brings_it_back(job: Shot) -> None:
-    stylize(job, device="cpu")
-    first = files(job.path)
-    other = job.settings.updated({"seed": 7})
-    summary = stylize(job, other, device="cpu")
-    assert summary.frames_kept == 0 and summary.movie == job.movie
-    (kept,) = job.kept_results()
-    assert (kept.settings.seed, kept.settings.style is None) == (0, False) and files(kept.folder) == first
-    second = files(job.path)
-    assert second.keys() == first.keys() and second != first
-
-    assert stylize(job, device="cpu").frames_kept == 3
-    assert files(job.path) == first
-    (kept,) = job.kept_results()
-    assert kept.settings.seed == 7 and files(kept.folder) == second
+def result_of(job: Shot, **changes: object) -> Result:
+    result = stylize(job, job.settings.updated(changes), device="cpu").result
+    assert result is not None
+    return result
 
 
-def test_results_of_one_style_have_names_of_their_own(job: Shot) -> None:
-    for seed in range(3):
-        stylize(job, job.settings.updated({"seed": seed}), device="cpu")
-    assert len({kept.name for kept in job.kept_results()}) == 2
-    assert sorted(kept.settings.seed for kept in job.kept_results()) == [0, 1]
+def test_each_seed_has_a_result_and_coming_back_makes_nothing_again(job: Shot) -> None:
+    first = result_of(job)
+    before = files(first.folder)
+    second = result_of(job, seed=7)
+    assert first != second and files(first.folder) == before
+    assert job.current() == second and {first, second} == set(job.results())
+    summary = stylize(job, device="cpu")
+    assert (summary.frames_kept, summary.result, summary.movie) == (3, first, first.movie)
+    assert files(first.folder) == before and job.current() == first
+
+
+def test_the_shot_is_not_written_to(job: Shot) -> None:
+    before = files(job.path)
+    result_of(job)
+    after = files(job.path)
+    assert {name: after[name] for name in before} == before
+    assert {name.split("/")[0] for name in after.keys() - before.keys()} == {"results", "current.json"}
+
+
+def test_a_result_tells_its_effective_settings_and_its_model(job: Shot) -> None:
+    info = result_of(job).info()
+    assert info is not None and (info.settings.style, info.settings.guidance) == ("ink", 1.5)
+    assert info.model.name == job.settings.model and len(info.model.digest) >= 32
 
 
 def test_settings_that_make_the_same_pictures_are_one_result(job: Shot) -> None:
     """This model takes no prompt."""
-    stylize(job, device="cpu")
-    assert stylize(job, job.settings.updated({"prompt": "an ink drawing"}), device="cpu").frames_kept == 3
-    assert job.kept_results() == []
+    first = result_of(job)
+    summary = stylize(job, job.settings.updated({"prompt": "an ink drawing", "style": "ink"}), device="cpu")
+    assert (summary.result, summary.frames_kept, job.results()) == (first, 3, [first])
 
 
-def test_a_run_that_was_cut_off_while_it_kept_a_result_loses_no_picture(
-    job: Shot, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stylize(job, device="cpu")
-    expected = pictures(job)
-    rename = Path.rename
-
-    def cut_off(self: Path, target: Path) -> Path:
-        if self.name == "stylized" and self.parent.name == "records":
-            raise OSError(5, "Input/output error")
-        return rename(self, target)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "rename", cut_off)
-        with pytest.raises(JobError, match="Cannot move"):
-            stylize(job, job.settings.updated({"seed": 7}), device="cpu")
-    (kept,) = job.kept_results()
-    assert len(list((kept.folder / "stylized").iterdir())) == 3
-    stylize(job, device="cpu")
-    for now, before in zip(pictures(job), expected, strict=True):
-        np.testing.assert_array_equal(now, before)
+def test_two_results_can_be_made_at_the_same_time(job: Shot) -> None:
+    first = result_of(job)
+    with first.lease(1, 3):
+        assert result_of(job, seed=7) != first
 
 
-def test_a_folder_of_which_nobody_knows_the_settings_is_gone_on_with(job: Shot) -> None:
-    stylize(job, device="cpu")
-    (job.path / "records" / "settings.json").unlink()
-    assert stylize(job, device="cpu").frames_kept == 3
-    assert job.kept_results() == []
+def test_a_run_that_fails_before_its_first_frame_leaves_the_result_in_use(job: Shot) -> None:
+    first = result_of(job)
+    job.color(1).write_bytes(job.color(1).read_bytes()[:-20])
+    with pytest.raises(Exception, match="cut off"):
+        result_of(job, seed=7)
+    assert job.current() == first
 
 
-@pytest.mark.parametrize("content", ["", "[]", json.dumps({"strength": "much"})])
-def test_a_damaged_description_is_passed_over(job: Shot, content: str) -> None:
-    stylize(job, device="cpu")
-    (job.path / "results" / "oil" / "records").mkdir(parents=True)
-    (job.path / "results" / "oil" / "records" / "settings.json").write_text(content)
-    stylize(job, job.settings.updated({"seed": 7}), device="cpu")
-    assert [kept.settings.seed for kept in job.kept_results()] == [0]
-
-
-def test_two_processes_of_the_same_settings_share_a_result_and_others_are_refused(job: Shot) -> None:
-    other = job.settings.updated({"seed": 7})
-    with job.result_of(job.settings, Settings.__eq__), job.result_of(job.settings, Settings.__eq__):
-        with pytest.raises(JobLockedError, match="with other settings"):
-            stylize(job, other, frames=[1], device="cpu")
-        assert stylize(job, frames=[1], device="cpu").frames_done == 1
-    assert not list((job.path / ".claims").iterdir())
-    stylize(job, other, frames=[1], device="cpu")
-    assert [kept.settings.seed for kept in job.kept_results()] == [0]
-
-
-def test_a_preview_has_the_bits_of_the_shot_and_touches_no_result(job: Shot) -> None:
-    stylize(job, device="cpu", batch=2)
+def test_a_result_that_lies_elsewhere_leaves_the_job_folder_alone(job: Shot, tmp_path: Path) -> None:
     before = files(job.path)
+    summary = stylize(job, device="cpu", result=Result(tmp_path / "elsewhere" / "seed0"))
+    assert summary.movie == tmp_path / "elsewhere" / "seed0" / "movie.mp4" and files(job.path) == before
+
+
+def test_a_preview_has_the_bits_of_the_shot_and_touches_no_other_result(job: Shot) -> None:
+    first = result_of(job)
+    before = files(first.folder)
     other = job.settings.updated({"seed": 7})
     summary = stylize(job, other, frames=[2], preview=True, device="cpu", batch=2)
-    assert (summary.frames_done, summary.movie) == (1, None)
-    assert files(job.path) == before and job.kept_results() == []
-    shown = read_png(job.output("preview").picture(2))
-    stylize(job, other, device="cpu", batch=2)
-    np.testing.assert_array_equal(shown, read_png(job.stylized(2)))
+    assert (summary.frames_done, summary.movie, job.current()) == (1, None, first)
+    assert files(first.folder) == before and summary.result is not None
+    shown = read_png(summary.result.frame(2))
     assert stylize(job, other, frames=[2], preview=True, device="cpu").frames_kept == 1
+    assert stylize(job, other, device="cpu", batch=2).frames_kept == 0, "it may have been made in another batch"
+    assert job.current() == summary.result
+    np.testing.assert_array_equal(shown, read_png(summary.result.frame(2)))
+
+
+def test_a_frame_of_the_shot_is_its_own_preview(job: Shot) -> None:
+    first = result_of(job)
+    before = files(first.folder)
+    assert stylize(job, frames=[2], preview=True, device="cpu").frames_kept == 1
+    assert files(first.folder) == before and current(job) == first
 
 
 def test_a_preview_needs_nothing_of_later_frames(job: Shot) -> None:
     job.color(1).unlink()
     job.color(3).unlink()
     job.passes(3).unlink()
-    assert stylize(Shot.open(job.path, needs=()), frames=[2], preview=True, device="cpu").frames_done == 1
-    assert [path.name for path in (job.path / "preview").iterdir()] == ["0002.png"]
+    summary = stylize(Shot.open(job.path, needs=()), frames=[2], preview=True, device="cpu")
+    assert summary.frames_done == 1 and summary.result is not None
+    assert [path.name for path in (summary.result.folder / "frames").iterdir()] == ["0002.png"]

@@ -7,15 +7,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from warpnoise.errors import JobError, JobLockedError
 from warpnoise.job import Shot, chunk_of
-from warpnoise.media.png import read_png
+from warpnoise.media.png import read_png, write_png
 from warpnoise.pipeline import stylize
+
+from ..synthetic import current, finished_frames
 
 MakeJob = Callable[..., Shot]
 CHUNKS = 3
@@ -34,7 +35,7 @@ def copy(job: Shot, name: str) -> Shot:
 def whole(job: Shot, batch: int) -> dict[int, np.ndarray]:
     done = copy(job, "whole")
     stylize(done, device="cpu", batch=batch)
-    return {frame: read_png(done.stylized(frame)) for frame in done.frames}
+    return {frame: read_png(current(done).frame(frame)) for frame in done.frames}
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -53,9 +54,9 @@ def test_each_chunk_alone_in_a_folder_that_has_no_more_than_it_needs(job: Shot, 
                     part.passes(frame).unlink()
             summary = stylize(part, frames=frames, device="cpu", batch=3)
             assert (summary.frames_done, summary.frames_total, summary.movie) == (len(frames), len(frames), None)
-            assert [frame for frame in part.frames if part.stylized(frame).exists()] == frames
+            assert finished_frames(part) == frames
             for frame in frames:
-                np.testing.assert_array_equal(read_png(part.stylized(frame)), expected[frame])
+                np.testing.assert_array_equal(read_png(current(part).frame(frame)), expected[frame])
     finally:
         torch.set_num_threads(before)
 
@@ -76,50 +77,52 @@ def test_all_chunks_at_once_in_one_folder_and_the_last_one_writes_the_movie(job:
             process.kill()
             process.wait()
     for frame in job.frames:
-        np.testing.assert_array_equal(read_png(job.stylized(frame)), expected[frame])
-    assert job.movie.is_file()
-    assert job.movie.read_bytes() == (job.path.with_name("whole") / "stylized.mp4").read_bytes()
-    assert not list((job.path / ".claims").iterdir())
+        np.testing.assert_array_equal(read_png(current(job).frame(frame)), expected[frame])
+    whole_movie = current(Shot.open(job.path.with_name("whole"))).movie
+    assert current(job).movie.read_bytes() == whole_movie.read_bytes()
+    assert not [path for path in (current(job).folder / "leases").iterdir() if "_" in path.name]
     assert stylize(job, device="cpu", batch=2).frames_kept == 7
 
 
 def test_single_frames_that_are_not_side_by_side(job: Shot) -> None:
     expected = whole(job, 3)
     stylize(job, frames=[6, 2], device="cpu", batch=3)
-    assert [frame for frame in job.frames if job.stylized(frame).exists()] == [2, 6]
+    assert finished_frames(job) == [2, 6]
     for frame in (2, 6):
-        np.testing.assert_array_equal(read_png(job.stylized(frame)), expected[frame])
+        np.testing.assert_array_equal(read_png(current(job).frame(frame)), expected[frame])
 
 
 def test_no_frames_are_done_at_once(job: Shot) -> None:
     summary = stylize(job, frames=[], device="cpu")
     assert (summary.frames_total, summary.movie) == (0, None)
-    assert not (job.path / "stylized").exists()
+    assert not job.results_folder.exists()
 
 
 def test_others_work_on_other_frames_and_none_on_the_same(job: Shot) -> None:
-    with job.lock([3, 4]):
+    stylize(job, frames=[7], device="cpu")
+    with current(job).lease(3, 4):
         assert stylize(job, frames=[1, 2], device="cpu").frames_done == 2
         for frames in ([4, 5], [1, 7], None):
             with pytest.raises(JobLockedError, match=r"works on frames 3 to 4 of"):
                 stylize(job, frames=frames, device="cpu")
-    assert not (job.path / "stylized" / "0005.png").exists()
+    assert finished_frames(job) == [1, 2, 7]
 
 
-def test_a_movie_is_written_again_when_its_frames_have_changed(job: Shot) -> None:
+def test_a_movie_is_written_again_when_a_frame_has_changed(job: Shot) -> None:
     stylize(job, device="cpu")
-    first = job.movie.stat().st_mtime_ns
-    other = job.settings.updated({"seed": 1})
-    assert stylize(job, other, frames=[1, 2, 3], device="cpu").movie is None
-    assert stylize(job, other, frames=[4, 5, 6, 7], device="cpu").movie == job.movie
-    assert job.movie.stat().st_mtime_ns != first
+    first = current(job).movie.read_bytes()
+    write_png(job.color(7), 65535 - read_png(job.color(7)))
+    assert stylize(job, frames=[1, 2, 3], device="cpu").movie is None
+    assert stylize(job, frames=[4, 5, 6, 7], device="cpu").movie == current(job).movie
+    assert current(job).movie.read_bytes() != first
 
 
 def test_while_somebody_writes_the_movie_nobody_else_does(job: Shot) -> None:
-    with job.lock_movie():
+    stylize(job, frames=[1], device="cpu")
+    with current(job).movie_lease():
         assert stylize(job, frames=job.frames, device="cpu").movie is None
-    assert not job.movie.exists()
-    assert stylize(job, device="cpu").movie == job.movie
+    assert not current(job).movie.exists()
+    assert stylize(job, device="cpu").movie == current(job).movie
 
 
 def test_what_is_missing_is_named_and_nothing_is_begun(job: Shot) -> None:
@@ -133,4 +136,4 @@ def test_what_is_missing_is_named_and_nothing_is_begun(job: Shot) -> None:
     job.info = job.info.model_copy(update={"frames": job.info.frames[:3]})
     with pytest.raises(JobError, match=r"tells of frames 1 to 3 only"):
         stylize(job, frames=[4], device="cpu")
-    assert not Path(job.path, "stylized", "0004.png").exists()
+    assert finished_frames(job) == [1]

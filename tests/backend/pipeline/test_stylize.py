@@ -13,22 +13,24 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from warpnoise.errors import Cancelled, JobLockedError, MediaError, ModelError, SettingsError, WarpnoiseError
+from warpnoise.errors import Cancelled, JobError, JobLockedError, MediaError, ModelError, SettingsError, WarpnoiseError
 from warpnoise.job import Shot
 from warpnoise.media.png import read_png
 from warpnoise.motion import motions
 from warpnoise.motion.frames import read_frame
 from warpnoise.noise import make_noise
-from warpnoise.pipeline import Progress, stylize
+from warpnoise.pipeline import stylize
+from warpnoise.progress import Progress
 from warpnoise.sdedit import Editor, load_model
 
+from ..synthetic import current, finished_frames
 from ..tiny_models import write_pixel_model
 
 MakeJob = Callable[..., Shot]
 
 
 def results(job: Shot) -> list[np.ndarray]:
-    return [read_png(job.stylized(frame)) for frame in job.frames]
+    return [read_png(current(job).frame(frame)) for frame in job.frames]
 
 
 def reference(job: Shot, frames: int) -> list[np.ndarray]:
@@ -127,7 +129,7 @@ def test_a_batch_s_empty_places_are_filled_up(make_job: MakeJob) -> None:
     assert sizes == [3, 3]
     first = results(job)
     for frame in (2, 4):
-        job.stylized(frame).unlink()
+        current(job).frame(frame).unlink()
     stylize(job, device="cpu", batch=3, load=load)
     assert sizes == [3, 3, 3, 3]
     for again, before in zip(results(job), first, strict=True):
@@ -145,11 +147,11 @@ def test_a_finished_job_is_not_touched(make_job: MakeJob) -> None:
     seen: list[Progress] = []
     summary = stylize(job, device="cpu", load=load, progress=seen.append)
     assert (summary.frames_done, summary.frames_kept) == (3, 3)
-    assert [progress.stage for progress in seen] == ["loading", "finished"]
+    assert [progress.stage for progress in seen] == ["loading", "loading", "finished"]
     assert {path: path.stat().st_mtime_ns for path in times} == times
-    job.movie.unlink()
+    current(job).movie.unlink()
     stylize(job, device="cpu", load=load)
-    assert job.movie.is_file()
+    assert current(job).movie.is_file()
 
 
 def test_what_was_finished_when_it_was_cancelled_stays_and_the_rest_comes_out_as_if_it_never_had_been(
@@ -158,8 +160,7 @@ def test_what_was_finished_when_it_was_cancelled_stays_and_the_rest_comes_out_as
     job = make_job(frames=5, noise="warped", eta=1.0, steps=6)
     stylize(job, device="cpu")
     whole = results(job)
-    shutil.rmtree(job.path / "stylized")
-    shutil.rmtree(job.records)
+    shutil.rmtree(current(job).folder)
     last: list[Progress] = []
 
     def stop() -> bool:
@@ -167,13 +168,13 @@ def test_what_was_finished_when_it_was_cancelled_stays_and_the_rest_comes_out_as
 
     with pytest.raises(Cancelled):
         stylize(job, device="cpu", progress=last.append, cancelled=stop)
-    kept = [frame for frame in job.frames if job.stylized(frame).is_file()]
+    kept = finished_frames(job)
     assert kept in ([1, 2], [1, 2, 3])
-    assert not list((job.path / "stylized").glob(".*")), "nothing half written"
-    times = [job.stylized(frame).stat().st_mtime_ns for frame in kept]
+    assert not list((current(job).folder / "frames").glob(".*")), "nothing half written"
+    times = [current(job).frame(frame).stat().st_mtime_ns for frame in kept]
     summary = stylize(job, device="cpu")
     assert (summary.frames_done, summary.frames_kept) == (5, len(kept))
-    assert [job.stylized(frame).stat().st_mtime_ns for frame in kept] == times
+    assert [current(job).frame(frame).stat().st_mtime_ns for frame in kept] == times
     for again, before in zip(results(job), whole, strict=True):
         np.testing.assert_array_equal(again, before)
 
@@ -212,7 +213,7 @@ def test_progress(make_job: MakeJob) -> None:
     assert done[-1] == 4
     assert seen[-1].newest_frame == 4
     assert seen[1].seconds_left is None
-    assert all(progress.seconds_left is not None and progress.seconds_left >= 0 for progress in seen[3:])
+    assert all(progress.seconds_left is not None and progress.seconds_left >= 0 for progress in seen[4:])
 
 
 def test_alpha_is_kept_and_transparent_pixels_have_colour_for_the_model(make_job: MakeJob) -> None:
@@ -247,8 +248,8 @@ def test_an_unreadable_frame_stops_the_job_and_the_frames_before_it_stay(make_jo
     with pytest.raises(WarpnoiseError, match=r"0003\.exr") as caught:
         stylize(job, device="cpu")
     assert isinstance(caught.value, MediaError)
-    assert [frame for frame in job.frames if job.stylized(frame).is_file()] == [1, 2]
-    assert not job.movie.exists()
+    assert finished_frames(job) == [1, 2]
+    assert not current(job).movie.exists()
 
 
 def test_a_full_disk_is_told_and_leaves_nothing_half_written(
@@ -260,29 +261,55 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(
     def full(descriptor: int) -> None:
         nonlocal flushed
         flushed += 1
-        if flushed > 5:  # the settings, then a picture and a record of each frame
+        if flushed > 6:  # the settings, the name of the result, then a picture and a record of each frame
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(MediaError, match=r"0003\.png: No space left on device"):
         stylize(job, device="cpu")
-    for folder in (job.path / "stylized", job.records / "stylized"):
-        assert sorted(path.stem for path in folder.iterdir()) == ["0001", "0002"]
+    for folder in ("frames", "records"):
+        assert sorted(path.stem for path in (current(job).folder / folder).iterdir()) == ["0001", "0002"]
     monkeypatch.undo()
     assert stylize(job, device="cpu").frames_kept == 2
 
 
 def test_a_folder_that_cannot_be_written(make_job: MakeJob) -> None:
     job = make_job()
-    (job.path / "stylized").write_text("a file")
-    with pytest.raises(WarpnoiseError, match="stylized"):
+    (job.path / "results").write_text("a file")
+    with pytest.raises(JobError, match="results"):
         stylize(job, device="cpu")
 
 
 def test_two_at_once(make_job: MakeJob) -> None:
     job = make_job()
-    with job.lock(), pytest.raises(JobLockedError):
+    stylize(job, device="cpu")
+    with current(job).lease(2, 2), pytest.raises(JobLockedError):
         stylize(Shot.open(job.path), device="cpu")
+
+
+def test_a_result_that_vanishes_during_the_run_is_an_error(make_job: MakeJob) -> None:
+    job = make_job(frames=4)
+
+    def delete(now: Progress) -> None:
+        if now.frames_done == 2:
+            for folder in job.results_folder.glob("*-*"):
+                shutil.rmtree(folder, ignore_errors=True)
+
+    with pytest.raises(JobError, match=r"is gone|lost frame 1"):
+        stylize(job, device="cpu", batch=1, progress=delete)
+    assert stylize(job, device="cpu").frames_done == 4
+
+
+def test_a_frame_that_vanishes_during_the_run_is_an_error(make_job: MakeJob) -> None:
+    job = make_job(frames=4)
+
+    def delete(now: Progress) -> None:
+        if now.frames_done >= 1:
+            current(job).frame(1).unlink(missing_ok=True)
+
+    with pytest.raises(JobError, match="lost frame 1"):
+        stylize(job, device="cpu", batch=1, progress=delete)
+    assert stylize(job, device="cpu").frames_kept == 3
 
 
 @pytest.mark.parametrize(

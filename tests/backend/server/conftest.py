@@ -24,8 +24,8 @@ from .held_work import HeldWork
 TOKEN = "a-token-for-the-tests-0123456789"
 STATUS = StatusView(
     version="0.1.0",
-    interface=1,
-    job_schema=1,
+    interface=2,
+    job_schema=2,
     device="cpu",
     device_name="a CPU",
     memory_total=2,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 
 from warpnoise.errors import Cancelled
-from warpnoise.pipeline import Progress
+from warpnoise.progress import Progress
 
 
 class HeldWork:
     """Work that goes on only when the test says so: ``step()`` lets it do one step, ``finish()`` lets it end."""
 
     frames_total = 4
+    result = "ink-0"
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -32,7 +32,7 @@ class HeldWork:
 
     def run(self, report: Callable[[Progress], None], cancelled: Callable[[], bool]) -> None:
         self.started.set()
-        now = Progress("stylizing", self.frames_total, steps_total=10)
+        now = Progress(stage="stylizing", frames_total=self.frames_total, steps_total=10, result=self.result)
         report(now)
         done = 0
         while not self._over.is_set():
@@ -40,6 +40,7 @@ class HeldWork:
                 raise Cancelled("cancelled")
             if self._steps.acquire(timeout=0.01) and not self._over.is_set():
                 done += 1
-                report(replace(now, step=done, frames_done=done, newest_frame=done, seconds_left=10.0 - done))
+                step = {"step": done, "frames_done": done, "newest_frame": done, "seconds_left": 10.0 - done}
+                report(now.model_copy(update=step))
         if self.error:
             raise self.error

@@ -28,6 +28,7 @@ JOB_FIELDS = {
     "seconds_left",
     "seconds_since_progress",
     "newest_frame",
+    "result",
     "warnings",
     "error",
 }
@@ -39,7 +40,7 @@ def folder(tmp_path: Path, name: str) -> Path:
 
 
 def submit(client: httpx.Client, path: Path) -> dict:
-    answer = client.post("/v1/jobs", json={"path": str(path)})
+    answer = client.post("/v2/jobs", json={"path": str(path)})
     assert answer.status_code == 201, answer.text
     return answer.json()
 
@@ -48,7 +49,7 @@ def wait(client: httpx.Client, job: dict, **expected: object) -> dict:
     """Ask for a job until its fields are as expected, at most five seconds."""
     until = time.monotonic() + 5
     while True:
-        now = client.get(f"/v1/jobs/{job['id']}").json()
+        now = client.get(f"/v2/jobs/{job['id']}").json()
         if all(now[name] == value for name, value in expected.items()):
             return now
         assert time.monotonic() < until, f"expected {expected}, the job stays {now}"
@@ -63,12 +64,12 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
 
 
 def test_status(client):
-    answer = client.get("/v1/status")
+    answer = client.get("/v2/status")
     assert answer.status_code == 200
     assert answer.json() == {
         "version": "0.1.0",
-        "interface": 1,
-        "job_schema": 1,
+        "interface": 2,
+        "job_schema": 2,
         "device": "cpu",
         "device_name": "a CPU",
         "memory_total": 2,
@@ -79,7 +80,7 @@ def test_status(client):
 
 
 @pytest.mark.parametrize("token", [None, "wrong", "a-token-for-the-tests-012345678", "ünïcode-" * 4])
-@pytest.mark.parametrize("call", [("GET", "/v1/status"), ("POST", "/v1/shutdown"), ("GET", "/no/such/address")])
+@pytest.mark.parametrize("call", [("GET", "/v2/status"), ("POST", "/v2/shutdown"), ("GET", "/no/such/address")])
 def test_nothing_is_told_without_the_token(running, token, call):
     with running.client(None) as client:
         headers = [] if token is None else [(b"Authorization", f"Bearer {token}".encode("latin-1"))]
@@ -91,13 +92,13 @@ def test_nothing_is_told_without_the_token(running, token, call):
 
 def test_the_token_is_needed_before_the_body_is_read(running):
     with socket.create_connection(("127.0.0.1", running.port), timeout=5) as client:
-        client.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: here\r\nContent-Length: 1000000000\r\n\r\n")
+        client.sendall(b"POST /v2/jobs HTTP/1.1\r\nHost: here\r\nContent-Length: 1000000000\r\n\r\n")
         assert client.recv(100).startswith(b"HTTP/1.1 401 ")
 
 
 def test_another_scheme_is_refused(running):
     with running.client(None) as client:
-        answer = client.get("/v1/status", headers={"Authorization": "Basic a-token-for-the-tests-0123456789"})
+        answer = client.get("/v2/status", headers={"Authorization": "Basic a-token-for-the-tests-0123456789"})
     assert problem(answer) == (401, "token")
 
 
@@ -120,7 +121,7 @@ def test_seconds_since_progress_grow_while_nothing_moves(client, tmp_path):
     job = submit(client, folder(tmp_path, "one"))
     first = wait(client, job, state="running")["seconds_since_progress"]
     time.sleep(0.1)
-    assert client.get(f"/v1/jobs/{job['id']}").json()["seconds_since_progress"] >= first + 0.1
+    assert client.get(f"/v2/jobs/{job['id']}").json()["seconds_since_progress"] >= first + 0.1
 
 
 def test_the_second_job_waits_for_the_first(running, client, tmp_path):
@@ -132,12 +133,12 @@ def test_the_second_job_waits_for_the_first(running, client, tmp_path):
     assert second["state"] == "queued"
     running.works.made["one"].finish()
     wait(client, second, state="running")
-    assert client.get(f"/v1/jobs/{third['id']}").json()["state"] == "queued"
+    assert client.get(f"/v2/jobs/{third['id']}").json()["state"] == "queued"
 
 
 def test_one_folder_cannot_be_worked_on_twice(running, client, tmp_path):
     first = submit(client, folder(tmp_path, "one"))
-    again = client.post("/v1/jobs", json={"path": str(tmp_path / "x" / ".." / "one")})
+    again = client.post("/v2/jobs", json={"path": str(tmp_path / "x" / ".." / "one")})
     assert problem(again) == (409, "job_locked")
     assert first["id"] in again.json()["error"]["message"]
     running.works.made["one"].finish()
@@ -148,7 +149,7 @@ def test_one_folder_cannot_be_worked_on_twice(running, client, tmp_path):
 def test_cancelling_a_running_job(client, tmp_path):
     job = submit(client, folder(tmp_path, "one"))
     wait(client, job, state="running")
-    answer = client.post(f"/v1/jobs/{job['id']}/cancel")
+    answer = client.post(f"/v2/jobs/{job['id']}/cancel")
     assert answer.status_code == 202 and set(answer.json()) == JOB_FIELDS
     now = wait(client, job, state="cancelled")
     assert now["error"] is None and now["seconds_left"] is None
@@ -157,7 +158,7 @@ def test_cancelling_a_running_job(client, tmp_path):
 def test_cancelling_a_queued_job_leaves_the_running_one(running, client, tmp_path):
     first = submit(client, folder(tmp_path, "one"))
     second = submit(client, folder(tmp_path, "two"))
-    assert client.post(f"/v1/jobs/{second['id']}/cancel").json()["state"] == "cancelled"
+    assert client.post(f"/v2/jobs/{second['id']}/cancel").json()["state"] == "cancelled"
     assert wait(client, first, state="running")
     running.works.made["one"].finish()
     wait(client, first, state="done")
@@ -168,7 +169,7 @@ def test_cancelling_a_finished_job_changes_nothing(running, client, tmp_path):
     job = submit(client, folder(tmp_path, "one"))
     running.works.made["one"].finish()
     wait(client, job, state="done")
-    answer = client.post(f"/v1/jobs/{job['id']}/cancel")
+    answer = client.post(f"/v2/jobs/{job['id']}/cancel")
     assert (answer.status_code, answer.json()["state"]) == (202, "done")
 
 
@@ -200,31 +201,31 @@ def test_a_failure_is_told_and_the_next_job_runs(running, client, tmp_path, erro
     ],
 )
 def test_a_request_of_the_wrong_form_names_its_field(client, body, names):
-    answer = client.post("/v1/jobs", json=body)
+    answer = client.post("/v2/jobs", json=body)
     assert problem(answer) == (422, "request")
     assert answer.json()["error"]["message"].startswith(f"{names}: ")
 
 
 def test_what_is_not_json_is_refused(client):
-    answer = client.post("/v1/jobs", content=b"{", headers={"Content-Type": "application/json"})
+    answer = client.post("/v2/jobs", content=b"{", headers={"Content-Type": "application/json"})
     assert problem(answer) == (422, "request")
 
 
 def test_a_folder_that_is_not_there(client, tmp_path):
-    answer = client.post("/v1/jobs", json={"path": str(tmp_path / "nowhere")})
+    answer = client.post("/v2/jobs", json={"path": str(tmp_path / "nowhere")})
     assert problem(answer) == (400, "job")
     assert "nowhere" in answer.json()["error"]["message"]
 
 
 def test_unknown_jobs_and_addresses(client):
-    assert problem(client.get("/v1/jobs/0000")) == (404, "not_found")
-    assert problem(client.post("/v1/jobs/0000/cancel")) == (404, "not_found")
-    assert problem(client.get("/v2/status")) == (404, "not_found")
-    assert problem(client.get("/v1/shutdown")) == (405, "method_not_allowed")
+    assert problem(client.get("/v2/jobs/0000")) == (404, "not_found")
+    assert problem(client.post("/v2/jobs/0000/cancel")) == (404, "not_found")
+    assert problem(client.get("/v1/status")) == (404, "not_found")
+    assert problem(client.get("/v2/shutdown")) == (405, "method_not_allowed")
 
 
 def test_shutdown_is_handed_on(running, client):
-    assert client.post("/v1/shutdown").status_code == 202
+    assert client.post("/v2/shutdown").status_code == 202
     assert running.shutdowns == 1
 
 
@@ -232,7 +233,7 @@ def test_clients_that_hang_hold_up_nobody(running, client, tmp_path):
     hung = [socket.create_connection(("127.0.0.1", running.port), timeout=5) for _ in range(20)]
     try:
         for connection in hung[10:]:
-            connection.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer ")
+            connection.sendall(b"POST /v2/jobs HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer ")
         job = submit(client, folder(tmp_path, "one"))
         wait(client, job, state="running")
     finally:
@@ -247,15 +248,15 @@ def test_old_jobs_are_forgotten(running, client, tmp_path, monkeypatch):
         ended.append(submit(client, folder(tmp_path, name)))
         running.works.made[name].finish()
         wait(client, ended[-1], state="done")
-    assert problem(client.get(f"/v1/jobs/{ended[0]['id']}")) == (404, "not_found")
-    assert client.get(f"/v1/jobs/{ended[-1]['id']}").status_code == 200
+    assert problem(client.get(f"/v2/jobs/{ended[0]['id']}")) == (404, "not_found")
+    assert client.get(f"/v2/jobs/{ended[-1]['id']}").status_code == 200
 
 
 def test_a_closed_queue_takes_no_job(running, client, tmp_path):
     job = submit(client, folder(tmp_path, "one"))
     assert running.queue.close(5)
-    assert client.get(f"/v1/jobs/{job['id']}").json()["state"] == "cancelled"
-    assert problem(client.post("/v1/jobs", json={"path": str(folder(tmp_path, "two"))})) == (503, "server")
+    assert client.get(f"/v2/jobs/{job['id']}").json()["state"] == "cancelled"
+    assert problem(client.post("/v2/jobs", json={"path": str(folder(tmp_path, "two"))})) == (503, "server")
 
 
 def test_closing_does_not_wait_for_work_that_does_not_listen(tmp_path):
@@ -285,19 +286,19 @@ def test_closing_does_not_wait_for_work_that_does_not_listen(tmp_path):
     ],
 )
 def test_bodies_that_are_no_job(client, body, said):
-    answer = client.post("/v1/jobs", content=body)
+    answer = client.post("/v2/jobs", content=body)
     assert problem(answer) == (422, "request")
     assert said in answer.json()["error"]["message"]
 
 
 def test_a_body_is_not_believed_to_be_small(client):
-    answer = client.post("/v1/jobs", content=b'{"path": "' + b"x" * 2**21 + b'"}')
+    answer = client.post("/v2/jobs", content=b'{"path": "' + b"x" * 2**21 + b'"}')
     assert problem(answer) == (413, "too_large")
 
 
 def test_a_body_without_end(running):
     """It is refused while it is being sent, whatever it says of its length."""
-    head = f"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = f"POST /v2/jobs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nTransfer-Encoding: chunked\r\n\r\n"
     with socket.create_connection(("127.0.0.1", running.port), timeout=5) as connection:
         connection.sendall(head.encode())
         for _ in range(20):
@@ -307,7 +308,7 @@ def test_a_body_without_end(running):
 
 @pytest.mark.parametrize("path", ["a\0b", "~nosuchuser/x", "x" * 300, "x/" * 5000])
 def test_paths_that_no_system_has(client, path):
-    answer = client.post("/v1/jobs", json={"path": path})
+    answer = client.post("/v2/jobs", json={"path": path})
     assert problem(answer) == (400, "job")
     assert "cannot be the job folder" in answer.json()["error"]["message"]
 
@@ -317,6 +318,6 @@ def test_an_error_that_was_not_foreseen_says_nothing_of_the_inside(running, clie
         raise KeyError("/home/somebody/secret")
 
     running.queue._prepare = fail
-    answer = client.post("/v1/jobs", json={"path": str(tmp_path)})
+    answer = client.post("/v2/jobs", json={"path": str(tmp_path)})
     assert problem(answer) == (500, "internal")
     assert "secret" not in answer.text and "Error" not in answer.json()["error"]["message"]

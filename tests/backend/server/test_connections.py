@@ -13,7 +13,7 @@ from warpnoise.server.connections import limited_protocol
 from .conftest import STATUS, TOKEN, Running, serving
 
 MOST = 8
-HEAD = b"GET /v1/status HTTP/1.1\r\nHost: here\r\n"
+HEAD = b"GET /v2/status HTTP/1.1\r\nHost: here\r\n"
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_silent_connections_lock_nobody_out() -> None:
         silent = [stack.enter_context(connect(here)) for _ in range(4 * MOST)]
         with here.client() as client:
             for _ in range(3):
-                assert client.get("/v1/status").status_code == 200
+                assert client.get("/v2/status").status_code == 200
         assert ended(silent[0])
 
 

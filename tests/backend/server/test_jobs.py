@@ -14,6 +14,7 @@ import pytest
 from warpnoise.job import Settings, Shot
 
 from .. import synthetic
+from ..synthetic import current, finished_frames
 from ..tiny_models import write_styled_model
 
 TOKEN = "a-token-for-the-tests-0123456789"
@@ -52,7 +53,7 @@ def until(client: httpx.Client, posted: httpx.Response, right: Callable[[dict], 
     assert posted.status_code == 201, posted.text
     end = time.monotonic() + 60
     while True:
-        now = client.get(f"/v1/jobs/{posted.json()['id']}").json()
+        now = client.get(f"/v2/jobs/{posted.json()['id']}").json()
         if right(now):
             return now
         assert now["state"] not in OVER and time.monotonic() < end, now
@@ -61,33 +62,36 @@ def until(client: httpx.Client, posted: httpx.Response, right: Callable[[dict], 
 
 def test_a_job_is_done_and_then_kept(client, job):
     request = {"path": str(job.path), "settings": {"seed": 3}}
-    now = until(client, client.post("/v1/jobs", json=request), lambda now: now["state"] == "done")
+    now = until(client, client.post("/v2/jobs", json=request), lambda now: now["state"] == "done")
     assert (now["stage"], now["frames_done"], now["frames_total"], now["frames_kept"]) == ("finished", 4, 4, 0)
     assert (now["newest_frame"], now["steps_total"], now["error"]) == (4, 2, None)
-    assert job.movie.is_file() and all(job.stylized(frame).is_file() for frame in job.frames)
-    again = until(client, client.post("/v1/jobs", json=request), lambda now: now["state"] == "done")
+    assert current(job).movie.is_file() and finished_frames(job) == job.frames
+    assert now["result"] == current(job).name and current(job).info().settings.seed == 3
+    settings = client.get(f"/v2/jobs/{now['id']}/settings")
+    assert settings.content == current(job).settings_file.read_bytes()
+    again = until(client, client.post("/v2/jobs", json=request), lambda now: now["state"] == "done")
     assert again["frames_kept"] == 4
 
 
 def test_only_some_frames(client, job):
     request = {"path": str(job.path), "frames": [2, 3]}
     job.color(4).unlink()
-    now = until(client, client.post("/v1/jobs", json=request), lambda now: now["state"] == "done")
+    now = until(client, client.post("/v2/jobs", json=request), lambda now: now["state"] == "done")
     assert (now["frames_done"], now["frames_total"]) == (2, 2)
-    assert [frame for frame in job.frames if job.stylized(frame).exists()] == [2, 3]
-    answer = client.post("/v1/jobs", json={**request, "frames": [3, 9]})
+    assert finished_frames(job) == [2, 3]
+    answer = client.post("/v2/jobs", json={**request, "frames": [3, 9]})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "settings")
 
 
 def test_a_running_job_is_cancelled_within_a_step(client, tmp_path, model):
     settings = Settings(model=str(model), steps=900, strength=1.0)
     job = synthetic.make_job(tmp_path / "long", settings=settings)
-    posted = client.post("/v1/jobs", json={"path": str(job.path)})
+    posted = client.post("/v2/jobs", json={"path": str(job.path)})
     until(client, posted, lambda now: now["step"] >= 3)
-    assert client.post(f"/v1/jobs/{posted.json()['id']}/cancel").status_code == 202
+    assert client.post(f"/v2/jobs/{posted.json()['id']}/cancel").status_code == 202
     now = until(client, posted, lambda now: now["state"] == "cancelled")
     assert now["frames_done"] == 0 and now["step"] < now["steps_total"]
-    with job.lock():
+    with job.result(now["result"]).lease(1, 4):
         pass
 
 
@@ -102,7 +106,7 @@ def test_a_running_job_is_cancelled_within_a_step(client, tmp_path, model):
     ],
 )
 def test_bad_settings_are_refused_at_once_and_named(client, job, change, code, says):
-    answer = client.post("/v1/jobs", json={"path": str(job.path), **change})
+    answer = client.post("/v2/jobs", json={"path": str(job.path), **change})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
     assert says in answer.json()["error"]["message"]
 
@@ -111,22 +115,24 @@ def test_bad_jobs_are_refused_at_once_and_their_field_named(client, job):
     content = json.loads((job.path / "job.json").read_text())
     content["scene"]["width"] = "wide"
     (job.path / "job.json").write_text(json.dumps(content))
-    answer = client.post("/v1/jobs", json={"path": str(job.path)})
+    answer = client.post("/v2/jobs", json={"path": str(job.path)})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "job")
     assert "scene.width" in answer.json()["error"]["message"]
 
 
-def test_a_folder_that_another_process_works_on(client, job):
-    with job.lock():
-        answer = client.post("/v1/jobs", json={"path": str(job.path)})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "job_locked")
+def test_frames_that_another_process_works_on(client, job):
+    request = {"path": str(job.path), "frames": [1, 2]}
+    done = until(client, client.post("/v2/jobs", json=request), lambda now: now["state"] == "done")
+    with job.result(done["result"]).lease(2, 3):
+        failed = until(client, client.post("/v2/jobs", json=request), lambda now: now["state"] == "failed")
+    assert failed["error"]["code"] == "job_locked" and "frames 2 to 3" in failed["error"]["message"]
 
 
 def test_a_job_that_fails_says_why_and_the_server_goes_on(client, job):
     job.passes(3).write_bytes(b"no EXR")
-    failed = until(client, client.post("/v1/jobs", json={"path": str(job.path)}), lambda now: now["state"] == "failed")
+    failed = until(client, client.post("/v2/jobs", json={"path": str(job.path)}), lambda now: now["state"] == "failed")
     assert failed["error"]["code"] == "media" and str(job.passes(3)) in failed["error"]["message"]
-    assert client.get("/v1/status").status_code == 200
+    assert client.get("/v2/status").status_code == 200
 
 
 @pytest.mark.slow
@@ -139,13 +145,13 @@ def test_killed_in_the_middle_it_leaves_whole_files_and_the_next_run_goes_on(tmp
             if json.loads(line)["frames_done"] >= 1:
                 break
         process.kill()
-    assert process.returncode != 0 and not job.movie.exists()
-    with job.lock():
+    assert process.returncode != 0 and not current(job).movie.exists()
+    with current(job).lease(1, 4):
         pass
-    finished = [frame for frame in job.frames if job.stylized(frame).exists()]
+    finished = finished_frames(job)
     assert finished and 4 not in finished
-    before = {frame: job.stylized(frame).stat().st_mtime_ns for frame in finished}
+    before = {frame: current(job).frame(frame).stat().st_mtime_ns for frame in finished}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, timeout=120, check=True)
     summary = json.loads(done.stdout.splitlines()[-1])
     assert (summary["frames_done"], summary["frames_kept"]) == (4, len(finished))
-    assert before == {frame: job.stylized(frame).stat().st_mtime_ns for frame in finished}
+    assert before == {frame: current(job).frame(frame).stat().st_mtime_ns for frame in finished}

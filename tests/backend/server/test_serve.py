@@ -53,16 +53,16 @@ def ready(process: subprocess.Popen) -> dict:
 def test_announced_served_and_shut_down(tmp_path):
     with serve(tmp_path, "--announce") as process:
         said = ready(process)
-        assert said["warpnoise"] and said["interface"] == 1 and said["host"] == "127.0.0.1" and said["port"] > 0
+        assert said["warpnoise"] and said["interface"] == 2 and said["host"] == "127.0.0.1" and said["port"] > 0
         url = f"http://127.0.0.1:{said['port']}"
-        assert httpx.get(f"{url}/v1/status").status_code == 401
+        assert httpx.get(f"{url}/v2/status").status_code == 401
         with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}) as client:
-            status = client.get("/v1/status").json()
-            assert (status["version"], status["interface"], status["job_schema"]) == (said["warpnoise"], 1, 1)
+            status = client.get("/v2/status").json()
+            assert (status["version"], status["interface"], status["job_schema"]) == (said["warpnoise"], 2, 2)
             assert (status["device"], status["device_name"] != "") == ("cpu", True)
             assert 0 < status["memory_free"] <= status["memory_total"]
-            assert client.get("/v1/nothing", params={"token": "of no use"}).status_code == 404
-            assert client.post("/v1/shutdown").status_code == 202
+            assert client.get("/v2/nothing", params={"token": "of no use"}).status_code == 404
+            assert client.post("/v2/shutdown").status_code == 202
         output, errors = process.communicate(timeout=20)
         assert process.returncode == 0
         assert output == ""
@@ -96,7 +96,7 @@ def test_started_by_hand_it_says_where_it_listens_and_where_the_token_is_but_not
         token = path.read_text().strip()
         assert line.startswith("warpnoise ") and f"token in {path}" in line and token not in line
         url = line.split(" listens on ")[1].split(",")[0]
-        assert httpx.get(f"{url}/v1/status", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+        assert httpx.get(f"{url}/v2/status", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 
 def test_a_taken_port(tmp_path):

@@ -16,13 +16,14 @@ from types import SimpleNamespace
 import httpx
 import pytest
 from warpnoise.errors import JobError, JobLockedError, ServerError
-from warpnoise.job.digests import FrameDigests
+from warpnoise.job import Result
+from warpnoise.job.records import Record, write_record
 from warpnoise.server import upload_calls, uploads
 from warpnoise.server.uploads import UploadError, UploadLimits, Uploads, name_of
 
 TOKEN = "a-token-for-the-tests-0123456789"
 JOB = {
-    "schema": 1,
+    "schema": 2,
     "scene": {"frame_start": 1, "frame_end": 1, "width": 4, "height": 4},
     "frames": [{"frame": 1, "camera": None}],
 }
@@ -38,7 +39,7 @@ def digest(data: bytes) -> dict[str, str]:
 
 
 def put(client: httpx.Client, upload: str, name: str, data: bytes, **headers: str) -> httpx.Response:
-    return client.put(f"/v1/uploads/{upload}/{name}", content=data, headers=digest(data) | headers)
+    return client.put(f"/v2/uploads/{upload}/{name}", content=data, headers=digest(data) | headers)
 
 
 def refusal(answer: httpx.Response) -> tuple[int, str]:
@@ -48,34 +49,34 @@ def refusal(answer: httpx.Response) -> tuple[int, str]:
 
 @pytest.fixture
 def upload(uploading) -> str:
-    return uploading.post("/v1/uploads").json()["id"]
+    return uploading.post("/v2/uploads").json()["id"]
 
 
 def wait(client: httpx.Client, job: str, state: str) -> dict:
     until = time.monotonic() + 5
-    while (now := client.get(f"/v1/jobs/{job}").json())["state"] != state:
+    while (now := client.get(f"/v2/jobs/{job}").json())["state"] != state:
         assert time.monotonic() < until, f"expected {state}, the job stays {now}"
         time.sleep(0.01)
     return now
 
 
 def test_the_status_says_what_is_taken(uploading):
-    assert uploading.get("/v1/status").json()["uploads"] == {"largest_file": uploads.LARGEST_FILE, "days": 7.0}
+    assert uploading.get("/v2/status").json()["uploads"] == {"largest_file": uploads.LARGEST_FILE, "days": 7.0}
 
 
 def test_without_a_spool_there_are_no_uploads(client, tmp_path):
-    assert client.get("/v1/status").json()["uploads"] is None
-    assert refusal(client.post("/v1/uploads")) == (404, "not_found")
-    assert refusal(client.post("/v1/jobs", json={"upload": "0" * 32})) == (503, "server")
+    assert client.get("/v2/status").json()["uploads"] is None
+    assert refusal(client.post("/v2/uploads")) == (404, "not_found")
+    assert refusal(client.post("/v2/jobs", json={"upload": "0" * 32})) == (503, "server")
 
 
 def test_nothing_is_taken_without_the_token(running_uploads, upload, spool):
     with running_uploads.client("another-token-of-some-length") as stranger:
         for call, path in (
-            ("POST", "/v1/uploads"),
-            ("GET", f"/v1/uploads/{upload}"),
-            ("PUT", f"/v1/uploads/{upload}/color/1"),
-            ("DELETE", f"/v1/uploads/{upload}"),
+            ("POST", "/v2/uploads"),
+            ("GET", f"/v2/uploads/{upload}"),
+            ("PUT", f"/v2/uploads/{upload}/color/1"),
+            ("DELETE", f"/v2/uploads/{upload}"),
         ):
             assert refusal(stranger.request(call, path)) == (401, "token")
     assert (spool / upload).is_dir()
@@ -90,7 +91,7 @@ def test_files_arrive_under_names_made_here(uploading, upload, spool):
     job = spool / upload / "job"
     names = {"color/0001.png": "color/1", "passes/-0003.exr": "passes/-3", "job.json": "job.json"}
     assert {name: (job / name).read_bytes() for name in names} == {name: sent[short] for name, short in names.items()}
-    there = uploading.get(f"/v1/uploads/{upload}").json()
+    there = uploading.get(f"/v2/uploads/{upload}").json()
     assert set(there["files"]) == set(names) and there["job"] is None
     assert there["files"]["color/0001.png"]["sha256"] == hashlib.sha256(b"a picture").hexdigest()
     assert list((spool / upload / "incoming").iterdir()) == []
@@ -122,8 +123,8 @@ def test_names_that_are_no_frames_are_refused(uploading, upload, spool, name):
 @pytest.mark.parametrize("upload_id", ["0" * 32, "..", "%2e%2e", "incoming"])
 def test_uploads_that_are_not_there(uploading, upload_id):
     assert put(uploading, upload_id, "color/1", b"x").status_code == 404
-    assert uploading.get(f"/v1/uploads/{upload_id}").status_code == 404
-    assert uploading.delete(f"/v1/uploads/{upload_id}").status_code in (404, 405)
+    assert uploading.get(f"/v2/uploads/{upload_id}").status_code == 404
+    assert uploading.delete(f"/v2/uploads/{upload_id}").status_code in (404, 405)
 
 
 def test_a_file_with_another_digest_is_not_kept(uploading, upload, spool):
@@ -146,14 +147,14 @@ def test_a_file_with_another_digest_is_not_kept(uploading, upload, spool):
 )
 def test_headers_that_are_needed(uploading, upload, headers, status):
     content = iter([b"x"]) if "Transfer-Encoding" in headers else b"x"
-    answer = uploading.put(f"/v1/uploads/{upload}/color/1", content=content, headers=digest(b"x") | headers)
+    answer = uploading.put(f"/v2/uploads/{upload}/color/1", content=content, headers=digest(b"x") | headers)
     assert answer.status_code == status
 
 
 def begin(port: int, upload: str, size: int, sent: bytes) -> socket.socket:
     """A connection that sends the beginning of a file."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=5)
-    head = f"PUT /v1/uploads/{upload}/color/1 HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {TOKEN}\r\n"
+    head = f"PUT /v2/uploads/{upload}/color/1 HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {TOKEN}\r\n"
     head += f"Content-Length: {size}\r\nContent-Digest: {digest(sent)['Content-Digest']}\r\n\r\n"
     connection.sendall(head.encode() + sent)
     return connection
@@ -173,7 +174,7 @@ def test_a_body_that_is_cut_off_leaves_nothing(running_uploads, uploading, uploa
     connection = begin(running_uploads.port, upload, 1000, b"x" * 10)
     connection.close()
     assert settled(upload, spool)
-    assert uploading.get(f"/v1/uploads/{upload}").json()["files"] == {}
+    assert uploading.get(f"/v2/uploads/{upload}").json()["files"] == {}
     assert not (spool / upload / "job" / "color" / "0001.png").exists()
 
 
@@ -192,14 +193,14 @@ def test_one_file_is_sent_by_one_client_at_a_time(running_uploads, uploading, up
             time.sleep(0.01)
         assert refusal(put(uploading, upload, "color/1", b"x")) == (409, "job_locked")
         assert put(uploading, upload, "color/2", b"y").status_code == 201
-        assert refusal(uploading.post("/v1/jobs", json={"upload": upload})) == (409, "job_locked")
-        assert refusal(uploading.delete(f"/v1/uploads/{upload}")) == (409, "job_locked")
+        assert refusal(uploading.post("/v2/jobs", json={"upload": upload})) == (409, "job_locked")
+        assert refusal(uploading.delete(f"/v2/uploads/{upload}")) == (409, "job_locked")
     assert settled(upload, spool)
     assert put(uploading, upload, "color/1", b"x").status_code == 201
 
 
 def test_many_clients_at_once(running_uploads, uploading, spool):
-    ids = [uploading.post("/v1/uploads").json()["id"] for _ in range(4)]
+    ids = [uploading.post("/v2/uploads").json()["id"] for _ in range(4)]
     failures: list[str] = []
 
     def send(upload: str) -> None:
@@ -216,7 +217,7 @@ def test_many_clients_at_once(running_uploads, uploading, spool):
         thread.join(30)
     assert failures == []
     for upload in ids:
-        assert len(uploading.get(f"/v1/uploads/{upload}").json()["files"]) == 8
+        assert len(uploading.get(f"/v2/uploads/{upload}").json()["files"]) == 8
         assert (spool / upload / "job" / "color" / "0007.png").read_bytes() == f"{upload} 7".encode() * 1000
 
 
@@ -247,10 +248,10 @@ def test_a_disk_that_fills_while_a_file_arrives(uploading, upload, spool, monkey
     monkeypatch.setattr(uploads.os, "fsync", full)
     assert refusal(put(uploading, upload, "color/1", b"x")) == (507, "disk_full")
     assert list((spool / upload / "incoming").iterdir()) == []
-    assert uploading.get(f"/v1/uploads/{upload}").json()["files"] == {}
+    assert uploading.get(f"/v2/uploads/{upload}").json()["files"] == {}
 
 
-@pytest.mark.parametrize("data", [b"{", b"[]", b'{"schema": 2}', b'{"schema": 1, "scene": {}}', b"[" * 100_000])
+@pytest.mark.parametrize("data", [b"{", b"[]", b'{"schema": 2}', b'{"schema": 2, "scene": {}}', b"[" * 100_000])
 def test_a_job_file_that_is_none(uploading, upload, spool, data):
     assert refusal(put(uploading, upload, "job.json", data)) == (400, "job")
     assert not (spool / upload / "job" / "job.json").exists()
@@ -258,16 +259,16 @@ def test_a_job_file_that_is_none(uploading, upload, spool, data):
 
 def test_a_job_on_an_upload_keeps_its_files(running_uploads, uploading, upload, spool):
     put(uploading, upload, "color/1", b"x")
-    job = uploading.post("/v1/jobs", json={"upload": upload}).json()
+    job = uploading.post("/v2/jobs", json={"upload": upload}).json()
     wait(uploading, job["id"], "running")
-    assert uploading.get(f"/v1/uploads/{upload}").json()["job"] == job["id"]
+    assert uploading.get(f"/v2/uploads/{upload}").json()["job"] == job["id"]
     assert refusal(put(uploading, upload, "color/1", b"y")) == (409, "job_locked")
-    assert refusal(uploading.delete(f"/v1/uploads/{upload}")) == (409, "job_locked")
+    assert refusal(uploading.delete(f"/v2/uploads/{upload}")) == (409, "job_locked")
     running_uploads.works.made["job"].finish()
     wait(uploading, job["id"], "done")
-    assert uploading.delete(f"/v1/uploads/{upload}").json() == {"id": upload, "state": "deleted"}
+    assert uploading.delete(f"/v2/uploads/{upload}").json() == {"id": upload, "state": "deleted"}
     assert not list(spool.glob(f"*{upload}*"))
-    assert refusal(uploading.post("/v1/jobs", json={"upload": upload})) == (404, "not_found")
+    assert refusal(uploading.post("/v2/jobs", json={"upload": upload})) == (404, "not_found")
 
 
 def test_no_file_is_taken_while_its_job_is_prepared(running_uploads, uploading, upload, spool):
@@ -277,11 +278,11 @@ def test_no_file_is_taken_while_its_job_is_prepared(running_uploads, uploading, 
     def prepare_slowly(request):
         with running_uploads.client() as other:
             answers.append(refusal(put(other, upload, "color/1", b"y")))
-            answers.append(refusal(other.delete(f"/v1/uploads/{upload}")))
+            answers.append(refusal(other.delete(f"/v2/uploads/{upload}")))
         return prepare(request)
 
     running_uploads.queue._prepare = prepare_slowly
-    assert uploading.post("/v1/jobs", json={"upload": upload}).status_code == 201
+    assert uploading.post("/v2/jobs", json={"upload": upload}).status_code == 201
     assert answers == [(409, "job_locked")] * 2
     assert (spool / upload / "job" / "color" / "0001.png").read_bytes() == b"x"
 
@@ -291,7 +292,7 @@ def test_a_job_that_is_refused_frees_its_upload(running_uploads, uploading, uplo
         raise JobError("no job")
 
     running_uploads.queue._prepare = refuse
-    assert refusal(uploading.post("/v1/jobs", json={"upload": upload})) == (400, "job")
+    assert refusal(uploading.post("/v2/jobs", json={"upload": upload})) == (400, "job")
     assert put(uploading, upload, "color/1", b"x").status_code == 201
 
 
@@ -303,10 +304,10 @@ def test_the_spool_is_not_named(running_uploads, uploading, upload, spool):
 
     prepare = running_uploads.queue._prepare
     running_uploads.queue._prepare = refuse
-    answer = uploading.post("/v1/jobs", json={"upload": upload})
+    answer = uploading.post("/v2/jobs", json={"upload": upload})
     assert answer.json()["error"]["message"] == "color/0001.png: expected 4 x 4 pixels. Look into , too."
     running_uploads.queue._prepare = prepare
-    job = uploading.post("/v1/jobs", json={"upload": upload})
+    job = uploading.post("/v2/jobs", json={"upload": upload})
     assert str(spool) not in job.text
     running_uploads.works.made["job"].finish(JobError(f"{spool}/{upload}/job/passes/0001.exr is cut off"))
     failed = wait(uploading, job.json()["id"], "failed")
@@ -315,32 +316,35 @@ def test_the_spool_is_not_named(running_uploads, uploading, upload, spool):
 
 
 def test_folders_of_the_servers_machine_are_refused(uploading, tmp_path):
-    assert refusal(uploading.post("/v1/jobs", json={"path": str(tmp_path)})) == (403, "forbidden")
-    assert refusal(uploading.post("/v1/jobs", json={"path": str(tmp_path), "upload": "x"})) == (422, "request")
+    assert refusal(uploading.post("/v2/jobs", json={"path": str(tmp_path)})) == (403, "forbidden")
+    assert refusal(uploading.post("/v2/jobs", json={"path": str(tmp_path), "upload": "x"})) == (422, "request")
 
 
 def test_results(running_uploads, uploading, upload, spool):
-    job = uploading.post("/v1/jobs", json={"upload": upload}).json()["id"]
-    stylized = spool / upload / "job" / "stylized"
-    stylized.mkdir()
-    (stylized / "0001.png").write_bytes(b"stylized")
-    assert refusal(uploading.get(f"/v1/jobs/{job}/frames/1")) == (404, "not_found")  # it is being replaced
-    FrameDigests(spool / upload / "job" / "records" / "stylized").record(1, "abc")
-    answer = uploading.get(f"/v1/jobs/{job}/frames/1")
-    assert (answer.content, answer.headers["ETag"], answer.headers["Content-Type"]) == (
-        b"stylized",
-        '"abc"',
-        "image/png",
-    )
-    assert uploading.get(f"/v1/jobs/{job}/frames/1", headers={"If-None-Match": '"abc"'}).status_code == 304
-    assert uploading.get(f"/v1/jobs/{job}/frames/1", headers={"If-None-Match": '"old"'}).content == b"stylized"
-    assert uploading.get(f"/v1/jobs/{job}/frames/..%2F1").status_code in (404, 422)
-    assert refusal(uploading.get(f"/v1/jobs/{job}/movie")) == (404, "not_found")
-    (spool / upload / "job" / "stylized.mp4").write_bytes(b"movie")
-    assert refusal(uploading.get(f"/v1/jobs/{job}/movie")) == (404, "not_found")
-    (spool / upload / "job" / "records" / "movie.json").write_text('{"digest": "def"}')
-    assert uploading.get(f"/v1/jobs/{job}/movie").content == b"movie"
-    assert refusal(uploading.get("/v1/jobs/none/frames/1")) == (404, "not_found")
+    job = uploading.post("/v2/jobs", json={"upload": upload}).json()["id"]
+    wait(uploading, job, "running")
+    result = Result(spool / upload / "job" / "results" / "ink-0")
+    for folder in ("frames", "records"):
+        (result.folder / folder).mkdir(parents=True)
+    assert refusal(uploading.get(f"/v2/jobs/{job}/settings")) == (404, "not_found")
+    result.settings_file.write_bytes(b"{}")
+    assert uploading.get(f"/v2/jobs/{job}/settings").content == b"{}"
+    for name, path, kind in (("frames/1", result.frame(1), "image/png"), ("movie", result.movie, "video/mp4")):
+        address = f"/v2/jobs/{job}/{name}"
+        path.write_bytes(b"new")
+        assert refusal(uploading.get(address)) == (404, "not_found"), "it has no record"
+        record = result.folder / "records" / f"{path.stem}.json"
+        write_record(record, Record(made_of="abc", sha256=hashlib.sha256(b"old").hexdigest()))
+        assert refusal(uploading.get(address)) == (404, "not_found"), "its record is of another"
+        write_record(record, Record(made_of="abc", sha256=hashlib.sha256(b"new").hexdigest()))
+        answer = uploading.get(address)
+        told = {name: answer.headers[name] for name in ("ETag", "Content-Type", "Content-Digest")}
+        assert told == {"ETag": '"abc"', "Content-Type": kind, **digest(b"new")}
+        assert answer.content == b"new"
+        assert uploading.get(address, headers={"If-None-Match": '"abc"'}).status_code == 304
+        assert uploading.get(address, headers={"If-None-Match": '"old"'}).content == b"new"
+    assert uploading.get(f"/v2/jobs/{job}/frames/..%2F1").status_code in (404, 422)
+    assert refusal(uploading.get("/v2/jobs/none/frames/1")) == (404, "not_found")
 
 
 def idle(folder: Path) -> None:

@@ -92,7 +92,7 @@ def _task(
     sequences: dict[str, Callable[[int], Path]] = {"input": task.color}
     if task.reference is not None:
         sequences["reference"] = task.reference
-    sequences |= {method: run(task, method, report.seeds[0]).stylized for method in figures.methods}
+    sequences |= {method: run(task, method, report.seeds[0]).result.frame for method in figures.methods}
     movie = folder / f".{task.name}-wall.mp4"
     wall = pictures.make_wall(list(sequences.values()), frames, shot.job.scene.rate, movie, cancelled)
     bests = find_bests(figures.methods, [method for method, noise in report.noise.items() if noise.is_white])

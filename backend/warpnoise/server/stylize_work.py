@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 
 from warpnoise.job import Settings, Shot, frames_between
-from warpnoise.pipeline import Progress, stylize
+from warpnoise.pipeline import stylize
+from warpnoise.progress import Progress
 from warpnoise.sdedit import ModelFolder
 from warpnoise.sdedit.check import check_settings
 from warpnoise.sdedit.device import pick_device
@@ -21,8 +22,10 @@ from warpnoise.server.schema import NewJob
 class StylizeWork:
     """A job that was opened and checked."""
 
-    job: Shot
+    shot: Shot
     settings: Settings
+    model: str
+    """What ``ModelFolder.open`` takes for the name in the settings."""
     frames: list[int] | None
     preview: bool
     device: str | None
@@ -30,13 +33,14 @@ class StylizeWork:
 
     @property
     def frames_total(self) -> int:
-        return len(self.job.frames if self.frames is None else self.frames)
+        return len(self.shot.frames if self.frames is None else self.frames)
 
     def run(self, report: Callable[[Progress], None], cancelled: Callable[[], bool]) -> None:
         try:
             stylize(
-                self.job,
+                self.shot,
                 self.settings,
+                model=self.model,
                 frames=self.frames,
                 preview=self.preview,
                 device=self.device,
@@ -58,16 +62,13 @@ def prepare(request: NewJob, models: Path | None = None, *, only_named: bool = F
 
     Raises:
         JobError, MediaError: the folder.
-        JobLockedError: another process works on it.
         SettingsError, ModelError: the settings, the device, or the model that they name.
     """
-    job = Shot.open(request.path or "", needs=())
-    frames = frames_between(job.frames, *request.frames) if request.frames else None
-    job.check(job.frames if frames is None else frames)
-    settings = job.settings.updated(request.settings or {})
-    settings = settings.updated({"model": find_model(settings.model, models, only_named)})
-    check_settings(ModelFolder.open(settings.model), settings)
+    shot = Shot.open(request.path or "", needs=())
+    frames = frames_between(shot.frames, *request.frames) if request.frames else None
+    shot.check(shot.frames if frames is None else frames)
+    settings = shot.settings.updated(request.settings or {})
+    model = find_model(settings.model, models, only_named)
+    check_settings(ModelFolder.open(model), settings)
     pick_device(request.device)
-    with job.lock(frames):
-        pass
-    return StylizeWork(job, settings, frames, request.preview, request.device, request.batch)
+    return StylizeWork(shot, settings, model, frames, request.preview, request.device, request.batch)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from warpnoise.errors import Cancelled, MediaError
-from warpnoise.pipeline.background import ReadAhead, WriteBehind
+from warpnoise.pipeline.work_queues import Prefetch, WriteQueue
 
 SECONDS = 10.0
 """Far longer than anything here takes."""
@@ -47,7 +47,7 @@ def in_time(work: Callable[[], None]) -> None:
 
 
 def test_items_come_in_order_and_the_end_stays_the_end() -> None:
-    with ReadAhead(iter(range(100)), 3) as ahead:
+    with Prefetch(iter(range(100)), 3) as ahead:
         assert list(ahead) == list(range(100))
         assert list(ahead) == []
 
@@ -60,7 +60,7 @@ def test_reading_runs_ahead_but_not_further_than_its_bound() -> None:
             made.append(number)
             yield number
 
-    with ReadAhead(items(), 2) as ahead:
+    with Prefetch(items(), 2) as ahead:
         assert soon(lambda: len(made) == 3), "two wait, one is in the hand"
         time.sleep(0.1)
         assert len(made) == 3
@@ -77,7 +77,7 @@ def test_an_error_in_the_reader_comes_after_what_was_read_and_keeps_its_type() -
     got = []
 
     def work() -> None:
-        with ReadAhead(items(), 1) as ahead:
+        with Prefetch(items(), 1) as ahead:
             for item in ahead:
                 got.append(item)
 
@@ -97,7 +97,7 @@ def test_leaving_early_stops_the_reader_and_closes_its_iterator() -> None:
             closed.set()
 
     def work() -> None:
-        with ReadAhead(items(), 1) as ahead:
+        with Prefetch(items(), 1) as ahead:
             next(ahead)
             raise ValueError("the model failed")
 
@@ -114,7 +114,7 @@ def test_cancelling_ends_a_wait_for_a_slow_reader() -> None:
         yield 0
 
     def work() -> None:
-        with ReadAhead(items(), 1, stop.is_set) as ahead:
+        with Prefetch(items(), 1, stop.is_set) as ahead:
             threading.Timer(0.05, stop.set).start()
             try:
                 next(ahead)
@@ -127,7 +127,7 @@ def test_cancelling_ends_a_wait_for_a_slow_reader() -> None:
 
 def test_all_that_was_put_is_written_in_order() -> None:
     written: list[int] = []
-    with WriteBehind(written.append, 2) as behind:
+    with WriteQueue(written.append, 2) as behind:
         for number in range(50):
             behind.put(number)
     assert written == list(range(50))
@@ -137,12 +137,12 @@ def test_writing_is_not_further_behind_than_its_bound() -> None:
     go_on = threading.Event()
     put: list[int] = []
 
-    def fill(behind: WriteBehind[int]) -> None:
+    def fill(behind: WriteQueue[int]) -> None:
         for number in range(10):
             behind.put(number)
             put.append(number)
 
-    with WriteBehind(lambda _: go_on.wait(SECONDS) and None, 2) as behind:
+    with WriteQueue(lambda _: go_on.wait(SECONDS) and None, 2) as behind:
         filler = threading.Thread(target=fill, args=(behind,))
         filler.start()
         assert soon(lambda: len(put) == 3)
@@ -156,7 +156,7 @@ def test_what_was_put_is_written_also_when_the_work_fails() -> None:
     written: list[int] = []
 
     def work() -> None:
-        with WriteBehind(written.append, 5) as behind:
+        with WriteQueue(written.append, 5) as behind:
             for number in range(4):
                 behind.put(number)
             raise Cancelled("stop")
@@ -176,7 +176,7 @@ def test_an_error_in_the_writer_keeps_its_type_and_nothing_hangs(count: int) -> 
         written.append(number)
 
     def work() -> None:
-        with WriteBehind(write, 1) as behind:
+        with WriteQueue(write, 1) as behind:
             for number in range(count):
                 behind.put(number)
 
@@ -190,7 +190,7 @@ def test_the_first_of_two_errors_is_told() -> None:
         raise MediaError("the disk is full")
 
     def work() -> None:
-        with WriteBehind(write, 1) as behind:
+        with WriteQueue(write, 1) as behind:
             behind.put(0)
             raise ValueError("the model failed")
 

@@ -1,34 +1,12 @@
-"""How far a job is, for whoever waits for it."""
+"""Counts frames and steps, and reports the progress."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Literal
 
-Stage = Literal["loading", "stylizing", "encoding", "finished"]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """A job at one moment.
-
-    ``frames_done`` counts frames whose file is written, ``frames_kept`` those of them that an earlier run had made.
-    ``step`` of ``steps_total`` denoising steps are done of the frames that are worked on now. ``seconds_left`` is None
-    until it can be told, ``newest_frame`` is the number of the frame written last, ``warnings`` are whole sentences.
-    """
-
-    stage: Stage
-    frames_total: int
-    frames_done: int = 0
-    frames_kept: int = 0
-    step: int = 0
-    steps_total: int = 0
-    seconds_left: float | None = None
-    newest_frame: int | None = None
-    warnings: tuple[str, ...] = ()
+from warpnoise.progress import Progress, Stage
 
 
 class Reporter:
@@ -44,15 +22,14 @@ class Reporter:
         self._warnings: tuple[str, ...] = ()
         self._written: tuple[int, int | None] = (first.frames_done, first.newest_frame)
 
+    def found(self, result: str, kept: int) -> None:
+        """The result's name, and how many of its frames are finished already."""
+        self._written = (kept, None)
+        self._update(result=result, frames_kept=kept)
+
     def report(self, stage: Stage | None = None) -> None:
         done, newest = self._written
-        self.now = replace(
-            self.now,
-            stage=stage or self.now.stage,
-            frames_done=done,
-            newest_frame=newest,
-            warnings=self._warnings,
-        )
+        self._update(stage=stage or self.now.stage, frames_done=done, newest_frame=newest, warnings=self._warnings)
         if self._listener is not None:
             self._listener(self.now)
 
@@ -81,5 +58,8 @@ class Reporter:
         else:
             self._steps_timed += 1
             seconds_left = (now - self._since) / self._steps_timed * steps_left
-        self.now = replace(self.now, step=step, steps_total=steps, seconds_left=seconds_left)
+        self._update(step=step, steps_total=steps, seconds_left=seconds_left)
         self.report()
+
+    def _update(self, **changes: object) -> None:
+        self.now = self.now.model_copy(update=changes)

@@ -1,4 +1,4 @@
-"""Two bounded queues with a thread behind each: what is read ahead, and what is written behind.
+"""Two bounded work queues with a thread each: one prefetches what is read, one writes what was edited.
 
 Memory stays constant because a full queue makes its producer wait. Every wait ends when the other side is gone, and an
 exception in a thread is raised again, itself, in the thread that uses it.
@@ -20,7 +20,7 @@ _POLL_SECONDS = 0.05
 _END = object()
 
 
-class ReadAhead(Generic[T]):
+class Prefetch(Generic[T]):
     """Runs an iterator in a thread, at most ``size`` items ahead of whoever iterates over this.
 
     Leaving the ``with`` block stops the thread after the item that it works on, and closes the iterator there.
@@ -34,7 +34,7 @@ class ReadAhead(Generic[T]):
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="warpnoise-read", daemon=True)
 
-    def __enter__(self) -> ReadAhead[T]:
+    def __enter__(self) -> Prefetch[T]:
         self._thread.start()
         return self
 
@@ -44,7 +44,7 @@ class ReadAhead(Generic[T]):
         self._stop.set()
         self._thread.join()
 
-    def __iter__(self) -> ReadAhead[T]:
+    def __iter__(self) -> Prefetch[T]:
         return self
 
     def __next__(self) -> T:
@@ -86,7 +86,7 @@ class ReadAhead(Generic[T]):
         return False
 
 
-class WriteBehind(Generic[T]):
+class WriteQueue(Generic[T]):
     """Calls ``write(item)`` in a thread for each item that was put, in order, at most ``size`` items behind.
 
     Leaving the ``with`` block waits until all that was put is written: finished work stays, also when something else
@@ -99,7 +99,7 @@ class WriteBehind(Generic[T]):
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="warpnoise-write", daemon=True)
 
-    def __enter__(self) -> WriteBehind[T]:
+    def __enter__(self) -> WriteQueue[T]:
         self._thread.start()
         return self
 

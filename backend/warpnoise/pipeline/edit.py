@@ -1,19 +1,30 @@
-"""Frames through the model, a constant number at a time."""
+"""The third stage: frames go through the model, a constant number at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby, islice
 
 import torch
 
 from warpnoise.errors import ModelError
 from warpnoise.job import Settings
-from warpnoise.pipeline.frames import Prepared
+from warpnoise.pipeline.carry import NoisyFrame
+from warpnoise.pipeline.read import Wanted
 from warpnoise.sdedit import Editor
 
-Slots = Sequence[Prepared | None]
+Slots = Sequence[NoisyFrame | None]
 """A batch: each frame in the place that the shot gives it, None where that frame is not wanted."""
+
+
+@dataclass(frozen=True)
+class EditedFrame:
+    """What the model made of a frame. ``image``: (3, h, w) float32 in [0, 1], on the model's device."""
+
+    frame: int
+    source: Wanted
+    image: torch.Tensor
 
 
 def places(frames: Iterable[int], shot: Sequence[int], size: int) -> list[dict[int, int]]:
@@ -26,11 +37,11 @@ def places(frames: Iterable[int], shot: Sequence[int], size: int) -> list[dict[i
     return [{frame: index[frame] % size for frame in group} for _, group in groups]
 
 
-def batched(items: Iterable[Prepared], batches: Iterable[dict[int, int]], size: int) -> Iterator[Slots]:
+def batched(items: Iterable[NoisyFrame], batches: Iterable[dict[int, int]], size: int) -> Iterator[Slots]:
     """The items, which are the batches' frames in order, in their places."""
     iterator = iter(items)
     for batch in batches:
-        slots: list[Prepared | None] = [None] * size
+        slots: list[NoisyFrame | None] = [None] * size
         for item in islice(iterator, len(batch)):
             slots[batch[item.frame]] = item
         yield slots
@@ -60,8 +71,8 @@ class BatchEditor:
         self._warn = warn
         self._cancelled = cancelled
 
-    def edit(self, slots: Slots) -> Iterator[tuple[Prepared, torch.Tensor]]:
-        """Each frame of the batch with its result, (3, h, w) float32 in [0, 1], on the model's device.
+    def edit(self, slots: Slots) -> Iterator[EditedFrame]:
+        """Each frame of the batch, edited.
 
         Raises:
             ModelError: not even one frame fits into the device's memory; the model returned NaN.
@@ -77,25 +88,27 @@ class BatchEditor:
                 except torch.cuda.OutOfMemoryError as error:
                     self._shrink(present[0], error)
                     continue
-                yield from ((frame, image) for frame, image in zip(part, images, strict=False) if frame is not None)
+                for noisy, image in zip(part, images, strict=False):
+                    if noisy is not None:
+                        yield EditedFrame(noisy.frame, noisy.source, image)
             done += len(part)
 
-    def _edit_full(self, part: Slots, filling: Prepared) -> torch.Tensor:
+    def _edit_full(self, part: Slots, filling: NoisyFrame) -> torch.Tensor:
         full = [frame or filling for frame in [*part, *[None] * (self._size - len(part))]]
-        geometry = [frame.geometry for frame in full if frame.geometry is not None]
+        geometry = [frame.source.geometry for frame in full if frame.source.geometry is not None]
         return self._editor.edit(
-            torch.stack([frame.picture.image for frame in full]),
+            torch.stack([frame.source.picture.image for frame in full]),
             lambda index: torch.stack([frame.noise[index] for frame in full]),
             self._settings,
             geometry=torch.stack(geometry) if geometry else None,
-            guides={name: torch.stack([frame.guides[name] for frame in full]) for name in filling.guides},
+            guides={name: torch.stack([frame.source.guides[name] for frame in full]) for name in filling.source.guides},
             on_step=self._on_step,
             cancelled=self._cancelled,
         )
 
-    def _shrink(self, frame: Prepared, error: BaseException) -> None:
+    def _shrink(self, frame: NoisyFrame, error: BaseException) -> None:
         torch.cuda.empty_cache()
-        height, width = frame.picture.image.shape[-2:]
+        height, width = frame.source.picture.image.shape[-2:]
         if self._size == 1:
             raise ModelError(
                 f"{self._editor.device} has too little memory for one frame of {width} x {height} pixels: "

@@ -1,0 +1,187 @@
+"""A result: the frames and the movie that one set of settings makes of a shot, in a folder of their own.
+
+    settings.json  frames/0001.png  movie.mp4  records/0001.json  records/movie.json  leases/
+
+Nothing is moved between results. Of each picture and of the movie a record tells what it was made of and which bytes
+it has; the record is written after the file, so a file without its record, or with another's, is not finished.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from warpnoise.errors import JobError
+from warpnoise.job import leases
+from warpnoise.job.lock import locked
+from warpnoise.job.names import frame_name
+from warpnoise.job.records import Record, file_sha256, read_record, write_record
+from warpnoise.job.settings import Settings
+from warpnoise.job.validation import StrictModel, validated
+from warpnoise.media.atomic import write_bytes
+from warpnoise.media.json_file import read_json
+
+RESULTS = "results"
+"""The folder of a shot's results, in the job folder."""
+_MUTEX_SECONDS = 30.0
+"""How long others may need to write a small file, on a slow network too."""
+
+
+class ModelInfo(StrictModel):
+    """The model of a result: what the user called it, and the digest of its weights and configuration."""
+
+    name: str
+    digest: str
+
+
+class ResultInfo(StrictModel):
+    """The content of ``settings.json``."""
+
+    schema_version: Annotated[Literal[2], Field(alias="schema")] = 2
+    settings: Settings
+    """The effective ones: what null stands for is written out."""
+    model: ModelInfo
+
+
+@dataclass(frozen=True)
+class Result:
+    """The result in ``folder``, which may lie anywhere and need not be there yet."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def settings_file(self) -> Path:
+        return self.folder / "settings.json"
+
+    @property
+    def movie(self) -> Path:
+        return self.folder / "movie.mp4"
+
+    def frame(self, frame: int) -> Path:
+        """A PNG of the colour frame's size and encoding."""
+        return self.folder / "frames" / f"{frame_name(frame)}.png"
+
+    def info(self) -> ResultInfo | None:
+        """What it was made with; None: this is no result, or ``settings.json`` is damaged."""
+        with contextlib.suppress(JobError):
+            content = read_json(self.settings_file, error=JobError)
+            return validated(ResultInfo, content, str(self.settings_file), JobError)
+        return None
+
+    def create(self, info: ResultInfo) -> None:
+        """Makes the folder and writes ``settings.json`` where they are missing.
+
+        Raises:
+            JobError: the operating system refuses.
+        """
+        try:
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            with results_mutex(self.folder.parent):
+                for part in ("frames", "records", "leases"):
+                    (self.folder / part).mkdir(parents=True, exist_ok=True)
+                if self.info() != info:
+                    text = info.model_dump_json(by_alias=True, indent=1)
+                    write_bytes(self.settings_file, f"{text}\n".encode(), error=JobError)
+        except OSError as refusal:
+            raise JobError(
+                f"Cannot write to {self.folder}: {refusal.strerror or refusal}. Give this user the right to write "
+                "there, or remove what stands in the way."
+            ) from refusal
+
+    def lease(self, first: int, last: int) -> contextlib.AbstractContextManager[None]:
+        """As `warpnoise.job.leases.lease`."""
+        return leases.lease(self.folder, first, last)
+
+    def movie_lease(self) -> contextlib.AbstractContextManager[None]:
+        """As `warpnoise.job.leases.movie_lease`."""
+        return leases.movie_lease(self.folder)
+
+    def record(self, file: Path) -> Record | None:
+        """The record of a frame's picture or of the movie, as `read_record`."""
+        return read_record(self._record_file(file))
+
+    def is_finished(
+        self, file: Path, made_of: str, *, preview: bool = False, sha256: Callable[[Path], str] = file_sha256
+    ) -> bool:
+        """Whether the record of ``file`` names ``made_of``, and ``file`` is what was recorded.
+
+        Args:
+            preview: whether a preview is good enough.
+            sha256: digests the file; raises OSError where it cannot be read.
+        """
+        record = self.record(file)
+        if record is None or record.made_of != made_of or (record.preview and not preview):
+            return False
+        try:
+            return sha256(file) == record.sha256
+        except OSError:
+            return False
+
+    def write_frame(self, frame: int, picture: npt.NDArray[np.uint16], made_of: str, *, preview: bool = False) -> None:
+        """Writes the picture, then its record.
+
+        Args:
+            picture: (h, w, 3 or 4) uint16.
+
+        Raises:
+            JobError: the folder is gone, or the record cannot be written.
+            MediaError: the picture cannot be written.
+        """
+        from warpnoise.media.png import encode_png
+
+        file = self.frame(frame)
+        self._check_there(file)
+        data = encode_png(file, picture)
+        write_bytes(file, data)
+        self._write_record(file, Record(made_of=made_of, sha256=hashlib.sha256(data).hexdigest(), preview=preview))
+
+    def write_movie(self, pictures: Iterable[npt.NDArray[np.uint16]], rate: Fraction, made_of: str) -> None:
+        """Writes the movie, then its record. Raises as ``write_frame`` does, and what ``pictures`` raises."""
+        from warpnoise.media.movie import write_movie
+
+        self._check_there(self.movie)
+        write_movie(self.movie, pictures, rate)
+        self._write_record(self.movie, Record(made_of=made_of, sha256=file_sha256(self.movie)))
+
+    def _write_record(self, file: Path, record: Record) -> None:
+        self._check_there(file)
+        write_record(self._record_file(file), record)
+
+    def _record_file(self, file: Path) -> Path:
+        return self.folder / "records" / f"{file.stem}.json"
+
+    def _check_there(self, file: Path) -> None:
+        # Files are written with their folders: one that was deleted must not come back with a part of its files.
+        if not file.parent.is_dir():
+            raise JobError(f"{file.parent} is gone: it was deleted or moved during the run. Run again.")
+
+
+def results_mutex(folder: Path) -> contextlib.AbstractContextManager[None]:
+    """Held while a file that all results share is written: ``current.json``, or a result's ``settings.json``.
+
+    Args:
+        folder: which holds the results' folders.
+
+    Raises:
+        JobLockedError: others hold it for too long.
+        JobError: the folder cannot be written.
+    """
+    return locked(
+        folder,
+        busy=f"Another process has locked {folder} for {_MUTEX_SECONDS:.0f} s. Wait until it is done.",
+        refused=f"Cannot lock {folder}: {{refusal}}. Give this user the right to write there, or copy the job folder.",
+        wait_seconds=_MUTEX_SECONDS,
+    )

@@ -1,0 +1,33 @@
+"""How far a stylizing is: the pipeline reports it, the command and the server show it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Stage = Literal["loading", "stylizing", "encoding", "finished"]
+
+
+class Progress(BaseModel):
+    """A run at one moment."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: Stage = "loading"
+    frames_total: int
+    frames_done: int = 0
+    """Frames whose file is written."""
+    frames_kept: int = 0
+    """Of these, the ones that an earlier run had finished."""
+    step: int = 0
+    """Denoising steps done, of the frames that are edited now."""
+    steps_total: int = 0
+    seconds_left: float | None = None
+    """None: not known yet."""
+    newest_frame: int | None = None
+    """The frame that was written last."""
+    result: str | None = None
+    """The name of the result; None until the run has read the model's digest."""
+    warnings: tuple[str, ...] = ()
+    """Whole sentences."""

@@ -1,0 +1,95 @@
+"""records/: a file for each finished picture."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from warpnoise.errors import JobError, MediaError
+from warpnoise.job import ModelInfo, Result, ResultInfo, Settings
+from warpnoise.job.records import Record, file_sha256, read_record, write_record
+
+PICTURE = np.full((2, 3, 3), 7, np.uint16)
+INFO = ResultInfo(settings=Settings(seed=3), model=ModelInfo(name="m", digest="d"))
+
+
+def never(message: str) -> None:
+    raise AssertionError(message)
+
+
+@pytest.fixture
+def result(tmp_path: Path) -> Result:
+    made = Result(tmp_path / "results" / "ink-0")
+    made.create(INFO)
+    return made
+
+
+def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "0001.json"
+    assert read_record(path, warn=never) is None
+    for record in (Record(made_of="a", sha256="0" * 64), Record(made_of="b", sha256="f" * 64, preview=True)):
+        write_record(path, record)
+        assert read_record(path, warn=never) == record
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"made_of": 2, "sha256": "x"}', '{"digest": "a"}', "\udcff"])
+def test_a_damaged_record_means_unfinished_and_is_replaced(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "0001.json"
+    path.write_bytes(content.encode("utf-8", "surrogateescape"))
+    warnings: list[str] = []
+    assert read_record(path, warn=warnings.append) is None
+    assert len(warnings) == 1 and "makes its picture again" in warnings[0]
+    write_record(path, Record(made_of="a", sha256="0" * 64))
+    assert read_record(path, warn=never) is not None
+
+
+def test_a_frame_is_finished_while_its_picture_is_what_was_recorded(result: Result) -> None:
+    picture = result.frame(-2)
+    assert not result.is_finished(picture, "a")
+    result.write_frame(-2, PICTURE, "a")
+    record = result.record(picture)
+    assert record is not None and record.sha256 == hashlib.sha256(picture.read_bytes()).hexdigest()
+    assert (picture.name, result.is_finished(picture, "a"), result.is_finished(picture, "b")) == (
+        "-0002.png",
+        True,
+        False,
+    )
+    content = picture.read_bytes()
+    for wrong in (content[:-1], content + b"\0", b""):
+        picture.write_bytes(wrong)
+        assert not result.is_finished(picture, "a")
+    picture.unlink()
+    assert not result.is_finished(picture, "a")
+
+
+def test_what_a_preview_made_is_finished_for_previews_only(result: Result) -> None:
+    result.write_frame(1, PICTURE, "a", preview=True)
+    assert result.is_finished(result.frame(1), "a", preview=True)
+    assert not result.is_finished(result.frame(1), "a")
+
+
+def test_a_result_tells_what_it_was_made_with(result: Result) -> None:
+    assert result.info() == INFO
+    result.settings_file.write_text('{"schema": 2}')
+    assert result.info() is None
+    result.create(INFO)
+    assert result.info() == INFO
+
+
+def test_a_folder_that_is_gone_does_not_come_back_with_a_part_of_its_files(result: Result) -> None:
+    result.frame(1).parent.rmdir()
+    with pytest.raises(JobError, match="frames is gone"):
+        result.write_frame(1, PICTURE, "a")
+    assert not result.frame(1).parent.exists()
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(JobError, match="Cannot write"):
+        Result(tmp_path / "file" / "ink-0").create(INFO)
+    with pytest.raises(JobError, match="Cannot write"):
+        write_record(tmp_path / "file" / "0001.json", Record(made_of="a", sha256="0" * 64))
+    with pytest.raises((MediaError, OSError)):
+        file_sha256(tmp_path / "nowhere")
