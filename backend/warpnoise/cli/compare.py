@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 from tqdm import tqdm
 
+from warpnoise.cli.display import in_words
 from warpnoise.cli.interrupt import interruptible
-from warpnoise.cli.progress import in_words
 from warpnoise.cli.shared_options import device_option, given, job_argument, settings_options
 
 if TYPE_CHECKING:  # the comparison brings PyTorch

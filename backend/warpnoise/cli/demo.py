@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from warpnoise.cli.display import in_words, say, show_progress
 from warpnoise.cli.interrupt import interruptible
-from warpnoise.cli.progress import in_words, say, show_progress
 from warpnoise.cli.shared_options import device_option, given, settings_options
 
 
@@ -54,7 +54,7 @@ def command(
     """
     with interruptible() as interrupt:
         from warpnoise.demo.blender import find_blender
-        from warpnoise.demo.run import DEMO_SETTINGS, DemoOptions, run_demo
+        from warpnoise.demo.steps import DEMO_SETTINGS, DemoOptions, run_demo
 
         changes = given(settings)
         if "model" in changes:  # another model has other styles

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from warpnoise.cli.display import in_words, show_progress, write_json
 from warpnoise.cli.interrupt import interruptible
-from warpnoise.cli.progress import in_words, show_progress, write_json
 from warpnoise.cli.shared_options import (
     chosen_frames,
     device_option,

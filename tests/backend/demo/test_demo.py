@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 from warpnoise.cli.main import run
-from warpnoise.demo.run import SCENE
+from warpnoise.demo.steps import SCENE
 from warpnoise.job import Shot
 
 from ..tiny_models import write_styled_model

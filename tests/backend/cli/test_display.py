@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from warpnoise.cli.progress import in_words, show_progress
+from warpnoise.cli.display import in_words, show_progress
 from warpnoise.progress import Progress
 
 NOW = Progress(
