@@ -1,63 +1,63 @@
-"""Noise that remembers: atoms of white noise that ride on the surfaces they were born on.
+"""Noise that remembers: particles of white noise that move with the surfaces on which they were spawned.
 
-The steps, in the order in which they are done; docs/noise.md tells the mathematics.
-
-1. birth       (`WarpedNoise.__init__`, `_give_birth`) pixels that show something new are cut into k x k atoms
-2. motion      (`follow`, `rigid`) an atom moves with its surface
-3. visibility  (`follow`, `hidden`) an atom that is lost to sight is forgotten, or goes on unseen if it can be tracked
-4. split       (`split`) atoms are refined where the picture grows, and joined where it shrinks
-5. sum         (`_frame`) n(i) = W(A_i) / sqrt(|A_i|): a pixel's atoms over the square root of their measure
+`transport` has the arithmetic, in the paper's order; this module keeps the table of particles and calls it.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
-from types import ModuleType
+from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from . import compiled, hidden, reference, rigid
+from . import transport
 from .base import NoiseMethod
-from .hidden_table import HiddenTable
+from .engine import Engine, engine_for
+from .kernels.random import seed_word, split_seed
+from .kernels.types import DEAD, LARGE, LEAVING, OCCLUDED, VISIBLE, Leaves, Occlusion, Pass, Rows, Step, Tree, u64
 from .motion import Motion
-from .passage import Passage, both_ways, wants_calm
-from .pyramid import Nodes, Pyramid
-from .split import Halves, join
-from .table import BYTES, HIDDEN_BYTES, Atoms, AtomTable
+from .passes import both_passes
+from .table import BYTES, OCCLUDED_BYTES, ParticleTable
 
-CHUNK = 1 << 18  # atoms whose values are made at a time where they are not kept
-JOIN_ROUNDS = 8
-ENGINES: dict[str, ModuleType] = {"compiled": compiled, "reference": reference}
+CHUNK = 1 << 18
+"""Particles whose values are drawn at a time where values are not kept."""
+SPLIT_ROUNDS = 12
+"""Of halving a step: a surface may grow to 4096 times its area from one frame to the next."""
+MERGE_ROUNDS = 8
+HASH_ROUNDS = 16
+MOST_HALVINGS = 16
+"""So that levels stay below 63, with the 30 below a pixel that paths can name."""
 
 
 class WarpedNoise(NoiseMethod):
     """Integral noise that is white in every frame and faithful to every earlier one.
 
-    A pixel's noise is the integral of white noise over what it covers of the surfaces, W(A) / sqrt(|A|) (eq. 5 of
-    Chang et al., "How I Warped Your Noise", ICLR 2024). W lives on the surfaces themselves, as atoms, so nothing is
-    forgotten as long as a surface is in sight; a surface with a transform is remembered also while it is not.
+    A pixel's noise is the integral of white noise over the area of the surfaces that it covers, W(A) / sqrt(|A|) (eq. 5
+    of Chang et al., "How I Warped Your Noise", ICLR 2024). W lives on the surfaces themselves, as particles, so nothing
+    is forgotten while a surface is visible; a surface with a transform is remembered also while it is occluded.
+
+    On CUDA devices the kernels run there if `numba-cuda` is installed (``pip install warpnoise[cuda]``). Without it,
+    and for all other devices, the CPU makes the noise and hands it over.
 
     Args:
         shape: (channels, height, width) of the noise.
         seed: any 64-bit integer.
-        device: where the noise is made and returned.
-        maps: independent fields that are carried by the same motion.
-        atoms: k, 1, 2, 4 or 8: a pixel is cut into k x k atoms.
-        grid: (height, width) of the grid on which the atoms live, the same multiple of the noise's; None: the noise's
-            own. The noise is then that of the grid, pooled (sums over r x r pixels, divided by r), in every frame the
-            very same; it costs what noise of that size costs. Without, two sizes agree in the first frame, and after a
-            motion as far as atoms of 1 / k pixel can: finer ones agree better.
-        hidden: how much is remembered of what is not in sight, in frames' worth of atoms. The oldest goes
-            first.
-        memory: bytes that atoms and their kept values may take. Values that do not fit are made anew for every frame;
-            atoms beyond it are dropped where they crowd.
-        engine: "compiled" (CPU) or "reference" (torch, any device); None: the faster one that the device has.
+        device: where the noise is returned.
+        maps: number of independent fields that the same motion carries.
+        atoms: k, 1, 2, 4 or 8: a pixel is cut into k x k particles, each an atom of white noise.
+        grid: (height, width) of the grid on which the particles live, the same multiple of the noise's; None: the
+            noise's own. The noise is then that of the grid, pooled (sums over r x r pixels, divided by r), the very
+            same in every frame; it costs what noise of that size costs. Without, two sizes agree in the first frame,
+            and after a motion as far as particles of 1 / k pixel can: finer ones agree better.
+        hidden: how many occluded particles are remembered, in frames' worth. The oldest are dropped first.
+        memory: bytes that particles and their kept values may take. Values that do not fit are drawn for every frame;
+            particles beyond it are dropped where they crowd.
+        engine: "cpu" or "cuda"; None: "cuda" where the device is one and `numba-cuda` is installed.
 
     Raises:
-        ValueError: an argument is out of its range.
-        RuntimeError: the device is not there.
+        ValueError: an argument is out of range.
+        RuntimeError: the device, or the engine, does not exist.
     """
 
     def __init__(
@@ -75,220 +75,335 @@ class WarpedNoise(NoiseMethod):
     ) -> None:
         super().__init__(shape, seed, device, maps)
         if isinstance(atoms, bool) or atoms not in (1, 2, 4, 8):
-            raise ValueError(f"atoms must be 1, 2, 4 or 8 (atoms on a pixel's side), got {atoms!r}")
+            raise ValueError(f"atoms must be 1, 2, 4 or 8 (particles on a pixel's side), got {atoms!r}")
         if not hidden >= 0:
-            raise ValueError(f"hidden must be at least 0 (frames' worth of atoms), got {hidden!r}")
+            raise ValueError(f"hidden must be at least 0 (frames' worth of particles), got {hidden!r}")
         if isinstance(memory, bool) or not isinstance(memory, int) or memory < 0:
             raise ValueError(f"memory must be a number of bytes, got {memory!r}")
-        if engine is not None and engine not in ENGINES:
-            raise ValueError(f"engine must be one of {', '.join(ENGINES)} or None, got {engine!r}")
         self.atoms = atoms
         self._pooled = _checked_ratio(grid, self.shape)
-        height, width = self._pooled * self.shape[1], self._pooled * self.shape[2]
         self.memory = memory
-        if engine == "compiled" and self.device.type == "cuda":
-            raise ValueError("engine 'compiled' runs on the CPU, but device is 'cuda'; use engine='reference' or None")
-        name = engine or ("reference" if self.device.type == "cuda" else "compiled")
-        self._engine = ENGINES[name]
-        # Other devices than CUDA lack float64 or deterministic sums: the atoms stay on the CPU, the noise goes there.
-        self._work = self.device if name == "reference" and self.device.type == "cuda" else torch.device("cpu")
-        self._pyramid = Pyramid(height, width, atoms, seed)
-        self._table = AtomTable(self._work)
-        self._rigid: dict[int, bool] = {}
-        pixels = atoms * atoms * height * width
-        fitting = memory // (BYTES + 12)
-        self._most_atoms = max(pixels * 5 // 4, min(pixels * 8, fitting))
-        most_hidden = int(min(hidden * pixels, max(0, memory - pixels * BYTES) // HIDDEN_BYTES))
-        self._hidden = HiddenTable(self._work, most_hidden)
-        self._join_at = self._join_at_least = pixels * 17 // 16
-        self._table.reserve(pixels * 5 // 4)
-        none = torch.empty(0, dtype=torch.int64, device=self._work)
-        everything = torch.full((height * width,), _all_bits(atoms * atoms), dtype=torch.int64, device=self._work)
-        self._place(none, [], {}, everything, 0)
+        self._engine: Engine = engine_for(self.device, engine)
+        height, width = self._pooled * self.shape[1], self._pooled * self.shape[2]
+        self._pixels = height * width
+        self._tree = tree_over(height, width, atoms, seed, self._engine.device)
+        self._table = ParticleTable(self._engine.device)
+        particles = atoms * atoms * self._pixels
+        self._most_particles = max(particles * 5 // 4, min(particles * 8, memory // (BYTES + 12)))
+        self._most_hidden = int(min(hidden * particles, max(0, memory - particles * BYTES) // (BYTES + OCCLUDED_BYTES)))
+        self._merge_at = self._merge_at_least = particles * 17 // 16
+        self._table.reserve(particles * 9 // 8)
+        self._spawn(torch.full((self._pixels,), _all_bits(atoms * atoms), device=self._engine.device), 0)
 
     @property
     def atom_count(self) -> int:
-        """How many atoms are in sight."""
-        return self._table.count
+        """How many particles are visible."""
+        return self._table.number_of(VISIBLE)
 
     @property
     def hidden_count(self) -> int:
-        """How many atoms are remembered out of sight."""
-        return self._hidden.count
+        """How many occluded particles are remembered."""
+        return self._table.number_of(OCCLUDED)
 
     @property
     def bytes(self) -> int:
-        """The memory of atoms and kept values."""
-        return self._table.bytes + self._hidden.bytes
+        """Memory of particles and kept values."""
+        return self._table.bytes
 
     def _advance(self, motion: Motion) -> None:
-        engine, table, pyramid = self._engine, self._table, self._pyramid
-        ahead, behind = both_ways(motion, pyramid.height, pyramid.width, self._work)
-        if len(ahead.surfaces):
-            ahead, behind = rigid.route(engine, ahead, behind, self._rigid)
-        if wants_calm(ahead):
-            ahead, behind = engine.find_calm(ahead), engine.find_calm(behind)
+        engine, table, tree = self._engine, self._table, self._tree_now()
+        forward, backward = both_passes(motion, tree.height, tree.width, engine)
         frame = self.frame_index + 1
 
-        # Motion and visibility.
-        status, occupied = engine.move_atoms(ahead, table, pyramid)
-        special = (status != engine.SEEN).nonzero()[:, 0]
-        kind = status[special]
-        large, lost, leaving = (
-            special[kind == engine.LARGE],
-            special[kind != engine.LARGE],
-            special[kind == engine.HIDDEN],
-        )
-        went = engine.hide(ahead, table.atoms.at(leaving))
-        back = hidden.advance(engine, ahead, self._hidden)
+        # Advect, visibility.
+        occupied = torch.zeros(self._pixels, dtype=torch.bool, device=engine.device)
+        entries = table.hidden_count
+        engine.run(transport.advect, table.count, self._step(forward), occupied, cost=2)
+        engine.run(transport.advect_occluded, entries, self._step(forward), cost=2)
+        self._occlude(table.rows_in(LEAVING), forward)
+        table.find_holes()
 
         # Split.
-        halves = engine.split(ahead, table, pyramid, table.atoms.at(large))
-        back_halves = engine.split(ahead, table, pyramid, back)
-        back = back._replace(code=back_halves.code)
-        self._hidden.add(went)
-        for some in (halves, back_halves):
-            if len(ahead.surfaces):
-                self._hidden.add(engine.beside(ahead, some.lost, some.lost_x, some.lost_y))
-        more_values = self._take_halves(large, halves)
-        new = [back, back_halves.more, halves.more]
+        self._split(forward, occupied)
 
-        # Birth.
-        masks = engine.uncovered(behind, pyramid, frame)
-        if len(back.x) or self._hidden.count:
-            masks = engine.without_covered(ahead, table, pyramid, masks, frame, status, new, self._hidden.atoms)
-        masks = self._fill_empty(masks, occupied, new)
-        self._place(lost, [halves.more, back, back_halves.more], more_values, masks, frame)
-        self._shrink(ahead)
-        remembered = self._hidden.atoms.cell
-        remembered.copy_(table.collect_cells(remembered))
+        # Spawn.
+        masks = torch.empty(self._pixels, dtype=torch.int64, device=engine.device)
+        engine.run(transport.disoccluded, tree.height, backward, tree, frame, masks, cost=4 * tree.width)
+        if table.hidden_count or entries:
+            self._remove_covered(masks, forward, frame)
+        # A pixel with no particle would have no noise.
+        masks = torch.where(occupied | (masks != 0), masks, _all_bits(self.atoms**2))
+        self._spawn(masks, frame)
 
-    def _give_birth(self, masks: Tensor, frame: int) -> Iterator[Atoms]:
-        """The atoms of leaves that masks (see `uncovered`) name, in the frame of their birth, some pixels at a time;
-        enters their cells."""
-        pyramid, width = self._pyramid, self._pyramid.width
-        bearing = pyramid.along_the_tree(masks.nonzero()[:, 0])
-        for pixels in torch.split(bearing, max(1, CHUNK // self.atoms**2)):
-            level = torch.full_like(pixels, pyramid.pixel_level)
-            cells = self._table.add_cells(Nodes(torch.full_like(pixels, frame), level, pixels % width, pixels // width))
-            x, y, place, code = self._engine.born(pyramid, frame, pixels, masks[pixels])
-            stretch = torch.tensor([1.0, 0.0, 0.0, 1.0], device=self._work).expand(len(x), 4)
-            yield Atoms(x, y, stretch, cells[place.to(torch.int64)], code)
+        # Merge.
+        self._merge(forward)
+        table.collect_roots()
 
-    def _fill_empty(self, masks: Tensor, occupied: Tensor, parts: list[Atoms]) -> Tensor:
-        """Lets pixels in which nothing lies and nothing is to be born give birth to all of their leaves."""
-        for atoms in parts:
-            if len(atoms.x):
-                occupied[self._pyramid.pixel(atoms.x, atoms.y)] = True
-        return torch.where(occupied | (masks != 0), masks, _all_bits(self.atoms**2))
-
-    def _take_halves(self, rows: Tensor, halves: Halves) -> dict[int, Tensor]:
-        """Lets atoms in some rows become the halves that stay in their place.
-
-        Returns:
-            {map: values} of the halves that part from them.
-        """
-        engine, table, pyramid = self._engine, self._table, self._pyramid
-        if not len(rows):
-            return {map_: values[:0] for map_, values in table.values.items()}
-        cell, above = table.columns.cell[rows], table.columns.code[rows]
-        source, changed = halves.source, (halves.code != above).nonzero()[:, 0]
-        table.columns.code[rows[changed]] = halves.code[changed]
-        result = {}
-        for map_, values in table.values.items():
-            result[map_], own = (
-                engine.refined(pyramid, table, cell[from_], code, above[from_], rows[from_], map_)
-                for from_, code in ((source, halves.more.code), (changed, halves.code[changed]))
-            )
-            values[rows[changed]] = own
-        return result
-
-    def _place(
-        self, lost: Tensor, parts: list[Atoms], known_values: dict[int, Tensor], masks: Tensor, frame: int
-    ) -> None:
-        """Takes out the rows of lost atoms and puts in others, and those that masks let be born.
-
-        Args:
-            parts: atoms to put in.
-            known_values: {map: values} of the first of ``parts``.
-        """
+    def _step(self, motion: Pass, hidden: Occlusion | None = None) -> Step:
         table = self._table
-        known = len(parts[0].x) if parts else 0
-        old = [Atoms.join(parts)] if parts else []
-        for new in itertools.chain(old, self._give_birth(masks, frame)):
-            count = len(new.x)
-            rows = table.replace(lost[:count], new)
-            lost = lost[count:]
+        return Step(table.particles, hidden or table.hidden, motion, self._tree_now())
+
+    def _tree_now(self) -> Tree:
+        return self._tree._replace(root_level=2 * self._tree.halvings if self._table.uniform else -1)
+
+    def _occlude(self, rows: Tensor, forward: Pass) -> None:
+        """Makes LEAVING particles occluded ones."""
+        new = _entries(rows)
+        self._engine.run(transport.occlude, len(rows), self._step(forward, new), cost=4)
+        self._remember(new)
+
+    def _remember(self, new: Occlusion) -> None:
+        alive = (self._table.particles.state[new.row] == OCCLUDED).nonzero()[:, 0]
+        if len(alive):
+            self._table.add_hidden(Occlusion(*(column[alive] for column in new)), self._most_hidden)
+
+    def _split(self, forward: Pass, occupied: Tensor) -> None:
+        """Halves LARGE particles until none is left."""
+        engine, table, device = self._engine, self._table, self._engine.device
+        rows = table.rows_in(LARGE)
+        self._occupy(rows, occupied)  # those that are visible again
+        for _ in range(SPLIT_ROUNDS):
+            if not len(rows):
+                return
+            place = torch.empty((len(rows), 2), device=device)
+            path = torch.empty(len(rows), dtype=torch.int32, device=device)
+            state = torch.empty(len(rows), dtype=torch.int8, device=device)
+            engine.run(transport.split, len(rows), self._step(forward), rows, place, path, state, cost=4)
+            kept = table.particles.state[rows] == LARGE
+            halved = (state != DEAD).nonzero()[:, 0]
+            # A half that is occluded on a surface without transform is lost.
+            halves = halved if len(forward.surfaces) else ((state != DEAD) & (state != LEAVING)).nonzero()[:, 0]
+            sources = rows[halves]
+            to = table.rows(table.add(len(halves)), len(halves))
+            particles = table.particles
+            particles.x[to], particles.y[to] = place[halves, 0], place[halves, 1]
+            particles.jacobian[to] = particles.jacobian[sources]
+            particles.root[to], particles.path[to] = particles.root[sources], path[halves]
+            particles.state[to] = state[halves]
+            target = torch.full_like(rows, -1)
+            target[halves] = to
             for map_, values in table.values.items():
-                if known:
-                    values.index_copy_(0, rows[:known], known_values[map_])
-                drawn = self._engine.values(self._pyramid, table, rows[known:], self.shape[0], map_)
-                values.index_copy_(0, rows[known:], drawn)
-            known = 0
-        table.remove(lost)
+                arguments = (particles, self._tree_now(), rows[halved], target[halved], map_, values)
+                engine.run(transport.split_values, len(halved), *arguments, cost=8)
+            leaving = (state[halves] == LEAVING).nonzero()[:, 0]
+            if len(leaving):
+                beside, x, y = _entries(to[leaving]), particles.x[sources[leaving]], particles.y[sources[leaving]]
+                engine.run(transport.occlude_beside, len(leaving), self._step(forward, beside), x, y, cost=4)
+                self._remember(beside)
+            self._occupy(to[state[halves] != LEAVING], occupied)
+            rows = torch.cat([rows[kept], to[state[halves] == LARGE]])
+        table.particles.state[rows] = VISIBLE
 
-    def _shrink(self, ahead: Passage) -> None:
-        """Joins atoms where they crowd, so that a picture that shrinks does not grow in memory."""
-        table = self._table
-        if table.count <= self._join_at:
+    def _occupy(self, rows: Tensor, occupied: Tensor) -> None:
+        tree, particles = self._tree, self._table.particles
+        column = particles.x[rows].to(torch.int64).clamp(0, tree.width - 1)
+        row = particles.y[rows].to(torch.int64).clamp(0, tree.height - 1)
+        occupied[row * tree.width + column] = True
+
+    def _remove_covered(self, masks: Tensor, forward: Pass, frame: int) -> None:
+        """Takes the leaves that known particles cover out of masks."""
+        engine, table, tree, k = self._engine, self._table, self._tree_now(), self.atoms
+        pixels = masks.nonzero()[:, 0]
+        count = len(pixels)
+        leaves = Leaves(
+            pixels,
+            masks[pixels],
+            torch.full((self._pixels,), -1, dtype=torch.int32, device=engine.device),
+            torch.empty((count, k, k, 2), device=engine.device),
+            torch.empty((count, k, k), dtype=torch.bool, device=engine.device),
+        )
+        engine.run(transport.place_leaves, count, tree, frame, leaves, cost=k * k)
+        spawning = (leaves.slots >= 0).view(1, tree.height, tree.width).to(torch.float32)
+        rim = torch.nn.functional.pad(spawning, (1, 1, 1, 1))
+        near = torch.nn.functional.max_pool2d(rim, 3, stride=1, padding=1)[0] > 0
+        engine.run(transport.cover, table.count + table.hidden_count, self._step(forward), leaves, near)
+        engine.run(transport.uncover, count, tree, leaves, masks, cost=k * k)
+
+    def _spawn(self, masks: Tensor, frame: int) -> None:
+        """Adds the particles of the leaves that masks name."""
+        engine, table, tree = self._engine, self._table, self._tree_now()
+        pixels = masks.nonzero()[:, 0]
+        if not len(pixels):
             return
-        for _ in range(JOIN_ROUNDS):
-            kept, dropped = self._engine.find_halves(ahead, table, self._pyramid)
-            join(table, kept, dropped)
-            if len(dropped) < table.count // 8:
+        # In the tree's order: neighbours share most of the way down to them, and so most of the work of drawing.
+        order = tree_order(tree.height, tree.width, engine.device).flatten()
+        pixels = pixels[torch.argsort(order[pixels])]
+        words = masks[pixels]
+        counts = torch.zeros_like(words)
+        for bit in range(self.atoms**2):
+            counts += (words >> bit) & 1
+        first, count = torch.cumsum(counts, 0) - counts, int(counts.sum())
+        new = table.add(count)
+        table.add_roots(len(pixels))
+        arguments = (table.particles, tree, frame, pixels, words, first, new)
+        engine.run(transport.spawn, len(pixels), *arguments, cost=self.atoms**2)
+        for map_, values in table.values.items():
+            self._draw(new, count, -1, map_, values)
+
+    def _draw(self, new: Rows, count: int, first: int, map_: int, values: Tensor) -> None:
+        """Values of particles; see `transport.draw_white_noise`."""
+        groups, blocks = (values.shape[1] + 3) // 4, (count + transport.BLOCK - 1) // transport.BLOCK
+        arguments = (self._table.particles, self._tree_now(), new, count, first, map_, values)
+        self._engine.run(transport.draw_white_noise, blocks * groups, *arguments, cost=8 * transport.BLOCK)
+
+    def _merge(self, forward: Pass) -> None:
+        """Merges halves where particles crowd, so that a picture that shrinks does not grow in memory."""
+        table = self._table
+        if table.count <= self._merge_at:
+            return
+        visible = table.number_of(VISIBLE)
+        if visible <= self._merge_at:
+            return
+        for _ in range(MERGE_ROUNDS):
+            merged = self._merge_once(forward)
+            visible -= merged
+            if merged < visible // 8:
                 break
-        if table.count > self._most_atoms:
+        if visible > self._most_particles:
             self._drop_surplus()
-        self._join_at = min(self._most_atoms, max(self._join_at_least, table.count * 17 // 16))
+            visible = self._most_particles
+        table.close_up()
+        self._merge_at = min(self._most_particles, max(self._merge_at_least, visible * 17 // 16))
+
+    def _merge_once(self, forward: Pass) -> int:
+        """Merges all halves that can be merged now; returns the number of pairs."""
+        engine, table, tree, device = self._engine, self._table, self._tree_now(), self._engine.device
+        small = torch.empty(table.count, dtype=torch.bool, device=device)
+        engine.run(transport.find_small, table.count, table.particles, tree, small)
+        rows, merged = small.nonzero()[:, 0], 0
+        for salt in range(HASH_ROUNDS):
+            if not len(rows):
+                break
+            slots = 2 * len(rows)
+            slot, kept, dropped = (torch.empty_like(rows) for _ in range(3))
+            engine.run(transport.hash_parents, len(rows), table.particles, tree, rows, salt, slots, slot, cost=2)
+            first = torch.full((slots,), table.count, dtype=torch.int64, device=device)
+            first.scatter_reduce_(0, slot, rows, "amin")
+            arguments = (self._step(forward), rows, slot, first, kept, dropped)
+            engine.run(transport.pair_halves, len(rows), *arguments, cost=2)
+            paired = (kept >= 0).nonzero()[:, 0]
+            self._join(kept[paired], dropped[paired])
+            merged += len(paired)
+            small[kept[paired]] = False
+            # In a slot with others than a pair, two halves may not have met.
+            crowded = torch.zeros(slots, dtype=torch.bool, device=device)
+            crowded[slot[(first[slot] != rows) & (kept < 0)]] = True
+            rows = rows[crowded[slot] & small[rows] & (table.particles.state[rows] == VISIBLE)]
+        return merged
+
+    def _join(self, kept: Tensor, dropped: Tensor) -> None:
+        """Lets wholes take the rows of the halves that contain their points."""
+        table = self._table
+        for values in table.values.values():
+            values[kept] = values[kept] + values[dropped]  # exact
+        particles = table.particles
+        path = particles.path[kept]
+        particles.path[kept] = path >> 1
+        particles.state[dropped] = DEAD
+        outer = kept[path == 1]  # the half was a root: the whole is a new, larger one
+        if len(outer):
+            frame, level, ix, iy = particles.roots[particles.root[outer].to(torch.int64)].unbind(1)
+            along_x = level & 1
+            parents = torch.stack([frame, level - 1, ix >> along_x, iy >> (1 - along_x)], dim=1)
+            first = table.add_roots(len(outer))
+            particles = table.particles
+            particles.roots[first:] = parents
+            particles.root[outer] = torch.arange(first, first + len(outer), dtype=torch.int32, device=table.device)
+            particles.path[outer] = 1
+            table.uniform = False
 
     def _drop_surplus(self) -> None:
-        """The last resort: drops atoms of the most crowded pixels. What is left is as white as before."""
-        table = self._table
-        pixel = self._pyramid.pixel(table.atoms.x, table.atoms.y)
-        counts = torch.bincount(pixel, minlength=self._pyramid.height * self._pyramid.width)
+        """The last resort: drops particles of the most crowded pixels. What is left is as white as before."""
+        table, most = self._table, self._most_particles
+        rows = table.rows_in(VISIBLE)
+        column = table.particles.x[rows].to(torch.int64).clamp(0, self._tree.width - 1)
+        row = table.particles.y[rows].to(torch.int64).clamp(0, self._tree.height - 1)
+        pixel = row * self._tree.width + column
+        counts = torch.bincount(pixel, minlength=self._pixels)
         low, high = 1, int(counts.max())
-        while low < high:  # the largest limit a pixel that all fit in
+        while low < high:  # the largest limit per pixel with which all fit in
             limit = (low + high + 1) // 2
-            low, high = (limit, high) if int(counts.clamp(max=limit).sum()) <= self._most_atoms else (low, limit - 1)
+            low, high = (limit, high) if int(counts.clamp(max=limit).sum()) <= most else (low, limit - 1)
         order = torch.argsort(pixel, stable=True)
         rank = torch.empty_like(order)
         rank[order] = torch.arange(len(order), device=order.device) - (torch.cumsum(counts, 0) - counts)[pixel[order]]
-        gone = (rank >= low).nonzero()[:, 0]
-        table.remove(gone)
+        table.particles.state[rows[rank >= low]] = DEAD
 
     def _frame(self, map: int) -> Tensor:  # noqa: A002
-        channels, height, width = self.shape[0], self._pyramid.height, self._pyramid.width
-        engine, table = self._engine, self._table
-        sums = torch.zeros((height * width, channels), device=self._work)
-        total = torch.zeros(height * width, device=self._work)
+        channels, engine, table, tree = self.shape[0], self._engine, self._table, self._tree_now()
+        w = torch.zeros((self._pixels, channels), dtype=torch.float64, device=engine.device)
+        area = torch.zeros(self._pixels, dtype=torch.float64, device=engine.device)
         values = self._kept_values(map)
         if values is not None:
-            engine.accumulate(table, self._pyramid, values[: table.count], 0, sums, total)
+            engine.splat(0, table.particles, tree, values[: table.count], w, area)
         else:
-            for rows in self._chunks():
-                some = engine.values(self._pyramid, table, rows, channels, map)
-                engine.accumulate(table, self._pyramid, some, int(rows[0]), sums, total)
-        noise: Tensor = engine.finish(sums, total, channels, height, width)
+            for first in range(0, table.count, CHUNK):
+                count = min(CHUNK, table.count - first)
+                values = torch.empty((count, channels), device=engine.device)
+                self._draw(self._all_rows(first), count, 0, map, values)
+                engine.splat(first, table.particles, tree, values, w, area)
+        noise = torch.empty((channels, tree.height, tree.width), device=engine.device)
+        engine.run(transport.normalize, self._pixels, w, area, noise.view(channels, -1), cost=1 + channels // 4)
         if self._pooled > 1:
             noise = torch.nn.functional.avg_pool2d(noise, self._pooled) * self._pooled
         return noise.to(self.device)
 
-    def _chunks(self) -> Iterator[Tensor]:
-        """The rows of all atoms, some at a time."""
-        for first in range(0, self._table.count, CHUNK):
-            yield torch.arange(first, min(first + CHUNK, self._table.count), device=self._work)
+    def _all_rows(self, first: int) -> Rows:
+        return Rows(torch.empty(0, dtype=torch.int64, device=self._engine.device), first)
 
     def _kept_values(self, map_: int) -> Tensor | None:
-        """The values of all atoms for a map, kept from step to step as far as memory goes."""
+        """Values of all particles for a map, kept from step to step as far as memory goes."""
         table, channels = self._table, self.shape[0]
         if map_ not in table.values:
-            capacity = len(table.columns.x)
-            if self.bytes + capacity * channels * 4 > self.memory:
+            if self.bytes + table.capacity * channels * 4 > self.memory:
                 return None
-            values = table.values[map_] = torch.empty((capacity, channels), device=self._work)
-            for rows in self._chunks():
-                values[rows] = self._engine.values(self._pyramid, table, rows, channels, map_)
+            table.values[map_] = torch.empty((table.capacity, channels), device=table.device)
+            self._draw(self._all_rows(0), table.count, -1, map_, table.values[map_])
         return table.values[map_]
+
+
+def tree_over(height: int, width: int, atoms: int, seed: int, device: torch.device) -> Tree:
+    """The tree over a grid of height x width pixels, each of atoms x atoms leaves."""
+    halvings, rows, columns = 0, height, width
+    while rows % 2 == 0 and columns % 2 == 0 and halvings < MOST_HALVINGS:
+        rows, columns, halvings = rows // 2, columns // 2, halvings + 1
+    low, high = split_seed(seed)
+    measures = np.exp2(np.float32(2 * halvings) - np.arange(64, dtype=np.float32))
+    return Tree(
+        seed=u64(seed_word(seed)),
+        key0=u64(low),
+        key1=u64(high),
+        halvings=halvings,
+        leaf=2 * (halvings + atoms.bit_length() - 1),
+        least=np.float32(4.0 / 3.0 / atoms**2),  # type: ignore[arg-type]
+        root_level=2 * halvings,
+        measures=torch.from_numpy(measures).to(device),
+        width=width,
+        height=height,
+    )
+
+
+@lru_cache(maxsize=4)
+def tree_order(height: int, width: int, device: torch.device) -> Tensor:
+    """Where each pixel of a grid stands in the tree: (height, width) int32, the bits of its column and row in turn."""
+    x, y = torch.arange(width, device=device), torch.arange(height, device=device)
+    of_x, of_y = torch.zeros_like(x), torch.zeros_like(y)
+    for bit in range(max(width, height).bit_length()):
+        of_x |= (x >> bit & 1) << (2 * bit + 1)
+        of_y |= (y >> bit & 1) << (2 * bit)
+    return of_x.to(torch.int32) | of_y.to(torch.int32)[:, None]
+
+
+def _entries(rows: Tensor) -> Occlusion:
+    """Occluded particles in some rows, their depths and the like still unset."""
+    count, device = len(rows), rows.device
+    return Occlusion(
+        rows,
+        torch.empty(count, device=device),
+        torch.empty((count, 2), device=device),
+        torch.empty(count, dtype=torch.bool, device=device),
+        torch.empty(count, dtype=torch.int32, device=device),
+    )
 
 
 def _all_bits(count: int) -> int:
@@ -297,7 +412,7 @@ def _all_bits(count: int) -> int:
 
 
 def _checked_ratio(grid: tuple[int, int] | None, shape: tuple[int, int, int]) -> int:
-    """How many pixels of the atoms' grid lie on a side of the noise's."""
+    """How many pixels of the particles' grid lie on a side of the noise's."""
     if grid is None:
         return 1
     _, height, width = shape

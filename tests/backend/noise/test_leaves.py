@@ -1,34 +1,23 @@
-"""Where a pixel's atoms are born: one in each leaf, and in each other rectangle that halving comes to."""
+"""Where a pixel's particles are spawned: one in each leaf, and in every other rectangle that halving makes."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from scipy import stats
-from warpnoise.noise import compiled, reference
-from warpnoise.noise.pyramid import Pyramid, leaf_nodes
+from warpnoise.noise import WarpedNoise
 
 SIZE = 32
 
 
 def leaf_points(atoms: int) -> tuple[np.ndarray, np.ndarray]:
-    """x and y, (pixels, k * k) float64, of the leaves of a frame's pixels, inside their pixel."""
-    pixels, codes = torch.arange(SIZE * SIZE), torch.arange(atoms**2)
-    pyramid = Pyramid(SIZE, SIZE, atoms, seed=4)
-    x, y = pyramid.jitter(leaf_nodes(pyramid, pixels[:, None], codes[None, :], 3))
-    x, y = x.reshape(len(pixels), -1), y.reshape(len(pixels), -1)
-    return (x - pixels[:, None] % SIZE).numpy(), (y - pixels[:, None] // SIZE).numpy()
-
-
-@pytest.mark.parametrize("atoms", [1, 2, 4, 8])
-def test_the_engines_give_birth_at_the_same_points(atoms: int) -> None:
-    pyramid, pixels = Pyramid(SIZE, SIZE, atoms, seed=4), torch.arange(0, SIZE * SIZE, 3)
-    masks = torch.full_like(pixels, (1 << atoms**2) - 1 if atoms < 8 else -1)
-    for ours, theirs in zip(
-        compiled.born(pyramid, 3, pixels, masks), reference.born(pyramid, 3, pixels, masks), strict=True
-    ):
-        assert torch.equal(ours, theirs)
+    """x and y, (pixels, k * k), of the particles of a first frame's pixels, inside their pixel."""
+    particles = WarpedNoise((1, SIZE, SIZE), seed=4, atoms=atoms)._table.particles
+    x, y = particles.x.double().numpy(), particles.y.double().numpy()
+    pixel = (np.floor(y) * SIZE + np.floor(x)).astype(int)
+    order = np.lexsort((particles.path.numpy(), pixel))
+    x, y = x[order].reshape(SIZE * SIZE, -1), y[order].reshape(SIZE * SIZE, -1)
+    return x % 1, y % 1
 
 
 @pytest.mark.parametrize("atoms", [1, 2, 4, 8])

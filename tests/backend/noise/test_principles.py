@@ -11,7 +11,6 @@ from .white import assert_white
 
 SIZE = 24
 CHANNELS = 1800  # of 24 x 24 pixels: 10^6 samples
-ENGINES = ("compiled", "reference")
 
 
 def pan(x: float, y: float, size: int = SIZE) -> Motion:
@@ -20,19 +19,16 @@ def pan(x: float, y: float, size: int = SIZE) -> Motion:
     return Motion(vectors.copy(), -vectors)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_white_and_faithful_on_a_sub_pixel_pan(engine: str) -> None:
+def test_white_and_faithful_on_a_sub_pixel_pan() -> None:
     """After t frames the pixel has moved by t * (0.37, 0.21) and overlaps four pixels of the first frame."""
-    channels = CHANNELS if engine == "compiled" else 64  # the readable engine takes its time
-    noise = WarpedNoise((channels, SIZE, SIZE), seed=3, engine=engine)
+    noise = WarpedNoise((CHANNELS, SIZE, SIZE), seed=3)
     first = noise.frame()
     for frame in range(1, 9):
         now = noise.advance(pan(0.37, 0.21))
         if frame in (1, 8):
             fidelity, error = pan_fidelity(first, now, 0.37 * frame, 0.21 * frame)
             assert abs(fidelity - 1) < 0.02 + 2 * error
-    if engine == "compiled":
-        assert_white(now)
+    assert_white(now)
 
 
 def pan_fidelity(first: torch.Tensor, now: torch.Tensor, x: float, y: float) -> tuple[float, float]:

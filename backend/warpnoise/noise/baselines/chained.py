@@ -9,18 +9,14 @@ what forgets: after a step, where inside its pixel a value came from is lost.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from ..motion import Motion
-from ..philox import philox, split_seed, to_uniforms
 from .recurrent import RecurrentNoise, Step
 
 SIDE = 4  # particles on a pixel's side
 PARTICLES = SIDE * SIDE
-REFINEMENT = 1 << 31  # in the frame's word: the stream of the particles
 
 
 class ChainedNoise(RecurrentNoise):
@@ -29,12 +25,13 @@ class ChainedNoise(RecurrentNoise):
     def _prepare(self, motion: Motion) -> Step:
         channels, height, width = self.shape
         pixels = height * width
-        target = self._targets(motion)  # (pixels * PARTICLES,), the pixel where each lands, or `pixels`: nowhere
+        generator = torch.Generator(self.device)
+        generator.manual_seed((self.seed * 0x9E3779B97F4A7C15 + self.frame_index) & (2**63 - 1))
+        # (pixels * PARTICLES,): the pixel in which each lands, or `pixels`: nowhere
+        target = self._targets(motion, generator)
         lengths = torch.bincount(target, minlength=pixels + 1)
         order = torch.argsort(target, stable=True)[: int(lengths[:pixels].sum())]
         area = lengths[:pixels].to(torch.float32) / PARTICLES
-        generator = torch.Generator(self.device)
-        generator.manual_seed((self.seed * 0x9E3779B97F4A7C15 + self.frame_index) & (2**63 - 1))
 
         def step(noise: Tensor, fresh: Tensor) -> Tensor:
             x = noise.reshape(channels, pixels).T[:, None, :]
@@ -47,20 +44,10 @@ class ChainedNoise(RecurrentNoise):
 
         return step
 
-    def _targets(self, motion: Motion) -> Tensor:
+    def _targets(self, motion: Motion, generator: torch.Generator) -> Tensor:
         _, height, width = self.shape
-        long: Any = {"dtype": torch.int64, "device": self.device}
-        particle = torch.arange(height * width * PARTICLES, **long)
-        words = philox(
-            (
-                particle,
-                torch.tensor(0, **long),
-                torch.tensor(self.frame_index, **long),
-                torch.tensor(1 << 31, **long),
-            ),
-            split_seed(self.seed),
-        )
-        across, down = to_uniforms(words[:2])
+        particle = torch.arange(height * width * PARTICLES, device=self.device)
+        across, down = torch.rand((2, len(particle)), generator=generator, device=self.device)
         pixel, part = particle // PARTICLES, particle % PARTICLES
         x = (pixel % width) + (part % SIDE + across) / SIDE
         y = (pixel // width) + (part // SIDE + down) / SIDE

@@ -1,59 +1,91 @@
-"""Compiled: surfaces that a matrix moves. The reference is `rigid`: the same roundings in the same order."""
+"""Surfaces that a transform moves: T @ (x, y, d, 1) ~ (x', y', d', 1), in motion pixels and projective depth.
+
+All of it is float64: a surface far away has a small depth, and differences of depths decide what is occluded.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
-import numpy as np
-from numba import prange
-from numpy.typing import NDArray
+from .compile import scalar
+from .types import Array, Pass, f32, f64, i64
 
-from ..jit import inner, kernel
+ONE = f32(1.0)
+STRAYS = 0.25
+"""Motion pixels: a pixel whose flow is farther from its surface's transform moves by its flow."""
+FARTHEST = f32(1e7)
+"""Noise pixels from the frame: an occluded particle beyond is dropped."""
 
-Array = NDArray[Any]
-f64 = np.float64
+
+@scalar
+def find(surfaces: Array, surface: int) -> int:
+    """The place of a surface in a sorted array, or -1."""
+    low, high = 0, len(surfaces)
+    while low < high:
+        middle = (low + high) >> 1
+        if surfaces[middle] < surface:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < len(surfaces) and surfaces[low] == surface else -1
 
 
-@inner
-def project(matrices: Array, n: int, x: f64, y: f64, d: f64) -> tuple[f64, f64, f64, f64, bool]:
-    """Where matrix ``n`` takes a point: x, y, d there; the inverse of its w; whether that is in front."""
-    w = ((matrices[n, 3, 0] * x + matrices[n, 3, 1] * y) + matrices[n, 3, 2] * d) + matrices[n, 3, 3]
+@scalar
+def project(t: Array, n: int, x: float, y: float, d: float) -> tuple[float, float, float, float, bool]:
+    """Where transform ``n`` moves a point: x, y, d there; the inverse of w; whether that is in front of the camera."""
+    w = ((t[n, 3, 0] * x + t[n, 3, 1] * y) + t[n, 3, 2] * d) + t[n, 3, 3]
     inverse = 1.0 / w
-    px = (((matrices[n, 0, 0] * x + matrices[n, 0, 1] * y) + matrices[n, 0, 2] * d) + matrices[n, 0, 3]) * inverse
-    py = (((matrices[n, 1, 0] * x + matrices[n, 1, 1] * y) + matrices[n, 1, 2] * d) + matrices[n, 1, 3]) * inverse
-    pd = (((matrices[n, 2, 0] * x + matrices[n, 2, 1] * y) + matrices[n, 2, 2] * d) + matrices[n, 2, 3]) * inverse
+    px = (((t[n, 0, 0] * x + t[n, 0, 1] * y) + t[n, 0, 2] * d) + t[n, 0, 3]) * inverse
+    py = (((t[n, 1, 0] * x + t[n, 1, 1] * y) + t[n, 1, 2] * d) + t[n, 1, 3]) * inverse
+    pd = (((t[n, 2, 0] * x + t[n, 2, 1] * y) + t[n, 2, 2] * d) + t[n, 2, 3]) * inverse
     return px, py, pd, inverse, w > 0
 
 
-@inner
-def along(
-    matrices: Array, n: int, px: f64, py: f64, pd: f64, inverse: f64, axis: int, slope: f64
-) -> tuple[f64, f64, f64]:
-    """How x, y and d there change by x (``axis`` 0) or y (1) here, on a surface whose d changes by ``slope``."""
-    w = matrices[n, 3, axis] + matrices[n, 3, 2] * slope
+@scalar
+def push(
+    t: Array, n: int, px: float, py: float, pd: float, inverse: float, dx: float, dy: float, dd: float
+) -> tuple[float, float, float]:
+    """The derivative of :func:`project` along (dx, dy, dd), at the point that it moves to (px, py, pd)."""
+    w = (t[n, 3, 0] * dx + t[n, 3, 1] * dy) + t[n, 3, 2] * dd
     return (
-        ((matrices[n, 0, axis] + matrices[n, 0, 2] * slope) - px * w) * inverse,
-        ((matrices[n, 1, axis] + matrices[n, 1, 2] * slope) - py * w) * inverse,
-        ((matrices[n, 2, axis] + matrices[n, 2, 2] * slope) - pd * w) * inverse,
+        (((t[n, 0, 0] * dx + t[n, 0, 1] * dy) + t[n, 0, 2] * dd) - px * w) * inverse,
+        (((t[n, 1, 0] * dx + t[n, 1, 1] * dy) + t[n, 1, 2] * dd) - py * w) * inverse,
+        (((t[n, 2, 0] * dx + t[n, 2, 1] * dy) + t[n, 2, 2] * dd) - pd * w) * inverse,
     )
 
 
-@kernel
-def measure_deviations(
-    there: Array, start: Array, depth_start: Array, surfaces: Array, matrices: Array, which: Array, off: Array
-) -> None:
-    """For each start pixel its matrix or -1, and how far its vector is from where that leads; NaN: not known."""
-    h, w = start.shape
-    known = len(surfaces)
-    for j in prange(h):
-        for i in range(w):
-            which[j, i], off[j, i] = -1, math.nan
-            n = np.searchsorted(surfaces, start[j, i])
-            d = f64(depth_start[j, i, 0])
-            if n == known or surfaces[n] != start[j, i] or not math.isfinite(d):
-                continue
-            which[j, i] = n
-            px, py, _, _, front = project(matrices, n, f64(i), f64(j), d)
-            if front and math.isfinite(there[j, i, 0]) and math.isfinite(there[j, i, 1]):
-                off[j, i] = max(abs(px - i - there[j, i, 0]), abs(py - j - there[j, i, 1]))
+@scalar
+def project_surface(
+    p: Pass, n: int, x: float, y: float, d: float, slope_x: float, slope_y: float
+) -> tuple[bool, float, float, float, float, float, float, float]:
+    """Where transform ``n`` moves a point of a surface whose depth changes by the slopes.
+
+    Returns:
+        Whether it is in front of the camera; its place, noise pixels; its depth; the Jacobian on the noise's grid.
+    """
+    px, py, pd, inverse, front = project(p.transforms, n, x, y, d)
+    x_x, y_x, _ = push(p.transforms, n, px, py, pd, inverse, 1.0, 0.0, slope_x)
+    x_y, y_y, _ = push(p.transforms, n, px, py, pd, inverse, 0.0, 1.0, slope_y)
+    return (
+        front and math.isfinite(pd),
+        f32((px + 0.5) * f64(p.ux)),
+        f32((py + 0.5) * f64(p.uy)),
+        pd,
+        f32(x_x - 1.0) + ONE,
+        f32(x_y) * p.sy_ux,
+        f32(y_x) * p.sx_uy,
+        f32(y_y - 1.0) + ONE,
+    )
+
+
+@scalar
+def transform_of_pixel(p: Pass, j: int, i: int) -> int:
+    """The transform by which a source pixel moves, or -1: its surface has none, or its flow differs from it."""
+    n = find(p.surfaces, i64(p.source[j, i]))
+    d = f64(p.source_depth[j, i, 0])
+    if n < 0 or not math.isfinite(d):
+        return -1
+    px, py, _, _, front = project(p.transforms, n, f64(i), f64(j), d)
+    vx, vy = p.flow[j, i, 0], p.flow[j, i, 1]
+    known = front and math.isfinite(vx) and math.isfinite(vy)
+    return -1 if known and max(abs(px - i - vx), abs(py - j - vy)) > STRAYS else n

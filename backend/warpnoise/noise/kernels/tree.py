@@ -1,98 +1,146 @@
-"""Compiled: the nodes of the tree of white noise. The reference is `pyramid.Pyramid` and `philox`."""
+"""The binary tree of white noise: nodes, their tree addresses, their measures and the points that represent them.
+
+A *node* is one area of the frame in which its surface was spawned. Areas are halved along x and y in turn: level l has
+ceil(l / 2) doublings of the base grid's columns and floor(l / 2) of its rows. The tree starts at the coarsest grid to
+which the pixel grid halves, which all sizes share that are a power of two apart: noise of 1024 x 1024 pooled to
+128 x 128 *is* the noise of 128 x 128, until something moves.
+
+A particle's *tree address* is a root (a node, most often a pixel) and a path, the heap code below it.
+"""
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from .. import philox
-from ..jit import inner
-from ..pyramid import CHOICE, COLUMNS, ROWS
+from .compile import scalar
+from .random import mix, mix_level, mix_place
+from .types import Array, Node, Particles, Tree, f32, f64, i64, u64
 
-Array = NDArray[Any]
-u64, f32, f64, i64 = np.uint64, np.float32, np.float64, np.int64
-
-MASK = u64(philox.MASK)
-M0, M1 = u64(philox.MULTIPLIERS[0]), u64(philox.MULTIPLIERS[1])
-K0, K1 = u64(philox.KEY_STEPS[0]), u64(philox.KEY_STEPS[1])
-ROUNDS = philox.ROUNDS
-MIX0, MIX1 = u64(philox.MIX[0]), u64(philox.MIX[1])
-A0, A1, A2, A3 = (u64(factor) for factor in philox.ADDRESS)
-CHOICE_BITS, COLUMN_BITS, ROW_BITS = u64(CHOICE), u64(COLUMNS), u64(ROWS)
-TO_UNIT, HALF_UNIT, TO_ANGLE = (
-    f32(philox.TO_UNIT),
-    f32(0.5 * philox.TO_UNIT),
-    f32(philox.TO_ANGLE),
-)
-MINUS_TWO, ONE = f32(-2.0), f32(1.0)
-S13, S16, S31, S32 = u64(13), u64(16), u64(31), u64(32)
-LOW16, LOW24 = u64(0xFFFF), u64(0xFFFFFF)
-TO_SHARE = f32(2.0**-24)
+CHOICE, COLUMNS, ROWS = u64(0x5BD1E995), u64(0x2545F491), u64(0x6C078965)  # tell a node's choices from its point
+S16, S31, LOW16, LOW24 = u64(16), u64(31), u64(0xFFFF), u64(0xFFFFFF)
+TO_SHARE, ONE = f32(2.0**-24), f32(1.0)
 SHORT_DEPTH = 8
 SHORT = 1 << SHORT_DEPTH
 DEPTHS = np.array([max(code.bit_length() - 1, 0) for code in range(SHORT)], np.uint8)
 
 
-@inner
-def normals(c0: u64, c1: u64, c2: u64, c3: u64, k0: u64, k1: u64) -> tuple[f32, f32, f32, f32]:
-    """Four standard normals for a counter (see `philox`)."""
-    for _ in range(ROUNDS):
-        p0 = c0 * M0
-        p1 = c2 * M1
-        c0, c1, c2, c3 = (
-            (p1 >> S32) ^ c1 ^ k0,
-            p1 & MASK,
-            (p0 >> S32) ^ c3 ^ k1,
-            p0 & MASK,
-        )
-        k0 = (k0 + K0) & MASK
-        k1 = (k1 + K1) & MASK
-    r0 = math.sqrt(MINUS_TWO * math.log(f32(c0) * TO_UNIT + HALF_UNIT))
-    r1 = math.sqrt(MINUS_TWO * math.log(f32(c2) * TO_UNIT + HALF_UNIT))
-    a0, a1 = f32(c1) * TO_ANGLE, f32(c3) * TO_ANGLE
-    return r0 * math.cos(a0), r0 * math.sin(a0), r1 * math.cos(a1), r1 * math.sin(a1)
+@scalar
+def depth_of(path: int) -> int:
+    """Levels from a root down to a heap code."""
+    if path < SHORT:  # nearly all; a loop of data-dependent length is mispredicted
+        return i64(DEPTHS[u64(path)])
+    depth = SHORT_DEPTH
+    while path >> (depth + 1):
+        depth += 1
+    return depth
 
 
-@inner
-def mix(bits: u64) -> u64:
-    bits = bits ^ (bits >> S16)
-    bits = (bits * MIX0) & MASK
-    bits = bits ^ (bits >> S13)
-    bits = (bits * MIX1) & MASK
-    return bits ^ (bits >> S16)
+@scalar
+def node_of(roots: Array, root: int, path: int) -> Node:
+    """The node at a tree address."""
+    level, ix, iy = i64(roots[root, 1]), i64(roots[root, 2]), i64(roots[root, 3])
+    for step in range(depth_of(path) - 1, -1, -1):
+        side = (path >> step) & 1
+        if level & 1:
+            iy = 2 * iy + side
+        else:
+            ix = 2 * ix + side
+        level += 1
+    return Node(i64(roots[root, 0]), level, ix, iy)
 
 
-@inner
-def mix_level(seed: u64, frame: int, level: int) -> u64:
-    """The part of a node's bits that its frame and level decide."""
-    return mix((u64(level) * A1 + mix((u64(frame) * A0 + seed) & MASK)) & MASK)
+@scalar
+def measure_of(tree: Tree, p: Particles, n: int) -> float:
+    """|A|: the area at spawn that a particle carries, noise pixels. float32, a power of two."""
+    # The table of roots is looked up only if it must be: it is scattered.
+    level = tree.root_level if tree.root_level >= 0 else i64(p.roots[p.root[n], 1])
+    return tree.measures[u64(level + depth_of(i64(p.path[n])))]  # type: ignore[no-any-return]
 
 
-@inner
-def mix_place(bits: u64, ix: int, iy: int) -> u64:
-    """The rest: its column and row."""
-    return mix((u64(iy) * A3 + mix((u64(ix) * A2 + bits) & MASK)) & MASK)
+@scalar
+def child_of(node: Node, side: int) -> Node:
+    """A half of a node: 0 the left or upper one, 1 the right or lower one."""
+    if node.level & 1:
+        return Node(node.frame, node.level + 1, node.ix, 2 * node.iy + side)
+    return Node(node.frame, node.level + 1, 2 * node.ix + side, node.iy)
 
 
-@inner
-def jitter(bits: u64, ix: int, iy: int, width: f64, height: f64) -> tuple[f64, f64]:
-    """The point of a node below the leaves, of a width and height, in noise pixels."""
+@scalar
+def ancestor_of(node: Node, level: int) -> Node:
+    """The node of a coarser level that contains a node."""
+    ix = node.ix >> (((node.level + 1) >> 1) - ((level + 1) >> 1))
+    return Node(node.frame, level, ix, node.iy >> ((node.level >> 1) - (level >> 1)))
+
+
+@scalar
+def parent_of(node: Node) -> Node:
+    return ancestor_of(node, node.level - 1)
+
+
+@scalar
+def node_at(p: Particles, n: int) -> Node:
+    """The node whose white noise particle n carries."""
+    return node_of(p.roots, p.root[n], i64(p.path[n]))
+
+
+@scalar
+def side_in_parent(node: Node) -> int:
+    """Which half of its parent a node is."""
+    return (node.ix if node.level & 1 else node.iy) & 1
+
+
+@scalar
+def power_of_two(exponent: int) -> float:
+    """Exact on every target, for exponents from -62 to 62. float64."""
+    return f64(i64(1) << exponent) if exponent >= 0 else 1.0 / f64(i64(1) << -exponent)
+
+
+@scalar
+def size_of(tree: Tree, level: int) -> tuple[float, float]:
+    """Width and height of a level's nodes, noise pixels."""
+    return power_of_two(tree.halvings - ((level + 1) >> 1)), power_of_two(tree.halvings - (level >> 1))
+
+
+@scalar
+def bits_of(tree: Tree, node: Node) -> int:
+    return mix_place(mix_level(tree.seed, node.frame, node.level), node.ix, node.iy)
+
+
+@scalar
+def split_area(tree: Tree, node: Node) -> float:
+    """Area now, noise pixels, above which a node is split. It differs between nodes, so that a zoom splits a few in
+    every frame and not all in one."""
+    return (f32(mix(bits_of(tree, node) ^ CHOICE) & LOW24) * TO_SHARE + ONE) * tree.least
+
+
+@scalar
+def random_point(tree: Tree, node: Node) -> tuple[float, float]:
+    """A point in a node below the leaves, uniform in its area, noise pixels from the frame's corner."""
+    width, height = size_of(tree, node.level)
+    bits = bits_of(tree, node)
     across = (f64(bits >> S16) + 0.5) * 2.0**-16
     down = (f64(bits & LOW16) + 0.5) * 2.0**-16
-    return ix * width + across * width, iy * height + down * height
+    return node.ix * width + across * width, node.iy * height + down * height
 
 
-@inner
-def scrambles(seed: u64, frame: int, level: int, ix: int, iy: int) -> tuple[u64, u64]:
-    """What scrambles the leaves of a pixel (a node of the pixels' level): the bits of its columns, and of its rows."""
-    bits = mix_place(mix_level(seed, frame, level), ix, iy)
-    return mix(bits ^ COLUMN_BITS), mix(bits ^ ROW_BITS)
+@scalar
+def scrambles(tree: Tree, frame: int, column: int, row: int) -> tuple[int, int]:
+    """The bits that scramble the columns, and those that scramble the rows, of the leaves of a pixel."""
+    bits = bits_of(tree, Node(frame, 2 * tree.halvings, column, row))
+    return mix(bits ^ COLUMNS), mix(bits ^ ROWS)
 
 
-@inner
+@scalar
+def leaf_place(leaf: int, shift: int) -> tuple[int, int]:
+    """Column and row, inside their pixel, of a leaf by its place in the tree's order: its bits in turn."""
+    i, j = 0, 0
+    for bit in range(shift):
+        i |= ((leaf >> (2 * bit + 1)) & 1) << bit
+        j |= ((leaf >> (2 * bit)) & 1) << bit
+    return i, j
+
+
+@scalar
 def reversed_bits(number: int, bits: int) -> int:
     result = 0
     for bit in range(bits):
@@ -100,111 +148,63 @@ def reversed_bits(number: int, bits: int) -> int:
     return result
 
 
-@inner
-def leaf_point(bits: u64, columns: u64, rows: u64, shift: int, ix: int, iy: int, size: f64) -> tuple[f64, f64]:
-    """The point of a leaf, of 2 ** shift on a pixel's side, with the bits of its node and its pixel's scrambles."""
+@scalar
+def scrambled_point(tree: Tree, level_bits: int, columns: int, rows: int, ix: int, iy: int) -> tuple[float, float]:
+    """The point of a leaf in a pixel with known scrambles; ``level_bits`` are those of the leaves' frame and level.
+
+    The points of a pixel's k x k leaves are a (0, m, 2)-net in base 2 (Niederreiter 1987), k x k = 2**m: however the
+    pixel is halved into 2**m equal rectangles, each holds one point. A pixel that moves then loses about as many
+    points on one side as it gains on the other, so its measure varies less than with independent jitter. In a column
+    of leaves, the point's stratum is the leaf's row and in a row its column, bits reversed as in Hammersley's points,
+    and scrambled by an exclusive or for each column and row of each pixel.
+    """
+    shift = (tree.leaf >> 1) - tree.halvings
     last = (1 << shift) - 1
     x, y = ix & last, iy & last
+    bits = mix_place(level_bits, ix, iy)
     column = reversed_bits(y, shift) ^ (i64(columns >> u64(shift * x)) & last)
     row = reversed_bits(x, shift) ^ (i64(rows >> u64(shift * y)) & last)
     across = (column + (f64(bits >> S16) + 0.5) * 2.0**-16) / (1 << shift)
     down = (row + (f64(bits & LOW16) + 0.5) * 2.0**-16) / (1 << shift)
+    size = 1.0 / (1 << shift)
     return ix * size + across * size, iy * size + down * size
 
 
-@inner
-def leaf_of(seed: u64, halvings: int, leaves: int, frame: int, ix: int, iy: int) -> tuple[f64, f64]:
-    """The point of a leaf that stands alone; ``leaves`` is the leaves' level."""
-    shift = (leaves >> 1) - halvings
-    columns, rows = scrambles(seed, frame, 2 * halvings, ix >> shift, iy >> shift)
-    bits = mix_place(mix_level(seed, frame, leaves), ix, iy)
-    return leaf_point(bits, columns, rows, shift, ix, iy, 1.0 / (1 << shift))
+@scalar
+def leaf_point(tree: Tree, frame: int, ix: int, iy: int) -> tuple[float, float]:
+    """The point of a leaf, noise pixels from the frame's corner."""
+    shift = (tree.leaf >> 1) - tree.halvings
+    columns, rows = scrambles(tree, frame, ix >> shift, iy >> shift)
+    return scrambled_point(tree, mix_level(tree.seed, frame, tree.leaf), columns, rows, ix, iy)
 
 
-@inner
-def depth_of(code: int) -> int:
-    """How far below its cell a heap code leads."""
-    if code < SHORT:  # most of them; in a loop that ends elsewhere for every atom, processors guess wrong
-        return i64(DEPTHS[u64(code)])
-    depth = SHORT_DEPTH
-    while code >> (depth + 1):
-        depth += 1
-    return depth
+@scalar
+def point_of(tree: Tree, node: Node) -> tuple[float, float]:
+    """The point that represents a node; one of its halves has the same point, and so on up and down.
 
-
-@inner
-def measure_of(cells: Array, cell: int, code: int, measures: Array, cells_level: int) -> f32:
-    """The measure of an atom.
-
-    Args:
-        cells_level: the level of all cells, or -1: they differ. Only then the table of cells is looked up: it is slow.
+    A node above the leaves has the point of the half that a random bit names. Below the leaves, the half that contains
+    the node's point keeps it and the other half has a new one. So a particle that is split or merged moves no more of
+    its measure than it must.
     """
-    level = cells_level if cells_level >= 0 else i64(cells[cell, 1])
-    return measures[u64(level + depth_of(code))]
-
-
-@inner
-def node_of(cells: Array, cell: int, code: int) -> tuple[int, int, int, int]:
-    """Frame, level, column and row of the node that a heap code names below a cell."""
-    level, ix, iy = i64(cells[cell, 1]), i64(cells[cell, 2]), i64(cells[cell, 3])
-    for step in range(depth_of(code) - 1, -1, -1):
-        level, ix, iy = child_of(level, ix, iy, (code >> step) & 1)
-    return i64(cells[cell, 0]), level, ix, iy
-
-
-@inner
-def child_of(level: int, ix: int, iy: int, side: int) -> tuple[int, int, int]:
-    if level & 1:
-        return level + 1, ix, 2 * iy + side
-    return level + 1, 2 * ix + side, iy
-
-
-@inner
-def ancestor_of(level: int, ix: int, iy: int, above: int) -> tuple[int, int]:
-    """Column and row of the node of level ``above`` that a node lies in."""
-    return ix >> (((level + 1) >> 1) - ((above + 1) >> 1)), iy >> ((level >> 1) - (above >> 1))
-
-
-@inner
-def size_of(halvings: int, level: int) -> tuple[f64, f64]:
-    """Width and height of a level's nodes, noise pixels."""
-    return 2.0 ** (halvings - ((level + 1) >> 1)), 2.0 ** (halvings - (level >> 1))
-
-
-@inner
-def choice(seed: u64, frame: int, level: int, ix: int, iy: int) -> u64:
-    """The bits by which a node chooses."""
-    return mix(mix_place(mix_level(seed, frame, level), ix, iy) ^ CHOICE_BITS)
-
-
-@inner
-def split_area(seed: u64, frame: int, level: int, ix: int, iy: int, least: f32) -> f32:
-    """The area now above which a node is split."""
-    return (f32(choice(seed, frame, level, ix, iy) & LOW24) * TO_SHARE + ONE) * least
-
-
-@inner
-def point_of(seed: u64, halvings: int, leaves: int, frame: int, level: int, ix: int, iy: int) -> tuple[f64, f64]:
-    """The point that stands for a node; ``leaves`` is the leaves' level."""
-    if level <= leaves:
-        while level < leaves:
-            level, ix, iy = child_of(level, ix, iy, i64(choice(seed, frame, level, ix, iy) >> S31))
-        return leaf_of(seed, halvings, leaves, frame, ix, iy)
-    ax, ay = ancestor_of(level, ix, iy, leaves)
-    x, y = leaf_of(seed, halvings, leaves, frame, ax, ay)
-    for step in range(leaves + 1, level + 1):
-        ax, ay = ancestor_of(level, ix, iy, step)
-        width, height = size_of(halvings, step)
-        left, top = ax * width, ay * height
+    if node.level <= tree.leaf:
+        while node.level < tree.leaf:
+            node = child_of(node, i64(mix(bits_of(tree, node) ^ CHOICE) >> S31))
+        return leaf_point(tree, node.frame, node.ix, node.iy)
+    leaf = ancestor_of(node, tree.leaf)
+    x, y = leaf_point(tree, leaf.frame, leaf.ix, leaf.iy)
+    for level in range(tree.leaf + 1, node.level + 1):
+        ancestor = ancestor_of(node, level)
+        width, height = size_of(tree, level)
+        left, top = ancestor.ix * width, ancestor.iy * height
         if not (x >= left and x < left + width and y >= top and y < top + height):
-            x, y = jitter(mix_place(mix_level(seed, frame, step), ax, ay), ax, ay, width, height)
+            x, y = random_point(tree, ancestor)
     return x, y
 
 
-@inner
-def side_of(halvings: int, level: int, ix: int, iy: int, x: f64, y: f64) -> int:
-    """Which half of a node holds a point."""
-    width, height = size_of(halvings, level)
-    if level & 1:
-        return 1 if y >= iy * height + 0.5 * height else 0
-    return 1 if x >= ix * width + 0.5 * width else 0
+@scalar
+def half_with(tree: Tree, node: Node, x: float, y: float) -> int:
+    """Which half of a node contains a point."""
+    width, height = size_of(tree, node.level)
+    if node.level & 1:
+        return 1 if y >= node.iy * height + 0.5 * height else 0
+    return 1 if x >= node.ix * width + 0.5 * width else 0

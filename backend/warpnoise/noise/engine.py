@@ -1,0 +1,103 @@
+"""Runs kernels: on the threads of a CPU, or by CUDA."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .kernels.compile import Kernel
+from .kernels.types import Scratch
+
+WORTH_A_THREAD = 1 << 15
+"""Particles: on a busy machine, waiting for a thread takes longer than moving so few."""
+
+
+class Engine(ABC):
+    """Where kernels run. ``device`` holds the tensors that they take."""
+
+    device: torch.device
+
+    @abstractmethod
+    def run(self, kernel: Kernel, count: int, *records: Any, cost: int = 1) -> None:
+        """Runs a kernel for 0 to ``count`` - 1.
+
+        Args:
+            records: tensors on the device, scalars, and records of both.
+            cost: of one index, in particles.
+        """
+
+    @abstractmethod
+    def splat(self, *records: Any) -> None:
+        """Runs `transport.splat` with all records but the first two."""
+
+
+class CpuEngine(Engine):
+    """Numba's code on torch's number of threads."""
+
+    device = torch.device("cpu")
+
+    def run(self, kernel: Kernel, count: int, *records: Any, cost: int = 1) -> None:
+        if count < 1:
+            return
+        views = tuple(views_of(record, Tensor.numpy) for record in records)
+        parts = min(count, torch.get_num_threads(), max(1, count * cost // WORTH_A_THREAD))
+        bounds = [count * part // parts for part in range(parts + 1)]
+        jobs = [partial(kernel.loop, bounds[part], bounds[part + 1]) for part in range(parts)]
+        if kernel.scratch:
+            jobs = [partial(job, _scratch()) for job in jobs]
+        others = [_pool().submit(job, views) for job in jobs[1:]]
+        jobs[0](views)
+        for other in others:
+            other.result()
+
+    def splat(self, *records: Any) -> None:
+        from .transport import splat
+
+        values = records[3]
+        bands = max(1, min(torch.get_num_threads(), values.numel() // 2 // WORTH_A_THREAD))
+        self.run(splat, bands, bands, *records, cost=WORTH_A_THREAD)
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max(1, os.cpu_count() or 1), thread_name_prefix="warpnoise-noise")
+
+
+def _scratch() -> Scratch:
+    return Scratch(np.empty((2, 64, 4), np.float32), np.empty((2, 64), np.int64))
+
+
+def views_of(record: Any, view: Any) -> Any:
+    """A record with every tensor replaced by ``view`` of it."""
+    if isinstance(record, Tensor):
+        return view(record)
+    if isinstance(record, tuple):
+        return type(record)(*(views_of(field, view) for field in record))
+    return record
+
+
+def engine_for(device: torch.device, name: str | None) -> Engine:
+    """The engine of a name, "cpu" or "cuda", for noise on a device; None: the faster one that is there.
+
+    Raises:
+        ValueError: there is no such engine.
+        RuntimeError: CUDA, or `numba-cuda`, is not there.
+    """
+    if name not in (None, "cpu", "cuda"):
+        raise ValueError(f"engine must be 'cpu', 'cuda' or None, got {name!r}")
+    if name == "cuda" or (name is None and device.type == "cuda"):
+        from .cuda import CudaEngine, missing
+
+        reason = missing(device)
+        if not reason:
+            return CudaEngine(device)
+        if name == "cuda":
+            raise RuntimeError(f"engine 'cuda' cannot run on device {str(device)!r}: {reason}")
+    return CpuEngine()

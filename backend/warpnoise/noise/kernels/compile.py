@@ -1,0 +1,127 @@
+"""Compiles scalar Python functions for CPU threads (Numba) and for CUDA (numba-cuda).
+
+IEEE arithmetic as written, without fast-math and without contraction, so both targets decide alike on every particle.
+Without NRT, Numba's allocator, a kernel counts no references: a record of arrays costs no more than its arrays.
+
+The compile cache is keyed by a digest of all kernels' sources. Numba checks only the file of the compiled function, not
+those of the functions that it inlines; so every loop claims to stand in a file of a folder that the digest names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FunctionType
+from typing import Any, TypeVar
+
+import numba
+import platformdirs
+
+from .types import Scratch
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False}
+KEPT = 7 * 24 * 3600.0  # seconds
+FOLDER = Path(__file__).resolve().parent
+
+
+def scalar(function: F) -> F:
+    """Compiles a function that kernels call, inlined into them."""
+    result: F = numba.njit(forceinline=True, **OPTIONS)(function)
+    return result
+
+
+def separate(function: F) -> F:
+    """Compiles a function that kernels call and seldom need, so that their common path stays small."""
+    result: F = numba.njit(**OPTIONS)(function)
+    return result
+
+
+class Kernel:
+    """A function of an index and records, run for every index on the CPU's threads or by CUDA.
+
+    Args:
+        function: ``function(n, *records)``, or ``function(n, scratch, *records)``.
+        scratch: whether it takes :class:`Scratch`.
+    """
+
+    def __init__(self, function: Callable[..., None], scratch: bool) -> None:
+        self.function = function
+        self.scratch = scratch
+        self.name = function.__name__
+
+    @functools.cached_property
+    def body(self) -> Any:
+        return scalar(self.function)
+
+    @functools.cached_property
+    def loop(self) -> Callable[..., None]:
+        """``loop(first, end, [scratch,] records)``, for one CPU thread."""
+        template = _loop_with_scratch if self.scratch else _loop
+        file = cache_file()
+        code = template.__code__.replace(co_name=self.name, co_filename=file or template.__code__.co_filename)
+        function = FunctionType(code, {"__name__": __name__, "range": range, "body": self.body}, self.name)
+        function.__qualname__ = self.name
+        result: Callable[..., None] = numba.njit(cache=file is not None, **OPTIONS)(function)
+        return result
+
+
+def kernel(function: Callable[..., None]) -> Kernel:
+    return Kernel(function, scratch=False)
+
+
+def kernel_with_scratch(function: Callable[..., None]) -> Kernel:
+    return Kernel(function, scratch=True)
+
+
+def _loop(first: int, end: int, records: Any) -> None:
+    for n in range(first, end):
+        body(n, *records)  # type: ignore[name-defined]  # noqa: F821
+
+
+def _loop_with_scratch(first: int, end: int, scratch: Scratch, records: Any) -> None:
+    for n in range(first, end):
+        body(n, scratch, *records)  # type: ignore[name-defined]  # noqa: F821
+
+
+@functools.cache
+def digest() -> str:
+    """Of the sources of all kernels."""
+    found = hashlib.sha256()
+    for path in sorted([*FOLDER.glob("*.py"), FOLDER.parent / "transport.py"]):
+        found.update(path.name.encode() + path.read_bytes())
+    return found.hexdigest()[:16]
+
+
+@functools.cache
+def cache_file() -> str | None:
+    """The file in which cached loops claim to stand; None: no folder can be written to, so nothing is cached."""
+    for parent in (FOLDER / "__pycache__", platformdirs.user_cache_path("warpnoise")):
+        folder = parent / "kernels" / digest()
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+            file = folder / "loops.py"
+            if not file.exists():
+                # Equal times and sizes on every machine: Numba compares them, and folders are copied.
+                file.write_text(f"# Numba caches the loops of the noise kernels beside this file; digest {digest()}.\n")
+                os.utime(file, (0, 0))
+                _remove_others(folder)
+            return str(file)
+    return None
+
+
+def _remove_others(folder: Path) -> None:
+    """Removes the caches of other sources, unless they are so new that another process may use them."""
+    for other in folder.parent.iterdir():
+        if other != folder and time.time() - other.stat().st_mtime > KEPT:
+            shutil.rmtree(other, ignore_errors=True)

@@ -1,0 +1,171 @@
+"""Scalar types and records of the kernels.
+
+A kernel's scalars are 32-bit or 64-bit; a type checker sees them as float and int. Records are tuples of arrays and
+scalars, so Numba passes them to CPU threads and to CUDA alike.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+Array = Any
+"""A torch tensor on the host; a NumPy or CUDA array in a kernel."""
+
+if TYPE_CHECKING:
+
+    def f32(value: float) -> float: ...
+    def f64(value: float) -> float: ...
+    def i64(value: float) -> int: ...
+    def u64(value: float) -> int: ...
+else:
+    f32, f64, i64, u64 = np.float32, np.float64, np.int64, np.uint64
+
+DEAD, VISIBLE, OCCLUDED = 0, 1, 2
+"""States of a particle."""
+LARGE = 3
+"""Visible and due to be split; only within a step."""
+LEAVING = 4
+"""Occluded in this step, its depth still unknown; only within a step."""
+
+
+class Pass(NamedTuple):
+    """A motion in one direction, from a source frame to a target frame, of h x w motion pixels."""
+
+    flow: Array
+    """(h, w, 2) float32: displacement of source pixels, motion pixels."""
+    reverse: Array
+    """(h, w, 2) float32: displacement of target pixels back to the source frame."""
+    source: Array
+    """(h, w) int32: surfaces of the source frame."""
+    target: Array
+    """(h, w) int32: surfaces of the target frame."""
+    source_depth: Array
+    """(h, w, 1) float32 projective depth, or (0, 0, 1): unknown."""
+    target_depth: Array
+    surfaces: Array
+    """(m,) int32, sorted: surfaces with a transform."""
+    transforms: Array
+    """(m, 4, 4) float64, from the source frame to the target frame."""
+    transform_of: Array
+    """(h, w) int32: the transform by which a source pixel moves; -1: its flow. (0, 0): no transforms."""
+    interior: Array
+    """(h, w) bool: source pixels amid unoccluded pixels of their surface. (0, 0): not computed."""
+    sx: float
+    """Motion pixels per noise pixel, float32."""
+    sy: float
+    ux: float
+    """Noise pixels per motion pixel, float32."""
+    uy: float
+    sy_ux: float
+    sx_uy: float
+    width: int
+    """Of the noise, pixels."""
+    height: int
+
+
+class Particles(NamedTuple):
+    """Rows of the table of particles, visible, occluded and dead."""
+
+    x: Array
+    """(n,) float32, noise pixels from the frame's top left corner."""
+    y: Array
+    jacobian: Array
+    """(n, 4) float32: dx/du, dx/dv, dy/du, dy/dv of the place now by the place (u, v) at spawn."""
+    root: Array
+    """(n,) int32: row in ``roots``. With ``path`` it is the particle's tree address."""
+    path: Array
+    """(n,) int32: heap code below the root: 1 is the root, 2 c and 2 c + 1 are the halves of c."""
+    state: Array
+    """(n,) int8: DEAD, VISIBLE or OCCLUDED."""
+    roots: Array
+    """(r, 4) int32: frame, level, column, row of nodes."""
+
+
+class Occlusion(NamedTuple):
+    """What is known of occluded particles besides their row."""
+
+    row: Array
+    """(n,) int64: row in the table of particles; -1: a gap."""
+    depth: Array
+    """(n,) float32: projective depth."""
+    slope: Array
+    """(n, 2) float32: dd/du, dd/dv by the place (u, v) at spawn."""
+    behind: Array
+    """(n,) bool: behind the camera."""
+    surface: Array
+    """(n,) int32."""
+
+
+class Rows(NamedTuple):
+    """Rows for new particles: holes first, then the rows from ``end`` on."""
+
+    holes: Array
+    """(h,) int64."""
+    end: int
+
+
+class Tree(NamedTuple):
+    """The binary tree of white noise over a grid of noise pixels."""
+
+    seed: int
+    """uint64: mixed seed of places and choices."""
+    key0: int
+    """uint64: Philox's key, its low 32 bits and its high 32 bits."""
+    key1: int
+    halvings: int
+    """Doublings from the base grid to the pixel grid: pixels are nodes of level 2 * halvings."""
+    leaf: int
+    """Level of the leaves."""
+    least: float
+    """float32: area, noise pixels, above which a particle may be split; at twice this it is."""
+    root_level: int
+    """Level of all roots, or -1: they differ."""
+    measures: Array
+    """(64,) float32: area of nodes by level, noise pixels."""
+    width: int
+    """Of the noise, pixels."""
+    height: int
+
+
+class Node(NamedTuple):
+    """One area of the tree: the frame in which it was spawned, its level, its column and row on the level's grid."""
+
+    frame: int
+    level: int
+    ix: int
+    iy: int
+
+
+class Step(NamedTuple):
+    """What kernels work on when they advance the noise by a frame."""
+
+    particles: Particles
+    hidden: Occlusion
+    motion: Pass
+    tree: Tree
+
+
+class Leaves(NamedTuple):
+    """Leaves to be spawned, of m pixels of k x k leaves."""
+
+    pixels: Array
+    """(m,) int64, row-major."""
+    masks: Array
+    """(m,) int64: bit b is the leaf of heap code k * k + b."""
+    slots: Array
+    """(height * width,) int32: the place of each pixel in ``pixels``, or -1."""
+    points: Array
+    """(m, k, k, 2) float32, by row and column: the leaves' points, noise pixels; NaN: not to be spawned."""
+    covered: Array
+    """(m, k, k) bool: a known particle covers the leaf."""
+
+
+class Scratch(NamedTuple):
+    """Memory of one thread."""
+
+    floats: Array
+    """(2, 64, 4) float32."""
+    ints: Array
+    """(2, 64) int64."""

@@ -1,0 +1,69 @@
+"""A motion as a forward and a backward pass, made ready for the kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import transport
+from .engine import Engine
+from .kernels.types import Pass, f32
+from .motion import Motion
+
+INTERIOR_RATIO = 4
+"""Up to so many motion pixels per noise pixel an interior mask is made: beyond, particles are fewer than pixels."""
+
+
+def both_passes(motion: Motion, height: int, width: int, engine: Engine) -> tuple[Pass, Pass]:
+    """The pass from the old frame to the new and the one back, for a noise of height x width pixels."""
+    device, (h, w) = engine.device, motion.size
+
+    def plane(tensor: Tensor | None, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        return torch.zeros(shape, dtype=dtype, device=device) if tensor is None else tensor.to(device).view(shape)
+
+    flows = motion.forward.to(device), motion.backward.to(device)
+    surfaces = tuple(plane(t, (h, w), torch.int32) for t in (motion.surface_old, motion.surface_new))
+    depths = tuple(
+        plane(t, (h, w, 1) if t is not None else (0, 0, 1), torch.float32) for t in (motion.depth_old, motion.depth_new)
+    )
+    # A matrix without an inverse says nothing of a surface (an object scaled to nothing).
+    transforms = {
+        surface: m for surface, m in sorted((motion.transforms or {}).items()) if np.linalg.matrix_rank(m) == 4
+    }
+    matrices = np.stack(list(transforms.values())) if transforms else np.empty((0, 4, 4))
+    moved = torch.tensor(list(transforms), dtype=torch.int32, device=device)
+    sx, sy, ux, uy = (f32(value) for value in (w / width, h / height, width / w, height / h))
+    none = torch.empty((0, 0), dtype=torch.bool, device=device)
+    no_transforms = torch.empty((0, 0), dtype=torch.int32, device=device)
+    scale = (sx, sy, ux, uy, sy * ux, sx * uy, width, height)
+
+    def one_way(source: int, target: int, stack: np.ndarray[Any, Any]) -> Pass:
+        planes = (array[which] for array in (flows, surfaces, depths) for which in (source, target))
+        stack = np.ascontiguousarray(stack)
+        return Pass._make([*planes, moved, torch.from_numpy(stack).to(device), no_transforms, none, *scale])
+
+    passes = (one_way(0, 1, matrices), one_way(1, 0, np.linalg.inv(matrices)))
+    forward, backward = (_with_interior(_with_transforms(p, engine), engine) for p in passes)
+    return forward, backward
+
+
+def _with_transforms(p: Pass, engine: Engine) -> Pass:
+    if not len(p.surfaces):
+        return p
+    found = torch.empty_like(p.source)
+    h, w = p.source.shape
+    engine.run(transport.find_transforms, h, p, found, cost=w)
+    return p._replace(transform_of=found)
+
+
+def _with_interior(p: Pass, engine: Engine) -> Pass:
+    h, w = p.source.shape
+    if min(h, w) < 4 or h * w > INTERIOR_RATIO * p.height * p.width:
+        return p
+    returns, interior = (torch.empty((h, w), dtype=torch.bool, device=engine.device) for _ in range(2))
+    engine.run(transport.mark_returning, h, p, returns, cost=2 * w)
+    engine.run(transport.mark_interior, h, p, returns, interior, cost=w)
+    return p._replace(interior=interior)
