@@ -21,6 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "backend"
 
 from planes import WAYS, Way, all_maps, fidelity, pan
 from warpnoise.noise import NOISE_METHODS, WarpedNoise, make_noise
+from warpnoise.noise.kernels.tree import node_of
+from warpnoise.noise.kernels.types import VISIBLE
 
 TARGET = Path(__file__).resolve().parent / "images" / "noise"
 COLOURS = "RdBu_r"
@@ -49,15 +51,15 @@ def main() -> None:
 
 
 def atoms() -> pyplot.Figure:
-    """Atoms in the pixels of a 4 x 4 noise: at birth, turned, magnified and reduced; and what they sum to."""
+    """Atoms in the pixels of a 4 x 4 noise: at spawn, turned, magnified and reduced; and their splat."""
     seed, size, followed = 3, 4, (1, 2)
     figure, axes = pyplot.subplots(2, 4, figsize=(8.8, 4.9), layout="constrained")
     for column, (title, name, frames) in enumerate(
         (
-            ("birth: k x k atoms a pixel", "still", 0),
-            ("motion: a turn by 20 degrees", "turn", 20),
+            ("spawn: k x k particles a pixel", "still", 0),
+            ("advect: a turn by 20 degrees", "turn", 20),
             ("split: 1.8 times as large", "zoom in", 60),
-            ("join: 1.8 times as small", "zoom out", 60),
+            ("merge: 1.8 times as small", "zoom out", 60),
         )
     ):
         noise = WarpedNoise((1, size, size), seed=seed)
@@ -74,20 +76,23 @@ def atoms() -> pyplot.Figure:
             for line in range(1, size):
                 panel.axhline(line, color="black", linewidth=0.8)
                 panel.axvline(line, color="black", linewidth=0.8)
-    axes[0, 0].set_ylabel("atoms W")
+    axes[0, 0].set_ylabel("particles W")
     axes[1, 0].set_ylabel("sum: n = W / sqrt(area)")
     return figure
 
 
 def scatter_atoms(panel: Axes, noise: WarpedNoise, followed: tuple[int, int]) -> None:
-    """Atoms of the first frame as discs, later ones as squares; those born in one pixel (column, row) ringed."""
-    table, pyramid = noise._table, noise._pyramid  # what is inside of it is what this picture is of
-    rows = torch.arange(table.count)
-    nodes = table.nodes(table.atoms.cell, table.atoms.code)
-    measure = pyramid.measure(nodes.level)
-    values = noise._engine.values(pyramid, table, rows, 1, 0)[:, 0] / measure.sqrt()
-    left, top, _, _ = pyramid.rectangle(nodes)
-    old = nodes.frame == 0
+    """Atoms of the first frame as discs, later ones as squares; those spawned in one pixel (column, row) ringed."""
+    table, tree = noise._table, noise._tree  # what is inside of it is what this picture is of
+    rows, values = table.rows_in(VISIBLE), noise._kept_values(0)
+    assert values is not None
+    particles = table.particles
+    roots, addresses = particles.roots.numpy(), zip(particles.root[rows], particles.path[rows], strict=True)
+    frame, level, ix, iy = torch.tensor([node_of(roots, int(root), int(path)) for root, path in addresses]).unbind(1)
+    measure = tree.measures[level]
+    values = values[rows, 0] / measure.sqrt()
+    left, top = ix * 2.0 ** (tree.halvings - (level + 1) // 2), iy * 2.0 ** (tree.halvings - level // 2)
+    x, y, old = particles.x[rows], particles.y[rows], frame == 0
     ours = old & (left.floor() == followed[0]) & (top.floor() == followed[1])
     for chosen, marker, edge, width in (
         (~old, "s", "#888888", 0.3),
@@ -95,7 +100,7 @@ def scatter_atoms(panel: Axes, noise: WarpedNoise, followed: tuple[int, int]) ->
         (ours, "o", "black", 1.4),
     ):
         panel.scatter(
-            table.atoms.x[chosen], table.atoms.y[chosen], c=values[chosen], s=680 * measure[chosen], marker=marker,
+            x[chosen], y[chosen], c=values[chosen], s=680 * measure[chosen], marker=marker,
             cmap=COLOURS, vmin=-2.5, vmax=2.5, edgecolors=edge, linewidths=width,
         )  # fmt: skip
 

@@ -13,12 +13,13 @@ from torch import Tensor
 
 from . import transport
 from .base import NoiseMethod
-from .engine import Engine, engine_for
+from .engine import CpuEngine, Engine, engine_for
 from .kernels.random import seed_word, split_seed
 from .kernels.types import DEAD, LARGE, LEAVING, OCCLUDED, VISIBLE, Leaves, Occlusion, Pass, Rows, Step, Tree, u64
 from .motion import Motion
 from .passes import both_passes
 from .table import BYTES, OCCLUDED_BYTES, ParticleTable
+from .warmup import compile_kernels
 
 CHUNK = 1 << 18
 """Particles whose values are drawn at a time where values are not kept."""
@@ -84,6 +85,8 @@ class WarpedNoise(NoiseMethod):
         self._pooled = _checked_ratio(grid, self.shape)
         self.memory = memory
         self._engine: Engine = engine_for(self.device, engine)
+        if isinstance(self._engine, CpuEngine):
+            _compile_once()
         height, width = self._pooled * self.shape[1], self._pooled * self.shape[2]
         self._pixels = height * width
         self._tree = tree_over(height, width, atoms, seed, self._engine.device)
@@ -360,6 +363,17 @@ class WarpedNoise(NoiseMethod):
             table.values[map_] = torch.empty((table.capacity, channels), device=table.device)
             self._draw(self._all_rows(0), table.count, -1, map_, table.values[map_])
         return table.values[map_]
+
+
+_compiling = False
+
+
+def _compile_once() -> None:
+    """Compiles all kernels at the first use, which then is the only one that waits for them."""
+    global _compiling
+    if not _compiling:  # it makes a noise itself
+        _compiling = True
+        compile_kernels()
 
 
 def tree_over(height: int, width: int, atoms: int, seed: int, device: torch.device) -> Tree:

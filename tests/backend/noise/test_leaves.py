@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
-from warpnoise.noise import WarpedNoise
+from warpnoise.noise.kernels.tree import leaf_point
+from warpnoise.noise.warped import tree_over
 
 SIZE = 32
 
 
 def leaf_points(atoms: int) -> tuple[np.ndarray, np.ndarray]:
-    """x and y, (pixels, k * k), of the particles of a first frame's pixels, inside their pixel."""
-    particles = WarpedNoise((1, SIZE, SIZE), seed=4, atoms=atoms)._table.particles
-    x, y = particles.x.double().numpy(), particles.y.double().numpy()
-    pixel = (np.floor(y) * SIZE + np.floor(x)).astype(int)
-    order = np.lexsort((particles.path.numpy(), pixel))
-    x, y = x[order].reshape(SIZE * SIZE, -1), y[order].reshape(SIZE * SIZE, -1)
-    return x % 1, y % 1
+    """x and y, (pixels, k * k) float64, of the leaves of a frame's pixels, inside their pixel."""
+    tree = tree_over(SIZE, SIZE, atoms, 4, torch.device("cpu"))
+    tree = tree._replace(measures=tree.measures.numpy())
+    row, column = np.divmod(np.arange(SIZE * SIZE), SIZE)
+    points = [
+        [leaf_point(tree, 3, i * atoms + x, j * atoms + y) for y in range(atoms) for x in range(atoms)]
+        for i, j in zip(column.tolist(), row.tolist(), strict=True)
+    ]
+    x, y = np.moveaxis(np.array(points), -1, 0)
+    return x - column[:, None], y - row[:, None]
 
 
 @pytest.mark.parametrize("atoms", [1, 2, 4, 8])

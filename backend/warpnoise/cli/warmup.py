@@ -1,0 +1,17 @@
+"""``warpnoise warmup``: compiles ahead what the first run would compile."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("warmup")
+def command() -> None:
+    """Compile the noise kernels now, so that the first run does not wait for them.
+
+    Compiled code is kept on disk until Warpnoise or Numba is updated.
+    """
+    from warpnoise.noise.warmup import compile_kernels
+
+    if not compile_kernels(click.echo):
+        click.echo("The noise kernels are compiled already.")

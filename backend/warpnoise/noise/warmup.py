@@ -1,0 +1,64 @@
+"""Compiles all kernels of the warped noise ahead of their first use, and remembers that it did."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from .kernels.compile import cache_file
+from .motion import Motion
+
+log = logging.getLogger(__name__)
+
+MESSAGE = "Compiling the noise kernels, once"
+SIZE = 16
+
+
+def compile_kernels(say: Callable[[str], None] = log.info) -> bool:
+    """Compiles the CPU's kernels into the cache on disk, unless it has them.
+
+    Args:
+        say: gets :data:`MESSAGE` before they are compiled, which takes up to a minute.
+
+    Returns:
+        Whether anything was compiled.
+    """
+    file = cache_file()
+    mark = Path(file).with_name("compiled") if file else None
+    if mark is not None and mark.exists():
+        return False
+    say(MESSAGE)
+    _run_all()
+    if mark is not None:
+        mark.touch()
+    return True
+
+
+def _run_all() -> None:
+    """A wall that comes near and goes away: particles split, leave the frame, come back, merge and are spawned."""
+    from .warped import WarpedNoise
+
+    noise = WarpedNoise((4, SIZE, SIZE), engine="cpu")
+    for factor in (1.5, 0.4, 1.5):
+        noise.advance(_zoom(factor))
+
+
+def _zoom(factor: float) -> Motion:
+    middle = (SIZE - 1) / 2
+    y, x = np.mgrid[:SIZE, :SIZE] - middle
+    there, back = ((np.stack([x, y], axis=-1) * (by - 1)).astype(np.float32) for by in (factor, 1 / factor))
+    surface, depth = np.ones((SIZE, SIZE), np.int32), np.full((SIZE, SIZE), 0.5, np.float32)
+    transform = np.diag([factor, factor, 1.0, 1.0])
+    transform[:2, 3] = middle * (1 - factor)
+    return Motion(
+        there,  # type: ignore[arg-type]  # arrays of NumPy become tensors
+        back,  # type: ignore[arg-type]
+        surface_old=surface,  # type: ignore[arg-type]
+        surface_new=surface,  # type: ignore[arg-type]
+        depth_old=depth,  # type: ignore[arg-type]
+        depth_new=depth,  # type: ignore[arg-type]
+        transforms={1: transform},
+    )

@@ -1,0 +1,130 @@
+"""The table of particles: holes are filled, occluded particles are bounded and the oldest go first."""
+
+from __future__ import annotations
+
+import torch
+from warpnoise.noise.kernels.types import DEAD, OCCLUDED, VISIBLE, Occlusion
+from warpnoise.noise.table import ParticleTable
+
+CPU = torch.device("cpu")
+
+
+def table_of(*names: int) -> ParticleTable:
+    """Visible particles whose path is their name."""
+    table = ParticleTable(CPU)
+    add(table, *names)
+    return table
+
+
+def add(table: ParticleTable, *names: int, state: int = VISIBLE) -> torch.Tensor:
+    rows = table.rows(table.add(len(names)), len(names))
+    table.particles.path[rows] = torch.tensor(names, dtype=torch.int32)
+    table.particles.root[rows] = 0
+    table.particles.state[rows] = state
+    return rows
+
+
+def hide(table: ParticleTable, *names: int, most: int = 100) -> None:
+    rows = add(table, *names, state=OCCLUDED)
+    number = torch.tensor(names)
+    entries = Occlusion(rows, number.float(), number.float()[:, None].expand(-1, 2), number % 2 == 1, number.int())
+    table.add_hidden(entries, most)
+
+
+def names(table: ParticleTable, state: int) -> list[int]:
+    return sorted(table.particles.path[table.rows_in(state)].tolist())
+
+
+def hidden(table: ParticleTable) -> list[int]:
+    """Occluded particles, by their entries; every column must agree with the row."""
+    held = Occlusion(*(column[table.hidden.row >= 0] for column in table.hidden))
+    found = table.particles.path[held.row]
+    assert torch.equal(held.depth, found.float()) and torch.equal(held.slope[:, 1], found.float())
+    assert torch.equal(held.surface, found) and torch.equal(held.behind, found % 2 == 1)
+    assert sorted(found.tolist()) == names(table, OCCLUDED)
+    return [int(name) for name in found]
+
+
+def kill(table: ParticleTable, *chosen: int) -> None:
+    dead = torch.isin(table.particles.path, torch.tensor(chosen, dtype=torch.int32))
+    table.particles.state[dead] = DEAD
+    entries = table.hidden.row
+    entries[(entries >= 0) & dead[entries.clamp(min=0)]] = -1
+    table.find_holes()
+
+
+def test_new_particles_fill_holes_first() -> None:
+    table = table_of(1, 2, 3, 4)
+    kill(table, 2, 3)
+    assert add(table, 5, 6, 7).tolist() == [1, 2, 4]
+    assert table.count == 5 and names(table, VISIBLE) == [1, 4, 5, 6, 7]
+
+
+def test_rows_not_yet_set_are_dead() -> None:
+    table = table_of(1)
+    table.add(3)
+    assert table.number_of(VISIBLE) == 1 and table.number_of(DEAD) == 3
+
+
+def test_closing_up_keeps_order_values_and_entries() -> None:
+    table = table_of(1, 2, 3)
+    hide(table, 4, 5)
+    add(table, 6)
+    table.values[0] = torch.arange(table.capacity, dtype=torch.float32)[:, None].clone()
+    kill(table, 1, 4)
+    table.close_up()
+    assert table.particles.path.tolist() == [2, 3, 5, 6] and hidden(table) == [5]
+    assert table.values[0][: table.count, 0].tolist() == [1, 2, 4, 5]
+
+
+def test_the_oldest_occluded_particles_make_room() -> None:
+    table = table_of(1)
+    hide(table, 2, 3, 4, most=5)
+    hide(table, 5, 6, most=5)
+    assert hidden(table) == [2, 3, 4, 5, 6]
+    hide(table, 7, 8, most=5)
+    assert hidden(table) == [4, 5, 6, 7, 8]
+    hide(table, *range(10, 18), most=5)
+    assert hidden(table) == [13, 14, 15, 16, 17]
+    assert names(table, VISIBLE) == [1]
+
+
+def test_the_oldest_go_first_among_gaps() -> None:
+    table = table_of()
+    hide(table, 1, 2, 3, 4, most=6)
+    kill(table, 2)
+    hide(table, 5, 6, 7, most=6)
+    assert hidden(table) == [1, 3, 4, 5, 6, 7]
+    hide(table, 8, most=6)
+    assert hidden(table) == [3, 4, 5, 6, 7, 8]
+
+
+def test_gaps_do_not_make_the_table_grow() -> None:
+    """Hundreds come and go while few stay occluded."""
+    table = table_of()
+    hide(table, 1, 2, 3)
+    for turn in range(50):
+        came = range(10 * turn + 10, 10 * turn + 14)
+        hide(table, *came)
+        kill(table, *came)
+        assert hidden(table) == [1, 2, 3]
+    assert table.hidden_count <= 10 and table.count <= 7
+
+
+def test_none_are_remembered_if_none_may_be() -> None:
+    table = table_of(1)
+    hide(table, 2, 3, most=0)
+    assert hidden(table) == [] and names(table, VISIBLE) == [1]
+
+
+def test_roots_without_particles_are_forgotten() -> None:
+    table = ParticleTable(CPU)
+    first = table.add_roots(6000)
+    table.particles.roots[first:] = torch.arange(6000, dtype=torch.int32)[:, None].expand(-1, 4)
+    rows = add(table, *range(6000))
+    table.particles.root[rows] = torch.arange(6000, dtype=torch.int32)
+    table.particles.state[:5990] = DEAD
+    table.collect_roots()
+    alive = table.rows_in(VISIBLE)
+    assert table.root_count == 10
+    assert table.particles.roots[table.particles.root[alive].long(), 0].tolist() == list(range(5990, 6000))

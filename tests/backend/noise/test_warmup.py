@@ -1,0 +1,89 @@
+"""Kernels are compiled once for their sources, all of them, and it is said."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from warpnoise.noise import transport, warmup
+from warpnoise.noise.kernels import compile as compiling
+from warpnoise.noise.kernels.compile import Kernel
+
+FOLDER = Path(compiling.__file__).parent
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder."""
+    file = tmp_path / "loops.py"
+    file.touch()
+    monkeypatch.setattr(warmup, "cache_file", lambda: str(file))
+    return tmp_path
+
+
+def test_every_kernel_runs(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernels = {value for value in vars(transport).values() if isinstance(value, Kernel)}
+    used: dict[Kernel, object] = {}
+    original = Kernel.loop.func
+
+    def loop(kernel: Kernel) -> object:
+        if kernel not in used:
+            used[kernel] = original(kernel)
+        return used[kernel]
+
+    monkeypatch.setattr(Kernel, "loop", property(loop))
+    said: list[str] = []
+    assert warmup.compile_kernels(said.append)
+    assert said == ["Compiling the noise kernels, once"]
+    assert {kernel.name for kernel in kernels - set(used)} == set()
+
+
+def test_it_is_done_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warmup, "_run_all", lambda: None)
+    said: list[str] = []
+    assert warmup.compile_kernels(said.append) and not warmup.compile_kernels(said.append)
+    assert len(said) == 1
+
+
+def test_it_is_done_again_after_a_failure(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(warmup, "_run_all", fail)
+    with pytest.raises(MemoryError):
+        warmup.compile_kernels()
+    monkeypatch.setattr(warmup, "_run_all", lambda: None)
+    assert warmup.compile_kernels()
+
+
+@pytest.mark.parametrize("changed", ["kernels/sampling.py", "transport.py"])
+def test_an_edited_source_is_compiled_again(changed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The digest of all sources names the cache's folder: an edit of an inlined function counts too."""
+    copy = tmp_path / "noise"
+    (copy / "kernels").mkdir(parents=True)
+    for path in [*FOLDER.glob("*.py"), FOLDER.parent / "transport.py"]:
+        (copy / path.relative_to(FOLDER.parent)).write_bytes(path.read_bytes())
+    monkeypatch.setattr(compiling, "FOLDER", copy / "kernels")
+    files = []
+    for text in ("", "# an edit\n"):
+        (copy / changed).write_text((copy / changed).read_text() + text)
+        compiling.digest.cache_clear()
+        compiling.cache_file.cache_clear()
+        files.append(compiling.cache_file())
+    compiling.digest.cache_clear()
+    compiling.cache_file.cache_clear()
+    assert files[0] and files[1] and files[0] != files[1]
+
+
+def test_a_second_process_compiles_nothing() -> None:
+    """With a warm cache Numba loads every kernel from disk."""
+    script = (
+        "from warpnoise.noise import warmup, transport; from warpnoise.noise.kernels.compile import Kernel; "
+        "warmup.compile_kernels(); warmup._run_all(); "
+        "print(sum(sum(k.loop.stats.cache_misses.values()) for k in vars(transport).values() if isinstance(k, Kernel)))"
+    )
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0"
