@@ -10,6 +10,10 @@ def command() -> None:
     """Compile the noise kernels now, so that the first run does not wait for them.
 
     Compiled code is kept on disk until Warpnoise or Numba is updated.
+
+    \b
+    Examples:
+      warpnoise warmup
     """
     from warpnoise.noise.warmup import compile_kernels
 
