@@ -194,13 +194,18 @@ def ask(
         child.stop()
 
 
-def end_with_parent(status: int = 130) -> None:
-    """In a child: end this process when standard input closes, which is when the parent has ended."""
+def end_with_parent(status: int = 130, last: Callable[[], object] = lambda: None) -> None:
+    """In a child: end this process when standard input closes, which is when the parent has ended.
+
+    ``last``: called before, in another thread than the main one.
+    """
 
     def wait() -> None:
         with contextlib.suppress(OSError):
             while os.read(0, 4096):
                 pass
+        with contextlib.suppress(Exception):
+            last()
         os._exit(status)
 
     threading.Thread(target=wait, name="warpnoise-parent", daemon=True).start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from .child import end_with_parent
 from .errors import SettingsError, WarpnoiseError
 from .stylize import state
 from .stylize.blocking import export_blocking
+from .stylize.file_copy import remove_copy
 from .stylize.run import failure
 from .stylize.status import Reporter, Status
 from .ui.operators import Printer
@@ -74,7 +76,8 @@ def _stylize(given: argparse.Namespace, as_json: bool) -> None:
 
 def _export(given: argparse.Namespace, as_json: bool) -> None:
     if getattr(given, "exit_with_parent", False):
-        end_with_parent()
+        # A parent that was killed cannot remove the copy that this process has opened.
+        end_with_parent(last=functools.partial(remove_copy, Path(bpy.data.filepath)))
     request = make_request(bpy.context, operator_arguments(given))
     reporter = Reporter(Printer("JSON" if as_json else "TEXT").show)
     export_blocking(bpy.context, request, reporter, state.cancel_requested.is_set)

@@ -100,7 +100,7 @@ class AnimatedValues:
     def __init__(self) -> None:
         self._values = [
             (datablock, curve.data_path, curve.array_index, value)
-            for datablock in _datablocks()
+            for datablock in animatable_datablocks()
             for curve in compat.animation_curves(datablock)
             if (value := _read(datablock, curve.data_path, curve.array_index)) is not None
         ]
@@ -143,7 +143,7 @@ def _overridden_color_management(settings: bpy.types.ImageFormatSettings) -> Ite
     yield restore_curves
 
 
-def _datablocks() -> Iterator[bpy.types.ID]:
+def animatable_datablocks() -> Iterator[bpy.types.ID]:
     """Every data-block of the file that can be animated, the node trees inside of others included."""
     for prop in bpy.data.bl_rna.properties:
         if prop.type != "COLLECTION" or prop.identifier == "all_ids":  # from 5.2, all of the others together

@@ -94,15 +94,23 @@ def _show_what_is_rendered(items: list[_Simulation], changes: Changes) -> None:
 
 
 def _simulations(scene: bpy.types.Scene) -> Iterator[_Simulation]:
-    world = scene.rigidbody_world
-    if world is not None and world.enabled and world.collection is not None and world.point_cache is not None:
-        yield _Simulation(scene, world.point_cache)
+    yield from (_Simulation(scene, cache) for cache in point_caches(scene))
     for owner in _objects(scene):
-        for modifier in owner.modifiers:
-            if modifier.show_render:
-                yield from (_Simulation(owner, cache) for cache in _caches(modifier))
-                if _has_zones(modifier) or _is_replayed_fluid(modifier):
-                    yield _Simulation(owner, None)
+        yield from (_Simulation(owner, cache) for cache in point_caches(owner))
+        if any(m.show_render and (_has_zones(m) or _is_replayed_fluid(m)) for m in owner.modifiers):
+            yield _Simulation(owner, None)
+
+
+def point_caches(owner: bpy.types.Object | bpy.types.Scene) -> Iterator[bpy.types.PointCache]:
+    """The caches of an object's simulations that are rendered, or of a scene's rigid bodies."""
+    if isinstance(owner, bpy.types.Scene):
+        world = owner.rigidbody_world
+        if world is not None and world.enabled and world.collection is not None and world.point_cache is not None:
+            yield world.point_cache
+        return
+    for modifier in owner.modifiers:
+        if modifier.show_render:
+            yield from _caches(modifier)
 
 
 def _has_zones(modifier: bpy.types.Modifier) -> bool:

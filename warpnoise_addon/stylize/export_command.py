@@ -1,18 +1,15 @@
-"""The command line of the export in a second Blender, and the copy of the file that it works on."""
+"""The command line of the export in a second Blender, on a copy of the file."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import bpy
 
-from ..errors import ExportError
 from ..package import ADDON
 from ..settings import SETTINGS, item_text
+from .file_copy import remove_copy, save_copy
 from .request import StylizeRequest
 
 
@@ -29,29 +26,19 @@ def prepare_export(request: StylizeRequest) -> PreparedExport:
     """Save a copy of the open file, as it is now, and say how to export it.
 
     Raises:
-        ExportError: the copy cannot be written.
+        ExportError: the copy cannot be saved.
     """
-    folder = Path(tempfile.mkdtemp(prefix="warpnoise-", dir=bpy.app.tempdir))
-    # Its own name, because names of files can be part of names of outputs.
-    copy = folder / (Path(bpy.data.filepath).name or "unsaved.blend")
-    try:
-        bpy.ops.wm.save_as_mainfile(filepath=str(copy), copy=True, relative_remap=True, compress=False)
-    except RuntimeError as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise ExportError(f"a copy of the file for the render cannot be saved to {copy}: {error}") from None
+    copy = save_copy()
     unsaved = [i.name for i in bpy.data.images if i.is_dirty and i.type not in ("RENDER_RESULT", "COMPOSITING")]
-    warnings = ()
+    warnings = copy.warnings
     if unsaved:
-        warnings = (
-            f"these images have changes that are not saved, so the render does not show them: {', '.join(unsaved)}",
-        )
+        names = ", ".join(unsaved)
+        warnings += (f"these images have changes that are not saved, so the render does not show them: {names}",)
     blender = [bpy.app.binary_path, "--background"]
     # What this Blender was not allowed to run, the other one shall not run either; and the other way round.
     blender.append("--disable-autoexec" if bpy.app.autoexec_fail else "--enable-autoexec")
-    blender += [str(copy), "--addons", ADDON, "--command", "warpnoise"]
-    return PreparedExport(
-        [*blender, *export_arguments(request)], lambda: shutil.rmtree(folder, ignore_errors=True), warnings
-    )
+    blender += [str(copy.path), "--addons", ADDON, "--command", "warpnoise"]
+    return PreparedExport([*blender, *export_arguments(request)], lambda: remove_copy(copy.path), warnings)
 
 
 def export_arguments(request: StylizeRequest) -> list[str]:

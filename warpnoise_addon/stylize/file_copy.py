@@ -1,0 +1,128 @@
+"""A copy of the open file for a second Blender, that finds what lies beside the file.
+
+Disk caches, and what scripts and drivers open, are named relative to the file. So the copy is saved beside it, under an
+unlikely name. Blender looks for disk caches in a folder with the file's name: the copy gets one, of hard links, which
+cost no room; where the file system has none, of copies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+
+from ..errors import ExportError
+from ..export.changes import animatable_datablocks
+from ..export.simulations import point_caches
+
+_BESIDE = re.compile(r"\.(?P<name>.*)\.warpnoise-[0-9a-f]{16}\.blend", re.DOTALL)
+_FOLDER = "warpnoise-copy-"
+_PATH = re.compile(r"""["']//""")
+"""The beginning of a quoted path relative to the file."""
+
+
+@dataclass(frozen=True)
+class FileCopy:
+    """``warnings``: sentences on what a Blender that opens ``path`` does not find. `remove_copy` takes it away."""
+
+    path: Path
+    warnings: tuple[str, ...] = ()
+
+
+def save_copy() -> FileCopy:
+    """Save a copy of the open file as it is now, beside it where that is possible.
+
+    Raises:
+        ExportError: it can be saved nowhere.
+    """
+    if not bpy.data.filepath:
+        return FileCopy(_save_elsewhere("unsaved.blend"))
+    original = Path(bpy.data.filepath)
+    copy = original.with_name(f".{original.stem}.warpnoise-{secrets.token_hex(8)}.blend")
+    try:
+        _save(copy)
+        _link_caches(original, copy)
+        return FileCopy(copy)
+    except (ExportError, OSError) as error:
+        remove_copy(copy)
+        elsewhere = _save_elsewhere(original.name)
+        missing = list(_missing_elsewhere())
+        if not missing:
+            return FileCopy(elsewhere)
+        warning = (
+            f"nothing can be saved beside {original} ({error}), so the render does not find what is named relative to "
+            f"it: {', '.join(missing)}. Make its folder writable, or use the command line"
+        )
+        return FileCopy(elsewhere, (warning,))
+
+
+def remove_copy(path: Path) -> None:
+    """Remove the copy and its caches; other files than `save_copy`'s stay."""
+    if path.parent.name.startswith(_FOLDER):
+        shutil.rmtree(path.parent, ignore_errors=True)
+    elif _BESIDE.fullmatch(path.name):
+        shutil.rmtree(_cache_folder(path), ignore_errors=True)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _save_elsewhere(name: str) -> Path:
+    path = Path(tempfile.mkdtemp(prefix=_FOLDER, dir=bpy.app.tempdir)) / name
+    try:
+        _save(path)
+    except ExportError:
+        remove_copy(path)
+        raise
+    return path
+
+
+def _save(path: Path) -> None:
+    try:
+        bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, relative_remap=True, compress=False)
+    except RuntimeError as error:
+        raise ExportError(f"a copy of the file for the render cannot be saved to {path}: {error}") from None
+
+
+def _cache_folder(file: Path) -> Path:
+    # As Blender has it: the name without its last six characters.
+    return file.with_name(f"blendcache_{file.name[: -len('.blend')]}")
+
+
+def _link_caches(original: Path, copy: Path) -> None:
+    source, target = _cache_folder(original), _cache_folder(copy)
+    if not source.is_dir() or not any(_disk_caches()):
+        return
+    target.mkdir()
+    for file in source.iterdir():
+        if file.is_file():
+            try:
+                os.link(file, target / file.name)
+            except OSError:
+                shutil.copyfile(file, target / file.name)
+
+
+def _disk_caches() -> Iterator[bpy.types.ID]:
+    """The owners of simulations that are baked into files beside this one."""
+    owners = [*bpy.data.objects, *bpy.data.scenes]
+    return (
+        owner
+        for owner in owners
+        if owner.library is None and any(c.use_disk_cache and c.is_baked for c in point_caches(owner))
+    )
+
+
+def _missing_elsewhere() -> Iterator[str]:
+    yield from (f"the disk cache of '{owner.name}'" for owner in _disk_caches())
+    yield from (f"the text '{text.name}'" for text in bpy.data.texts if _PATH.search(text.as_string()))
+    for datablock in animatable_datablocks():
+        drivers = datablock.animation_data.drivers if getattr(datablock, "animation_data", None) else ()
+        if any(_PATH.search(curve.driver.expression) for curve in drivers):
+            yield f"a driver of '{datablock.name}'"
