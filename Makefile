@@ -52,6 +52,10 @@ fast-backend:
 fast-addon:
 	WARPNOISE_PYTHON=$(CURDIR)/$(BIN)/python $(DEMO_BPY)/bin/python -m pytest tests/addon -m "not slow"
 
+test-kill: $(VENV)/.installed $(DEMO_BPY)/.installed
+	$(BIN)/python -m pytest -m kill
+	WARPNOISE_PYTHON=$(CURDIR)/$(BIN)/python $(DEMO_BPY)/bin/python -m pytest tests/addon -m kill
+
 test-addon: $(VENV)/.installed $(BPY_ENVS:%=%/.installed)
 	set -e; for env in $(BPY_ENVS); do \
 	  echo "== add-on in $$env"; WARPNOISE_PYTHON=$(CURDIR)/$(BIN)/python $$env/bin/python -m pytest tests/addon; done
