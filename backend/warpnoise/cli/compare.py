@@ -18,7 +18,7 @@ from warpnoise.cli.shared_options import device_option, given, job_argument, set
 
 if TYPE_CHECKING:  # the comparison brings PyTorch
     from warpnoise.compare.compare import Comparison
-    from warpnoise.compare.progress import CompareProgress
+    from warpnoise.compare.experiment.meter import CompareProgress
 
 
 def _names(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:

@@ -1,10 +1,16 @@
-"""``warpnoise compare``: every noise method on one job, in figures, pictures and one HTML page.
+"""``warpnoise compare``: every noise method on one shot, in figures, pictures and one HTML page.
 
-``compare`` does all of it. What it measures stands in modules of its own, without jobs and models: ``correspondence``
-(the true motion over many frames), ``coherence``, ``covariance`` and ``whiteness`` (of the noise itself), ``quality``
-and ``wasserstein`` (distance to a reference).
+Three layers, each importing only from those before it:
+
+- ``metrics``: what is measured, on arrays and motions: the true motion over many frames (``correspondence``),
+  ``coherence``, ``covariance`` and ``whiteness`` of the noise itself, ``quality`` and ``wasserstein`` distance to a
+  reference.
+- ``experiment``: what is stylized and measured, kept in the comparison's folder and resumed there.
+- ``page``: the HTML page.
+
+``compare`` runs them in this order.
 """
 
-from warpnoise.compare.options import METHODS, TASKS, CompareOptions
+from warpnoise.compare.experiment.options import METHODS, TASKS, CompareOptions
 
 __all__ = ["METHODS", "TASKS", "CompareOptions"]

@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from warpnoise.compare.measure import SequenceFigures, measure
-from warpnoise.compare.noises import NoiseFigures, measure_noise
-from warpnoise.compare.options import CompareOptions
+from warpnoise.compare.experiment.measure import SequenceFigures, measure
+from warpnoise.compare.experiment.meter import CompareProgress, Meter
+from warpnoise.compare.experiment.method_run import Run
+from warpnoise.compare.experiment.noise_figures import NoiseFigures, measure_noise
+from warpnoise.compare.experiment.options import CompareOptions
+from warpnoise.compare.experiment.rendered_reference import open_reference
+from warpnoise.compare.experiment.report import NoiseReport, Report, TaskReport, report_method, report_noise
+from warpnoise.compare.experiment.shot_motion import ShotMotion
+from warpnoise.compare.experiment.tasks import Task, make_tasks, prepare_input
 from warpnoise.compare.page import write_page
-from warpnoise.compare.progress import CompareProgress, Meter
-from warpnoise.compare.reference import open_reference
-from warpnoise.compare.report import NoiseReport, Report, TaskReport, report_method, report_noise
-from warpnoise.compare.runs import Run
-from warpnoise.compare.shot_motion import ShotMotion
-from warpnoise.compare.tasks import Task, make_tasks, prepare_input
 from warpnoise.errors import JobError
 from warpnoise.job import Shot
 from warpnoise.job.lock import locked

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from warpnoise.compare.coherence import CoherenceMeter, gradient_energy
-from warpnoise.compare.correspondence import correspondences
+from warpnoise.compare.metrics.coherence import CoherenceMeter, gradient_energy
+from warpnoise.compare.metrics.correspondence import correspondences
 
 from .shots import grid, pan, smooth_texture
 

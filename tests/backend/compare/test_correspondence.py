@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from warpnoise.compare.correspondence import correspondences
+from warpnoise.compare.metrics.correspondence import correspondences
 from warpnoise.noise import Motion
 
 from .shots import grid, pan, zoom

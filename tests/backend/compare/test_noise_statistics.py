@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from warpnoise.compare.correspondence import correspondences
-from warpnoise.compare.covariance import exact_covariance, fidelity_sums
-from warpnoise.compare.whiteness import WhitenessMeter
+from warpnoise.compare.metrics.correspondence import correspondences
+from warpnoise.compare.metrics.covariance import exact_covariance, fidelity_sums
+from warpnoise.compare.metrics.whiteness import WhitenessMeter
 
 from .shots import pan, zoom
 

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from warpnoise.compare.quality import psnr, ssim
-from warpnoise.compare.wasserstein import PatchSampler, laplacian_pyramid, sliced_wasserstein
+from warpnoise.compare.metrics.quality import psnr, ssim
+from warpnoise.compare.metrics.wasserstein import PatchSampler, laplacian_pyramid, sliced_wasserstein
 
 from .shots import grid, smooth_texture
 

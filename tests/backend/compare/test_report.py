@@ -5,11 +5,11 @@ import json
 import math
 
 import pytest
-from warpnoise.compare.measure import SequenceFigures
+from warpnoise.compare.experiment.measure import SequenceFigures
+from warpnoise.compare.experiment.report import Report, report_method
+from warpnoise.compare.metrics.statistics import Figure
 from warpnoise.compare.page.charts import Line, line_chart
 from warpnoise.compare.page.figures import best_of, figure_text, find_bests
-from warpnoise.compare.report import Report, report_method
-from warpnoise.compare.statistics import Figure
 
 
 def sequence(incoherence, energy=1.0, ssim=None):

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from warpnoise.compare.options import OURS
+from warpnoise.compare.experiment.options import OURS
+from warpnoise.compare.experiment.report import MethodReport, Report
+from warpnoise.compare.metrics.statistics import Figure
 from warpnoise.compare.page import words
-from warpnoise.compare.report import MethodReport, Report
-from warpnoise.compare.statistics import Figure
 
 Bests = set[tuple[str, str, int]]
 """(method, figure, lag); lag 0 for figures that have none."""

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from warpnoise.compare.measure import read_picture
+from warpnoise.compare.experiment.measure import read_picture
 from warpnoise.errors import Cancelled, MediaError
 from warpnoise.media.movie import write_movie
 

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from warpnoise.noise import METHODS as NOISE
+
 
 class Words(NamedTuple):
     title: str
     text: str
 
 
-METHODS = {
-    "random": Words("Random", "Fresh noise for every frame."),
-    "fixed": Words("Fixed", "One noise for all frames: it sticks to the screen."),
-    "bilinear": Words("Bilinear", "The last frame's noise moved, interpolated between four pixels."),
-    "bicubic": Words("Bicubic", "The last frame's noise moved, interpolated between sixteen pixels."),
-    "nearest": Words("Nearest", "The last frame's noise moved, the nearest pixel taken."),
-    "pyoco-mixed": Words("PYoCo mixed", "A part common to all frames, and a fresh part (Ge et al. 2023)."),
-    "pyoco-progressive": Words(
-        "PYoCo progressive", "A part of the last frame's noise, and a fresh part (Ge et al. 2023)."
-    ),
-    "control-a-video": Words(
-        "Control-A-Video", "The last frame's noise, fresh where the picture changed (Chen et al. 2023)."
-    ),
-    "chained": Words(
-        "Chained integral", "Integral noise (Chang et al. 2024) made of the last frame's, frame by frame."
-    ),
-    "warped": Words("Warpnoise", "Integral noise carried by atoms that ride on the surfaces."),
-}
+METHODS = {name: Words(info.label, info.description) for name, info in NOISE.items()}
 
 TASKS = {
     "appearance": Words(

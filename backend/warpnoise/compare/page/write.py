@@ -12,16 +12,16 @@ import jinja2
 import numpy as np
 
 from warpnoise import __version__
-from warpnoise.compare.matrices import CHANNELS, PATCH_PX, Patch, estimate, find_patch
-from warpnoise.compare.options import OURS
+from warpnoise.compare.experiment.matrices import CHANNELS, PATCH_PX, Patch, estimate, find_patch
+from warpnoise.compare.experiment.meter import Meter
+from warpnoise.compare.experiment.method_run import Run
+from warpnoise.compare.experiment.options import OURS
+from warpnoise.compare.experiment.report import Report
+from warpnoise.compare.experiment.shot_motion import ShotMotion
+from warpnoise.compare.experiment.tasks import Task
 from warpnoise.compare.page import pictures, words
 from warpnoise.compare.page.charts import Line, line_chart
 from warpnoise.compare.page.figures import Bests, best_of, figure_text, find_bests, headlines
-from warpnoise.compare.progress import Meter
-from warpnoise.compare.report import Report
-from warpnoise.compare.runs import Run
-from warpnoise.compare.shot_motion import ShotMotion
-from warpnoise.compare.tasks import Task
 from warpnoise.errors import JobError
 from warpnoise.media.atomic import write_bytes
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from warpnoise.compare.cache import remembered
-from warpnoise.compare.coherence import CoherenceMeter
-from warpnoise.compare.quality import psnr, ssim
-from warpnoise.compare.shot_motion import ShotMotion
-from warpnoise.compare.wasserstein import PATCH_PX, PatchSampler, sliced_wasserstein
+from warpnoise.compare.experiment.figure_cache import remembered
+from warpnoise.compare.experiment.shot_motion import ShotMotion
+from warpnoise.compare.metrics.coherence import CoherenceMeter
+from warpnoise.compare.metrics.quality import psnr, ssim
+from warpnoise.compare.metrics.wasserstein import PATCH_PX, PatchSampler, sliced_wasserstein
 from warpnoise.errors import Cancelled, MediaError
 from warpnoise.media.digest import picture_digest
 from warpnoise.media.png import read_png
@@ -26,7 +26,7 @@ FIGURES_VERSION = 1
 
 @dataclass(frozen=True)
 class SequenceFigures:
-    """See ``warpnoise.compare.coherence``, ``quality`` and ``wasserstein``; the last three need a reference."""
+    """See ``warpnoise.compare.metrics.coherence``, ``quality`` and ``wasserstein``; the last three need a reference."""
 
     warp_error: Mapping[int, float]
     incoherence: Mapping[int, float]
@@ -76,7 +76,7 @@ def measure(
     """The figures of the sequence whose pictures lie at ``picture(frame)``.
 
     Args:
-        cache: a JSON file, see ``warpnoise.compare.cache``.
+        cache: a JSON file, see ``warpnoise.compare.experiment.figure_cache``.
 
     Raises:
         MediaError: a picture cannot be read.

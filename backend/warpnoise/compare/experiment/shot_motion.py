@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from warpnoise.compare.correspondence import Correspondence, correspondences
+from warpnoise.compare.metrics.correspondence import Correspondence, correspondences
 from warpnoise.errors import JobError, MediaError
 from warpnoise.media.digest import picture_digest
 from warpnoise.motion import motions

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from warpnoise import __version__
-from warpnoise.compare.measure import SequenceFigures
-from warpnoise.compare.noises import NoiseFigures
-from warpnoise.compare.statistics import Figure
-from warpnoise.compare.whiteness import Whiteness
+from warpnoise.compare.experiment.measure import SequenceFigures
+from warpnoise.compare.experiment.noise_figures import NoiseFigures
+from warpnoise.compare.metrics.statistics import Figure
+from warpnoise.compare.metrics.whiteness import Whiteness
 
 REPORT_SCHEMA = 1
 

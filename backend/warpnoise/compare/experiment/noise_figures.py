@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from warpnoise.compare.cache import remembered
-from warpnoise.compare.covariance import fidelity_sums
-from warpnoise.compare.shot_motion import ShotMotion
-from warpnoise.compare.whiteness import Whiteness, WhitenessMeter
+from warpnoise.compare.experiment.figure_cache import remembered
+from warpnoise.compare.experiment.shot_motion import ShotMotion
+from warpnoise.compare.metrics.covariance import fidelity_sums
+from warpnoise.compare.metrics.whiteness import Whiteness, WhitenessMeter
 from warpnoise.errors import Cancelled, MediaError
 from warpnoise.media.atomic import write_bytes
 from warpnoise.noise import ALGORITHM_VERSION, make_noise

@@ -11,21 +11,10 @@ from warpnoise.noise import NOISE_METHODS
 
 TASKS = ("appearance", "super-resolution")
 
-METHODS = (
-    "random",
-    "fixed",
-    "bilinear",
-    "bicubic",
-    "nearest",
-    "pyoco-mixed",
-    "pyoco-progressive",
-    "control-a-video",
-    "chained",
-    "warped",
-)
-"""Of ``NOISE_METHODS``, in the order in which they are shown."""
+OURS = NOISE_METHODS[0]
 
-OURS = "warped"
+METHODS = (*(name for name in NOISE_METHODS if name != OURS), OURS)
+"""In the order in which they are shown: baselines first."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from warpnoise.compare.correspondence import Correspondence
+from warpnoise.compare.metrics.correspondence import Correspondence
 
 SIDE = 8
 """Sample points along a side of a pixel, to measure the areas with."""

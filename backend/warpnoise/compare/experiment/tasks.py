@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from warpnoise.compare.options import CompareOptions
+from warpnoise.compare.experiment.options import CompareOptions
+from warpnoise.compare.metrics.interpolation import enlarged_again
 from warpnoise.errors import Cancelled, MediaError
 from warpnoise.job import Result, Settings, Shot
 from warpnoise.media.digest import picture_digest
@@ -79,12 +79,6 @@ def prepare_input(job: Shot, task: Task, cancelled: Callable[[], bool] | None = 
                 target.parent.mkdir(parents=True, exist_ok=True)
                 reduced.write_frame(frame, _reduced(source), made_of)
         yield frame
-
-
-def enlarged_again(picture: npt.NDArray[np.float32], width: int, height: int) -> npt.NDArray[np.float32]:
-    """A picture, (h, w, channels), as if it had been rendered ``width`` x ``height`` small and enlarged again."""
-    small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(small, picture.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def _reduced(source: Path) -> npt.NDArray[np.uint16]:

@@ -1,7 +1,7 @@
 """Reading between pixels."""
 
 import numpy as np
-from warpnoise.compare.sampling import catmull_rom
+from warpnoise.compare.metrics.interpolation import catmull_rom
 
 from .shots import grid
 

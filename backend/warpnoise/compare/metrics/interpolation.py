@@ -7,6 +7,7 @@ Positions are pixels, x right and y down, (0, 0) being the centre of the top lef
 
 from __future__ import annotations
 
+import cv2
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -65,3 +66,9 @@ def _weights(s):  # type: ignore[no-untyped-def]
         half * (s + 4 * s * s - 3 * s * s * s),
         half * (s * s * s - s * s),
     )
+
+
+def enlarged_again(picture: npt.NDArray[np.float32], width: int, height: int) -> npt.NDArray[np.float32]:
+    """A picture, (h, w, channels), as if it had been rendered ``width`` x ``height`` small and enlarged again."""
+    small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, picture.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.float32)

@@ -1,0 +1,1 @@
+"""What is measured, on arrays and motions: no jobs, no models."""
