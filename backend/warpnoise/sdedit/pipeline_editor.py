@@ -17,6 +17,7 @@ from warpnoise.sdedit.device import pick_device, pick_dtype
 from warpnoise.sdedit.editor import EditSettings, NoiseMaps
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.injection import InjectedScheduler, TimestepsAsked, TimingProbe
+from warpnoise.sdedit.latent_noise import latent_noise
 from warpnoise.sdedit.loras import Loras
 from warpnoise.sdedit.padding import pad_to, round_up
 from warpnoise.sdedit.parts import load_pipeline
@@ -51,6 +52,7 @@ class PipelineEditor:
         self._prompts = self.pipeline.encode_prompt = PromptCache(self.pipeline.encode_prompt)
         if hasattr(self.pipeline, "vae"):
             make_certain(self.pipeline.vae)
+        self._noise = latent_noise(folder, self.pipeline, self.device)
         self._loras = Loras(self.pipeline)
         self._controls = Controls(folder, self.pipeline, self.device, self.dtype)
         noise_scale = float(self.pipeline.config.get("noise_scale") or 1.0)
@@ -80,10 +82,10 @@ class PipelineEditor:
             prompt=settings.prompt,
             negative_prompt=settings.negative_prompt,
         )
-        return warnings
+        return warnings if self._noise.warning is None else (*warnings, self._noise.warning)
 
     def noise_shape(self, height: int, width: int) -> tuple[int, int, int]:
-        return self.folder.noise_shape(height, width)
+        return self._noise.shape(height, width)
 
     def noise_maps(self, settings: EditSettings) -> int:
         return maps_read(self.folder, settings)
@@ -111,7 +113,8 @@ class PipelineEditor:
         x_0 = encode(self.pipeline, pad_to(images * 2 - 1, *padded))
 
         def maps(index: int, /) -> torch.Tensor:
-            return pad_to(noise(index).to(self.device, torch.float32), *x_0.shape[-2:])
+            given = noise(index).to(self.device, torch.float32)
+            return pad_to(self._noise.latents(given, index), *x_0.shape[-2:])
 
         size = 1 if self.family.one_at_a_time else len(images)
         parts = []

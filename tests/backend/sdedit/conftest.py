@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from warpnoise.sdedit import pipeline_editor
+from warpnoise.sdedit.latent_noise import LatentNoise
 
 from .. import tiny_pipelines
 from ..tiny_models import write_pixel_model, write_styled_model
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Measured decoders are kept here, not in the user's cache."""
+    place = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("platformdirs.user_cache_path", lambda *_, **__: place)
+        yield
+
+
+@pytest.fixture
+def pooled_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Noise of the latents' own, so that a test need not measure a decoder."""
+    monkeypatch.setattr(pipeline_editor, "latent_noise", lambda folder, *_: LatentNoise(folder, None))
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from warpnoise.sdedit.check import check_settings
 from warpnoise.sdedit.families import FAMILIES
 
 Tiny = Callable[[str], Path]
+pytestmark = pytest.mark.usefixtures("pooled_noise")
 SETTINGS = Settings(strength=0.5, steps=4, prompt="a house", guidance=3.0)
 EMBEDDING = {"conditioning_embedding_out_channels": (8, 16, 16, 16)}
 

@@ -22,6 +22,7 @@ from warpnoise.sdedit.samplers import SAMPLERS, is_stochastic
 from .. import tiny_pipelines
 
 Tiny = Callable[[str], Path]
+pytestmark = pytest.mark.usefixtures("pooled_noise")
 MODELS = sorted(tiny_pipelines.BUILDERS)
 SETTINGS = Settings(strength=0.75, steps=4, prompt="a still life", negative_prompt="fog")
 SIZE = (64, 96)

@@ -19,6 +19,7 @@ from warpnoise.sdedit.check import check_settings
 from warpnoise.sdedit.pipeline_editor import PipelineEditor
 
 Tiny = Callable[[str], Path]
+pytestmark = pytest.mark.usefixtures("pooled_noise")
 SETTINGS = Settings(strength=0.5, steps=4, prompt="a house", guidance=3.0)
 
 

@@ -1,0 +1,87 @@
+"""Models with an autoencoder ask for pixel noise, which becomes that of their latents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from warpnoise.job import Settings
+from warpnoise.sdedit import load_model
+from warpnoise.sdedit.filter_bank import FilterBank, MeasurementError
+from warpnoise.sdedit.injection import InjectedScheduler
+from warpnoise.sdedit.pipeline_editor import PipelineEditor
+
+Tiny = Callable[[str], Path]
+SETTINGS = Settings(strength=0.5, steps=4, prompt="a house", eta=1.0)
+
+
+def open_editor(folder: Path) -> PipelineEditor:
+    editor = load_model(folder, "cpu", "float32")
+    assert isinstance(editor, PipelineEditor)
+    return editor
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("sd21", (3, 40, 48)),
+        pytest.param("flux", (3, 40, 48), marks=pytest.mark.slow),
+        ("sana_euler", (3, 40, 48)),
+        ("prx", (3, 40, 48)),
+    ],
+)
+def test_pixel_noise_enters_projected(
+    tiny: Tiny, name: str, shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Start and stochastic steps, padded as the latents are; the steps see the pipeline's own layout."""
+    editor = open_editor(tiny(name))
+    assert editor.noise_shape(40, 48) == shape
+    maps = torch.randn((4, 1, *shape), generator=torch.Generator().manual_seed(3))
+    given: list[torch.Tensor] = []
+    step = InjectedScheduler.step
+
+    def watch(self: Any, *args: Any, **keywords: Any) -> Any:
+        if not given:
+            given.append(self.x.clone())
+        return step(self, *args, **keywords)
+
+    monkeypatch.setattr(InjectedScheduler, "step", watch)
+    pictures = torch.full((1, 3, 40, 48), 0.5)
+    result = editor.edit(pictures, lambda index: maps[index], SETTINGS)
+    assert result.shape == pictures.shape
+    if name == "prx":
+        return
+    bank = editor._noise._bank
+    assert isinstance(bank, FilterBank) and bank.channels == editor.folder.latent_channels
+    projected = bank.project(maps[0], map=0)
+    assert projected.shape[1:] == editor.folder.noise_shape(40, 48)
+    other = editor.edit(pictures, lambda index: maps[index] if index == 0 else maps[3], SETTINGS)
+    assert not torch.equal(other, result)
+
+
+def test_the_decoder_is_measured_once(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = open_editor(tiny("sd21"))._noise._bank
+    assert first is not None
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr(FilterBank, "measure", refuse)
+    again = open_editor(tiny("sd21"))._noise._bank
+    assert again is not None and torch.equal(first.patterns, again.patterns)
+
+
+def test_an_autoencoder_that_cannot_be_measured_is_said(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise MeasurementError("The decoder paints nothing.")
+
+    monkeypatch.setattr(FilterBank, "load_or_measure", fail)
+    editor = open_editor(tiny("sd21"))
+    assert editor.noise_shape(40, 48) == (4, 5, 6)
+    assert editor.check(SETTINGS) == (
+        "The decoder paints nothing. Warpnoise uses pooled noise instead: texture flickers where the picture moves by "
+        "less than a latent cell.",
+    )
