@@ -80,7 +80,7 @@ def _add_action(actions: Any, name: str, summary: str, description: str) -> argp
         "--preview",
         type=int,
         metavar="FRAME",
-        help="only this frame, into JOB/preview, with the noise of the whole shot",
+        help="only this frame, with the noise of the whole shot; the result in use stays",
     )
     parser.add_argument("--output", metavar="JOB", help="the job folder (//warpnoise/SCENE)")
     parser.add_argument("--color", metavar="FOLDER", help="existing frames, instead of rendering them")

@@ -2,7 +2,7 @@
 
     python fake_backend.py MODE serve --announce --exit-with-parent --port 0
 
-Its jobs "stylize" by copying JOB/color/* to JOB/stylized/*, a frame at a time. MODE is one of MODES below.
+Its jobs "stylize" by copying JOB/color/* to JOB/results/ink-00000000/frames/*, a frame at a time. MODE is one of MODES.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ MODE = sys.argv[1]
 TOKEN = os.environ.get("WARPNOISE_TOKEN", "")
 assert not TOKEN or TOKEN not in " ".join(sys.argv), "the token must not be in a command line"
 SECONDS_A_FRAME = {"slow": 1.0, "deaf": 1.0}.get(MODE, 0.15)
+RESULT = "ink-00000000"
 JOBS: dict[str, dict] = {}
 CANCELLED: set[str] = set()
 HANGING = threading.Event()
@@ -47,13 +48,20 @@ def new_job(path: str) -> dict:
     return {
         "id": f"job{len(JOBS)}", "path": path, "state": "running", "stage": "loading", "frames_done": 0,
         "frames_total": len(frames), "frames_kept": 0, "step": 0, "steps_total": 2, "seconds_left": None,
-        "seconds_since_progress": 0.0, "newest_frame": None, "warnings": [], "error": None,
+        "seconds_since_progress": 0.0, "newest_frame": None, "result": None, "warnings": [], "error": None,
     }  # fmt: skip
 
 
 def work(job: dict) -> None:
     folder = Path(job["path"])
-    (folder / "stylized").mkdir(exist_ok=True)
+    result = folder / "results" / RESULT
+    for part in ("frames", "records", "leases"):
+        (result / part).mkdir(parents=True, exist_ok=True)
+    settings = json.loads((folder / "request.json").read_text())["settings"] or {}
+    content = {"schema": 2, "settings": settings, "model": {"name": "default", "digest": "00"}}
+    (result / "settings.json").write_text(json.dumps(content))
+    (folder / "current.json").write_text(json.dumps({"result": RESULT}))
+    job["result"] = RESULT
     job["stage"] = "stylizing"
     for source in sorted((folder / "color").glob("*.png")):
         for _ in range(10):
@@ -61,8 +69,8 @@ def work(job: dict) -> None:
             if job["id"] in CANCELLED and MODE != "deaf":
                 job["state"] = "cancelled"
                 return
-        shutil.copy(source, folder / "stylized" / f"{source.name}.part")
-        (folder / "stylized" / f"{source.name}.part").replace(folder / "stylized" / source.name)
+        shutil.copy(source, result / f"{source.name}.part")
+        (result / f"{source.name}.part").replace(result / "frames" / source.name)
         job["frames_done"] += 1
         job["newest_frame"] = int(source.stem)
         job["seconds_left"] = (job["frames_total"] - job["frames_done"]) * SECONDS_A_FRAME
@@ -101,14 +109,14 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, b"<html>a router's login page</html>")
         elif self.headers.get("Authorization") != f"Bearer {TOKEN}":
             self.problem(401, "token", "wrong token")
-        elif self.path == "/v1/status":
+        elif self.path == "/v2/status":
             self.answer(200, status())
-        elif self.path == "/v1/jobs":
+        elif self.path == "/v2/jobs":
             self.submit(json.loads(body))
         elif self.path.endswith("/cancel"):
             CANCELLED.add(self.path.split("/")[3])
             self.answer(202, JOBS[self.path.split("/")[3]])
-        elif self.path == "/v1/shutdown":
+        elif self.path == "/v2/shutdown":
             self.answer(202, {})
             os._exit(0)
         elif self.path.split("/")[-1] in JOBS:
@@ -139,13 +147,13 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def interface() -> int:
-    return {"old": 0, "new": 2}.get(MODE, 1)
+    return {"old": 1, "new": 3}.get(MODE, 2)
 
 
 def status() -> dict:
     models = [{"name": "default", "styles": ["ink", "pastel"], "prompt": False}] if MODE != "empty" else []
     return {
-        "version": "0.1.0", "interface": interface(), "job_schema": 2 if MODE == "schema" else 1, "device": "cpu",
+        "version": "0.1.0", "interface": interface(), "job_schema": 3 if MODE == "schema" else 2, "device": "cpu",
         "device_name": "a fake device", "memory_total": 8 * 2**30, "memory_free": 4 * 2**30, "models": models,
     }  # fmt: skip
 

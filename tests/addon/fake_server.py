@@ -77,7 +77,7 @@ class FakeServer:
             "id": job_id, "path": "../../etc", "state": job["state"], "stage": "finished" if over else "stylizing",
             "frames_done": job["done"], "frames_total": len(frames), "frames_kept": 0, "step": 0, "steps_total": 1,
             "seconds_left": None, "seconds_since_progress": 0.0, "newest_frame": frames[job["done"] - 1],
-            "warnings": [], "error": None,
+            "result": "ink-00000000", "warnings": [], "error": None,
         }  # fmt: skip
 
 
@@ -97,11 +97,11 @@ class _Handler(BaseHTTPRequestHandler):
             return self.problem(*refusal)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         parts = path.strip("/").split("/")[1:]
-        if path == "/v1/status":
+        if path == "/v2/status":
             return self.answer(status(fake.uploads))
         if parts[0] == "uploads":
             return self.uploads(parts[1:], body)
-        if path == "/v1/jobs":
+        if path == "/v2/jobs":
             request = json.loads(body)
             job_id = f"job{len(fake.jobs)}"
             fake.sent_jobs.append(request)
@@ -144,6 +144,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def result(self, parts: list[str]) -> None:
         fake = self.server_of
+        if parts[-1] == "settings":
+            settings = fake.sent_jobs[-1]["settings"] or {}
+            return self.answer({"schema": 2, "settings": settings, "model": {"name": "default", "digest": "00"}})
         if parts[-1] == "movie":
             return self.problem(404, "not_found") if fake.movie is None else self.answer(fake.movie)
         frame = int(parts[-1])
@@ -170,9 +173,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def status(uploads: dict | None) -> dict:
-    """The answer of ``GET /v1/status``."""
+    """The answer of ``GET /v2/status``."""
     return {
-        "version": "0.1.0", "interface": 1, "job_schema": 1, "device": "cuda", "device_name": "a fake GPU",
+        "version": "0.1.0", "interface": 2, "job_schema": 2, "device": "cuda", "device_name": "a fake GPU",
         "memory_total": 8 * 2**30, "memory_free": 4 * 2**30, "uploads": uploads,
         "models": [{"name": "default", "styles": ["ink"], "prompt": False}],
     }  # fmt: skip

@@ -17,6 +17,8 @@ from warpnoise_addon.arguments import make_parser, operator_arguments
 from warpnoise_addon.errors import SettingsError
 from warpnoise_addon.stylize.request import Frames
 
+from .result_files import frames_of
+
 ROOT = Path(warpnoise_addon.__file__).parents[1]
 FAKE = Path(__file__).with_name("fake_backend.py")
 pytestmark = pytest.mark.skipif(bool(bpy.app.binary_path), reason="the processes that it starts need the bpy wheel")
@@ -89,7 +91,7 @@ def test_stylize_and_save(blend, backend, tmp_path):
         "--json", **backend("good"),
     )  # fmt: skip
     assert code == 0, err
-    assert sorted(path.name for path in (job / "stylized").iterdir()) == ["0001.png", "0002.png", "0003.png"]
+    assert sorted(path.name for path in frames_of(job).iterdir()) == ["0001.png", "0002.png", "0003.png"]
     assert blend.read_bytes() == before
 
     sent = json.loads((job / "request.json").read_text())
@@ -106,7 +108,7 @@ def test_stylize_and_save(blend, backend, tmp_path):
     bpy.ops.wm.open_mainfile(filepath=str(saved))
     groups = [group for group in bpy.data.node_groups if "warpnoise_job" in group]
     assert len(groups) == 1
-    assert Path(bpy.path.abspath(groups[0].nodes["Stylized Sequence"].image.filepath)) == job / "stylized" / "0001.png"
+    assert Path(bpy.path.abspath(groups[0].nodes["Stylized Sequence"].image.filepath)) == frames_of(job) / "0001.png"
 
 
 @posix
@@ -116,7 +118,7 @@ def test_export_then_nothing_else(blend, tmp_path):
     assert "warpnoise: Rendering 2/2" in out
     job = json.loads((tmp_path / "job" / "job.json").read_text())
     assert (job["scene"]["frame_start"], job["scene"]["frame_end"], job["settings"]["seed"]) == (2, 3, 5)
-    assert not (tmp_path / "job" / "stylized").exists()
+    assert not frames_of(tmp_path / "job").exists()
 
 
 @posix
@@ -149,7 +151,7 @@ def test_frames_that_are_rendered_already(blend, backend, tmp_path):
     )
     assert code == 0, err
     for name in ("0001.png", "0003.png"):
-        assert (tmp_path / "job" / "stylized" / name).is_file()
+        assert (frames_of(tmp_path / "job") / name).is_file()
 
 
 @posix
@@ -172,7 +174,7 @@ def test_every_failure_has_a_message_and_a_status(blend, backend, tmp_path, mode
     assert not (tmp_path / "o.blend").exists()
     # Nothing is rendered before the backend is there; what is finished stays.
     assert (tmp_path / "job").exists() == (mode not in ("old", "new", "broken", "empty"))
-    assert (tmp_path / "job" / "stylized" / "0001.png").exists() == (mode in ("dies", "fails"))
+    assert (frames_of(tmp_path / "job") / "0001.png").exists() == (mode in ("dies", "fails"))
 
 
 def test_no_backend(blend, tmp_path):
@@ -197,7 +199,7 @@ def test_ctrl_c_cancels_and_the_backend_ends(blend, backend, tmp_path):
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert not (tmp_path / "job" / "stylized" / "0003.png").exists()
+    assert not (frames_of(tmp_path / "job") / "0003.png").exists()
     assert "cancelled" in err and "Traceback" not in err
 
 

@@ -15,6 +15,7 @@ import pytest
 import warpnoise_addon
 from warpnoise_addon.arguments import make_parser
 
+from .result_files import frames_of, result_of
 from .toy_model import PYTHON, write_toy_model
 
 ROOT = Path(warpnoise_addon.__file__).parents[1]
@@ -61,7 +62,7 @@ def test_three_machines_on_one_folder_make_what_one_makes(tmp_path):
         for machine in machines:
             machine.kill()
             machine.wait()
-    assert (job / "stylized.mp4").is_file()
+    assert (result_of(job) / "movie.mp4").is_file()
     times = {path: path.stat().st_mtime_ns for path in job.rglob("*.[pe][nx][gr]")}
     assert len(times) == 15
     done = run("last", *arguments, "--save", saved)
@@ -74,7 +75,7 @@ def test_three_machines_on_one_folder_make_what_one_makes(tmp_path):
     assert alone.returncode == 0, alone.stdout + alone.stderr
     for frame in range(1, 6):
         name = f"{frame:04d}.png"
-        assert (job / "stylized" / name).read_bytes() == (tmp_path / "alone" / "stylized" / name).read_bytes()
+        assert (frames_of(job) / name).read_bytes() == (frames_of(tmp_path / "alone") / name).read_bytes()
     assert (job / "job.json").read_bytes() == (tmp_path / "alone" / "job.json").read_bytes()
 
 

@@ -13,6 +13,7 @@ import warpnoise_addon
 from warpnoise_addon.stylize import state
 
 from .fake_python import write_fake_python
+from .result_files import frames_of
 
 MANUAL = Path(__file__).resolve().parents[2] / "docs" / "manual.md"
 EXAMPLES = [
@@ -43,7 +44,7 @@ def test_example(code, scene, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(code, str(MANUAL), "exec"), {})
     assert state.last.stage == "done", state.last.error
-    assert sorted(path.name for path in Path("shot/stylized").glob("*.png")) == ["0001.png", "0002.png"]
+    assert sorted(path.name for path in frames_of(Path("shot")).glob("*.png")) == ["0001.png", "0002.png"]
 
 
 def test_there_are_examples():

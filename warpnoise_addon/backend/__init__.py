@@ -10,7 +10,7 @@
     run         one job from its POST to its end
     remote      the same with a server elsewhere:
     upload        the job folder on its way there
-    results       the frames on their way back
+    download      the result on its way back
     received_png  whether what came is a picture of the right size
 
 Nothing in here blocks without a time limit, and everything may be called from any thread.

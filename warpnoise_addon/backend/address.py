@@ -13,7 +13,7 @@ _EXPECTED = "expected https://SERVER, http://SERVER:PORT or http://127.0.0.1:POR
 
 @dataclass(frozen=True)
 class Address:
-    """``prefix``: the path before ``/v1``, for a server behind a reverse proxy."""
+    """``prefix``: the path before ``/v2``, for a server behind a reverse proxy."""
 
     host: str
     port: int

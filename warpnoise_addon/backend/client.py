@@ -1,4 +1,4 @@
-"""The HTTP interface, version 1 (docs/architecture.md), over the standard library.
+"""The HTTP interface, version 2 (docs/architecture.md), over the standard library.
 
 One connection a request: requests are rare or large, and a kept connection to a process that was killed fails
 strangely. Nothing goes through a proxy, and no redirect is followed: the token is for one server.
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import http.client
 import json
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import IO, Any
 from urllib.parse import quote
 
@@ -49,6 +51,19 @@ class NotModified(Exception):
     """What was asked for is what we have."""
 
 
+@dataclass(frozen=True)
+class Fetched:
+    """What came with a file: its entity tag ("": none); and the SHA-256 of its bytes, in hexadecimal digits."""
+
+    tag: str
+    sha256: str
+
+
+def content_digest(sha256: bytes) -> str:
+    """A digest as the header ``Content-Digest`` gives it (RFC 9530)."""
+    return f"sha-256=:{base64.b64encode(sha256).decode()}:"
+
+
 class Client:
     """Calls the interface at ``address``. Raises Unreachable, BackendHungError, JobError and BackendError."""
 
@@ -74,7 +89,7 @@ class Client:
 
     def status(self) -> dict[str, Any]:
         """Version, device, memory, models."""
-        return self._call("GET", "/v1/status")
+        return self._call("GET", "/v2/status")
 
     def submit(
         self,
@@ -94,37 +109,40 @@ class Client:
             body["frames"] = frames
         if preview:
             body["preview"] = True
-        return self._call("POST", "/v1/jobs", body, SUBMIT_SECONDS)
+        return self._call("POST", "/v2/jobs", body, SUBMIT_SECONDS)
 
     def job(self, job_id: str) -> dict[str, Any]:
-        return self._call("GET", f"/v1/jobs/{_name(job_id)}")
+        return self._call("GET", f"/v2/jobs/{_name(job_id)}")
 
     def cancel(self, job_id: str) -> dict[str, Any]:
-        return self._call("POST", f"/v1/jobs/{_name(job_id)}/cancel")
+        return self._call("POST", f"/v2/jobs/{_name(job_id)}/cancel")
+
+    def settings(self, job_id: str) -> dict[str, Any]:
+        """What the job's result is made with: the content of its ``settings.json``."""
+        return self._call("GET", f"/v2/jobs/{_name(job_id)}/settings")
 
     def shutdown(self) -> None:
-        self._call("POST", "/v1/shutdown")
+        self._call("POST", "/v2/shutdown")
 
     def new_upload(self) -> dict[str, Any]:
         """An empty job folder on the server."""
-        return self._call("POST", "/v1/uploads")
+        return self._call("POST", "/v2/uploads")
 
     def upload(self, upload_id: str) -> dict[str, Any]:
         """What is there of an upload, and the job that works on it."""
-        return self._call("GET", f"/v1/uploads/{_name(upload_id)}", seconds=SUBMIT_SECONDS)
+        return self._call("GET", f"/v2/uploads/{_name(upload_id)}", seconds=SUBMIT_SECONDS)
 
     def delete_upload(self, upload_id: str) -> None:
-        self._call("DELETE", f"/v1/uploads/{_name(upload_id)}", seconds=SUBMIT_SECONDS)
+        self._call("DELETE", f"/v2/uploads/{_name(upload_id)}", seconds=SUBMIT_SECONDS)
 
     def send(self, upload_id: str, name: str, size: int, sha256: bytes, blocks: Iterator[bytes]) -> None:
         """Send one file. ``name``: ``color/FRAME``, ``passes/FRAME`` or ``job.json``; ``blocks``: ``size`` bytes."""
-        digest = base64.b64encode(sha256).decode()
         headers = {
             "Content-Type": "application/octet-stream",
             "Content-Length": str(size),
-            "Content-Digest": f"sha-256=:{digest}:",
+            "Content-Digest": content_digest(sha256),
         }
-        path = f"/v1/uploads/{_name(upload_id)}/{quote(name)}"
+        path = f"/v2/uploads/{_name(upload_id)}/{quote(name)}"
         with self._response("PUT", path, blocks, headers, _patience(size, self._cancelled)) as (response, _):
             self._answer("PUT", path, response.status, _whole(response))
 
@@ -135,17 +153,18 @@ class Client:
         largest: int,
         have: str | None = None,
         cancelled: Callable[[], None] = lambda: None,
-    ) -> str:
-        """Write what is at ``path`` to ``target`` and return its entity tag ("": it has none).
+    ) -> Fetched:
+        """Write what is at ``path`` to ``target``.
 
         Args:
-            path: below ``/v1``.
+            path: below ``/v2``.
             largest: bytes; more are an error before they are read.
             have: the entity tag of what we have.
             cancelled: called between blocks; may raise.
 
         Raises:
             NotModified: it is what we have.
+            Unreachable: what came is not what the answer's digest says.
         """
         headers = {"If-None-Match": f'"{have}"'} if have else {}
         with self._response("GET", path, None, headers, _patience(0, self._cancelled)) as (response, patience):
@@ -158,6 +177,7 @@ class Client:
             if left is None or left > largest:
                 raise BackendError(f"{self.address} answers {path} with {left} bytes: expected at most {largest}")
             patience.allow(TRANSFER_SECONDS + left / SLOWEST_BYTES)
+            digest = hashlib.sha256()
             while left:
                 cancelled()
                 block = response.read(min(left, _BLOCK))
@@ -167,8 +187,12 @@ class Client:
                     target.write(block)
                 except OSError as error:
                     raise JobFolderError(f"what the server sent cannot be kept: {error.strerror}") from None
+                digest.update(block)
                 left -= len(block)
-            return str(response.getheader("ETag") or "").strip('"')
+            told = response.getheader("Content-Digest")
+            if told and told != content_digest(digest.digest()):
+                raise Unreachable(f"{path} was changed on its way")
+            return Fetched(str(response.getheader("ETag") or "").strip('"'), digest.hexdigest())
 
     def _call(
         self, method: str, path: str, body: dict[str, Any] | None = None, seconds: float | None = None

@@ -23,7 +23,7 @@ Answer = TypeVar("Answer")
 
 
 class Backend:
-    """A backend that fits this add-on. ``status`` is its last answer to `GET /v1/status`."""
+    """A backend that fits this add-on. ``status`` is its last answer to `GET /v2/status`."""
 
     def __init__(
         self, client: Client, process: BackendProcess | None, silence_seconds: float = SILENCE_SECONDS

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import BackendError, JobError
+from ..errors import BackendError, Cancelled, JobError
+from ..results import use_result
 from .connection import Backend
-from .results import Results
+from .download import Download
 from .run import JobRequest, JobView, run_job
 from .upload import LocalJob, forget_upload, send_job
 
@@ -40,33 +42,34 @@ def run_uploaded_job(
         BackendError: what came is not what was asked for.
     """
     job = LocalJob.read(Path(request.path), request.frames)
-    output = "preview" if request.preview else "stylized"
     upload_id = send_job(backend, job, progress, cancelled)
-    results: Results | None = None
+    download: Download | None = None
 
     def follow(view: JobView) -> None:
-        nonlocal results
-        if results is None:
-            results = Results(backend, job, view.id, cancelled, output)
+        nonlocal download
         until = time.monotonic() + FETCHING_SECONDS
-        while not cancelled() and time.monotonic() < until and results.next_until(view.newest_frame):
-            pass
-        progress(replace(view, newest_frame=results.newest))
+        with contextlib.suppress(Cancelled):  # `run_job` tells the server
+            if download is None and view.result is not None:
+                download = Download(backend, job, view.id, view.result, cancelled, request.preview)
+            while download and not cancelled() and time.monotonic() < until and download.next_until(view.newest_frame):
+                pass
+        progress(replace(view, newest_frame=download.newest if download else None))
 
     view = run_job(backend, replace(request, upload=upload_id), progress=follow, cancelled=cancelled)
-    if results is None:  # `run_job` has told of at least one answer
-        raise BackendError("the server never said how the job is")
+    if download is None:
+        raise BackendError("the server never said which result it makes")
     view = replace(view, stage="downloading", state="running", seconds_left=None)
-    begun, before = time.monotonic(), results.fetched
-    while results.next():
-        done = results.fetched
+    begun, before = time.monotonic(), download.fetched
+    while download.next():
+        done = download.fetched
         pace = (time.monotonic() - begun) / (done - before)
         left = pace * (len(job.wanted) - done)
-        progress(replace(view, frames_done=done, newest_frame=results.newest, seconds_left=left))
-    view = replace(view, state="done", stage="finished", newest_frame=results.newest, seconds_left=0.0)
+        progress(replace(view, frames_done=done, newest_frame=download.newest, seconds_left=left))
+    view = replace(view, state="done", stage="finished", newest_frame=download.newest, seconds_left=0.0)
     try:
         if not request.preview:
-            results.fetch_movie()
+            use_result(job.folder, download.folder.name)
+            download.fetch_movie()
     except JobError as error:
         if error.code != "not_found":
             raise

@@ -46,7 +46,10 @@ class JobRequest:
 
 @dataclass(frozen=True)
 class JobView:
-    """A job as the interface shows it. ``frames_kept``: of those done, the ones that an earlier run had finished."""
+    """A job as the interface shows it. ``frames_kept``: of those done, the ones that an earlier run had finished.
+
+    ``result``: the name of the result, once it is known.
+    """
 
     id: str = ""
     state: str = "queued"
@@ -59,6 +62,7 @@ class JobView:
     seconds_left: float | None = None
     seconds_since_progress: float = 0.0
     newest_frame: int | None = None
+    result: str | None = None
     warnings: tuple[str, ...] = ()
     error: dict[str, str] | None = None
 

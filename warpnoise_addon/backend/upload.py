@@ -211,6 +211,9 @@ def _ask(backend: Backend, call: Callable[[], None], cancelled: Callable[[], boo
         except JobError as error:
             if error.code != "job_locked" or time.monotonic() > deadline:
                 raise
+        except Cancelled:
+            _stop_if(cancelled)
+            raise
         _stop_if(cancelled)
         time.sleep(POLL_SECONDS)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ..errors import BackendVersionError
 from ..version import VERSION
 
-INTERFACE = 1
+INTERFACE = 2
 """The HTTP interface that this add-on speaks."""
-JOB_SCHEMA = 1
+JOB_SCHEMA = 2
 """The schema of the job folders that this add-on writes."""
 
 

@@ -23,15 +23,18 @@ __all__ = ["AddedGroup", "add_stylized"]
 
 @dataclass(frozen=True)
 class AddedGroup:
-    """What `add_stylized` did. ``connected``: the scene's output now passes through the group."""
+    """What `add_stylized` did. ``connected``: the scene's output now passes through the group.
 
-    group: bpy.types.NodeTree
+    ``group``: None where only frames before frame 0 are finished, which image sequences cannot show.
+    """
+
+    group: bpy.types.NodeTree | None
     connected: bool
     warnings: tuple[str, ...]
 
 
 def add_stylized(scene: bpy.types.Scene, job_folder: Path | str, connect: bool = False) -> AddedGroup:
-    """Bring a job's stylized frames into the scene's compositor, as a node group that mixes them with the render.
+    """Bring a job's result in use into the scene's compositor, as a node group that mixes it with the render.
 
     A second call for the same job folder updates its group. Other nodes are never deleted. The group is linked in
     before the output if ``connect`` is true or if the tree was untouched: new, or only render layers and output;
@@ -46,6 +49,8 @@ def add_stylized(scene: bpy.types.Scene, job_folder: Path | str, connect: bool =
         JobFolderError: not a job folder, or one without finished frames.
     """
     sequence, warnings = read_sequence(Path(job_folder))
+    if sequence is None:
+        return AddedGroup(None, False, tuple(warnings))
     view = view_inverse(scene)
     group = stylized_group(sequence, view)
     placed = place_group(scene, group, connect)

@@ -51,7 +51,8 @@ def find_group(folder: Path) -> bpy.types.NodeTree | None:
             places = [Path(bpy.path.abspath(str(group[JOB_PROPERTY])))]
             if image := _image_of(group):
                 # Blender keeps the image's path right when the file moves; the property is only a text.
-                places.append(Path(bpy.path.abspath(image.filepath)).parent.parent)
+                # JOB/results/NAME/frames/0001.png
+                places += list(Path(bpy.path.abspath(image.filepath)).parents)[3:4]
             if folder.resolve() in [place.resolve() for place in places]:
                 return group
     return None

@@ -1,20 +1,24 @@
-"""What a job folder's `stylized/` holds, as an image sequence."""
+"""The frames of a job's result in use, as an image sequence."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..bounded_json import read_json
 from ..errors import JobFolderError
-from ..names import frame_name
+from ..results import current_folder, frame_path
 
 
 @dataclass(frozen=True)
 class Sequence:
-    """``first`` to ``last`` are the numbers of the files, ``step`` apart; frames between two files hold the earlier."""
+    """``first`` to ``last`` are the numbers of the files, ``step`` apart; frames between two files hold the earlier.
+
+    ``folder``: the job's; ``result``: that of its result in use.
+    """
 
     folder: Path
+    result: Path
     first: int
     last: int
     step: int
@@ -22,7 +26,7 @@ class Sequence:
     @property
     def path(self) -> Path:
         """The file of the first frame."""
-        return self.folder / "stylized" / f"{frame_name(self.first)}.png"
+        return frame_path(self.result, self.first)
 
     @property
     def shown_last(self) -> int:
@@ -30,36 +34,42 @@ class Sequence:
         return self.last + self.step - 1
 
 
-def read_sequence(folder: Path) -> tuple[Sequence, list[str]]:
-    """The finished frames of a job, and warnings about those that are missing.
+ONLY_NEGATIVE = "only frames before frame 0 are finished: image sequences have no negative numbers"
 
-    Blender's image sequences have no negative numbers: negative frames stay out, with a warning.
+
+def read_sequence(folder: Path) -> tuple[Sequence | None, list[str]]:
+    """The finished frames of a job's result in use, and warnings about those that are missing.
+
+    Blender's image sequences have no negative numbers: negative frames stay out, with a warning. None: there are no
+    others.
 
     Raises:
         JobFolderError: no readable job.json, or no finished frame.
     """
     frames, step = _job_frames(folder)
-    done = [frame for frame in frames if (folder / "stylized" / f"{frame_name(frame)}.png").is_file()]
+    result = current_folder(folder)
+    done = [frame for frame in frames if result is not None and frame_path(result, frame).is_file()]
+    if result is None or not done:
+        raise JobFolderError(f"{folder}: no frame is finished. Stylize it first")
     shown = [frame for frame in done if frame >= 0]
+    if not shown:
+        return None, [ONLY_NEGATIVE]
     warnings = []
-    if len(done) > len(shown) > 0:
+    if len(done) > len(shown):
         warnings.append(
             f"{len(done) - len(shown)} frames before frame 0 are not shown: image sequences have no negative numbers"
         )
-    if not shown:
-        why = "only frames before 0 are finished, which image sequences cannot show" if done else "no frame is finished"
-        raise JobFolderError(f"{folder}: {why}. Stylize it first")
     expected = [frame for frame in frames if shown[0] <= frame]
     missing = sorted(set(expected) - set(shown))
     if missing:
         warnings.append(f"{len(missing)} of {len(frames)} stylized frames are missing, the first is {missing[0]}")
-    return Sequence(folder, shown[0], shown[-1], step), warnings
+    return Sequence(folder, result, shown[0], shown[-1], step), warnings
 
 
 def _job_frames(folder: Path) -> tuple[list[int], int]:
     path = folder / "job.json"
     try:
-        scene = json.loads(path.read_text(encoding="utf-8"))["scene"]
+        scene = read_json(path, largest=1 << 30)["scene"]
         start, end, step = (int(scene[key]) for key in ("frame_start", "frame_end", "frame_step"))
         if step < 1:
             raise ValueError(f"frame_step is {step}, expected 1 or more")

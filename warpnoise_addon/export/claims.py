@@ -1,9 +1,7 @@
 """Which frames of a job folder are worked on: several processes at a time, no two on one frame.
 
-The same files as the backend's (``backend/warpnoise/job/claims.py``, docs/architecture.md):
-``.claims/FIRST_LAST_ID/.lock`` or ``.claims/all_ID/.lock``, locked by whoever works on these frames; and
-``.claims/stylizing_ID/.lock``, by each who works on the stylized ones. The claim's folder
-has room for unfinished files; whoever finds a claim that nobody holds removes it, with what is in it.
+``.claims/FIRST_LAST_ID/.lock`` or ``.claims/all_ID/.lock`` is locked by the export that works on these frames. The
+claim's folder has room for unfinished files; whoever finds a claim that nobody holds removes it, with what is in it.
 """
 
 from __future__ import annotations
@@ -12,18 +10,12 @@ import contextlib
 import re
 import secrets
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 from ..errors import JobFolderError
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from ..file_lock import lock
 
 _NAME = re.compile(r"(?:all|movie|(?P<first>-?\d+)_(?P<last>-?\d+))_\w+")
 _MOMENT_SECONDS = 30.0
@@ -54,7 +46,7 @@ class Claim:
             self.folder = claims / f"{'all' if span is None else f'{span[0]}_{span[1]}'}_{secrets.token_hex(6)}"
             self.folder.mkdir(parents=True)
             self._file = (self.folder / ".lock").open("ab")
-            _lock(self._file)
+            lock(self._file)
 
     def release(self) -> None:
         self._file.close()  # and with it the lock
@@ -72,7 +64,7 @@ def moment(job: Path) -> Iterator[None]:
     with (job / ".lock").open("ab") as file:
         while True:
             try:
-                _lock(file)
+                lock(file)
                 break
             except BlockingIOError as error:
                 if time.monotonic() > until:
@@ -84,13 +76,6 @@ def moment(job: Path) -> Iterator[None]:
         yield
 
 
-def someone_stylizes(job: Path) -> bool:
-    """Whether a process works on the stylized frames. To be asked within `moment`."""
-    claims = job / ".claims"
-    at_work = claims.glob("stylizing_*") if claims.is_dir() else ()
-    return any([not _removed(claim) for claim in at_work])  # noqa: C419  all that nobody holds are removed
-
-
 @contextlib.contextmanager
 def turn(job: Path, frame: int) -> Iterator[bool]:
     """Whether no other machine is at this frame's motion just now; while the block runs, it is ours."""
@@ -98,7 +83,7 @@ def turn(job: Path, frame: int) -> Iterator[bool]:
     path.parent.mkdir(exist_ok=True)
     with path.open("ab") as file:
         try:
-            _lock(file)
+            lock(file)
         except BlockingIOError:
             yield False
             return
@@ -119,22 +104,10 @@ def _removed(claim: Path) -> bool:
     """Whether nobody held it; then it is gone."""
     try:
         with (claim / ".lock").open("ab") as file:
-            _lock(file)
+            lock(file)
     except BlockingIOError:
         return False
     except FileNotFoundError:  # its holder is just removing it
         return True
     shutil.rmtree(claim, ignore_errors=True)
     return True
-
-
-def _lock(file: IO[bytes]) -> None:
-    """Takes the lock or raises BlockingIOError."""
-    if sys.platform == "win32":
-        try:
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError as error:
-            raise BlockingIOError(*error.args) from error
-    else:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)

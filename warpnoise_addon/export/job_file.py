@@ -1,4 +1,4 @@
-"""``job.json``, schema 1 (docs/architecture.md), made of records, one for each finished file.
+"""``job.json``, schema 2 (docs/architecture.md), made of records, one for each finished file.
 
 Several machines may export parts of one job into one folder: each writes records of its own files, and whoever can
 makes ``job.json`` of them. The same records let an interrupted export go on.
@@ -25,7 +25,7 @@ from .frame_state import FrameState
 from .options import ExportOptions
 from .rendering import render_size
 
-SCHEMA = 1
+SCHEMA = 2
 _Record = dict[str, Any]
 
 

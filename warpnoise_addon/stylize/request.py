@@ -114,11 +114,6 @@ class StylizeRequest:
     """What reads existing frames."""
 
     @property
-    def output_name(self) -> str:
-        """The folder of the job that the stylized frames come to."""
-        return "stylized" if self.preview is None else "preview"
-
-    @property
     def part(self) -> range | None:
         """The frames of the chunk, or the previewed one; None: all are wanted.
 

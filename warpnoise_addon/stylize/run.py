@@ -8,9 +8,8 @@ from typing import Any
 from ..backend import Backend, JobRequest, JobView, run_job, run_uploaded_job
 from ..errors import BackendDiedError, BackendHungError, JobError, SettingsError, WarpnoiseError
 from ..export.files import JobFolder
-from ..names import frame_name
+from ..results import frame_path, result_folder
 from .backends import BackendPool
-from .kept_results import make_present
 from .request import StylizeRequest
 from .status import Reporter
 
@@ -70,8 +69,10 @@ def stylize_folder(
         if stage == "finished" or view.over:
             stage = reporter.status.stage
         changes: dict[str, Any] = {}
-        if view.newest_frame is not None:
-            changes["newest"] = request.folder / request.output_name / f"{frame_name(view.newest_frame)}.png"
+        if view.result is not None:
+            changes["result"] = result_folder(request.folder, view.result)
+        if view.newest_frame is not None and view.result is not None:
+            changes["newest"] = frame_path(changes["result"], view.newest_frame)
         reporter.update(
             stage=stage,
             frames_done=view.frames_done,
@@ -87,11 +88,7 @@ def stylize_folder(
     try:
         if not backend.takes_uploads:
             return run_job(backend, job, progress=progress, cancelled=cancelled)
-        with JobFolder(
-            request.folder
-        ):  # a backend on this machine would lock it, and keep the result of other settings
-            if request.preview is None:
-                make_present(request.folder, request.settings)
+        with JobFolder(request.folder):  # what is sent does not change meanwhile
             return run_uploaded_job(
                 backend, job, progress=progress, cancelled=cancelled, delete_after=request.backend.delete_after
             )

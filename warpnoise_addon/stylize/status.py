@@ -33,7 +33,7 @@ STAGES = {
 class Status:
     """``frames_done`` counts within the stage; ``frames_kept`` of them are those of an earlier run.
 
-    ``newest``: the file of the newest frame, rendered or stylized.
+    ``newest``: the file of the newest frame, rendered or stylized. ``result``: the folder of the result.
     """
 
     stage: str = "idle"
@@ -44,6 +44,7 @@ class Status:
     steps_total: int = 0
     seconds_left: float | None = None
     newest: Path | None = None
+    result: Path | None = None
     backend: str = ""
     device: str = ""
     warnings: tuple[str, ...] = ()
@@ -68,6 +69,8 @@ class Status:
     def as_text(self) -> str:
         """One line for a terminal."""
         text = STAGES[self.stage]
+        if self.stage == "done" and self.result is not None:
+            text += f": {self.frames_done} stylized frames in {self.result}"
         if self.frames_total and not self.over:
             text += f" {self.frames_done}/{self.frames_total}"
         if self.seconds_left is not None and not self.over:
@@ -86,6 +89,7 @@ class Status:
             "steps_total": self.steps_total,
             "seconds_left": self.seconds_left,
             "newest": str(self.newest) if self.newest else None,
+            "result": str(self.result) if self.result else None,
             "warnings": list(self.warnings),
         }
         if self.error:

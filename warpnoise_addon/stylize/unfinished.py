@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..atomic import atomic_write
+from ..bounded_json import read_json
 from ..errors import SettingsError
 from ..names import frame_name
+from ..results import list_results
 from ..settings import Settings, make_settings, same_settings
-from .kept_results import present_result
 from .request import Frames, StylizeRequest
 
 RECORD = "records/run.json"
@@ -57,23 +58,22 @@ def unfinished(job: Path) -> Unfinished | None:
     With frames that are all stylized it is done, whoever did it.
     """
     try:
-        content = json.loads((job / RECORD).read_bytes())
+        content = read_json(job / RECORD)
         frames = Frames.parse(content["frames"])
         settings = make_settings(**content["settings"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SettingsError):
         return None
     rendered = [number for number in frames.numbers if (job / "color" / f"{frame_name(number)}.png").is_file()]
-    present = present_result(job)
-    same = present is not None and same_settings(settings, present.settings)
-    stylized = sum(_newer(job, number) for number in rendered) if same else 0
+    results = [result for result in list_results(job) if same_settings(settings, result.settings)]
+    stylized = max((sum(_newer(job, result.folder, number) for number in rendered) for result in results), default=0)
     return Unfinished(frames, settings, len(rendered), stylized) if stylized < len(frames.numbers) else None
 
 
-def _newer(job: Path, frame: int) -> bool:
+def _newer(job: Path, result: Path, frame: int) -> bool:
     """Whether the frame was finished after it was rendered."""
     name = frame_name(frame)
     try:
-        record = (job / "records" / "stylized" / f"{name}.json").stat()
+        record = (result / "records" / f"{name}.json").stat()
         return record.st_mtime_ns >= (job / "color" / f"{name}.png").stat().st_mtime_ns
     except OSError:
         return False

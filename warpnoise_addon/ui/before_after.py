@@ -8,14 +8,15 @@ from pathlib import Path
 import bpy
 
 from ..names import frame_name
+from ..results import frame_path
 
 AFTER, BEFORE = "Warpnoise Preview", "Warpnoise Preview, Render"
 
 
-def show_preview(context: bpy.types.Context, job: Path, frame: int) -> bool:
+def show_preview(context: bpy.types.Context, job: Path, result: Path, frame: int) -> bool:
     """Load both pictures of a job's frame and show the stylized one; whether an image editor is open to show it."""
-    for name, folder in ((BEFORE, "color"), (AFTER, "preview")):
-        _load(name, job / folder / f"{frame_name(frame)}.png")
+    _load(BEFORE, job / "color" / f"{frame_name(frame)}.png")
+    _load(AFTER, frame_path(result, frame))
     return show_image(context, bpy.data.images[AFTER]) > 0
 
 

@@ -3,6 +3,8 @@
 Blender reads the annotations when it registers the classes: no `annotations` future here.
 """
 
+import contextlib
+import os
 from pathlib import Path
 
 import bpy
@@ -10,8 +12,8 @@ from bpy.props import StringProperty
 
 from .. import compat
 from ..errors import WarpnoiseError
+from ..results import Result, current_folder, list_results, remove_result, use_result
 from ..stylize import state
-from ..stylize.kept_results import Result, kept_results, present_result, remove_result, use_result
 from .options import output_folder
 from .texts import sentence
 
@@ -40,15 +42,15 @@ class _OnResult:
 
 class WARPNOISE_OT_use_result(_OnResult, bpy.types.Operator):
     """Show this result, in the compositor, the sequencer and the image editor, in place of the one that is there now.
-    That one is kept"""
+    That one stays in its folder"""
 
     bl_idname = "warpnoise.use_result"
     bl_label = "Use Result"
 
     def do(self, context: bpy.types.Context, job: Path) -> str:
-        use_result(job, self.result)
-        _reload(job)
-        return f"The result {present_result(job).label} is in use"
+        result = use_result(job, self.result)
+        point_to(job, result.folder)
+        return f"The result {result.label} is in use"
 
 
 class WARPNOISE_OT_remove_result(_OnResult, bpy.types.Operator):
@@ -65,50 +67,56 @@ class WARPNOISE_OT_remove_result(_OnResult, bpy.types.Operator):
         return f"The result {self.result} is deleted"
 
 
-def _reload(job: Path) -> None:
-    """What Blender has of the frames is that of another result."""
-    frames = (job / "stylized").resolve()
+def is_frames_folder(folder: Path, job: Path) -> bool:
+    """Whether it is ``JOB/results/NAME/frames``."""
+    path = folder.resolve()
+    return path.name == "frames" and list(path.parents)[1:2] == [job.resolve() / "results"]
+
+
+def point_to(job: Path, result: Path) -> None:
+    """What Blender shows of any result of the job shows this one from now on: images, the compositor's too, and strips.
+
+    A frame that this result does not have is shown by none.
+    """
     for image in bpy.data.images:
-        if image.library is None and Path(bpy.path.abspath(image.filepath)).resolve().parent == frames:
+        shown = Path(bpy.path.abspath(image.filepath))
+        if image.library is None and image.filepath and is_frames_folder(shown.parent, job):
+            path = str(result / "frames" / shown.name)
+            image.filepath = bpy.path.relpath(path) if image.filepath.startswith("//") else path
             image.reload()
     for scene in bpy.data.scenes:
         for strip in compat.sequencer_strips(scene) if scene.sequence_editor else ():
-            if strip.type == "IMAGE" and Path(bpy.path.abspath(strip.directory)).resolve() == frames:
-                strip.directory = strip.directory  # Blender forgets what it has read
+            if strip.type == "IMAGE" and is_frames_folder(Path(bpy.path.abspath(strip.directory)), job):
+                path = f"{result / 'frames'}{os.sep}"
+                strip.directory = bpy.path.relpath(path) if strip.directory.startswith("//") else path
 
 
-_listed: tuple[object, Result | None, list[Result]] = (None, None, [])
+_listed: tuple[object, list[Result]] = (None, [])
 
 
-def _results(job: Path) -> tuple[Result | None, list[Result]]:
+def _results(job: Path) -> list[Result]:
     """Those of the folder, read again only when something of it has changed: this is asked for whenever it is drawn."""
     global _listed
-    seen = [job]
-    for part in ("results", "records", "stylized"):
-        try:
-            seen.append((job / part).stat().st_mtime_ns)
-        except OSError:
-            seen.append(None)
+    seen: list[object] = [job]
+    for path in (job / "results", *(job / "results").glob("*/frames")):
+        with contextlib.suppress(OSError):
+            seen.append((path, path.stat().st_mtime_ns))
     if _listed[0] != seen:
-        _listed = (seen, present_result(job), kept_results(job))
-    return _listed[1], _listed[2]
+        _listed = (seen, list_results(job))
+    return _listed[1]
 
 
 def draw_kept(layout: bpy.types.UILayout, job: Path) -> None:
-    """The result in use and the others; nothing where there is only one."""
-    present, kept = _results(job)
-    if not kept:
+    """All results, the one in use marked; nothing where there are none."""
+    results, current = _results(job), current_folder(job)
+    if not results:
         return
     column = layout.box().column(align=True)
-    if present is not None:
-        _draw_row(column, present).label(text="", icon="CHECKMARK")
-    for result in kept:
-        row = _draw_row(column, result)
+    for result in results:
+        row = column.row(align=True)
+        row.label(text=f"{result.label}  ({result.frames})", icon="RENDER_RESULT", translate=False)
+        if result.folder == current:
+            row.label(text="", icon="CHECKMARK")
+            continue
         row.operator("warpnoise.use_result", text="", icon="FILE_REFRESH").result = result.name
         row.operator("warpnoise.remove_result", text="", icon="X").result = result.name
-
-
-def _draw_row(layout: bpy.types.UILayout, result: Result) -> bpy.types.UILayout:
-    row = layout.row(align=True)
-    row.label(text=f"{result.label}  ({result.frames})", icon="RENDER_RESULT")
-    return row

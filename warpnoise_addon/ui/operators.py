@@ -142,7 +142,7 @@ class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operato
         state.last = state.last.but(warnings=warnings)
         for text in warnings:
             self.report({"WARNING"}, sentence(text))
-        self.report({"INFO"}, f"{state.last.frames_done} stylized frames in {request.folder}")
+        self.report({"INFO"}, f"{state.last.frames_done} stylized frames in {state.last.result or request.folder}")
         return {"FINISHED"}
 
     def _fail(self, error: WarpnoiseError) -> set[str]:

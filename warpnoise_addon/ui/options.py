@@ -64,14 +64,14 @@ def output_folder(scene: bpy.types.Scene, chosen: str) -> Path:
     return state.unsaved_results(bpy.context.preferences.filepaths.temporary_directory) / _folder_name(scene)
 
 
-def finished_output(scene: bpy.types.Scene, part: str = "stylized") -> Path | None:
+def existing_output(scene: bpy.types.Scene, part: str) -> Path | None:
     """The scene's job folder if it has ``part``. Makes nothing, so that it can be asked while drawing."""
     if scene.warpnoise.output or bpy.data.filepath or state.has_unsaved_results():
         try:
             folder = output_folder(scene, scene.warpnoise.output)
         except SettingsError:
             return None
-        return folder if (folder / part).is_dir() else None
+        return folder if (folder / part).exists() else None
     return None
 
 

@@ -12,7 +12,7 @@ from .before_after import WARPNOISE_OT_before_after, is_before
 from .draw_settings import draw_frames, draw_noise, draw_output, draw_style
 from .draw_status import draw_status
 from .draw_unfinished import draw_unfinished
-from .options import finished_output
+from .options import existing_output
 from .presets import WARPNOISE_PT_presets
 from .results import draw_results
 from .texts import letters_in
@@ -60,9 +60,9 @@ class _Main:
         if state.running() is None:
             row.operator("warpnoise.stylize", icon="RENDER_ANIMATION")
             draw_preview_buttons(layout, context)
-            if finished_output(context.scene, "color") is not None:  # another style of the same shot is the usual case
+            if existing_output(context.scene, "color") is not None:  # another style of the same shot is the usual case
                 layout.prop(context.scene.warpnoise, "keep_existing")
-            if (job := finished_output(context.scene, "records")) is not None:
+            if (job := existing_output(context.scene, "records")) is not None:
                 draw_unfinished(layout, context, job)
         else:
             row.operator("warpnoise.cancel", icon="CANCEL")

@@ -10,11 +10,12 @@ import bpy
 
 from .. import compat
 from ..compositor.colorspace import view_inverse
-from ..compositor.sequence import Sequence, read_sequence
-from ..errors import WarpnoiseError
-from ..export.files import frame_name
-from .kept import draw_kept
-from .options import finished_output
+from ..compositor.sequence import ONLY_NEGATIVE, Sequence, read_sequence
+from ..errors import JobFolderError, WarpnoiseError
+from ..names import frame_name
+from ..results import CURRENT, current_folder
+from .kept import draw_kept, is_frames_folder
+from .options import existing_output, output_folder
 from .texts import sentence
 
 
@@ -25,14 +26,16 @@ class _OfResult:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if context.scene is None or finished_output(context.scene) is None:
+        if context.scene is None or existing_output(context.scene, CURRENT) is None:
             cls.poll_message_set("No frame is stylized yet in the output folder")
             return False
         return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            sequence, warnings = read_sequence(finished_output(context.scene))
+            sequence, warnings = read_sequence(output_folder(context.scene, context.scene.warpnoise.output))
+            if sequence is None:
+                raise JobFolderError(ONLY_NEGATIVE)
             said = self.bring(context, sequence)
         except WarpnoiseError as error:
             self.report({"ERROR"}, sentence(str(error)))
@@ -73,7 +76,7 @@ class WARPNOISE_OT_add_strip(_OfResult, bpy.types.Operator):
 def _shows(strip: Any, sequence: Sequence) -> bool:
     if strip.type != "IMAGE":
         return False
-    return Path(bpy.path.abspath(strip.directory)).resolve() == sequence.path.parent.resolve()
+    return is_frames_folder(Path(bpy.path.abspath(strip.directory)), sequence.folder)
 
 
 def _held(sequence: Sequence) -> list[str]:
@@ -129,18 +132,23 @@ class WARPNOISE_OT_open_movie(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        folder = finished_output(context.scene) if context.scene is not None else None
-        if folder is None or not (folder / "stylized.mp4").is_file():
+        if _movie(context) is None:
             cls.poll_message_set("There is no movie yet in the output folder")
             return False
         return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        return bpy.ops.wm.path_open(filepath=str(finished_output(context.scene) / "stylized.mp4"))
+        return bpy.ops.wm.path_open(filepath=str(_movie(context)))
+
+
+def _movie(context: bpy.types.Context) -> Path | None:
+    job = existing_output(context.scene, CURRENT) if context.scene is not None else None
+    result = current_folder(job) if job is not None else None
+    return result / "movie.mp4" if result is not None and (result / "movie.mp4").is_file() else None
 
 
 def draw_results(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    job = finished_output(context.scene)
+    job = existing_output(context.scene, "results")
     if job is not None:
         draw_kept(layout, job)
     column = layout.column()

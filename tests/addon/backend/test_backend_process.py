@@ -25,6 +25,8 @@ from warpnoise_addon.errors import (
     SettingsError,
 )
 
+from ..result_files import frames_of
+
 FAKE = Path(__file__).parents[1] / "fake_backend.py"
 
 
@@ -75,7 +77,7 @@ def test_runs_a_job_and_reports_every_stage(backends, job):
     assert (last.state, last.frames_done, last.frames_total, last.newest_frame) == ("done", 3, 3, 3)
     assert last.warnings == ("a warning of the fake backend",)
     assert views[0].frames_done < 3
-    assert (Path(job.path) / "stylized" / "0002.png").read_bytes() == b"frame 2"
+    assert (frames_of(Path(job.path)) / "0002.png").read_bytes() == b"frame 2"
     sent = json.loads((Path(job.path) / "request.json").read_text())
     assert sent == {"path": job.path, "settings": {"strength": 0.5}, "device": None, "batch": None}
 
@@ -141,7 +143,7 @@ def test_a_backend_that_dies_in_the_middle(backends, job):
     with pytest.raises(BackendDiedError, match=r"exit code 70[\s\S]*on fire") as caught:
         run_job(backend, job)
     assert "***" in str(caught.value)  # its token was in its last words
-    assert (Path(job.path) / "stylized" / "0001.png").exists()
+    assert (frames_of(Path(job.path)) / "0001.png").exists()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")

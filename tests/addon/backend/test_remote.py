@@ -28,6 +28,7 @@ from warpnoise_addon.stylize.status import Reporter
 
 from ..export.png_pixels import SIGNATURE, write_png16
 from ..fake_server import TOKEN, FakeServer
+from ..result_files import frames_of, result_of
 
 WIDTH, HEIGHT = 6, 4
 
@@ -80,11 +81,11 @@ def run(backend, folder: Path, **options):
 
 
 def stylized(folder: Path) -> list[str]:
-    return sorted(path.name for path in (folder / "stylized").glob("*"))
+    return sorted(path.name for path in (result_of(folder) / "frames").glob("*"))
 
 
 def records(folder: Path) -> list[str]:
-    return sorted(path.name for path in (folder / "records" / "stylized").glob("*"))
+    return sorted(path.name for path in (result_of(folder) / "records").glob("*"))
 
 
 def test_there_and_back(server, backend, job):
@@ -99,8 +100,8 @@ def test_there_and_back(server, backend, job):
     assert stylized(job) == ["0001.png", "0002.png", "0003.png"]
     for frame in (1, 2, 3):
         name = f"{frame:04d}.png"
-        assert (job / "stylized" / name).read_bytes() == (job / "color" / name).read_bytes()
-    assert (job / "stylized.mp4").read_bytes() == server.movie
+        assert (frames_of(job) / name).read_bytes() == (job / "color" / name).read_bytes()
+    assert (result_of(job) / "movie.mp4").read_bytes() == server.movie
     assert records(job) == ["0001.json", "0002.json", "0003.json"]
     assert views[0].stage == "uploading" and (views[0].frames_total, views[0].frames_kept) == (3, 0)
     for view in views:
@@ -114,16 +115,16 @@ def test_what_is_there_is_not_sent_again(server, backend, job):
     (job / "color" / "0002.png").write_bytes((job / "color" / "0003.png").read_bytes())
     run(backend, job)
     assert server.puts == ["color/0002.png"] and len(server.files) == 1
-    assert (job / "stylized" / "0002.png").read_bytes() == (job / "color" / "0003.png").read_bytes()
+    assert (frames_of(job) / "0002.png").read_bytes() == (job / "color" / "0003.png").read_bytes()
 
 
 def test_a_frame_that_we_have_is_not_fetched_again(server, backend, job):
     run(backend, job)
-    before = (job / "stylized" / "0001.png").stat().st_mtime_ns
-    (job / "stylized" / "0003.png").unlink()
+    before = (frames_of(job) / "0001.png").stat().st_mtime_ns
+    (frames_of(job) / "0003.png").unlink()
     run(backend, job)
-    assert (job / "stylized" / "0001.png").stat().st_mtime_ns == before
-    assert (job / "stylized" / "0003.png").is_file()
+    assert (frames_of(job) / "0001.png").stat().st_mtime_ns == before
+    assert (frames_of(job) / "0003.png").is_file()
 
 
 def test_a_copied_folder_is_another_upload(server, backend, job, tmp_path):
@@ -263,13 +264,13 @@ WRONG = {
 @pytest.mark.parametrize("what", WRONG)
 def test_what_is_no_picture_of_the_right_size_is_not_taken(server, backend, job, what):
     run(backend, job)
-    record = (job / "records" / "stylized" / "0002.json").read_text()
-    kept = (job / "stylized" / "0002.png").read_bytes()
+    record = (result_of(job) / "records" / "0002.json").read_text()
+    kept = (frames_of(job) / "0002.png").read_bytes()
     server.frame = lambda frame: (WRONG[what] if frame == 2 else png(), {"ETag": f'"{frame:032x}"'})
     with pytest.raises(BackendError, match="frame 2 from the server was not taken"):
         run(backend, job)
-    assert (job / "stylized" / "0002.png").read_bytes() == kept  # the old one stays, with its record
-    assert (job / "records" / "stylized" / "0002.json").read_text() == record
+    assert (frames_of(job) / "0002.png").read_bytes() == kept  # the old one stays, with its record
+    assert (result_of(job) / "records" / "0002.json").read_text() == record
     assert stylized(job) == ["0001.png", "0002.png", "0003.png"]
 
 
@@ -307,7 +308,7 @@ def test_a_movie_that_is_none(server, backend, job):
     server.movie = b"MZ this is a program"
     with pytest.raises(BackendError, match="not an MP4"):
         run(backend, job)
-    assert not (job / "stylized.mp4").exists() and "0003.png" in stylized(job)
+    assert not (result_of(job) / "movie.mp4").exists() and "0003.png" in stylized(job)
     server.movie = None
     assert run(backend, job).warnings == ("the server made no movie",)
 
@@ -322,7 +323,7 @@ def test_a_folder_that_is_worked_on_is_left_alone(server, job):
     with JobFolder(job), pytest.raises(JobFolderError, match="Another process"):
         stylize_folder(pool, request, reporter, lambda: False)
     assert stylize_folder(pool, request, reporter, lambda: False).state == "done"
-    assert reporter.status.newest == job / "stylized" / "0003.png" and reporter.status.newest.is_file()
+    assert reporter.status.newest == frames_of(job) / "0003.png" and reporter.status.newest.is_file()
     assert TOKEN not in "".join(path.read_text() for path in job.rglob("*.json"))
 
 

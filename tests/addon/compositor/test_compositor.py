@@ -14,6 +14,8 @@ from warpnoise_addon.compositor import add_stylized
 from warpnoise_addon.compositor.colorspace import view_inverse
 from warpnoise_addon.errors import JobFolderError
 
+from ..result_files import frames_of, write_result
+
 W, H = 48, 32
 LEVELS = 2 / 255
 
@@ -75,10 +77,11 @@ def colors(seed: int, alpha: bool = True) -> np.ndarray:
 
 
 def make_job(scene, folder: Path, first=1, last=3, step=1, alpha=True) -> Path:
+    write_result(folder)
     for frame in range(first, last + 1, step):
         name = f"{'-' if frame < 0 else ''}{abs(frame):04d}.png"
-        write_png(scene, folder / "stylized" / name, colors(frame + 1000, alpha))
-    job = {"schema": 1, "scene": {"frame_start": first, "frame_end": last, "frame_step": step}}
+        write_png(scene, frames_of(folder) / name, colors(frame + 1000, alpha))
+    job = {"schema": 2, "scene": {"frame_start": first, "frame_end": last, "frame_step": step}}
     (folder / "job.json").write_text(json.dumps(job))
     return folder
 
@@ -109,14 +112,14 @@ def test_factor_1_shows_the_stylized_frame(scene, tmp_path, view):
     assert added.connected and added.warnings == ()
     for frame in (5, 7):
         shown = render(scene, frame, tmp_path / f"out{frame}.png")
-        same(shown, read_png(job / "stylized" / f"{frame:04d}.png"))
+        same(shown, read_png(frames_of(job) / f"{frame:04d}.png"))
 
 
 def test_exposure_is_undone(scene, tmp_path):
     scene.view_settings.exposure = 1.5
     job = make_job(scene, tmp_path / "job")
     assert add_stylized(scene, job).warnings == ()
-    same(render(scene, 2, tmp_path / "out.png"), read_png(job / "stylized" / "0002.png"))
+    same(render(scene, 2, tmp_path / "out.png"), read_png(frames_of(job) / "0002.png"))
 
 
 def test_outside_the_jobs_frames_the_render_goes_through(scene, tmp_path):
@@ -131,14 +134,14 @@ def test_a_frame_step_holds_each_frame_until_the_next(scene, tmp_path):
     job = make_job(scene, tmp_path / "job", first=10, last=16, step=3, alpha=False)
     add_stylized(scene, job)
     for frame, file in ((10, 10), (11, 10), (12, 10), (13, 13), (15, 13), (16, 16), (18, 16)):
-        same(render(scene, frame, tmp_path / f"out{frame}.png"), read_png(job / "stylized" / f"{file:04d}.png"))
+        same(render(scene, frame, tmp_path / f"out{frame}.png"), read_png(frames_of(job) / f"{file:04d}.png"))
     assert render(scene, 19, tmp_path / "out19.png")[..., 3].max() == 0.0
 
 
 def test_five_digits(scene, tmp_path):
     job = make_job(scene, tmp_path / "job", first=9999, last=10000)
     add_stylized(scene, job)
-    same(render(scene, 10000, tmp_path / "out.png"), read_png(job / "stylized" / "10000.png"))
+    same(render(scene, 10000, tmp_path / "out.png"), read_png(frames_of(job) / "10000.png"))
 
 
 def test_factor_mixes_color_and_alpha(scene, tmp_path):
@@ -154,7 +157,7 @@ def test_factor_mixes_color_and_alpha(scene, tmp_path):
     assert np.ptp(plain.reshape(-1, 4), axis=0).max() < LEVELS  # the world alone
     node.inputs["Factor"].default_value = 0.5
     half = render(scene, 1, tmp_path / "half.png")
-    stylized = read_png(job / "stylized" / "0001.png")
+    stylized = read_png(frames_of(job) / "0001.png")
     np.testing.assert_allclose(half[..., 3], (1 + stylized[..., 3]) / 2, atol=LEVELS)
     premultiplied = (linear(plain)[..., :3] + linear(stylized)[..., :3] * stylized[..., 3:]) / 2
     np.testing.assert_allclose(linear(half)[..., :3] * half[..., 3:], premultiplied, atol=0.004)
@@ -202,7 +205,7 @@ def test_connect_puts_it_before_the_output(scene, tmp_path):
     node = group_nodes(scene)[0]
     assert node.inputs["Image"].links[0].from_node.name == "My Blur"
     assert compat.compositor_output(tree).links[0].from_node == node
-    same(render(scene, 1, tmp_path / "out.png"), read_png(job / "stylized" / "0001.png"))
+    same(render(scene, 1, tmp_path / "out.png"), read_png(frames_of(job) / "0001.png"))
 
 
 def render_layers_tree() -> bpy.types.NodeTree:
@@ -277,16 +280,16 @@ def test_another_job_gets_a_group_of_its_own(scene, tmp_path):
     job = make_job(scene, tmp_path / "two", first=2, last=2)
     second = add_stylized(scene, job)
     assert first.group != second.group and second.connected
-    same(render(scene, 2, tmp_path / "out.png"), read_png(job / "stylized" / "0002.png"))
+    same(render(scene, 2, tmp_path / "out.png"), read_png(frames_of(job) / "0002.png"))
 
 
 def test_frames_done_again_are_read_again(scene, tmp_path):
     job = make_job(scene, tmp_path / "job", last=1)
     add_stylized(scene, job)
     render(scene, 1, tmp_path / "out.png")
-    write_png(scene, job / "stylized" / "0001.png", colors(7))
+    write_png(scene, frames_of(job) / "0001.png", colors(7))
     add_stylized(scene, job)
-    same(render(scene, 1, tmp_path / "out.png"), read_png(job / "stylized" / "0001.png"))
+    same(render(scene, 1, tmp_path / "out.png"), read_png(frames_of(job) / "0001.png"))
 
 
 def test_a_saved_file_finds_its_group_again(scene, tmp_path):
@@ -300,28 +303,34 @@ def test_a_saved_file_finds_its_group_again(scene, tmp_path):
     scene = bpy.context.scene
     again = add_stylized(scene, job)
     assert again.group.name == name and len(group_nodes(scene)) == 1
-    same(render(scene, 3, tmp_path / "out.png"), read_png(job / "stylized" / "0003.png"))
+    same(render(scene, 3, tmp_path / "out.png"), read_png(frames_of(job) / "0003.png"))
 
 
 def test_missing_and_negative_frames_are_said(scene, tmp_path):
     job = make_job(scene, tmp_path / "job", first=-2, last=4)
-    (job / "stylized" / "0003.png").unlink()
+    (frames_of(job) / "0003.png").unlink()
     added = add_stylized(scene, job)
     assert added.group.nodes["Stylized Sequence"].frame_start == 0
     assert [words in text for words, text in zip(("before frame 0", "are missing"), added.warnings, strict=True)]
 
 
-@pytest.mark.parametrize("what", ["no job", "broken", "no frames", "negative only"])
+@pytest.mark.parametrize("what", ["no job", "broken", "no frames"])
 def test_what_is_no_finished_job(scene, tmp_path, what):
     if what == "broken":
         (tmp_path / "job.json").write_text('{"scene": {"frame_start": 1}}')
     elif what == "no frames":
         make_job(scene, tmp_path, first=1, last=0)
-    elif what == "negative only":
-        make_job(scene, tmp_path, first=-2, last=-1)
     before = len(bpy.data.node_groups)
     with pytest.raises(JobFolderError, match=str(tmp_path)):
         add_stylized(scene, tmp_path)
+    assert len(bpy.data.node_groups) == before
+
+
+def test_only_negative_frames_are_a_warning(scene, tmp_path):
+    before = len(bpy.data.node_groups)
+    added = add_stylized(scene, make_job(scene, tmp_path / "job", first=-4, last=-1))
+    assert (added.group, added.connected) == (None, False)
+    assert added.warnings == ("only frames before frame 0 are finished: image sequences have no negative numbers",)
     assert len(bpy.data.node_groups) == before
 
 

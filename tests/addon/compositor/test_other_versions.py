@@ -16,6 +16,7 @@ import pytest
 import warpnoise_addon
 from warpnoise_addon.compositor import add_stylized
 
+from ..result_files import frames_of
 from .test_compositor import H, W, make_job, read_png, render, same, scene  # noqa: F401  a fixture, too
 
 HERE = Path(__file__).resolve().parents[1]
@@ -63,6 +64,6 @@ def test_settings_and_compositor_survive(scene, tmp_path, other):  # noqa: F811
         assert {name: getattr(opened.warpnoise, name) for name in SETTINGS} == SETTINGS
         if int(other.partition(".")[0]) > bpy.app.version[0]:
             add_stylized(opened, job, connect=True)  # Blender 4 does not read the compositors of Blender 5
-        same(render(opened, 2, tmp_path / "shown.png"), read_png(job / "stylized" / "0002.png"))
+        same(render(opened, 2, tmp_path / "shown.png"), read_png(frames_of(job) / "0002.png"))
     finally:
         warpnoise_addon.unregister()

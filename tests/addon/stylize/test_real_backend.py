@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import pytest
 import warpnoise_addon
 from warpnoise_addon.stylize.status import STAGES
 
+from ..result_files import frames_of, result_of
 from ..toy_model import PYTHON, write_toy_model
 
 ROOT = Path(warpnoise_addon.__file__).parents[1]
@@ -67,20 +69,20 @@ def test_from_the_scene_to_the_compositor_and_on_from_there(tmp_path, blend, mod
     stages = list(dict.fromkeys(message["stage"] for message in told))
     assert stages == [name for name in STAGES if name in stages]
     assert {"backend", "exporting", "done"} <= set(stages)
-    frames = {path.name: path.read_bytes() for path in sorted((job / "stylized").glob("*.png"))}
+    frames = {path.name: path.read_bytes() for path in sorted(frames_of(job).glob("*.png"))}
     assert list(frames) == ["0001.png", "0002.png", "0003.png"]
     assert frames["0001.png"] != (job / "color" / "0001.png").read_bytes()
-    assert (job / "stylized.mp4").stat().st_size > 0
+    assert (result_of(job) / "movie.mp4").stat().st_size > 0
     assert json.loads((job / "job.json").read_text())["settings"]["style"] == "clay"
 
     bpy.ops.wm.open_mainfile(filepath=str(saved))
     assert [group for group in bpy.data.node_groups if "warpnoise_job" in group]
 
     # One frame is lost: the others are kept, and it comes out as it was.
-    (job / "stylized" / "0002.png").unlink()
+    (frames_of(job) / "0002.png").unlink()
     told = stylize(blend, job, *settings, "--keep-existing")
     assert [told[-1][key] for key in ("stage", "frames_done", "frames_kept")] == ["done", 3, 2]
-    assert (job / "stylized" / "0002.png").read_bytes() == frames["0002.png"]
+    assert (frames_of(job) / "0002.png").read_bytes() == frames["0002.png"]
 
 
 TOKEN = "a-token-for-the-tests-0123456789"
@@ -105,33 +107,31 @@ def test_over_a_server_that_sees_no_folder_of_ours(tmp_path, blend, model, serve
     told = stylize(blend, job, "--model", model.name, *settings, **variables)
     assert [told[-1][key] for key in ("stage", "frames_done", "frames_kept")] == ["done", 3, 0]
     assert any(message["stage"] == "uploading" for message in told)
-    frames = {path.name: path.read_bytes() for path in sorted((job / "stylized").glob("*.png"))}
+    frames = {path.name: path.read_bytes() for path in sorted(frames_of(job).glob("*.png"))}
     assert list(frames) == ["0001.png", "0002.png", "0003.png"]
-    assert (job / "stylized.mp4").stat().st_size > 0
+    assert (result_of(job) / "movie.mp4").stat().st_size > 0
 
     # What came back came with its records: on this machine, with the model's folder, nothing is left to do.
     told = stylize(blend, job, "--model", model, *settings, "--keep-existing")
     assert [told[-1][key] for key in ("stage", "frames_done", "frames_kept")] == ["done", 3, 3]
-    assert {path.name: path.read_bytes() for path in sorted((job / "stylized").glob("*.png"))} == frames
+    assert {path.name: path.read_bytes() for path in sorted(frames_of(job).glob("*.png"))} == frames
 
 
 def test_a_preview_is_the_frame_of_the_shot_and_leaves_the_result(tmp_path, blend, model, server):
     job = tmp_path / "job"
     stylize(blend, job, "--model", model, "--style", "clay", "--steps", 4)
-    before = {path.name: path.read_bytes() for path in (job / "stylized").iterdir()}
+    before = {path.name: path.read_bytes() for path in frames_of(job).iterdir()}
     previewed = ["--style", "ink", "--steps", 4, "--keep-existing", "--preview", 2]
     told = stylize(blend, job, "--model", model, *previewed, OMP_NUM_THREADS="1")  # as the server has it: the same bits
-    assert [told[-1][key] for key in ("stage", "frames_done", "newest")] == [
-        "done",
-        1,
-        str(job / "preview" / "0002.png"),
-    ]
-    assert {path.name: path.read_bytes() for path in (job / "stylized").iterdir()} == before
-    shown = (job / "preview" / "0002.png").read_bytes()
+    assert [told[-1][key] for key in ("stage", "frames_done")] == ["done", 1]
+    preview = Path(told[-1]["result"]) / "frames" / "0002.png"
+    assert told[-1]["newest"] == str(preview) and preview.parent != frames_of(job)
+    assert {path.name: path.read_bytes() for path in frames_of(job).iterdir()} == before
+    shown = preview.read_bytes()
     assert shown not in (before["0002.png"], (job / "color" / "0002.png").read_bytes())
     # A server is sent no more than it needs, and its frame is the same.
-    (job / "preview" / "0002.png").unlink()
+    shutil.rmtree(preview.parents[1])
     (job / "color" / "0003.png").unlink()
     stylize(blend, job, "--model", model.name, *previewed, WARPNOISE_URL=server, WARPNOISE_TOKEN=TOKEN)
-    assert (job / "preview" / "0002.png").read_bytes() == shown
+    assert preview.read_bytes() == shown
     assert [path.name for path in (tmp_path / "spool").glob("*/job/color/*.png")] == ["0002.png"]

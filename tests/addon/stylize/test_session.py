@@ -22,6 +22,7 @@ from warpnoise_addon.stylize.status import Reporter, Status, duration
 from warpnoise_addon.stylize.unfinished import unfinished
 
 from ..fake_python import write_fake_python
+from ..result_files import frames_of
 
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="a shell script stands for the backend's Python"),
@@ -93,7 +94,7 @@ def test_the_whole_road(session, tmp_path):
     assert [s for s in stages if s not in ("idle", "loading")] == ["backend", "exporting", "stylizing", "done"]
     rendered = [status.newest for status in seen if status.stage == "exporting" and status.newest]
     assert rendered[-1] == tmp_path / "job" / "color" / "0004.png"
-    assert running.status.newest == tmp_path / "job" / "stylized" / "0004.png"
+    assert running.status.newest == frames_of(tmp_path / "job") / "0004.png"
     assert (running.status.frames_done, running.status.frames_total) == (4, 4)
     assert "a fake device" in running.status.device
     assert running.status.warnings == ("a warning of the fake backend",)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +13,14 @@ from warpnoise_addon.settings import make_settings
 from warpnoise_addon.stylize.request import Chunk, Frames, StylizeRequest
 from warpnoise_addon.stylize.unfinished import RECORD, begin, finish, unfinished
 
+from ..result_files import write_result
+
 SETTINGS = make_settings(style="oil", strength=0.4)
 
 
 @pytest.fixture
 def request_(tmp_path) -> StylizeRequest:
-    (tmp_path / "records" / "stylized").mkdir(parents=True)
+    (tmp_path / "records").mkdir(parents=True)
     (tmp_path / "color").mkdir()
     return StylizeRequest("Scene", tmp_path, Frames(2, 8, 2), SETTINGS)
 
@@ -30,9 +31,9 @@ def render(job: Path, *frames: int) -> None:
 
 
 def stylize(job: Path, settings: dict, *frames: int, seconds_later: float = 1.0) -> None:
-    (job / "records" / "settings.json").write_text(json.dumps(settings))
+    result = write_result(job, settings=settings)
     for frame in frames:
-        record = job / "records" / "stylized" / f"{frame_name(frame)}.json"
+        record = result / "records" / f"{frame_name(frame)}.json"
         record.touch()
         rendered = (job / "color" / f"{frame_name(frame)}.png").stat().st_mtime
         os.utime(record, (rendered + seconds_later,) * 2)

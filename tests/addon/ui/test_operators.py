@@ -17,6 +17,7 @@ from warpnoise_addon.stylize.request import BackendChoice
 from warpnoise_addon.ui import before_after
 
 from ..fake_python import write_fake_python
+from ..result_files import frames_of, write_result
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="a shell script stands for the backend's Python")
 
@@ -67,7 +68,7 @@ def test_the_scenes_properties_and_arguments_over_them(scene, backend, tmp_path)
     assert (got["strength"], got["steps"], got["guidance"], got["texture"]) == (0.3, 12, 2.5, 0.15)
     assert isinstance(got["steps"], int)
     assert (got["style"], got["seed"], got["model"]) == ("pastel", 9, "default")
-    assert sorted(p.name for p in (tmp_path / "job" / "stylized").glob("*.png")) == ["0003.png", "0005.png"]
+    assert sorted(p.name for p in frames_of(tmp_path / "job").glob("*.png")) == ["0003.png", "0005.png"]
     assert (settings.style, settings.seed) == ("ink", 0)  # arguments are not remembered
     assert bpy.ops.warpnoise.stylize(frames="1", progress="NONE") == {"FINISHED"}
     assert sent(tmp_path / "job")["style"] == "ink"
@@ -202,14 +203,15 @@ def test_a_backend_that_runs_already_is_reached_with_its_token(backend, tmp_path
 def test_a_preview_shows_the_frame_and_its_render(scene, tmp_path):
     job = tmp_path / "job"
     image = bpy.data.images.new("fixture", 8, 4)
-    for folder in ("color", "preview"):
-        image.save(filepath=str(job / folder / "0002.png"))
+    result = write_result(job, current=False)
+    for folder in (job / "color", result / "frames"):
+        image.save(filepath=str(folder / "0002.png"))
     assert not bpy.ops.warpnoise.before_after.poll()
     images = len(bpy.data.images)
     for _ in range(2):
-        before_after.show_preview(bpy.context, job, 2)
+        before_after.show_preview(bpy.context, job, result, 2)
     paths = [Path(bpy.data.images[name].filepath).parent.name for name in (before_after.AFTER, before_after.BEFORE)]
-    assert paths == ["preview", "color"] and len(bpy.data.images) == images + 2
+    assert paths == ["frames", "color"] and len(bpy.data.images) == images + 2
     editor = bpy.context.window_manager.windows[0].screen.areas[0]
     editor.type = "IMAGE_EDITOR"
     for name in (before_after.AFTER, before_after.BEFORE, before_after.AFTER):

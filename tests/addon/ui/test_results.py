@@ -10,7 +10,9 @@ import pytest
 
 import warpnoise_addon
 from warpnoise_addon import compat
-from warpnoise_addon.ui.options import finished_output
+from warpnoise_addon.ui.options import existing_output
+
+from ..result_files import frames_of, result_of, write_result
 
 OPERATORS = ("add_strip", "show_frames", "open_movie")
 
@@ -27,10 +29,10 @@ def scene():
 def job(scene, tmp_path) -> Path:
     """Frames 5, 7 and 9 of a shot with step 2."""
     folder = tmp_path / "job"
-    (folder / "stylized").mkdir(parents=True)
+    write_result(folder)
     image = bpy.data.images.new("fixture", 8, 4)
     for frame in (5, 7, 9):
-        image.save(filepath=str(folder / "stylized" / f"{frame:04d}.png"))
+        image.save(filepath=str(frames_of(folder) / f"{frame:04d}.png"))
     bpy.data.images.remove(image)
     (folder / "job.json").write_text(json.dumps({"scene": {"frame_start": 5, "frame_end": 9, "frame_step": 2}}))
     scene.warpnoise.output = str(folder)
@@ -51,7 +53,7 @@ def test_a_strip_holds_each_frame_until_the_next(scene, job):
     start, end = ("left_handle", "right_handle") if renamed else ("frame_final_start", "frame_final_end")
     assert (getattr(strip, start), getattr(strip, end), strip.channel) == (5, 11, 1)
     assert [e.filename for e in strip.elements] == [f"{n:04d}.png" for n in (5, 5, 7, 7, 9, 9)]
-    assert Path(bpy.path.abspath(strip.directory)).resolve() == (job / "stylized").resolve()
+    assert Path(bpy.path.abspath(strip.directory)).resolve() == frames_of(job).resolve()
 
 
 def test_a_strip_is_replaced_and_others_stay(scene, job):
@@ -74,7 +76,7 @@ def test_the_frames_are_one_image_sequence(scene, job):
     for _ in range(2):
         assert bpy.ops.warpnoise.show_frames() == {"FINISHED"}
     (image,) = [image for image in bpy.data.images if image.source == "SEQUENCE"]
-    assert Path(bpy.path.abspath(image.filepath)) == job / "stylized" / "0005.png"
+    assert Path(bpy.path.abspath(image.filepath)) == frames_of(job) / "0005.png"
 
 
 def test_a_damaged_job_is_said(scene, job):
@@ -86,11 +88,11 @@ def test_a_damaged_job_is_said(scene, job):
 
 def test_a_movie_needs_its_file(scene, job):
     assert not bpy.ops.warpnoise.open_movie.poll()
-    (job / "stylized.mp4").touch()
+    (result_of(job) / "movie.mp4").touch()
     assert bpy.ops.warpnoise.open_movie.poll()
 
 
 def test_a_part_of_the_job_folder_is_looked_for(scene, job):
-    assert finished_output(scene) == job and finished_output(scene, "color") is None
+    assert existing_output(scene, "results") == job and existing_output(scene, "color") is None
     (job / "color").mkdir()
-    assert finished_output(scene, "color") == job
+    assert existing_output(scene, "color") == job

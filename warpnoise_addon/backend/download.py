@@ -1,7 +1,7 @@
 """A server's results on their way into the local job folder. Nothing but pictures of the right size is taken.
 
-A frame's record, the digest of all that it was made of, comes with it: a later run here or there, on the same frames
-with the same settings, keeps the frame. It is taken away before a frame is replaced, as the backend does it.
+They come to ``results/NAME/`` as the backend itself writes it. A frame's record, the digest of all that it was made of,
+comes with it: a later run here or there, on the same frames with the same settings, keeps the frame.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from typing import IO
 from urllib.parse import quote
 
 from ..atomic import atomic_write, replacing
-from ..errors import BackendError, Cancelled, JobFolderError
-from ..names import frame_name
+from ..bounded_json import read_json
+from ..errors import BackendError, Cancelled, JobFolderError, SettingsError
+from ..results import frame_path, result_folder
+from ..settings import make_settings
 from .client import NotModified
 from .connection import Backend
 from .received_png import NotThePicture, check_png, largest_png
@@ -26,18 +28,43 @@ _LARGEST_MOVIE_FRAME = 3
 _DIGEST = re.compile(r"[0-9a-f]{16,128}")
 
 
-class Results:
-    """Fetches the frames of one job at the server, each at most once."""
+class Download:
+    """Fetches the result of one job at the server: its settings at once, then each frame at most once.
+
+    Raises:
+        BackendError: what came are not settings, or the name is not a result's.
+        JobFolderError: the folder cannot be written.
+    """
 
     def __init__(
-        self, backend: Backend, job: LocalJob, job_id: str, cancelled: Callable[[], bool], output: str = "stylized"
+        self,
+        backend: Backend,
+        job: LocalJob,
+        job_id: str,
+        result: str,
+        cancelled: Callable[[], bool],
+        preview: bool = False,
     ) -> None:
-        """``output``: the folder that they come to, in the job folder."""
         self._backend, self._job, self._job_id, self._cancelled = backend, job, job_id, cancelled
-        self._output = output
+        self._preview = preview
         self._waiting = list(job.wanted)
         self.newest: int | None = None
         """The frame that was fetched last."""
+        try:
+            self.folder = result_folder(job.folder, result)
+        except JobFolderError as error:
+            raise BackendError(str(error)) from None
+        info = backend.ask(lambda: backend.client.settings(job_id), cancelled=cancelled)
+        try:
+            make_settings(**info["settings"])
+        except (KeyError, TypeError, SettingsError) as error:
+            raise BackendError(f"the settings from the server were not taken: {error}") from None
+        try:
+            for part in ("frames", "records", "leases"):
+                (self.folder / part).mkdir(parents=True, exist_ok=True)
+            atomic_write(self.folder / "settings.json", json.dumps(info, indent=1) + "\n")
+        except OSError as error:
+            raise JobFolderError(f"{self.folder} cannot be written: {error.strerror}") from None
 
     @property
     def fetched(self) -> int:
@@ -66,7 +93,6 @@ class Results:
             JobFolderError: it cannot be written.
             Cancelled: ``cancelled()`` was true.
         """
-        name = frame_name(frame)
 
         def check(file: IO[bytes]) -> None:
             try:
@@ -74,8 +100,8 @@ class Results:
             except NotThePicture as wrong:
                 raise BackendError(f"frame {frame} from the server was not taken: {wrong}") from None
 
-        target, record = f"{self._output}/{name}.png", f"records/{self._output}/{name}.json"
-        self._fetch(f"frames/{frame}", target, record, largest_png(self._job.width, self._job.height), check)
+        largest = largest_png(self._job.width, self._job.height)
+        self._fetch(f"frames/{frame}", frame_path(self.folder, frame), largest, check)
         self._waiting.remove(frame)
         self.newest = frame
 
@@ -88,27 +114,23 @@ class Results:
             if file.read(4) != b"ftyp":
                 raise BackendError("the movie from the server was not taken: it is not an MP4 file")
 
-        self._fetch("movie", "stylized.mp4", "records/movie.json", largest, check)
+        self._fetch("movie", self.folder / "movie.mp4", largest, check)
 
-    def _fetch(
-        self, name: str, target_name: str, record_name: str, largest: int, check: Callable[[IO[bytes]], None]
-    ) -> None:
-        """Fetch to a file beside, which becomes the target where ``check`` raises nothing; with its record."""
-        target, record = self._job.folder / target_name, Record(self._job.folder / record_name)
-        path = f"/v1/jobs/{quote(self._job_id, safe='')}/{name}"
-        have = record.read() if target.is_file() else None
+    def _fetch(self, name: str, target: Path, largest: int, check: Callable[[IO[bytes]], None]) -> None:
+        """Fetch a file where ``check`` raises nothing, then write its record."""
+        record = self.folder / "records" / f"{target.stem}.json"
+        path = f"/v2/jobs/{quote(self._job_id, safe='')}/{name}"
+        have = _made_of(record) if target.is_file() else None
 
         def attempt() -> None:
             with replacing(target) as file:
-                made_of = self._backend.client.fetch(path, file, largest, have, self._stop_if_cancelled)
+                came = self._backend.client.fetch(path, file, largest, have, self._stop_if_cancelled)
                 check(file)
-                record.remove()
-            if _DIGEST.fullmatch(made_of):
-                record.write(made_of)
+            if _DIGEST.fullmatch(came.tag):
+                content = {"made_of": came.tag, "sha256": came.sha256}
+                atomic_write(record, json.dumps(content | ({"preview": True} if self._preview else {})) + "\n")
 
         try:
-            for folder in (target.parent, (self._job.folder / record_name).parent):
-                folder.mkdir(parents=True, exist_ok=True)
             self._backend.ask(attempt, cancelled=self._cancelled)
         except NotModified:
             pass
@@ -120,24 +142,11 @@ class Results:
             raise Cancelled("cancelled while the frames were fetched; the others stay at the server for a while")
 
 
-class Record:
-    """A file that says of a finished result the digest of all that it was made of."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def read(self) -> str | None:
-        """The digest, or None: the result is not finished, or nobody knows."""
-        try:
-            digest = json.loads(self._path.read_bytes())["digest"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return digest if isinstance(digest, str) and _DIGEST.fullmatch(digest) else None
-
-    def write(self, digest: str) -> None:
-        """The result is finished. Raises OSError."""
-        atomic_write(self._path, json.dumps({"digest": digest}) + "\n")
-
-    def remove(self) -> None:
-        """The result is not finished, before it is replaced. Raises OSError."""
-        self._path.unlink(missing_ok=True)
+def _made_of(record: Path) -> str | None:
+    """The digest in a record; None: the file is not finished, is a preview, or nobody knows."""
+    try:
+        content = read_json(record)
+        digest, preview = content["made_of"], content.get("preview", False)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return digest if isinstance(digest, str) and _DIGEST.fullmatch(digest) and not preview else None

@@ -1,0 +1,124 @@
+"""The results of a shot: ``JOB/results/NAME/``, one folder for each set of settings, and which is in use. No bpy.
+
+The backend makes them (docs/architecture.md, "Results"). Here they are listed, switched and deleted: switching writes
+``JOB/current.json`` and moves nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import secrets
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from .atomic import atomic_write
+from .bounded_json import read_json
+from .errors import JobFolderError, SettingsError
+from .file_lock import is_locked
+from .names import frame_name
+from .settings import Settings, describe, make_settings
+
+CURRENT = "current.json"
+_NAME = re.compile(r"[\w-][\w.-]*")
+
+
+@dataclass(frozen=True)
+class Result:
+    """``settings``: the effective ones. ``frames``: how many pictures are there."""
+
+    folder: Path
+    settings: Settings
+    frames: int
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def label(self) -> str:
+        """What people know it by: its style, and what of its settings is not the default."""
+        return describe(self.settings)
+
+    @property
+    def movie(self) -> Path:
+        return self.folder / "movie.mp4"
+
+
+def result_folder(job: Path, name: str) -> Path:
+    """Raises JobFolderError: not the name of a result."""
+    if not _NAME.fullmatch(name):
+        raise JobFolderError(f"{name!r} is not the name of a result in '{job}'")
+    return job / "results" / name
+
+
+def frame_path(result: Path, frame: int) -> Path:
+    """The picture of a frame in a result's folder."""
+    return result / "frames" / f"{frame_name(frame)}.png"
+
+
+def list_results(job: Path) -> list[Result]:
+    """All of them, by name. Damaged ones are left out."""
+    with contextlib.suppress(OSError):
+        folders = sorted(folder for folder in (job / "results").iterdir() if _NAME.fullmatch(folder.name))
+        return [result for folder in folders if (result := _read(folder)) is not None]
+    return []
+
+
+def current_folder(job: Path) -> Path | None:
+    """The folder of the result in use; None: there is none."""
+    try:
+        folder = result_folder(job, str(read_json(job / CURRENT)["result"]))
+    except (OSError, ValueError, KeyError, TypeError, JobFolderError):
+        return None
+    return folder if (folder / "frames").is_dir() else None
+
+
+def use_result(job: Path, name: str) -> Result:
+    """Make it the result in use.
+
+    Raises:
+        JobFolderError: there is no such result, or the folder cannot be written.
+    """
+    result = _read(result_folder(job, name))
+    if result is None:
+        raise JobFolderError(f"'{job}' has no result {name!r}: it was deleted")
+    try:
+        atomic_write(job / CURRENT, json.dumps({"result": name}) + "\n")
+    except OSError as error:
+        raise JobFolderError(f"'{job / CURRENT}' cannot be written: {error.strerror or error}") from None
+    return result
+
+
+def remove_result(job: Path, name: str) -> None:
+    """Delete a result that is not there any more as soon as it begins to be deleted.
+
+    Raises:
+        JobFolderError: a process works on it, or it cannot be deleted.
+    """
+    folder = result_folder(job, name)
+    try:
+        leases = folder / "leases"
+        if leases.is_dir() and any(is_locked(lease) for lease in leases.glob("[!.]*.lock")):
+            raise JobFolderError(f"'{folder}' is being stylized. Wait until it is done, or cancel it.")
+        gone = folder.with_name(f".deleted-{name}-{secrets.token_hex(4)}")
+        folder.rename(gone)
+        shutil.rmtree(gone)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise JobFolderError(f"'{folder}' cannot be deleted: {error.strerror or error}") from None
+
+
+def _read(folder: Path) -> Result | None:
+    try:
+        settings = make_settings(**read_json(folder / "settings.json")["settings"])
+    except (OSError, ValueError, TypeError, KeyError, SettingsError):
+        return None
+    try:
+        frames = sum(path.suffix == ".png" and path.name[0] != "." for path in (folder / "frames").iterdir())
+    except OSError:
+        frames = 0
+    return Result(folder, settings, frames)
