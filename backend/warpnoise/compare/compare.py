@@ -217,11 +217,10 @@ def _once(load: Load) -> Load:
 
 @contextlib.contextmanager
 def _lock(folder: Path) -> Iterator[None]:
-    refused = f"Cannot write to {folder}: {{refusal}}. Give a folder that can be written (--output)."
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as refusal:
-        raise JobError(refused.replace("{refusal}", str(refusal))) from refusal
+        raise JobError(f"Cannot write to {folder}: {refusal}. Give another folder (--output).") from refusal
     busy = f"Another comparison writes to {folder}. Wait until it is done, or give another folder (--output)."
-    with locked(folder, busy=busy, refused=refused):
+    with locked(folder, busy=busy):
         yield

@@ -13,15 +13,13 @@ from types import TracebackType
 from typing import Any
 
 from warpnoise.errors import Cancelled, JobError, MediaError
-from warpnoise.job.lock import locked
+from warpnoise.job.lock import MUTEX_SECONDS, locked
 from warpnoise.media.atomic import write_bytes
 from warpnoise.media.digest import picture_digest
 from warpnoise.media.json_file import read_json
 
 _SETTLED_NS = 2_000_000_000
 """File systems count time in ticks of up to two seconds: a file that is younger may change and keep its time."""
-_MUTEX_SECONDS = 10.0
-"""How long others may need to write down what they have read."""
 
 Entry = list[Any]
 """Size in bytes, time of the last change in nanoseconds, digest."""
@@ -84,7 +82,7 @@ class DigestCache:
         folder = self._path.parent
         with (
             contextlib.suppress(JobError),
-            locked(folder, busy=f"{folder} is busy", refused="{refusal}", wait_seconds=_MUTEX_SECONDS),
+            locked(folder, wait_seconds=MUTEX_SECONDS),
         ):
             text = json.dumps(_read(self._path) | self._new, indent=0)
             write_bytes(self._path, text.encode(), error=JobError)

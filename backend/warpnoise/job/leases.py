@@ -16,14 +16,10 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-import filelock
-
-from warpnoise.errors import JobError, JobLockedError
-from warpnoise.job.lock import locked
+from warpnoise.errors import JobLockedError
+from warpnoise.job.lock import MUTEX_SECONDS, locked
 
 _NAME = re.compile(r"(?P<first>-?\d+)_(?P<last>-?\d+)_\w+\.lock")
-_MUTEX_SECONDS = 30.0
-"""How long others may need to look through the leases, on a slow network too."""
 
 
 @contextlib.contextmanager
@@ -35,60 +31,38 @@ def lease(result: Path, first: int, last: int) -> Iterator[None]:
         JobError: the folder cannot be written.
     """
     folder = result / "leases"
-    with _mutex(result, folder):
-        for other in sorted(folder.iterdir()):
-            theirs = _NAME.fullmatch(other.name)
-            if theirs and int(theirs["first"]) <= last and first <= int(theirs["last"]) and not _removed(other):
-                raise JobLockedError(_busy(f"frames {theirs['first']} to {theirs['last']} of {result}"))
-        lock = filelock.FileLock(folder / f"{first}_{last}_{secrets.token_hex(6)}.lock", timeout=0)
-        try:
-            lock.acquire()
-        except (OSError, NotImplementedError) as refusal:
-            raise JobError(_refused(result).replace("{refusal}", str(refusal))) from refusal
-    try:
+    mine = folder / f"{first}_{last}_{secrets.token_hex(6)}.lock"
+    with contextlib.ExitStack() as held:
+        with locked(folder, wait_seconds=MUTEX_SECONDS):
+            for other in sorted(folder.iterdir()):
+                theirs = _NAME.fullmatch(other.name)
+                if theirs and int(theirs["first"]) <= last and first <= int(theirs["last"]):
+                    _remove_if_free(other, f"frames {theirs['first']} to {theirs['last']} of {result}")
+            held.callback(_remove, mine)
+            held.enter_context(locked(folder, name=mine.name))
         yield
-    finally:
-        lock.release()
-        with contextlib.suppress(OSError):
-            Path(lock.lock_file).unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def movie_lease(result: Path) -> Iterator[None]:
+def movie_lease(result: Path) -> contextlib.AbstractContextManager[None]:
     """Holds the result's movie while the block runs. Raises as ``lease`` does."""
-    folder = result / "leases"
-    with locked(folder, busy=_busy(f"the movie of {result}"), refused=_refused(result), name="movie.lock"):
-        yield
+    return locked(result / "leases", busy=_busy(f"the movie of {result}"), name="movie.lock")
 
 
-@contextlib.contextmanager
-def _mutex(result: Path, folder: Path) -> Iterator[None]:
+def _remove_if_free(lease_file: Path, what: str) -> None:
+    """Raises JobLockedError: somebody holds it."""
     try:
-        folder.mkdir(exist_ok=True)
-    except OSError as refusal:
-        raise JobError(_refused(result).replace("{refusal}", str(refusal))) from refusal
-    with locked(folder, busy=_busy(str(result)), refused=_refused(result), wait_seconds=_MUTEX_SECONDS):
-        yield
+        with locked(lease_file.parent, busy=_busy(what), name=lease_file.name):
+            pass
+    except JobLockedError:
+        if lease_file.exists():
+            raise
+    _remove(lease_file)
 
 
-def _removed(lease_file: Path) -> bool:
-    """Whether nobody held it; then it is gone."""
-    lock = filelock.FileLock(lease_file, timeout=0)
-    try:
-        lock.acquire()
-    except filelock.Timeout:
-        return False
-    except OSError:
-        return not lease_file.exists()
-    lock.release()
+def _remove(lease_file: Path) -> None:
     with contextlib.suppress(OSError):
         lease_file.unlink(missing_ok=True)
-    return True
 
 
 def _busy(what: str) -> str:
     return f"Another process works on {what}. Wait until it is done, or cancel it."
-
-
-def _refused(result: Path) -> str:
-    return f"Cannot lock {result}: {{refusal}}. Give this user the right to write there, or copy the job folder."

@@ -22,7 +22,7 @@ from pydantic import Field
 
 from warpnoise.errors import JobError
 from warpnoise.job import leases
-from warpnoise.job.lock import locked
+from warpnoise.job.lock import MUTEX_SECONDS, locked
 from warpnoise.job.names import frame_name
 from warpnoise.job.records import Record, file_sha256, read_record, write_record
 from warpnoise.job.settings import Settings
@@ -32,8 +32,6 @@ from warpnoise.media.json_file import read_json
 
 RESULTS = "results"
 """The folder of a shot's results, in the job folder."""
-_MUTEX_SECONDS = 30.0
-"""How long others may need to write a small file, on a slow network too."""
 
 
 class ModelInfo(StrictModel):
@@ -89,7 +87,7 @@ class Result:
         """
         try:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
-            with results_mutex(self.folder.parent):
+            with locked(self.folder.parent, wait_seconds=MUTEX_SECONDS):
                 for part in ("frames", "records", "leases"):
                     (self.folder / part).mkdir(parents=True, exist_ok=True)
                 if self.info() != info:
@@ -167,21 +165,3 @@ class Result:
         # Files are written with their folders: one that was deleted must not come back with a part of its files.
         if not file.parent.is_dir():
             raise JobError(f"{file.parent} is gone: it was deleted or moved during the run. Run again.")
-
-
-def results_mutex(folder: Path) -> contextlib.AbstractContextManager[None]:
-    """Held while a file that all results share is written: ``current.json``, or a result's ``settings.json``.
-
-    Args:
-        folder: which holds the results' folders.
-
-    Raises:
-        JobLockedError: others hold it for too long.
-        JobError: the folder cannot be written.
-    """
-    return locked(
-        folder,
-        busy=f"Another process has locked {folder} for {_MUTEX_SECONDS:.0f} s. Wait until it is done.",
-        refused=f"Cannot lock {folder}: {{refusal}}. Give this user the right to write there, or copy the job folder.",
-        wait_seconds=_MUTEX_SECONDS,
-    )

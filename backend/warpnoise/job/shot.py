@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from warpnoise import __version__
 from warpnoise.errors import JobError, MediaError
+from warpnoise.job.lock import MUTEX_SECONDS, locked
 from warpnoise.job.names import frame_name
-from warpnoise.job.result import RESULTS, Result, results_mutex
+from warpnoise.job.result import RESULTS, Result
 from warpnoise.job.schema import SCHEMA_VERSION, Camera, JobInfo, Matrix, SceneInfo, as_array, as_matrix
 from warpnoise.job.settings import Settings
 from warpnoise.media.atomic import replacing, write_bytes
@@ -198,7 +199,7 @@ class Shot:
     def use(self, result: Result) -> None:
         """Makes one of the shot's results the one in use. Raises JobError when ``current.json`` cannot be written."""
         if self.current() != result:
-            with results_mutex(self.results_folder):
+            with locked(self.results_folder, wait_seconds=MUTEX_SECONDS):
                 write_bytes(self._current_file, f"{json.dumps({'result': result.name})}\n".encode(), error=JobError)
 
     @property

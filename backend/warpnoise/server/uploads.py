@@ -128,7 +128,6 @@ class Uploads:
                 locked(
                     self.folder,
                     busy=f"Another server has the uploads in {self.folder}. Give this one another folder.",
-                    refused=f"Cannot write uploads to {self.folder}: {{refusal}}.",
                 )
             )
             self._uploads = {upload.id: upload for upload in self._found()}

@@ -13,7 +13,7 @@ from warpnoise.job.leases import lease, movie_lease
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "ink-0").mkdir()
+    (tmp_path / "ink-0" / "leases").mkdir(parents=True)
     return tmp_path / "ink-0"
 
 

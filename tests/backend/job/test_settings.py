@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner
-from pydantic import Field
 from warpnoise.cli.shared_options import given, setting_options, settings_options
 from warpnoise.errors import SettingsError
 from warpnoise.job import Settings
-from warpnoise.job.settings import ui
+from warpnoise.job.settings import setting
 from warpnoise.job.settings_schema import item_from_text, schema_path, schema_text, settings_schema
 from warpnoise.job.validation import StrictModel
 
 
 class Adapter(StrictModel):
-    path: Annotated[str, Field(title="File", min_length=1)]
-    weight: Annotated[float, Field(title="Weight", ge=0)] = 1.0
+    path: str = setting(..., "File", "A file", min_length=1)
+    weight: float = setting(1.0, "Weight", "A number", ge=0)
 
 
 class WithLists(StrictModel):
-    adapters: Annotated[
-        tuple[Adapter, ...],
-        Field(title="Adapters", description="Files", json_schema_extra=ui(option="adapter", metavar="FILE")),
-    ] = ()
-    tiled: Annotated[bool, Field(title="Tiled", description="In tiles")] = False
+    adapters: tuple[Adapter, ...] = setting((), "Adapters", "Files", option="adapter", metavar="FILE")
+    tiled: bool = setting(False, "Tiled", "In tiles")
 
 
 def test_the_add_on_ships_the_schema_of_today() -> None:
@@ -37,12 +33,12 @@ def test_schema_has_what_interfaces_are_made_of() -> None:
     schema = settings_schema()
     assert list(schema["properties"]) == list(Settings.model_fields)
     defaults = Settings().model_dump(mode="json")
-    for name, setting in schema["properties"].items():
-        assert setting["title"] and not setting["description"].endswith("."), name
-        assert setting["default"] == defaults[name]
-        assert isinstance(setting["type"], str | list), f"{name}: no references, no anyOf"
-        if "null" in setting["type"]:
-            assert setting["x-ui"]["null"], f"{name}: what null means"
+    for name, each in schema["properties"].items():
+        assert each["title"] and not each["description"].endswith("."), name
+        assert each["default"] == defaults[name]
+        assert isinstance(each["type"], str | list), f"{name}: no references, no anyOf"
+        if "null" in each["type"]:
+            assert each["x-ui"]["null"], f"{name}: what null means"
     assert set(schema["properties"]["noise"]["x-ui"]["labels"]) == set(schema["properties"]["noise"]["enum"])
 
 
