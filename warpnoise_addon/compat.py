@@ -159,6 +159,9 @@ def is_stylized_node(node: bpy.types.Node) -> bool:
     return group is not None and "warpnoise_job" in group
 
 
+GREASE_PENCIL_TYPES = {"GPENCIL", "GREASEPENCIL"}  # renamed in 4.3
+
+
 def animation_curves(datablock: bpy.types.ID) -> Iterator[bpy.types.FCurve]:
     """All F-curves that animate the data-block: of its action, its NLA strips and its drivers."""
     animation = getattr(datablock, "animation_data", None)

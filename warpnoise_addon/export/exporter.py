@@ -19,6 +19,7 @@ from .rendered_color import RenderedColor
 from .rendered_motion import RenderedMotion
 from .rendering import left_out, render_size
 from .simulations import Simulations
+from .unfollowed import Instances, unfollowed
 from .view_layers import add_motion_layer, enabled_layers
 
 FRAME_LIMIT = 1_048_574
@@ -90,7 +91,7 @@ def _export(
     motion: RenderedMotion | ExistingPasses,
     existing: ExistingFrames | None,
 ) -> Iterator[ExportProgress]:
-    total, warnings = len(options.rendered_frames), list(left_out(scene))
+    total, warnings = len(options.rendered_frames), [*left_out(scene), *unfollowed(scene)]
     with (
         contextlib.closing(existing) if existing else contextlib.nullcontext(),
         JobFolder(options.folder, options.span) as folder,
@@ -99,6 +100,7 @@ def _export(
         layer = add_motion_layer(scene, changes)
         job = JobFile(folder, scene_block(scene, options, color.transparent), options)
         job.start()
+        instances = Instances()
         simulations = Simulations(scene, layer, options.rendered_frames[-1] + options.frame_step, changes)
 
         def add_color(frame: int) -> None:
@@ -112,6 +114,7 @@ def _export(
             with folder.new(folder.passes(frame), options.smallest_passes(render_size(scene))) as path:
                 state = motion.write(frame, path, layer)
             job.add_passes(frame, state)
+            warnings.extend(instances.next(state.objects.instances))
 
         def finished(steps: Iterator[tuple[int, bool]], color_file: bool, before: int = 0) -> Iterator[ExportProgress]:
             for done, (frame, kept) in enumerate(steps, start=before + 1):

@@ -16,10 +16,14 @@ _NO_NUMBER = 2**31 - 1
 
 @dataclass(frozen=True)
 class DrawnObjects:
-    """``matrices``: object-to-world, (4, 4) float64. ``topologies``: digests. Both by Cryptomatte's names."""
+    """``matrices``: object-to-world, (4, 4) float64. ``topologies``: digests. Both by Cryptomatte's names.
+
+    ``instances``: how many instances an object makes, where only their order tells them apart, by that object's name.
+    """
 
     matrices: dict[str, npt.NDArray[np.float64]]
     topologies: dict[str, str]
+    instances: dict[str, int]
 
 
 def drawn_objects(depsgraph: bpy.types.Depsgraph) -> DrawnObjects:
@@ -32,6 +36,7 @@ def drawn_objects(depsgraph: bpy.types.Depsgraph) -> DrawnObjects:
     matrices: dict[str, npt.NDArray[np.float64]] = {}
     shared: set[str] = set()
     topologies = Topologies()
+    indices: dict[str, set[int]] = {}
     for instance in depsgraph.object_instances:
         shown = instance.object
         if shown.type not in _DRAWN or not instance.show_self:
@@ -40,12 +45,22 @@ def drawn_objects(depsgraph: bpy.types.Depsgraph) -> DrawnObjects:
         topologies.add(shown, instance.is_instance)
         if instance.is_instance and not _is_own_geometry(instance):
             shared.add(name)
+            if instance.particle_system is None:  # a particle keeps its number
+                indices.setdefault(instance.parent.name, set()).add(_index(instance))
             continue
         matrix = np.array(instance.matrix_world, np.float64)
         if not np.array_equal(matrices.setdefault(name, matrix), matrix):
             shared.add(name)
     own = {name: m for name, m in matrices.items() if name not in shared and np.isfinite(m).all()}
-    return DrawnObjects(own, topologies.result())
+    # Where the attribute 'id' is stored, it is the number, and numbers are missing as soon as instances go.
+    instances = {name: len(numbers) for name, numbers in indices.items() if max(numbers) == len(numbers) - 1}
+    return DrawnObjects(own, topologies.result(), instances)
+
+
+def _index(instance: bpy.types.DepsgraphObjectInstance) -> int:
+    """The number among those that one object makes: the second of Geometry Nodes' instances, the first of others."""
+    first, second = instance.persistent_id[0], instance.persistent_id[1]
+    return first if second == _NO_NUMBER else second
 
 
 def _is_own_geometry(instance: bpy.types.DepsgraphObjectInstance) -> bool:

@@ -1,0 +1,97 @@
+"""What the picture shows and the motion does not follow, in sentences for the user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import bpy
+
+from .. import compat
+
+_MOVING_NODES = {
+    f"CompositorNode{name}"
+    for name in (
+        "CornerPin",
+        "Crop",
+        "Displace",
+        "Flip",
+        "Lensdist",
+        "MapUV",
+        "MovieDistortion",
+        "PlaneTrackDeform",
+        "Rotate",
+        "Scale",
+        "Stabilize",
+        "Transform",
+        "Translate",
+    )
+}
+_PICTURE_NODES = {"CompositorNodeImage", "CompositorNodeMovieClip"}
+
+
+def unfollowed(scene: bpy.types.Scene) -> Iterator[str]:
+    """What the whole scene has of it: compositor nodes, strokes and lines."""
+    tree = compat.compositor_tree(scene)
+    if tree is not None and scene.render.use_compositing:
+        yield from _nodes(scene, tree)
+    strokes = [f"'{o.name}'" for o in scene.objects if o.type in compat.GREASE_PENCIL_TYPES and not o.hide_render]
+    if strokes:
+        yield f"Grease Pencil has no motion: noise on {', '.join(strokes)} moves with the surfaces behind the strokes."
+    if scene.render.use_freestyle and any(layer.use and layer.use_freestyle for layer in scene.view_layers):
+        yield "Freestyle has no motion: noise on its lines moves with the surfaces behind them."
+
+
+class Instances:
+    """Watches the numbers of instances from frame to frame."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, int] = {}
+        self._told: set[str] = set()
+
+    def next(self, numbers: Mapping[str, int]) -> Iterator[str]:
+        """``numbers``: how many instances each object makes that Blender tells apart by their order alone."""
+        changed = {name for name, number in numbers.items() if self._before.get(name, number) != number}
+        self._before.update(numbers)
+        for name in sorted(changed - self._told):
+            self._told.add(name)
+            yield (
+                f"The number of instances of '{name}' changes: if others than the last ones come and go, the motion "
+                "joins different instances. Store the attribute 'id' on its points or instances."
+            )
+
+
+def _nodes(scene: bpy.types.Scene, tree: bpy.types.NodeTree) -> Iterator[str]:
+    output = compat.compositor_output(tree)
+    for node in dict.fromkeys(_before_output(tree, output.node if output is not None else None)):
+        name = f"The compositor's node '{node.label or node.name}'"
+        if node.mute:
+            continue
+        if node.bl_idname in _MOVING_NODES:
+            yield (
+                f"{name} moves pixels, but the motion is that of the render: noise does not stay on the surfaces. "
+                "Mute it, and apply it to the stylized frames."
+            )
+        elif node.bl_idname in _PICTURE_NODES:
+            yield f"{name} shows a picture, whose motion is not known: noise on it moves with the render behind it."
+        elif node.bl_idname == "CompositorNodeRLayers" and node.scene not in (scene, None):
+            yield (
+                f"{name} shows the scene '{node.scene.name}', but the motion is that of '{scene.name}': noise on it "
+                "moves with what is behind it. Stylize the scenes one by one, and put them together after."
+            )
+
+
+def _before_output(tree: bpy.types.NodeTree, output: bpy.types.Node | None) -> Iterator[bpy.types.Node]:
+    """The nodes from which something arrives at the output, those in groups included, each at least once."""
+    seen: set[bpy.types.Node] = set()
+    waiting = [output] if output is not None else []
+    while waiting:
+        node = waiting.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        yield node
+        waiting += [link.from_node for link in tree.links if link.to_node == node and not link.is_muted]
+        group = getattr(node, "node_tree", None)
+        if group is not None and not node.mute and not compat.is_stylized_node(node):
+            inner = next((n for n in group.nodes if n.bl_idname == "NodeGroupOutput" and n.is_active_output), None)
+            yield from _before_output(group, inner)
