@@ -3,7 +3,7 @@
 # make test-fast  the tests that answer in two minutes    make test-kill  a kill at every file operation
 #                                                         make test-blender   the built extension in BLENDER=/path/to/blender
 # make bench  the benchmarks                              make test-window    the panel, with the mouse; needs Xvfb and xdotool
-# make clean  remove what the above made
+# make clean  remove what the above made                  make test-cuda      the noise's CUDA kernels, without a GPU
 PYTHON ?= python3.11
 BPY_VERSIONS ?= 5.0.1
 BLENDER ?= blender
@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 BPY_ENVS := $(BPY_VERSIONS:%=.envs/bpy-%)
 DEMO_BPY := .envs/bpy-5.0.1
 
-.PHONY: setup demo check test test-fast fast-backend fast-addon test-kill test-backend test-addon test-blender test-window build bench clean
+.PHONY: setup demo check test test-cuda test-fast fast-backend fast-addon test-kill test-backend test-addon test-blender test-window build bench clean
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/.installed
@@ -41,6 +41,12 @@ test: test-backend test-addon
 
 test-backend: $(VENV)/.installed
 	$(BIN)/python -m pytest
+
+# The noise's CUDA kernels: in numba-cuda's simulator, and compiled by NVVM. Needs no GPU, and uses one if it is there.
+test-cuda: $(VENV)/.installed
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[cuda]'
+	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest tests/backend/noise/test_engines.py
+	$(BIN)/python -m pytest tests/backend/noise/test_engines.py tests/backend/noise/test_cuda_code.py
 
 # Two processes at once: one for each of the usual two cores.
 test-fast: $(VENV)/.installed $(DEMO_BPY)/.installed

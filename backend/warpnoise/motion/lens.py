@@ -1,13 +1,13 @@
-"""Corrects vectors for the lens that Cycles projected them through.
+"""Corrects flow for the lens through which Cycles projected it.
 
-A vector leads to where a point is in another frame. Cycles knows the other frame's camera position, but not all of
-its lens, and what it takes for it differs between versions (measured with 4.2.23, 4.3, 4.5.15, 5.0.1 and 5.2.2):
+Flow leads to a point's place in the target frame. Cycles knows the target frame's camera position, but not all of its
+lens. What it uses instead differs between versions (measured with 4.2.23, 4.3, 4.5.15, 5.0.1 and 5.2.2):
 
-    perspective    4.2: this frame's lens; the others: the other frame's focal length, this frame's shift
-    orthographic   this frame's scale and shift; but in 4.3, 4.5 and 5.0, when the camera moves, a perspective lens
+    perspective    4.2: the source frame's lens; the others: the target's focal length, the source's shift
+    orthographic   the source frame's scale and shift; in 4.3, 4.5 and 5.0, if the camera moves, a perspective lens
 
-Which it was is found out from the pixels of objects whose matrices are known. All but the last is corrected exactly,
-for deforming objects too: lenses differ by an affine map of the picture.
+Pixels of objects with known matrices tell which it was. All but the last is corrected exactly, for deforming objects
+too: lenses differ by an affine map of the picture.
 """
 
 from __future__ import annotations
@@ -26,38 +26,38 @@ from warpnoise.motion.rigid import Prediction, agrees
 
 _SAMPLES = 20_000
 _CERTAIN = 0.5
-"""A hypothesis that this part of the rigid objects' pixels agrees with is taken for true."""
+"""A hypothesis is accepted if this part of the rigid objects' pixels agrees with it."""
 
 
 @dataclass
 class LensCorrection:
-    """Corrects flows, one pair of frames after the other. What was found out holds until there is evidence again."""
+    """Corrects flows, one frame pair after the other. A lens that was found holds until there is evidence again."""
 
     warn: Callable[[str], None]
     _lens: str = "focal length"
     _spoiled: bool = False
     _warned: bool = field(default=False, init=False)
 
-    def correct(self, flow: Flow, here: Camera, there: Camera, prediction: Prediction) -> Flow:
+    def correct(self, flow: Flow, source: Camera, target: Camera, prediction: Prediction) -> Flow:
         """The true flow (h, w, 2), pixels.
 
         Args:
-            flow: As the renderer has it, for pixels seen through the camera ``here``, to the other frame's ``there``.
-            prediction: What the matrices of camera and objects say of the same pixels.
+            flow: The renderer's, from the frame of the camera ``source`` to that of the camera ``target``.
+            prediction: The motion of the same pixels by the matrices of camera and objects.
         """
-        if here.type == "ORTHO":
-            # Not only when these two positions differ: a move to the frame on the other side spoils both vectors.
-            perspective = _is_perspective(flow, here, there, prediction)
+        if source.type == "ORTHO":
+            # Also if these two positions are equal: a move to the frame on the other side spoils both flows.
+            perspective = _is_perspective(flow, source, target, prediction)
             if perspective is None:
-                perspective = self._spoiled and here.world != there.world
+                perspective = self._spoiled and source.world != target.world
             else:
                 self._spoiled = perspective
             if perspective:
                 return self._by_matrices(prediction)
-        if here.projection == there.projection:
+        if source.projection == target.projection:
             return flow
         height, width = prediction.depth.shape
-        maps = _maps(here, there, width, height)
+        maps = _maps(source, target, width, height)
         rigid = _sample(flow, prediction)
         if len(rigid[0]):
             truth = prediction.flow[rigid]
@@ -66,7 +66,7 @@ class LensCorrection:
             if seen[best] >= _CERTAIN:
                 self._lens = best
         y, x = np.indices((height, width), sparse=True)
-        return _mapped(flow, (y, x), maps.get(self._lens, maps["this lens"]))
+        return _mapped(flow, (y, x), maps.get(self._lens, maps["source lens"]))
 
     def _by_matrices(self, prediction: Prediction) -> Flow:
         if not self._warned:
@@ -83,24 +83,24 @@ class LensCorrection:
         return flow
 
 
-def _is_perspective(flow: Flow, here: Camera, there: Camera, prediction: Prediction) -> bool | None:
-    """Whether an orthographic camera's vectors are a perspective projection: p - c ~ (X, Y) / z, with the principal
-    point c and some focal length, which is estimated. None: nothing is there to tell by."""
+def _is_perspective(flow: Flow, source: Camera, target: Camera, prediction: Prediction) -> bool | None:
+    """Whether an orthographic camera's flow is a perspective projection: p - c ~ (X, Y) / z, with the principal point c
+    and a focal length that is estimated. None: no pixel tells."""
     y, x = _sample(flow, prediction)
     if not len(y):
         return None
     height, width = prediction.depth.shape
     points = apply(prediction.matrices[prediction.index[y, x]], _points(y, x, prediction))
-    lens = _plane_map(here, as_array(here.projection), width, height)
-    other = _plane_map(there, as_array(there.projection), width, height)
+    lens = _plane_map(source, as_array(source.projection), width, height)
+    other = _plane_map(target, as_array(target.projection), width, height)
     position = (points[:, :2] - other[:, 2]) @ np.linalg.inv(other[:, :2]).T  # X, Y in the other camera's space
-    got = np.stack([x, y], axis=-1) + flow[y, x] - lens[:, 2]
+    found = np.stack([x, y], axis=-1) + flow[y, x] - lens[:, 2]
     plain = position @ lens[:, :2].T
     perspective = plain / -points[:, 2:]
-    focal = np.sum(got * perspective) / max(np.sum(perspective**2), 1e-30)
-    if np.mean(agrees(got, plain)) >= _CERTAIN:
+    focal = np.sum(found * perspective) / max(np.sum(perspective**2), 1e-30)
+    if np.mean(agrees(found, plain)) >= _CERTAIN:
         return False
-    if np.mean(agrees(got, focal * perspective)) >= _CERTAIN:
+    if np.mean(agrees(found, focal * perspective)) >= _CERTAIN:
         return True
     return None
 
@@ -122,17 +122,17 @@ def _sample(flow: Flow, prediction: Prediction) -> tuple[npt.NDArray[np.intp], n
     return y[known], x[known]
 
 
-def _maps(here: Camera, there: Camera, width: int, height: int) -> dict[str, npt.NDArray[np.float64]]:
-    """For each lens that the renderer may have taken for the other frame's, the (2, 3) affine map to the true one."""
-    this, other = as_array(here.projection), as_array(there.projection)
-    true = _square(_plane_map(there, other, width, height))
-    lenses = {"true lens": other, "this lens": this}
-    if here.type == "PERSP":
+def _maps(source: Camera, target: Camera, width: int, height: int) -> dict[str, npt.NDArray[np.float64]]:
+    """For each lens that the renderer may have used for the target frame, the (2, 3) affine map to the true one."""
+    this, other = as_array(source.projection), as_array(target.projection)
+    true = _square(_plane_map(target, other, width, height))
+    lenses = {"true lens": other, "source lens": this}
+    if source.type == "PERSP":
         mixed = other.copy()
         mixed[:2, 2] = this[:2, 2]
         lenses["focal length"] = mixed
     return {
-        name: (true @ np.linalg.inv(_square(_plane_map(there, lens, width, height))))[:2]
+        name: (true @ np.linalg.inv(_square(_plane_map(target, lens, width, height))))[:2]
         for name, lens in lenses.items()
     }
 
@@ -149,7 +149,7 @@ def _square(affine: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _mapped(flow: Flow, at: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]], affine: npt.NDArray[np.float64]) -> Flow:
-    """The flow of the pixels ``at``, rows and columns, when the positions that it leads to go through the map."""
+    """The flow of the pixels ``at``, rows and columns, with the map applied to the positions to which it leads."""
     y, x = at
     to_x, to_y = x + flow[..., 0].astype(np.float64), y + flow[..., 1].astype(np.float64)
     (xx, xy, x0), (yx, yy, y0) = affine

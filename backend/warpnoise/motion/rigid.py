@@ -1,4 +1,7 @@
-"""Rigid surfaces: their motion from the matrices of camera and objects, and whether what is seen agrees with it."""
+"""Rigid surfaces: their motion by the matrices of camera and objects, and whether the flow agrees with it.
+
+This is the one verdict on rigidity: the noise trusts the transforms that it gets.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,10 @@ from warpnoise.motion.frames import BACKGROUND, Flow, Frame
 
 TOLERANCE_PX = 0.01
 TOLERANCE_RELATIVE = 0.001
-"""Vectors and matrices agree when they differ by less than this many pixels and this part of the motion. On Cycles'
-scenes they differ by 1e-4 pixels; the rest is for scenes far from the origin, where its 32 bits get coarse."""
+"""Flow and prediction agree if they differ by less than this many pixels plus this part of the motion. In Cycles' scenes
+they differ by 1e-4 pixels; far from the origin its 32 bits are coarser."""
 STRAY_PART = 0.01
-"""This part of a surface's pixels may disagree, and one or two more: a transparent front, an instance far away."""
+"""This part of a surface's pixels may disagree, and one or two more: transparency, a distant instance."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,10 @@ class Moves:
     surfaces: dict[int, Matrix]
     """By the surfaces' numbers, the background among them."""
     still: Matrix
-    """Of what stands still in the world."""
+    """Of objects at rest in the world."""
 
     def inverse(self) -> Moves:
-        """The way back."""
+        """The motions back."""
         return Moves({number: _inverse(m) for number, m in self.surfaces.items()}, _inverse(self.still))
 
 
@@ -86,7 +89,7 @@ class Prediction:
 
 
 def predict(surface: npt.NDArray[np.int32], depth: npt.NDArray[np.float32], moved: Moves) -> Prediction:
-    """What ``moved`` says of pixels with their (h, w) surfaces and projective depths."""
+    """The motion by ``moved`` of pixels with (h, w) surfaces and projective depths."""
     surfaces = np.array(sorted(moved.surfaces), dtype=np.int32)
     matrices = np.array([moved.surfaces[int(number)] for number in surfaces], dtype=np.float64).reshape(-1, 4, 4)
     index = np.empty(surface.shape, dtype=np.int32)
@@ -126,7 +129,7 @@ def _predict(
 
 
 def agrees(flow: npt.NDArray[np.floating[Any]], predicted: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.bool_]:
-    """Where two motions (..., 2) are the same but for rounding. NaN agrees with nothing."""
+    """Where two flows (..., 2) are equal up to rounding. NaN agrees with nothing."""
     with np.errstate(invalid="ignore"):
         difference = np.hypot(flow[..., 0] - predicted[..., 0], flow[..., 1] - predicted[..., 1])
         length = np.hypot(predicted[..., 0], predicted[..., 1])
@@ -135,15 +138,15 @@ def agrees(flow: npt.NDArray[np.floating[Any]], predicted: npt.NDArray[np.floati
 
 @dataclass
 class Rigidity:
-    """Finds out which surfaces move as their objects' matrices say: deforming ones do not, nor do instances.
+    """Decides which surfaces move by their objects' matrices: deforming objects and instances do not.
 
-    A surface that was seen to disagree is not taken for rigid again until it was seen to agree.
+    A surface that disagreed once is not rigid until it agrees again.
     """
 
     _loose: set[int] = field(default_factory=set)
 
     def confirm(self, *seen: tuple[Flow, Prediction]) -> set[int]:
-        """Of the surfaces in the predictions those that are rigid, in every pair of vectors and prediction."""
+        """The surfaces that are rigid, judged by all pairs of flow and prediction."""
         known: dict[int, int] = {}
         wrong: dict[int, int] = {}
         for flow, prediction in seen:

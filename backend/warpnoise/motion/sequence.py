@@ -1,4 +1,4 @@
-"""A job's motion, frame after frame."""
+"""A job's motion, frame by frame."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ log = logging.getLogger(__name__)
 
 
 def motions(job: Shot, *, warn: Callable[[str], None] = log.warning) -> Iterator[tuple[int, Motion | None]]:
-    """For each frame of the job its number and the motion that led to it; as `frames_and_motions`, which see."""
+    """The number of each frame of the job and the motion that led to it; see :func:`frames_and_motions`."""
     return ((frame.number, motion) for frame, motion in frames_and_motions(job, warn=warn))
 
 
 def frames_and_motions(
     job: Shot, *, warn: Callable[[str], None] = log.warning
 ) -> Iterator[tuple[Frame, Motion | None]]:
-    """The frames of the job, each with the motion that led to it from the frame before; None for the first.
+    """The frames of the job, each with the motion from the previous frame; None for the first.
 
-    Reads one file a frame, when it is asked for, and keeps two frames.
+    Reads one file a frame, on demand, and keeps two frames.
 
-    - What is seen moves as Cycles' vectors say, corrected for its lens (``warpnoise.motion.lens``).
+    - Visible surfaces move by Cycles' Vector pass, corrected for its lens (``warpnoise.motion.lens``).
     - The background, for which Cycles writes 0, moves as the camera turns.
-    - Rigid surfaces get a transform where it agrees with what is seen (``warpnoise.motion.rigid``).
-    - Over a cut nothing is known: all NaN. Of objects whose topology changed neither.
+    - Rigid surfaces get a transform if the flow agrees with it (``warpnoise.motion.rigid``).
+    - Flow is unknown, NaN, across a cut and for objects whose topology changed.
 
     Args:
-        warn: Is told, once of each kind, of what was wrong in a frame and done without.
+        warn: gets one message for each kind of fault in the frames that motion can do without.
 
     Raises:
         JobError: a frame's passes are of another size than the job.
-        MediaError: a frame's passes cannot be read, or one is lacking.
+        MediaError: a frame's passes cannot be read, or one is missing.
     """
     notices = _Notices(warn)
     lens, rigidity = LensCorrection(warn), Rigidity()
@@ -57,7 +57,7 @@ def frames_and_motions(
 
 @dataclass
 class _Notices:
-    """Warns of the first frame of a kind: a message for each of hundreds would hide the others."""
+    """Warns of the first frame of each kind: hundreds of messages would hide the others."""
 
     warn: Callable[[str], None]
     _told: bool = field(default=False, init=False)
@@ -86,15 +86,15 @@ def _motion(old: Frame, new: Frame, lens: LensCorrection, rigidity: Rigidity) ->
     if new.cut or _other_lens(old, new):
         forward, backward = np.full_like(forward, np.nan), np.full_like(backward, np.nan)
     elif old.camera is not None and new.camera is not None:
-        there = moves(old, new)
-        ahead = predict(old.surface, old.depth, there)
-        back = predict(new.surface, new.depth, there.inverse())
-        forward = _with_background(lens.correct(forward, old.camera, new.camera, ahead), old, ahead.flow)
-        backward = _with_background(lens.correct(backward, new.camera, old.camera, back), new, back.flow)
-        # Again: where a lens cannot be corrected, vectors are made of matrices.
+        moved = moves(old, new)
+        predicted = predict(old.surface, old.depth, moved)
+        reverse = predict(new.surface, new.depth, moved.inverse())
+        forward = _with_background(lens.correct(forward, old.camera, new.camera, predicted), old, predicted.flow)
+        backward = _with_background(lens.correct(backward, new.camera, old.camera, reverse), new, reverse.flow)
+        # Again: where a lens cannot be corrected, flow is made of matrices.
         forward, backward = _without(forward, old, lost), _without(backward, new, lost)
-        rigid = rigidity.confirm((forward, ahead), (backward, back)).difference(lost)
-        confirmed = Moves({number: m for number, m in there.surfaces.items() if number in rigid}, there.still)
+        rigid = rigidity.confirm((forward, predicted), (backward, reverse)).difference(lost)
+        confirmed = Moves({number: m for number, m in moved.surfaces.items() if number in rigid}, moved.still)
     return Motion(
         torch.from_numpy(forward),
         torch.from_numpy(backward),

@@ -53,10 +53,10 @@ class CudaEngine(Engine):
             return
         blocks = (count + THREADS - 1) // THREADS
         if SIMULATED:
-            launched[blocks, THREADS](count, tuple(views_of(record, Tensor.numpy) for record in records))
+            launched[blocks, THREADS](count, views_of(records, Tensor.numpy))
             return
         with torch.cuda.device(self.device), exact_arithmetic():
-            views = tuple(views_of(record, functools.partial(cuda.as_cuda_array, sync=False)) for record in records)
+            views = views_of(records, functools.partial(cuda.as_cuda_array, sync=False))
             stream = cuda.external_stream(torch.cuda.current_stream(self.device).cuda_stream)
             launched[blocks, THREADS, stream](count, views)
 

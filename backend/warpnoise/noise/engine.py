@@ -46,7 +46,7 @@ class CpuEngine(Engine):
     def run(self, kernel: Kernel, count: int, *records: Any, cost: int = 1) -> None:
         if count < 1:
             return
-        views = tuple(views_of(record, Tensor.numpy) for record in records)
+        views = views_of(records, Tensor.numpy)
         parts = min(count, torch.get_num_threads(), max(1, count * cost // WORTH_A_THREAD))
         bounds = [count * part // parts for part in range(parts + 1)]
         jobs = [partial(kernel.loop, bounds[part], bounds[part + 1]) for part in range(parts)]
@@ -79,7 +79,8 @@ def views_of(record: Any, view: Any) -> Any:
     if isinstance(record, Tensor):
         return view(record)
     if isinstance(record, tuple):
-        return type(record)(*(views_of(field, view) for field in record))
+        fields = [views_of(field, view) for field in record]
+        return record._make(fields) if hasattr(record, "_make") else tuple(fields)
     return record
 
 

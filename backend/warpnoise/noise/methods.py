@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 class MethodInfo:
     """A noise method as a user sees it, and where its class is.
 
-    ``label``: title case, for menus and headings. ``description``: one sentence.
-    ``location``: "module:Class", the module relative to ``warpnoise.noise``.
+    ``label``: title case, for menus and headings. ``location``: "module:Class", the module relative to
+    ``warpnoise.noise``. ``description``: one sentence.
     """
 
     name: str
     label: str
-    description: str
     location: str
+    description: str
 
     def load(self) -> type[NoiseMethod]:
         """The method's class. The first call imports its module, and torch with it."""
@@ -37,73 +37,29 @@ class MethodInfo:
         return found
 
 
-METHODS: Mapping[str, MethodInfo] = MappingProxyType(
-    {
-        info.name: info
-        for info in (
-            MethodInfo(
-                "warped",
-                "Warped",
-                "Integral noise advected with the scene's surfaces, without loss over any number of frames.",
-                "warped:WarpedNoise",
-            ),
-            MethodInfo(
-                "random",
-                "Random",
-                "Uncorrelated noise in every frame: the result flickers.",
-                "baselines.uncorrelated:RandomNoise",
-            ),
-            MethodInfo(
-                "fixed",
-                "Fixed",
-                "The same noise in every frame: texture sticks to the screen.",
-                "baselines.uncorrelated:FixedNoise",
-            ),
-            MethodInfo(
-                "bilinear",
-                "Bilinear",
-                "The previous frame's noise, interpolated between four pixels: it blurs.",
-                "baselines.interpolated:BilinearNoise",
-            ),
-            MethodInfo(
-                "bicubic",
-                "Bicubic",
-                "The previous frame's noise, interpolated between sixteen pixels: it blurs.",
-                "baselines.interpolated:BicubicNoise",
-            ),
-            MethodInfo(
-                "nearest",
-                "Nearest",
-                "The previous frame's noise at the nearest pixel: slow motion does not move it.",
-                "baselines.interpolated:NearestNoise",
-            ),
-            MethodInfo(
-                "pyoco-mixed",
-                "PYoCo Mixed",
-                "A field shared by all frames plus an uncorrelated field (Ge et al. 2023).",
-                "baselines.pyoco:PyocoMixedNoise",
-            ),
-            MethodInfo(
-                "pyoco-progressive",
-                "PYoCo Progressive",
-                "A part of the previous frame's noise plus an uncorrelated field (Ge et al. 2023).",
-                "baselines.pyoco:PyocoProgressiveNoise",
-            ),
-            MethodInfo(
-                "control-a-video",
-                "Control-A-Video",
-                "The previous frame's noise, drawn again where the picture moves (Chen et al. 2023).",
-                "baselines.control_a_video:ControlAVideoNoise",
-            ),
-            MethodInfo(
-                "chained",
-                "Chained Integral",
-                "Integral noise made from the previous frame's (Chang et al. 2024): it forgets earlier frames.",
-                "baselines.chained:ChainedNoise",
-            ),
-        )
-    }
-)
+_INTERPOLATED, _UNCORRELATED = "baselines.interpolated", "baselines.uncorrelated"
+_METHODS = (
+    ("warped", "Warped", "warped:WarpedNoise",
+     "Integral noise advected with the scene's surfaces, without loss over any number of frames."),
+    ("random", "Random", f"{_UNCORRELATED}:RandomNoise", "Uncorrelated noise in every frame: the result flickers."),
+    ("fixed", "Fixed", f"{_UNCORRELATED}:FixedNoise", "The same noise in every frame: texture sticks to the screen."),
+    ("bilinear", "Bilinear", f"{_INTERPOLATED}:BilinearNoise",
+     "The previous frame's noise, interpolated between four pixels: it blurs."),
+    ("bicubic", "Bicubic", f"{_INTERPOLATED}:BicubicNoise",
+     "The previous frame's noise, interpolated between sixteen pixels: it blurs."),
+    ("nearest", "Nearest", f"{_INTERPOLATED}:NearestNoise",
+     "The previous frame's noise at the nearest pixel: slow motion does not move it."),
+    ("pyoco-mixed", "PYoCo Mixed", "baselines.pyoco:PyocoMixedNoise",
+     "A field shared by all frames plus an uncorrelated field (Ge et al. 2023)."),
+    ("pyoco-progressive", "PYoCo Progressive", "baselines.pyoco:PyocoProgressiveNoise",
+     "A part of the previous frame's noise plus an uncorrelated field (Ge et al. 2023)."),
+    ("control-a-video", "Control-A-Video", "baselines.control_a_video:ControlAVideoNoise",
+     "The previous frame's noise, drawn again where the picture moves (Chen et al. 2023)."),
+    ("chained", "Chained Integral", "baselines.chained:ChainedNoise",
+     "Integral noise made from the previous frame's (Chang et al. 2024): it forgets earlier frames."),
+)  # fmt: skip
+
+METHODS: Mapping[str, MethodInfo] = MappingProxyType({row[0]: MethodInfo(*row) for row in _METHODS})
 
 NOISE_METHODS: tuple[str, ...] = tuple(METHODS)
 """Names of all methods; the first one is the default."""

@@ -1,0 +1,75 @@
+"""Every kernel compiles for CUDA (NVVM is needed, a GPU is not), and nothing is contracted: its arithmetic is the CPU's."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import numba
+import pytest
+from torch import Tensor
+from warpnoise.noise import transport, warmup
+from warpnoise.noise.engine import CpuEngine, views_of
+from warpnoise.noise.kernels.compile import Kernel
+
+pytestmark = pytest.mark.slow
+HOPPER = (9, 0)
+LIBRARY = {"draw_white_noise", "split_values"}
+"""Kernels that draw normal values: the logarithm and the cosine of NVIDIA's library contract by themselves."""
+
+
+def has_nvvm() -> bool:
+    if importlib.util.find_spec("numba_cuda") is None or os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
+        return False
+    from numba.cuda.cudadrv import nvvm
+
+    return bool(nvvm.is_available())
+
+
+@pytest.fixture(scope="module")
+def arguments() -> dict[Kernel, tuple[Any, ...]]:
+    """The records with which every kernel was run last, on the CPU: their types are those on a GPU."""
+    seen: dict[Kernel, tuple[Any, ...]] = {}
+    original = CpuEngine.run
+
+    def run(engine: CpuEngine, kernel: Kernel, count: int, *records: Any, cost: int = 1) -> None:
+        if count:
+            seen[kernel] = views_of(records, Tensor.numpy)
+        original(engine, kernel, count, *records, cost=cost)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CpuEngine, "run", run)
+        warmup._run_all()
+    return seen
+
+
+@pytest.fixture
+def hopper(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Device functions ask the current GPU what it is."""
+    from numba.cuda import dispatcher
+
+    device = SimpleNamespace(compute_capability=HOPPER)
+    monkeypatch.setattr(dispatcher, "get_current_device", lambda: device)
+
+
+@pytest.mark.skipif(not has_nvvm(), reason="needs numba-cuda with NVVM: pip install warpnoise[cuda]")
+@pytest.mark.parametrize("name", [value.name for value in vars(transport).values() if isinstance(value, Kernel)])
+def test_kernels_compile_without_contraction(name: str, arguments: dict[Kernel, tuple[Any, ...]], hopper: None) -> None:
+    from numba import cuda
+    from warpnoise.noise.cuda import _splat, exact_arithmetic, grid_kernel
+
+    kernel = getattr(transport, name)
+    function, records = grid_kernel(kernel).py_func, arguments[kernel]
+    if name == "splat":
+        function, records = _splat, records[1:]
+    with exact_arithmetic():
+        code, _ = cuda.compile_ptx(function, numba.void(numba.int64, numba.typeof(records)), cc=HOPPER)
+    assert ".entry" in code
+    assert not re.search(r"(?<![.\w])(mul|add|sub)\.f(32|64)", code), "an operation that the assembler may contract"
+    if name not in LIBRARY:
+        assert not re.search(r"\bfma\.", code)
+    if name == "splat":
+        assert "atom.global.add.f64" in code
