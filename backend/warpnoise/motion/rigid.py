@@ -17,8 +17,8 @@ from warpnoise.motion.frames import BACKGROUND, Flow, Frame
 
 TOLERANCE_PX = 0.01
 TOLERANCE_RELATIVE = 0.001
-"""Flow and prediction agree if they differ by less than this many pixels plus this part of the motion. In Cycles' scenes
-they differ by 1e-4 pixels; far from the origin its 32 bits are coarser."""
+"""Flow and prediction agree if they differ by less than this many pixels plus this part of the motion. In Cycles'
+scenes they differ by 1e-4 pixels; far from the origin its 32 bits are coarser."""
 STRAY_PART = 0.01
 """This part of a surface's pixels may disagree, and one or two more: transparency, a distant instance."""
 

@@ -1,4 +1,4 @@
-"""Every kernel compiles for CUDA (NVVM is needed, a GPU is not), and nothing is contracted: its arithmetic is the CPU's."""
+"""Every kernel compiles for CUDA, by NVVM and without a GPU; nothing is contracted, so its arithmetic is the CPU's."""
 
 from __future__ import annotations
 
