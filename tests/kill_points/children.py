@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import forkserver
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,19 +22,28 @@ PATIENCE_SECONDS = 300.0
 
 
 class Children:
-    """Processes forked from one that has imported ``preload`` already, and has no threads yet."""
+    """Processes forked from one that has imported ``preload`` already, and has no threads yet.
 
-    def __init__(self, preload: Sequence[str]) -> None:
-        self._context = multiprocessing.get_context("forkserver")
+    Without ``preload`` each starts from nothing: Blender cannot be forked. ``without``: a folder from which they import
+    nothing, for what Blender adds to the path.
+    """
+
+    def __init__(self, preload: Sequence[str] = (), *, without: Path | None = None) -> None:
+        self._path = [place for place in sys.path if without is None or not Path(place).is_relative_to(without)]
+        self._context: Any = multiprocessing.get_context("forkserver" if preload else "spawn")
+        if not preload:
+            return
         self._context.set_forkserver_preload(list(preload))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))  # Python 3.11 passes the server no path
+            patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, self._path)))  # Python 3.11 passes no path
             forkserver.ensure_running()
 
     def run(self, scenario: Scenario, folder: Path, number: int | None = None, *, torn: bool = False) -> bool:
         """Runs it on a folder to its end, or kills it at operation ``number``. Whether it came to its end."""
         process = self._context.Process(target=_child, args=(scenario, folder, number, torn))
-        process.start()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "path", self._path)
+            process.start()
         process.join(PATIENCE_SECONDS)
         if process.is_alive():
             process.kill()

@@ -115,7 +115,7 @@ def test_a_folder_without_results_has_none_in_use(job: Shot) -> None:
 
 def test_results_are_listed_and_one_is_in_use(job: Shot) -> None:
     info = ResultInfo(settings=Settings(), model=ModelInfo(name="m", digest="d"))
-    for name in ("oil-1", "ink-0"):
+    for name in ("oil-1", "ink-0", ".deleted-clay-2-6f3a"):
         job.result(name).create(info)
     (job.results_folder / "damaged").mkdir()
     assert [result.name for result in job.results()] == ["ink-0", "oil-1"]
