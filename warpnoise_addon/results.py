@@ -103,11 +103,10 @@ def remove_result(job: Path, name: str) -> None:
         leases = folder / "leases"
         if leases.is_dir() and any(is_locked(lease) for lease in leases.glob("[!.]*.lock")):
             raise JobFolderError(f"'{folder}' is being stylized. Wait until it is done, or cancel it.")
-        gone = folder.with_name(f".deleted-{name}-{secrets.token_hex(4)}")
-        folder.rename(gone)
-        shutil.rmtree(gone)
-    except FileNotFoundError:
-        return
+        with contextlib.suppress(FileNotFoundError):
+            folder.rename(folder.with_name(f".deleted-{name}-{secrets.token_hex(4)}"))
+        for gone in folder.parent.glob(".deleted-*"):  # those of interrupted deletions, too
+            shutil.rmtree(gone, ignore_errors=not gone.name.startswith(f".deleted-{name}-"))
     except OSError as error:
         raise JobFolderError(f"'{folder}' cannot be deleted: {error.strerror or error}") from None
 

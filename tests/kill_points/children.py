@@ -49,7 +49,7 @@ class Children:
             process.kill()
             raise AssertionError(f"{scenario.__name__} hangs, to be killed at operation {number}")
         assert process.exitcode in (0, KILLED), f"exit status {process.exitcode} at operation {number}"
-        return process.exitcode == 0
+        return bool(process.exitcode == 0)
 
     def kill_everywhere(self, scenario: Scenario, before: Path, work: Path) -> Iterator[tuple[str, Path]]:
         """For each file operation of the scenario what a process leaves that is killed at it.
