@@ -82,12 +82,23 @@ class FilterBank:
             progress=lambda share: tell((1 - _CHOOSING) * share),
             cancelled=cancelled,
         )
+        bank = cls.from_response(response, cell=cell, scale=scale)
+        tell(1.0)
+        return bank
+
+    @classmethod
+    def from_response(cls, response: Tensor, *, cell: int, scale: int = 1) -> FilterBank:
+        """Choose the patterns for a response that ``measure_response`` returned.
+
+        Raises:
+            MeasurementError: the channels are too many for ``scale``, or paint too much alike.
+            ValueError: ``scale`` does not divide ``cell``.
+        """
+        _check_sizes(len(response), cell, scale)
         patterns = choose_patterns(response, cell, scale)
         if not deviation(correlations(patterns, cell // scale)) < MAX_DEVIATION:
             raise MeasurementError("The decoder's channels paint too much alike: no orthonormal patterns are near it.")
-        energy = equivariant_share(patterns, response, cell, scale)
-        tell(1.0)
-        return cls(patterns.float(), cell, scale, energy)
+        return cls(patterns.float(), cell, scale, equivariant_share(patterns, response, cell, scale))
 
     @classmethod
     def load_or_measure(

@@ -1,0 +1,188 @@
+"""What a decoder paints from latent noise: does it move with the picture?
+
+    WARPNOISE_TEST_AUTOENCODER=FILE python benchmarks/decoder_aligned_noise.py [painted] [sdedit --denoiser FOLDER]
+
+FILE is the tiny FLUX.2 autoencoder that the tests use. Views of docs/images/model/data.jpg are panned by 1, 2, 4 and 8
+px a frame. For a pan, exact noise is one white field, shifted and integrated over the cells.
+
+painted: half of a latent's deviation of noise is added to a view's latents; the difference of the decoded pictures is
+    what the noise paints.
+sdedit: the plain views, through a latent denoiser of the pair (noisy latents, latents of the view), strength 0.6.
+
+Incoherence: half the mean squared difference of two frames, moved by the true motion, over their variance; 0 moves
+with the scene, 1 is unrelated. For sdedit after a high pass (a Gaussian of 3 px is subtracted). Gradient energy: the
+mean squared difference of neighbouring pixels over that of random noise; what averages or doubles falls below 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from warpnoise.sdedit.filter_bank import FilterBank
+from warpnoise.sdedit.filter_bank.response import measure_response
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "backend"))
+
+from tiny_autoencoder import CELL, CHANNELS, VARIABLE, TinyAutoencoder, autoencoder_path
+
+SHEET = Path(__file__).resolve().parents[1] / "docs" / "images" / "model" / "data.jpg"
+TILE, TOP = 256, 18
+PANS = (1, 2, 4, 8)
+LAGS = (1, 4)
+SIZE = 128
+BORDER = 16
+AMOUNT = 0.5
+STRENGTH, STEPS = 0.6, 8
+
+Noise = Callable[[int, int], Tensor]
+"""(pan, frame) -> (1, channels, H, W)."""
+
+Edit = Callable[[Tensor], Tensor]
+"""Noise (frames, channels, H, W) -> pictures (frames, 3, h, w) of one shot."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", choices=("painted", "sdedit"), default="painted")
+    parser.add_argument("--denoiser", type=Path, help="folder of a UNet2DModel, for sdedit")
+    parser.add_argument("--views", type=int, default=2)
+    parser.add_argument("--frames", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    path = autoencoder_path()
+    if path is None:
+        parser.error(f"set {VARIABLE} to the autoencoder's file")
+    autoencoder = TinyAutoencoder(path)
+    noises = make_noises(autoencoder, arguments.seed, arguments.frames)
+    parts = [arguments.parts] if isinstance(arguments.parts, str) else arguments.parts
+    for part in parts:
+        if part == "painted":
+            prepare, column = painter(autoencoder), 1
+        elif arguments.denoiser is None:
+            parser.error("sdedit needs --denoiser")
+        else:
+            prepare, column = stylizer(autoencoder, arguments.denoiser), 0
+        print(part)
+        report(prepare, noises, list(views(column, arguments.views)), arguments.frames, high_pass=part == "sdedit")
+
+
+def make_noises(autoencoder: TinyAutoencoder, seed: int, frames: int) -> dict[str, Noise]:
+    generator = torch.Generator().manual_seed(seed)
+    width = SIZE + max(PANS) * (frames - 1)
+    pixels = torch.randn((1, 3, SIZE, width), generator=generator)
+    latents = torch.randn((1, CHANNELS, SIZE, width), generator=generator)
+    response = measure_response(autoencoder.decode, channels=CHANNELS, cell=CELL)
+    banks = {scale: FilterBank.from_response(response, cell=CELL, scale=scale) for scale in (1, 2)}
+    for scale, bank in banks.items():
+        print(f"scale {scale}: equivariant share of the mean response {bank.energy:.3f}", flush=True)
+
+    def pooled(pan: int, frame: int) -> Tensor:
+        return F.avg_pool2d(latents[..., pan * frame : pan * frame + SIZE], CELL) * CELL
+
+    def aligned(scale: int) -> Noise:
+        def noise(pan: int, frame: int) -> Tensor:
+            field = pixels[..., pan * frame : pan * frame + SIZE]
+            return banks[scale].project(F.avg_pool2d(field, scale) * scale)
+
+        return noise
+
+    def random(pan: int, frame: int) -> Tensor:
+        own = torch.Generator().manual_seed(seed * 1000 + frame + 1)
+        return torch.randn((1, CHANNELS, SIZE // CELL, SIZE // CELL), generator=own)
+
+    return {
+        "random": random,
+        "fixed": lambda pan, frame: pooled(0, 0),
+        "pooled": pooled,
+        "aligned, half size": aligned(2),
+        "aligned": aligned(1),
+    }
+
+
+def report(
+    prepare: Callable[[Tensor], Edit], noises: dict[str, Noise], pictures: list[Tensor], frames: int, high_pass: bool
+) -> None:
+    figures = {name: np.zeros((len(LAGS), len(PANS))) for name in noises}
+    gradients = dict.fromkeys(noises, 0.0)
+    for column, pan in enumerate(PANS):
+        for picture in pictures:
+            edit = prepare(torch.cat([picture[..., pan * t : pan * t + SIZE] for t in range(frames)]))
+            for name, noise in noises.items():
+                out = edit(torch.cat([noise(pan, t) for t in range(frames)]))
+                gradients[name] += float(out.diff(dim=-1).square().mean() + out.diff(dim=-2).square().mean())
+                seen = out - blurred(out) if high_pass else out
+                for row, lag in enumerate(LAGS):
+                    pairs = [incoherence(seen[t - lag], seen[t], pan * lag) for t in range(lag, frames)]
+                    figures[name][row, column] += np.mean(pairs) / len(pictures)
+    columns = [f"{pan} px, lag {lag}" for lag in LAGS for pan in PANS]
+    print(f"{'incoherence':>20}" + "".join(f"{name:>13}" for name in columns) + f"{'gradient':>11}")
+    for name, table in figures.items():
+        cells = "".join(f"{figure:13.3f}" for figure in table.flatten())
+        print(f"{name:>20}{cells}{gradients[name] / gradients['random']:11.3f}", flush=True)
+
+
+def incoherence(old: Tensor, new: Tensor, shift: int) -> float:
+    a = old[:, BORDER:-BORDER, BORDER + shift : SIZE - BORDER]
+    b = new[:, BORDER:-BORDER, BORDER : SIZE - BORDER - shift]
+    return float((a - b).square().sum() / ((a - a.mean()).square().sum() + (b - b.mean()).square().sum()))
+
+
+def painter(autoencoder: TinyAutoencoder) -> Callable[[Tensor], Edit]:
+    def prepare(shot: Tensor) -> Edit:
+        latents = autoencoder.encode(shot)
+        plain = autoencoder.decode(latents)
+        return lambda noise: autoencoder.decode(latents + AMOUNT * noise) - plain
+
+    return prepare
+
+
+def stylizer(autoencoder: TinyAutoencoder, folder: Path) -> Callable[[Tensor], Edit]:
+    """SDEdit with a denoiser that predicts the velocity n - x_0 of x_s = (1 - s) x_0 + s n."""
+    from diffusers import UNet2DModel
+
+    network = UNet2DModel.from_pretrained(folder).float().eval().requires_grad_(False)
+    times = torch.linspace(STRENGTH, 0, STEPS + 1)
+
+    def prepare(shot: Tensor) -> Edit:
+        view = autoencoder.encode(shot)
+
+        def stylize(noise: Tensor) -> Tensor:
+            x = (1 - times[0]) * view + times[0] * noise
+            for now, after in pairwise(times):
+                with torch.autocast("cpu", dtype=torch.bfloat16):
+                    velocity = network(torch.cat([x, view], 1), now * 1000).sample
+                x = x + (after - now) * velocity.float()
+            return autoencoder.decode(x).clamp(0, 1)
+
+        return stylize
+
+    return prepare
+
+
+def blurred(pictures: Tensor) -> Tensor:
+    planes = pictures.flatten(0, 1).numpy()
+    return torch.from_numpy(np.stack([cv2.GaussianBlur(plane, (0, 0), 3) for plane in planes])).view_as(pictures)
+
+
+def views(column: int, count: int) -> Iterator[Tensor]:
+    """Tiles of the sheet: column 0 has plain renders, column 1 path-traced ones."""
+    sheet = cv2.imread(str(SHEET))[..., ::-1]
+    for row in range(count):
+        tile = sheet[TOP + TILE * row : TOP + TILE * (row + 1), TILE * column : TILE * (column + 1)]
+        middle = (TILE - SIZE) // 2
+        picture = torch.from_numpy(tile[middle : middle + SIZE].astype(np.float32) / 255).permute(2, 0, 1)
+        yield picture[None]
+
+
+if __name__ == "__main__":
+    torch.set_grad_enabled(False)
+    main()
