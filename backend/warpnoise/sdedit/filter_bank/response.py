@@ -19,7 +19,7 @@ _LATENT_SIZE = 16
 _BORDER = 2  # cells at the border of a decoded picture answer to its padding
 _SPACING = RESPONSE_CELLS
 _STEP = 0.5
-_SAMPLES = 64  # for each channel: the mean's error then has about 4 per cent of its energy
+_SAMPLES = 64  # for each channel: the mean's error then has about 2 per cent of its energy
 
 
 class MeasurementError(ModelError):
