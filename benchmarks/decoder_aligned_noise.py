@@ -26,6 +26,7 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 from warpnoise.sdedit.filter_bank import FilterBank
 from warpnoise.sdedit.filter_bank.response import measure_response
@@ -175,7 +176,7 @@ def blurred(pictures: Tensor) -> Tensor:
 
 def views(column: int, count: int) -> Iterator[Tensor]:
     """Tiles of the sheet: column 0 has plain renders, column 1 path-traced ones."""
-    sheet = cv2.imread(str(SHEET))[..., ::-1]
+    sheet = np.asarray(Image.open(SHEET).convert("RGB"))
     for row in range(count):
         tile = sheet[TOP + TILE * row : TOP + TILE * (row + 1), TILE * column : TILE * (column + 1)]
         middle = (TILE - SIZE) // 2
