@@ -74,3 +74,11 @@ def pick_batch(device: torch.device, height: int, width: int) -> int:
     if device.type == "cpu":
         return 1
     return max(1, min(_BATCH_LIMIT, _BATCH_PIXELS // (height * width)))
+
+
+def free_unused(device: torch.device) -> None:
+    """Give memory that nothing uses back to the device, for other programs."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()

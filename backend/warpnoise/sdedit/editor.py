@@ -89,6 +89,12 @@ class Editor(Protocol):
 
     @property
     def device(self) -> torch.device: ...
+    def rest(self) -> None:
+        """Leave the device's memory to others; the weights wait in main memory."""
+
+    def wake(self) -> None:
+        """Back to the device, before the next ``edit``."""
+
     def check(self, settings: EditSettings) -> tuple[str, ...]:
         """Warnings about settings that have no effect here. Raises SettingsError for those that cannot be taken."""
 

@@ -74,6 +74,8 @@ class ModelFolder:
             if isinstance(value, list) and len(value) == 2 and value[1] and key not in _NOT_LOADED
         }
         family = _family(path, index.get("_class_name"), parts)
+        if missing := [part for part in parts if "_class_name" in index and not (path / part).is_dir()]:
+            raise ModelError(f"{path / missing[0]} is missing: this is not a complete model; download it again")
         network = read_json(component(path, "unet" if "unet" in parts else "transformer") / "config.json")
         classes = _count_classes(path, network) if family is None else None
         folder = cls(

@@ -14,7 +14,7 @@ import torch
 from diffusers.configuration_utils import FrozenDict
 
 from warpnoise.errors import Cancelled, ModelError
-from warpnoise.sdedit.sample import wait_for
+from warpnoise.sdedit.sample import finite, wait_for
 from warpnoise.sdedit.schedule import Run
 
 
@@ -109,7 +109,7 @@ class InjectedScheduler(_SchedulerFace):
     def step(
         self, model_output: torch.Tensor, timestep: Any, sample: torch.Tensor, return_dict: bool = True
     ) -> Stepped:
-        if not torch.equal(sample, self.x.to(sample.dtype)):
+        if not torch.equal(sample, finite(self.x).to(sample.dtype)):
             raise ModelError(
                 "the model's pipeline changed the picture between two steps, so the noise could not be kept exact: "
                 "this version of diffusers is not supported for this model; install the one in constraints.txt"

@@ -13,7 +13,7 @@ from warpnoise.errors import ModelError
 from warpnoise.sdedit.autoencoder import decode, encode, make_certain
 from warpnoise.sdedit.check import check_settings
 from warpnoise.sdedit.controls import Controls
-from warpnoise.sdedit.device import pick_device, pick_dtype
+from warpnoise.sdedit.device import free_unused, pick_device, pick_dtype
 from warpnoise.sdedit.editor import EditSettings, NoiseMaps
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.injection import InjectedScheduler, TimestepsAsked, TimingProbe
@@ -70,6 +70,19 @@ class PipelineEditor:
     def network(self) -> Any:
         """The network that denoises: a U-Net or a transformer."""
         return getattr(self.pipeline, "unet" if "unet" in self.folder.parts else "transformer")
+
+    def rest(self) -> None:
+        self._move("cpu")
+        free_unused(self.device)
+
+    def wake(self) -> None:
+        self._move(self.device)
+
+    def _move(self, device: str | torch.device) -> None:
+        for part in self.pipeline.components.values():
+            if isinstance(part, torch.nn.Module):
+                part.to(device)
+        self._prompts.clear()
 
     def check(self, settings: EditSettings) -> tuple[str, ...]:
         """Also: whether the prompts are longer than what the text encoders read."""

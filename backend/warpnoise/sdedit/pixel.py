@@ -14,7 +14,7 @@ import torch
 from diffusers import UNet2DModel
 
 from warpnoise.sdedit.check import check_settings
-from warpnoise.sdedit.device import pick_device, pick_dtype
+from warpnoise.sdedit.device import free_unused, pick_device, pick_dtype
 from warpnoise.sdedit.editor import EditSettings, NoiseMaps
 from warpnoise.sdedit.folder import GEOMETRY_CHANNELS, ModelFolder
 from warpnoise.sdedit.guidance import guide
@@ -54,6 +54,13 @@ class PixelEditor:
     @property
     def digest(self) -> str:
         return self.folder.digest
+
+    def rest(self) -> None:
+        self._unet.to("cpu")
+        free_unused(self.device)
+
+    def wake(self) -> None:
+        self._unet.to(self.device)
 
     def check(self, settings: EditSettings) -> tuple[str, ...]:
         return check_settings(self.folder, settings)

@@ -6,16 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
+from warpnoise.errors import SettingsError
 from warpnoise.job import Settings, Shot, frames_between
 from warpnoise.pipeline import stylize
 from warpnoise.progress import Progress
 from warpnoise.sdedit import ModelFolder
 from warpnoise.sdedit.check import check_settings
 from warpnoise.sdedit.device import pick_device
+from warpnoise.server.kept_model import KeptModel
 from warpnoise.server.named_models import find_model
 from warpnoise.server.schema import NewJob
+
+KEPT_MODEL = KeptModel()
+"""The server's."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +33,14 @@ class StylizeWork:
     preview: bool
     device: str | None
     batch: int | None
+    kept: KeptModel
 
     @property
     def frames_total(self) -> int:
         return len(self.shot.frames if self.frames is None else self.frames)
 
     def run(self, report: Callable[[Progress], None], cancelled: Callable[[], bool]) -> None:
-        try:
+        with self.kept.for_a_job() as load:
             stylize(
                 self.shot,
                 self.settings,
@@ -47,10 +51,8 @@ class StylizeWork:
                 batch=self.batch,
                 progress=report,
                 cancelled=cancelled,
+                load=load,
             )
-        finally:
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()  # between jobs, the memory is Blender's
 
 
 def prepare(request: NewJob, models: Path | None = None, *, only_named: bool = False) -> StylizeWork:
@@ -68,7 +70,9 @@ def prepare(request: NewJob, models: Path | None = None, *, only_named: bool = F
     frames = frames_between(shot.frames, *request.frames) if request.frames else None
     shot.check(shot.frames if frames is None else frames)
     settings = shot.settings.updated(request.settings or {})
+    if only_named and (settings.loras or settings.controls):
+        raise SettingsError("This server takes models by their names: leave out LoRAs and controls.")
     model = find_model(settings.model, models, only_named)
     check_settings(ModelFolder.open(model), settings)
     pick_device(request.device)
-    return StylizeWork(shot, settings, model, frames, request.preview, request.device, request.batch)
+    return StylizeWork(shot, settings, model, frames, request.preview, request.device, request.batch, KEPT_MODEL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import diffusers
 import pytest
 import torch
+from warpnoise.errors import Cancelled, ModelError, SettingsError
 from warpnoise.job import Settings
 from warpnoise.sdedit import ModelFolder, load_model
 from warpnoise.sdedit.autoencoder import encode, make_certain
@@ -281,3 +283,98 @@ def test_the_rows_say_what_the_pipelines_say(family: Family) -> None:
     assert "latents" in parameters
     if family.reference_keyword is not None:
         assert family.reference_keyword in parameters
+
+
+def test_a_model_that_rested_gives_the_same_picture(tiny: Tiny) -> None:
+    editor = open_editor(tiny("sdxl"))
+    maps = noise_maps(editor, 1, size=(64, 64))
+    before = editor.edit(images(1, (64, 64)), lambda index: maps[index], SETTINGS)
+    editor.rest()
+    editor.wake()
+    assert torch.equal(editor.edit(images(1, (64, 64)), lambda index: maps[index], SETTINGS), before)
+
+
+def test_a_prompt_is_encoded_once(tiny: Tiny) -> None:
+    editor = open_editor(tiny("sdxl"))
+    maps = noise_maps(editor, 1, size=(64, 64))
+    calls: list[int] = []
+    editor.pipeline.text_encoder.register_forward_hook(lambda *_: calls.append(1))
+    for prompt in ("a house", "a house", "a tree", "a house"):
+        editor.edit(images(1, (64, 64)), lambda index: maps[index], SETTINGS.updated({"prompt": prompt}))
+    assert len(calls) == 2 * 2  # each prompt, and the negative one with it
+
+
+def test_a_prompt_that_would_be_cut_is_refused(tiny: Tiny) -> None:
+    sdxl, z_image = open_editor(tiny("sdxl")), open_editor(tiny("z_image"))
+    for editor, longest in ((sdxl, 75), (z_image, 200)):
+        editor.check(SETTINGS.updated({"prompt": "a " * longest}))
+    with pytest.raises(SettingsError, match="prompt: it has 82 tokens, and the model reads 77: shorten it by about 5"):
+        sdxl.check(SETTINGS.updated({"prompt": "a " * 80}))
+    with pytest.raises(SettingsError, match=r"negative prompt: it has .* tokens"):
+        sdxl.check(SETTINGS.updated({"negative_prompt": "a " * 80}))
+
+
+def test_cancelling_and_steps(tiny: Tiny) -> None:
+    editor = open_editor(tiny("sdxl"))
+    maps = noise_maps(editor, 1, size=(64, 64))
+    steps: list[tuple[int, int]] = []
+
+    def edit(cancelled: Callable[[], bool]) -> None:
+        editor.edit(
+            images(1, (64, 64)),
+            lambda index: maps[index],
+            SETTINGS,
+            on_step=lambda *step: steps.append(step),
+            cancelled=cancelled,
+        )
+
+    with pytest.raises(Cancelled):
+        edit(lambda: True)
+    assert steps == []
+    with pytest.raises(Cancelled):
+        edit(lambda: len(steps) == 2)
+    assert steps == [(1, 3), (2, 3)]
+    steps.clear()
+    edit(lambda: False)
+    assert steps == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_weights_that_overflow_are_said(tiny: Tiny) -> None:
+    editor = open_editor(tiny("sdxl"))
+    with torch.no_grad():
+        editor.network.conv_out.weight.fill_(float("nan"))
+    maps = noise_maps(editor, 1, size=(64, 64))
+    with pytest.raises(ModelError, match="infinite or undefined numbers"):
+        editor.edit(images(1, (64, 64)), lambda index: maps[index], SETTINGS)
+
+
+def test_a_missing_part_is_named(tiny: Tiny, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny("sdxl"), tmp_path / "model")
+    shutil.rmtree(folder / "tokenizer_2")
+    with pytest.raises(ModelError, match="tokenizer_2 is missing"):
+        load_model(folder, "cpu", "float32")
+
+
+TAKES_OUR_START = """
+AuraFlow Chroma CogView4 Flux Flux2 Flux2Klein HunyuanDiT LatentConsistencyModel Lumina Lumina2 OvisImage PRX
+PixArtAlpha PixArtSigma QwenImage Sana StableDiffusion StableDiffusion3 StableDiffusionXL ZImage
+"""
+
+
+def test_which_pipelines_of_diffusers_have_the_needed_shape() -> None:
+    """Those that take ``latents``, step through a scheduler, and encode prompts apart can get a row."""
+    from diffusers.pipelines.auto_pipeline import AUTO_TEXT2IMAGE_PIPELINES_MAPPING
+
+    listed = {kind.__name__: kind for kind in AUTO_TEXT2IMAGE_PIPELINES_MAPPING.values()}
+    fitting = {name for name, kind in listed.items() if _has_the_needed_shape(kind)}
+    families = {family.pipeline for family in FAMILIES.values()}
+    assert families & set(listed) <= fitting
+    assert fitting >= {f"{name}Pipeline" for name in TAKES_OUR_START.split()} & set(listed)
+    assert len(fitting) >= 0.7 * len(listed)
+    assert not fitting & {"IFPipeline", "WuerstchenCombinedPipeline", "StableCascadeCombinedPipeline"}
+
+
+def _has_the_needed_shape(kind: Any) -> bool:
+    source = inspect.getsource(kind.__call__)
+    parameters = inspect.signature(kind.__call__).parameters
+    return "latents" in parameters and "scheduler.step(" in source and hasattr(kind, "encode_prompt")

@@ -1,0 +1,81 @@
+"""The model of the last job, kept loaded for the next: in main memory, since between jobs a GPU's is Blender's."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from warpnoise.sdedit import Editor, ModelFolder, load_model
+
+IDLE_SECONDS = 600.0
+"""For so long a model is kept."""
+
+_Key = tuple[str, str | None, str | None, tuple[tuple[str, int, int], ...]]
+
+
+class Load(Protocol):
+    """As ``sdedit.load_model``."""
+
+    def __call__(self, name_or_path: str, device: str | None = None, dtype: str | None = None) -> Editor: ...
+
+
+class KeptModel:
+    """Keeps one model. Jobs run one at a time; ``free`` may be called from any thread."""
+
+    def __init__(self, load: Load = load_model, idle_seconds: float = IDLE_SECONDS) -> None:
+        self._load, self._idle_seconds = load, idle_seconds
+        self._lock = threading.Lock()
+        self._editor: Editor | None = None
+        self._key: _Key | None = None
+        self._in_use = False
+        self._timer: threading.Timer | None = None
+
+    @contextmanager
+    def for_a_job(self) -> Iterator[Load]:
+        """What loads a job's model: the kept one, if it is that and none of its files changed since."""
+        with self._lock:
+            self._in_use = True
+            self._stop_timer()
+        try:
+            yield self._take
+        finally:
+            with self._lock:
+                self._in_use = False
+                if self._editor is not None:
+                    self._editor.rest()
+                    self._timer = threading.Timer(self._idle_seconds, self.free)
+                    self._timer.daemon = True
+                    self._timer.start()
+
+    def free(self) -> bool:
+        """Let go of the model; False while a job uses it."""
+        with self._lock:
+            if self._in_use:
+                return False
+            self._stop_timer()
+            self._editor = self._key = None
+            return True
+
+    def _take(self, name_or_path: str, device: str | None = None, dtype: str | None = None) -> Editor:
+        key = (name_or_path, device, dtype, _files(ModelFolder.open(name_or_path).path))
+        if self._editor is not None and key == self._key:
+            self._editor.wake()
+            return self._editor
+        self._editor = self._key = None  # its memory is needed for the next
+        self._editor = self._load(name_or_path, device, dtype)
+        self._key = key
+        return self._editor
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _files(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Name, size and time of every file of a model."""
+    found = [(path, path.stat()) for path in sorted(folder.rglob("*")) if path.is_file()]
+    return tuple((str(path), status.st_size, status.st_mtime_ns) for path, status in found)
