@@ -128,7 +128,8 @@ class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operato
 
     def _bring_back(self, scene: bpy.types.Scene, request) -> set[str]:
         if request.preview is not None:
-            if not show_preview(bpy.context, request.folder, request.preview) and not bpy.app.background:
+            shown = show_preview(bpy.context, request.folder, state.last.result, request.preview)
+            if not shown and not bpy.app.background:
                 self.report({"INFO"}, f"Open an image editor and choose the image '{AFTER}'")
             return {"FINISHED"}
         if request.chunk is not None:  # the compositor gets them when all are done, from a run without a chunk
