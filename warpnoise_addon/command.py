@@ -81,6 +81,9 @@ def _export(given: argparse.Namespace, as_json: bool) -> None:
     request = make_request(bpy.context, operator_arguments(given))
     reporter = Reporter(Printer("JSON" if as_json else "TEXT").show)
     export_blocking(bpy.context, request, reporter, state.cancel_requested.is_set)
+    if not as_json:
+        for text in reporter.status.warnings:
+            print(f"warpnoise: warning: {text}", file=sys.stderr, flush=True)
     if not as_json and not request.nothing_to_do:
         print(f"warpnoise: rendered {request.folder}", flush=True)
 

@@ -112,6 +112,18 @@ def test_stylize_and_save(blend, backend, tmp_path):
 
 
 @posix
+def test_an_export_says_its_warnings(blend, tmp_path):
+    """Of a scene whose Freestyle lines have no motion."""
+    bpy.ops.wm.open_mainfile(filepath=str(blend))
+    scene = bpy.context.scene
+    scene.render.use_freestyle = scene.view_layers[0].use_freestyle = True
+    file = tmp_path / "lines.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(file))
+    code, _, err = run(file, "export", "--frames=1:2", "--output", tmp_path / "job")
+    assert code == 0, err
+    assert err.count("warpnoise: warning: Freestyle has no motion") == 1
+
+
 def test_export_then_nothing_else(blend, tmp_path):
     code, out, err = run(blend, "export", "--frames", "2:3", "--output", tmp_path / "job", "--seed", 5)
     assert code == 0, err
