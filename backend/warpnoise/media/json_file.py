@@ -25,7 +25,13 @@ _MAY_OVERFLOW = re.compile(rb"[eE]\+?[0-9]{3}|[0-9]{300}")
 
 
 def parse_json(
-    data: bytes, where: object, *, error: type[WarpnoiseError] = MediaError, advice: str = "", largest: int = LARGEST
+    data: bytes,
+    where: object,
+    *,
+    error: type[WarpnoiseError] = MediaError,
+    advice: str = "",
+    largest: int = LARGEST,
+    finite: bool = True,
 ) -> Any:
     """The value of a JSON text.
 
@@ -34,6 +40,7 @@ def parse_json(
         where: names it in messages: a path, or "the answer".
         error: what is raised.
         advice: a sentence that says what to do: "Export the animation again."
+        finite: whether infinities and NaN, which are no JSON, are refused; diffusers writes some.
 
     Raises:
         error: too large, not UTF-8, not JSON, nested too deep, too many values, or a number that is not finite.
@@ -44,8 +51,8 @@ def parse_json(
         raise error(_sentences(f"{where} holds more than {MOST_VALUES} values.", advice))
     try:
         # The parser's own limit of nesting is 200; its numbers overflow to infinity.
-        value = pydantic_core.from_json(data.removeprefix(_BYTE_ORDER_MARK), allow_inf_nan=False)
-        if _MAY_OVERFLOW.search(data):
+        value = pydantic_core.from_json(data.removeprefix(_BYTE_ORDER_MARK), allow_inf_nan=not finite)
+        if finite and _MAY_OVERFLOW.search(data):
             _check_finite(value)
     except ValueError as failure:
         reason = "it is nested too deeply" if "recursion limit" in str(failure) else str(failure)
@@ -60,12 +67,13 @@ def read_json(
     advice: str = "",
     missing: Any = _REQUIRED,
     largest: int = LARGEST,
+    finite: bool = True,
 ) -> Any:
     """The value in a JSON file.
 
     Args:
         missing: returned where there is no such file. Without it, that raises ``error``.
-        error, advice, largest: as for ``parse_json``.
+        error, advice, largest, finite: as for ``parse_json``.
 
     Raises:
         error: as ``parse_json``, and for a file that is missing or cannot be read.
@@ -76,14 +84,19 @@ def read_json(
         if missing is not _REQUIRED:
             return missing
         raise error(_sentences(f"{path} is missing.", advice)) from None
-    return parse_json(data, path, error=error, advice=advice, largest=largest)
+    return parse_json(data, path, error=error, advice=advice, largest=largest, finite=finite)
 
 
 def read_object(
-    path: Path, *, error: type[WarpnoiseError] = MediaError, advice: str = "", largest: int = LARGEST
+    path: Path,
+    *,
+    error: type[WarpnoiseError] = MediaError,
+    advice: str = "",
+    largest: int = LARGEST,
+    finite: bool = True,
 ) -> dict[str, Any]:
     """The object in a JSON file. Raises ``error`` as ``read_json`` does, and for any other value."""
-    value = read_json(path, error=error, advice=advice, largest=largest)
+    value = read_json(path, error=error, advice=advice, largest=largest, finite=finite)
     if not isinstance(value, dict):
         raise error(_sentences(f"{path}: expected a JSON object, got {type(value).__name__}.", advice))
     return value

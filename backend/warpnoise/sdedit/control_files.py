@@ -9,7 +9,8 @@ from pathlib import Path
 
 from warpnoise.errors import ModelError
 from warpnoise.sdedit.folder import ModelFolder
-from warpnoise.sdedit.model_files import find_weights, read_json
+from warpnoise.sdedit.model_bounds import read_config
+from warpnoise.sdedit.model_files import find_weights
 
 INPUTS = ("depth", "normals", "lines", "color")
 """What a control can be given."""
@@ -37,7 +38,7 @@ def control_class(model: ModelFolder, path: Path) -> str:
     if not (path / "config.json").is_file():
         what = "is a file, expected a folder" if path.is_file() else "there is no ControlNet's config.json"
         raise ModelError(f"control {path}: {what}: give the folder that diffusers' save_pretrained wrote")
-    config = read_json(path / "config.json")
+    config = read_config(path / "config.json")
     kind = str(config.get("_class_name"))
     family = model.family
     if family is None or not family.controls:

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from warpnoise.errors import ModelError
+from warpnoise.media.bounded import given_path
 from warpnoise.sdedit.digest import digest_file, digest_files
 from warpnoise.sdedit.editor import EditSettings
 from warpnoise.sdedit.families import FAMILIES, Family
-from warpnoise.sdedit.model_files import PICKLES, component, find_weights, read_json
+from warpnoise.sdedit.model_bounds import MOST_CLASSES, read_config
+from warpnoise.sdedit.model_files import PICKLES, component, find_weights
 from warpnoise.sdedit.samplers import SCHEDULERS, is_flow, is_stochastic, noise_maps, own_sampler
 from warpnoise.sdedit.styles import FILE_NAME as STYLES_FILE
 from warpnoise.sdedit.styles import StyleSheet, read_styles
@@ -27,6 +29,9 @@ GEOMETRY_CHANNELS = 4
 
 _DISTILLED = ("lcm", "tcd")
 """Samplers of models that were distilled to a few steps."""
+
+_LARGEST_SIZE = 1 << 20
+_MOST_BLOCKS = 16
 
 _WITHOUT_WEIGHTS = ("Tokenizer", "TokenizerFast", "Processor", "FeatureExtractor", "Scheduler")
 _NOT_LOADED = ("safety_checker", "feature_extractor")
@@ -62,11 +67,11 @@ class ModelFolder:
         Raises:
             ModelError: no such folder, not a model, of a family that is not known, weights that are missing or pickled.
         """
-        path = DEFAULT_MODEL if name_or_path == "default" else Path(name_or_path).expanduser()
+        path = DEFAULT_MODEL if name_or_path == "default" else given_path(name_or_path, "the model", error=ModelError)
         _check_folder(path)
-        index = read_json(path / "model_index.json") if (path / "model_index.json").is_file() else None
+        index = read_config(path / "model_index.json") if (path / "model_index.json").is_file() else None
         if index is None:
-            config = read_json(path / "config.json")
+            config = read_config(path / "config.json")
             index = {"unet": ["diffusers", config.get("_class_name")], "scheduler": ["diffusers", "Scheduler"]}
         parts = {
             key: (str(value[0]), str(value[1]))
@@ -76,7 +81,7 @@ class ModelFolder:
         family = _family(path, index.get("_class_name"), parts)
         if missing := [part for part in parts if "_class_name" in index and not (path / part).is_dir()]:
             raise ModelError(f"{path / missing[0]} is missing: this is not a complete model; download it again")
-        network = read_json(component(path, "unet" if "unet" in parts else "transformer") / "config.json")
+        network = read_config(component(path, "unet" if "unet" in parts else "transformer") / "config.json")
         classes = _count_classes(path, network) if family is None else None
         folder = cls(
             path=path,
@@ -85,11 +90,12 @@ class ModelFolder:
             index=index,
             parts=parts,
             network=network,
-            vae=read_json(path / "vae" / "config.json") if "vae" in parts else {},
+            vae=read_config(path / "vae" / "config.json") if "vae" in parts else {},
             scheduler=_read_scheduler(path),
             classes=classes,
             sheet=read_styles(path / STYLES_FILE, classes),
         )
+        folder._check_kinds()
         folder._check_channels()
         for part in folder.weighted:
             find_weights(component(path, part))
@@ -246,6 +252,22 @@ class ModelFolder:
                 files += find_weights(place)[0]
         return digest_files(self.path, {file for file in files if file.is_file()}, digest)
 
+    def _check_kinds(self) -> None:
+        """Whether all can be computed that follows from the configuration."""
+        try:
+            sizes = (self.vae_factor, self.latent_channels, self.size_multiple, self.train_timesteps)
+            _ = (self.guidance, self.steps, self.sampler, self.weighted, self.is_distilled)
+            blocks = self.network.get("block_out_channels", [1])
+            if not (isinstance(blocks, list) and 0 < len(blocks) <= _MOST_BLOCKS and all(0 < size for size in blocks)):
+                raise ValueError(f"block_out_channels {str(blocks)[:40]}")
+            if not all(0 < size <= _LARGEST_SIZE for size in sizes):
+                raise ValueError("a size of 0, below, or far too large")
+        except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError) as error:
+            raise ModelError(
+                f"{self.path}: its configuration holds a value that no such model has ({error}). Download the model "
+                "again."
+            ) from None
+
     def _check_channels(self) -> None:
         if self.family is None:
             self._check_pixel_channels()
@@ -315,11 +337,16 @@ def _count_classes(path: Path, unet: dict[str, Any]) -> int | None:
             f"{path}: class_embed_type {unet['class_embed_type']!r} is not supported: "
             "expected a table of embeddings (num_class_embeds, class_embed_type null)"
         )
-    return unet.get("num_class_embeds")
+    classes = unet.get("num_class_embeds")
+    if classes is None:
+        return None
+    if isinstance(classes, bool) or not isinstance(classes, int) or not 0 < classes <= MOST_CLASSES:
+        raise ModelError(f"{path}: num_class_embeds is {classes!r}; expected a number from 1 to {MOST_CLASSES}.")
+    return classes
 
 
 def _read_scheduler(path: Path) -> dict[str, Any]:
-    config = read_json(component(path, "scheduler") / "scheduler_config.json")
+    config = read_config(component(path, "scheduler") / "scheduler_config.json")
     name = config.get("_class_name")
     if name not in SCHEDULERS:
         raise ModelError(

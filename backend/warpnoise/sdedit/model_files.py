@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 from warpnoise.errors import ModelError
 from warpnoise.sdedit.editor import EditSettings
-
-_LONGEST_HEADER = 100_000_000
-"""Bytes; the limit of safetensors itself."""
+from warpnoise.sdedit.model_bounds import tensor_shapes
 
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 
@@ -69,27 +65,6 @@ def check_safetensors(path: Path, what: str) -> None:
             f"{what} {path} is a pickle, which can run any program when it is loaded: get it as a .safetensors file"
         )
     try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if not 2 <= length <= min(size - 8, _LONGEST_HEADER):
-                raise ValueError("its header has a length that cannot be")
-            header = json.loads(file.read(length))
-        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-        if max(ends, default=0) != size - 8 - length:
-            raise ValueError(f"it has {size - 8 - length} bytes of weights, and announces {max(ends, default=0)}")
-    except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
-        raise ModelError(f"{what} {path} is no whole safetensors file ({error}): download it again") from error
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """An object out of a JSON file. Raises ModelError where there is none."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ModelError(f"{path} is missing: this is not a complete diffusers model; download it again") from error
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read as JSON ({error}): download the model again") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{path}: expected a JSON object, got {type(content).__name__}: download the model again")
-    return content
+        tensor_shapes(path)
+    except ModelError as error:
+        raise ModelError(f"{what} is no whole safetensors file: {error}") from error

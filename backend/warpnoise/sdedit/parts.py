@@ -16,10 +16,14 @@ from transformers.utils import logging as transformers_logging
 
 from warpnoise.errors import ModelError
 from warpnoise.sdedit.folder import ModelFolder
+from warpnoise.sdedit.model_bounds import check_amount, read_config
 from warpnoise.sdedit.model_files import component, find_weights
 
 _LIBRARIES = ("diffusers", "transformers")
-LIBRARY_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError)
+LIBRARY_ERRORS = (
+    OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, ImportError, ArithmeticError,
+    AssertionError, MemoryError,
+)  # fmt: skip
 
 
 def load_part(folder: ModelFolder, part: str, kind: Any, device: torch.device, dtype: torch.dtype) -> Any:
@@ -33,11 +37,24 @@ def load_part(folder: ModelFolder, part: str, kind: Any, device: torch.device, d
 
 def load_network(place: Path, kind: Any, device: torch.device, dtype: torch.dtype) -> Any:
     """The same of any folder that holds one network."""
-    _, variant = find_weights(place)
+    files, variant = find_weights(place)
+    config = read_config(place / "config.json")
     try:
         with quiet():
-            model = kind.from_pretrained(
-                str(place), use_safetensors=True, local_files_only=True, variant=variant, torch_dtype=dtype
+            if "quantization_config" not in config:  # quantized weights are packed
+                check_amount(place, _numbers(kind, place), files)
+            model, found = kind.from_pretrained(
+                str(place),
+                use_safetensors=True,
+                local_files_only=True,
+                variant=variant,
+                torch_dtype=dtype,
+                output_loading_info=True,
+            )
+        if missing := sorted(found["missing_keys"]):
+            raise ModelError(
+                f"{place}: its weights have no tensor {missing[0]}, which its config.json asks for. Download the model "
+                "again."
             )
     except LIBRARY_ERRORS as error:
         raise ModelError(
@@ -48,6 +65,16 @@ def load_network(place: Path, kind: Any, device: torch.device, dtype: torch.dtyp
         # Convolutions on CPUs are a fifth faster so (measured); activations follow the weights.
         model = model.to(memory_format=torch.channels_last)
     return model
+
+
+def _numbers(kind: Any, place: Path) -> int:
+    """How many numbers a network of this configuration has; nothing is allocated."""
+    with torch.device("meta"):
+        if hasattr(kind, "from_config") and hasattr(kind, "load_config"):
+            network = kind.from_config(kind.load_config(str(place)))
+        else:
+            network = kind(kind.config_class.from_pretrained(str(place)))
+    return sum(weight.numel() for weight in network.parameters())
 
 
 def load_pipeline(folder: ModelFolder, device: torch.device, dtype: torch.dtype) -> Any:

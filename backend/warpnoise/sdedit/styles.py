@@ -8,14 +8,17 @@ steps, texture and strength may differ by style: ``"guidance": {"photoreal": 1.5
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from warpnoise.errors import ModelError
+from warpnoise.media.json_file import read_json
+from warpnoise.sdedit.model_bounds import LARGEST_CONFIG, MOST_CLASSES
 
 FILE_NAME = "styles.json"
+_MOST = {"guidance": 1000, "steps": 10_000, "texture": 1, "strength": 1, "size_multiple": 4096}
+"""The largest values."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,7 @@ def read_styles(path: Path, classes: int | None) -> StyleSheet:
     """
     if not path.is_file():
         return StyleSheet(styles=tuple(str(label) for label in range(classes or 0)))
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read as JSON ({error}): write it again or delete it") from error
+    entries = read_json(path, error=ModelError, advice="Write it again or delete it.", largest=LARGEST_CONFIG)
     if not isinstance(entries, dict):
         raise ModelError(f"{path}: expected an object with the key 'styles', got {type(entries).__name__}")
     known = StyleSheet.__dataclass_fields__
@@ -68,7 +68,7 @@ def read_styles(path: Path, classes: int | None) -> StyleSheet:
         steps=_by_style(path, entries, "steps", styles, int, 1, None),
         texture=_by_style(path, entries, "texture", styles, float, 0, 0.0),
         strength=_by_style(path, entries, "strength", styles, float, 0, None),
-        size_multiple=_number(path, entries, "size_multiple", int, 1, None),
+        size_multiple=_number(path, entries, "size_multiple", int, 1, None, _MOST["size_multiple"]),
     )
     _check_classes(path, sheet, classes)
     return sheet
@@ -76,7 +76,7 @@ def read_styles(path: Path, classes: int | None) -> StyleSheet:
 
 def _names(path: Path, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
-        raise ModelError(f"{path}: 'styles' must be a list of names, got {value!r}")
+        raise ModelError(f"{path}: 'styles' must be a list of names, got {str(value)[:80]}")
     if len(set(value)) != len(value):
         raise ModelError(f"{path}: 'styles' names one style twice: {value!r}")
     return tuple(value)
@@ -93,22 +93,27 @@ def _by_style(
 ) -> Any:
     value = entries.get(key)
     if not isinstance(value, dict):
-        return _number(path, entries, key, kind, least, default)
+        return _number(path, entries, key, kind, least, default, _MOST[key])
     if not styles or set(value) != set(styles):
         raise ModelError(
             f"{path}: {key!r} names {', '.join(value) or 'no style'}: expected each of the styles once "
             f"({', '.join(styles) or 'there are none'}), or one number for all"
         )
-    return {style: _number(path, value, style, kind, least, default) for style in styles}
+    return {style: _number(path, value, style, kind, least, default, _MOST[key]) for style in styles}
 
 
-def _number(path: Path, entries: dict[str, Any], key: str, kind: type, least: int, default: Any) -> Any:
+def _number(
+    path: Path, entries: dict[str, Any], key: str, kind: type, least: int, default: Any, most: int = MOST_CLASSES
+) -> Any:
     value = entries.get(key)
     if value is None:
         return default
     allowed = (int,) if kind is int else (int, float)
-    if isinstance(value, bool) or not isinstance(value, allowed) or not least <= value < float("inf"):
-        raise ModelError(f"{path}: {key!r} must be a number of at least {least} ({kind.__name__}), got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, allowed) or not least <= value <= most:
+        raise ModelError(
+            f"{path}: {key!r} must be a number of at least {least} and at most {most} ({kind.__name__}), got "
+            f"{str(value)[:40]}"
+        )
     return kind(value)
 
 

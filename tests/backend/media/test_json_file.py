@@ -43,6 +43,10 @@ def test_bad_texts_are_named_with_advice(tmp_path: Path, text: bytes, reason: st
         read_json(path, error=JobError, advice="Write it again.")
 
 
+def test_infinities_may_be_asked_for() -> None:
+    assert parse_json(b"[-Infinity, 1e999]", "it", finite=False) == [float("-inf"), float("inf")]
+
+
 def test_sizes_are_bounded(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(b"[" + b" " * 100 + b"]")

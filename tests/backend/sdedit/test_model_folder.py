@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from diffusers import EDMEulerScheduler
+from safetensors.torch import load_file, save_file
 from warpnoise.errors import ModelError, SettingsError
 from warpnoise.job import Settings
 from warpnoise.sdedit import ModelFolder, load_model
@@ -125,7 +126,7 @@ def test_a_controlnet_is_not_ignored(diffusion: Path) -> None:
 @pytest.mark.parametrize("text", ["{", "[]"])
 def test_damaged_json(model: Path, text: str) -> None:
     (model / "unet" / "config.json").write_text(text)
-    with pytest.raises(ModelError, match=r"config\.json.*download the model again"):
+    with pytest.raises(ModelError, match=r"config\.json.*Download the model again"):
         ModelFolder.open(model)
 
 
@@ -151,14 +152,51 @@ def test_pickles_are_refused(model: Path) -> None:
 def test_damaged_weights(model: Path) -> None:
     weights = model / "unet" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
-    with pytest.raises(ModelError, match="cannot be loaded as a UNet2DModel"):
+    with pytest.raises(ModelError, match="is no safetensors file"):
         load_model(model, "cpu")
 
 
 def test_weights_that_do_not_fit(model: Path) -> None:
     edit_json(model / "unet" / "config.json", block_out_channels=[8, 24])
+    with pytest.raises(
+        ModelError, match="asks for 86835 numbers, and its weights hold 45355: they are of another model"
+    ):
+        load_model(model, "cpu")
+    edit_json(model / "unet" / "config.json", block_out_channels=[4, 16])
     with pytest.raises(ModelError, match="cannot be loaded as a UNet2DModel"):
         load_model(model, "cpu")
+
+
+def test_weights_that_lack_a_tensor(model: Path) -> None:
+    """Libraries would make it of random numbers."""
+    weights = model / "unet" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(weights)
+    del tensors["conv_in.bias"]
+    save_file(tensors, weights)
+    with pytest.raises(ModelError, match=r"have no tensor conv_in\.bias, which its config\.json asks for"):
+        load_model(model, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("file", "values", "said"),
+    [
+        ("unet/config.json", {"layers_per_block": 10**9}, "layers_per_block is 1000000000; expected at most 512"),
+        ("unet/config.json", {"block_out_channels": [10**9, 16]}, "block_out_channels is 1000000000"),
+        ("unet/config.json", {"block_out_channels": [8] * 5000}, "block_out_channels has 5000 values"),
+        ("unet/config.json", {"block_out_channels": None}, "holds a value that no such model has"),
+        ("unet/config.json", {"block_out_channels": 5}, "holds a value that no such model has"),
+        ("unet/config.json", {"block_out_channels": [8] * 60}, "holds a value that no such model has"),
+        ("unet/config.json", {"num_class_embeds": 10**9}, "num_class_embeds is 1000000000"),
+        ("unet/config.json", {"num_class_embeds": "3"}, "num_class_embeds is '3'"),
+        ("scheduler/scheduler_config.json", {"num_train_timesteps": 10**12}, "num_train_timesteps is 1000000000000"),
+        ("scheduler/scheduler_config.json", {"num_train_timesteps": "many"}, "holds a value that no such model has"),
+        ("scheduler/scheduler_config.json", {"num_train_timesteps": 0}, "holds a value that no such model has"),
+    ],
+)
+def test_values_that_no_model_has(model: Path, file: str, values: dict[str, Any], said: str) -> None:
+    edit_json(model / file, **values)
+    with pytest.raises(ModelError, match=said):
+        ModelFolder.open(model)
 
 
 def test_the_half_precision_variant_is_found(diffusion: Path) -> None:
@@ -196,7 +234,7 @@ def test_a_schedule_of_another_kind(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
-        ("{", "cannot be read as JSON"),
+        ("{", "is not JSON"),
         ("[]", "expected an object"),
         ('{"style": []}', "unknown key 'style'"),
         ('{"styles": "ink"}', "'styles' must be a list of names"),
@@ -206,16 +244,22 @@ def test_a_schedule_of_another_kind(tmp_path: Path) -> None:
         ('{"styles": ["a", "b"], "null_class": 1}', "expected a label after the 2 styles and below the model's 3"),
         ('{"styles": ["a", "b"], "null_class": 3}', "'null_class' is 3"),
         ('{"styles": ["a"], "guidance": -1}', "'guidance' must be a number of at least 0"),
-        ('{"styles": ["a"], "guidance": NaN}', "'guidance' must be a number"),
+        ('{"styles": ["a"], "guidance": NaN}', "is not JSON"),
         ('{"styles": ["a"], "guidance": {"a": -1}}', "'a' must be a number of at least 0"),
         (
             '{"styles": ["a", "b"], "guidance": {"a": 1}}',
             r"'guidance' names a: expected each .* \(a, b\)",
         ),
         ('{"styles": ["a"], "guidance": {"c": 1}}', "'guidance' names c"),
-        ('{"styles": ["a"], "steps": 0}', r"'steps' must be a number of at least 1 \(int\), got 0"),
-        ('{"styles": ["a"], "steps": {"a": 2.5}}', r"'a' must be a number of at least 1 \(int\), got 2\.5"),
-        ('{"styles": ["a"], "size_multiple": 1.5}', r"'size_multiple' must be a number of at least 1 \(int\), got 1.5"),
+        ('{"styles": ["a"], "steps": 0}', r"'steps' must be a number of at least 1 and at most \d+ \(int\), got 0"),
+        (
+            '{"styles": ["a"], "steps": {"a": 2.5}}',
+            r"'a' must be a number of at least 1 and at most \d+ \(int\), got 2\.5",
+        ),
+        (
+            '{"styles": ["a"], "size_multiple": 1.5}',
+            r"'size_multiple' must be a number of at least 1 and at most \d+ \(int\), got 1.5",
+        ),
         ('{"styles": ["a"], "null_class": true}', "'null_class' must be a number"),
     ],
 )
