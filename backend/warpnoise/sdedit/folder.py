@@ -258,7 +258,7 @@ class ModelFolder:
             sizes = (self.vae_factor, self.latent_channels, self.size_multiple, self.train_timesteps)
             _ = (self.guidance, self.steps, self.sampler, self.weighted, self.is_distilled)
             blocks = self.network.get("block_out_channels", [1])
-            if not (isinstance(blocks, list) and 0 < len(blocks) <= _MOST_BLOCKS and all(0 < size for size in blocks)):
+            if not (isinstance(blocks, list) and 0 < len(blocks) <= _MOST_BLOCKS and all(size > 0 for size in blocks)):
                 raise ValueError(f"block_out_channels {str(blocks)[:40]}")
             if not all(0 < size <= _LARGEST_SIZE for size in sizes):
                 raise ValueError("a size of 0, below, or far too large")
