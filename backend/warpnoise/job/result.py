@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -88,6 +89,8 @@ class Result:
         try:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
             with locked(self.folder.parent, wait_seconds=MUTEX_SECONDS):
+                for rest in self.folder.parent.glob(".deleted-*"):  # of a deletion that was cut off
+                    shutil.rmtree(rest, ignore_errors=True)
                 for part in ("frames", "records", "leases"):
                     (self.folder / part).mkdir(parents=True, exist_ok=True)
                 if self.info() != info:

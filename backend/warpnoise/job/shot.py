@@ -183,7 +183,7 @@ class Shot:
     def results(self) -> list[Result]:
         """All results of the shot, by name. One whose deletion was interrupted has a name with a leading dot."""
         folder = self.results_folder
-        names = sorted(path.name for path in folder.iterdir() if path.name[0] != ".") if folder.is_dir() else []
+        names = sorted(path.name for path in folder.glob("[!.]*"))
         return [result for result in map(self.result, names) if result.info() is not None]
 
     def current(self) -> Result | None:

@@ -78,6 +78,12 @@ def test_a_result_tells_what_it_was_made_with(result: Result) -> None:
     assert result.info() == INFO
 
 
+def test_what_a_deletion_left_is_removed(result: Result) -> None:
+    rest = result.folder.rename(result.folder.with_name(".deleted-ink-0-abcd"))
+    result.create(INFO)
+    assert not rest.exists() and result.info() == INFO
+
+
 def test_a_folder_that_is_gone_does_not_come_back_with_a_part_of_its_files(result: Result) -> None:
     result.frame(1).parent.rmdir()
     with pytest.raises(JobError, match="frames is gone"):
