@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -119,7 +118,6 @@ def test_results_are_listed_and_one_is_in_use(job: Shot) -> None:
     for name in ("oil-1", "ink-0", ".deleted-clay-2-6f3a"):
         job.result(name).create(info)
     (job.results_folder / "damaged").mkdir()
-    shutil.copytree(job.result("ink-0").folder, job.results_folder / ".deleted-ink-1-abcd")
     assert [result.name for result in job.results()] == ["ink-0", "oil-1"]
     job.use(job.result("oil-1"))
     assert json.loads((job.path / "current.json").read_text()) == {"result": "oil-1"}
