@@ -15,8 +15,8 @@ from typing import Any
 from warpnoise.errors import Cancelled, JobError, MediaError
 from warpnoise.job.lock import MUTEX_SECONDS, locked
 from warpnoise.media.atomic import write_bytes
-from warpnoise.media.digest import picture_digest
 from warpnoise.media.json_file import read_json
+from warpnoise.media.picture_digest import picture_digest
 
 _SETTLED_NS = 2_000_000_000
 """File systems count time in ticks of up to two seconds: a file that is younger may change and keep its time."""

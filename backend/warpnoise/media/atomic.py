@@ -29,10 +29,11 @@ _ADVICE = {
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, error: type[WarpnoiseError] = MediaError) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, error: type[WarpnoiseError] = MediaError, mode: int = 0o666) -> Iterator[BinaryIO]:
     """Yields a new binary file beside ``path``, open for reading and writing, and renames it to ``path`` at the end.
 
-    If the block raises, the new file is removed and ``path`` stays as it was. Missing folders are made.
+    If the block raises, the new file is removed and ``path`` stays as it was. Missing folders are made. ``mode``: the
+    new file's, from its first byte on, less the process's umask.
 
     The new file is created exclusively (``O_EXCL``), so no link is followed and nobody else's file is written to. Its
     name depends on the machine and on ``path`` alone: a killed process leaves at most one such file, which the next
@@ -45,7 +46,7 @@ def replacing(path: Path, *, error: type[WarpnoiseError] = MediaError) -> Iterat
     beside = name_beside(path)
     with _reported(path, beside, error):
         _prepare(path, beside, error)
-        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
         with os.fdopen(descriptor, "w+b") as file:
             yield file
             file.flush()
@@ -71,9 +72,9 @@ def replacing_by_name(path: Path, *, error: type[WarpnoiseError] = MediaError) -
         beside.rmdir()
 
 
-def write_bytes(path: Path, data: bytes, *, error: type[WarpnoiseError] = MediaError) -> None:
+def write_bytes(path: Path, data: bytes, *, error: type[WarpnoiseError] = MediaError, mode: int = 0o666) -> None:
     """Writes ``data`` to ``path``, whole or not at all. Raises ``error`` as ``replacing`` does."""
-    with replacing(path, error=error) as file:
+    with replacing(path, error=error, mode=mode) as file:
         file.write(data)
 
 

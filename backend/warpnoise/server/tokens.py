@@ -14,6 +14,7 @@ from pathlib import Path
 import platformdirs
 
 from warpnoise.errors import ServerError
+from warpnoise.media.atomic import write_bytes
 
 TOKEN_VARIABLE = "WARPNOISE_TOKEN"
 SHORTEST = 16
@@ -58,19 +59,11 @@ def read_token_file(path: Path) -> str:
 
 
 def write_token_file(path: Path, token: str) -> None:
-    """A file of mode 0600 from its first byte on, written beside and renamed."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    """A file of mode 0600 from its first byte on. Raises ServerError when it cannot be written."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        beside.unlink(missing_ok=True)
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(token + "\n")
-        beside.replace(path)
-    except OSError as error:
-        raise ServerError(
-            f"The token file {path} cannot be written: {error.strerror}. Give a token in {TOKEN_VARIABLE} instead."
-        ) from None
+        write_bytes(path, f"{token}\n".encode(), error=ServerError, mode=0o600)
+    except ServerError as refusal:
+        raise ServerError(f"{refusal} Or give a token in {TOKEN_VARIABLE} instead.") from None
 
 
 def _checked(text: str, source: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 from warpnoise.errors import Cancelled, MediaError
 from warpnoise.job import ModelInfo, Result, Shot, digest_cache
 from warpnoise.job.digest_cache import DigestCache
-from warpnoise.media.digest import picture_digest
+from warpnoise.media.picture_digest import picture_digest
 from warpnoise.media.png import read_png, write_png
 from warpnoise.pipeline import made_of, stylize
 from warpnoise.pipeline.made_of import MadeOf, effective, result_name

@@ -80,7 +80,7 @@ def test_a_missing_file_and_bytes_that_are_no_text(tmp_path):
 
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ServerError, match=r"cannot be written.*WARPNOISE_TOKEN"):
+    with pytest.raises(ServerError, match=r"Cannot write.*WARPNOISE_TOKEN"):
         write_token_file(tmp_path / "file" / "token", TOKEN)
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from warpnoise.compare.metrics.correspondence import Correspondence, correspondences
 from warpnoise.errors import JobError, MediaError
-from warpnoise.media.digest import picture_digest
+from warpnoise.media.picture_digest import picture_digest
 from warpnoise.motion import motions
 from warpnoise.sdedit.digest import digest_text
 

@@ -13,7 +13,7 @@ from warpnoise.compare.experiment.options import CompareOptions
 from warpnoise.compare.metrics.interpolation import enlarged_again
 from warpnoise.errors import Cancelled, MediaError
 from warpnoise.job import Result, Settings, Shot
-from warpnoise.media.digest import picture_digest
+from warpnoise.media.picture_digest import picture_digest
 from warpnoise.media.png import read_png
 from warpnoise.pipeline.alpha import fill_transparent
 from warpnoise.sdedit.digest import digest_text

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import OpenEXR
 import pytest
-from warpnoise.media.digest import picture_digest
+from warpnoise.media.picture_digest import picture_digest
 from warpnoise.media.png import write_png
 
 from warpnoise_addon.backend.sent_picture import SentPicture
