@@ -6,6 +6,7 @@ can read), and it is written to no log.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import stat
@@ -60,6 +61,8 @@ def read_token_file(path: Path) -> str:
 
 def write_token_file(path: Path, token: str) -> None:
     """A file of mode 0600 from its first byte on. Raises ServerError when it cannot be written."""
+    with contextlib.suppress(OSError):  # reported by what writes the file
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         write_bytes(path, f"{token}\n".encode(), error=ServerError, mode=0o600)
     except ServerError as refusal:
