@@ -159,6 +159,11 @@ def is_stylized_node(node: bpy.types.Node) -> bool:
     return group is not None and "warpnoise_job" in group
 
 
+def loses_adaptive_motion() -> bool:
+    """Whether Cycles writes no motion of meshes that deform and are subdivided adaptively: 4.2 and 4.3."""
+    return bpy.app.version < (4, 5, 0)
+
+
 GREASE_PENCIL_TYPES = {"GPENCIL", "GREASEPENCIL"}  # renamed in 4.3
 
 

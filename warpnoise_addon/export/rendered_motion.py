@@ -99,6 +99,8 @@ class RenderedMotion:
             changes.set_output(settings, compat.multilayer_exr(settings, self._codec))
             _no_depth_of_field(changes)
             _moving_cameras(changes)
+            if compat.loses_adaptive_motion():
+                _no_adaptive_subdivision(changes)
             _no_volumes(changes)
             render_still(scene, frame, path, changes)
         return evaluation.result()
@@ -130,6 +132,14 @@ def _moving_cameras(changes: Changes) -> None:
     for shown in bpy.data.objects:
         if shown.type == "CAMERA" and (not shown.cycles.use_motion_blur or shown.animation_data is not None):
             changes.set(shown.cycles, use_motion_blur=True)
+
+
+def _no_adaptive_subdivision(changes: Changes) -> None:
+    # Of what deforms: the others are better with it, where it displaces.
+    for shown in bpy.data.objects:
+        deforms = shown.type == "MESH" and (shown.data.shape_keys is not None or len(shown.modifiers) > 1)
+        if deforms and shown.cycles.use_adaptive_subdivision:
+            changes.set(shown.cycles, use_adaptive_subdivision=False)
 
 
 def _no_volumes(changes: Changes) -> None:

@@ -46,11 +46,8 @@ class Simulations:
         caches = [item for item in unbaked if item.cache is not None]
         for item in caches:
             self._changes.set(item.cache, frame_end=max(min(item.cache.frame_end, self._last), item.cache.frame_start))
-        with (
-            Changes() as shown,
-            bpy.context.temp_override(scene=self._scene, view_layer=self._layer),
-        ):
-            _show_what_is_rendered(unbaked, shown)
+        self._simulate_what_is_rendered(unbaked)
+        with bpy.context.temp_override(scene=self._scene, view_layer=self._layer):
             if caches:
                 _bake_all()
                 for item in caches:
@@ -64,6 +61,25 @@ class Simulations:
             for item in caches
             if not item.cache.is_baked
         )
+
+    def _simulate_what_is_rendered(self, items: list[_Simulation]) -> None:
+        # Baking evaluates what the viewport shows, and a cache of another number of points counts for nothing.
+        render = self._scene.render
+        self._changes.set(
+            render,
+            simplify_subdivision=render.simplify_subdivision_render,
+            simplify_child_particles=render.simplify_child_particles_render,
+        )
+        for collection in self._scene.collection.children_recursive:
+            if not collection.hide_render:
+                self._changes.set(collection, hide_viewport=False)
+        for item in items:
+            if isinstance(item.owner, bpy.types.Object) and not item.owner.hide_render:
+                self._changes.set(item.owner, hide_viewport=False)
+                for modifier in item.owner.modifiers:
+                    self._changes.set(modifier, show_viewport=modifier.show_render)
+                    if modifier.type in ("SUBSURF", "MULTIRES"):
+                        self._changes.set(modifier, levels=modifier.render_levels)
 
 
 def has_remembered_frames(scene: bpy.types.Scene) -> bool:
@@ -82,15 +98,6 @@ def _bake_all() -> None:
 def _free(scene: bpy.types.Scene, item: _Simulation) -> None:
     with bpy.context.temp_override(scene=scene, point_cache=item.cache):
         bpy.ops.ptcache.free_bake()
-
-
-def _show_what_is_rendered(items: list[_Simulation], changes: Changes) -> None:
-    # Baking evaluates what the viewport shows.
-    for item in items:
-        if isinstance(item.owner, bpy.types.Object) and not item.owner.hide_render:
-            changes.set(item.owner, hide_viewport=False)
-            for modifier in item.owner.modifiers:
-                changes.set(modifier, show_viewport=modifier.show_render)
 
 
 def _simulations(scene: bpy.types.Scene) -> Iterator[_Simulation]:

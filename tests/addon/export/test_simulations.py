@@ -92,7 +92,46 @@ def hidden_while_working(scene: bpy.types.Scene) -> str:
     return "Falling"
 
 
-KINDS = [rigid_body, cloth, soft_body, particles, simulation_zone, in_an_instanced_collection, hidden_while_working]
+def in_a_hidden_collection(scene: bpy.types.Scene) -> str:
+    cloth(scene)
+    collection = bpy.data.collections.new("Hidden")
+    falling = bpy.data.objects["Falling"]
+    scene.collection.objects.unlink(falling)
+    scene.collection.children.link(collection)
+    collection.objects.link(falling)
+    collection.hide_viewport = True
+    return "Falling"
+
+
+def finer_in_the_render(scene: bpy.types.Scene) -> str:
+    cloth(scene)
+    modifiers = bpy.data.objects["Falling"].modifiers
+    modifiers.new("Finer", "SUBSURF").render_levels = 2
+    modifiers["Finer"].levels = 0
+    modifiers.move(1, 0)
+    return "Falling"
+
+
+def coarser_while_working(scene: bpy.types.Scene) -> str:
+    finer_in_the_render(scene)
+    bpy.data.objects["Falling"].modifiers["Finer"].levels = 2
+    scene.render.use_simplify = True
+    scene.render.simplify_subdivision, scene.render.simplify_subdivision_render = 0, 2
+    return "Falling"
+
+
+KINDS = [
+    rigid_body,
+    cloth,
+    soft_body,
+    particles,
+    simulation_zone,
+    in_an_instanced_collection,
+    hidden_while_working,
+    in_a_hidden_collection,
+    finer_in_the_render,
+    coarser_while_working,
+]
 
 
 @pytest.fixture
@@ -129,10 +168,13 @@ def test_frames_and_motion_are_of_their_time(
     name = kind(falling)
     progress = export(FRAMES[0], FRAMES[-1], frame_step=step)
     assert [warning for item in progress for warning in item.warnings] == []
-    for shown in bpy.data.objects:
+    for shown in (*bpy.data.objects, *bpy.data.collections):
         shown.hide_viewport = False
-        for modifier in shown.modifiers:
+        for modifier in getattr(shown, "modifiers", ()):
             modifier.show_viewport = True
+            if modifier.type == "SUBSURF":
+                modifier.levels = modifier.render_levels
+    falling.render.use_simplify = False
     truth = heights(falling, name, FRAMES[-1] + step)
     for frame in FRAMES[::step]:
         found = read_passes(tmp_path / "job" / "passes" / f"{frame:04d}.exr")

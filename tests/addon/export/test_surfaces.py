@@ -314,6 +314,24 @@ def test_velocity_with_simulation_zones_and_a_frame_step_is_unknown(
     assert_moves(found, "Falling", (0, -0.4), (0, -0.4))
 
 
+def test_adaptive_subdivision(flat: bpy.types.Scene, passes: Callable) -> None:
+    """Blender 4.2 and 4.3 write no motion of what deforms and is subdivided so."""
+    cube = add_mesh(flat, "cube", "Cube", size=3)
+    cube.shape_key_add(name="Basis")
+    moved = cube.shape_key_add(name="Moved")
+    for point in moved.data:
+        point.co.x += 1.0
+    key(moved, "value", {1: 0.0, 2: 0.5, 3: 0.75})
+    modifier = cube.modifiers.new("Subdivision", "SUBSURF")
+    if compat.has_property(modifier, "use_adaptive_subdivision"):  # from 5.0
+        modifier.use_adaptive_subdivision = True
+    else:
+        flat.cycles.feature_set = "EXPERIMENTAL"
+        cube.cycles.use_adaptive_subdivision = True
+    found, _ = passes()
+    assert_moves(found, "Cube", (0.5, 0), (0.25, 0))
+
+
 def test_deforming_objects_keep_their_topology(flat: bpy.types.Scene, export: Callable, tmp_path: Path) -> None:
     cube = add_mesh(flat, "cube", "Cube", size=3)
     wave = cube.modifiers.new("Twist", "SIMPLE_DEFORM")
