@@ -27,7 +27,7 @@ _IMAGE_SETTINGS = (
 )
 
 
-def has_property(owner: bpy.types.bpy_struct, name: str) -> bool:
+def has_property(owner: bpy.types.bpy_struct[Any], name: str) -> bool:
     """Whether this version's ``owner`` has an RNA property of that name."""
     return name in owner.bl_rna.properties
 

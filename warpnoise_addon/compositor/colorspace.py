@@ -71,7 +71,7 @@ def view_inverse(scene: bpy.types.Scene) -> ViewInverse:
         not_undone.append("the view's curves")
     if getattr(view, "use_white_balance", False):
         not_undone.append("the view's white balance")
-    warnings = ()
+    warnings: tuple[str, ...] = ()
     if not_undone:
         warnings = (
             f"stylized frames are shown again through {', '.join(not_undone)}, which change them: "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -32,7 +33,7 @@ class Changes:
     ) -> None:
         self._undo.__exit__(kind, error, trace)
 
-    def set(self, owner: bpy.types.bpy_struct, **values: Any) -> None:
+    def set(self, owner: bpy.types.bpy_struct[Any], **values: Any) -> None:
         """Sets properties of ``owner``; those that this Blender does not have are left out."""
         for name, value in values.items():
             if compat.has_property(owner, name):
@@ -40,7 +41,7 @@ class Changes:
                 self.keep(owner, name)
                 setattr(owner, name, value)
 
-    def keep(self, owner: bpy.types.bpy_struct, name: str) -> None:
+    def keep(self, owner: bpy.types.bpy_struct[Any], name: str) -> None:
         """Puts the property back in the end; something else may change it."""
         before = getattr(owner, name)
         if hasattr(before, "__len__") and not isinstance(before, str | set):
@@ -75,7 +76,7 @@ class Changes:
 
         self.then(undo)
 
-    def _hold_still(self, owner: bpy.types.bpy_struct, name: str) -> None:
+    def _hold_still(self, owner: bpy.types.bpy_struct[Any], name: str) -> None:
         datablock = owner.id_data
         curves = self._curves.get(datablock)
         if curves is None:
@@ -87,7 +88,7 @@ class Changes:
         for curve in curves.get(owner.path_from_id(name), ()):
             if not curve.mute:
                 curve.mute = True
-                self.then(lambda curve=curve: setattr(curve, "mute", False))
+                self.then(partial(setattr, curve, "mute", False))
 
 
 class AnimatedValues:
@@ -111,7 +112,7 @@ class AnimatedValues:
                 _write(datablock, path, index, value)
 
 
-def _put_back(owner: bpy.types.bpy_struct, name: str, value: Any) -> None:
+def _put_back(owner: bpy.types.bpy_struct[Any], name: str, value: Any) -> None:
     if getattr(owner, name) != value:
         setattr(owner, name, value)
 
@@ -124,7 +125,7 @@ def _overridden_color_management(settings: bpy.types.ImageFormatSettings) -> Ite
         for prop in owner.bl_rna.properties:
             if not prop.is_readonly:
                 value = getattr(owner, prop.identifier)
-                yield lambda owner=owner, name=prop.identifier, value=value: _put_back(owner, name, value)
+                yield partial(_put_back, owner, prop.identifier, value)
     mapping = settings.view_settings.curve_mapping
     if mapping is None:
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import bpy
 
@@ -26,7 +26,7 @@ FRAME_LIMIT = 1_048_574
 """Blender's smallest and largest frame number."""
 
 
-def export_job(context: bpy.types.Context, options: ExportOptions) -> Iterator[ExportProgress]:
+def export_job(context: bpy.types.Context, options: ExportOptions) -> Generator[ExportProgress, None, None]:
     """Writes the frames of ``context.scene`` into a job folder; a generator that yields after each frame.
 
     The scene and the options are checked at once, before anything is rendered or written. Closing the generator stops
@@ -90,7 +90,7 @@ def _export(
     color: RenderedColor | ExistingColor,
     motion: RenderedMotion | ExistingPasses,
     existing: ExistingFrames | None,
-) -> Iterator[ExportProgress]:
+) -> Generator[ExportProgress, None, None]:
     total, warnings = len(options.rendered_frames), [*left_out(scene), *unfollowed(scene)]
     with (
         contextlib.closing(existing) if existing else contextlib.nullcontext(),

@@ -34,14 +34,14 @@ class BackendPool:
                 address = Address.parse(url)  # what is wrong with it comes before what is wrong with the token
                 if choice.offline and not address.loopback:
                     raise SettingsError(choice.offline)
-                origin: object = (url, _token(choice.token_file))
+                origin: tuple[str, str] | BackendCommand = (url, _token(choice.token_file))
             else:
                 origin = chosen_command(choice)
             if self._backend is not None and (self._origin != origin or not self._backend.alive):
                 self._backend.close()
                 self._backend = None
             if self._backend is None:
-                if url:
+                if isinstance(origin, tuple):
                     self._backend = connect_backend(*origin, cancelled=cancelled)
                 else:
                     self._backend = start_backend(origin, cancelled=cancelled)

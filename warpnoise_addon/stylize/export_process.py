@@ -28,8 +28,8 @@ def run_export(argv: list[str], reporter: Reporter, cancelled: Callable[[], bool
     """
     try:
         child = Child(argv, merge=True)
-    except OSError as error:
-        raise ExportError(f"a second Blender for the render cannot be started: {argv[0]}: {error.strerror}") from None
+    except OSError as refusal:
+        raise ExportError(f"a second Blender for the render cannot be started: {argv[0]}: {refusal.strerror}") from None
     error: dict[str, Any] | None = None
     tail: deque[str] = deque(maxlen=12)
     try:
