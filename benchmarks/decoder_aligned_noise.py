@@ -21,6 +21,7 @@ import sys
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -87,7 +88,8 @@ def make_noises(autoencoder: TinyAutoencoder, seed: int, frames: int) -> dict[st
         print(f"scale {scale}: equivariant share of the mean response {bank.energy:.3f}", flush=True)
 
     def pooled(pan: int, frame: int) -> Tensor:
-        return F.avg_pool2d(latents[..., pan * frame : pan * frame + SIZE], CELL) * CELL
+        noise: Tensor = F.avg_pool2d(latents[..., pan * frame : pan * frame + SIZE], CELL) * CELL
+        return noise
 
     def aligned(scale: int) -> Noise:
         def noise(pan: int, frame: int) -> Tensor:
@@ -150,7 +152,8 @@ def stylizer(autoencoder: TinyAutoencoder, folder: Path) -> Callable[[Tensor], E
     """SDEdit with a denoiser that predicts the velocity n - x_0 of x_s = (1 - s) x_0 + s n."""
     from diffusers import UNet2DModel
 
-    network = UNet2DModel.from_pretrained(folder).float().eval().requires_grad_(False)
+    network: Any = UNet2DModel.from_pretrained(folder)  # type: ignore[no-untyped-call]
+    network = network.float().eval().requires_grad_(False)
     times = torch.linspace(STRENGTH, 0, STEPS + 1)
 
     def prepare(shot: Tensor) -> Edit:
@@ -162,7 +165,8 @@ def stylizer(autoencoder: TinyAutoencoder, folder: Path) -> Callable[[Tensor], E
                 with torch.autocast("cpu", dtype=torch.bfloat16):
                     velocity = network(torch.cat([x, view], 1), now * 1000).sample
                 x = x + (after - now) * velocity.float()
-            return autoencoder.decode(x).clamp(0, 1)
+            pictures: Tensor = autoencoder.decode(x).clamp(0, 1)
+            return pictures
 
         return stylize
 

@@ -21,9 +21,9 @@ from torch import Tensor
 from warpnoise.sdedit.filter_bank import FilterBank
 from warpnoise.sdedit.filter_bank.response import measure_response
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "backend"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from tiny_autoencoder import CELL, CHANNELS, TinyAutoencoder, autoencoder_path
+from backend.tiny_autoencoder import CELL, CHANNELS, TinyAutoencoder, autoencoder_path
 
 TARGET = Path(__file__).resolve().parent / "images" / "decoder"
 STYLE = {"font.size": 9, "font.family": "DejaVu Sans"}

@@ -22,7 +22,7 @@ from warpnoise.sdedit.digest import digest_text
 from warpnoise.sdedit.filter_bank.patterns import CELLS
 from warpnoise.sdedit.filter_bank.whitening import MAX_DEVIATION, correlations, deviation
 
-_VERSION = 1
+_VERSION = 2
 """Bump when measuring or choosing changes: stored banks are then measured again."""
 
 _LOCK_SECONDS = 600
