@@ -41,7 +41,7 @@ def measure_response(
     Each of a number of random latents is decoded twice: with ``_STEP`` added to single cells, and with it subtracted.
     The cells lie so far apart that their responses do not overlap, and hold channels and signs at random. The latents
     are smooth Gaussian fields of unit variance. With the tiny FLUX.2 decoder, their response leads to as much coherence
-    as the response of rendered pictures; white latents are 3 to 6 per cent worse.
+    as the response of rendered pictures; white latents are 3 to 9 per cent worse.
 
     Args:
         decode: the decoder; see ``Decode``. Pixels may have any range.
