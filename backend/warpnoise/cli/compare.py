@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import click
-from tqdm import tqdm
 
-from warpnoise.cli.display import in_words
+from warpnoise.cli.display import Shown, display
 from warpnoise.cli.interrupt import interruptible
 from warpnoise.cli.shared_options import device_option, given, job_argument, settings_options
 
@@ -128,60 +126,12 @@ def _summary(done: Comparison) -> Iterator[str]:
         yield ""
 
 
-class _Listener(Protocol):
-    def __call__(self, now: CompareProgress, /) -> None: ...
-
-
 @contextmanager
-def _show_progress() -> Iterator[_Listener]:
-    """A bar on a terminal, lines in a log."""
-    if not sys.stderr.isatty():
-        yield _Lines()
-        return
-    with tqdm(bar_format="{desc:<10} {bar} {n_fmt}/{total_fmt}{postfix}", file=sys.stderr, leave=False) as bar:
-        yield _Bar(bar)
+def _show_progress() -> Iterator[Callable[[CompareProgress], None]]:
+    with display() as show:
 
+        def listen(now: CompareProgress) -> None:
+            line = f"{now.stage}: {now.what}" if now.what else ""
+            show(Shown(now.stage, now.done, now.total, now.seconds_left, now.warnings, now.what, line))
 
-class _Lines:
-    """A line when the stage or the sequence changes."""
-
-    def __init__(self) -> None:
-        self._last = ("", "")
-        self._said = 0
-
-    def __call__(self, now: CompareProgress) -> None:
-        for text in now.warnings[self._said :]:
-            self.say(f"warning: {text}")
-        self._said = len(now.warnings)
-        if self._last != (now.stage, now.what):
-            self._last = (now.stage, now.what)
-            self.step(now)
-
-    def say(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
-
-    def step(self, now: CompareProgress) -> None:
-        left = "" if now.seconds_left is None else f", {in_words(now.seconds_left)} left"
-        if now.what:
-            self.say(f"{now.stage}: {now.what} ({now.done} of {now.total}{left})")
-
-
-class _Bar(_Lines):
-    def __init__(self, bar: tqdm[Any]) -> None:
-        super().__init__()
-        self._bar = bar
-
-    def __call__(self, now: CompareProgress) -> None:
-        super().__call__(now)
-        self._bar.total, self._bar.n = now.total, now.done
-        self._bar.set_description_str(now.stage, refresh=False)
-        parts = [now.what] if now.what else []
-        if now.seconds_left is not None:
-            parts.append(f"{in_words(now.seconds_left)} left")
-        self._bar.set_postfix_str(", ".join(parts))
-
-    def say(self, text: str) -> None:
-        self._bar.write(text, file=sys.stderr)
-
-    def step(self, now: CompareProgress) -> None:
-        """The bar shows it."""
+        yield listen

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 from tqdm import tqdm
 
@@ -16,17 +17,11 @@ from warpnoise.progress import Progress
 _BAR = "{desc:<10} {bar} {n_fmt}/{total_fmt} frames{postfix}"
 
 
-class Listener(Protocol):
-    """Takes progress as it comes."""
-
-    def __call__(self, now: Progress, /) -> None: ...
-
-
 @contextmanager
-def show_progress(as_json: bool) -> Iterator[Listener]:
+def show_progress(as_json: bool) -> Iterator[Callable[[Progress], None]]:
     """A listener for the pipeline: JSON lines on standard output, a bar or lines on standard error.
 
-    With JSON, an error is one more line of it; it goes on from here as it came.
+    With JSON, an error is one more line of it; the error itself is raised on.
     """
     if as_json:
         try:
@@ -34,14 +29,58 @@ def show_progress(as_json: bool) -> Iterator[Listener]:
         except WarpnoiseError as error:
             write_json("error", {"code": error.code, "message": str(error)})
             raise
-    elif sys.stderr.isatty():
-        bar = _Bar()
-        try:
-            yield bar
-        finally:
+        return
+    with display() as show:
+
+        def listen(now: Progress) -> None:
+            detail = f"step {now.step} of {now.steps_total}" if now.stage == "stylizing" else ""
+            line = f"{now.stage}: {now.frames_done} of {now.frames_total} frames"
+            show(Shown(now.stage, now.frames_done, now.frames_total, now.seconds_left, now.warnings, detail, line))
+
+        yield listen
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a person sees of a progress. ``detail``: beside the bar. ``line``: a log gets it when it changes."""
+
+    stage: str
+    done: int
+    total: int
+    seconds_left: float | None
+    warnings: tuple[str, ...]
+    detail: str
+    line: str
+
+
+@contextmanager
+def display() -> Iterator[Callable[[Shown], None]]:
+    """A bar on a terminal, lines in a log; each warning once. The bar appears with the first progress, so that what is
+    said before it stays readable."""
+    bar: tqdm[Any] | None = None
+    said: set[str] = set()
+
+    def show(now: Shown) -> None:
+        nonlocal bar
+        for text in dict.fromkeys(now.warnings):
+            if text not in said:
+                say(f"warning: {text}")
+        left = "" if now.seconds_left is None else f"{in_words(now.seconds_left)} left"
+        if sys.stderr.isatty():
+            if bar is None:
+                bar = tqdm(bar_format=_BAR, file=sys.stderr, leave=False, dynamic_ncols=True)
+            bar.total, bar.n = now.total, now.done
+            bar.set_description_str(now.stage, refresh=False)
+            bar.set_postfix_str(", ".join(filter(None, (now.detail, left))))
+        elif now.line and now.line not in said:
+            say(", ".join(filter(None, (now.line, left))))
+        said.update(now.warnings, (now.line,))
+
+    try:
+        yield show
+    finally:
+        if bar is not None:
             bar.close()
-    else:
-        yield _Lines()
 
 
 def say(text: str) -> None:
@@ -61,58 +100,3 @@ def in_words(seconds: float) -> str:
         return f"{whole} s"
     minutes, rest = divmod(whole, 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-class _Warnings:
-    """Says each warning once."""
-
-    def __init__(self) -> None:
-        self._said: set[str] = set()
-
-    def new(self, now: Progress) -> Iterator[str]:
-        for text in now.warnings:
-            if text not in self._said:
-                self._said.add(text)
-                yield f"warning: {text}"
-
-
-class _Bar:
-    """A bar that appears with the first progress, so that what is said before it stays readable."""
-
-    def __init__(self) -> None:
-        self._bar: tqdm[Any] | None = None
-        self._warnings = _Warnings()
-
-    def __call__(self, now: Progress) -> None:
-        for text in self._warnings.new(now):
-            say(text)
-        if self._bar is None:
-            self._bar = tqdm(bar_format=_BAR, file=sys.stderr, leave=False, dynamic_ncols=True)
-        bar = self._bar
-        bar.total, bar.n = now.frames_total, now.frames_done
-        bar.set_description_str(now.stage, refresh=False)
-        parts = [f"step {now.step} of {now.steps_total}"] if now.stage == "stylizing" else []
-        if now.seconds_left is not None:
-            parts.append(f"{in_words(now.seconds_left)} left")
-        bar.set_postfix_str(", ".join(parts))
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-
-class _Lines:
-    """A line when the stage changes and when a frame is done, none for each step."""
-
-    def __init__(self) -> None:
-        self._warnings = _Warnings()
-        self._last: tuple[str, int] | None = None
-
-    def __call__(self, now: Progress) -> None:
-        for text in self._warnings.new(now):
-            print(text, file=sys.stderr, flush=True)
-        if self._last == (now.stage, now.frames_done):
-            return
-        self._last = (now.stage, now.frames_done)
-        left = "" if now.seconds_left is None else f", {in_words(now.seconds_left)} left"
-        print(f"{now.stage}: {now.frames_done} of {now.frames_total} frames{left}", file=sys.stderr, flush=True)

@@ -11,7 +11,6 @@ from tqdm import tqdm
 
 from warpnoise.cli.interrupt import interruptible
 from warpnoise.cli.shared_options import job_argument
-from warpnoise.errors import SettingsError
 
 
 @click.command("warp")
@@ -63,11 +62,10 @@ def command(
         from warpnoise.pipeline import WarpOptions, warp
 
         opened = Shot.open(job, needs=["passes"])
-        width, height = _grid(opened.scene.width, opened.scene.height, chosen["width"], chosen["height"])
         options = WarpOptions(
             channels=channels,
-            height=height,
-            width=width,
+            height=chosen["height"] or 0,
+            width=chosen["width"] or 0,
             maps=maps,
             seed=opened.settings.seed if chosen["seed"] is None else chosen["seed"],
             noise=chosen["noise"] or opened.settings.noise,
@@ -82,21 +80,3 @@ def command(
             files = warp(opened, output or job / "noise", options, progress=show, cancelled=interrupt)
     for file in files[:1] if len(files) == 1 else (files[0], files[-1]):
         print(file)
-
-
-def _grid(frame_width: int, frame_height: int, width: int | None, height: int | None) -> tuple[int, int]:
-    """The noise's width and height, one from the other where only one is given.
-
-    Raises:
-        SettingsError: not of the frames' aspect ratio.
-    """
-    if width is None:
-        width = frame_width if height is None else max(round(height * frame_width / frame_height), 1)
-    if height is None:
-        height = max(round(width * frame_height / frame_width), 1)
-    if abs(frame_height * width - frame_width * height) > max(frame_width, frame_height):
-        raise SettingsError(
-            f"width, height: the frames are {frame_width} x {frame_height} pixels and the noise would be "
-            f"{width} x {height}. Give a size of the same aspect ratio, or only one of the two."
-        )
-    return width, height

@@ -29,7 +29,8 @@ Format = Literal["npz", "safetensors"]
 class WarpOptions:
     """What noise, and how it is written.
 
-    ``width``, ``height``: of the noise; 0: the frames'. A latent model's are the frames' over its VAE's factor.
+    ``width``, ``height``: of the noise; 0: from the other, both 0: the frames'. A latent model's are the frames' over its
+    VAE's factor.
     ``maps``: independent noises that the same motion carries. ``noise``: "warped" or a baseline's name.
     ``per_frame``: one file a frame, named by its number, in a folder; otherwise one file.
     """
@@ -113,11 +114,12 @@ def warp(
 
 def _shape(job: Shot, options: WarpOptions) -> tuple[int, int, int]:
     frame_height, frame_width = job.scene.height, job.scene.width
-    height, width = options.height or frame_height, options.width or frame_width
+    width = options.width or max(round((options.height or frame_height) * frame_width / frame_height), 1)
+    height = options.height or max(round(width * frame_height / frame_width), 1)
     if abs(frame_height * width - frame_width * height) > max(frame_height, frame_width):
         raise SettingsError(
-            f"noise of {width} x {height} for frames of {frame_width} x {frame_height} is distorted: with this width "
-            f"expected a height of {max(1, round(frame_height * width / frame_width))}"
+            f"width, height: the frames are {frame_width} x {frame_height} pixels and the noise would be {width} x "
+            f"{height}. Give a size of the same aspect ratio, or only one of the two."
         )
     return options.channels, height, width
 
