@@ -29,8 +29,8 @@ Format = Literal["npz", "safetensors"]
 class WarpOptions:
     """What noise, and how it is written.
 
-    ``width``, ``height``: of the noise; 0: from the other, both 0: the frames'. A latent model's are those of the frames
-    divided by its VAE's factor.
+    ``width``, ``height``: of the noise; 0: from the other, both 0: the frames'. A latent model's are the frames' over
+    its VAE's factor.
     ``maps``: independent noises that the same motion carries. ``noise``: "warped" or a baseline's name.
     ``per_frame``: one file a frame, named by its number, in a folder; otherwise one file.
     """
