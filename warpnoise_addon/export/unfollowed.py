@@ -30,7 +30,7 @@ _PICTURE_NODES = {"CompositorNodeImage", "CompositorNodeMovieClip"}
 
 
 def unfollowed(scene: bpy.types.Scene) -> Iterator[str]:
-    """What the whole scene has of it: compositor nodes, strokes and lines."""
+    """What the whole scene has of it: compositor nodes, strokes, lines and displacement."""
     tree = compat.compositor_tree(scene)
     if tree is not None and scene.render.use_compositing:
         yield from _nodes(scene, tree)
@@ -39,6 +39,13 @@ def unfollowed(scene: bpy.types.Scene) -> Iterator[str]:
         yield f"Grease Pencil has no motion: noise on {', '.join(strokes)} moves with the surfaces behind the strokes."
     if scene.render.use_freestyle and any(layer.use and layer.use_freestyle for layer in scene.view_layers):
         yield "Freestyle has no motion: noise on its lines moves with the surfaces behind them."
+    slots = (slot.material for shown in scene.objects if not shown.hide_render for slot in shown.material_slots)
+    for material in dict.fromkeys(material for material in slots if material is not None):
+        if _displaces(material) and _is_animated(material.node_tree):
+            yield (
+                f"The displacement of the material '{material.name}' may be animated, which the motion does not follow. "
+                "Use a Displace modifier."
+            )
 
 
 class Instances:
@@ -58,6 +65,20 @@ class Instances:
                 f"The number of instances of '{name}' changes: if others than the last ones come and go, the motion "
                 "joins different instances. Store the attribute 'id' on its points or instances."
             )
+
+
+def _displaces(material: bpy.types.Material) -> bool:
+    output = material.node_tree.get_output_node("CYCLES") if material.node_tree is not None else None
+    return output is not None and output.inputs["Displacement"].is_linked and material.displacement_method != "BUMP"
+
+
+def _is_animated(tree: bpy.types.NodeTree) -> bool:
+    nodes = list(compat.nodes_of(tree))
+    images = (node.image for node in nodes if node.bl_idname == "ShaderNodeTexImage")
+    trees = dict.fromkeys(node.id_data for node in nodes)
+    return any(image is not None and image.source in ("SEQUENCE", "MOVIE") for image in images) or any(
+        True for used in trees for _ in compat.animation_curves(used)
+    )
 
 
 def _nodes(scene: bpy.types.Scene, tree: bpy.types.NodeTree) -> Iterator[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from warpnoise_addon.export.unfollowed import unfollowed
 
-from .export_scenes import add_mesh
+from .export_scenes import add_mesh, key, new_material
 from .test_scene_unchanged import new_compositor, output_socket
 
 MOVING = ["Scale", "Translate", "Rotate", "Transform", "Flip", "Crop", "Lensdist", "Displace", "MapUV", "CornerPin"]
@@ -108,6 +108,21 @@ def test_grease_pencil_and_freestyle(scene: bpy.types.Scene) -> None:
     assert "Freestyle" in lines
     strokes.hide_render = True
     scene.view_layers[0].use_freestyle = False
+    assert list(unfollowed(scene)) == []
+
+
+def test_animated_displacement(scene: bpy.types.Scene) -> None:
+    material = new_material("Waves")
+    add_mesh(scene, "plane", "Sea").data.materials.append(material)
+    tree = material.node_tree
+    displacement = tree.nodes.new("ShaderNodeDisplacement")
+    tree.links.new(displacement.outputs[0], tree.get_output_node("CYCLES").inputs["Displacement"])
+    material.displacement_method = "DISPLACEMENT"
+    assert list(unfollowed(scene)) == [], "it stands still"
+    key(displacement.inputs["Height"], "default_value", {1: 0.0, 3: 1.0})
+    (warning,) = unfollowed(scene)
+    assert "'Waves'" in warning
+    material.displacement_method = "BUMP"
     assert list(unfollowed(scene)) == []
 
 
