@@ -43,8 +43,8 @@ def unfollowed(scene: bpy.types.Scene) -> Iterator[str]:
     for material in dict.fromkeys(material for material in slots if material is not None):
         if _displaces(material) and _is_animated(material.node_tree):
             yield (
-                f"The displacement of the material '{material.name}' may be animated, which the motion does not follow. "
-                "Use a Displace modifier."
+                f"The displacement of the material '{material.name}' may be animated, which the motion does not follow."
+                " Use a Displace modifier."
             )
 
 
