@@ -66,7 +66,7 @@ def _has_velocity(data: Any) -> bool:
 
 
 def _corners(mesh: bpy.types.Mesh) -> str:
-    # The attribute is read hundreds of times as fast as the same through `mesh.loops`. A mesh without faces may have none.
+    # Reading the attribute is hundreds of times as fast as `mesh.loops`. A mesh without faces may have none.
     attribute = mesh.attributes.get(".corner_vert")
     corners = np.empty(len(mesh.loops) if attribute is not None else 0, np.int32)
     if len(corners):
