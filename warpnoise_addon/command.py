@@ -21,10 +21,10 @@ from .errors import SettingsError, WarpnoiseError
 from .stylize import state
 from .stylize.blocking import export_blocking
 from .stylize.file_copy import remove_copy
-from .stylize.run import failure
 from .stylize.status import Reporter, Status
-from .ui.operators import Printer
-from .ui.options import make_request
+from .stylize.steps import failure
+from .ui.make_request import make_request
+from .ui.stylize_operators import Printer
 
 COMMAND = "warpnoise"
 _registered: object = None

@@ -7,38 +7,36 @@ from types import ModuleType
 import bpy
 from bpy.app.handlers import persistent
 
-from . import command
+from . import command, translations
 from .stylize import state
 from .ui import (
+    backend_operators,
     before_after,
     draw_settings,
-    enter_token,
-    kept,
-    operators,
     panel,
     preferences,
     presets,
     preview,
     properties,
-    results,
-    setup_operator,
+    result_operators,
     style_pictures,
+    stylize_operators,
 )
 
 CLASSES = (
     preferences.WARPNOISE_Preferences,
     properties.WARPNOISE_SceneSettings,
-    operators.WARPNOISE_OT_stylize,
-    operators.WARPNOISE_OT_cancel,
-    operators.WARPNOISE_OT_check_backend,
-    enter_token.WARPNOISE_OT_enter_token,
-    setup_operator.WARPNOISE_OT_set_up,
-    operators.WARPNOISE_OT_add_to_compositor,
-    results.WARPNOISE_OT_add_strip,
-    results.WARPNOISE_OT_show_frames,
-    results.WARPNOISE_OT_open_movie,
-    kept.WARPNOISE_OT_use_result,
-    kept.WARPNOISE_OT_remove_result,
+    stylize_operators.WARPNOISE_OT_stylize,
+    stylize_operators.WARPNOISE_OT_cancel,
+    backend_operators.WARPNOISE_OT_check_backend,
+    backend_operators.WARPNOISE_OT_enter_token,
+    backend_operators.WARPNOISE_OT_set_up,
+    result_operators.WARPNOISE_OT_add_to_compositor,
+    result_operators.WARPNOISE_OT_add_strip,
+    result_operators.WARPNOISE_OT_show_frames,
+    result_operators.WARPNOISE_OT_open_movie,
+    result_operators.WARPNOISE_OT_use_result,
+    result_operators.WARPNOISE_OT_remove_result,
     before_after.WARPNOISE_OT_before_after,
     draw_settings.WARPNOISE_MT_styles,
     presets.WARPNOISE_MT_presets,
@@ -47,7 +45,7 @@ CLASSES = (
     *panel.PANELS,
 )
 # After the classes; each has register() and unregister().
-MODULES: tuple[ModuleType, ...] = (state, preview, style_pictures, presets, properties, command)
+MODULES: tuple[ModuleType, ...] = (translations, state, preview, style_pictures, presets, properties, command)
 
 
 @persistent

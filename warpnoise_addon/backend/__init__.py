@@ -18,8 +18,8 @@ Nothing in here blocks without a time limit, and everything may be called from a
 
 from .connection import Backend, connect_backend, start_backend
 from .locate import BackendCommand, find_backend
+from .poll import JobRequest, JobView, run_job
 from .remote import run_uploaded_job
-from .run import JobRequest, JobView, run_job
 
 __all__ = [
     "Backend",

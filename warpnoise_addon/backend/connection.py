@@ -35,9 +35,9 @@ class Backend:
 
     @property
     def name(self) -> str:
-        """For people: version and address."""
-        where = self.client.address
-        return f"{self.status.get('version', '?')} on {where.host}:{where.port}"
+        """For people: its version; that of a server with the server's name."""
+        version = str(self.status.get("version", "?"))
+        return version if self.process is not None else f"{version} on {self.client.address.host}"
 
     @property
     def takes_uploads(self) -> bool:

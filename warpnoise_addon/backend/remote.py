@@ -12,7 +12,7 @@ from ..errors import BackendError, Cancelled, JobError
 from ..results import use_result
 from .connection import Backend
 from .download import Download
-from .run import JobRequest, JobView, run_job
+from .poll import JobRequest, JobView, run_job
 from .upload import LocalJob, forget_upload, send_job
 
 FETCHING_SECONDS = 1.0

@@ -19,7 +19,7 @@ from ..bounded_json import BadJsonError, parse_json, read_bytes, read_json
 from ..errors import BackendError, Cancelled, JobError, JobFolderError
 from ..names import frame_name
 from .connection import Backend
-from .run import CANCEL_SECONDS, POLL_SECONDS, JobView
+from .poll import CANCEL_SECONDS, POLL_SECONDS, JobView
 from .sent_picture import NoPictureError, SentPicture
 
 MEMORY = ".upload.json"

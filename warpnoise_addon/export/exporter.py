@@ -14,7 +14,7 @@ from .claims import turn
 from .existing import ExistingColor, ExistingFrames, ExistingPasses, check_step
 from .files import JobFolder
 from .job_file import JobFile, scene_block
-from .options import ExportOptions, ExportProgress
+from .options import ExportedFrame, ExportOptions
 from .rendered_color import RenderedColor
 from .rendered_motion import RenderedMotion
 from .rendering import left_out, render_size
@@ -26,7 +26,7 @@ FRAME_LIMIT = 1_048_574
 """Blender's smallest and largest frame number."""
 
 
-def export_job(context: bpy.types.Context, options: ExportOptions) -> Generator[ExportProgress, None, None]:
+def export_job(context: bpy.types.Context, options: ExportOptions) -> Generator[ExportedFrame, None, None]:
     """Writes the frames of ``context.scene`` into a job folder; a generator that yields after each frame.
 
     The scene and the options are checked at once, before anything is rendered or written. Closing the generator stops
@@ -90,7 +90,7 @@ def _export(
     color: RenderedColor | ExistingColor,
     motion: RenderedMotion | ExistingPasses,
     existing: ExistingFrames | None,
-) -> Generator[ExportProgress, None, None]:
+) -> Generator[ExportedFrame, None, None]:
     total, warnings = len(options.rendered_frames), [*left_out(scene), *unfollowed(scene)]
     with (
         contextlib.closing(existing) if existing else contextlib.nullcontext(),
@@ -116,12 +116,12 @@ def _export(
             job.add_passes(frame, state)
             warnings.extend(instances.next(state.objects.instances))
 
-        def finished(steps: Iterator[tuple[int, bool]], color_file: bool, before: int = 0) -> Iterator[ExportProgress]:
+        def finished(steps: Iterator[tuple[int, bool]], color_file: bool, before: int = 0) -> Iterator[ExportedFrame]:
             for done, (frame, kept) in enumerate(steps, start=before + 1):
                 picture = folder.color(frame) if color_file else None
                 told = tuple(warnings)
                 warnings.clear()
-                yield ExportProgress(frame, done, total, picture, folder.passes(frame), kept, told)
+                yield ExportedFrame(frame, done, total, picture, folder.passes(frame), kept, told)
 
         own = options.frames if options.color_frames is None else options.color_frames
         yield from finished(_own_frames(own, job, add_color, add_motion), True)

@@ -70,7 +70,7 @@ class ExportOptions:
 
 
 @dataclass(frozen=True)
-class ExportProgress:
+class ExportedFrame:
     """One finished frame. ``kept``: it was there already. ``color``: None where only its motion is needed.
 
     ``warnings``: sentences for the user, each once: what of the scene cannot be as in its own render.

@@ -12,8 +12,8 @@ from ..export import export_job
 from . import unfinished
 from .backends import BackendPool
 from .request import StylizeRequest
-from .run import acquire_backend, done, failure, nothing_to_do, stylize_folder
 from .status import Reporter, Status
+from .steps import acquire_backend, done, failure, nothing_to_do, stylize_folder
 
 
 def export_blocking(

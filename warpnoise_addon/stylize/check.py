@@ -13,7 +13,7 @@ from ..backend.probe import OLDEST_PYTHON, Probe, probe
 from ..setup.hardware import Hardware
 from .backends import BackendPool, chosen_command, chosen_url
 from .request import BackendChoice
-from .run import device_text
+from .steps import device_text
 
 LITTLE_MEMORY = 2 * 2**30
 """Bytes; the default model at 1024 x 1024 needs about as much."""

@@ -16,8 +16,8 @@ from .backends import BackendPool
 from .check import Finding, check_up
 from .export_process import run_export
 from .request import BackendChoice, StylizeRequest
-from .run import acquire_backend, device_text, done, failure, nothing_to_do, stylize_folder
 from .status import Reporter, Status
+from .steps import acquire_backend, device_text, done, failure, nothing_to_do, stylize_folder
 
 JOIN_SECONDS = 5.0
 
@@ -37,6 +37,11 @@ class Session(abc.ABC):
     @property
     def over(self) -> bool:
         return not self._thread.is_alive() and self.status.over and self.status.stage != "idle"
+
+    @property
+    def cancelling(self) -> bool:
+        """It was asked to stop, and has not stopped yet."""
+        return self._cancel.is_set() and not self.over
 
     def start(self) -> None:
         self._thread.start()

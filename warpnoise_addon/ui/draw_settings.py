@@ -9,8 +9,8 @@ import bpy
 from ..settings import SETTINGS
 from ..stylize import state
 from . import style_pictures
-from .options import default_output
-from .texts import draw_text, letters_in
+from .make_request import default_output
+from .texts import draw_text, iface, letters_in
 
 DEFAULT_MODEL = str(SETTINGS["model"].default)
 NOISE = ("noise", "eta")
@@ -24,7 +24,7 @@ def draw_style(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     column.prop(settings, "model", placeholder=DEFAULT_MODEL)
     styles = known_styles(settings.model)
     row = column.row(align=True)
-    row.prop(settings, "style", placeholder=styles[0] if styles else "the model's first")
+    row.prop(settings, "style", placeholder=styles[0] if styles else iface("The Model's First"))
     if styles:
         row.menu("WARPNOISE_MT_styles", text="", icon="DOWNARROW_HLT")
     shown = settings.style or (styles[0] if styles else "")
@@ -74,7 +74,7 @@ def draw_frames(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     column.prop(settings, "source", expand=True)
     if settings.source == "FRAMES":
         column.prop(settings, "color_folder")
-        column.prop(settings, "passes_folder", placeholder="rendered by Cycles")
+        column.prop(settings, "passes_folder", placeholder=iface("Rendered by Cycles"))
 
 
 def draw_output(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -82,7 +82,7 @@ def draw_output(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     column = layout.column()
     column.prop(settings, "output", placeholder=default_output(context.scene))
     if not settings.output and not bpy.data.filepath:
-        text = "the file is not saved: results go to a temporary folder"
+        text = "The file is not saved: results go to a temporary folder"
         draw_text(column, text, icon="INFO", width=letters_in(context))
     column.prop(settings, "connect")
 
@@ -95,7 +95,7 @@ class WARPNOISE_MT_styles(bpy.types.Menu):
         model = context.scene.warpnoise.model
         for style in known_styles(model):
             icon = style_pictures.icon(style) if is_default(model) else 0
-            choose = self.layout.operator("wm.context_set_string", text=style, icon_value=icon)
+            choose = self.layout.operator("wm.context_set_string", text=style, icon_value=icon, translate=False)
             choose.data_path, choose.value = "scene.warpnoise.style", style
 
 

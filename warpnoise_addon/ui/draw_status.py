@@ -8,7 +8,7 @@ from ..stylize import state
 from ..stylize.session import CheckSession
 from ..stylize.status import STAGES, Status, duration
 from . import preview
-from .texts import draw_text, letters_in
+from .texts import draw_text, iface, letters_in
 
 
 def draw_status(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -22,14 +22,15 @@ def draw_status(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     elif status.over and isinstance(state.session, CheckSession):
         box.label(text="The backend works", icon="CHECKMARK")
     elif status.over:
-        kept = f", {status.frames_kept} from before" if status.frames_kept else ""
-        frames = "frame" if status.frames_done == 1 else "frames"
-        box.label(text=f"{STAGES[status.stage]}: {status.frames_done} {frames}{kept}", icon="CHECKMARK")
+        text = "{stage}: {done} frames, {kept} from before" if status.frames_kept else "{stage}: {done} frames"
+        text = "{stage}: 1 frame" if (status.frames_done, status.frames_kept) == (1, 0) else text
+        values = {"stage": iface(STAGES[status.stage]), "done": status.frames_done, "kept": status.frames_kept}
+        box.label(text=iface(text, **values), icon="CHECKMARK", translate=False)
     else:
         _draw_progress(box, status, width)
     if status.backend:
         column = box.column(align=True)
-        draw_text(column, f"Backend {status.backend}", icon="SYSTEM", width=width)
+        draw_text(column, iface("Backend {name}", name=status.backend), icon="SYSTEM", width=width)
         draw_text(column, status.device, icon="BLANK1", width=width, capital=False)
     for text in status.warnings:
         draw_text(box, text, icon="INFO", width=width, most=6)
@@ -37,15 +38,24 @@ def draw_status(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         box.template_icon(icon_value=preview.icon(), scale=8.0)
 
 
+def is_cancelling() -> bool:
+    """Whether what runs was asked to stop, and has not stopped yet."""
+    running = state.running()
+    return running is not None and running.cancelling
+
+
 def _draw_progress(layout: bpy.types.UILayout, status: Status, width: int) -> None:
-    text = STAGES[status.stage]
+    text = iface(STAGES[status.stage])
     if status.frames_total:
-        text += f": {status.frames_done} of {status.frames_total}"
-    layout.progress(factor=status.fraction, text=text)
+        values = {"stage": text, "done": status.frames_done, "total": status.frames_total}
+        text = iface("{stage}: {done} of {total}", **values)
+    layout.progress(factor=status.fraction, text=text, translate=False)
+    if is_cancelling():
+        return
     details = []
     if status.steps_total:
-        details.append(f"Step {status.step} of {status.steps_total}")
+        details.append(iface("Step {step} of {total}", step=status.step, total=status.steps_total))
     if status.seconds_left is not None:
-        details.append(f"{duration(status.seconds_left)} left")
+        details.append(iface("{time} left", time=duration(status.seconds_left)))
     if details:
         draw_text(layout, ", ".join(details), icon="TIME", width=width)

@@ -8,7 +8,7 @@ import bpy
 
 from ..stylize.unfinished import RECORD, Unfinished, unfinished
 from .properties import write_settings
-from .texts import draw_text, letters_in
+from .texts import draw_text, iface, letters_in
 
 _known: tuple[object, Unfinished | None] = (None, None)
 
@@ -19,7 +19,8 @@ def draw_unfinished(layout: bpy.types.UILayout, context: bpy.types.Context, job:
     if found is None:
         return
     box = layout.box()
-    text = f"interrupted: {found.rendered} of {found.total} frames are rendered, {found.stylized} stylized"
+    text = "Interrupted: {rendered} of {total} frames are rendered, {stylized} stylized"
+    text = iface(text, rendered=found.rendered, total=found.total, stylized=found.stylized)
     draw_text(box, text, icon="INFO", width=letters_in(context))
     go_on = box.operator("warpnoise.stylize", text="Continue", icon="PLAY")
     go_on.frames = str(found.frames)

@@ -9,13 +9,13 @@ import bpy
 
 from ..stylize import state
 from .before_after import WARPNOISE_OT_before_after, is_before
+from .draw_results import draw_results
 from .draw_settings import draw_frames, draw_noise, draw_output, draw_style
-from .draw_status import draw_status
+from .draw_status import draw_status, is_cancelling
 from .draw_unfinished import draw_unfinished
-from .options import existing_output
+from .make_request import existing_output
 from .presets import WARPNOISE_PT_presets
-from .results import draw_results
-from .texts import letters_in
+from .texts import iface, letters_in
 
 NARROW = 16
 """Letters in a line of a sidebar as Blender opens it."""
@@ -65,7 +65,9 @@ class _Main:
             if (job := existing_output(context.scene, "records")) is not None:
                 draw_unfinished(layout, context, job)
         else:
-            row.operator("warpnoise.cancel", icon="CANCEL")
+            row.enabled = not is_cancelling()
+            text = "Cancelling..." if is_cancelling() else "Cancel"
+            row.operator("warpnoise.cancel", text=iface(text), icon="CANCEL", translate=False)
         draw_status(layout, context)
 
 
@@ -73,8 +75,9 @@ def draw_preview_buttons(layout: bpy.types.UILayout, context: bpy.types.Context)
     """One frame first, and what it was before."""
     row = layout.row(align=True)
     frame = context.scene.frame_current
-    text = f"Preview Frame {frame}" if letters_in(context) > NARROW else f"Preview {frame}"
-    row.operator("warpnoise.stylize", text=text, icon="RENDER_STILL").preview = frame
+    text = "Preview Frame {frame}" if letters_in(context) > NARROW else "Preview {frame}"
+    button = row.operator("warpnoise.stylize", text=iface(text, frame=frame), icon="RENDER_STILL", translate=False)
+    button.preview = frame
     if WARPNOISE_OT_before_after.poll(context):
         row.operator("warpnoise.before_after", text="", icon="ARROW_LEFTRIGHT", depress=is_before(context))
 

@@ -59,9 +59,7 @@ def _settings_properties() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, setting in SETTINGS.items():
         if setting.switched:
-            found[f"use_{name}"] = _switch(
-                name=setting.title, description=f"{setting.description}. Off: {setting.null}"
-            )
+            found[f"use_{name}"] = _switch(name=setting.title, description=f"Set it here. Off: {setting.null}")
         found[name] = _property(setting)
     return found
 

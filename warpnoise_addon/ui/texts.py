@@ -1,4 +1,7 @@
-"""Text in a layout, which Blender does not break into lines."""
+"""Text in a layout, which Blender does not break into lines, and its translation.
+
+Blender translates labels and names by itself. What has values in it is translated here, before they are put in.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,17 @@ PIXELS_A_LETTER = 6.2
 """On the average, of Blender's own font at the default size."""
 
 
-def sentence(text: str) -> str:
-    """``text`` as Blender's own messages begin: with a capital letter."""
-    return text[:1].upper() + text[1:]
+def iface(text: str, **values: object) -> str:
+    """``text`` in the language of the interface, with ``values`` in its braces."""
+    translated = bpy.app.translations.pgettext_iface(text)
+    return translated.format(**values) if values else translated
+
+
+def sentence(text: str, **values: object) -> str:
+    """``text`` in the language of reports, as Blender's own begin: with a capital letter."""
+    translated = bpy.app.translations.pgettext_rpt(text)
+    shown = translated.format(**values) if values else translated
+    return shown[:1].upper() + shown[1:]
 
 
 def letters_in(context: bpy.types.Context) -> int:
@@ -25,11 +36,11 @@ def letters_in(context: bpy.types.Context) -> int:
 def draw_text(
     layout: bpy.types.UILayout, text: str, icon: str = "NONE", width: int = 60, most: int = 12, capital: bool = True
 ) -> None:
-    """Draw ``text`` in lines of ``width`` characters, at most ``most`` of them, the icon before the first."""
-    shown = sentence(text) if capital else text
+    """Draw ``text``, translated, in at most ``most`` lines of ``width`` characters, the icon before the first."""
+    shown = sentence(text) if capital else iface(text)
     lines = [part for line in shown.splitlines() for part in textwrap.wrap(line, width, break_on_hyphens=False) or [""]]
     column = layout.column(align=True)
     column.scale_y = 0.8
     for index, line in enumerate(lines[:most]):
         last = index == most - 1 and len(lines) > most
-        column.label(text=f"{line} ..." if last else line, icon=icon if index == 0 else "BLANK1")
+        column.label(text=f"{line} ..." if last else line, icon=icon if index == 0 else "BLANK1", translate=False)

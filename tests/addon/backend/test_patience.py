@@ -16,7 +16,7 @@ from warpnoise_addon.backend.address import Address
 from warpnoise_addon.backend.answers import check_job, check_status
 from warpnoise_addon.backend.client import Client, NotModified, Unreachable
 from warpnoise_addon.backend.connection import Backend
-from warpnoise_addon.backend.run import JobView
+from warpnoise_addon.backend.poll import JobView
 from warpnoise_addon.errors import BackendError, BackendHungError, Cancelled, JobError
 
 Behavior = Callable[[socket.socket, threading.Event], None]

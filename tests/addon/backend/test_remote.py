@@ -23,8 +23,8 @@ from warpnoise_addon.errors import BackendDiedError, BackendError, Cancelled, Jo
 from warpnoise_addon.settings import make_settings
 from warpnoise_addon.stylize.backends import BackendPool
 from warpnoise_addon.stylize.request import BackendChoice, Frames, StylizeRequest
-from warpnoise_addon.stylize.run import acquire_backend, stylize_folder
 from warpnoise_addon.stylize.status import Reporter
+from warpnoise_addon.stylize.steps import acquire_backend, stylize_folder
 
 from ..export.png_pixels import SIGNATURE, write_png16
 from ..fake_server import TOKEN, FakeServer

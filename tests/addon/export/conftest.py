@@ -8,7 +8,7 @@ from pathlib import Path
 import bpy
 import pytest
 
-from warpnoise_addon.export import ExportOptions, ExportProgress, export_job
+from warpnoise_addon.export import ExportedFrame, ExportOptions, export_job
 
 
 @pytest.fixture
@@ -22,10 +22,10 @@ def scene() -> bpy.types.Scene:
 
 
 @pytest.fixture
-def export(tmp_path: Path) -> Callable[..., list[ExportProgress]]:
+def export(tmp_path: Path) -> Callable[..., list[ExportedFrame]]:
     """``export(1, 3, frame_step=2, ...)``: exports the current scene into ``tmp_path / "job"``."""
 
-    def run(start: int, end: int, **options: object) -> list[ExportProgress]:
+    def run(start: int, end: int, **options: object) -> list[ExportedFrame]:
         return list(export_job(bpy.context, ExportOptions(tmp_path / "job", start, end, **options)))
 
     return run

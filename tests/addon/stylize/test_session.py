@@ -130,9 +130,11 @@ def test_cancelled_while_stylizing(session, tmp_path):
     running = session("slow")
     running.start()
     watch(running, lambda status: status.stage == "stylizing")
+    assert not running.cancelling
     running.cancel()
+    assert running.cancelling  # which the panel shows until it has stopped
     watch(running)
-    assert running.status.stage == "cancelled"
+    assert running.status.stage == "cancelled" and not running.cancelling
     assert running.status.frames_done < 2
     assert unfinished(tmp_path / "job").rendered == 2
 
@@ -197,7 +199,7 @@ def test_checking_the_backend(session, pool):
     check.start()
     check.wait()
     assert check.over and check.status.stage == "done"
-    assert "127.0.0.1" in check.status.backend and "a fake device" in check.status.device
+    assert check.status.backend == "0.1.0" and "a fake device" in check.status.device
 
 
 def test_the_export_is_told_everything(tmp_path):

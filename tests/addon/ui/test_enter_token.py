@@ -8,7 +8,7 @@ import stat
 import pytest
 
 from warpnoise_addon.errors import SettingsError
-from warpnoise_addon.ui.enter_token import write_token
+from warpnoise_addon.ui.backend_operators import write_token
 
 
 def test_only_its_owner_can_read_it(tmp_path):

@@ -12,15 +12,14 @@ from ..errors import WarpnoiseError
 from ..stylize import state
 from ..stylize.blocking import stylize_blocking
 from ..stylize.export_command import prepare_export
-from ..stylize.session import CheckSession, StylizeSession
+from ..stylize.session import StylizeSession
 from ..stylize.status import Status
 from . import preview
 from .before_after import AFTER, show_preview
-from .options import make_request, output_folder
-from .preferences import backend_choice
+from .make_request import make_request
+from .modal_session import SessionWatcher, redraw
 from .properties import SettingsProperties
-from .texts import sentence
-from .watching import SessionWatcher
+from .texts import iface, sentence
 
 OWN_ARGUMENTS = ("frames", "chunk", "preview", "device", "batch")
 
@@ -65,22 +64,22 @@ class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operato
     @classmethod
     def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
         if properties.is_property_set("preview"):
-            return (
+            return iface(
                 "Stylize only this frame, with the noise that it has in the shot, and show it in the image editor. "
                 "The motion of the frames before it is rendered too, for the noise comes along it. "
                 "No result is touched"
             )
         if properties.is_property_set("keep_existing"):
-            return (
+            return iface(
                 "Go on with the settings that the run had. Frames that are rendered and stylized already are kept: "
                 "only right if nothing in the scene has changed since"
             )
-        return cls.__doc__
+        return iface(cls.__doc__ or "")
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if state.running() is not None:
-            cls.poll_message_set("It runs already")
+            cls.poll_message_set("Warpnoise is already running")
             return False
         return context.scene is not None
 
@@ -120,9 +119,8 @@ class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operato
             return {"CANCELLED"}
         scene = bpy.data.scenes.get(self._request.scene)
         if scene is None:
-            self.report(
-                {"WARNING"}, f"The scene {self._request.scene} is gone; the frames are in {self._request.folder}"
-            )
+            text = "The scene {scene} is gone; the frames are in {folder}"
+            self.report({"WARNING"}, sentence(text, scene=self._request.scene, folder=self._request.folder))
             return {"CANCELLED"}
         return self._bring_back(scene, self._request)
 
@@ -130,10 +128,11 @@ class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operato
         if request.preview is not None:
             shown = show_preview(bpy.context, request.folder, state.last.result, request.preview)
             if not shown and not bpy.app.background:
-                self.report({"INFO"}, f"Open an image editor and choose the image '{AFTER}'")
+                self.report({"INFO"}, sentence("Open an image editor and choose the image '{image}'", image=AFTER))
             return {"FINISHED"}
         if request.chunk is not None:  # the compositor gets them when all are done, from a run without a chunk
-            self.report({"INFO"}, f"{state.last.frames_done} stylized frames of chunk {request.chunk}")
+            text = "{count} stylized frames of chunk {chunk}"
+            self.report({"INFO"}, sentence(text, count=state.last.frames_done, chunk=request.chunk))
             return {"FINISHED"}
         try:
             added = add_stylized(scene, request.folder, request.connect)
@@ -143,7 +142,9 @@ class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operato
         state.last = state.last.but(warnings=warnings)
         for text in warnings:
             self.report({"WARNING"}, sentence(text))
-        self.report({"INFO"}, f"{state.last.frames_done} stylized frames in {state.last.result or request.folder}")
+        text = "{count} stylized frames in {folder}"
+        folder = state.last.result or request.folder
+        self.report({"INFO"}, sentence(text, count=state.last.frames_done, folder=folder))
         return {"FINISHED"}
 
     def _fail(self, error: WarpnoiseError) -> set[str]:
@@ -183,63 +184,5 @@ class WARPNOISE_OT_cancel(bpy.types.Operator):
         session = state.running()
         if session is not None:
             session.cancel()
-        return {"FINISHED"}
-
-
-class WARPNOISE_OT_check_backend(SessionWatcher, bpy.types.Operator):
-    """Start the backend and say what it is, or what is wrong and what to do"""
-
-    bl_idname = "warpnoise.check_backend"
-    bl_label = "Check the Backend"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if state.running() is not None:
-            cls.poll_message_set("Something runs already")
-            return False
-        return True
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        session = CheckSession(state.pool, backend_choice(context), context.scene.warpnoise.model or "default")
-        state.begin(session)
-        if not bpy.app.background:
-            return self._watch(context)
-        session.wait()
-        state.last = session.status
-        return self._ended(context)
-
-    def _ended(self, context: bpy.types.Context) -> set[str]:
-        status = state.last
-        if status.stage != "done":
-            self.report({"ERROR"}, sentence(status.error))
-            return {"CANCELLED"}
-        session = state.session
-        for finding in session.findings if isinstance(session, CheckSession) else ():
-            if finding.level != "OK":
-                self.report({"WARNING"}, finding.text)
-        self.report({"INFO"}, f"The backend {status.backend} works, on {status.device}")
-        return {"FINISHED"}
-
-
-class WARPNOISE_OT_add_to_compositor(bpy.types.Operator):
-    """Add the frames that are finished in the output folder to the compositor, or bring their group up to date"""
-
-    bl_idname = "warpnoise.add_to_compositor"
-    bl_label = "Add to the Compositor"
-    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012  Blender's own way
-
-    output: StringProperty(
-        name="Output", description="The job folder. Empty: the scene's", subtype="DIR_PATH", options={"SKIP_SAVE"}
-    )
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        scene = context.scene
-        try:
-            folder = output_folder(scene, self.output or scene.warpnoise.output)
-            added = add_stylized(scene, folder, scene.warpnoise.connect)
-        except WarpnoiseError as error:
-            self.report({"ERROR"}, sentence(str(error)))
-            return {"CANCELLED"}
-        for text in added.warnings:
-            self.report({"WARNING"}, sentence(text))
+            redraw(context)
         return {"FINISHED"}

@@ -1,21 +1,24 @@
-"""The result back into Blender, on request: as a strip, in the image editor, as the movie.
+"""Operators of the results: into the compositor, the sequencer, the image editor, the player; switched and deleted.
 
 Blender reads the annotations when it registers the classes: no `annotations` future here.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.props import StringProperty
 
 from .. import compat
+from ..compositor import add_stylized
 from ..compositor.colorspace import view_inverse
 from ..compositor.sequence import ONLY_NEGATIVE, Sequence, read_sequence
 from ..errors import JobFolderError, WarpnoiseError
 from ..names import frame_name
-from ..results import CURRENT, current_folder
-from .kept import draw_kept, is_frames_folder
-from .options import existing_output, output_folder
+from ..results import CURRENT, current_folder, remove_result, use_result
+from ..stylize import state
+from .make_request import existing_output, output_folder
 from .texts import sentence
 
 
@@ -47,8 +50,7 @@ class _OfResult:
 
 
 class WARPNOISE_OT_add_strip(_OfResult, bpy.types.Operator):
-    """Add the stylized frames to the video sequencer, from the frame on at which they begin, in a channel above all.
-    A strip that shows them already is replaced. A render then shows the sequencer"""
+    """Add the stylized frames to the video sequencer, in a channel above all. A render then shows the sequencer"""
 
     bl_idname = "warpnoise.add_strip"
     bl_label = "Add to Sequencer"
@@ -70,7 +72,8 @@ class WARPNOISE_OT_add_strip(_OfResult, bpy.types.Operator):
             strip.elements.append(name)
         compat.set_strip_duration(strip, sequence.shown_last - sequence.first + 1)
         strip.colorspace_settings.name = view_inverse(context.scene).colorspace
-        return f"The strip '{strip.name}' is in channel {strip.channel} of '{scene.name}'"
+        text = "The strip '{strip}' is in channel {channel} of '{scene}'"
+        return sentence(text, strip=strip.name, channel=strip.channel, scene=scene.name)
 
 
 def _shows(strip: Any, sequence: Sequence) -> bool:
@@ -112,7 +115,10 @@ class WARPNOISE_OT_show_frames(_OfResult, bpy.types.Operator):
                     _show(area.spaces.active, image, sequence)
                     area.tag_redraw()
                     shown += 1
-        return f"The image '{image.name}' is shown" if shown else f"Open an image editor and choose '{image.name}'"
+        return sentence(
+            "The image '{image}' is shown" if shown else "Open an image editor and choose the image '{image}'",
+            image=image.name,
+        )
 
 
 def _show(space: bpy.types.SpaceImageEditor, image: bpy.types.Image, sequence: Sequence) -> None:
@@ -147,12 +153,97 @@ def _movie(context: bpy.types.Context) -> Path | None:
     return result / "movie.mp4" if result is not None and (result / "movie.mp4").is_file() else None
 
 
-def draw_results(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    job = existing_output(context.scene, "results")
-    if job is not None:
-        draw_kept(layout, job)
-    column = layout.column()
-    column.operator("warpnoise.add_to_compositor", icon="NODE_COMPOSITING")
-    column.operator("warpnoise.add_strip", icon="SEQUENCE")
-    column.operator("warpnoise.show_frames", icon="IMAGE_DATA")
-    column.operator("warpnoise.open_movie", icon="PLAY")
+class _OnResult:
+    """Mixin: what is done to a kept result of the scene's job folder; what is wrong with it is reported."""
+
+    result: StringProperty(name="Result", description="Its folder in JOB/results", options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if state.running() is not None:
+            cls.poll_message_set("Warpnoise is already running")
+            return False
+        return context.scene is not None
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            said = self.do(context, output_folder(context.scene, context.scene.warpnoise.output))
+        except WarpnoiseError as error:
+            self.report({"ERROR"}, sentence(str(error)))
+            return {"CANCELLED"}
+        self.report({"INFO"}, said)
+        return {"FINISHED"}
+
+
+class WARPNOISE_OT_use_result(_OnResult, bpy.types.Operator):
+    """Show this result in the compositor, the sequencer and the image editor. The other one stays in its folder"""
+
+    bl_idname = "warpnoise.use_result"
+    bl_label = "Use Result"
+
+    def do(self, context: bpy.types.Context, job: Path) -> str:
+        result = use_result(job, self.result)
+        point_to(job, result.folder)
+        return sentence("The result {result} is in use", result=result.label)
+
+
+class WARPNOISE_OT_remove_result(_OnResult, bpy.types.Operator):
+    """Delete this result's frames and movie from the disk"""
+
+    bl_idname = "warpnoise.remove_result"
+    bl_label = "Delete Result"
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_confirm(self, event)
+
+    def do(self, context: bpy.types.Context, job: Path) -> str:
+        remove_result(job, self.result)
+        return sentence("The result {result} is deleted", result=self.result)
+
+
+def is_frames_folder(folder: Path, job: Path) -> bool:
+    """Whether it is ``JOB/results/NAME/frames``."""
+    path = folder.resolve()
+    return path.name == "frames" and list(path.parents)[1:2] == [job.resolve() / "results"]
+
+
+def point_to(job: Path, result: Path) -> None:
+    """What Blender shows of any result of the job shows this one from now on: images, the compositor's too, and strips.
+
+    A frame that this result does not have is shown by none.
+    """
+    for image in bpy.data.images:
+        shown = Path(bpy.path.abspath(image.filepath))
+        if image.library is None and image.filepath and is_frames_folder(shown.parent, job):
+            path = str(result / "frames" / shown.name)
+            image.filepath = bpy.path.relpath(path) if image.filepath.startswith("//") else path
+            image.reload()
+    for scene in bpy.data.scenes:
+        for strip in compat.sequencer_strips(scene) if scene.sequence_editor else ():
+            if strip.type == "IMAGE" and is_frames_folder(Path(bpy.path.abspath(strip.directory)), job):
+                path = f"{result / 'frames'}{os.sep}"
+                strip.directory = bpy.path.relpath(path) if strip.directory.startswith("//") else path
+
+
+class WARPNOISE_OT_add_to_compositor(bpy.types.Operator):
+    """Add the frames that are finished in the output folder to the compositor, or bring their group up to date"""
+
+    bl_idname = "warpnoise.add_to_compositor"
+    bl_label = "Add to the Compositor"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012  Blender's own way
+
+    output: StringProperty(
+        name="Output", description="The job folder. Empty: the scene's", subtype="DIR_PATH", options={"SKIP_SAVE"}
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        scene = context.scene
+        try:
+            folder = output_folder(scene, self.output or scene.warpnoise.output)
+            added = add_stylized(scene, folder, scene.warpnoise.connect)
+        except WarpnoiseError as error:
+            self.report({"ERROR"}, sentence(str(error)))
+            return {"CANCELLED"}
+        for text in added.warnings:
+            self.report({"WARNING"}, sentence(text))
+        return {"FINISHED"}

@@ -16,6 +16,7 @@ from ..stylize.backends import chosen_command, chosen_url
 from ..stylize.request import BackendChoice, Chunk, Frames, StylizeRequest
 from .preferences import backend_choice
 from .properties import read_settings
+from .texts import iface
 
 
 def make_request(context: bpy.types.Context, given: dict[str, Any] | None = None) -> StylizeRequest:
@@ -77,7 +78,7 @@ def existing_output(scene: bpy.types.Scene, part: str) -> Path | None:
 
 def default_output(scene: bpy.types.Scene) -> str:
     """What ``output_folder`` makes of an empty choice, for people."""
-    return f"//warpnoise/{_folder_name(scene)}" if bpy.data.filepath else "temporary"
+    return f"//warpnoise/{_folder_name(scene)}" if bpy.data.filepath else iface("Temporary")
 
 
 def _folder_name(scene: bpy.types.Scene) -> str:

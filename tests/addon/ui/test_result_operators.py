@@ -10,7 +10,7 @@ import pytest
 
 import warpnoise_addon
 from warpnoise_addon import compat
-from warpnoise_addon.ui.options import existing_output
+from warpnoise_addon.ui.make_request import existing_output
 
 from ..result_files import frames_of, result_of, write_result
 

@@ -28,6 +28,7 @@ class SessionWatcher:
             return {"CANCELLED"}
         if event.type == "ESC" and event.value == "PRESS" and not session.over:
             session.cancel()
+            redraw(context)
             return {"RUNNING_MODAL"}
         if event.type != "TIMER":
             return {"PASS_THROUGH"}

@@ -131,7 +131,7 @@ def test_existing_frames_need_a_folder(scene, backend):
 
 
 def test_where_results_go(scene, backend, tmp_path):
-    from warpnoise_addon.ui.options import output_folder
+    from warpnoise_addon.ui.make_request import output_folder
 
     temporary = output_folder(scene, "")
     assert temporary.name == "Scene" and temporary.parent == output_folder(scene, "").parent

@@ -1,0 +1,136 @@
+"""Every text that a user sees in Blender's interface has a translation, and no translation is left over."""
+
+from __future__ import annotations
+
+import ast
+import string
+from collections.abc import Iterator
+from pathlib import Path
+
+import bpy
+import pytest
+from bl_operators.presets import AddPresetBase
+
+import warpnoise_addon
+from warpnoise_addon import registration
+from warpnoise_addon.translations import LANGUAGES
+
+UI = Path(warpnoise_addon.__file__).parent / "ui"
+SHOWN = ("text", "heading", "placeholder", "confirm_text")
+CALLS = {"iface": 0, "sentence": 0, "draw_text": 1, "offline": 0, "poll_message_set": 0}
+"""Functions that show a text, and which argument it is."""
+NOT_WORDS = {"", "https://server"}
+
+
+@pytest.fixture(scope="module")
+def texts() -> set[str]:
+    warpnoise_addon.register()
+    try:
+        return {text for text in (*_of_classes(), *_of_sources()) if text not in NOT_WORDS}
+    finally:
+        warpnoise_addon.unregister()
+
+
+def _of_classes() -> Iterator[str]:
+    for cls in registration.CLASSES:
+        rna = cls.bl_rna
+        if issubclass(cls, bpy.types.Operator):  # whose own type has only what all operators have
+            rna = getattr(bpy.ops.warpnoise, cls.bl_idname.partition(".")[2]).get_rna_type()
+        yield getattr(cls, "bl_label", "")
+        if issubclass(cls, bpy.types.Operator):
+            yield getattr(cls, "bl_description", "") or cls.__doc__ or ""
+        if issubclass(cls, AddPresetBase):  # its properties are Blender's own
+            continue
+        for prop in rna.properties:
+            if prop.identifier in cls.__annotations__ or any(
+                prop.identifier in vars(base).get("__annotations__", {}) for base in cls.__mro__
+            ):
+                yield prop.name
+                yield prop.description
+                for item in getattr(prop, "enum_items", ()):
+                    yield item.name
+                    yield item.description
+
+
+def _of_sources() -> Iterator[str]:
+    from warpnoise_addon.setup.hardware import BUILDS
+    from warpnoise_addon.stylize.status import STAGES
+
+    yield from STAGES.values()
+    yield from (build.title for build in BUILDS.values())
+    for path in UI.glob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        constants = {
+            target.id: node.value.value
+            for node in tree.body
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for scope in ast.walk(tree):
+            if isinstance(scope, ast.FunctionDef):
+                yield from _shown_in(scope, constants)
+
+
+def _shown_in(scope: ast.FunctionDef, constants: dict[str, str]) -> Iterator[str]:
+    local: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(scope):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            local.setdefault(node.targets[0].id, []).append(node.value)
+    for node in ast.walk(scope):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        plain = any(keyword.arg == "translate" for keyword in node.keywords)
+        given = [keyword.value for keyword in node.keywords if keyword.arg in SHOWN and not plain]
+        if name in CALLS and len(node.args) > CALLS[name]:
+            given.append(node.args[CALLS[name]])
+        for value in given:
+            for part in ast.walk(value):
+                assert not (isinstance(part, ast.JoinedStr) and not plain), f"{scope.name}: {ast.unparse(value)}"
+                if isinstance(part, ast.Call) and part is not value:
+                    break
+                if isinstance(part, ast.Name) and part.id in constants:
+                    yield constants[part.id]
+                for constant in [part, *(local.get(part.id, ()) if isinstance(part, ast.Name) else ())]:
+                    for word in ast.walk(constant) if not isinstance(constant, ast.Call) else ():
+                        if isinstance(word, ast.Constant) and isinstance(word.value, str) and _is_text(word.value):
+                            yield word.value
+
+
+def _is_text(value: str) -> bool:
+    return any(map(str.isalpha, value)) and not value.isupper() and not value.startswith(("warpnoise.", "WARPNOISE_"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_text_is_missing(language, texts):
+    missing = sorted(texts - LANGUAGES[language].keys())
+    assert not missing, f"warpnoise_addon/translations/{language}.json lacks:\n" + "\n".join(map(repr, missing))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_translation_is_left_over(language, texts):
+    assert sorted(LANGUAGES[language].keys() - texts) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_translations_have_the_same_values(language):
+    for text, translated in LANGUAGES[language].items():
+        names = [{name for _, name, _, _ in string.Formatter().parse(each) if name} for each in (text, translated)]
+        assert names[0] == names[1], text
+        assert text.endswith("...") == translated.endswith("..."), text
+
+
+def test_panels_are_in_the_language_of_the_preferences():
+    """Where Blender was built with languages: the bpy wheels are not."""
+    view = bpy.context.preferences.view
+    if "de_DE" not in bpy.app.translations.locales:
+        pytest.skip("this Blender has no German")
+    warpnoise_addon.register()
+    before = view.language, view.use_translate_interface
+    try:
+        view.language, view.use_translate_interface = "de_DE", True
+        assert bpy.app.translations.pgettext_iface("Stylize Animation", "Operator") == "Animation stilisieren"
+    finally:
+        view.language, view.use_translate_interface = before
+        warpnoise_addon.unregister()

@@ -1,0 +1,223 @@
+"""Operators of the preferences: check the backend, set it up, enter a server's token.
+
+Blender reads the annotations when it registers the classes, so they must not be postponed.
+"""
+
+from pathlib import Path
+
+import bpy
+from bpy.props import EnumProperty, StringProperty
+
+from ..atomic import atomic_write
+from ..errors import SettingsError, WarpnoiseError
+from ..setup.hardware import BUILDS, detect
+from ..setup.plan import Plan, check_source, default_source
+from ..setup.pythons import find_python
+from ..stylize import state
+from ..stylize.session import CheckSession
+from ..stylize.setup_session import SetupSession
+from .managed import environments
+from .modal_session import SessionWatcher
+from .online import offline
+from .preferences import backend_choice, preferences
+from .texts import draw_text, iface, sentence
+
+ROOT = Path(__file__).resolve().parents[2]
+WIDTH = 600
+LETTERS = 88
+EXPLANATION = (
+    "PyTorch and the backend are installed into a Python environment of their own; about {gigabytes:g} GB are "
+    "downloaded. Blender's own Python is not changed. It takes some minutes, and can be cancelled."
+)
+NO_DOWNLOAD = "nothing can be downloaded"
+TOKEN_FILE = "warpnoise-token"
+WORKS = "The backend {name} works, on {device}"
+
+
+class WARPNOISE_OT_check_backend(SessionWatcher, bpy.types.Operator):
+    """Start the backend and say what it is, or what is wrong and what to do"""
+
+    bl_idname = "warpnoise.check_backend"
+    bl_label = "Check the Backend"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if state.running() is not None:
+            cls.poll_message_set("Warpnoise is already running")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        session = CheckSession(state.pool, backend_choice(context), context.scene.warpnoise.model or "default")
+        state.begin(session)
+        if not bpy.app.background:
+            return self._watch(context)
+        session.wait()
+        state.last = session.status
+        return self._ended(context)
+
+    def _ended(self, context: bpy.types.Context) -> set[str]:
+        status = state.last
+        if status.stage != "done":
+            self.report({"ERROR"}, sentence(status.error))
+            return {"CANCELLED"}
+        session = state.session
+        for finding in session.findings if isinstance(session, CheckSession) else ():
+            if finding.level != "OK":
+                self.report({"WARNING"}, sentence(finding.text))
+        self.report({"INFO"}, sentence(WORKS, name=status.backend, device=status.device))
+        return {"FINISHED"}
+
+
+class WARPNOISE_OT_enter_token(bpy.types.Operator):
+    """Write the server's token into a file that only you can read, and name that file here"""
+
+    bl_idname = "warpnoise.enter_token"
+    bl_label = "Enter the Token"
+    bl_options = {"INTERNAL"}  # noqa: RUF012  without REGISTER: what is entered is in no log
+
+    token: StringProperty(
+        name="Token",
+        description="What `warpnoise serve` has in its token file",
+        subtype="PASSWORD",
+        options={"SKIP_SAVE", "HIDDEN"},
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return preferences(context) is not None
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_props_dialog(self, width=420)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        self.layout.prop(self, "token")
+        self.layout.label(text=iface("It is written to {path}", path=token_path()), translate=False)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        token, self.token = self.token.strip(), ""
+        try:
+            write_token(token_path(), token)
+        except SettingsError as error:
+            self.report({"ERROR"}, sentence(str(error)))
+            return {"CANCELLED"}
+        preferences(context).token_file = str(token_path())
+        return {"FINISHED"}
+
+
+def token_path() -> Path:
+    """In the folder of Blender's own user configuration."""
+    return Path(bpy.utils.user_resource("CONFIG")) / TOKEN_FILE
+
+
+def write_token(path: Path, token: str) -> None:
+    """A file of mode 0600 from its first byte on, written beside and renamed.
+
+    Raises:
+        SettingsError: not a token, or the file cannot be written.
+    """
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise SettingsError("expected a token: visible ASCII characters without spaces")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, f"{token}\n", private=True)
+    except OSError as error:
+        raise SettingsError(f"the token file {path} cannot be written: {error.strerror}") from None
+
+
+class WARPNOISE_OT_set_up(SessionWatcher, bpy.types.Operator):
+    """Make a Python environment with the backend. Says first what is downloaded, and where to"""
+
+    bl_idname = "warpnoise.set_up"
+    bl_label = "Set Up the Backend"
+
+    build: EnumProperty(
+        name="PyTorch for",
+        description="Which build of PyTorch is installed",
+        items=[(build.name, build.title, f"About {build.download:g} GB are downloaded") for build in BUILDS.values()],
+        default="cpu",
+        options={"SKIP_SAVE"},
+    )
+    python: StringProperty(
+        name="Python",
+        description="What makes the environment. Empty: Blender's own Python, or else the first on the PATH that can",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
+    )
+    source: StringProperty(
+        name="Package",
+        description="The backend's package: `warpnoise==VERSION` of pip's index, a wheel, or the folder of its source",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if state.running() is not None:
+            cls.poll_message_set("Warpnoise is already running")
+            return False
+        return True
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        self._hardware = detect()
+        if not self.properties.is_property_set("build"):
+            self.build = self._hardware.build
+        if not self.source:
+            self.source = default_source(ROOT)
+        self._folder = environments().folder
+        try:
+            self._python, self._trouble = find_python(self.python).path, ""
+        except WarpnoiseError as error:
+            self._python, self._trouble = "", str(error)
+        return context.window_manager.invoke_props_dialog(self, width=WIDTH, confirm_text="Download and Install")
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        if refusal := offline(NO_DOWNLOAD):
+            draw_text(layout, refusal, icon="ERROR", width=LETTERS)
+        found = self._hardware.gpu or iface("No graphics card that PyTorch can use")
+        build = BUILDS[self.build]
+        draw_text(layout, iface(EXPLANATION, gigabytes=build.download), icon="IMPORT", width=LETTERS)
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(self, "build")
+        layout.label(text=iface("Found: {hardware}", hardware=found), icon="INFO", translate=False)
+        layout.prop(self, "source")
+        layout.prop(self, "python", placeholder=self._python)
+        if self._trouble and not self.python:
+            draw_text(layout, self._trouble, icon="ERROR", width=LETTERS)
+        box = layout.box()
+        plan = Plan(self.python or self._python or "python", self._folder / "...", build, self.source)
+        for step in plan.steps:
+            draw_text(box, str(step), icon="CONSOLE", width=LETTERS, capital=False)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            if refusal := offline(NO_DOWNLOAD):
+                raise WarpnoiseError(refusal)
+            source = check_source(bpy.path.abspath(self.source) or default_source(ROOT))
+            python = find_python(bpy.path.abspath(self.python)).path
+            build = self.build if self.properties.is_property_set("build") else detect().build
+            plan = Plan(python, environments().new(), BUILDS[build], source)
+        except WarpnoiseError as error:
+            self.report({"ERROR"}, sentence(str(error)))
+            return {"CANCELLED"}
+        session = SetupSession(state.pool, environments(), plan, model=context.scene.warpnoise.model or "default")
+        state.begin(session)
+        if not bpy.app.background:
+            return self._watch(context)
+        session.wait()
+        state.last = session.status
+        return self._ended(context)
+
+    def _ended(self, context: bpy.types.Context) -> set[str]:
+        status = state.last
+        if status.stage != "done":
+            self.report({"ERROR"}, sentence(status.error))
+            return {"CANCELLED"}
+        chosen = preferences(context)
+        if chosen is not None:  # what was just made is what is used
+            chosen.python, chosen.location = "", "HERE"
+            context.preferences.is_dirty = True
+        self.report({"INFO"}, sentence(WORKS, name=status.backend, device=status.device))
+        return {"FINISHED"}

@@ -1,0 +1,118 @@
+"""The preferences, drawn: where the backend is, what was set up, what the check-up found."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import bpy
+
+from ..backend.address import Address
+from ..backend.locate import PYTHON_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE
+from ..errors import SettingsError
+from ..setup.hardware import BUILDS
+from ..stylize import state
+from ..stylize.session import CheckSession
+from ..stylize.setup_session import SetupSession
+from ..stylize.status import STAGES, duration
+from .managed import environments
+from .online import offline
+from .preferences import NO_SERVER, WARPNOISE_Preferences
+from .texts import draw_text, iface
+
+ICONS = {"OK": "CHECKMARK", "WARNING": "INFO", "ERROR": "ERROR"}
+WIDTH = 90
+"""Letters in a line."""
+
+
+def draw_preferences(layout: bpy.types.UILayout, chosen: WARPNOISE_Preferences) -> None:
+    layout.use_property_split = True
+    layout.row().prop(chosen, "location", expand=True)
+    if chosen.location == "HERE":
+        _draw_here(layout.column(), chosen)
+    else:
+        _draw_server(layout.column(), chosen)
+    column = layout.column()
+    column.prop(chosen, "device")
+    column.prop(chosen, "batch")
+    layout.operator("warpnoise.check_backend", icon="VIEWZOOM")
+    if isinstance(state.session, CheckSession):
+        _draw_check(layout, state.session)
+
+
+def _draw_here(layout: bpy.types.UILayout, chosen: WARPNOISE_Preferences) -> None:
+    made = environments().current
+    layout.prop(chosen, "python", placeholder=iface("What was set up" if made else "The command warpnoise on the PATH"))
+    _draw_variables(layout, URL_VARIABLE, PYTHON_VARIABLE)
+    row = layout.row(heading="Environment")
+    running = state.running()
+    if isinstance(running, SetupSession):
+        row.operator("warpnoise.cancel", text="Cancel", icon="CANCEL")
+    else:
+        row.operator("warpnoise.set_up", text=iface("Set Up Again..." if made else "Set Up..."), icon="IMPORT")
+    if made:
+        date = time.strftime("%Y-%m-%d", time.localtime(made.made))
+        build = BUILDS[made.build].title if made.build in BUILDS else made.build
+        layout.label(text=iface("Set up on {date}, PyTorch: {build}", date=date, build=iface(build)), icon="CHECKMARK")
+
+
+def _draw_server(layout: bpy.types.UILayout, chosen: WARPNOISE_Preferences) -> None:
+    layout.prop(chosen, "url", placeholder="https://server")
+    row = layout.row(align=True)
+    row.prop(chosen, "token_file")
+    row.operator("warpnoise.enter_token", text="", icon="LOCKED")
+    layout.prop(chosen, "delete_after")
+    _draw_variables(layout, URL_VARIABLE, TOKEN_VARIABLE)
+    try:
+        address = Address.parse(chosen.url) if chosen.url.strip() else None
+    except SettingsError as error:
+        draw_text(layout, str(error), icon="ERROR", width=WIDTH)
+        return
+    if address is None or address.loopback:
+        return
+    if refusal := offline(NO_SERVER):
+        draw_text(layout, refusal, icon="ERROR", width=WIDTH)
+    if address.readable_by_others:
+        draw_text(
+            layout,
+            "Plain HTTP to another machine: the token and the frames travel unencrypted. Use https, or an SSH tunnel",
+            icon="ERROR",
+            width=WIDTH,
+        )
+
+
+def _draw_variables(layout: bpy.types.UILayout, *names: str) -> None:
+    """Environment variables that win over what is shown."""
+    for name in names:
+        if value := os.environ.get(name):
+            shown = iface("it is set") if name == TOKEN_VARIABLE else value
+            text = iface("The variable {name} wins: {value}", name=name, value=shown)
+            layout.label(text=text, icon="INFO", translate=False)
+
+
+def _draw_check(layout: bpy.types.UILayout, session: CheckSession) -> None:
+    status = session.status
+    box = layout.box()
+    if isinstance(session, SetupSession):
+        _draw_setup(box, session)
+    for finding in session.findings:
+        draw_text(box, finding.text, icon=ICONS[finding.level], width=WIDTH)
+    told = {finding.text for finding in session.findings}
+    if status.error and status.error not in told:
+        draw_text(box, status.error, icon="CANCEL" if status.stage == "cancelled" else "ERROR", width=WIDTH)
+    if not session.over:
+        box.label(text=f"{iface(STAGES[status.stage])}...", icon="SORTTIME", translate=False)
+
+
+def _draw_setup(layout: bpy.types.UILayout, session: SetupSession) -> None:
+    if session.over:
+        text = "Ended after {time}" if session.status.error else "Set up in {time}"
+        layout.label(text=iface(text, time=duration(session.seconds)), icon="TIME", translate=False)
+        return
+    if session.fraction is not None:
+        layout.progress(factor=session.fraction, text=f"{session.fraction:.0%}", translate=False)
+    layout.label(text=duration(session.seconds), icon="TIME", translate=False)
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for line in tuple(session.lines):
+        column.label(text=line, icon="BLANK1", translate=False)  # what is too long for the window is cut off
