@@ -111,8 +111,8 @@ def _difference(decode: Decode, latents: Tensor, change: Tensor, cell: int, devi
     pair = torch.cat([latents + change, latents - change])
     try:
         with torch.no_grad():
-            pictures = decode(pair.to(device)).double().cpu()
-    except RuntimeError as error:
+            pictures = decode(pair.to(device)).cpu().double()
+    except (RuntimeError, ValueError) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise MeasurementError(f"The decoder failed at latents of shape {tuple(pair.shape)}: {first_line}.") from error
     expected = (2, 3, _LATENT_SIZE * cell, _LATENT_SIZE * cell)
