@@ -152,7 +152,7 @@ def stylizer(autoencoder: TinyAutoencoder, folder: Path) -> Callable[[Tensor], E
     """SDEdit with a denoiser that predicts the velocity n - x_0 of x_s = (1 - s) x_0 + s n."""
     from diffusers import UNet2DModel
 
-    network: Any = UNet2DModel.from_pretrained(folder)  # type: ignore[no-untyped-call]
+    network: Any = UNet2DModel.from_pretrained(folder)
     network = network.float().eval().requires_grad_(False)
     times = torch.linspace(STRENGTH, 0, STEPS + 1)
 

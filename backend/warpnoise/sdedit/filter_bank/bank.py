@@ -118,7 +118,8 @@ class FilterBank:
 
         Args:
             digest: of the VAE's weights and configuration, in hexadecimal.
-            folder: where banks are stored. None: the user's cache. A folder that cannot be written is no error.
+            folder: where banks are stored. None: the folder that the environment variable WARPNOISE_CACHE names, else
+                the user's cache. A folder that cannot be written is no error.
 
         Other arguments and errors are those of ``measure``.
         """

@@ -25,6 +25,7 @@ from warpnoise.sdedit.filter_bank.whitening import MAX_DEVIATION, correlations, 
 _VERSION = 2
 """Bump when measuring or choosing changes: stored banks are then measured again."""
 
+CACHE_VARIABLE = "WARPNOISE_CACHE"
 _LOCK_SECONDS = 600
 _HEADER_BYTES = 1 << 16
 
@@ -60,9 +61,9 @@ def load_or_make(key: Key, folder: Path | None, make: Callable[[], Stored]) -> S
     Another process that makes the same bank is waited for.
 
     Args:
-        folder: None: ``filter_banks`` in the user's cache folder.
+        folder: None: ``filter_banks`` in the folder that WARPNOISE_CACHE names, else in the user's cache folder.
     """
-    folder = platformdirs.user_cache_path("warpnoise", appauthor=False) / "filter_banks" if folder is None else folder
+    folder = _default_folder() if folder is None else folder
     path = folder / key.file_name
     if (stored := _read(path, key)) is not None:
         return stored
@@ -73,6 +74,12 @@ def load_or_make(key: Key, folder: Path | None, make: Callable[[], Stored]) -> S
         with contextlib.suppress(MediaError):  # it costs the time of measuring again, and no more
             write_bytes(path, save({"patterns": stored.patterns.cpu().contiguous()}, {"energy": repr(stored.energy)}))
         return stored
+
+
+def _default_folder() -> Path:
+    chosen = os.environ.get(CACHE_VARIABLE)
+    cache = Path(chosen) if chosen else platformdirs.user_cache_path("warpnoise", appauthor=False)
+    return cache / "filter_banks"
 
 
 def _read(path: Path, key: Key) -> Stored | None:

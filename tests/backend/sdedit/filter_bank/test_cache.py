@@ -36,6 +36,12 @@ def test_a_stored_bank_comes_back_unmeasured(tmp_path: Path) -> None:
     assert (again.cell, again.scale, again.energy) == (measured.cell, measured.scale, measured.energy)
 
 
+def test_the_environment_chooses_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARPNOISE_CACHE", str(tmp_path))
+    FilterBank.load_or_measure("0f", DECODE, channels=4, cell=4)
+    assert stored(tmp_path / "filter_banks").is_file()
+
+
 def test_other_weights_and_scales_are_measured_anew(tmp_path: Path) -> None:
     load(tmp_path)
     load(tmp_path, digest="1f")
