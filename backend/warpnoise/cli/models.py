@@ -9,30 +9,40 @@ import click
 
 from warpnoise.errors import ModelError
 from warpnoise.sdedit.folder import DEFAULT_MODEL, ModelFolder
+from warpnoise.sdedit.one_file import set_base
 
 
 @click.command("models")
-@click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("models", nargs=-1, type=click.Path(path_type=Path), metavar="[FOLDER|FILE]...")
+@click.option(
+    "--base",
+    type=click.Path(path_type=Path),
+    help="Note that the model FILE takes all but its network from this folder.",
+)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def command(folders: tuple[Path, ...], as_json: bool) -> None:
-    """Show the default model, or the diffusers models in FOLDERS: what they take and how large they are.
+def command(models: tuple[Path, ...], base: Path | None, as_json: bool) -> None:
+    """Show the default model, or the models in FOLDERs and FILEs: what they are and what they take.
 
-    Any diffusers folder of a supported family can be used by its path: pixel-space models (a UNet2DModel with a
-    scheduler, class-conditional or not) and Stable Diffusion 1.x and 2.x, with weights in safetensors files.
+    Any diffusers folder of a supported family can be used by its path; docs/models.md lists the families. A FILE holds
+    the network alone, as .safetensors or GGUF: say once with --base which folder has the rest.
 
     \b
     Examples:
       warpnoise models
       warpnoise models ~/models/stable-diffusion-v1-5
+      warpnoise models ~/models/flux1-dev-Q4_K_S.gguf --base ~/models/flux1-dev
     """
-    names: list[str | Path] = list(folders) or (["default"] if DEFAULT_MODEL.is_dir() else [])
+    if base is not None:
+        for file in models:
+            set_base(file, base)
+    names: list[str | Path] = list(models) or (["default"] if DEFAULT_MODEL.is_dir() else [])
     if not names:
         raise ModelError(f"There is no default model in {DEFAULT_MODEL}. Install Warpnoise again, or give a folder.")
-    models = [_describe(ModelFolder.open(name)) for name in names]
+    described = [_describe(ModelFolder.open(name)) for name in names]
     if as_json:
-        print(json.dumps(models, indent=1))
+        print(json.dumps(described, indent=1))
         return
-    for model in models:
+    for model in described:
         print(model["name"])
         for key, value in model.items():
             if key != "name":

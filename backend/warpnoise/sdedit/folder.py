@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 
 from warpnoise.errors import ModelError
 from warpnoise.media.bounded import given_path
-from warpnoise.sdedit.digest import digest_file, digest_files
+from warpnoise.sdedit.digest import digest_file, digest_files, digest_text
 from warpnoise.sdedit.editor import EditSettings
 from warpnoise.sdedit.families import FAMILIES, Family
 from warpnoise.sdedit.model_bounds import MOST_CLASSES, read_config
-from warpnoise.sdedit.model_files import PICKLES, component, find_weights
+from warpnoise.sdedit.model_files import component, find_weights
+from warpnoise.sdedit.one_file import base_of
 from warpnoise.sdedit.samplers import SCHEDULERS, is_flow, is_stochastic, noise_maps, own_sampler
 from warpnoise.sdedit.styles import FILE_NAME as STYLES_FILE
 from warpnoise.sdedit.styles import StyleSheet, read_styles
@@ -44,6 +45,7 @@ class ModelFolder:
     ``family``: None: a pixel model, a UNet2DModel with a scheduler. ``parts``: (library, class) of each part that is
     loaded. ``network``, ``vae`` and ``scheduler`` are the contents of their configuration files, ``index`` that of
     ``model_index.json``. ``classes``: how many class labels the network knows; None: it is not class-conditional.
+    ``file``: what the network's weights come from, where that is a file of its own.
     """
 
     path: Path
@@ -56,18 +58,23 @@ class ModelFolder:
     scheduler: dict[str, Any]
     classes: int | None
     sheet: StyleSheet
+    file: Path | None = None
 
     @classmethod
     def open(cls, name_or_path: str | Path) -> ModelFolder:
         """Read the configuration of a model and check that it is one that Warpnoise can run.
 
         Args:
-            name_or_path: "default", or the path of a folder that diffusers' ``save_pretrained`` wrote.
+            name_or_path: "default", the path of a folder that diffusers' ``save_pretrained`` wrote, or that of a file
+                with the network alone, of which `one_file` knows the folder with the rest.
 
         Raises:
             ModelError: no such folder, not a model, of a family that is not known, weights that are missing or pickled.
         """
         path = DEFAULT_MODEL if name_or_path == "default" else given_path(name_or_path, "the model", error=ModelError)
+        file = path if path.is_file() else None
+        if file is not None:
+            path = base_of(file)
         _check_folder(path)
         index = read_config(path / "model_index.json") if (path / "model_index.json").is_file() else None
         if index is None:
@@ -94,10 +101,13 @@ class ModelFolder:
             scheduler=_read_scheduler(path),
             classes=classes,
             sheet=read_styles(path / STYLES_FILE, classes),
+            file=file,
         )
+        if file is not None and family is None:
+            raise ModelError(f"model {file}: its base {path} is a pixel model, which comes as a folder only")
         folder._check_kinds()
         folder._check_channels()
-        for part in folder.weighted:
+        for part in folder.weighted_in_folder:
             find_weights(component(path, part))
         return folder
 
@@ -225,6 +235,16 @@ class ModelFolder:
         """The parts that have weights."""
         return tuple(part for part, (_, kind) in self.parts.items() if not kind.endswith(_WITHOUT_WEIGHTS))
 
+    @property
+    def network_part(self) -> str:
+        """The part that denoises."""
+        return "unet" if "unet" in self.parts else "transformer"
+
+    @property
+    def weighted_in_folder(self) -> tuple[str, ...]:
+        """The parts whose weights are in the folder."""
+        return tuple(part for part in self.weighted if self.file is None or part != self.network_part)
+
     def noise_shape(self, height: int, width: int) -> tuple[int, int, int]:
         """(channels, height, width) of the noise for images of that many pixels. In latent space a latent at the
         border may stand partly outside of the image."""
@@ -248,9 +268,10 @@ class ModelFolder:
         for part in self.parts:
             place = component(self.path, part)
             files += [file for file in place.iterdir() if file.suffix in (".json", ".txt", ".model", ".jinja")]
-            if part in self.weighted:
+            if part in self.weighted_in_folder:
                 files += find_weights(place)[0]
-        return digest_files(self.path, {file for file in files if file.is_file()}, digest)
+        whole = digest_files(self.path, {file for file in files if file.is_file()}, digest)
+        return whole if self.file is None else digest_text(whole, digest(self.file))
 
     def _check_kinds(self) -> None:
         """Whether all can be computed that follows from the configuration."""
@@ -300,13 +321,6 @@ def supported() -> str:
 
 
 def _check_folder(path: Path) -> None:
-    if path.is_file():
-        extra = (
-            ": single-file checkpoints are not supported; give a diffusers folder"
-            if path.suffix in (*PICKLES, ".safetensors")
-            else ""
-        )
-        raise ModelError(f"model {path} is a file, expected a folder{extra}")
     if not path.is_dir():
         raise ModelError(
             f"model {path}: there is no such folder. Give 'default' or the path of a diffusers folder on this machine "

@@ -88,8 +88,10 @@ def load_pipeline(folder: ModelFolder, device: torch.device, dtype: torch.dtype)
     assert folder.family is not None
     loaded = {
         part: load_part(folder, part, _class(folder, part), device, torch.float32 if part == "vae" else dtype)
-        for part in folder.weighted
+        for part in folder.weighted_in_folder
     }
+    if folder.file is not None:
+        loaded[folder.network_part] = _load_file(folder, folder.file, device, dtype)
     kind = getattr(diffusers, folder.family.pipeline)
     left_out: dict[str, Any] = {part: None for part in ("safety_checker", "feature_extractor") if part in folder.index}
     if "requires_safety_checker" in folder.index:
@@ -103,6 +105,30 @@ def load_pipeline(folder: ModelFolder, device: torch.device, dtype: torch.dtype)
         ) from error
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def _load_file(folder: ModelFolder, file: Path, device: torch.device, dtype: torch.dtype) -> Any:
+    """The network out of a file of its own; a GGUF file's weights stay as small as they are in it."""
+    kind = _class(folder, folder.network_part)
+    options: dict[str, Any] = {}
+    if file.suffix == ".gguf":
+        options["quantization_config"] = diffusers.GGUFQuantizationConfig(compute_dtype=dtype)  # type: ignore[no-untyped-call]
+    try:
+        with quiet():
+            network = kind.from_single_file(
+                str(file),
+                config=str(folder.path),
+                subfolder=folder.network_part,
+                local_files_only=True,
+                torch_dtype=dtype,
+                **options,
+            )
+    except LIBRARY_ERRORS as error:
+        raise ModelError(
+            f"model {file} cannot be loaded as the {kind.__name__} of {folder.path} ({first_line(error)}): it is for "
+            "another base, or damaged"
+        ) from error
+    return network.to(device).eval().requires_grad_(False)
 
 
 def _class(folder: ModelFolder, part: str) -> Any:

@@ -69,7 +69,7 @@ class PipelineEditor:
     @property
     def network(self) -> Any:
         """The network that denoises: a U-Net or a transformer."""
-        return getattr(self.pipeline, "unet" if "unet" in self.folder.parts else "transformer")
+        return getattr(self.pipeline, self.folder.network_part)
 
     def rest(self) -> None:
         self._move("cpu")

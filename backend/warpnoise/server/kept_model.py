@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Protocol
 
 from warpnoise.sdedit import Editor, ModelFolder, load_model
@@ -60,7 +59,7 @@ class KeptModel:
             return True
 
     def _take(self, name_or_path: str, device: str | None = None, dtype: str | None = None) -> Editor:
-        key = (name_or_path, device, dtype, _files(ModelFolder.open(name_or_path).path))
+        key = (name_or_path, device, dtype, _files(ModelFolder.open(name_or_path)))
         if self._editor is not None and key == self._key:
             self._editor.wake()
             return self._editor
@@ -75,7 +74,8 @@ class KeptModel:
             self._timer = None
 
 
-def _files(folder: Path) -> tuple[tuple[str, int, int], ...]:
+def _files(model: ModelFolder) -> tuple[tuple[str, int, int], ...]:
     """Name, size and time of every file of a model."""
-    found = [(path, path.stat()) for path in sorted(folder.rglob("*")) if path.is_file()]
+    paths = [*sorted(model.path.rglob("*")), *([] if model.file is None else [model.file])]
+    found = [(path, path.stat()) for path in paths if path.is_file()]
     return tuple((str(path), status.st_size, status.st_mtime_ns) for path, status in found)

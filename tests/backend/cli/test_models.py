@@ -51,3 +51,11 @@ def test_what_is_no_model(warpnoise, tmp_path):
     done = warpnoise("models", tmp_path)
     assert (done.status, done.out) == (5, "")
     assert "is not a diffusers model" in done.err
+
+
+def test_a_file_s_base_is_noted(warpnoise, tmp_path):
+    file = tmp_path / "model.gguf"
+    file.write_bytes(b"GGUF")
+    done = warpnoise("models", file, "--base", tmp_path / "base")
+    assert done.status == 5 and "there is no such folder" in done.err
+    assert json.loads((tmp_path / "model.gguf.json").read_text()) == {"base": str(tmp_path / "base")}

@@ -92,7 +92,7 @@ def test_not_a_model(tmp_path: Path) -> None:
         ModelFolder.open(tmp_path)
     checkpoint = tmp_path / "model.ckpt"
     checkpoint.touch()
-    with pytest.raises(ModelError, match="single-file checkpoints are not supported"):
+    with pytest.raises(ModelError, match="is a pickle, which can run any program"):
         ModelFolder.open(checkpoint)
 
 

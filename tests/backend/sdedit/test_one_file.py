@@ -1,0 +1,121 @@
+"""A network in a file of its own, for a base folder with the rest."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import gguf
+import pytest
+import torch
+from safetensors.torch import save_file
+from warpnoise.errors import ModelError
+from warpnoise.job import Settings
+from warpnoise.sdedit import ModelFolder, load_model
+from warpnoise.sdedit.one_file import set_base
+
+Tiny = Callable[[str], Path]
+pytestmark = pytest.mark.usefixtures("pooled_noise")
+SETTINGS = Settings(strength=0.5, steps=4, prompt="a house")
+
+
+def tuned(folder: Path) -> dict[str, torch.Tensor]:
+    """The base's network with other weights."""
+    network = diffusers.FluxTransformer2DModel.from_pretrained(folder / "transformer")
+    return {name: weight * 1.1 for name, weight in network.state_dict().items()}
+
+
+def edit(editor: Any) -> torch.Tensor:
+    random = torch.Generator().manual_seed(1)
+    images = torch.rand((1, 3, 64, 64), generator=random)
+    noise = torch.randn((1, *editor.noise_shape(64, 64)), generator=random)
+    return editor.edit(images, lambda index: noise, SETTINGS)
+
+
+def test_a_safetensors_file_replaces_the_base_s_network(tiny: Tiny, tmp_path: Path) -> None:
+    base = tiny("flux")
+    file = tmp_path / "tuned.safetensors"
+    save_file(tuned(base), file)
+    with pytest.raises(ModelError, match=r"is one file, with the network alone.* warpnoise models .* --base FOLDER"):
+        ModelFolder.open(file)
+    set_base(file, base)
+    whole = shutil.copytree(base, tmp_path / "whole")
+    network = diffusers.FluxTransformer2DModel.from_pretrained(base / "transformer")
+    network.load_state_dict(tuned(base))
+    network.save_pretrained(whole / "transformer")
+    assert torch.equal(edit(load_model(file, "cpu", "float32")), edit(load_model(whole, "cpu", "float32")))
+    digest = ModelFolder.open(file).digest
+    assert digest != ModelFolder.open(base).digest
+    save_file({name: weight * 2 for name, weight in tuned(base).items()}, file)
+    assert ModelFolder.open(file).digest != digest
+
+
+def test_the_base_need_not_have_the_network(tiny: Tiny, tmp_path: Path) -> None:
+    base = shutil.copytree(tiny("flux"), tmp_path / "base")
+    file = tmp_path / "tuned.safetensors"
+    save_file(tuned(base), file)
+    (base / "transformer" / "diffusion_pytorch_model.safetensors").unlink()
+    set_base(file, base)
+    assert torch.isfinite(edit(load_model(file, "cpu", "float32"))).all()
+
+
+def test_a_gguf_file_stays_quantized(tiny: Tiny, tmp_path: Path) -> None:
+    base, file = tiny("flux"), tmp_path / "tuned.gguf"
+    kind = gguf.GGMLQuantizationType.Q8_0
+    writer = gguf.GGUFWriter(str(file), "flux")
+    for name, weight in tuned(base).items():
+        values = weight.float().numpy()
+        if values.ndim == 2 and values.shape[1] % 32 == 0:
+            writer.add_tensor(name, gguf.quants.quantize(values, kind), raw_dtype=kind)
+        else:
+            writer.add_tensor(name, values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    set_base(file, base)
+    editor: Any = load_model(file, "cpu", "float32")
+    assert {weight.dtype for weight in editor.network.parameters()} == {torch.uint8, torch.float32}
+    result = edit(editor)
+    plain = tmp_path / "plain.safetensors"
+    save_file(tuned(base), plain)
+    set_base(plain, base)
+    full = edit(load_model(plain, "cpu", "float32"))
+    torch.testing.assert_close(result, full, atol=0.02, rtol=0)  # of 8 bits
+    assert not torch.equal(result, full)
+
+
+def test_files_that_are_no_network(tiny: Tiny, tmp_path: Path) -> None:
+    def refused(name: str, tensors: dict[str, torch.Tensor], match: str) -> None:
+        save_file(tensors, tmp_path / name)
+        with pytest.raises(ModelError, match=match):
+            set_base(tmp_path / name, tiny("flux"))
+
+    one = torch.zeros(1)
+    refused("lora.safetensors", {"unet.x.lora_A.weight": one}, "is a LoRA: give the model that it was made for")
+    refused(
+        "all.safetensors", {"first_stage_model.x": one, "model.diffusion_model.y": one + 1}, "holds a whole pipeline"
+    )
+    (tmp_path / "broken.gguf").write_bytes(b"GGML")
+    with pytest.raises(ModelError, match="is no GGUF file"):
+        set_base(tmp_path / "broken.gguf", tiny("flux"))
+    (tmp_path / "text.txt").touch()
+    with pytest.raises(ModelError, match=r"expected a folder, a \.safetensors or a \.gguf file"):
+        set_base(tmp_path / "text.txt", tiny("flux"))
+
+
+def test_a_file_for_another_base_is_refused(tiny: Tiny, styled_model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "tuned.safetensors"
+    save_file(tuned(tiny("flux")), file)
+    set_base(file, tiny("sd3"))
+    with pytest.raises(ModelError, match="it is for another base, or damaged"):
+        load_model(file, "cpu", "float32")
+    set_base(file, styled_model)
+    with pytest.raises(ModelError, match="is a pixel model, which comes as a folder only"):
+        ModelFolder.open(file)
+    (tmp_path / "tuned.safetensors.json").write_text("{}")
+    with pytest.raises(ModelError, match=r'expected {"base": "FOLDER"}'):
+        ModelFolder.open(file)
