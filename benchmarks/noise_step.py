@@ -1,11 +1,14 @@
 """What a step of the warped noise costs, beside interpolating the same noise and beside the chained particle method.
 
-    python benchmarks/noise_step.py [--size 128] [--channels 16] [--maps 21] [--repeats 20] [--device cpu]
+    python benchmarks/noise_step.py [--size 128] [--channels 16] [--maps 21] [--repeats 20] [--device cpu] [--cpu-time]
 
 A step is `advance`, from the motion to the next frame's noise. The reference, in turns with it, is a bilinear
 `torch.nn.functional.grid_sample` of the same noise. Goals: at most 15 times that, at least 5 times faster than the
 chained method, and far less than as many noises for as many maps. A turn and a zoom are one per cent and one degree a
-frame; "scene" has surfaces, depth and matrices, read from the passes of a small ray-traced shot.
+frame; "scene" has surfaces, depth and matrices, read from the passes of a small ray-traced shot: at most 25 times.
+
+``--cpu-time`` counts the process's CPU time on all threads: for machines on which other programs run. With one thread
+(OMP_NUM_THREADS=1) it is what a step would take there alone, but for caches that it shares.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from warpnoise.noise import Motion, NoiseMethod, make_noise
 from backend import synthetic
 
 OVER_INTERPOLATION = 15.0
+OVER_INTERPOLATION_SCENE = 25.0
 OVER_CHAINED = 5.0
 WARM_UP = 3
 
@@ -42,8 +46,10 @@ def main() -> None:
     parser.add_argument("--maps", type=int, default=21)
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--cpu-time", action="store_true")
     parser.add_argument("--motions", nargs="+", default=["still", "pan", "turn", "zoom in", "zoom out", "scene"])
     arguments = parser.parse_args()
+    clock = time.process_time if arguments.cpu_time else time.perf_counter
     device = torch.device(arguments.device)
     shape = (arguments.channels, arguments.size, arguments.size)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
@@ -55,9 +61,11 @@ def main() -> None:
             [interpolate(shape, device), stepping("warped", shape, device), stepping("chained", shape, device)],
             given,
             device,
+            clock,
         )
         ratio, faster = warped / interpolation, chained / warped
-        missed = ratio > OVER_INTERPOLATION or faster < OVER_CHAINED
+        most = OVER_INTERPOLATION_SCENE if name == "scene" else OVER_INTERPOLATION
+        missed = ratio > most or faster < OVER_CHAINED
         print(
             f"{name:>9}{interpolation:16.2f}{warped:11.2f}{ratio:8.1f}{chained:12.1f}{faster:8.1f}"
             f"{'   misses a goal' if missed else ''}",
@@ -66,7 +74,10 @@ def main() -> None:
     given = list(shot("pan", arguments.size, max(3, arguments.repeats // 4) + WARM_UP))
     count = arguments.maps
     one, many, noises = in_turns(
-        [all_maps(shape, device, 1), all_maps(shape, device, count), many_noises(shape, device, count)], given, device
+        [all_maps(shape, device, 1), all_maps(shape, device, count), many_noises(shape, device, count)],
+        given,
+        device,
+        clock,
     )
     print(
         f"{count} maps, all of them read: {many:.1f} ms, {many / one:.1f} times one map ({one:.1f} ms), "
@@ -114,17 +125,17 @@ def interpolate(shape: tuple[int, int, int], device: torch.device) -> Step:
     return lambda motion: grid_sample(noise, grid, mode="bilinear", align_corners=False)
 
 
-def in_turns(steps: list[Step], given: list[Motion], device: torch.device) -> list[float]:
+def in_turns(steps: list[Step], given: list[Motion], device: torch.device, clock: Callable[[], float]) -> list[float]:
     """Milliseconds of each, the median over the motions but the first few; in turns, so that another program's load
     falls on all alike."""
     times: list[list[float]] = [[] for _ in steps]
     for motion in given:
         for step, taken in zip(steps, times, strict=True):
             wait(device)
-            start = time.perf_counter()
+            start = clock()
             step(motion)
             wait(device)
-            taken.append(1000 * (time.perf_counter() - start))
+            taken.append(1000 * (clock() - start))
     return [statistics.median(taken[WARM_UP:]) for taken in times]
 
 

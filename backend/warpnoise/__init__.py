@@ -5,5 +5,5 @@ import os
 __version__ = "0.1.0"
 
 # torch reads it at its first tensor: large ones then lie on Linux's huge pages, where that leaves it to programs.
-# The default network at 768 pixels is 1.5 times as fast (benchmarks/huge_pages.py).
+# The default network at 768 pixels is 1.5 times as fast (benchmarks/environment.py).
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")

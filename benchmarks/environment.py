@@ -1,10 +1,13 @@
-"""What huge pages give on a CPU: the default model's network and a step of the noise, with and without them.
+"""What an environment variable does to speed: the default model's network and a step of the noise, in turns.
 
-    python benchmarks/huge_pages.py [--sizes 256 512 768] [--repeats 3]
+    python benchmarks/environment.py                                        huge pages, off and on
+    python benchmarks/environment.py --variable OMP_WAIT_POLICY --values "" PASSIVE
+        [--sizes 256 512 768] [--motions turn "zoom out" scene] [--repeats 3]
 
-The package asks torch for them (THP_MEM_ALLOC_ENABLE, `warpnoise/__init__.py`). As torch decides once for a process,
-every measurement is a process of its own, with and without in turns. Where Linux gives them always or never, or the
-system is another, both are the same.
+torch and OpenMP read such variables once for a process, so every measurement is a process of its own; an empty value
+removes the variable. The package asks torch for huge pages (THP_MEM_ALLOC_ENABLE, `warpnoise/__init__.py`). Where Linux
+gives them always or never, or the system is another, both are the same. OMP_WAIT_POLICY=PASSIVE lets OpenMP's threads
+sleep while they wait: much faster if other programs use the cores, slower by the time to wake if none does.
 """
 
 from __future__ import annotations
@@ -20,13 +23,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-SWITCH = "THP_MEM_ALLOC_ENABLE"
 SETTING = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 RUNS, WARM_UP = 10, 2
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--variable", default="THP_MEM_ALLOC_ENABLE")
+    parser.add_argument("--values", nargs=2, default=["0", "1"])
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512, 768], help="of the network's pictures")
     parser.add_argument("--motions", nargs="+", default=["turn", "zoom out", "scene"], help="of 16 x 128 x 128 noise")
     parser.add_argument("--repeats", type=int, default=3, help="processes of each kind")
@@ -37,19 +41,22 @@ def main() -> None:
         return
     if SETTING.exists():
         print(f"{SETTING}: {SETTING.read_text().strip()}")
-    found: dict[str, dict[str, list[float]]] = {"0": {}, "1": {}}
+    first, second = arguments.values
+    found: dict[str, dict[str, list[float]]] = {first: {}, second: {}}
     for _ in range(arguments.repeats):
-        for switch, times in found.items():
+        for value, times in found.items():
             command = [sys.executable, __file__, "--measure", "--sizes", *map(str, arguments.sizes)]
             command += ["--motions", *arguments.motions]
-            done = subprocess.run(
-                command, env=os.environ | {SWITCH: switch}, stdout=subprocess.PIPE, text=True, check=True
-            )
-            for name, value in json.loads(done.stdout).items():
-                times.setdefault(name, []).append(value)
-    print(f"{'ms':>16}{'without':>10}{'with':>10}{'ratio':>8}")
-    for name, without in found["0"].items():
-        before, after = statistics.median(without), statistics.median(found["1"][name])
+            environment = {name: text for name, text in os.environ.items() if name != arguments.variable}
+            environment |= {arguments.variable: value} if value else {}
+            done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+            for name, ms in json.loads(done.stdout).items():
+                times.setdefault(name, []).append(ms)
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    print(f"{arguments.variable}, load {load:.1f}")
+    print(f"{'ms':>16}{first or 'unset':>10}{second or 'unset':>10}{'ratio':>8}")
+    for name, times in found[first].items():
+        before, after = statistics.median(times), statistics.median(found[second][name])
         print(f"{name:>16}{before:10.1f}{after:10.1f}{before / after:8.2f}")
 
 
