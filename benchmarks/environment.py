@@ -47,7 +47,7 @@ def main() -> None:
         for value, times in found.items():
             command = [sys.executable, __file__, "--measure", "--sizes", *map(str, arguments.sizes)]
             command += ["--motions", *arguments.motions]
-            environment = {name: text for name, text in os.environ.items() if name != arguments.variable}
+            environment = {key: text for key, text in os.environ.items() if key != arguments.variable}
             environment |= {arguments.variable: value} if value else {}
             done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
             for name, ms in json.loads(done.stdout).items():
@@ -55,8 +55,8 @@ def main() -> None:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     print(f"{arguments.variable}, load {load:.1f}")
     print(f"{'ms':>16}{first or 'unset':>10}{second or 'unset':>10}{'ratio':>8}")
-    for name, times in found[first].items():
-        before, after = statistics.median(times), statistics.median(found[second][name])
+    for name, taken in found[first].items():
+        before, after = statistics.median(taken), statistics.median(found[second][name])
         print(f"{name:>16}{before:10.1f}{after:10.1f}{before / after:8.2f}")
 
 

@@ -1,1 +1,1 @@
-"""Compiled: what the compiled engine does atom by atom. Each module has its readable twin in the reference engine."""
+"""Scalar functions of one particle, pixel or node, compiled for CPU threads and for CUDA."""
