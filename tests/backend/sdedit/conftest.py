@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,15 +11,6 @@ from warpnoise.sdedit.latent_noise import LatentNoise
 
 from .. import tiny_pipelines
 from ..tiny_models import write_pixel_model, write_styled_model
-
-
-@pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Measured decoders are kept here, not in the user's cache."""
-    place = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("platformdirs.user_cache_path", lambda *_, **__: place)
-        yield
 
 
 @pytest.fixture
