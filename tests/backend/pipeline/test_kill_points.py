@@ -23,8 +23,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def children() -> Children:
-    loaded_late = ["av", "cv2", "diffusers.pipelines.ddpm.pipeline_ddpm", "warpnoise.media.movie"]
-    return Children(["backend.pipeline.kill_scenarios", *loaded_late])
+    return Children(["backend.pipeline.kill_warm_up"])
 
 
 @pytest.fixture(scope="module")
