@@ -102,7 +102,7 @@ class SentPicture:
         begin = file.tell()
         table = file.read(8)
         (first,) = struct.unpack("<Q", table)
-        if not begin < first <= end:
+        if not begin + 8 <= first <= end:
             raise NoPictureError("its pixels are not all there")
         table += file.read(first - begin - 8)
         offsets = struct.unpack(f"<{len(table) // 8}Q", table[: len(table) // 8 * 8])

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from warpnoise.errors import JobError
 from warpnoise.job.settings import Settings
-from warpnoise.job.validation import OWN_MESSAGE, StrictModel, validated
+from warpnoise.job.validation import OWN_MESSAGE, StrictModel, short, validated
 from warpnoise.media.bounded import LARGEST_PICTURE
 
 SCHEMA_VERSION: Final = 2
@@ -181,7 +181,7 @@ def as_matrix(array: npt.ArrayLike) -> Matrix:
 
 def _check_version(version: object, where: str) -> None:
     if isinstance(version, bool) or not isinstance(version, int):
-        got = "nothing" if version is None else repr(version)
+        got = "nothing" if version is None else short(repr(version))
         raise JobError(f'{where} is not a job: expected "schema": {SCHEMA_VERSION}, got {got}.')
     if version > SCHEMA_VERSION:
         raise JobError(

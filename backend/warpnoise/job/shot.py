@@ -22,6 +22,7 @@ from warpnoise.job.result import RESULTS, Result
 from warpnoise.job.schema import SCHEMA_VERSION, Camera, JobInfo, Matrix, SceneInfo, as_array, as_matrix
 from warpnoise.job.settings import Settings
 from warpnoise.media.atomic import replacing, write_bytes
+from warpnoise.media.bounded import given_path
 from warpnoise.media.json_file import read_json
 
 Needed = Literal["color", "passes"]
@@ -66,7 +67,7 @@ class Shot:
             JobError: no folder, no ``job.json``, another schema version, a bad field, missing files, another size.
             MediaError: a colour frame that is not a PNG.
         """
-        folder = Path(path)
+        folder = given_path(path, "the job folder", error=JobError)
         job = cls(folder, JobInfo.parse(_read_json(folder), str(folder / "job.json")))
         if needs:
             job._check_files(needs, job.frames)

@@ -54,19 +54,25 @@ def _message(model: type[BaseModel], detail: ErrorDetails) -> str:
     if kind == "missing":
         return f"{place}: this field is missing"
     if kind == "extra_forbidden":
-        near = difflib.get_close_matches(str(detail["loc"][-1]), _field_names(model, detail["loc"][:-1]), n=1)
+        near = difflib.get_close_matches(short(detail["loc"][-1]), _field_names(model, detail["loc"][:-1]), n=1)
         return f"{place}: no such field" + (f"; perhaps {near[0]!r} is meant" if near else "")
     if kind == OWN_MESSAGE:
-        return f"{place}: {detail['msg']}" if detail["loc"] else detail["msg"]
+        text = short(detail["msg"], 300)
+        return f"{place}: {text}" if detail["loc"] else text
     expected = re.sub(r"^(Input|String) should", "expected to", detail["msg"]).replace("expected to be", "expected")
-    got = repr(detail["input"])
-    return f"{place}: {expected}, got {got if len(got) <= 60 else got[:57] + '...'}"
+    return f"{place}: {expected}, got {short(repr(detail['input']))}"
+
+
+def short(text: object, longest: int = 60) -> str:
+    """What a file says may be of any length."""
+    whole = str(text)
+    return whole if len(whole) <= longest else f"{whole[: longest - 3]}..."
 
 
 def _place(loc: Iterable[int | str]) -> str:
     text = ""
     for part in loc:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+        text += f"[{part}]" if isinstance(part, int) else f".{short(part)}"
     return text.removeprefix(".") or "the whole"
 
 

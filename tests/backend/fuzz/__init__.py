@@ -1,0 +1,1 @@
+"""Damaged and hostile files, made of whole ones by a seed: see ``run.py``."""
