@@ -285,8 +285,8 @@ class ModelFolder:
                 raise ValueError("a size of 0, below, or far too large")
         except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError) as error:
             raise ModelError(
-                f"{self.path}: its configuration holds a value that no such model has ({error}). Download the model "
-                "again."
+                f"{self.path}: its configuration holds a value that no such model has ({str(error)[:200]}). "
+                "Download the model again."
             ) from None
 
     def _check_channels(self) -> None:
@@ -341,21 +341,23 @@ def _family(path: Path, pipeline: str | None, parts: dict[str, tuple[str, str]])
             f"{path} is a {pipeline}, which holds a ControlNet. Give the model that it controls as the model, and "
             f"{path / 'controlnet'} as a control"
         )
-    what = pipeline or kinds.get("unet") or "model without a name"
+    what = str(pipeline or kinds.get("unet") or "model without a name")[:80]
     raise ModelError(f"{path} is a {what}, which is not supported. Supported are {supported()}")
 
 
 def _count_classes(path: Path, unet: dict[str, Any]) -> int | None:
     if unet.get("class_embed_type") is not None:
         raise ModelError(
-            f"{path}: class_embed_type {unet['class_embed_type']!r} is not supported: "
+            f"{path}: class_embed_type {str(unet['class_embed_type'])[:40]!r} is not supported: "
             "expected a table of embeddings (num_class_embeds, class_embed_type null)"
         )
     classes = unet.get("num_class_embeds")
     if classes is None:
         return None
     if isinstance(classes, bool) or not isinstance(classes, int) or not 0 < classes <= MOST_CLASSES:
-        raise ModelError(f"{path}: num_class_embeds is {classes!r}; expected a number from 1 to {MOST_CLASSES}.")
+        raise ModelError(
+            f"{path}: num_class_embeds is {repr(classes)[:40]}; expected a number from 1 to {MOST_CLASSES}."
+        )
     return classes
 
 
@@ -364,7 +366,7 @@ def _read_scheduler(path: Path) -> dict[str, Any]:
     name = config.get("_class_name")
     if name not in SCHEDULERS:
         raise ModelError(
-            f"{path}: its scheduler is {name}, whose noise schedule is not supported: "
+            f"{path}: its scheduler is {str(name)[:80]}, whose noise schedule is not supported: "
             f"expected one of {', '.join(sorted(SCHEDULERS))}"
         )
     return config

@@ -111,14 +111,14 @@ def _values(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 def _check_value(path: Path, name: str, value: Any) -> None:
     if isinstance(value, list) and len(value) > _LONGEST_LIST:
-        raise ModelError(f"{path}: {name} has {len(value)} values; expected at most {_LONGEST_LIST}. {ADVICE}")
+        raise ModelError(f"{path}: {name[:60]} has {len(value)} values; expected at most {_LONGEST_LIST}. {ADVICE}")
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
     limit = next((most for names, most in _LIMITS if names.search(name)), math.inf)
     if isinstance(value, int):
         limit = min(limit, _LARGEST_NUMBER)
     if not abs(value) <= limit:
-        raise ModelError(f"{path}: {name} is {value}; expected at most {limit}. {ADVICE}")
+        raise ModelError(f"{path}: {name[:60]} is {str(value)[:40]}; expected at most {limit}. {ADVICE}")
 
 
 def _count(value: Any) -> int:

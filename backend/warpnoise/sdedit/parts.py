@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,10 +21,9 @@ from warpnoise.sdedit.model_bounds import check_amount, read_config
 from warpnoise.sdedit.model_files import component, find_weights
 
 _LIBRARIES = ("diffusers", "transformers")
-LIBRARY_ERRORS = (
-    OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, ImportError, ArithmeticError,
-    AssertionError, MemoryError,
-)  # fmt: skip
+LIBRARY_ERRORS = (Exception,)
+"""What a library raises for a damaged model: anything, tokenizers the bare class. See ``first_line``."""
+_LONGEST_REASON = 300
 
 
 def load_part(folder: ModelFolder, part: str, kind: Any, device: torch.device, dtype: torch.dtype) -> Any:
@@ -51,15 +51,17 @@ def load_network(place: Path, kind: Any, device: torch.device, dtype: torch.dtyp
                 torch_dtype=dtype,
                 output_loading_info=True,
             )
-        if missing := sorted(found["missing_keys"]):
-            raise ModelError(
-                f"{place}: its weights have no tensor {missing[0]}, which its config.json asks for. Download the model "
-                "again."
-            )
+    except ModelError:
+        raise
     except LIBRARY_ERRORS as error:
         raise ModelError(
             f"{place} cannot be loaded as a {kind.__name__} ({first_line(error)}): download the model again"
         ) from error
+    if missing := sorted(found["missing_keys"]):
+        raise ModelError(
+            f"{place}: its weights have no tensor {missing[0]}, which its config.json asks for. "
+            "Download the model again."
+        )
     model = model.to(device=device).eval().requires_grad_(False)
     if device.type == "cpu" and all(weight.dim() <= 4 for weight in model.parameters()):
         # Convolutions on CPUs are a fifth faster so (measured); activations follow the weights.
@@ -143,8 +145,10 @@ def _class(folder: ModelFolder, part: str) -> Any:
 
 
 def first_line(error: BaseException) -> str:
-    """What a library's error says, in one line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """What a library's error says, in one line, without the names of Python's classes."""
+    line = (str(error).strip().splitlines() or ["it does not say why"])[0]
+    line = re.sub(r"<class '([^']*)'>", r"\1", line)
+    return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}..."
 
 
 @contextlib.contextmanager

@@ -14,9 +14,9 @@ import numpy as np
 from warpnoise.errors import WarpnoiseError
 from warpnoise.job import Shot
 from warpnoise.job.result import Result
-from warpnoise.media.digest import picture_digest
 from warpnoise.media.exr import read_passes
 from warpnoise.media.json_file import read_json
+from warpnoise.media.picture_digest import picture_digest
 from warpnoise.media.png import read_png, read_size, write_png
 from warpnoise.motion import motions
 from warpnoise.sdedit import ModelFolder
@@ -215,7 +215,7 @@ def unclean(error: BaseException) -> str:
     if not text.strip():
         return "no message"
     if len(text) > 3000:
-        return f"a message of {len(text)} characters"
+        return f"a message of {len(text)} characters: {text[:150]}...{text[-60:]}"
     for sign in ("Traceback", "Error(", "Error:", "<class", "object at 0x"):
         if sign in text:
             return f"{sign!r} in: {text[:200]}"
