@@ -593,26 +593,3 @@ def prx() -> Any:
         resolution_embeds=True,
     )
     return diffusers.PRXPixelPipeline(network, flow(), t5(), t5_tokenizer(), prompt_max_tokens=16)
-
-
-class Processor:
-    """Text and pictures to ids, as transformers' Qwen2VLProcessor, which needs torchvision, does."""
-
-    def __init__(self) -> None:
-        self.tokenizer = qwen_tokenizer()
-        self.images = transformers.Qwen2VLImageProcessorPil(min_pixels=784, max_pixels=3136)
-
-    def __call__(self, text: list[str], images: list[Any], **_: Any) -> Any:
-        seen = self.images(images=images, return_tensors="pt")
-        counts = iter((seen["image_grid_thw"].prod(-1) // 4).tolist())
-        texts = []
-        for one in text:
-            while "<|image_pad|>" in one:
-                one = one.replace("<|image_pad|>", "<placeholder>" * next(counts), 1)
-            texts.append(one.replace("<placeholder>", "<|image_pad|>"))
-        return transformers.BatchFeature({**self.tokenizer(texts, padding=True, return_tensors="pt"), **seen})
-
-
-def qwen_edit() -> Any:
-    """Not written to a folder, as its processor cannot be."""
-    return diffusers.QwenImageEditPlusPipeline(**qwen().components, processor=Processor())

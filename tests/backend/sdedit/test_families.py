@@ -14,7 +14,7 @@ import pytest
 import torch
 from warpnoise.errors import Cancelled, ModelError, SettingsError
 from warpnoise.job import Settings
-from warpnoise.sdedit import ModelFolder, load_model
+from warpnoise.sdedit import load_model
 from warpnoise.sdedit.autoencoder import encode, make_certain
 from warpnoise.sdedit.families import FAMILIES, Family
 from warpnoise.sdedit.injection import InjectedScheduler, Stepped
@@ -232,18 +232,6 @@ def test_a_late_start_is_that_of_diffusers_image_to_image_pipeline(
 
 def _more(own: Any) -> dict[str, Any]:
     return {"requires_safety_checker": False} if "requires_safety_checker" in own.config else {}
-
-
-def test_an_edit_model_is_given_the_render(tmp_path: Path) -> None:
-    """Qwen-Image-Edit, put together here, as its processor cannot be written without torchvision."""
-    import json
-
-    tiny_pipelines.write("qwen", tmp_path)
-    index = json.loads((tmp_path / "model_index.json").read_text())
-    index["_class_name"] = "QwenImageEditPlusPipeline"
-    (tmp_path / "model_index.json").write_text(json.dumps(index))
-    folder = ModelFolder.open(tmp_path)
-    assert folder.family is FAMILIES["QwenImageEditPlusPipeline"]
 
 
 @pytest.mark.parametrize("name", ["kontext"])
