@@ -27,7 +27,7 @@ class Motion:
             of a Cryptomatte hash, say; 0 is the background. Without them everything is one surface.
         depth_old, depth_new: (h, w), projective depth d, larger is nearer: 1 / z with a perspective camera (0 for the
             background), -z with an orthographic one, z being the distance along the camera's axis.
-        transforms: {surface: (4, 4)}: the motion of a rigid surface, also where it is hidden or out of the frame:
+        transforms: {surface: (4, 4)}: the motion of a rigid surface, also where it is occluded or out of the frame:
             ``T @ (x, y, d, 1) ~ (x', y', d', 1)`` up to a positive factor in front of the camera. Needs both depths.
 
     Raises:

@@ -35,7 +35,7 @@ class ParticleTable:
         self.count = 0
         """Rows in use, holes among them."""
         self.root_count = 0
-        self.hidden_count = 0
+        self.occluded_count = 0
         self.uniform = True
         """Whether all roots are pixels."""
 
@@ -44,7 +44,7 @@ class ParticleTable:
 
         f, i = torch.float32, torch.int32
         self._particles = Particles(empty(f), empty(f), empty(f, 4), empty(i), empty(i), empty(torch.int8), empty(i, 4))
-        self._hidden = Occlusion(empty(torch.int64), empty(f), empty(f, 2), empty(torch.bool), empty(i))
+        self._occluded = Occlusion(empty(torch.int64), empty(f), empty(f, 2), empty(torch.bool), empty(i))
         self._holes = empty(torch.int64)
         self._collect_at = 4096
 
@@ -55,9 +55,9 @@ class ParticleTable:
         return Particles._make([*(column[: self.count] for column in columns), roots[: self.root_count]])
 
     @property
-    def hidden(self) -> Occlusion:
+    def occluded(self) -> Occlusion:
         """Depths and the like of occluded particles, oldest first: views, until the table grows. Row -1: a gap."""
-        return Occlusion(*(column[: self.hidden_count] for column in self._hidden))
+        return Occlusion(*(column[: self.occluded_count] for column in self._occluded))
 
     @property
     def capacity(self) -> int:
@@ -65,7 +65,7 @@ class ParticleTable:
 
     @property
     def bytes(self) -> int:
-        tensors = (*self._particles, *self._hidden, *self.values.values())
+        tensors = (*self._particles, *self._occluded, *self.values.values())
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
     def number_of(self, state: int) -> int:
@@ -107,43 +107,43 @@ class ParticleTable:
             self._particles = self._particles._replace(roots=roots)
         return first
 
-    def add_hidden(self, new: Occlusion, most: int) -> None:
+    def add_occluded(self, new: Occlusion, most: int) -> None:
         """Enters occluded particles as the newest. Beyond ``most`` entries the oldest particles die."""
-        entries = self.hidden_count + len(new.row)
-        if entries > len(self._hidden.row) or entries > most:
+        entries = self.occluded_count + len(new.row)
+        if entries > len(self._occluded.row) or entries > most:
             self._close_gaps()
-            surplus = self.hidden_count + len(new.row) - most
+            surplus = self.occluded_count + len(new.row) - most
             if surplus > 0:
                 self._drop_oldest(surplus, new)
                 new = Occlusion(*(column[max(0, len(new.row) - most) :] for column in new))
-            entries = self.hidden_count + len(new.row)
-            if entries > len(self._hidden.row):
-                self._hidden = Occlusion(*(grown(column, entries + entries // 4) for column in self._hidden))
-        for column, values in zip(self._hidden, new, strict=True):
-            column[self.hidden_count : entries] = values
-        self.hidden_count = entries
+            entries = self.occluded_count + len(new.row)
+            if entries > len(self._occluded.row):
+                self._occluded = Occlusion(*(grown(column, entries + entries // 4) for column in self._occluded))
+        for column, values in zip(self._occluded, new, strict=True):
+            column[self.occluded_count : entries] = values
+        self.occluded_count = entries
 
     def _drop_oldest(self, surplus: int, new: Occlusion) -> None:
-        rows = torch.cat([self.hidden.row, new.row])[:surplus]
+        rows = torch.cat([self.occluded.row, new.row])[:surplus]
         self._particles.state[rows] = DEAD
-        old = min(surplus, self.hidden_count)
-        self._select_hidden(torch.arange(old, self.hidden_count, device=self.device))
+        old = min(surplus, self.occluded_count)
+        self._select_occluded(torch.arange(old, self.occluded_count, device=self.device))
 
     def _close_gaps(self) -> None:
-        self._select_hidden((self.hidden.row >= 0).nonzero()[:, 0])
+        self._select_occluded((self.occluded.row >= 0).nonzero()[:, 0])
 
-    def _select_hidden(self, entries: Tensor) -> None:
-        for column in self._hidden:
+    def _select_occluded(self, entries: Tensor) -> None:
+        for column in self._occluded:
             column[: len(entries)] = column.index_select(0, entries)
-        self.hidden_count = len(entries)
+        self.occluded_count = len(entries)
 
     def close_up(self) -> None:
         """Removes holes; the other rows move up in order, so that neighbours stay close in memory."""
         state = self.particles.state
         alive = state != DEAD
         number = torch.cumsum(alive, 0, dtype=torch.int32) - 1
-        hidden = self.hidden.row
-        hidden.copy_(torch.where(hidden < 0, hidden, number[hidden.clamp(min=0)].to(torch.int64)))
+        occluded = self.occluded.row
+        occluded.copy_(torch.where(occluded < 0, occluded, number[occluded.clamp(min=0)].to(torch.int64)))
         end = 0
         for start in range(0, self.count, CHUNK):
             rows = alive[start : start + CHUNK].nonzero()[:, 0] + start

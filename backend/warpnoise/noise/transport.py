@@ -132,59 +132,59 @@ def advect(n: int, s: Step, occupied: Array) -> None:
 
 @kernel
 def occlude(n: int, s: Step) -> None:
-    """Moves a LEAVING particle, entry n of ``hidden``, by the transform of the source pixel in which it was."""
-    at, p = s.hidden.row[n], s.motion
+    """Moves a LEAVING particle, entry n of ``occluded``, by the transform of the source pixel in which it was."""
+    at, p = s.occluded.row[n], s.motion
     x, y = s.particles.x[at], s.particles.y[at]
     row, column = pixel_at(p.source, p, x, y)
     xs, ys = x * p.sx - HALF, y * p.sy - HALF
     _, d, slope_x, slope_y, _ = sample_depth(p.source_depth, p.source, p.source[row, column], xs, ys)
     transform = p.transform_of[row, column]
     _, front = push_particle(s, at, n, transform, f64(xs), f64(ys), f64(d), f64(slope_x), f64(slope_y))
-    s.hidden.behind[n], s.hidden.surface[n] = not front, p.source[row, column]
+    s.occluded.behind[n], s.occluded.surface[n] = not front, p.source[row, column]
     s.particles.state[at] = OCCLUDED if is_trackable(s, at, n) else DEAD
 
 
 @kernel
 def occlude_beside(n: int, s: Step, x: Array, y: Array) -> None:
-    """Depth of an occluded half, entry n of ``hidden``, on the extrapolation of its surface from the visible half at
+    """Depth of an occluded half, entry n of ``occluded``, on the extrapolation of its surface from the visible half at
     (x, y). It dies if its surface has no transform."""
-    at, p, j = s.hidden.row[n], s.motion, s.particles.jacobian
+    at, p, j = s.occluded.row[n], s.motion, s.particles.jacobian
     row, column = pixel_at(p.target, p, x[n], y[n])
     surface = p.target[row, column]
     xs, ys = x[n] * p.sx - HALF, y[n] * p.sy - HALF
     known, d, slope_x, slope_y, _ = sample_depth(p.target_depth, p.target, surface, xs, ys)
     slope_x, slope_y = slope_x * p.sx, slope_y * p.sy
     for part in range(2):
-        s.hidden.slope[n, part] = slope_x * j[at, part] + slope_y * j[at, 2 + part]
-    s.hidden.depth[n] = d + (slope_x * (s.particles.x[at] - x[n]) + slope_y * (s.particles.y[at] - y[n]))
-    s.hidden.behind[n], s.hidden.surface[n] = False, surface
+        s.occluded.slope[n, part] = slope_x * j[at, part] + slope_y * j[at, 2 + part]
+    s.occluded.depth[n] = d + (slope_x * (s.particles.x[at] - x[n]) + slope_y * (s.particles.y[at] - y[n]))
+    s.occluded.behind[n], s.occluded.surface[n] = False, surface
     tracked = known and find(p.surfaces, i64(surface)) >= 0 and is_trackable(s, at, n)
     s.particles.state[at] = OCCLUDED if tracked else DEAD
 
 
 @kernel
 def advect_occluded(n: int, s: Step) -> None:
-    """Moves an occluded particle, entry n of ``hidden``. It dies if its surface has no transform in this step, and is
+    """Moves an occluded particle, entry n of ``occluded``. It dies if its surface has no transform in this step, and is
     visible again if the target frame shows its surface at its depth."""
-    particles, hidden, p = s.particles, s.hidden, s.motion
-    at = hidden.row[n]
+    particles, occluded, p = s.particles, s.occluded, s.motion
+    at = occluded.row[n]
     if at < 0:
         return
-    hidden.row[n], particles.state[at] = -1, DEAD
-    transform = find(p.surfaces, i64(hidden.surface[n]))
+    occluded.row[n], particles.state[at] = -1, DEAD
+    transform = find(p.surfaces, i64(occluded.surface[n]))
     if transform < 0:
         return
     x, y = f64(particles.x[at]) * f64(p.sx) - 0.5, f64(particles.y[at]) * f64(p.sy) - 0.5
-    d, front = push_particle(s, at, n, transform, x, y, f64(hidden.depth[n]), math.nan, math.nan)
+    d, front = push_particle(s, at, n, transform, x, y, f64(occluded.depth[n]), math.nan, math.nan)
     # Homogeneous points keep a sign: what passes behind the camera comes back on the right side.
-    hidden.behind[n] = hidden.behind[n] != (not front)
+    occluded.behind[n] = occluded.behind[n] != (not front)
     if not is_trackable(s, at, n):
         return
     x1, y1 = particles.x[at], particles.y[at]
-    if not hidden.behind[n] and inside(p, x1, y1) and depth_test(p, hidden.surface[n], x1, y1, d):
+    if not occluded.behind[n] and inside(p, x1, y1) and depth_test(p, occluded.surface[n], x1, y1, d):
         particles.state[at] = LARGE  # it may have grown while it was occluded
     else:
-        hidden.row[n], particles.state[at] = at, OCCLUDED
+        occluded.row[n], particles.state[at] = at, OCCLUDED
 
 
 # 3. Split and merge
@@ -341,13 +341,13 @@ def place_leaves(n: int, tree: Tree, frame: int, leaves: Leaves) -> None:
 @kernel
 def cover(n: int, s: Step, leaves: Leaves, near: Array) -> None:
     """Marks leaves that a known particle covers: row n of the table if it is visible, then the entries of
-    ``hidden``. Threads may mark a leaf twice."""
+    ``occluded``. Threads may mark a leaf twice."""
     entry = n - s.particles.x.shape[0]
     if entry < 0:
         if s.particles.state[n] == VISIBLE:
             cover_leaves(s, n, -1, leaves, near)
-    elif s.hidden.row[entry] >= 0:
-        cover_leaves(s, s.hidden.row[entry], entry, leaves, near)
+    elif s.occluded.row[entry] >= 0:
+        cover_leaves(s, s.occluded.row[entry], entry, leaves, near)
 
 
 @kernel

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,16 +50,10 @@ def _run_all() -> None:
 def _zoom(factor: float) -> Motion:
     middle = (SIZE - 1) / 2
     y, x = np.mgrid[:SIZE, :SIZE] - middle
-    there, back = ((np.stack([x, y], axis=-1) * (by - 1)).astype(np.float32) for by in (factor, 1 / factor))
+    forward, backward = ((np.stack([x, y], axis=-1) * (by - 1)).astype(np.float32) for by in (factor, 1 / factor))
     surface, depth = np.ones((SIZE, SIZE), np.int32), np.full((SIZE, SIZE), 0.5, np.float32)
     transform = np.diag([factor, factor, 1.0, 1.0])
     transform[:2, 3] = middle * (1 - factor)
-    return Motion(
-        there,  # type: ignore[arg-type]  # arrays of NumPy become tensors
-        back,  # type: ignore[arg-type]
-        surface_old=surface,  # type: ignore[arg-type]
-        surface_new=surface,  # type: ignore[arg-type]
-        depth_old=depth,  # type: ignore[arg-type]
-        depth_new=depth,  # type: ignore[arg-type]
-        transforms={1: transform},
-    )
+    planes: dict[str, Any] = {"forward": forward, "backward": backward}
+    planes |= {"surface_old": surface, "surface_new": surface, "depth_old": depth, "depth_new": depth}
+    return Motion(**planes, transforms={1: transform})

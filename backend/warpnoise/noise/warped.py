@@ -51,7 +51,7 @@ class WarpedNoise(NoiseMethod):
             noise's own. The noise is then that of the grid, pooled (sums over r x r pixels, divided by r), the very
             same in every frame; it costs what noise of that size costs. Without, two sizes agree in the first frame,
             and after a motion as far as particles of 1 / k pixel can: finer ones agree better.
-        hidden: how many occluded particles are remembered, in frames' worth. The oldest are dropped first.
+        occluded: how many occluded particles are remembered, in frames' worth. The oldest are dropped first.
         memory: bytes that particles and their kept values may take. Values that do not fit are drawn for every frame;
             particles beyond it are dropped where they crowd.
         engine: "cpu" or "cuda"; None: "cuda" where the device is one and `numba-cuda` is installed.
@@ -70,15 +70,15 @@ class WarpedNoise(NoiseMethod):
         *,
         atoms: int = 4,
         grid: tuple[int, int] | None = None,
-        hidden: float = 1.0,
+        occluded: float = 1.0,
         memory: int = 1 << 30,
         engine: str | None = None,
     ) -> None:
         super().__init__(shape, seed, device, maps)
         if isinstance(atoms, bool) or atoms not in (1, 2, 4, 8):
             raise ValueError(f"atoms must be 1, 2, 4 or 8 (particles on a pixel's side), got {atoms!r}")
-        if not hidden >= 0:
-            raise ValueError(f"hidden must be at least 0 (frames' worth of particles), got {hidden!r}")
+        if not occluded >= 0:
+            raise ValueError(f"occluded must be at least 0 (frames' worth of particles), got {occluded!r}")
         if isinstance(memory, bool) or not isinstance(memory, int) or memory < 0:
             raise ValueError(f"memory must be a number of bytes, got {memory!r}")
         self.atoms = atoms
@@ -93,7 +93,9 @@ class WarpedNoise(NoiseMethod):
         self._table = ParticleTable(self._engine.device)
         particles = atoms * atoms * self._pixels
         self._most_particles = max(particles * 5 // 4, min(particles * 8, memory // (BYTES + 12)))
-        self._most_hidden = int(min(hidden * particles, max(0, memory - particles * BYTES) // (BYTES + OCCLUDED_BYTES)))
+        self._most_occluded = int(
+            min(occluded * particles, max(0, memory - particles * BYTES) // (BYTES + OCCLUDED_BYTES))
+        )
         self._merge_at = self._merge_at_least = particles * 17 // 16
         self._table.reserve(particles * 9 // 8)
         self._spawn(torch.full((self._pixels,), _all_bits(atoms * atoms), device=self._engine.device), 0)
@@ -104,7 +106,7 @@ class WarpedNoise(NoiseMethod):
         return self._table.number_of(VISIBLE)
 
     @property
-    def hidden_count(self) -> int:
+    def occluded_count(self) -> int:
         """How many occluded particles are remembered."""
         return self._table.number_of(OCCLUDED)
 
@@ -120,7 +122,7 @@ class WarpedNoise(NoiseMethod):
 
         # Advect, visibility.
         occupied = torch.zeros(self._pixels, dtype=torch.bool, device=engine.device)
-        entries = table.hidden_count
+        entries = table.occluded_count
         engine.run(transport.advect, table.count, self._step(forward), occupied, cost=2)
         engine.run(transport.advect_occluded, entries, self._step(forward), cost=2)
         self._occlude(table.rows_in(LEAVING), forward)
@@ -132,7 +134,7 @@ class WarpedNoise(NoiseMethod):
         # Spawn.
         masks = torch.empty(self._pixels, dtype=torch.int64, device=engine.device)
         engine.run(transport.disoccluded, tree.height, backward, tree, frame, masks, cost=4 * tree.width)
-        if table.hidden_count or entries:
+        if table.occluded_count or entries:
             self._remove_covered(masks, forward, frame)
         # A pixel with no particle would have no noise.
         masks = torch.where(occupied | (masks != 0), masks, _all_bits(self.atoms**2))
@@ -142,9 +144,9 @@ class WarpedNoise(NoiseMethod):
         self._merge(forward)
         table.collect_roots()
 
-    def _step(self, motion: Pass, hidden: Occlusion | None = None) -> Step:
+    def _step(self, motion: Pass, occluded: Occlusion | None = None) -> Step:
         table = self._table
-        return Step(table.particles, hidden or table.hidden, motion, self._tree_now())
+        return Step(table.particles, occluded or table.occluded, motion, self._tree_now())
 
     def _tree_now(self) -> Tree:
         return self._tree._replace(root_level=2 * self._tree.halvings if self._table.uniform else -1)
@@ -158,7 +160,7 @@ class WarpedNoise(NoiseMethod):
     def _remember(self, new: Occlusion) -> None:
         alive = (self._table.particles.state[new.row] == OCCLUDED).nonzero()[:, 0]
         if len(alive):
-            self._table.add_hidden(Occlusion(*(column[alive] for column in new)), self._most_hidden)
+            self._table.add_occluded(Occlusion(*(column[alive] for column in new)), self._most_occluded)
 
     def _split(self, forward: Pass, occupied: Tensor) -> None:
         """Halves LARGE particles until none is left."""
@@ -219,7 +221,7 @@ class WarpedNoise(NoiseMethod):
         spawning = (leaves.slots >= 0).view(1, tree.height, tree.width).to(torch.float32)
         rim = torch.nn.functional.pad(spawning, (1, 1, 1, 1))
         near = torch.nn.functional.max_pool2d(rim, 3, stride=1, padding=1)[0] > 0
-        engine.run(transport.cover, table.count + table.hidden_count, self._step(forward), leaves, near)
+        engine.run(transport.cover, table.count + table.occluded_count, self._step(forward), leaves, near)
         engine.run(transport.uncover, count, tree, leaves, masks, cost=k * k)
 
     def _spawn(self, masks: Tensor, frame: int) -> None:

@@ -36,7 +36,7 @@ def assert_same(cpu: WarpedNoise, cuda: WarpedNoise, map_: int = 0) -> None:
     """Logarithms and cosines differ in their last bits between a CPU's and a GPU's libraries; all else is exact."""
     ours, theirs = cpu.frame(map_), cuda.frame(map_).cpu()
     assert torch.equal(ours, theirs) if SIMULATED else (ours - theirs).abs().max() < 1e-5
-    assert (cpu.atom_count, cpu.hidden_count) == (cuda.atom_count, cuda.hidden_count)
+    assert (cpu.atom_count, cpu.occluded_count) == (cuda.atom_count, cuda.occluded_count)
 
 
 @needs_cuda
@@ -53,8 +53,8 @@ def test_cpu_and_cuda_agree(name: str) -> None:
 
 
 @needs_cuda
-@pytest.mark.parametrize("hidden", [1.0, 0.1])
-def test_cpu_and_cuda_agree_on_what_comes_and_goes(hidden: float) -> None:
+@pytest.mark.parametrize("occluded", [1.0, 0.1])
+def test_cpu_and_cuda_agree_on_what_comes_and_goes(occluded: float) -> None:
     """Rigid surfaces that occlude each other, leave the frame and come back; the camera turns and comes near."""
     middle, scale = (SIZE - 1) / 2, SIZE / 24
 
@@ -66,14 +66,14 @@ def test_cpu_and_cuda_agree_on_what_comes_and_goes(hidden: float) -> None:
         Card(5, 0.1, lambda t: camera(t) @ shift(2 * scale * t, 0.4), (-3.0 * scale, 6 * scale, 6 * scale, 17 * scale)),
         Card(9, 0.3, camera, (8.5 * scale, 2.5 * scale, 14.5 * scale, 20.5 * scale)),
     ]
-    cpu, cuda = both(2, hidden=hidden)
+    cpu, cuda = both(2, occluded=occluded)
     most = 0
     for t in range(FRAMES):
         step = motion(cards, t, t + 1, SIZE)
         cpu.advance(step)
         cuda.advance(step)
         assert_same(cpu, cuda)
-        most = max(most, cpu.hidden_count)
+        most = max(most, cpu.occluded_count)
     assert most > 0
 
 

@@ -50,7 +50,7 @@ def test_what_left_the_frame_comes_back(way: str) -> None:
     for t in range(frames):
         now = noise.advance(motion(cards, t, t + 1, SIZE))
         if t == frames // 2 - 1:
-            assert noise.hidden_count > 0
+            assert noise.occluded_count > 0
     everywhere = np.ones((SIZE, SIZE), bool)
     assert kept(now, first, everywhere) >= 0.95
     edge = everywhere.copy()
@@ -86,11 +86,11 @@ def test_a_card_comes_out_on_the_other_side() -> None:
     ]
     noise = WarpedNoise((CHANNELS, SIZE, SIZE), seed=5)
     first = noise.frame()
-    hidden = 0
+    occluded = 0
     for t in range(frames):
         now = noise.advance(motion(cards, t, t + 1, SIZE))
-        hidden += not (surfaces(cards, t + 1, SIZE) == 5).any()
-    assert hidden >= 2
+        occluded += not (surfaces(cards, t + 1, SIZE) == 5).any()
+    assert occluded >= 2
     before, after = (inner(surfaces(cards, t, SIZE), 5) for t in (0, frames))
     both = before & np.roll(after, -frames, axis=1)
     assert both.sum() > 40
@@ -109,7 +109,7 @@ def test_what_deforms_is_forgotten() -> None:
         step = motion(cards, t, t + 1, SIZE)
         step.transforms[0][0, 3] += 3  # type: ignore[index]
         now = noise.advance(step)
-    assert noise.hidden_count == 0
+    assert noise.occluded_count == 0
     left = np.zeros((SIZE, SIZE), bool)
     left[:, -8:] = True
     assert abs(kept(now, first, left)) < 0.05

@@ -28,16 +28,16 @@ def hide(table: ParticleTable, *names: int, most: int = 100) -> None:
     rows = add(table, *names, state=OCCLUDED)
     number = torch.tensor(names)
     entries = Occlusion(rows, number.float(), number.float()[:, None].expand(-1, 2), number % 2 == 1, number.int())
-    table.add_hidden(entries, most)
+    table.add_occluded(entries, most)
 
 
 def names(table: ParticleTable, state: int) -> list[int]:
     return sorted(table.particles.path[table.rows_in(state)].tolist())
 
 
-def hidden(table: ParticleTable) -> list[int]:
+def occluded(table: ParticleTable) -> list[int]:
     """Occluded particles, by their entries; every column must agree with the row."""
-    held = Occlusion(*(column[table.hidden.row >= 0] for column in table.hidden))
+    held = Occlusion(*(column[table.occluded.row >= 0] for column in table.occluded))
     found = table.particles.path[held.row]
     assert torch.equal(held.depth, found.float()) and torch.equal(held.slope[:, 1], found.float())
     assert torch.equal(held.surface, found) and torch.equal(held.behind, found % 2 == 1)
@@ -48,7 +48,7 @@ def hidden(table: ParticleTable) -> list[int]:
 def kill(table: ParticleTable, *chosen: int) -> None:
     dead = torch.isin(table.particles.path, torch.tensor(chosen, dtype=torch.int32))
     table.particles.state[dead] = DEAD
-    entries = table.hidden.row
+    entries = table.occluded.row
     entries[(entries >= 0) & dead[entries.clamp(min=0)]] = -1
     table.find_holes()
 
@@ -73,7 +73,7 @@ def test_closing_up_keeps_order_values_and_entries() -> None:
     table.values[0] = torch.arange(table.capacity, dtype=torch.float32)[:, None].clone()
     kill(table, 1, 4)
     table.close_up()
-    assert table.particles.path.tolist() == [2, 3, 5, 6] and hidden(table) == [5]
+    assert table.particles.path.tolist() == [2, 3, 5, 6] and occluded(table) == [5]
     assert table.values[0][: table.count, 0].tolist() == [1, 2, 4, 5]
 
 
@@ -81,11 +81,11 @@ def test_the_oldest_occluded_particles_make_room() -> None:
     table = table_of(1)
     hide(table, 2, 3, 4, most=5)
     hide(table, 5, 6, most=5)
-    assert hidden(table) == [2, 3, 4, 5, 6]
+    assert occluded(table) == [2, 3, 4, 5, 6]
     hide(table, 7, 8, most=5)
-    assert hidden(table) == [4, 5, 6, 7, 8]
+    assert occluded(table) == [4, 5, 6, 7, 8]
     hide(table, *range(10, 18), most=5)
-    assert hidden(table) == [13, 14, 15, 16, 17]
+    assert occluded(table) == [13, 14, 15, 16, 17]
     assert names(table, VISIBLE) == [1]
 
 
@@ -94,9 +94,9 @@ def test_the_oldest_go_first_among_gaps() -> None:
     hide(table, 1, 2, 3, 4, most=6)
     kill(table, 2)
     hide(table, 5, 6, 7, most=6)
-    assert hidden(table) == [1, 3, 4, 5, 6, 7]
+    assert occluded(table) == [1, 3, 4, 5, 6, 7]
     hide(table, 8, most=6)
-    assert hidden(table) == [3, 4, 5, 6, 7, 8]
+    assert occluded(table) == [3, 4, 5, 6, 7, 8]
 
 
 def test_gaps_do_not_make_the_table_grow() -> None:
@@ -107,14 +107,14 @@ def test_gaps_do_not_make_the_table_grow() -> None:
         came = range(10 * turn + 10, 10 * turn + 14)
         hide(table, *came)
         kill(table, *came)
-        assert hidden(table) == [1, 2, 3]
-    assert table.hidden_count <= 10 and table.count <= 7
+        assert occluded(table) == [1, 2, 3]
+    assert table.occluded_count <= 10 and table.count <= 7
 
 
 def test_none_are_remembered_if_none_may_be() -> None:
     table = table_of(1)
     hide(table, 2, 3, most=0)
-    assert hidden(table) == [] and names(table, VISIBLE) == [1]
+    assert occluded(table) == [] and names(table, VISIBLE) == [1]
 
 
 def test_roots_without_particles_are_forgotten() -> None:

@@ -32,14 +32,14 @@ def cover_leaves(s: Step, n: int, entry: int, leaves: Leaves, near: Array) -> No
 
     Args:
         n: the particle's row.
-        entry: its row in ``hidden``; -1: it is visible.
+        entry: its row in ``occluded``; -1: it is visible.
         near: (height + 2, width + 2) bool: pixels, and a margin, in or beside which leaves are to be spawned.
     """
     particles, p, tree = s.particles, s.motion, s.tree
     px, py = particles.x[n], particles.y[n]
     if not (px >= -1 and px < tree.width + 1 and py >= -1 and py < tree.height + 1):
         return
-    if not near[i64(math.floor(py)) + 1, i64(math.floor(px)) + 1] or (entry >= 0 and s.hidden.behind[entry]):
+    if not near[i64(math.floor(py)) + 1, i64(math.floor(px)) + 1] or (entry >= 0 and s.occluded.behind[entry]):
         return
     shift = (tree.leaf >> 1) - tree.halvings
     side, last = 1 << shift, (1 << shift) - 1
@@ -55,7 +55,7 @@ def cover_leaves(s: Step, n: int, entry: int, leaves: Leaves, near: Array) -> No
         return
     node, u, v, placed = Node(0, 0, 0, 0), 0.0, 0.0, False
     row, column = pixel_at(p.target, p, px, py)
-    surface = s.hidden.surface[entry] if entry >= 0 else p.target[row, column]
+    surface = s.occluded.surface[entry] if entry >= 0 else p.target[row, column]
     for j in range(first_j, end_j):
         for i in range(first_i, end_i):
             slot = leaves.slots[(j >> shift) * tree.width + (i >> shift)]
@@ -77,7 +77,11 @@ def cover_leaves(s: Step, n: int, entry: int, leaves: Leaves, near: Array) -> No
             if not in_rectangle(size_of(tree, node.level), node, u + off_u, v + off_v):
                 continue
             if entry >= 0:
-                d = f64(s.hidden.depth[entry]) + s.hidden.slope[entry, 0] * off_u + s.hidden.slope[entry, 1] * off_v
+                d = (
+                    f64(s.occluded.depth[entry])
+                    + s.occluded.slope[entry, 0] * off_u
+                    + s.occluded.slope[entry, 1] * off_v
+                )
                 xs, ys = x * p.sx - HALF, y * p.sy - HALF
                 _, value, _, _, spread = sample_depth(p.target_depth, p.target, surface, xs, ys)
                 if not depth_agrees(d, f64(value), f64(spread)):

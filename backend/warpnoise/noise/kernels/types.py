@@ -142,7 +142,7 @@ class Step(NamedTuple):
     """What kernels work on when they advance the noise by a frame."""
 
     particles: Particles
-    hidden: Occlusion
+    occluded: Occlusion
     motion: Pass
     tree: Tree
 
