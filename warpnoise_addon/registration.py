@@ -40,6 +40,7 @@ CLASSES = (
     before_after.WARPNOISE_OT_before_after,
     draw_settings.WARPNOISE_MT_styles,
     presets.WARPNOISE_MT_presets,
+    presets.WARPNOISE_OT_reset_look,
     presets.WARPNOISE_OT_preset_add,
     presets.WARPNOISE_PT_presets,
     *panel.PANELS,

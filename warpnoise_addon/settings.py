@@ -203,8 +203,8 @@ def same_settings(wanted: Settings, effective: Settings) -> bool:
     return all(value is None or effective.get(name) == value for name, value in wanted.items())
 
 
-def describe(settings: Settings) -> str:
-    """What people know settings by: the style or model, and what is not the default."""
+def describe(settings: Settings, translated: Callable[[str], str] = str) -> str:
+    """What people know settings by: the style or model, and what is not the default. ``translated``: of titles."""
     words = [str(settings["style"] or Path(str(settings["model"])).name)]
     for name, setting in SETTINGS.items():
         value = settings.get(name)
@@ -215,5 +215,5 @@ def describe(settings: Settings) -> str:
         elif setting.kind == "array":
             words.append(setting.text(value))
         else:
-            words.append(f"{value:g}" if name == "strength" else f"{setting.title.lower()} {value:g}")
+            words.append(f"{value:g}" if name == "strength" else f"{translated(setting.title).lower()} {value:g}")
     return ", ".join(words)

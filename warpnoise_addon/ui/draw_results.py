@@ -8,7 +8,9 @@ from pathlib import Path
 import bpy
 
 from ..results import Result, current_folder, list_results
+from ..settings import describe
 from .make_request import existing_output
+from .texts import iface
 
 
 def draw_results(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -45,7 +47,7 @@ def _draw_list(layout: bpy.types.UILayout, job: Path) -> None:
     column = layout.box().column(align=True)
     for result in results:
         row = column.row(align=True)
-        row.label(text=f"{result.label}  ({result.frames})", icon="RENDER_RESULT", translate=False)
+        row.label(text=f"{describe(result.settings, iface)}  ({result.frames})", icon="RENDER_RESULT", translate=False)
         if result.folder == current:
             row.label(text="", icon="CHECKMARK")
             continue

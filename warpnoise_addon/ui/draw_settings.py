@@ -15,7 +15,12 @@ from .texts import draw_text, iface, letters_in
 DEFAULT_MODEL = str(SETTINGS["model"].default)
 NOISE = ("noise", "eta")
 """Settings that the panel Noise shows; all others are in the panel Style."""
-PROMPTS = ("prompt", "negative_prompt")
+FOR_TEXT_MODELS = (
+    "prompt",
+    "negative_prompt",
+    *(name for name, setting in SETTINGS.items() if setting.kind == "array"),
+)
+"""Settings that mean something only to models that take a prompt: LoRAs and ControlNets are made for these."""
 
 
 def draw_style(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -30,7 +35,7 @@ def draw_style(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     shown = settings.style or (styles[0] if styles else "")
     if is_default(settings.model) and style_pictures.icon(shown):
         column.template_icon(icon_value=style_pictures.icon(shown), scale=5.0)
-    hidden = {"model", "style", *NOISE, *(() if takes_prompt(settings.model) else PROMPTS)}
+    hidden = {"model", "style", *NOISE, *(() if takes_prompt(settings.model) else FOR_TEXT_MODELS)}
     for name in SETTINGS:
         if name not in hidden:
             draw_setting(column, settings, name)

@@ -24,6 +24,19 @@ class WARPNOISE_MT_presets(bpy.types.Menu):
     draw = bpy.types.Menu.draw_preset
 
 
+class WARPNOISE_OT_reset_look(bpy.types.Operator):
+    """Set how a result looks back to the defaults. The seed, the frames and the folders stay"""
+
+    bl_idname = "warpnoise.reset_look"
+    bl_label = "Reset to Default"
+    bl_options = {"INTERNAL", "UNDO"}  # noqa: RUF012  Blender's own way
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        for name in PRESET_PROPERTIES:
+            context.scene.warpnoise.property_unset(name)
+        return {"FINISHED"}
+
+
 class WARPNOISE_OT_preset_add(AddPresetBase, bpy.types.Operator):
     """Add the settings of the style and the noise as a preset, or remove the chosen one"""
 

@@ -34,6 +34,8 @@ def _property(setting: Setting) -> Any:
         return EnumProperty(**common, items=[*own, *setting.choices], default=default)
     if setting.kind == "boolean":
         return BoolProperty(**common, default=bool(setting.default))
+    if setting.kind == "array":
+        common["description"] = f"{setting.description}: {setting.hints.get('metavar', '...')}; ..."
     if setting.kind in ("string", "array"):
         subtype = "DIR_PATH" if hints.get("subtype") == "MODEL" else hints.get("subtype", "NONE")
         subtype = subtype if subtype in ("DIR_PATH", "FILE_PATH") else "NONE"
@@ -122,12 +124,7 @@ class SettingsProperties:
 
 
 class WARPNOISE_SceneSettings(SettingsProperties, bpy.types.PropertyGroup):
-    """``scene.warpnoise``."""
-
-    def reset_look(self) -> None:
-        """How a result looks is the default again. The seed, the frames and the folders stay: these are the shot's."""
-        for name in PRESET_PROPERTIES:
-            self.property_unset(name)
+    """``scene.warpnoise``. It has no methods: Blender 4.2 crashes at its end when such a group was unregistered."""
 
     range: EnumProperty(
         name="Range",

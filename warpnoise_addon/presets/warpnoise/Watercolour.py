@@ -1,7 +1,6 @@
 import bpy
 
+bpy.ops.warpnoise.reset_look()
 settings = bpy.context.scene.warpnoise
-
-settings.reset_look()
 settings.style = "watercolour"
 settings.strength = 0.6
