@@ -123,7 +123,7 @@ def takes_prompt(model: str) -> bool:
     return bool(told.get("prompt")) if told is not None else not is_default(model)
 
 
-def _told(model: str) -> dict | None:
+def _told(model: str) -> dict[str, Any] | None:
     backend = state.pool.current
     models = backend.status.get("models", ()) if backend else ()
     name = DEFAULT_MODEL if is_default(model) else model.strip()

@@ -49,7 +49,7 @@ def _property(setting: Setting) -> Any:
         "soft_max": hints.get("soft_max", setting.most),
     }
     if setting.kind == "integer":
-        limited = {
+        limited: dict[str, Any] = {
             name: value if isinstance(value, str) else int(max(-_LARGEST, min(value, _LARGEST)))
             for name, value in bounds.items()
         }

@@ -12,6 +12,7 @@ from ..errors import WarpnoiseError
 from ..stylize import state
 from ..stylize.blocking import stylize_blocking
 from ..stylize.export_command import prepare_export
+from ..stylize.request import StylizeRequest
 from ..stylize.session import StylizeSession
 from ..stylize.status import Status
 from . import preview
@@ -100,7 +101,7 @@ class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operato
             self.report({"WARNING"}, sentence(text))
         return self._watch(context)
 
-    def _block(self, context: bpy.types.Context, request) -> set[str]:
+    def _block(self, context: bpy.types.Context, request: StylizeRequest) -> set[str]:
         printer = Printer(self.progress)
         status = stylize_blocking(context, state.pool, request, printer.show, state.cancel_requested.is_set)
         state.last = status
@@ -124,7 +125,7 @@ class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operato
             return {"CANCELLED"}
         return self._bring_back(scene, self._request)
 
-    def _bring_back(self, scene: bpy.types.Scene, request) -> set[str]:
+    def _bring_back(self, scene: bpy.types.Scene, request: StylizeRequest) -> set[str]:
         if request.preview is not None:
             shown = show_preview(bpy.context, request.folder, state.last.result, request.preview)
             if not shown and not bpy.app.background:
@@ -161,6 +162,7 @@ class Printer:
         self._last: tuple[object, ...] = ()
 
     def show(self, status: Status) -> None:
+        key: tuple[object, ...]
         if self._kind == "JSON":
             line, key = status.as_json(), (status,)
         else:
