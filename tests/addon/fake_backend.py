@@ -159,10 +159,23 @@ def status() -> dict:
 
 
 def ingest() -> None:
-    """No folder of existing frames is ever there."""
+    """Existing frames, by the last digits of their names, as they are."""
+    folders: dict[str, Path] = {}
     for line in sys.stdin:
-        given = [part["folder"] for part in (json.loads(line)["check"][kind] for kind in ("color", "passes")) if part]
-        print(json.dumps({"error": f"There is no folder '{given[0]}'."}), flush=True)
+        request, answer = json.loads(line), {}
+        if "check" in request:
+            folders = {
+                kind: Path(request["check"][kind]["folder"]) for kind in ("color", "passes") if request["check"][kind]
+            }
+            missing = [folder for folder in folders.values() if not folder.is_dir()]
+            answer = (
+                {"error": f"There is no folder '{missing[0]}'."} if missing else {"alpha": False, "scene_linear": False}
+            )
+        else:
+            kind = "color" if "color" in request else "passes"
+            shutil.copy(next(folders[kind].glob(f"*{request[kind]:04d}.*")), request["target"])
+            answer = {"scene_linear": None}
+        print(json.dumps(answer), flush=True)
 
 
 def main() -> None:

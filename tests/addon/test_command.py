@@ -155,6 +155,16 @@ def test_an_empty_chunk_needs_no_backend_and_says_so(blend, tmp_path):
 
 
 @posix
+def test_only_negative_frames_are_stylized_and_saved_with_a_warning(blend, backend, tmp_path):
+    job, saved = tmp_path / "job", tmp_path / "out.blend"
+    code, out, err = run(blend, "stylize", "--frames=-2:-1", "--output", job, "--save", saved, **backend("good"))
+    assert code == 0, err
+    assert sorted(path.name for path in frames_of(job).iterdir()) == ["-0001.png", "-0002.png"]
+    assert "only frames before frame 0 are finished: image sequences have no negative numbers" in (out + err).lower()
+    assert f"2 stylized frames in {frames_of(job).parent}" in out
+    assert saved.is_file()
+
+
 def test_frames_that_are_rendered_already(blend, backend, tmp_path):
     code, _, err = run(blend, "export", "--output", tmp_path / "first")
     assert code == 0, err
