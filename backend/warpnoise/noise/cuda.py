@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FunctionType
@@ -27,8 +26,6 @@ SIMULATED = bool(vars(numba.config)["ENABLE_CUDASIM"])
 
 def missing(device: torch.device) -> str:
     """Why kernels cannot run by CUDA on a device; empty if they can."""
-    if importlib.util.find_spec("numba_cuda") is None:
-        return "numba-cuda is not installed; pip install warpnoise[cuda]"
     if SIMULATED:
         return "" if device.type == "cpu" else "the simulator runs on the CPU"
     if device.type != "cuda" or torch.version.cuda is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
@@ -89,16 +90,18 @@ def engine_for(device: torch.device, name: str | None) -> Engine:
 
     Raises:
         ValueError: there is no such engine.
-        RuntimeError: CUDA, or `numba-cuda`, is not there.
+        RuntimeError: the device or `numba-cuda` is missing.
     """
     if name not in (None, "cpu", "cuda"):
         raise ValueError(f"engine must be 'cpu', 'cuda' or None, got {name!r}")
     if name == "cuda" or (name is None and device.type == "cuda"):
-        from .cuda import CudaEngine, missing
+        reason = "numba-cuda is not installed; pip install warpnoise[cuda]"
+        if importlib.util.find_spec("numba_cuda") is not None:  # without it, Numba's own CUDA target is out of date
+            from .cuda import CudaEngine, missing
 
-        reason = missing(device)
-        if not reason:
-            return CudaEngine(device)
+            reason = missing(device)
+            if not reason:
+                return CudaEngine(device)
         if name == "cuda":
             raise RuntimeError(f"engine 'cuda' cannot run on device {str(device)!r}: {reason}")
     return CpuEngine()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -108,3 +109,9 @@ def test_an_engine_that_cannot_run_is_an_error() -> None:
     device = "meta" if SIMULATED else "cpu"
     with pytest.raises(RuntimeError, match="engine 'cuda' cannot run on device"):
         WarpedNoise((1, 8, 8), device=device, engine="cuda")
+
+
+def test_without_numba_cuda_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numba_cuda", None)
+    with pytest.raises(RuntimeError, match=r"numba-cuda is not installed; pip install warpnoise\[cuda\]"):
+        WarpedNoise((1, 8, 8), engine="cuda")
