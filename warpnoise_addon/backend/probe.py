@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..bounded_json import parse_json
 from ..child import TimedOut, ask, never
 from .locate import BackendCommand, tool_environment
 
@@ -68,7 +68,7 @@ def probe(command: BackendCommand, cancelled: Callable[[], bool] = never) -> Pro
     except TimedOut:
         return Probe(trouble=f"it did not answer within {PROBE_SECONDS:.0f} s")
     try:
-        found = json.loads(said[-1])
+        found = parse_json(said[-1])
         return Probe(**found | {"python": tuple(found["python"])})
     except (ValueError, TypeError, KeyError, IndexError):
         last = ([line for line in errors if line.strip()] or [f"exit code {status}"])[-1]

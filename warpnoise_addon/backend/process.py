@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..bounded_json import parse_json
 from ..child import Child, TimedOut, never
 from ..errors import BackendDiedError, BackendHungError, BackendMissingError, Cancelled
 from .locate import BackendCommand, backend_environment
@@ -107,7 +107,7 @@ class BackendProcess:
 
 def _parse_ready(line: str) -> Ready | None:
     try:
-        answer = json.loads(line)
+        answer = parse_json(line)
         return Ready(str(answer["warpnoise"]), answer.get("interface"), str(answer["host"]), int(answer["port"]))
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -14,6 +14,7 @@ import bpy
 
 from .. import compat
 from ..backend.locate import BackendCommand, find_backend, tool_environment
+from ..bounded_json import parse_json
 from ..child import Child, TimedOut
 from ..errors import BackendError, ExportError, SettingsError
 from .changes import Changes
@@ -56,7 +57,7 @@ class ExistingFrames:
         try:
             self._child.send(json.dumps(request))
             # A library may print lines of its own.
-            answer = json.loads(next(line for line in self._child.lines(ANSWER_SECONDS) if line.startswith("{")))
+            answer = parse_json(next(line for line in self._child.lines(ANSWER_SECONDS) if line.startswith("{")))
         except (StopIteration, OSError, ValueError, TimedOut):
             self._child.stop()
             said = "\n".join(list(self._child.tail)[-6:])

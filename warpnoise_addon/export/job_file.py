@@ -16,6 +16,7 @@ import bpy
 import numpy as np
 import numpy.typing as npt
 
+from ..bounded_json import read_json
 from ..errors import ExportError
 from ..names import frame_name
 from ..version import VERSION
@@ -174,7 +175,7 @@ class JobFile:
         """A record that counts."""
         path, options = self._file(kind, frame), self._options
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record = read_json(path)
             if {key: record[key] for key in self._head} != self._head or record["frame"] != frame:
                 return None
             same_file = self._source is not None and record["source"] == self._source

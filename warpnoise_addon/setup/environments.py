@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..atomic import atomic_write
+from ..bounded_json import read_json
 from ..errors import SettingsError
 
 ABANDONED_SECONDS = 86400.0
@@ -52,7 +53,7 @@ class Environments:
     def current(self) -> Environment | None:
         """The one that counts, though it may be broken; None: none was finished."""
         try:
-            content = json.loads(self._file.read_bytes())
+            content = read_json(self._file)
             environment = Environment(
                 str(content["id"]), str(content["build"]), str(content["source"]), float(content["made"])
             )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..backend.locate import tool_environment
+from ..bounded_json import parse_json
 from ..child import TimedOut, ask
 from ..errors import BackendMissingError
 
@@ -63,7 +63,7 @@ def ask_python(path: str) -> Python | None:
     """What the program at ``path`` says of itself; None: it is no Python."""
     try:
         _, said, _ = ask([path, "-I", "-c", _SCRIPT], ASK_SECONDS, tool_environment())
-        version, complete = json.loads(said[-1])
+        version, complete = parse_json(said[-1])
         return Python(path, (int(version[0]), int(version[1]), int(version[2])), bool(complete))
     except (OSError, ValueError, TypeError, IndexError, TimedOut):
         return None

@@ -5,12 +5,12 @@ It prints a line of JSON after each frame (`status.Status.as_json`) among Blende
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..bounded_json import parse_json
 from ..child import Child, TimedOut
 from ..errors import ExportError
 from .status import Reporter
@@ -74,7 +74,7 @@ def _message(line: str) -> dict[str, Any] | None:
     if not line.startswith('{"warpnoise"'):
         return None
     try:
-        message = json.loads(line)
+        message = parse_json(line)
     except ValueError:
         return None
     return message if isinstance(message, dict) else None

@@ -22,6 +22,7 @@ from warpnoise.errors import MediaError
 from warpnoise.ingest.numbered import numbered_files
 from warpnoise.ingest.passes import check_passes, copy_passes, decode_passes, read_exr_header
 from warpnoise.ingest.pictures import SUFFIXES, read_header, read_picture
+from warpnoise.media.json_file import parse_json
 from warpnoise.media.png import write_png
 
 EXR = ".exr"
@@ -32,7 +33,7 @@ def serve(requests: Iterable[str], answers: TextIO) -> None:
     service = _Service()
     for line in requests:
         try:
-            answer = service.answer(json.loads(line))
+            answer = service.answer(parse_json(line.encode(), "the request"))
         except (MediaError, OSError) as error:
             answer = {"error": str(error)}
         answers.write(json.dumps(answer) + "\n")

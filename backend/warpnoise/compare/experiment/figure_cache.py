@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from warpnoise.errors import JobError
+from warpnoise.errors import JobError, MediaError
 from warpnoise.media.atomic import write_bytes
+from warpnoise.media.json_file import read_json
 
 T = TypeVar("T")
 
@@ -26,10 +27,10 @@ def remembered(
         JobError: the file cannot be written.
     """
     try:
-        content = json.loads(path.read_bytes())
+        content = read_json(path, finite=False)
         if content["digest"] == digest:
             return parse(content["figures"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (MediaError, ValueError, KeyError, TypeError, AttributeError):
         pass  # not there, or spoiled: figures cost time, not work
     figures = make()
     text = json.dumps({"digest": digest, "figures": figures}, indent=1)

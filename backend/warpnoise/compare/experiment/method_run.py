@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from warpnoise.errors import JobError
+from warpnoise.errors import JobError, MediaError
 from warpnoise.job import Result, Settings, Shot
 from warpnoise.media.atomic import write_bytes
+from warpnoise.media.json_file import read_json
 from warpnoise.pipeline import stylize
 from warpnoise.progress import Progress
 from warpnoise.sdedit import Editor
@@ -67,9 +68,9 @@ class Run:
 
     def _time(self) -> tuple[int, float]:
         try:
-            content = json.loads((self.folder / "time.json").read_bytes())
+            content = read_json(self.folder / "time.json")
             return int(content["frames"]), float(content["seconds"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (MediaError, ValueError, KeyError, TypeError):
             return 0, 0.0
 
 
