@@ -22,7 +22,7 @@ from typing import Any
 import diffusers
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from warpnoise.job import Settings
 from warpnoise.sdedit import load_model, pipeline_editor
@@ -30,7 +30,10 @@ from warpnoise.sdedit.autoencoder import decode, encode
 from warpnoise.sdedit.latent_noise import LatentNoise
 from warpnoise.sdedit.pipeline_editor import PipelineEditor
 
-from tests.backend import tiny_pipelines as tiny
+from backend import tiny_pipelines as tiny
+
+library: Any = diffusers  # untyped
+module: Any = pipeline_editor
 
 SETTINGS = Settings(strength=1.0, prompt="a house", guidance=4.0)
 
@@ -47,13 +50,13 @@ def unet() -> Any:
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
         transformer_layers_per_block=4,
     )
-    return tiny._sd(network, diffusers.DDIMScheduler(**tiny.DIFFUSION, clip_sample=False))
+    return tiny._sd(network, library.DDIMScheduler(**tiny.DIFFUSION, clip_sample=False))
 
 
 def transformer() -> Any:
     """Chroma's layout."""
     pipeline = tiny.chroma()
-    network = diffusers.ChromaTransformer2DModel(
+    network = library.ChromaTransformer2DModel(
         patch_size=1,
         in_channels=64,
         num_layers=4,
@@ -66,7 +69,7 @@ def transformer() -> Any:
         approximator_layers=1,
         approximator_num_channels=64,
     )
-    return diffusers.ChromaPipeline(**{**pipeline.components, "transformer": network})
+    return library.ChromaPipeline(**{**pipeline.components, "transformer": network})
 
 
 def main() -> None:
@@ -82,9 +85,9 @@ def main() -> None:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             {"unet": unet, "transformer": transformer}[arguments.model]().save_pretrained(place)
-        pipeline_editor.latent_noise = lambda folder, *_: LatentNoise(folder, None)
+        module.latent_noise = lambda folder, *_: LatentNoise(folder, None)
         editor = load_model(place, "cpu", "float32")
-        own = diffusers.DiffusionPipeline.from_pretrained(place)
+        own = library.DiffusionPipeline.from_pretrained(place)
     assert isinstance(editor, PipelineEditor)
     own.set_progress_bar_config(disable=True)
     own_network = getattr(own, editor.folder.network_part)
