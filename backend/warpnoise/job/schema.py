@@ -21,6 +21,8 @@ from warpnoise.media.bounded import LARGEST_PICTURE
 SCHEMA_VERSION: Final = 2
 
 
+LARGEST_JOB_FILE: Final = 128 << 20
+"""Bytes: a long shot with thousands of moving objects."""
 LAST_FRAME: Final = 1_048_574
 """Blender's last frame; its first is minus that."""
 LARGEST_SIDE: Final = 65_536

@@ -19,15 +19,22 @@ from warpnoise.errors import JobError, MediaError
 from warpnoise.job.lock import MUTEX_SECONDS, locked
 from warpnoise.job.names import frame_name
 from warpnoise.job.result import RESULTS, Result
-from warpnoise.job.schema import SCHEMA_VERSION, Camera, JobInfo, Matrix, SceneInfo, as_array, as_matrix
+from warpnoise.job.schema import (
+    LARGEST_JOB_FILE,
+    SCHEMA_VERSION,
+    Camera,
+    JobInfo,
+    Matrix,
+    SceneInfo,
+    as_array,
+    as_matrix,
+)
 from warpnoise.job.settings import Settings
 from warpnoise.media.atomic import replacing, write_bytes
 from warpnoise.media.bounded import given_path
 from warpnoise.media.json_file import read_json
 
 Needed = Literal["color", "passes"]
-_LARGEST_JOB_FILE = 256 << 20
-"""Bytes: a long shot with thousands of moving objects."""
 
 
 @dataclass(frozen=True)
@@ -304,4 +311,4 @@ def _read_json(folder: Path) -> object:
     path = folder / "job.json"
     if not path.exists():
         raise JobError(f"{folder} holds no job.json. Give a folder that the add-on exported.")
-    return read_json(path, error=JobError, advice="Export the animation again.", largest=_LARGEST_JOB_FILE)
+    return read_json(path, error=JobError, advice="Export the animation again.", largest=LARGEST_JOB_FILE)

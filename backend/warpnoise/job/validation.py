@@ -33,6 +33,8 @@ def validated(model: type[_Model], content: object, where: str, error: type[Warp
     """
     try:
         return model.model_validate(_tuples(content))
+    except UnicodeEncodeError:
+        raise error(f"{where}: a text holds half of a character (a lone surrogate). Type it again.") from None
     except ValidationError as failure:
         details = failure.errors(include_url=False)
         shown = "; ".join(_message(model, item) for item in details[:3])
@@ -41,6 +43,9 @@ def validated(model: type[_Model], content: object, where: str, error: type[Warp
 
 
 def _tuples(value: Any) -> Any:
+    """Lists as tuples. Raises UnicodeEncodeError: a text that no file could hold."""
+    if isinstance(value, str):
+        value.encode()
     if isinstance(value, list | tuple):
         return tuple(_tuples(item) for item in value)
     if isinstance(value, dict):

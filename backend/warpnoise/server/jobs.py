@@ -23,6 +23,7 @@ from warpnoise.server.schema import JobView, NewJob, Problem, State
 
 log = logging.getLogger("warpnoise.server")
 
+_UNFORESEEN = "The server met an error that was not foreseen; its log says more"
 REMEMBERED = 100
 """Finished jobs that can still be asked for; the oldest are forgotten."""
 
@@ -190,7 +191,7 @@ class JobQueue:
             state, error = "failed", Problem(code=problem.code, message=str(problem))
         except Exception as problem:  # whatever it is, the server and the other jobs go on
             log.exception("job %s: an error that was not foreseen", record.id)
-            state, error = "failed", Problem(code="internal", message=f"{type(problem).__name__}: {problem}")
+            state, error = "failed", Problem(code="internal", message=f"{_UNFORESEEN}: {problem}")
         with self._changed:
             self._finish(record, state, error)
         log.info("job %s %s%s", record.id, state, f": {error.message}" if error else "")

@@ -18,10 +18,10 @@ from fastapi import APIRouter, Request
 from starlette.requests import ClientDisconnect
 
 from warpnoise.errors import JobError
-from warpnoise.job.schema import JobInfo
+from warpnoise.job.schema import LARGEST_JOB_FILE, JobInfo
 from warpnoise.media.json_file import parse_json
 from warpnoise.server.schema import FileView, UploadView
-from warpnoise.server.uploads import LARGEST_JOB_FILE, UploadError, Uploads, name_of
+from warpnoise.server.uploads import UploadError, Uploads, name_of
 
 SILENCE_SECONDS = 60.0
 """A client that sends nothing for so long in the middle of a file is given up."""

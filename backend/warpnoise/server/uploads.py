@@ -30,6 +30,7 @@ from typing import IO
 from warpnoise.errors import JobError, JobLockedError, MediaError, ServerError
 from warpnoise.job.lock import locked
 from warpnoise.job.names import frame_name
+from warpnoise.job.schema import LARGEST_JOB_FILE, LAST_FRAME
 from warpnoise.media.atomic import write_bytes
 from warpnoise.media.bounded import given_path
 from warpnoise.media.json_file import parse_json, read_json
@@ -38,11 +39,8 @@ log = logging.getLogger("warpnoise.server")
 
 LARGEST_FILE = 4 << 30
 """Bytes: a frame of 8K with forty 32-bit channels."""
-LARGEST_JOB_FILE = 128 << 20
 FREE_BYTES = 256 << 20
 """Left free on the disk: a full one would stop the jobs too."""
-LAST_FRAME = 1_048_574
-"""Blender's."""
 _SUFFIX = {"color": "png", "passes": "exr"}
 LONGEST_LOOK = 1200.0
 """Seconds that one look at an upload counts at most: no jump of a clock, and no machine that slept, makes it old."""

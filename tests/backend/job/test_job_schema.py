@@ -135,6 +135,11 @@ def test_rate(fps: float, step: int, rate: Fraction) -> None:
     assert scene.rate == rate
 
 
+def test_half_a_character_is_no_text() -> None:
+    with pytest.raises(SettingsError, match="half of a character"):
+        Settings().updated({"prompt": "a \ud800 b"})
+
+
 @pytest.mark.parametrize("fps", [0.01, 0.5, 23.976, 24, 1000.5, 10_000])
 @pytest.mark.parametrize("step", [1, 7, 1_048_574])
 def test_every_rate_fits_a_movie_file(fps: float, step: int) -> None:
