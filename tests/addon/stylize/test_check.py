@@ -175,6 +175,6 @@ class TestServer:
             self.look(pool, server.url, tmp_path / "token")
 
     def test_another_interface(self, server, pool, tmp_path, monkeypatch):
-        monkeypatch.setattr("warpnoise_addon.backend.versions.INTERFACE", 2)
+        monkeypatch.setattr("warpnoise_addon.backend.versions.INTERFACE", 3)
         with pytest.raises(BackendVersionError, match="too old"):
             self.look(pool, server.url, tmp_path / "token")

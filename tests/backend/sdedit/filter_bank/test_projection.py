@@ -11,6 +11,8 @@ from warpnoise.sdedit.filter_bank import FilterBank
 
 from .decoders import pixel_decoder, random_decoder
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = 10**6
 STANDARD_ERRORS = 4.0
 
