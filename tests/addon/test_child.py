@@ -53,6 +53,7 @@ def test_deadline_over_each_line() -> None:
     code = "import time\nfor i in range(8): print(i, flush=True); time.sleep(0.2)"
     child = Child(python(code))
     assert len(list(child.lines(60, each=True))) == 8
+    child.stop()
     child = Child(python(FOREVER))
     lines = child.lines(0.5, each=True)
     assert next(lines) == "ready"
