@@ -91,7 +91,9 @@ def test_grace_lets_a_child_end_by_itself() -> None:
 
 def test_merged_output_keeps_its_order() -> None:
     code = "import sys\nprint(1, flush=True)\nprint(2, file=sys.stderr, flush=True)\nprint(3, flush=True)"
-    assert list(Child(python(code), merge=True).lines(60)) == ["1", "2", "3"]
+    child = Child(python(code), merge=True)
+    assert list(child.lines(60)) == ["1", "2", "3"]
+    child.stop()
 
 
 def test_program_that_is_not_there() -> None:
