@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import IO
@@ -24,9 +25,19 @@ def lock(file: IO[bytes]) -> None:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def open_lock(path: Path, *, create: bool = True) -> IO[bytes]:
+    """Opens a file to be locked, without following a link: in a shared folder it could lead anywhere.
+
+    Raises:
+        OSError: it is a link or cannot be opened; FileNotFoundError if it is missing and ``create`` is false.
+    """
+    flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | (os.O_CREAT if create else 0)
+    return os.fdopen(os.open(path, flags, 0o666), "r+b")
+
+
 def is_locked(path: Path) -> bool:
     """Whether another process holds a lock on the file. Raises OSError."""
-    with path.open("ab") as file:
+    with open_lock(path) as file:
         try:
             lock(file)
         except BlockingIOError:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import JobFolderError
-from ..file_lock import lock
+from ..file_lock import lock, open_lock
 
 _NAME = re.compile(r"(?:all|movie|(?P<first>-?\d+)_(?P<last>-?\d+))_\w+")
 _MOMENT_SECONDS = 30.0
@@ -32,12 +32,15 @@ class Claim:
 
     Raises:
         BlockingIOError: another process works on one of them; its text says on which.
+        JobFolderError: ``.claims`` is a link.
         OSError: the folder cannot be written.
     """
 
     def __init__(self, job: Path, span: Span | None) -> None:
         with moment(job):
             claims = job / ".claims"
+            if claims.is_symlink():  # removing dead claims through it would delete what lies elsewhere
+                raise JobFolderError(f"'{claims}' is a link. Remove it, or choose another job folder.")
             for other in sorted(claims.iterdir()) if claims.is_dir() else ():
                 match = _NAME.fullmatch(other.name)
                 if match is None or not _overlap(span, match) or _removed(other):
@@ -45,7 +48,7 @@ class Claim:
                 raise BlockingIOError(f"frames {match['first']} to {match['last']} of " if match["first"] else "")
             self.folder = claims / f"{'all' if span is None else f'{span[0]}_{span[1]}'}_{secrets.token_hex(6)}"
             self.folder.mkdir(parents=True)
-            self._file = (self.folder / ".lock").open("ab")
+            self._file = open_lock(self.folder / ".lock")
             lock(self._file)
 
     def release(self) -> None:
@@ -61,7 +64,7 @@ def moment(job: Path) -> Iterator[None]:
         JobFolderError: somebody holds the lock for too long.
     """
     until = time.monotonic() + _MOMENT_SECONDS
-    with (job / ".lock").open("ab") as file:
+    with open_lock(job / ".lock") as file:
         while True:
             try:
                 lock(file)
@@ -81,7 +84,7 @@ def turn(job: Path, frame: int) -> Iterator[bool]:
     """Whether no other machine is at this frame's motion just now; while the block runs, it is ours."""
     path = job / ".claims" / f"motion_{frame}"
     path.parent.mkdir(exist_ok=True)
-    with path.open("ab") as file:
+    with open_lock(path) as file:
         try:
             lock(file)
         except BlockingIOError:
@@ -101,13 +104,17 @@ def _overlap(span: Span | None, match: re.Match[str]) -> bool:
 
 
 def _removed(claim: Path) -> bool:
-    """Whether nobody held it; then it is gone."""
+    """Whether nobody holds it; then it is gone. A folder without a lock is no claim, and keeps what it holds."""
+    if claim.is_symlink():
+        return True
     try:
-        with (claim / ".lock").open("ab") as file:
+        with open_lock(claim / ".lock", create=False) as file:
             lock(file)
     except BlockingIOError:
         return False
-    except FileNotFoundError:  # its holder is just removing it
+    except FileNotFoundError:  # its holder ended before it took the lock, or is just removing it
+        with contextlib.suppress(OSError):
+            claim.rmdir()
         return True
     shutil.rmtree(claim, ignore_errors=True)
     return True

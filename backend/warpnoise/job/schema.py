@@ -27,6 +27,8 @@ LAST_FRAME: Final = 1_048_574
 """Blender's last frame; its first is minus that."""
 LARGEST_SIDE: Final = 65_536
 """Pixels; Blender's."""
+SLOWEST_MOVIE: Final = Fraction(1, 10_000)
+"""Pictures a second. FFmpeg's MP4 cannot hold 1/50,000."""
 _LARGEST_ENTRY = 1e12
 """Of a matrix. Products of a few matrices stay far from what overflows."""
 
@@ -121,6 +123,12 @@ class JobInfo(StrictModel):
                 OWN_MESSAGE,
                 "scene.width, scene.height: expected at most {most} pixels in all, got {width} x {height}",
                 {"most": LARGEST_PICTURE, "width": scene.width, "height": scene.height},
+            )
+        if scene.rate < SLOWEST_MOVIE:
+            raise PydanticCustomError(
+                OWN_MESSAGE,
+                "scene.fps, scene.frame_step: expected at least {least} pictures a second, got {fps} / {step}",
+                {"least": float(SLOWEST_MOVIE), "fps": scene.fps, "step": scene.frame_step},
             )
         if scene.frame_end < scene.frame_start:
             raise PydanticCustomError(

@@ -63,7 +63,7 @@ def given_path(text: str | os.PathLike[str], what: str, *, error: type[Warpnoise
             return path  # who opens it reports this better
         raise error(f"{_shown(given)} cannot be {what}: {refusal.strerror or refusal}. Give another path.") from None
     except (ValueError, RuntimeError) as failure:
-        raise error(f"{_shown(given)} cannot be {what}: {failure}. Give another path.") from None
+        raise error(f"{_shown(given)} cannot be {what}: {str(failure).rstrip('.')}. Give another path.") from None
     return path
 
 

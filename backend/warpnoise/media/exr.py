@@ -202,15 +202,15 @@ def _decode(path: Path, file: BinaryIO, layout: Layout, places: Collection[_Plac
         part, names = layout.parts[index], [name for other, name in places if other == index]
         threads = _threads(part)
         try:
+            source: Any = str(path)
             if layout.multipart:
                 if not part.scan_lines:
                     raise BadLayoutError("its parts have tiles; expected scan lines")
-                source: Any = io.BytesIO(as_single_part(file, layout, index))
-                decoded = OpenEXR.File(source, separate_channels=True, num_threads=threads).channels()
-            elif part.decoded_bytes > _LARGEST_DECODED:
-                decoded = _read_some(path, part, names)
+                source = io.BytesIO(as_single_part(file, layout, index))
+            if part.decoded_bytes > _LARGEST_DECODED:
+                decoded = _read_some(source, part, names)
             else:
-                decoded = OpenEXR.File(str(path), separate_channels=True, num_threads=threads).channels()
+                decoded = OpenEXR.File(source, separate_channels=True, num_threads=threads).channels()
         except (RuntimeError, ValueError, TypeError, OSError, MemoryError, OpenEXR.error) as failure:
             raise _damaged(path, " ".join(str(failure).split()) or "it cannot be decoded") from None
         width, height = part.size
@@ -223,12 +223,12 @@ def _decode(path: Path, file: BinaryIO, layout: Layout, places: Collection[_Plac
 
 
 _LARGEST_DECODED = 1 << 29
-"""Bytes. Above, a single part is read by OpenEXR's older interface, which keeps only the channels asked for."""
+"""Bytes. Above, a part is read by OpenEXR's older interface, which keeps only the channels asked for."""
 
 
-def _read_some(path: Path, part: Part, names: list[str]) -> dict[str, npt.NDArray[Any]]:
+def _read_some(source: Any, part: Part, names: list[str]) -> dict[str, npt.NDArray[Any]]:
     width, height = part.size
-    file = OpenEXR.InputFile(str(path))
+    file = OpenEXR.InputFile(source)
     try:
         return {
             name: np.frombuffer(data, np.float32).reshape(height, width)

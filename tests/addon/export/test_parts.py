@@ -151,6 +151,34 @@ def test_what_a_killed_process_left_is_cleaned_up(saved: bpy.types.Scene, tmp_pa
     assert not claim.folder.exists()
 
 
+def test_a_linked_folder_of_claims_is_refused_and_keeps_its_files(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    photo = elsewhere / "all_photos" / "p.jpg"
+    photo.parent.mkdir(parents=True)
+    photo.write_bytes(b"a photo")
+    job = tmp_path / "job"
+    job.mkdir()
+    (job / ".claims").symlink_to(elsewhere)
+    with pytest.raises(JobFolderError, match=r"\.claims' is a link"):
+        Claim(job, (1, 2))
+    assert photo.read_bytes() == b"a photo"
+
+
+def test_folders_without_a_lock_are_no_claims_and_keep_their_files(tmp_path: Path) -> None:
+    photo = tmp_path / ".claims" / "all_photos" / "p.jpg"
+    photo.parent.mkdir(parents=True)
+    photo.write_bytes(b"a photo")
+    Claim(tmp_path, None).release()
+    assert photo.read_bytes() == b"a photo"
+
+
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / ".lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError):
+        Claim(tmp_path, None)
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_a_part_that_is_none(saved: bpy.types.Scene, export: Callable, tmp_path: Path) -> None:
     for part in (range(0), range(5, 9)):
         with pytest.raises(SettingsError, match="no part of"):
