@@ -42,9 +42,8 @@ def _of_classes() -> Iterator[str]:
         if issubclass(cls, AddPresetBase):  # its properties are Blender's own
             continue
         for prop in rna.properties:
-            if prop.identifier in cls.__annotations__ or any(
-                prop.identifier in vars(base).get("__annotations__", {}) for base in cls.__mro__
-            ):
+            # Not vars(base): from Python 3.14 annotations are made when they are asked for.
+            if any(prop.identifier in getattr(base, "__annotations__", {}) for base in cls.__mro__):
                 yield prop.name
                 yield prop.description
                 for item in getattr(prop, "enum_items", ()):

@@ -81,7 +81,7 @@ def saying(answer: bytes) -> Behavior:
 ENDLESS = {
     "nothing": repeating(b"", b""),
     "a dripping head": repeating(b"HTTP/1.1 200 OK\r\nX: ", b"x"),
-    "100 Continue": repeating(b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.001),
+    "100 Continue": repeating(b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.05),
     "a dripping body": repeating(OK, b" "),
     "dripping chunks": repeating(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
 }
