@@ -45,6 +45,7 @@ def scene_block(scene: bpy.types.Scene, options: ExportOptions, transparent: boo
         "view_transform": scene.view_settings.view_transform,
         "look": scene.view_settings.look,
         "transparent": transparent,
+        "averaged_vectors": options.passes_source is not None,
     }
 
 

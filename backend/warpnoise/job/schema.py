@@ -66,6 +66,8 @@ class SceneInfo(StrictModel):
     look: str = "None"
     transparent: bool = False
     """Whether ``color/`` has alpha."""
+    averaged_vectors: bool = False
+    """Whether ``passes/`` are a usual render's: vectors are means over a pixel's samples, not the centre's."""
 
     @property
     def rate(self) -> Fraction:

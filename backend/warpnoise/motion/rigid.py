@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import cv2
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -136,13 +137,28 @@ def agrees(flow: npt.NDArray[np.floating[Any]], predicted: npt.NDArray[np.floati
         return np.asarray(difference <= TOLERANCE_PX + TOLERANCE_RELATIVE * length)
 
 
+def _is_among(flow: Flow, predicted: Flow) -> npt.NDArray[np.bool_]:
+    """Where each component lies between the least and the largest prediction of the 3 x 3 pixels around. A pixel beside
+    one without a prediction may have any vector."""
+    around = np.ones((3, 3), np.uint8)
+    unknown = np.isnan(predicted)
+    least = cv2.erode(np.where(unknown, np.float32(-np.inf), predicted), around)
+    most = cv2.dilate(np.where(unknown, np.float32(np.inf), predicted), around)
+    room = np.float32(TOLERANCE_PX)
+    return np.asarray(((flow >= least - room) & (flow <= most + room)).all(axis=-1))
+
+
 @dataclass
 class Rigidity:
     """Decides which surfaces move by their objects' matrices: deforming objects and instances do not.
 
     A surface that disagreed once is not rigid until it agrees again.
+
+    ``averaged``: vectors are means over a pixel's samples. They may then lie anywhere among the predictions of the
+    pixel and its neighbours: at silhouettes they are mixtures of two surfaces' motions.
     """
 
+    averaged: bool = False
     _loose: set[int] = field(default_factory=set)
 
     def confirm(self, *seen: tuple[Flow, Prediction]) -> set[int]:
@@ -153,6 +169,8 @@ class Rigidity:
             counted = (prediction.index >= 0) & ~np.isnan(flow[..., 0]) & ~np.isnan(prediction.flow[..., 0])
             index = prediction.index[counted]
             bad = ~agrees(flow[counted], prediction.flow[counted])
+            if self.averaged:
+                bad &= ~_is_among(flow, prediction.flow)[counted]
             numbers = prediction.surfaces.tolist()
             for number, total, stray in zip(
                 numbers,

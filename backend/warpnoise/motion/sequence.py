@@ -12,7 +12,7 @@ import torch
 from warpnoise.job import Shot
 from warpnoise.motion.frames import BACKGROUND, Flow, Frame, read_frame
 from warpnoise.motion.lens import LensCorrection
-from warpnoise.motion.rigid import Moves, Rigidity, moves, predict
+from warpnoise.motion.rigid import Moves, Prediction, Rigidity, moves, predict
 from warpnoise.noise import Motion
 
 _NAMES = 5
@@ -35,7 +35,8 @@ def frames_and_motions(
 
     - Visible surfaces move by Cycles' Vector pass, corrected for its lens (``warpnoise.motion.lens``).
     - The background, for which Cycles writes 0, moves as the camera turns.
-    - Rigid surfaces get a transform if the flow agrees with it (``warpnoise.motion.rigid``).
+    - Rigid surfaces get a transform if the flow agrees with it (``warpnoise.motion.rigid``). Where vectors are averaged
+      over a pixel's samples, rigid surfaces move by it.
     - Flow is unknown, NaN, across a cut and for objects whose topology changed.
 
     Args:
@@ -46,7 +47,7 @@ def frames_and_motions(
         MediaError: a frame's passes cannot be read, or one is missing.
     """
     notices = _Notices(warn)
-    lens, rigidity = LensCorrection(warn), Rigidity()
+    lens, rigidity = LensCorrection(warn), Rigidity(job.scene.averaged_vectors)
     old: Frame | None = None
     for state in job.states():
         new = read_frame(job, state, notices.unknown_vectors)
@@ -95,6 +96,11 @@ def _motion(old: Frame, new: Frame, lens: LensCorrection, rigidity: Rigidity) ->
         forward, backward = _without(forward, old, lost), _without(backward, new, lost)
         rigid = rigidity.confirm((forward, predicted), (backward, reverse)).difference(lost)
         confirmed = Moves({number: m for number, m in moved.surfaces.items() if number in rigid}, moved.still)
+        if rigidity.averaged:  # at silhouettes the matrices know better
+            forward, backward = (
+                _by_matrices(forward, old, predicted, rigid),
+                _by_matrices(backward, new, reverse, rigid),
+            )
     return Motion(
         torch.from_numpy(forward),
         torch.from_numpy(backward),
@@ -113,6 +119,11 @@ def _lost_surfaces(old: Frame, new: Frame) -> list[int]:
 
 def _without(flow: Flow, frame: Frame, lost: list[int]) -> Flow:
     return np.where(np.isin(frame.surface, lost)[..., None], np.float32(np.nan), flow) if lost else flow
+
+
+def _by_matrices(flow: Flow, frame: Frame, predicted: Prediction, rigid: set[int]) -> Flow:
+    known = np.isin(frame.surface, list(rigid)) & ~np.isnan(predicted.flow[..., 0])
+    return np.where(known[..., None], predicted.flow, flow)
 
 
 def _other_lens(old: Frame, new: Frame) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,43 @@ def test_a_deforming_object_gets_no_transform_until_it_is_seen_to_be_rigid(tmp_p
     found = [NUMBERS["Ball"] in motion.transforms for motion in all_motions(job)]
     assert found == [False, True, True, True]
     assert all(NUMBERS["Floor"] in motion.transforms for motion in all_motions(job))
+
+
+def averaged_planes(scene: Scene, t: float) -> dict[str, np.ndarray]:
+    """As a usual render has them: vectors are means over those of 9 samples of a pixel that hit something, all else is
+    of its middle."""
+    fine = replace(scene, width=3 * scene.width, height=3 * scene.height).planes(t)
+    planes = {name: np.ascontiguousarray(plane[1::3, 1::3]) for name, plane in fine.items()}
+    blocks = scene.height, 3, scene.width, 3
+    hit = (fine["Depth.Z"] < synthetic.BACKGROUND_DEPTH).reshape(blocks)
+    for name in planes:
+        if name.startswith("Vector"):
+            total = (fine[name].reshape(blocks) * hit).sum(axis=(1, 3), dtype=np.float32)
+            planes[name] = total / (3 * np.maximum(hit.sum(axis=(1, 3), dtype=np.float32), 1))
+    return planes
+
+
+@pytest.mark.parametrize("averaged", [False, True])
+@pytest.mark.parametrize("deforms", [False, True])
+def test_vectors_that_are_averaged_over_samples(tmp_path: Path, averaged: bool, deforms: bool) -> None:
+    """Mixtures at silhouettes do not make a surface loose, and rigid surfaces do not move by them."""
+    scene = Scene(48, 48)
+    job = synthetic.make_job(tmp_path / "job", frames=3, scene=scene)
+    content = json.loads((job.path / "job.json").read_text())
+    content["scene"]["averaged_vectors"] = averaged
+    (job.path / "job.json").write_text(json.dumps(content))
+    for frame in (1, 2, 3):
+        planes = averaged_planes(scene, frame - 1)
+        if deforms:
+            ball = planes["CryptoObject00.r"].view(np.uint32) == HASHES["Ball"]
+            planes["Vector.X"][ball] += np.float32(0.3) * np.sin(np.arange(ball.sum(), dtype=np.float32))
+        synthetic.write_passes(job.path / "passes" / f"{frame:04d}.exr", planes)
+    for t, motion in enumerate(all_motions(job)):
+        assert (NUMBERS["Ball"] in motion.transforms) == (averaged and not deforms)
+        if averaged and not deforms:
+            known = ~np.isnan(scene.truth(t, t + 1)[..., 0])
+            error = np.linalg.norm(motion.forward.numpy() - scene.truth(t, t + 1), axis=-1)[known]
+            assert error.max() < 1e-3
 
 
 def test_what_deformed_stays_loose_while_it_is_hidden(tmp_path: Path) -> None:
