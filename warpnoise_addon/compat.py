@@ -6,6 +6,7 @@ nothing else tells.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -288,6 +289,14 @@ def colorspace_names() -> list[str]:
     """The colour spaces that images can have in this Blender's configuration."""
     settings = bpy.types.ColorManagedInputColorspaceSettings.bl_rna.properties["name"]
     return [item.identifier for item in settings.enum_items]
+
+
+def colorspace_name(settings: bpy.types.ColorManagedInputColorspaceSettings) -> str:
+    """The name of a colour space; empty: none was ever chosen, of which Blender would print a warning when asked.
+
+    Blender's own structure begins with the name, zero-terminated.
+    """
+    return settings.name if ctypes.string_at(settings.as_pointer(), 1) != b"\0" else ""
 
 
 def scene_linear_name() -> str | None:

@@ -61,7 +61,7 @@ class Changes:
         before = compat.image_settings_values(settings)
         overrides = list(_overridden_color_management(settings))
         linear = settings.linear_colorspace_settings
-        linear_name = linear.name  # a change of the file format changes it
+        linear_name = compat.colorspace_name(linear)  # a change of the file format changes it
         for name, value in values.items():
             self._hold_still(settings, name)
             setattr(settings, name, value)

@@ -177,3 +177,14 @@ def test_with_given_frames(rich: bpy.types.Scene, tmp_path: Path) -> None:
     )
     assert len(list(export_job(bpy.context, given))) == 4
     assert differences(before, snapshot()) == {}
+
+
+def test_a_colour_space_that_was_never_chosen_is_not_asked_for(
+    scene: bpy.types.Scene, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Blender prints a warning when it has no name for it."""
+    assert compat.colorspace_name(scene.render.image_settings.linear_colorspace_settings) == ""
+    for _ in export_job(bpy.context, ExportOptions(tmp_path / "job", 1, 1)):
+        pass
+    said = capfd.readouterr()
+    assert "matches no enum" not in said.out + said.err
