@@ -128,13 +128,14 @@ def as_single_part(file: BinaryIO, layout: Layout, index: int) -> bytes:
     if len(table) < 8 * part.chunks:
         raise BadLayoutError("it ends in its table of chunks")
     offsets: npt.NDArray[np.uint64] = np.frombuffer(table, "<u8")
-    pieces, lengths = [], []
+    pieces, lengths, left = [], [], size
     for offset in offsets.tolist():
         if offset < layout.tables or offset > size - 12:
             raise BadLayoutError("pixels are missing")
         file.seek(offset)
         number, line, length = struct.unpack("<iiI", file.read(12))
-        if number != index or length > size - offset - 12:
+        left -= 12 + length  # chunks that lie over one another would be as long as somebody likes
+        if number != index or length > size - offset - 12 or left < 0:
             raise BadLayoutError("pixels are missing")
         pieces.append(struct.pack("<iI", line, length) + file.read(length))
         lengths.append(8 + length)

@@ -21,6 +21,10 @@ _LARGEST_NOTES = 1 << 24
 """Bytes beside the pixels: what renderers note in their files, a colour profile."""
 _KINDS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 """Bits of a sample by colour type (PNG specification, table 12)."""
+_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""Of a pixel, by colour type."""
+_MOST_UNPACKED = 1032
+"""Bytes that deflate makes of one byte at most."""
 
 _LEVEL = 1
 """zlib's: rendered 16-bit pictures get hardly smaller (1%) at the higher levels, which take up to twice the time."""
@@ -60,8 +64,7 @@ def read_png(path: Path, size: tuple[int, int] | None = None) -> npt.NDArray[np.
         raise _unreadable(path, refusal) from refusal
     if _size(path, data[:_HEADER]) != (width, height):
         raise MediaError(f"{path} changed while it was read. Wait until nothing writes to it, and run again.")
-    if b"IEND" not in data[-16:]:  # the decoder fills what is missing with black
-        raise MediaError(f"{path} is cut off. Export or render this frame again.")
+    _check_chunks(path, data)
     picture = _decode(data)
     if picture is None or picture.shape[:2] != (height, width):
         raise MediaError(f"{path} is damaged. Export or render this frame again.")
@@ -101,6 +104,25 @@ def _size(path: Path, start: bytes) -> tuple[int, int]:
     if not 0 < width < 2**31 or not 0 < height < 2**31 or depth not in _KINDS.get(kind, ()):
         raise MediaError(f"{path} is damaged: its header is not a PNG's. Export or render this frame again.")
     return width, height
+
+
+def _check_chunks(path: Path, data: bytes) -> None:
+    """Refuses what the decoder believes: it fills what is missing with black, takes memory for a chunk by the length
+    that stands there, and for pixels that deflate cannot have packed into so few bytes."""
+    width, height, depth, kind = struct.unpack(">IIBB", data[16:_HEADER])
+    at, packed, name = len(_SIGNATURE), 0, b""
+    while name != b"IEND":
+        if len(data) < at + 12:
+            raise MediaError(f"{path} is cut off. Export or render this frame again.")
+        length, name = struct.unpack_from(">I4s", data, at)
+        packed += length if name == b"IDAT" else 0
+        at += 12 + length
+    if at > len(data):
+        raise MediaError(f"{path} is cut off. Export or render this frame again.")
+    if width * height * _SAMPLES[kind] * depth // 8 > packed * _MOST_UNPACKED:
+        raise MediaError(
+            f"{path} is damaged: {packed} bytes cannot hold its pixels. Export or render this frame again."
+        )
 
 
 def _decode(data: bytes) -> npt.NDArray[np.uint8 | np.uint16] | None:

@@ -10,6 +10,9 @@ from typing import Any
 
 import torch
 
+from warpnoise.errors import ModelError
+from warpnoise.sdedit.model_bounds import ADVICE
+
 
 class _Certain:
     """A distribution of latents that is only the most likely ones."""
@@ -107,8 +110,16 @@ def _statistics(vae: Any, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tenso
 
     def entry(name: str, default: float) -> torch.Tensor:
         value = vae.config.get(name)
-        return torch.as_tensor(default if value is None else value, dtype=like.dtype, device=like.device)
+        try:
+            numbers = torch.as_tensor(default if value is None else value, dtype=like.dtype, device=like.device)
+        except (TypeError, ValueError, RuntimeError):
+            numbers = torch.empty(0)
+        if numbers.numel() not in (1, like.shape[1]):
+            raise ModelError(
+                f"the autoencoder's config.json: {name} is {str(value)[:60]}; expected a number, or {like.shape[1]} in "
+                f"a list. {ADVICE}"
+            )
+        return numbers.reshape(1, -1, 1, 1)
 
     mean = entry("shift_factor", 0.0) if vae.config.get("latents_mean") is None else entry("latents_mean", 0.0)
-    std = entry("latents_std", 1.0) / entry("scaling_factor", 1.0)
-    return mean.reshape(1, -1, 1, 1), std.reshape(1, -1, 1, 1)
+    return mean, entry("latents_std", 1.0) / entry("scaling_factor", 1.0)

@@ -14,7 +14,7 @@ from warpnoise.media.bounded import given_path
 from warpnoise.sdedit.digest import digest_file, digest_files, digest_text
 from warpnoise.sdedit.editor import EditSettings
 from warpnoise.sdedit.families import FAMILIES, Family
-from warpnoise.sdedit.model_bounds import MOST_CLASSES, read_config
+from warpnoise.sdedit.model_bounds import ADVICE, MOST_CLASSES, read_config
 from warpnoise.sdedit.model_files import component, find_weights
 from warpnoise.sdedit.one_file import base_of
 from warpnoise.sdedit.samplers import SCHEDULERS, is_flow, is_stochastic, noise_maps, own_sampler
@@ -85,7 +85,10 @@ class ModelFolder:
             for key, value in index.items()
             if isinstance(value, list) and len(value) == 2 and value[1] and key not in _NOT_LOADED
         }
-        family = _family(path, index.get("_class_name"), parts)
+        pipeline = index.get("_class_name")
+        if not isinstance(pipeline, str | None):
+            raise ModelError(f"{path}: its _class_name is {str(pipeline)[:60]}; expected a name. {ADVICE}")
+        family = _family(path, pipeline, parts)
         if missing := [part for part in parts if "_class_name" in index and not (path / part).is_dir()]:
             raise ModelError(f"{path / missing[0]} is missing: this is not a complete model; download it again")
         network = read_config(component(path, "unet" if "unet" in parts else "transformer") / "config.json")

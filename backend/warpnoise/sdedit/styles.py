@@ -59,7 +59,7 @@ def read_styles(path: Path, classes: int | None) -> StyleSheet:
         raise ModelError(f"{path}: expected an object with the key 'styles', got {type(entries).__name__}")
     known = StyleSheet.__dataclass_fields__
     if unknown := sorted(set(entries) - set(known)):
-        raise ModelError(f"{path}: unknown key {unknown[0]!r}: the keys are {', '.join(known)}")
+        raise ModelError(f"{path}: unknown key {unknown[0][:60]!r}: the keys are {', '.join(known)}")
     styles = _names(path, entries.get("styles", []))
     sheet = StyleSheet(
         styles=styles,
@@ -78,7 +78,7 @@ def _names(path: Path, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
         raise ModelError(f"{path}: 'styles' must be a list of names, got {str(value)[:80]}")
     if len(set(value)) != len(value):
-        raise ModelError(f"{path}: 'styles' names one style twice: {value!r}")
+        raise ModelError(f"{path}: 'styles' names one style twice: {str(value)[:300]}")
     return tuple(value)
 
 
@@ -96,8 +96,8 @@ def _by_style(
         return _number(path, entries, key, kind, least, default, _MOST[key])
     if not styles or set(value) != set(styles):
         raise ModelError(
-            f"{path}: {key!r} names {', '.join(value) or 'no style'}: expected each of the styles once "
-            f"({', '.join(styles) or 'there are none'}), or one number for all"
+            f"{path}: {key!r} names {', '.join(value)[:300] or 'no style'}: expected each of the styles once "
+            f"({', '.join(styles)[:300] or 'there are none'}), or one number for all"
         )
     return {style: _number(path, value, style, kind, least, default, _MOST[key]) for style in styles}
 

@@ -29,9 +29,12 @@ from warpnoise_addon.bounded_json import read_json as read_addon_json
 from warpnoise_addon.errors import WarpnoiseError as AddonError
 
 from .. import synthetic
-from .mutate import mutated_bytes, mutated_json
+from .mutate import mutated_bytes, mutated_json, mutated_png
 
 SIZE = 32, 24
+LARGE = 256, 256
+DECOYS = 30
+"""Passes of four channels that nobody asks for, in the large EXR files."""
 CLEAN = (WarpnoiseError, AddonError, BadJsonError, NoPictureError, NotThePicture)
 """What a damaged file may raise."""
 
@@ -61,16 +64,21 @@ def _exrs(folder: Path) -> _Maker:
         for codec in ("NO", "ZIPS", "ZIP", "PIZ", "RLE"):
             path = folder / f"{layout}-{codec}.exr"
             synthetic.write_passes(path, planes, layout=layout, codec=codec)
-            sources.append(path)
+            sources.append((path, SIZE))
+    for layout in ("single", "multi"):
+        path = folder / f"{layout}-decoys.exr"
+        decoys = {f"Decoy{n:03d}.{c}": np.full(LARGE, n, np.float32) for n in range(DECOYS) for c in "XYZW"}
+        synthetic.write_passes(path, synthetic.Scene(*LARGE).planes(1) | decoys, layout=layout)
+        sources += [(path, LARGE)] * 2
 
     def make(number: int, random: random.Random) -> Case:
-        source = random.choice(sources)
+        source, size = random.choice(sources)
         path = folder / "mutated.exr"
         path.write_bytes(mutated_bytes(source.read_bytes(), random))
 
         def read() -> None:
             picture_digest(path)
-            _every(lambda: read_passes(path, SIZE, combined=True), lambda: read_passes(path), lambda: _sent(path))
+            _every(lambda: read_passes(path, size, combined=True), lambda: read_passes(path), lambda: _sent(path))
 
         return Case(f"exr {number} {source.stem}", read)
 
@@ -89,7 +97,8 @@ def _pngs(folder: Path) -> _Maker:
     def make(number: int, random: random.Random) -> Case:
         source = random.choice(sources)
         path = folder / "mutated.png"
-        path.write_bytes(mutated_bytes(source.read_bytes(), random))
+        mutated = mutated_png if random.random() < 0.7 else mutated_bytes
+        path.write_bytes(mutated(source.read_bytes(), random))
 
         def read() -> None:
             picture_digest(path)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import random
+import zlib
+from collections.abc import Iterator
 from typing import Any
 
 SIZES = (0, 1, 2, 255, 65_535, 2**20, 2**31 - 1, 2**31, 2**32 - 1)
@@ -52,6 +54,35 @@ def mutated_bytes(data: bytes, random: random.Random, largest_change: int = 8) -
             case 6:
                 changed[at : at + length] = bytes(length) if random.random() < 0.5 else b"\xff" * length
     return bytes(changed)
+
+
+def mutated_png(data: bytes, random: random.Random) -> bytes:
+    """Changes behind right checksums, which a decoder would stop at: of chunks, or of the unpacked pixels in them."""
+    if random.random() < 0.5:
+        chunks = list(_chunks(data))
+        pixels = zlib.decompress(b"".join(value for kind, value in chunks if kind == b"IDAT"))
+        packed = zlib.compress(mutated_bytes(pixels, random))
+        changed = [chunk for chunk in chunks if chunk[0] != b"IDAT"]
+        changed.insert(-1, (b"IDAT", packed))
+        data = data[:8] + b"".join(_chunk(kind, value) for kind, value in changed)
+    changed_chunks = []
+    for kind, value in _chunks(data):
+        if value and random.random() < 0.4:
+            value = mutated_bytes(value, random)
+        changed_chunks += [_chunk(kind, value)] * (2 if random.random() < 0.05 else 1)
+    return data[:8] + b"".join(changed_chunks)
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = 8
+    while at < len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        yield data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
+        at += 12 + length
+
+
+def _chunk(kind: bytes, value: bytes) -> bytes:
+    return len(value).to_bytes(4, "big") + kind + value + zlib.crc32(kind + value).to_bytes(4, "big")
 
 
 def mutated_json(value: Any, random: random.Random) -> bytes:

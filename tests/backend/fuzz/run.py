@@ -96,13 +96,27 @@ def _work(
         if number < first:
             continue
         pipe.send(case.name)
-        before, begun = _start_peak(), time.monotonic()
+        begun = time.monotonic()
         problem, refused = "", False
-        try:
-            case.read()
-        except Exception as error:
-            problem, refused = unclean(error), True
-        pipe.send((problem, refused, max(_memory("VmHWM") - before, 0), time.monotonic() - begun))
+        with Gauge() as gauge:
+            try:
+                case.read()
+            except Exception as error:
+                problem, refused = unclean(error), True
+        pipe.send((problem, refused, gauge.taken, time.monotonic() - begun))
+
+
+class Gauge:
+    """``taken``: the bytes of memory that the block took at its peak, beyond what the process had before (Linux)."""
+
+    taken = 0
+
+    def __enter__(self) -> Gauge:
+        self._before = _start_peak()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.taken = max(_memory("VmHWM") - self._before, 0)
 
 
 def _start_peak() -> int:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from .cases import CLEAN, cases, unclean
+from .run import Gauge
 
 
 @pytest.mark.parametrize(
@@ -24,3 +27,15 @@ def test_damaged_files_get_clean_errors(kind: str, count: int, tmp_path: Path) -
         except Exception as error:
             pytest.fail(f"{case.name}: {type(error).__name__}: {error}")
     assert refused > count // 4, "hardly anything was damaged"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its peak of memory")
+def test_the_gauge_sees_memory_that_was_given_back() -> None:
+    for _ in range(2):
+        with Gauge() as gauge:
+            taken = np.ones(100 << 20, np.uint8)
+            del taken
+        assert 95 << 20 < gauge.taken < 130 << 20
+    with Gauge() as gauge:
+        pass
+    assert gauge.taken < 5 << 20

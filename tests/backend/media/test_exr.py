@@ -13,6 +13,7 @@ import pytest
 from warpnoise.errors import MediaError
 from warpnoise.media import exr
 from warpnoise.media.exr import read_passes
+from warpnoise.media.exr_layout import BadLayoutError, as_single_part, read_layout
 
 from .. import synthetic
 
@@ -217,6 +218,21 @@ def test_large_parts_are_decoded_channel_by_channel(
     passes = read_passes(tmp_path / "a.exr", combined=True)
     np.testing.assert_array_equal(passes.depth, PLANES["Depth.Z"])
     np.testing.assert_array_equal(passes.vector[2], PLANES["Vector.Z"])
+
+
+def test_chunks_that_lie_over_one_another_are_refused(tmp_path: Path) -> None:
+    """Each entry of the table may point to the same large chunk: copies of it would fill the memory."""
+    synthetic.write_passes(tmp_path / "a.exr", PLANES, layout="multi", codec="ZIPS")
+    data = bytearray((tmp_path / "a.exr").read_bytes())
+    with (tmp_path / "a.exr").open("rb") as file:
+        layout = read_layout(file)
+        count = layout.parts[0].chunks
+        first = struct.unpack_from("<Q", data, layout.tables)[0]
+        struct.pack_into(f"<{count}Q", data, layout.tables, *[first] * count)
+        struct.pack_into("<I", data, first + 8, len(data) - first - 12)
+        (tmp_path / "a.exr").write_bytes(data)
+    with (tmp_path / "a.exr").open("rb") as file, pytest.raises(BadLayoutError, match="pixels are missing"):
+        as_single_part(file, read_layout(file), 0)
 
 
 def test_subsampled_channels_are_refused(tmp_path: Path) -> None:

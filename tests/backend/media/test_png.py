@@ -98,3 +98,25 @@ def test_what_follows_pixels_is_bounded(tmp_path: Path) -> None:
 def test_only_such_pictures_are_written(tmp_path: Path, picture: np.ndarray) -> None:
     with pytest.raises(ValueError, match="expected"):
         write_png(tmp_path / "a.png", picture)
+
+
+def test_lengths_are_not_believed(tmp_path: Path) -> None:
+    """A decoder takes memory for a chunk of 4 GB that is not there, and for pixels that few bytes cannot hold."""
+    path = tmp_path / "picture.png"
+    write_png(path, np.zeros((4, 4, 3), np.uint16))
+    data = path.read_bytes()
+    path.write_bytes(data[:33] + b"\xff\xff\x00\x00IDAT" + data[41:])
+    with pytest.raises(MediaError, match="cut off"):
+        read_png(path)
+    header = b"IHDR" + struct.pack(">IIBBBBB", 16000, 16000, 16, 6, 0, 0, 0)
+    path.write_bytes(data[:12] + header + struct.pack(">I", zlib.crc32(header)) + data[33:])
+    with pytest.raises(MediaError, match="cannot hold its pixels"):
+        read_png(path)
+
+
+def test_what_deflate_packs_best_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    picture = np.zeros((2000, 2000, 4), np.uint16)
+    write_png(path, picture)
+    assert cv2.imwrite(str(path), picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    assert (read_png(path) == picture).all()

@@ -225,6 +225,21 @@ def test_an_inpainting_model(diffusion: Path) -> None:
         ModelFolder.open(diffusion)
 
 
+def test_a_pipeline_whose_name_is_no_text(diffusion: Path) -> None:
+    edit_json(diffusion / "model_index.json", _class_name={"": None})
+    with pytest.raises(ModelError, match=r"its _class_name is .*; expected a name"):
+        ModelFolder.open(diffusion)
+
+
+@pytest.mark.parametrize(
+    "change", [{"scaling_factor": "1"}, {"latents_mean": [0.0] * 3, "latents_std": [1.0] * 3}, {"shift_factor": {}}]
+)
+def test_an_autoencoder_whose_statistics_are_no_numbers(diffusion: Path, change: dict[str, Any]) -> None:
+    edit_json(diffusion / "vae" / "config.json", **change)
+    with pytest.raises(ModelError, match=f"config.json: {next(iter(change))} is .*; expected a number, or 4 in a list"):
+        load_model(diffusion, "cpu", "float32")
+
+
 def test_a_schedule_of_another_kind(tmp_path: Path) -> None:
     write_pixel_model(tmp_path, scheduler=EDMEulerScheduler())
     with pytest.raises(ModelError, match="its scheduler is EDMEulerScheduler"):
@@ -237,6 +252,9 @@ def test_a_schedule_of_another_kind(tmp_path: Path) -> None:
         ("{", "is not JSON"),
         ("[]", "expected an object"),
         ('{"style": []}', "unknown key 'style'"),
+        (json.dumps({"a" * 5000: 1}), f"unknown key '{'a' * 60}': the keys are"),
+        (json.dumps({"styles": ["a" * 5000] * 2}), "names one style twice: .{300}$"),
+        (json.dumps({"styles": ["a" * 5000], "steps": {"b" * 5000: 1}}), r"names b{300}: expected each .* \(a{300}\)"),
         ('{"styles": "ink"}', "'styles' must be a list of names"),
         ('{"styles": ["ink", "ink"]}', "names one style twice"),
         ('{"styles": []}', "'styles' is missing or empty, the model has 3 classes"),
