@@ -11,6 +11,7 @@ from warpnoise.demo.blender import Blender, run_blender
 from warpnoise.demo.comparison import Strip, write_sheet, write_side_by_side
 from warpnoise.errors import JobError
 from warpnoise.job import Settings, Shot
+from warpnoise.job.settings_schema import as_options
 from warpnoise.pipeline import stylize
 from warpnoise.progress import Progress
 
@@ -118,14 +119,15 @@ def run_demo(
 
 
 def _arguments(options: DemoOptions, folder: Path, stylized: Path) -> list[str]:
-    """Those of the add-on's command. In one word with their values, so that a prompt may begin with a dash."""
-    given: dict[str, object] = {"frames": f"1:{options.frames}", "output": folder, "save": stylized}
-    given |= options.settings.model_dump() | {"device": options.device}
-    if options.settings.model != "default":
-        given["model"] = Path(options.settings.model).expanduser().resolve()
+    """Those of the add-on's command."""
+    settings = options.settings
+    if settings.model != "default":
+        settings = settings.updated({"model": str(Path(settings.model).expanduser().resolve())})
+    given = {"frames": f"1:{options.frames}", "output": folder, "save": stylized, "device": options.device}
     return [
         "stylize",
-        *(f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value not in (None, "")),
+        *(f"--{name}={value}" for name, value in given.items() if value is not None),
+        *as_options(settings),
     ]
 
 

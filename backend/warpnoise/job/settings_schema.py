@@ -44,6 +44,26 @@ def item_from_text(schema: Mapping[str, Any], text: str) -> dict[str, Any]:
     return {key: _value(key, value, properties) for key, value in pairs}
 
 
+def as_options(settings: Settings) -> list[str]:
+    """The command line options of these settings, for `warpnoise` and for the add-on's command.
+
+    Defaults are left out. Each option is one word with its value, so that a prompt may begin with a dash.
+    """
+    properties = settings_schema()["properties"]
+    words = []
+    for name, value in settings.model_dump(exclude_defaults=True).items():
+        option = properties[name].get("x-ui", {}).get("option", name.replace("_", "-"))
+        values = map(_item_text, value) if isinstance(value, tuple) else [value]
+        words += [f"--{option}={text}" for text in values]
+    return words
+
+
+def _item_text(item: Mapping[str, Any]) -> str:
+    """As `item_from_text` reads it."""
+    (_, first), *others = item.items()
+    return ",".join([str(first), *(f"{key}={value}" for key, value in others)])
+
+
 def _value(key: str, text: str, properties: Mapping[str, Any]) -> object:
     if key not in properties:
         raise ValueError(f"there is no {key!r}; there are {', '.join(properties)}")
