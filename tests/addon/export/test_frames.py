@@ -169,5 +169,6 @@ def test_scene_block(scene: bpy.types.Scene, cube: bpy.types.Object, export: Cal
         "view_transform": "Filmic",
         "look": "High Contrast",
         "transparent": False,
+        "averaged_vectors": False,
     }
     assert read_passes(tmp_path / "job" / "passes" / "0007.exr").depth.shape == (37, 50)
