@@ -53,4 +53,9 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    ended = main(sys.argv[1:])
+    if "bpy" in sys.modules:
+        from . import compat
+
+        compat.leave(ended)
+    sys.exit(ended)
