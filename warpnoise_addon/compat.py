@@ -12,7 +12,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import bpy
 
@@ -317,13 +317,11 @@ def set_alpha_apply(node: bpy.types.Node) -> None:
         node.inputs["Type"].default_value = "Apply Mask"
 
 
-def leave(status: int) -> None:
-    """Ends the process in a Blender that can crash at its end; others are left to end by themselves.
+def leave(status: int) -> NoReturn:
+    """Ends the process without Blender's end.
 
-    Up to 4.2 the bpy module sometimes crashes while it frees unregistered classes, when all work is done.
+    The bpy modules 4.2 and 4.5 can crash while they free unregistered classes, when all work is done.
     """
-    if bpy.app.version >= (4, 3):
-        return
     session = Path(bpy.app.tempdir)
     if session.name.startswith("blender_"):
         shutil.rmtree(session, ignore_errors=True)
