@@ -5,8 +5,11 @@ python -m warpnoise_addon FILE.blend stylize --frames 1:24 --output JOB
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from .arguments import make_parser
 
@@ -52,10 +55,19 @@ def main(arguments: list[str]) -> int:
         unregister()
 
 
-if __name__ == "__main__":
-    ended = main(sys.argv[1:])
-    if "bpy" in sys.modules:
-        from . import compat
+def _leave(status: int) -> NoReturn:
+    """Ends the process without Blender's end.
 
-        compat.leave(ended)
-    sys.exit(ended)
+    The bpy modules 4.2 and 4.5 can crash while they free unregistered classes, when all work is done.
+    """
+    if "bpy" in sys.modules:
+        session = Path(sys.modules["bpy"].app.tempdir)
+        if session.name.startswith("blender_"):
+            shutil.rmtree(session, ignore_errors=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    _leave(main(sys.argv[1:]))

@@ -7,12 +7,8 @@ nothing else tells.
 from __future__ import annotations
 
 import ctypes
-import os
-import shutil
-import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import bpy
 
@@ -315,16 +311,3 @@ def set_alpha_apply(node: bpy.types.Node) -> None:
         node.mode = "APPLY"
     else:
         node.inputs["Type"].default_value = "Apply Mask"
-
-
-def leave(status: int) -> NoReturn:
-    """Ends the process without Blender's end.
-
-    The bpy modules 4.2 and 4.5 can crash while they free unregistered classes, when all work is done.
-    """
-    session = Path(bpy.app.tempdir)
-    if session.name.startswith("blender_"):
-        shutil.rmtree(session, ignore_errors=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
