@@ -20,7 +20,8 @@ def main(model: str, arguments: list[str]) -> int:
     blend, *command = ast.literal_eval(called[1])
     given = dict(text.split("=", 1) for text in command[1:])
     print("Blender 0.0", Path(blend).is_file(), command[0])
-    if given["--seed"] == "13":
+    seed = int(given.get("--seed", "0"))
+    if seed == 13:
         print("warpnoise: Failed: an unlucky number", file=sys.stderr)
         return 3
     from warpnoise.job import Settings
@@ -29,7 +30,7 @@ def main(model: str, arguments: list[str]) -> int:
     from backend import synthetic
 
     frames = int(given["--frames"].split(":")[1])
-    settings = Settings(model=model, steps=2, seed=int(given["--seed"]))
+    settings = Settings(model=model, steps=2, seed=seed)
     print("warpnoise: Rendering 0/2")
     job = synthetic.make_job(Path(given["--output"]), frames=frames, settings=settings)
     stylize(job)
