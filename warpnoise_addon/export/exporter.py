@@ -10,10 +10,10 @@ import bpy
 from ..errors import SettingsError
 from .cameras import check_cameras
 from .changes import AnimatedValues, Changes
-from .claims import turn
 from .existing import ExistingColor, ExistingFrames, ExistingPasses, check_step
 from .files import JobFolder
 from .job_file import JobFile, scene_block
+from .leases import frame_mutex
 from .options import ExportedFrame, ExportOptions
 from .rendered_color import RenderedColor
 from .rendered_motion import RenderedMotion
@@ -155,7 +155,7 @@ def _frames_before(
     """
     passed_over = []
     for frame in reversed(frames):
-        with turn(folder.path, frame) as ours:
+        with frame_mutex(folder.path, frame) as ours:
             if not ours:
                 passed_over.append(frame)
                 continue

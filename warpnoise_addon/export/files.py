@@ -11,7 +11,7 @@ from types import TracebackType
 
 from ..errors import ExportError, JobFolderError
 from ..names import frame_name
-from .claims import Claim, Span
+from .leases import Lease, Span
 
 _FULL = 1 << 20
 """A disk with less room than this, in bytes, is why a picture could not be written."""
@@ -19,7 +19,7 @@ _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 
 
 class JobFolder:
-    """A job folder that is being written: made where it is missing, claimed, with a place for unfinished files.
+    """A job folder that is being written: made where it is missing, leased, with a place for unfinished files.
 
     ``with JobFolder(path, span) as folder:`` keeps other exports and the backend off the frames of ``span``, or off the
     whole folder.
@@ -31,7 +31,7 @@ class JobFolder:
     def __init__(self, path: Path, span: Span | None = None) -> None:
         self.path = path.absolute()
         self._span = span
-        self._claim: Claim | None = None
+        self._lease: Lease | None = None
 
     def color(self, frame: int) -> Path:
         return self.path / "color" / f"{frame_name(frame)}.png"
@@ -43,7 +43,7 @@ class JobFolder:
         try:
             for folder in (self.path, self.path / "color", self.path / "passes"):
                 folder.mkdir(parents=True, exist_ok=True)
-            self._claim = Claim(self.path, self._span)
+            self._lease = Lease(self.path, self._span)
         except BlockingIOError as error:
             raise JobFolderError(
                 f"Another process works on {error}the job folder '{self.path}'. Wait until it is done, or choose "
@@ -59,11 +59,11 @@ class JobFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._claim.release()
+        self._lease.release()
 
     def unfinished(self, target: Path) -> Path:
         """Where ``target`` is written before it is moved to its place; with the job folder it is cleaned up."""
-        return self._claim.folder / target.name
+        return self._lease.folder / target.name
 
     @contextlib.contextmanager
     def new(self, target: Path, least: int = 1) -> Iterator[Path]:

@@ -20,9 +20,9 @@ from ..bounded_json import read_json
 from ..errors import ExportError
 from ..names import frame_name
 from ..version import VERSION
-from .claims import moment
 from .files import JobFolder, is_whole, reported
 from .frame_state import FrameState
+from .leases import mutex
 from .options import ExportOptions
 from .rendering import render_size
 
@@ -126,7 +126,7 @@ class JobFile:
 
     def _assemble(self) -> int:
         """Makes ``job.json`` of the records and returns the number of its frames; without any it is taken away."""
-        with reported(self._path), moment(self._folder.path):
+        with reported(self._path), mutex(self._folder.path):
             lines = [json.dumps(entry) for entry in self._entries()]
             if not lines:
                 self._path.unlink(missing_ok=True)

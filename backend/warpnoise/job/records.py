@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +14,6 @@ from warpnoise.media.atomic import write_bytes
 from warpnoise.media.json_file import read_json
 
 log = logging.getLogger(__name__)
-
-_BLOCK_BYTES = 1 << 20
 
 
 class Record(StrictModel):
@@ -43,12 +40,3 @@ def read_record(path: Path, *, warn: Callable[[str], None] = log.warning) -> Rec
 def write_record(path: Path, record: Record) -> None:
     """Raises JobError when the file cannot be written."""
     write_bytes(path, f"{record.model_dump_json(exclude_defaults=True)}\n".encode(), error=JobError)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal. Raises OSError as ``open`` does."""
-    state = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            state.update(block)
-    return state.hexdigest()

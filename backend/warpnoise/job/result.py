@@ -22,10 +22,11 @@ import numpy.typing as npt
 from pydantic import Field
 
 from warpnoise.errors import JobError
+from warpnoise.hashing import file_sha256
 from warpnoise.job import leases
 from warpnoise.job.lock import MUTEX_SECONDS, locked
 from warpnoise.job.names import frame_name
-from warpnoise.job.records import Record, file_sha256, read_record, write_record
+from warpnoise.job.records import Record, read_record, write_record
 from warpnoise.job.settings import Settings
 from warpnoise.job.validation import StrictModel, validated
 from warpnoise.media.atomic import write_bytes

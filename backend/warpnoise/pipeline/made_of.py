@@ -7,11 +7,11 @@ import json
 import re
 from pathlib import Path
 
+from warpnoise.hashing import digest_text
 from warpnoise.job import ModelInfo, Settings, Shot
 from warpnoise.job.digest_cache import DigestCache
 from warpnoise.noise import ALGORITHM_VERSION
 from warpnoise.sdedit import ModelFolder
-from warpnoise.sdedit.digest import digest_text
 from warpnoise.sdedit.model_files import named_files
 
 PIPELINE_VERSION = 1

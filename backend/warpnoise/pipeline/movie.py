@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from warpnoise.errors import Cancelled, JobError, JobLockedError
+from warpnoise.hashing import digest_text
 from warpnoise.job import Result, Shot
 from warpnoise.job.records import Record
 from warpnoise.media.png import read_png
-from warpnoise.sdedit.digest import digest_text
 
 
 def write_movie_of(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from warpnoise.hashing import file_sha256
 from warpnoise.job import Result, Shot
 from warpnoise.job.digest_cache import DigestCache
-from warpnoise.job.records import file_sha256
 from warpnoise.pipeline.made_of import MadeOf
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from warpnoise.errors import ModelError
+from warpnoise.hashing import digest_file, digest_files, digest_text
 from warpnoise.media.bounded import given_path
-from warpnoise.sdedit.digest import digest_file, digest_files, digest_text
 from warpnoise.sdedit.editor import EditSettings
 from warpnoise.sdedit.families import FAMILIES, Family
 from warpnoise.sdedit.model_bounds import ADVICE, MOST_CLASSES, read_config

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
+from warpnoise.hashing import digest_files
 from warpnoise.sdedit.autoencoder import decode
-from warpnoise.sdedit.digest import digest_files
 from warpnoise.sdedit.filter_bank import FilterBank, MeasurementError
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.model_files import component, find_weights

@@ -130,9 +130,9 @@ sys.stdin.read()
 @pytest.mark.skipif(sys.platform == "win32", reason="the other process locks as Unix does")
 def test_folder_that_another_process_works_on(scene: bpy.types.Scene, export: Callable, tmp_path: Path) -> None:
     (tmp_path / "job").mkdir()
-    claim = tmp_path / "job" / ".claims" / "3_5_0123456789ab"
-    claim.mkdir(parents=True)
-    command = [shutil.which("python3") or sys.executable, "-c", HOLD_LOCK, str(claim / ".lock")]
+    lease = tmp_path / "job" / ".leases" / "3_5_0123456789ab"
+    lease.mkdir(parents=True)
+    command = [shutil.which("python3") or sys.executable, "-c", HOLD_LOCK, str(lease / ".lock")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "locked\n"
         with pytest.raises(JobFolderError, match="Another process works on frames 3 to 5 of the job folder"):
@@ -142,7 +142,7 @@ def test_folder_that_another_process_works_on(scene: bpy.types.Scene, export: Ca
         other.stdin.close()
         other.wait()
     assert len(export(1, 1)) == 1
-    assert not claim.exists()
+    assert not lease.exists()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device without room")
@@ -153,8 +153,8 @@ def test_full_disk_while_blender_writes(
     add_mesh(scene, "cube", "Cube", size=3)
     export = export_job(bpy.context, ExportOptions(tmp_path / "job", 1, 3))
     next(export)
-    claim = next((tmp_path / "job" / ".claims").iterdir())
-    (claim / file).symlink_to("/dev/full")
+    lease = next((tmp_path / "job" / ".leases").iterdir())
+    (lease / file).symlink_to("/dev/full")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
     with pytest.raises(JobFolderError, match=rf"The disk is full: '.*{file}' could not be .*finished frames are kept"):
         list(export)
@@ -180,7 +180,7 @@ def test_full_disk_while_the_record_is_written(
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(JobFolderError, match=r"The disk is full: '.*records.color.0001\.json' could not be written"):
         export(1, 1)
-    assert not list((tmp_path / "job" / ".claims").iterdir())
+    assert not list((tmp_path / "job" / ".leases").iterdir())
 
 
 def test_what_is_left_out_is_said(scene: bpy.types.Scene, export: Callable) -> None:

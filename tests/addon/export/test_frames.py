@@ -117,14 +117,14 @@ def test_negative_frames(cube: bpy.types.Object, export: Callable, tmp_path: Pat
     for folder, suffix in (("color", ".png"), ("passes", ".exr")):
         assert sorted(path.name for path in (tmp_path / "job" / folder).iterdir()) == [n + suffix for n in names]
     assert {path.name for path in (tmp_path / "job").iterdir()} == {
-        ".claims",
+        ".leases",
         ".lock",
         "color",
         "job.json",
         "passes",
         "records",
     }
-    assert not list((tmp_path / "job" / ".claims").iterdir())
+    assert not list((tmp_path / "job" / ".leases").iterdir())
 
 
 def test_cut_between_cameras(scene: bpy.types.Scene, cube: bpy.types.Object, export: Callable, tmp_path: Path) -> None:

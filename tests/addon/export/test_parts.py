@@ -12,7 +12,7 @@ import pytest
 
 from warpnoise_addon.errors import JobFolderError, SettingsError
 from warpnoise_addon.export import ExportOptions, export_job
-from warpnoise_addon.export.claims import Claim, turn
+from warpnoise_addon.export.leases import Lease, frame_mutex
 
 from .export_scenes import add_mesh, key
 from .exr_passes import read_exr
@@ -137,45 +137,45 @@ def test_two_on_the_same_frames_and_one_on_all(saved: bpy.types.Scene, tmp_path:
 
 def test_a_frame_that_another_machine_is_at_comes_last(saved: bpy.types.Scene, tmp_path: Path) -> None:
     folder = tmp_path / "job"
-    with turn(make(folder), 2) as ours:
+    with frame_mutex(make(folder), 2) as ours:
         assert ours
         assert [item.frame for item in start(folder, PARTS[2])] == [5, 6, 4, 3, 1, 2]
 
 
 def test_what_a_killed_process_left_is_cleaned_up(saved: bpy.types.Scene, tmp_path: Path) -> None:
     folder = make(tmp_path / "job")
-    claim = Claim(folder, None)
-    (claim.folder / "0001.png").touch()
-    claim._file.close()  # as its end would
+    lease = Lease(folder, None)
+    (lease.folder / "0001.png").touch()
+    lease._file.close()  # as its end would
     next(start(folder, PARTS[0]))
-    assert not claim.folder.exists()
+    assert not lease.folder.exists()
 
 
-def test_a_linked_folder_of_claims_is_refused_and_keeps_its_files(tmp_path: Path) -> None:
+def test_a_linked_folder_of_leases_is_refused_and_keeps_its_files(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     photo = elsewhere / "all_photos" / "p.jpg"
     photo.parent.mkdir(parents=True)
     photo.write_bytes(b"a photo")
     job = tmp_path / "job"
     job.mkdir()
-    (job / ".claims").symlink_to(elsewhere)
-    with pytest.raises(JobFolderError, match=r"\.claims' is a link"):
-        Claim(job, (1, 2))
+    (job / ".leases").symlink_to(elsewhere)
+    with pytest.raises(JobFolderError, match=r"\.leases' is a link"):
+        Lease(job, (1, 2))
     assert photo.read_bytes() == b"a photo"
 
 
-def test_folders_without_a_lock_are_no_claims_and_keep_their_files(tmp_path: Path) -> None:
-    photo = tmp_path / ".claims" / "all_photos" / "p.jpg"
+def test_folders_without_a_lock_are_no_leases_and_keep_their_files(tmp_path: Path) -> None:
+    photo = tmp_path / ".leases" / "all_photos" / "p.jpg"
     photo.parent.mkdir(parents=True)
     photo.write_bytes(b"a photo")
-    Claim(tmp_path, None).release()
+    Lease(tmp_path, None).release()
     assert photo.read_bytes() == b"a photo"
 
 
 def test_a_lock_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / ".lock").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError):
-        Claim(tmp_path, None)
+        Lease(tmp_path, None)
     assert not (tmp_path / "elsewhere").exists()
 
 

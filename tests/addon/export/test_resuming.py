@@ -40,8 +40,8 @@ def written(job: Path) -> dict[str, int]:
 
 def test_an_interrupted_export(interrupted: Path) -> None:
     assert list(written(interrupted)) == ["0001.exr", "0002.exr", "0003.exr"]
-    assert {path.name for path in interrupted.iterdir()} == {".claims", ".lock", "color", "passes", "records"}
-    assert not list((interrupted / ".claims").iterdir())
+    assert {path.name for path in interrupted.iterdir()} == {".leases", ".lock", "color", "passes", "records"}
+    assert not list((interrupted / ".leases").iterdir())
 
 
 def test_going_on(interrupted: Path, export: Callable, tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from warpnoise.errors import JobError, MediaError
+from warpnoise.hashing import file_sha256
 from warpnoise.job import ModelInfo, Result, ResultInfo, Settings
-from warpnoise.job.records import Record, file_sha256, read_record, write_record
+from warpnoise.job.records import Record, read_record, write_record
 
 PICTURE = np.full((2, 3, 3), 7, np.uint16)
 INFO = ResultInfo(settings=Settings(seed=3), model=ModelInfo(name="m", digest="d"))

@@ -20,8 +20,8 @@ from warpnoise.compare.experiment.shot_motion import ShotMotion
 from warpnoise.compare.metrics.correspondence import Correspondence, correspondences
 from warpnoise.compare.metrics.covariance import exact_covariance
 from warpnoise.errors import Cancelled
+from warpnoise.hashing import digest_text
 from warpnoise.noise import ALGORITHM_VERSION, Motion, make_noise
-from warpnoise.sdedit.digest import digest_text
 
 MATRICES_VERSION = 1
 PATCH_PX = 6

@@ -16,9 +16,9 @@ from warpnoise.compare.metrics.coherence import CoherenceMeter
 from warpnoise.compare.metrics.quality import psnr, ssim
 from warpnoise.compare.metrics.wasserstein import PATCH_PX, PatchSampler, sliced_wasserstein
 from warpnoise.errors import Cancelled, MediaError
+from warpnoise.hashing import digest_text
 from warpnoise.media.picture_digest import picture_digest
 from warpnoise.media.png import read_png
-from warpnoise.sdedit.digest import digest_text
 
 FIGURES_VERSION = 1
 """To be raised when the same pictures give other figures than before."""

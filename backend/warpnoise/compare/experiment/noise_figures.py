@@ -18,9 +18,9 @@ from warpnoise.compare.experiment.shot_motion import ShotMotion
 from warpnoise.compare.metrics.covariance import fidelity_sums
 from warpnoise.compare.metrics.whiteness import Whiteness, WhitenessMeter
 from warpnoise.errors import Cancelled, MediaError
+from warpnoise.hashing import digest_text
 from warpnoise.media.atomic import write_bytes
 from warpnoise.noise import ALGORITHM_VERSION, make_noise
-from warpnoise.sdedit.digest import digest_text
 
 NOISE_FIGURES_VERSION = 1
 """To be raised when the same noise gives other figures than before."""

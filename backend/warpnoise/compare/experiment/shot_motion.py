@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from warpnoise.compare.metrics.correspondence import Correspondence, correspondences
 from warpnoise.errors import JobError, MediaError
+from warpnoise.hashing import digest_text
 from warpnoise.media.picture_digest import picture_digest
 from warpnoise.motion import motions
-from warpnoise.sdedit.digest import digest_text
 
 if TYPE_CHECKING:
     from warpnoise.job import Shot

@@ -12,11 +12,11 @@ import numpy.typing as npt
 from warpnoise.compare.experiment.options import CompareOptions
 from warpnoise.compare.metrics.interpolation import enlarged_again
 from warpnoise.errors import Cancelled, MediaError
+from warpnoise.hashing import digest_text
 from warpnoise.job import Result, Settings, Shot
 from warpnoise.media.picture_digest import picture_digest
 from warpnoise.media.png import read_png
 from warpnoise.pipeline.alpha import fill_transparent
-from warpnoise.sdedit.digest import digest_text
 
 REDUCTION = 4
 """How many times smaller super-resolution's pictures are, along each side."""

@@ -17,8 +17,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from warpnoise.errors import MediaError
+from warpnoise.hashing import digest_text
 from warpnoise.media.atomic import write_bytes
-from warpnoise.sdedit.digest import digest_text
 from warpnoise.sdedit.filter_bank.patterns import CELLS
 from warpnoise.sdedit.filter_bank.whitening import MAX_DEVIATION, correlations, deviation
 

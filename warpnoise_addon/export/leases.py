@@ -1,7 +1,7 @@
 """Which frames of a job folder are worked on: several processes at a time, no two on one frame.
 
-``.claims/FIRST_LAST_ID/.lock`` or ``.claims/all_ID/.lock`` is locked by the export that works on these frames. The
-claim's folder has room for unfinished files; whoever finds a claim that nobody holds removes it, with what is in it.
+``.leases/FIRST_LAST_ID/.lock`` or ``.leases/all_ID/.lock`` is locked by the export that works on these frames. The
+lease's folder has room for unfinished files; whoever finds a lease that nobody holds removes it, with what is in it.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from ..errors import JobFolderError
 from ..file_lock import lock, open_lock
 
 _NAME = re.compile(r"(?:all|movie|(?P<first>-?\d+)_(?P<last>-?\d+))_\w+")
-_MOMENT_SECONDS = 30.0
-"""How long others may need to look through the claims, on a slow network too."""
+_MUTEX_SECONDS = 30.0
+"""How long others may need to look through the leases, on a slow network too."""
 
 Span = tuple[int, int]
 """The first and the last frame number."""
 
 
-class Claim:
+class Lease:
     """The frames of ``span``, or the whole job folder, are this process's until ``release``.
 
     ``folder``: for unfinished files, on the job's file system.
 
     Raises:
         BlockingIOError: another process works on one of them; its text says on which.
-        JobFolderError: ``.claims`` is a link.
+        JobFolderError: ``.leases`` is a link.
         OSError: the folder cannot be written.
     """
 
     def __init__(self, job: Path, span: Span | None) -> None:
-        with moment(job):
-            claims = job / ".claims"
-            if claims.is_symlink():  # removing dead claims through it would delete what lies elsewhere
-                raise JobFolderError(f"'{claims}' is a link. Remove it, or choose another job folder.")
-            for other in sorted(claims.iterdir()) if claims.is_dir() else ():
+        with mutex(job):
+            leases = job / ".leases"
+            if leases.is_symlink():  # removing dead leases through it would delete what lies elsewhere
+                raise JobFolderError(f"'{leases}' is a link. Remove it, or choose another job folder.")
+            for other in sorted(leases.iterdir()) if leases.is_dir() else ():
                 match = _NAME.fullmatch(other.name)
                 if match is None or not _overlap(span, match) or _removed(other):
                     continue
                 raise BlockingIOError(f"frames {match['first']} to {match['last']} of " if match["first"] else "")
-            self.folder = claims / f"{'all' if span is None else f'{span[0]}_{span[1]}'}_{secrets.token_hex(6)}"
+            self.folder = leases / f"{'all' if span is None else f'{span[0]}_{span[1]}'}_{secrets.token_hex(6)}"
             self.folder.mkdir(parents=True)
             self._file = open_lock(self.folder / ".lock")
             lock(self._file)
@@ -57,13 +57,13 @@ class Claim:
 
 
 @contextlib.contextmanager
-def moment(job: Path) -> Iterator[None]:
-    """Nobody else looks through the claims, or writes ``job.json``, while the block runs. It must be short.
+def mutex(job: Path) -> Iterator[None]:
+    """Nobody else looks through the leases, or writes ``job.json``, while the block runs. It must be short.
 
     Raises:
         JobFolderError: somebody holds the lock for too long.
     """
-    until = time.monotonic() + _MOMENT_SECONDS
+    until = time.monotonic() + _MUTEX_SECONDS
     with open_lock(job / ".lock") as file:
         while True:
             try:
@@ -72,7 +72,7 @@ def moment(job: Path) -> Iterator[None]:
             except BlockingIOError as error:
                 if time.monotonic() > until:
                     raise JobFolderError(
-                        f"Another process has locked the job folder '{job}' for {_MOMENT_SECONDS:.0f} s. Wait until it "
+                        f"Another process has locked the job folder '{job}' for {_MUTEX_SECONDS:.0f} s. Wait until it "
                         "is done, or choose another one."
                     ) from error
                 time.sleep(0.05)
@@ -80,9 +80,9 @@ def moment(job: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def turn(job: Path, frame: int) -> Iterator[bool]:
+def frame_mutex(job: Path, frame: int) -> Iterator[bool]:
     """Whether no other machine is at this frame's motion just now; while the block runs, it is ours."""
-    path = job / ".claims" / f"motion_{frame}"
+    path = job / ".leases" / f"motion_{frame}"
     path.parent.mkdir(exist_ok=True)
     with open_lock(path) as file:
         try:
@@ -103,18 +103,18 @@ def _overlap(span: Span | None, match: re.Match[str]) -> bool:
     return span[0] <= int(match["last"]) and int(match["first"]) <= span[1]
 
 
-def _removed(claim: Path) -> bool:
-    """Whether nobody holds it; then it is gone. A folder without a lock is no claim, and keeps what it holds."""
-    if claim.is_symlink():
+def _removed(lease: Path) -> bool:
+    """Whether nobody holds it; then it is gone. A folder without a lock is no lease, and keeps what it holds."""
+    if lease.is_symlink():
         return True
     try:
-        with open_lock(claim / ".lock", create=False) as file:
+        with open_lock(lease / ".lock", create=False) as file:
             lock(file)
     except BlockingIOError:
         return False
     except FileNotFoundError:  # its holder ended before it took the lock, or is just removing it
         with contextlib.suppress(OSError):
-            claim.rmdir()
+            lease.rmdir()
         return True
-    shutil.rmtree(claim, ignore_errors=True)
+    shutil.rmtree(lease, ignore_errors=True)
     return True

@@ -14,11 +14,12 @@ _CHUNK_BYTES = 1 << 20
 
 def digest_file(path: Path) -> str:
     """BLAKE2b of a file's bytes, in hexadecimal. Raises OSError as ``open`` does."""
-    state = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            state.update(chunk)
-    return state.hexdigest()
+    return _file_hash(path, hashlib.blake2b(digest_size=_DIGEST_BYTES))
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal. Raises OSError as ``open`` does."""
+    return _file_hash(path, hashlib.sha256())
 
 
 def digest_files(root: Path, paths: Iterable[Path], digest: Callable[[Path], str] = digest_file) -> str:
@@ -42,4 +43,11 @@ def digest_text(*parts: str) -> str:
         data = part.encode()
         state.update(len(data).to_bytes(8, "little"))
         state.update(data)
+    return state.hexdigest()
+
+
+def _file_hash(path: Path, state: hashlib._Hash | hashlib.blake2b) -> str:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            state.update(chunk)
     return state.hexdigest()
