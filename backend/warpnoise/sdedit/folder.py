@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 
 from warpnoise.errors import ModelError
 from warpnoise.hashing import digest_file, digest_files, digest_text
-from warpnoise.media.bounded import given_path
 from warpnoise.sdedit.editor import EditSettings
 from warpnoise.sdedit.families import FAMILIES, Family
 from warpnoise.sdedit.model_bounds import ADVICE, MOST_CLASSES, read_config
 from warpnoise.sdedit.model_files import component, find_weights
 from warpnoise.sdedit.one_file import base_of
+from warpnoise.sdedit.places import resolve
 from warpnoise.sdedit.samplers import SCHEDULERS, is_flow, is_stochastic, noise_maps, own_sampler
 from warpnoise.sdedit.styles import FILE_NAME as STYLES_FILE
 from warpnoise.sdedit.styles import StyleSheet, read_styles
@@ -65,13 +65,13 @@ class ModelFolder:
         """Read the configuration of a model and check that it is one that Warpnoise can run.
 
         Args:
-            name_or_path: "default", the path of a folder that diffusers' ``save_pretrained`` wrote, or that of a file
-                with the network alone, of which `one_file` knows the folder with the rest.
+            name_or_path: "default", or what `places.resolve` takes for a folder that diffusers' ``save_pretrained``
+                wrote, or for a file with the network alone, of which `one_file` knows the folder with the rest.
 
         Raises:
             ModelError: no such folder, not a model, of a family that is not known, weights that are missing or pickled.
         """
-        path = DEFAULT_MODEL if name_or_path == "default" else given_path(name_or_path, "the model", error=ModelError)
+        path = DEFAULT_MODEL if name_or_path == "default" else resolve(name_or_path, "model")
         file = path if path.is_file() else None
         if file is not None:
             path = base_of(file)
@@ -326,8 +326,8 @@ def supported() -> str:
 def _check_folder(path: Path) -> None:
     if not path.is_dir():
         raise ModelError(
-            f"model {path}: there is no such folder. Give 'default' or the path of a diffusers folder on this machine "
-            "(one from the Hugging Face hub must be downloaded first: hf download NAME --local-dir FOLDER)"
+            f"model {path}: there is no such folder. Give 'default', the path of a diffusers folder or of a file, or the "
+            "id of a model that was downloaded: `warpnoise models` lists what there is"
         )
     if not (path / "model_index.json").is_file() and not (path / "config.json").is_file():
         raise ModelError(f"{path} is not a diffusers model: it has no model_index.json. Supported are {supported()}")
