@@ -5,6 +5,7 @@
     │   └── JobLockedError  another process works on these frames
     ├── MediaError          one EXR, PNG or movie that cannot be read or written
     ├── ModelError          a model folder that is not one, or of a family that is not known
+    │   └── HubError        a model that cannot be downloaded
     ├── SettingsError       a setting out of its range, or one that this model does not take
     ├── ServerError         the server cannot start, or was asked for what it does not have
     ├── BlenderError        Blender was not found, or failed at what it was asked for
@@ -41,6 +42,14 @@ class MediaError(WarpnoiseError):
 class ModelError(WarpnoiseError):
     code = "model"
     exit_status = 5
+
+
+class HubError(ModelError):
+    """``code``: "offline", "license" (not agreed to), "gated", "disk", "busy", or "hub" for all else."""
+
+    def __init__(self, message: str, code: str = "hub") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class SettingsError(WarpnoiseError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from warpnoise.errors import ModelError
@@ -9,6 +11,10 @@ from warpnoise.sdedit.editor import EditSettings
 from warpnoise.sdedit.model_bounds import tensor_shapes
 
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
+_SHARD = re.compile(r"-\d{5}-of-(?P<count>\d{5})")
+_WEIGHTS = re.compile(
+    r"(?:diffusion_pytorch_model|model)(?:\.(?P<variant>[A-Za-z0-9_]+))?(?:-\d{5}-of-\d{5})?\.safetensors", re.ASCII
+)
 
 
 def component(folder: Path, part: str) -> Path:
@@ -16,21 +22,43 @@ def component(folder: Path, part: str) -> Path:
     return folder / part if (folder / part).is_dir() else folder
 
 
+def choose_weights(names: Iterable[str], prefer: Sequence[str | None]) -> tuple[list[str], str | None]:
+    """The safetensors files of one network among files' names, and their variant.
+
+    Args:
+        prefer: variants, the best first: "fp16"; None: the plain files. Others are taken where there is none of these.
+
+    Returns:
+        None and no names: there are no such files.
+    """
+    variants: dict[str | None, list[str]] = {}
+    for name in sorted(names):
+        if match := _WEIGHTS.fullmatch(name):
+            variants.setdefault(match["variant"], []).append(name)
+    for variant in (*prefer, *variants):
+        if variant in variants:
+            return variants[variant], variant
+    return [], None
+
+
 def find_weights(place: Path) -> tuple[list[Path], str | None]:
     """The safetensors files of one part, and their variant ("fp16"; None: the plain ones, which are preferred).
 
     Raises:
-        ModelError: there are none, or only pickles, which can run any program when they are loaded.
+        ModelError: there are none; one of several is missing; or there are only pickles, which can run any program when
+            they are loaded.
     """
-    found = sorted(place.glob("*.safetensors"))
-    names = [file for file in found if file.name.startswith(("diffusion_pytorch_model", "model"))]
-    plain = [file for file in names if file.stem.count(".") == 0]
-    if plain:
-        return plain, None
-    if names:
-        variant = names[0].stem.split(".")[1].split("-")[0]
-        return [file for file in names if f".{variant}" in file.name], variant
-    pickles = sorted(file.name for file in place.iterdir() if file.suffix in PICKLES)
+    names = [file.name for file in place.iterdir()]
+    chosen, variant = choose_weights(names, (None, "fp16"))
+    if chosen:
+        for name in chosen:
+            if (shard := _SHARD.search(name)) and len(chosen) != int(shard["count"]):
+                raise ModelError(
+                    f"{place} has {len(chosen)} of the {int(shard['count'])} files of its weights: its download is "
+                    "incomplete. Download the model again."
+                )
+        return [place / name for name in chosen], variant
+    pickles = sorted(name for name in names if name.endswith(PICKLES))
     if pickles:
         raise ModelError(
             f"{place} holds its weights only as a pickle ({pickles[0]}), which can run any program when it is loaded: "

@@ -1,8 +1,8 @@
 """Where models lie on this machine: the models folder, what was downloaded into it, and the Hugging Face cache.
 
-The models folder is what WARPNOISE_MODELS names, else ``warpnoise/models`` in the user's data folder. Users put models in
-it, and other files in its folders ``loras``, ``controls`` and so on: all can be named by their file's or folder's name.
-Downloads go to ``hub/OWNER/NAME``. Nothing here reaches the network.
+The models folder is what WARPNOISE_MODELS names, else ``warpnoise/models`` in the user's data folder. Users put models
+in it, and other files in its folders ``loras``, ``controls`` and so on: all can be named by their file's or folder's
+name. Downloads go to ``hub/OWNER/NAME``. Nothing here reaches the network.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def download_folder(hub_id: str) -> Path:
 
 
 def find_on_disk(hub_id: str) -> Path | None:
-    """The folder of a model of the hub that is on this machine: downloaded by Warpnoise, or in the Hugging Face cache."""
+    """The folder of a hub's model that is on this machine: downloaded by Warpnoise, or in the Hugging Face cache."""
     place = download_folder(hub_id)
     return place if place.is_dir() else find_in_cache(hub_id)
 
