@@ -13,6 +13,7 @@ from .ui import (
     backend_operators,
     before_after,
     draw_settings,
+    item_lists,
     panel,
     preferences,
     presets,
@@ -25,7 +26,11 @@ from .ui import (
 
 CLASSES = (
     preferences.WARPNOISE_Preferences,
+    *properties.ITEMS.values(),
     properties.WARPNOISE_SceneSettings,
+    item_lists.WARPNOISE_UL_items,
+    item_lists.WARPNOISE_OT_add_item,
+    item_lists.WARPNOISE_OT_remove_item,
     stylize_operators.WARPNOISE_OT_stylize,
     stylize_operators.WARPNOISE_OT_cancel,
     backend_operators.WARPNOISE_OT_check_backend,

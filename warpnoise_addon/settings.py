@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ Settings = Mapping[str, Any]
 MODELS_OWN = "MODELS_OWN"
 """None among the choices of a Blender property."""
 _TYPES: dict[str, tuple[type, ...]] = {
+    "any": (int, float, str),
     "number": (int, float),
     "integer": (int,),
     "string": (str,),
@@ -30,9 +32,10 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting. ``kind``: number, integer, string, boolean or array.
+    """One setting. ``kind``: number, integer, string, boolean, array, or any (a number or a text).
 
-    ``null``: what None means, in words; empty where None is not allowed. ``hints``: the schema's ``x-ui``.
+    ``null``: what None means, in words; empty where None is not allowed. ``items``: the properties of each item of a
+    list. ``hints``: the schema's ``x-ui``.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Setting:
     default: Any
     null: str
     choices: tuple[tuple[str, str, str], ...]
+    items: Mapping[str, Setting]
     schema: Mapping[str, Any]
     hints: Mapping[str, Any]
 
@@ -55,9 +59,18 @@ class Setting:
         return self.nullable and self.kind not in ("string", "array")
 
     @property
-    def item_properties(self) -> Mapping[str, Any]:
-        """The schema of each property of a list's items."""
-        return self.schema["items"]["properties"] if self.kind == "array" else {}
+    def hidden(self) -> bool:
+        """It has no property and no place in the panel."""
+        return bool(self.hints.get("hidden"))
+
+    @property
+    def is_path(self) -> bool:
+        return self.hints.get("subtype") in ("FILE_PATH", "DIR_PATH")
+
+    @property
+    def longest(self) -> int:
+        """How many items a list may have."""
+        return int(self.schema.get("maxItems", 1000))
 
     @property
     def least(self) -> float:
@@ -68,7 +81,7 @@ class Setting:
         return float(self.schema.get("maximum", math.inf))
 
     def check(self, value: Any) -> Any:
-        """``value``. Raises SettingsError: of another type or out of range, with what is expected."""
+        """``value``, items of lists with their defaults. Raises SettingsError: another type, or out of range."""
         if value is None and self.nullable:
             return value
         if not isinstance(value, _TYPES[self.kind]) or (isinstance(value, bool) and self.kind != "boolean"):
@@ -79,7 +92,27 @@ class Setting:
             too_small = value <= self.least if "exclusiveMinimum" in self.schema else value < self.least
             if too_small or value > self.most or not math.isfinite(value):
                 raise SettingsError(f"{self.name}: expected {self._expected}, got {value!r}")
+        if self.kind == "array":
+            if len(value) > self.longest:
+                raise SettingsError(f"{self.name}: expected at most {self.longest}, got {len(value)}")
+            return [self._item(item, Setting.check) for item in value]
+        if value == "" and self.schema.get("minLength"):
+            raise SettingsError(f"{self.name}: expected a {self.title.lower()}, got none")
         return value
+
+    def _item(self, item: Any, read: Callable[[Setting, Any], Any]) -> dict[str, Any]:
+        """An item with its defaults, each value read by ``read``."""
+        if not isinstance(item, Mapping):
+            raise SettingsError(f"{self.name}: expected {', '.join(self.items)}, got {item!r}")
+        if unknown := item.keys() - self.items.keys():
+            raise SettingsError(f"{self.name}: there is no {min(unknown)!r}; there are {', '.join(self.items)}")
+        try:
+            return {
+                key: read(part, item[key]) if key in item else part.check(part.default)
+                for key, part in self.items.items()
+            }
+        except SettingsError as error:
+            raise SettingsError(f"{self.name}: {error}") from None
 
     @property
     def option(self) -> str:
@@ -95,49 +128,67 @@ class Setting:
                 return self.check(float(text) if self.kind == "number" else int(text))
             except ValueError:
                 raise SettingsError(f"{self.name}: expected {self._expected}, got {text!r}") from None
+        if self.kind == "any":
+            try:
+                return self.check(float(text))
+            except ValueError:
+                return self.check(text)
         if self.kind == "boolean":
             return text.lower() in ("1", "true", "yes", "on")
         if self.kind == "array":
-            return [self.parse_item(part.strip()) for part in text.split(";") if part.strip()]
+            parts = json.loads(text) if text.startswith("[") else filter(None, map(str.strip, text.split(";")))
+            return [self.parse_item(part) if isinstance(part, str) else part for part in parts]
         return self.check(None if self.nullable and not text else text)
 
     def text(self, value: Any) -> str:
         """``value`` as `parse` reads it."""
         if self.kind == "array":
-            return "; ".join(item_text(item) for item in value or ())
+            texts = [self.item_text(item) for item in value or ()]
+            return json.dumps(texts) if any(";" in text for text in texts) else "; ".join(texts)
         return "" if value is None else str(value)
 
     def to_property(self, value: Any) -> Any:
-        """``value`` as a property of Blender holds it, which has neither None nor lists."""
+        """``value`` as an operator's property holds it, which has neither None nor lists."""
         if self.choices:
             return MODELS_OWN if value is None else value
         return self.text(value) if self.kind in ("string", "array") else value
 
     def from_property(self, content: Any) -> Any:
-        """The value of a property's content. Raises SettingsError as `check`."""
+        """The value of a property's content; a list is a text or a Blender collection. Raises SettingsError."""
         if self.choices:
             return None if content == MODELS_OWN else content
+        if self.kind == "array" and not isinstance(content, str):
+            return self.check([self._item(dict.fromkeys(self.items, item), Setting.of) for item in content])
         if self.kind in ("string", "array"):
             return self.parse(content)
         # Blender keeps single precision: 0.6 comes back as 0.6000000238.
         return float(f"{content:.6g}") if self.kind == "number" else content
 
+    def of(self, owner: Any) -> Any:
+        """The value in the properties of ``owner``, in which a check box stands for None."""
+        if self.switched and not getattr(owner, f"use_{self.name}"):
+            return None
+        return self.from_property(getattr(owner, self.name))
+
     def parse_item(self, text: str) -> dict[str, Any]:
-        """``VALUE[,KEY=VALUE...]``; VALUE is the item's first property. Raises SettingsError."""
-        properties = self.item_properties
-        first, *others = text.split(",")
-        pairs = [(next(iter(properties)), first), *((key.strip(), value) for key, _, value in map(_pair, others))]
-        item: dict[str, Any] = {}
-        for key, value in pairs:
-            if key not in properties:
-                raise SettingsError(f"{self.name}: there is no {key!r}; there are {', '.join(properties)}")
-            kinds = properties[key].get("type", "string")
-            kind: Callable[[str], Any] = float if "number" in kinds else int if "integer" in kinds else str
+        """``VALUE[,KEY=VALUE...]``, or a JSON object; VALUE is the item's first property. Raises SettingsError."""
+        if text.startswith("{"):
             try:
-                item[key] = kind(value.strip())
-            except ValueError:
-                raise SettingsError(f"{self.name}: {key}: expected a number, got {value!r}") from None
-        return item
+                return self._item(json.loads(text), Setting.check)
+            except ValueError as error:
+                raise SettingsError(f"{self.name}: {text!r} is not JSON: {error}") from None
+        first, *others = re.split(r",(?=[a-z_]+=)", text)
+        values = {next(iter(self.items)): first} | {key: value for key, _, value in map(_pair, others)}
+        return self._item(values, Setting.parse)
+
+    def item_text(self, item: Mapping[str, Any]) -> str:
+        """An item as `parse_item` reads it, without defaults."""
+        first, *others = self.items
+        kept = {key: item[key] for key in others if item.get(key) not in (None, self.items[key].default)}
+        text = ",".join([str(item[first]), *(f"{key}={value}" for key, value in kept.items())])
+        if text.startswith("{") or re.split(r",(?=[a-z_]+=)", text)[0] != str(item[first]):
+            return json.dumps({first: item[first]} | kept)
+        return text
 
     @property
     def _expected(self) -> str:
@@ -156,20 +207,17 @@ def _pair(text: str) -> tuple[str, str, str]:
     return text.partition("=")
 
 
-def item_text(item: Mapping[str, Any]) -> str:
-    (_, first), *others = item.items()
-    return ",".join([str(first), *(f"{key}={value}" for key, value in others if value is not None)])
-
-
 def _setting(name: str, schema: Mapping[str, Any]) -> Setting:
-    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    kinds = schema["type"] if "type" in schema else [option["type"] for option in schema["anyOf"]]
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    words = [kind for kind in kinds if kind != "null"]
     hints = schema.get("x-ui", {})
     labels = hints.get("labels", {})
     return Setting(
         name=name,
         title=schema.get("title", name),
         description=schema.get("description", ""),
-        kind=next(kind for kind in kinds if kind != "null"),
+        kind="any" if len(words) > 1 else words[0],
         default=schema.get("default"),
         null=hints.get("null", "the model's own") if "null" in kinds else "",
         choices=tuple(
@@ -177,6 +225,7 @@ def _setting(name: str, schema: Mapping[str, Any]) -> Setting:
             for value in schema.get("enum", ())
             if value is not None
         ),
+        items={name: _setting(name, part) for name, part in schema.get("items", {}).get("properties", {}).items()},
         schema=schema,
         hints=hints,
     )
@@ -213,7 +262,7 @@ def describe(settings: Settings, translated: Callable[[str], str] = str) -> str:
         if setting.kind == "string":
             words.append(value if setting.choices else f'"{value[:24]}"')
         elif setting.kind == "array":
-            words.append(setting.text(value))
+            words += [Path(str(next(iter(item.values())))).stem for item in value]
         else:
             words.append(f"{value:g}" if name == "strength" else f"{translated(setting.title).lower()} {value:g}")
     return ", ".join(words)

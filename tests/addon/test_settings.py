@@ -9,7 +9,7 @@ import pytest
 
 from warpnoise_addon.arguments import make_parser, operator_arguments
 from warpnoise_addon.errors import SettingsError
-from warpnoise_addon.settings import SETTINGS, Setting, _setting, describe, item_text, make_settings, same_settings
+from warpnoise_addon.settings import SETTINGS, Setting, _setting, describe, make_settings, same_settings
 
 LORAS = _setting(
     "loras",
@@ -17,6 +17,7 @@ LORAS = _setting(
         "title": "LoRAs",
         "type": "array",
         "default": [],
+        "maxItems": 3,
         "items": {
             "type": "object",
             "properties": {"file": {"type": "string"}, "weight": {"type": "number", "default": 1.0}},
@@ -55,23 +56,41 @@ def test_each_setting_is_on_the_command_line(setting: Setting) -> None:
         value = setting.choices[-1][0] if setting.choices else setting.hints.get("start", "ink")
     options = [f"{setting.option}={setting.text(value)}"]
     if setting.kind == "array":
-        value = [setting.parse_item("a.safetensors,weight=0.5"), setting.parse_item("b.safetensors")]
-        options = [f"{setting.option}={item_text(item)}" for item in value]
+        first = next(iter(setting.items))
+        value = [setting.check([{first: "a,b; c"}])[0], setting.parse_item("d")]
+        options = [f"{setting.option}={setting.item_text(item)}" for item in value]
     given = make_parser("p").parse_args(["stylize", *options])
     assert setting.from_property(operator_arguments(given)[setting.name]) == value
 
 
 def test_lists_as_text() -> None:
-    items = [{"file": "ink.safetensors", "weight": 0.8}, {"file": "grain.safetensors"}]
+    items = [{"file": "ink.safetensors", "weight": 0.8}, {"file": "grain.safetensors", "weight": 1.0}]
     text = "ink.safetensors,weight=0.8; grain.safetensors"
     assert LORAS.parse(text) == items
     assert LORAS.text(items) == text
     assert LORAS.from_property(LORAS.to_property(items)) == items
-    assert LORAS.check(items) == items
-    with pytest.raises(SettingsError, match="loras: weight: expected a number, got 'much'"):
-        LORAS.parse("ink,weight=much")
-    with pytest.raises(SettingsError, match="loras: there is no 'wieght'; there are file, weight"):
-        LORAS.parse("ink,wieght=1")
+    assert LORAS.check([items[0], {"file": "grain.safetensors"}]) == items, "defaults are filled in"
+
+
+@pytest.mark.parametrize("name", ["a;b.safetensors", "a,b.safetensors", "a,weight=2.safetensors", '{"a".safetensors'])
+def test_any_file_name_comes_through_a_text(name: str) -> None:
+    items = [{"file": name, "weight": 0.5}, {"file": "b", "weight": 1.0}]
+    assert LORAS.parse(LORAS.text(items)) == items
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("ink,weight=much", "loras: weight: expected a number, got 'much'"),
+        ("ink,wieght=1", "loras: there is no 'wieght'; there are file, weight"),
+        ('{"file": 1}', "loras: file: expected a text, got 1"),
+        ('{"file": ', "is not JSON"),
+        ("ink; ink; ink; ink", "loras: expected at most 3, got 4"),
+    ],
+)
+def test_bad_lists_are_refused(text: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        LORAS.check(LORAS.parse(text))
 
 
 def test_what_people_know_settings_by() -> None:

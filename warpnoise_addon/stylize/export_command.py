@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import bpy
 
 from ..package import ADDON
-from ..settings import SETTINGS, item_text
+from ..settings import SETTINGS
 from .file_copy import remove_copy, save_copy
 from .request import StylizeRequest
 
@@ -48,7 +48,7 @@ def export_arguments(request: StylizeRequest) -> list[str]:
     for name, setting in SETTINGS.items():
         value = request.settings[name]
         if setting.kind == "array":
-            arguments += [f"{setting.option}={item_text(item)}" for item in value]
+            arguments += [f"{setting.option}={setting.item_text(item)}" for item in value]
         elif value is not None or not setting.switched:
             arguments.append(f"{setting.option}={setting.text(value)}")
     for name, folder in (("color", request.color_source), ("passes", request.passes_source)):

@@ -9,18 +9,15 @@ import bpy
 from ..settings import SETTINGS
 from ..stylize import state
 from . import style_pictures
+from .item_lists import draw_list, draw_value
 from .make_request import default_output
 from .texts import draw_text, iface, letters_in
 
 DEFAULT_MODEL = str(SETTINGS["model"].default)
+DEFAULT_TAKES = frozenset({"strength", "steps", "guidance", "texture", "sampler", "seed"})
+"""What the model that comes with the backend takes, until a backend has said it."""
 NOISE = ("noise", "eta")
 """Settings that the panel Noise shows; all others are in the panel Style."""
-FOR_TEXT_MODELS = (
-    "prompt",
-    "negative_prompt",
-    *(name for name, setting in SETTINGS.items() if setting.kind == "array"),
-)
-"""Settings that mean something only to models that take a prompt: LoRAs and ControlNets are made for these."""
 
 
 def draw_style(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -35,29 +32,20 @@ def draw_style(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     shown = settings.style or (styles[0] if styles else "")
     if is_default(settings.model) and style_pictures.icon(shown):
         column.template_icon(icon_value=style_pictures.icon(shown), scale=5.0)
-    hidden = {"model", "style", *NOISE, *(() if takes_prompt(settings.model) else FOR_TEXT_MODELS)}
-    for name in SETTINGS:
-        if name not in hidden:
-            draw_setting(column, settings, name)
-
-
-def draw_setting(layout: bpy.types.UILayout, settings: Any, name: str) -> None:
-    """One of `settings.json`; with a check box where it can be left to the model."""
-    setting = SETTINGS[name]
-    if setting.switched:
-        row = layout.row(heading=setting.title)
-        row.prop(settings, f"use_{name}", text="")
-        sub = row.row()
-        sub.enabled = getattr(settings, f"use_{name}")
-        sub.prop(settings, name, text="")
-    else:
-        layout.prop(settings, name, slider=setting.hints.get("subtype") == "FACTOR")
+    taken = takes(settings.model)
+    for name, setting in SETTINGS.items():
+        if setting.hidden or name in ("model", "style", *NOISE) or (taken is not None and name not in taken):
+            continue
+        if setting.items:
+            draw_list(column, settings, name)
+        else:
+            draw_value(column, settings, setting)
 
 
 def draw_noise(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     settings = context.scene.warpnoise
     for name in NOISE:
-        draw_setting(layout, settings, name)
+        draw_value(layout.column(), settings, SETTINGS[name])
     if settings.noise != SETTINGS["noise"].default:
         draw_text(layout, "Only Warped noise stays on the surfaces", icon="INFO", width=letters_in(context))
 
@@ -117,10 +105,14 @@ def known_styles(model: str) -> list[str]:
     return list(style_pictures.STYLES) if is_default(model) else []
 
 
-def takes_prompt(model: str) -> bool:
-    """False where it is known that a prompt has no effect."""
+def takes(model: str) -> frozenset[str] | None:
+    """The settings that the model has a use for; None: not known yet, then all are shown."""
     told = _told(model)
-    return bool(told.get("prompt")) if told is not None else not is_default(model)
+    if told is not None and "takes" in told:
+        return frozenset(told["takes"])
+    if told is not None and told.get("prompt"):
+        return None
+    return DEFAULT_TAKES if told is not None or is_default(model) else None
 
 
 def _told(model: str) -> dict[str, Any] | None:

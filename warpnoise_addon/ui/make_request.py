@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 
 from ..errors import SettingsError
-from ..settings import SETTINGS, make_settings
+from ..settings import SETTINGS, Setting, make_settings
 from ..stylize import state
 from ..stylize.backends import chosen_command, chosen_url
 from ..stylize.request import BackendChoice, Chunk, Frames, StylizeRequest
@@ -30,7 +30,10 @@ def make_request(context: bpy.types.Context, given: dict[str, Any] | None = None
     backend = _backend(context, given)
 
     def value(name: str) -> Any:
-        return given[name] if name in given else getattr(scene.warpnoise, name)
+        if name in given:
+            return given[name]
+        hidden = name in SETTINGS and SETTINGS[name].hidden
+        return SETTINGS[name].default if hidden else getattr(scene.warpnoise, name)
 
     request = StylizeRequest(
         scene=scene.name,
@@ -96,10 +99,9 @@ def _settings(value: Callable[[str], Any], given: dict[str, Any], elsewhere: boo
     settings = read_settings(value, given)
     settings["model"] = _model(settings["model"].strip(), elsewhere)
     for name, setting in SETTINGS.items():
-        for key, part in setting.item_properties.items():
-            if part.get("x-ui", {}).get("subtype") in ("FILE_PATH", "DIR_PATH"):
-                for item in settings[name]:
-                    item[key] = str(Path(bpy.path.abspath(item[key])).expanduser().absolute())
+        for item in settings[name] if setting.items else ():
+            for key in (key for key, part in setting.items.items() if part.is_path and item[key]):
+                item[key] = _existing(setting, item[key], elsewhere)
     return make_settings(**settings)
 
 
@@ -114,6 +116,16 @@ def _model(model: str, elsewhere: bool) -> str:
             f"the model {model} is not there: expected `default` or the folder of a diffusers model on this machine"
         )
     return str(folder)
+
+
+def _existing(setting: Setting, text: str, elsewhere: bool) -> str:
+    """The file or folder of a list's item, told now, not after the render. ``elsewhere``: the server may know it."""
+    path = Path(bpy.path.abspath(text)).expanduser().absolute()
+    if not path.exists():
+        if elsewhere:
+            return text
+        raise SettingsError(f"{setting.name}: {text} is not there: expected a file or a folder on this machine")
+    return str(path)
 
 
 def _source(scene: bpy.types.Scene, value: Any, given: dict[str, Any], name: str) -> Path | None:

@@ -1,8 +1,8 @@
 """What is asked for: the scene's properties, saved with the file, and under the same names the operator's arguments.
 
-The settings come from `settings.json`. None is animated: one job has one of each. Blender reads the annotations when
-it registers the classes, so they must not be postponed: no `annotations` future here. No property has a `search`
-function: Blender 4.2 crashes at its end when one was registered and unregistered.
+The settings come from `settings.json`. Only those that may change over the shot are animatable. Blender reads the
+annotations when it registers the classes, so they must not be postponed: no `annotations` future here. No property has
+a `search` function: Blender 4.2 crashes at its end when one was registered and unregistered.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +10,15 @@ from functools import partial
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
 
 from ..settings import MODELS_OWN, SETTINGS, Setting, Settings
 
@@ -26,7 +34,7 @@ def _property(setting: Setting) -> Any:
     common: dict[str, Any] = {
         "name": setting.title,
         "description": setting.description,
-        "options": {"SKIP_SAVE"},
+        "options": {"SKIP_SAVE"} | ({"ANIMATABLE"} if hints.get("animatable") else set()),
     }
     if setting.choices:
         own = [(MODELS_OWN, setting.null.title().replace("'S", "'s"), "")] if setting.nullable else []
@@ -57,16 +65,28 @@ def _property(setting: Setting) -> Any:
     return FloatProperty(**common, **{n: v for n, v in bounds.items() if isinstance(v, str) or abs(v) != float("inf")})
 
 
-def _settings_properties() -> dict[str, Any]:
+def _properties(settings: Mapping[str, Setting], lists: bool = False) -> dict[str, Any]:
+    """The properties of settings. With ``lists`` those of lists are collections, else texts."""
     found: dict[str, Any] = {}
-    for name, setting in SETTINGS.items():
+    for name, setting in settings.items():
         if setting.switched:
             found[f"use_{name}"] = _switch(name=setting.title, description=f"Set it here. Off: {setting.null}")
-        found[name] = _property(setting)
+        if lists and name in ITEMS:
+            found[name] = CollectionProperty(type=ITEMS[name], name=setting.title, description=setting.description)
+            found[f"{name}_index"] = IntProperty(name=setting.title, options={"SKIP_SAVE"})
+        else:
+            found[name] = _property(setting)
     return found
 
 
-PRESET_PROPERTIES = tuple(name for name in _settings_properties() if name != "seed")
+ITEMS = {
+    name: type(f"WARPNOISE_{name}", (bpy.types.PropertyGroup,), {"__annotations__": _properties(setting.items)})
+    for name, setting in SETTINGS.items()
+    if setting.items and not setting.hidden
+}
+"""The class of the items of each list among the settings."""
+_ON_SCENE = {name: setting for name, setting in SETTINGS.items() if not setting.hidden}
+PRESET_PROPERTIES = tuple(name for name in _properties(_ON_SCENE) if name != "seed")
 """How a result looks: what a preset holds."""
 
 
@@ -83,7 +103,7 @@ def _is_on(setting: Setting, value: Callable[[str], Any]) -> bool:
 
 
 def write_settings(owner: Any, settings: Settings) -> None:
-    """Set the properties of a scene's settings or of an operator button."""
+    """Set the properties of an operator button."""
     for name, setting in SETTINGS.items():
         if setting.switched:
             setattr(owner, f"use_{name}", settings[name] is not None)
@@ -91,39 +111,47 @@ def write_settings(owner: Any, settings: Settings) -> None:
             setattr(owner, name, setting.to_property(settings[name]))
 
 
+_JOB = {
+    "output": _folder(
+        name="Folder",
+        description="The job folder: passes, frames, results. Empty: //warpnoise/SCENE beside the file, or a "
+        "temporary folder while the file is not saved",
+    ),
+    "color_folder": _folder(
+        name="Frames",
+        description="A folder of existing frames: PNG, JPEG, TIFF, WebP or EXR, one file a frame. Empty: render them",
+    ),
+    "passes_folder": _folder(
+        name="Passes",
+        description="A folder of multilayer EXR files that hold Depth, Vector and Cryptomatte Object. "
+        "Empty: render the motion with Cycles, which is quick",
+    ),
+    "keep_existing": _switch(
+        name="Keep Rendered Frames",
+        description="Do not render frames again that an earlier run left in the output folder. "
+        "Only right if nothing in the scene has changed since: for other settings of the style",
+    ),
+    "connect": _switch(
+        name="Connect in Compositor",
+        description="Put the result before the compositor's output even if there are nodes of yours. "
+        "Otherwise it is only connected where the compositor is untouched",
+    ),
+}
+
+
 class SettingsProperties:
-    """``settings`` of job.json, and where things come from and go to."""
+    """``settings`` of job.json, and where things come from and go to, as an operator's arguments: lists are texts."""
 
-    __annotations__ = _settings_properties() | {
-        "output": _folder(
-            name="Folder",
-            description="The job folder: passes, frames, results. Empty: //warpnoise/SCENE beside the file, or a "
-            "temporary folder while the file is not saved",
-        ),
-        "color_folder": _folder(
-            name="Frames",
-            description="A folder of existing frames: PNG, JPEG, TIFF, WebP or EXR, one file a frame. "
-            "Empty: render them",
-        ),
-        "passes_folder": _folder(
-            name="Passes",
-            description="A folder of multilayer EXR files that hold Depth, Vector and Cryptomatte Object. "
-            "Empty: render the motion with Cycles, which is quick",
-        ),
-        "keep_existing": _switch(
-            name="Keep Rendered Frames",
-            description="Do not render frames again that an earlier run left in the output folder. "
-            "Only right if nothing in the scene has changed since: for other settings of the style",
-        ),
-        "connect": _switch(
-            name="Connect in Compositor",
-            description="Put the result before the compositor's output even if there are nodes of yours. "
-            "Otherwise it is only connected where the compositor is untouched",
-        ),
-    }
+    __annotations__ = _properties(SETTINGS) | _JOB
 
 
-class WARPNOISE_SceneSettings(SettingsProperties, bpy.types.PropertyGroup):
+class _SceneProperties:
+    """The same as properties of a scene: lists are collections."""
+
+    __annotations__ = _properties(_ON_SCENE, lists=True) | _JOB
+
+
+class WARPNOISE_SceneSettings(_SceneProperties, bpy.types.PropertyGroup):
     """``scene.warpnoise``. It has no methods: Blender 4.2 crashes at its end when such a group was unregistered."""
 
     range: EnumProperty(

@@ -10,6 +10,7 @@ import bpy
 import pytest
 
 import warpnoise_addon
+from warpnoise_addon.settings import SETTINGS
 from warpnoise_addon.ui import draw_settings, panel, style_pictures
 
 ROOT = Path(warpnoise_addon.__file__).parents[1]
@@ -44,11 +45,13 @@ def test_every_style_of_the_default_model_has_a_small_picture(registered):
 
 
 def test_what_is_known_of_models_before_a_backend_runs(registered):
-    assert "ink" in draw_settings.known_styles("default") and not draw_settings.takes_prompt(" default")
-    assert draw_settings.known_styles("/models/sd15") == [] and draw_settings.takes_prompt("/models/sd15")
+    assert "ink" in draw_settings.known_styles("default") and "prompt" not in draw_settings.takes(" default")
+    assert draw_settings.known_styles("/models/sd15") == [] and draw_settings.takes("/models/sd15") is None
 
 
-def test_nothing_can_be_animated(registered):
-    names = [p.identifier for p in registered.bl_rna.properties if p.identifier not in ("rna_type", "name")]
-    assert "strength" in names and "frame_start" in names
-    assert [name for name in names if registered.bl_rna.properties[name].is_animatable] == []
+def test_only_what_may_change_over_the_shot_can_be_animated(registered):
+    registered.loras.add()
+    for owner, settings in ((registered, SETTINGS), (registered.loras[0], SETTINGS["loras"].items)):
+        for name, prop in owner.bl_rna.properties.items():
+            wanted = name in settings and bool(settings[name].hints.get("animatable"))
+            assert prop.is_animatable is wanted or name in ("name", "rna_type"), name
