@@ -1,3 +1,7 @@
-"""The add-on's version; a test compares it with the manifest's."""
+"""The add-on's version: the manifest's, which is the one place that states it."""
 
-VERSION = "0.1.0"
+import tomllib
+from pathlib import Path
+
+MANIFEST = Path(__file__).parents[1] / "blender_manifest.toml"
+VERSION: str = tomllib.loads(MANIFEST.read_text(encoding="utf-8"))["version"]

@@ -1,8 +1,9 @@
 """Warpnoise: image diffusion on rendered animations, with noise carried exactly along the scene's motion."""
 
 import os
+from importlib.metadata import version
 
-__version__ = "0.1.0"
+__version__ = version("warpnoise")
 
 # torch reads it at its first tensor: large ones then lie on Linux's huge pages, where that leaves it to programs.
 # The default network at 768 pixels is 1.5 times as fast (benchmarks/environment.py).

@@ -99,7 +99,7 @@ class Backend:
 
     def refresh_status(
         self,
-        update_hint: str = "`pip install --upgrade warpnoise`",
+        update_hint: str = "`pip install --upgrade 'warpnoise[serve]'`",
         seconds: float | None = None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> dict[str, Any]:

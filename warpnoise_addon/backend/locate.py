@@ -27,7 +27,7 @@ class BackendCommand:
     def update_hint(self) -> str:
         """What updates the package in that environment."""
         python = self.argv[0] if len(self.argv) > 1 else "python"
-        return f"`{python} -m pip install --upgrade warpnoise`"
+        return f"`{python} -m pip install --upgrade 'warpnoise[serve]'`"
 
 
 def find_backend(preference: str = "", environ: Mapping[str, str] = os.environ) -> BackendCommand:
@@ -49,8 +49,8 @@ def find_backend(preference: str = "", environ: Mapping[str, str] = os.environ) 
     if command:
         return BackendCommand((command,), "PATH")
     raise BackendMissingError(
-        f"no backend is set up: press Set Up in {PREFERENCES}, or install it with `pip install warpnoise` into a "
-        f"Python of its own and give that Python's path there or in the variable {PYTHON_VARIABLE}"
+        f"no backend is set up: press Set Up in {PREFERENCES}, or install it with `pip install 'warpnoise[serve]'` into "
+        f"a Python environment and name that there or in the variable {PYTHON_VARIABLE}"
     )
 
 

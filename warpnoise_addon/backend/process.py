@@ -82,7 +82,7 @@ class BackendProcess:
         if "No module named" in words and "warpnoise" in words:
             return BackendMissingError(
                 f"{program} (from {self.command.source}) has no backend: install it there with "
-                f"`{program} -m pip install warpnoise`, or name another Python"
+                f"`{program} -m pip install 'warpnoise[serve]'`, or name another Python"
             )
         return BackendMissingError(
             f"the backend {program} (from {self.command.source}) did not start: {self._child.ending}{words}"

@@ -31,11 +31,11 @@ _ID = re.compile(r"\d{8}-[0-9a-f]{8}")
 
 @dataclass(frozen=True)
 class Environment:
-    """What was set up. ``made``: seconds since the epoch."""
+    """What was set up. ``made``: seconds since the epoch. ``package``: the digest of the backend's wheel in it."""
 
     id: str
     build: str
-    source: str
+    package: str
     made: float
 
 
@@ -55,9 +55,9 @@ class Environments:
         try:
             content = read_json(self._file)
             environment = Environment(
-                str(content["id"]), str(content["build"]), str(content["source"]), float(content["made"])
+                str(content["id"]), str(content["build"]), str(content.get("package", "")), float(content["made"])
             )
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
         return environment if _ID.fullmatch(environment.id) and self.path(environment).is_dir() else None
 
@@ -69,11 +69,11 @@ class Environments:
             raise SettingsError(f"{self.folder} cannot be made: {error.strerror}") from None
         return self.folder / f"{time.strftime('%Y%m%d')}-{secrets.token_hex(4)}"
 
-    def finish(self, path: Path, build: str, source: str) -> None:
+    def finish(self, path: Path, build: str, package: str) -> None:
         """``path`` counts from now on, and the others go. Raises SettingsError: that cannot be written."""
         try:
             (path / FINISHED).touch()
-            atomic_write(self._file, json.dumps(asdict(Environment(path.name, build, source, time.time()))))
+            atomic_write(self._file, json.dumps(asdict(Environment(path.name, build, package, time.time()))))
         except OSError as error:
             raise SettingsError(f"{self._file} cannot be written: {error.strerror}") from None
         self.clean_up()

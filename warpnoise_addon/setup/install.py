@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ..backend.locate import tool_environment
 from ..child import Child, TimedOut
 from ..errors import BackendMissingError
-from .environments import remove
-from .plan import DISTRIBUTION, Plan, Step
+from .environments import Environments, remove
+from .hardware import BUILDS
+from .package import Package
+from .plan import Plan, Step
 
 SUPERVISE = Path(__file__).with_name("supervise.py")
 END_SECONDS = 5.0
@@ -27,23 +30,49 @@ Tell = Callable[[str, str, "float | None"], None]
 
 
 def install(plan: Plan, tell: Tell, cancelled: Callable[[], bool]) -> None:
-    """Make the environment. A half-made one is removed.
+    """Make the environment, and compile the noise in it. A half-made one is removed.
 
     Raises:
         BackendMissingError: a command failed, with its last words and what to do.
         Cancelled: ``cancelled()`` was true. What was started has ended.
     """
     try:
-        raw = False
-        for step in plan.steps:
-            if step.stage != "venv":
-                raw = raw or _pip_version(plan, cancelled) >= RAW_PROGRESS
-            argv = (*step.argv, "--progress-bar", "raw" if raw else "off") if step.stage != "venv" else step.argv
-            tell(step.stage, str(step), None)
-            run_step(Step(step.stage, argv), plan.python, tell, cancelled)
+        _run_steps(plan, plan.steps, tell, cancelled)
     except BaseException:
         remove(plan.folder)
         raise
+
+
+def update_plan(environments: Environments, package: Package, online: bool) -> Plan | None:
+    """What brings ``package`` into the environment that counts; None: there is none, or it has that one."""
+    current = environments.current
+    if current is None or not package.digest or current.package == package.digest:
+        return None
+    folder = environments.path(current)
+    plan = Plan("", folder, BUILDS.get(current.build, BUILDS["index"]), package, online=online)
+    return replace(plan, python=str(plan.environment_python))
+
+
+def update(plan: Plan, tell: Tell, cancelled: Callable[[], bool]) -> None:
+    """Install the package into an environment that is there, and note that. If that fails, the next try does all again.
+
+    Raises:
+        BackendMissingError, Cancelled: as `install`.
+        SettingsError: it cannot be noted.
+    """
+    _run_steps(plan, plan.update_steps, tell, cancelled)
+    Environments(plan.folder.parent).finish(plan.folder, plan.build.name, plan.package.digest)
+
+
+def _run_steps(plan: Plan, steps: tuple[Step, ...], tell: Tell, cancelled: Callable[[], bool]) -> None:
+    raw = False
+    for step in steps:
+        argv = step.argv
+        if step.is_pip:
+            raw = raw or _pip_version(plan, cancelled) >= RAW_PROGRESS
+            argv = (*argv, "--progress-bar", "raw" if raw else "off")
+        tell(step.stage, str(step), None)
+        run_step(Step(step.stage, argv), plan.python, tell, cancelled)
 
 
 def run_step(step: Step, python: str, tell: Tell, cancelled: Callable[[], bool]) -> None:
@@ -93,13 +122,14 @@ def _failure(step: Step, status: int, tail: list[str]) -> str:
     said = "\n".join(tail)
     if step.stage == "venv":
         advice = "Name another Python"
+    elif step.stage == "warmup":
+        advice = "The backend is installed, but does not run"
     elif re.search("NewConnectionError|NameResolutionError|Connection to .* timed out|Max retries|SSLError", said):
         advice = "The index was not reached: look at the network connection, a proxy, or pip's configuration"
-    elif "No matching distribution found for" in said and f"for {DISTRIBUTION}" in said:
-        advice = (
-            "The package is not in pip's index. Name its wheel, or the folder of its source, in the dialog "
-            "(`make build` of the source makes the wheel)"
-        )
+    elif "No matching distribution found for" in said and "--find-links" in step.argv:
+        advice = "The folder of wheels lacks this one, or has it for another Python or system"
+    elif "No matching distribution found for" in said and "--no-index" in step.argv:
+        advice = "The update needs a package from the network. Allow online access, or press Set Up"
     elif "No matching distribution found for" in said:
         advice = "There is no build for this Python. Name another Python, 3.10 to 3.13 say, or choose another build"
     elif "No space left" in said:

@@ -1,19 +1,18 @@
-"""What a set-up will do, as command lines that people can read before they agree."""
+"""What a set-up or an update will do, as command lines that people can read before they agree."""
 
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import SettingsError
-from ..version import VERSION
 from .hardware import Build
+from .package import DISTRIBUTION, Package
 
-DISTRIBUTION = "warpnoise"
+WHEELS = "*.whl"
 
 
 @dataclass(frozen=True)
@@ -26,15 +25,24 @@ class Step:
     def __str__(self) -> str:
         return subprocess.list2cmdline(self.argv) if os.name == "nt" else shlex.join(self.argv)
 
+    @property
+    def is_pip(self) -> bool:
+        return "pip" in self.argv
+
 
 @dataclass(frozen=True)
 class Plan:
-    """``python`` makes the environment ``folder``; PyTorch's ``build`` and then ``source`` are installed into it."""
+    """``python`` makes the environment ``folder``; PyTorch's ``build`` and then ``package`` are installed into it.
+
+    ``wheels``: a folder with the wheels of everything; the network is then not used. ``online``: it may be used.
+    """
 
     python: str
     folder: Path
     build: Build
-    source: str
+    package: Package
+    wheels: Path | None = None
+    online: bool = True
 
     @property
     def environment_python(self) -> Path:
@@ -43,39 +51,43 @@ class Plan:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        pip = (str(self.environment_python), "-m", "pip", "install", "--prefer-binary")
+        """A new environment."""
         steps = [Step("venv", (self.python, "-m", "venv", str(self.folder)))]
-        if self.build.index:
-            steps.append(Step("pytorch", (*pip, "--index-url", self.build.index, "torch")))
-        steps.append(Step("package", (*pip, self.source)))
-        return tuple(steps)
+        if self.build.index and self.wheels is None:
+            steps.append(Step("pytorch", (*self._pip, "--index-url", self.build.index, "torch")))
+        return (*steps, self._install(), self._warm_up)
+
+    @property
+    def update_steps(self) -> tuple[Step, ...]:
+        """Another version of the package in the environment that is there. What else it needs is added if missing."""
+        return (self._install("--force-reinstall", "--no-deps"), self._install(), self._warm_up)
+
+    @property
+    def _pip(self) -> tuple[str, ...]:
+        pip = (str(self.environment_python), "-m", "pip", "install", "--prefer-binary")
+        if self.wheels is not None:
+            return (*pip, "--no-index", "--find-links", str(self.wheels))
+        return pip if self.online else (*pip, "--no-index")
+
+    def _install(self, *options: str) -> Step:
+        return Step("package", (*self._pip, *options, self.package.requirement(self.build.extras)))
+
+    @property
+    def _warm_up(self) -> Step:
+        return Step("warmup", (str(self.environment_python), "-m", DISTRIBUTION, "warmup"))
 
 
-def default_source(root: Path) -> str:
-    """Where the package comes from: the checkout that the add-on runs in, or the package index.
-
-    ``root``: the folder that holds ``warpnoise_addon``. A built extension has no backend in it.
-    """
-    if (root / "pyproject.toml").is_file() and (root / "backend" / DISTRIBUTION).is_dir():
-        return str(root)
-    return f"{DISTRIBUTION}=={VERSION}"
-
-
-def check_source(text: str) -> str:
-    """A wheel, a source folder, or a requirement like ``warpnoise==0.1.0``, as pip takes it.
+def check_wheels(path: Path) -> Path:
+    """A folder of wheels.
 
     Raises:
-        SettingsError: something else, or a file that is not there.
+        SettingsError: it is no folder, or holds no wheel of PyTorch.
     """
-    text = text.strip()
-    if re.fullmatch(rf"{DISTRIBUTION}(\[[\w,-]+\])?(\s*[=<>!~]=?[\w.*,<>=!~ ]*)?", text):
-        return text
-    path = Path(text).expanduser()
-    if path.is_file() and path.suffix == ".whl" and path.name.startswith(f"{DISTRIBUTION}-"):
-        return str(path.absolute())
-    if text and (path / "pyproject.toml").is_file():
-        return str(path.absolute())
-    raise SettingsError(
-        f"the package's source is {text!r}: expected `{DISTRIBUTION}=={VERSION}`, a file "
-        f"{DISTRIBUTION}-{VERSION}-py3-none-any.whl, or the folder of its source with a pyproject.toml"
-    )
+    if not path.is_dir():
+        raise SettingsError(f"the folder of wheels {path} is not there")
+    if not any(wheel.name.startswith("torch-") for wheel in path.glob(WHEELS)):
+        raise SettingsError(
+            f"{path} holds no torch-*.whl. Fill the folder on a machine with a network: see Set up without a network "
+            "in the manual"
+        )
+    return path.absolute()

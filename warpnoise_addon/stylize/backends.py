@@ -11,6 +11,7 @@ from ..backend import Backend, BackendCommand, connect_backend, find_backend, st
 from ..backend.address import Address
 from ..backend.locate import TOKEN_VARIABLE, URL_VARIABLE
 from ..errors import SettingsError
+from ..setup.install import Tell, update
 from .request import BackendChoice
 
 
@@ -22,11 +23,19 @@ class BackendPool:
         self._backend: Backend | None = None
         self._origin: object = None
 
-    def acquire(self, choice: BackendChoice, cancelled: Callable[[], bool] = lambda: False) -> Backend:
+    def acquire(
+        self,
+        choice: BackendChoice,
+        cancelled: Callable[[], bool] = lambda: False,
+        tell: Tell = lambda stage, line, fraction: None,
+    ) -> Backend:
         """A backend that answers: the one we hold if it is the same choice and lives, else a new one.
 
+        Before a new one is started, it is updated to what this extension brings; ``tell`` hears of that.
+
         Raises:
-            BackendError, SettingsError, Cancelled: see `backend.start_backend` and `backend.connect_backend`.
+            BackendError, SettingsError, Cancelled: see `backend.start_backend`, `backend.connect_backend` and
+                `setup.install.update`.
         """
         with self._lock:
             url = chosen_url(choice)
@@ -44,6 +53,9 @@ class BackendPool:
                 if isinstance(origin, tuple):
                     self._backend = connect_backend(*origin, cancelled=cancelled)
                 else:
+                    if choice.update is not None and origin.argv[0] == str(choice.update.environment_python):
+                        update(choice.update, tell, cancelled)
+                        tell("backend", "", None)
                     self._backend = start_backend(origin, cancelled=cancelled)
                 self._origin = origin
             return self._backend

@@ -76,7 +76,7 @@ def _python(found: Probe, path: str) -> Iterator[Finding]:
         yield Finding(
             "ERROR",
             f"It has no backend that can be imported ({found.warpnoise_error}). Press Set Up, or install it there "
-            f"with `{path} -m pip install warpnoise`",
+            f"with `{path} -m pip install 'warpnoise[serve]'`",
         )
     else:
         yield Finding("OK", f"The package warpnoise {found.warpnoise}")

@@ -10,6 +10,7 @@ from ..backend.locate import BackendCommand
 from ..errors import SettingsError
 from ..export.options import ExportOptions
 from ..settings import Settings, make_settings
+from ..setup.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ class BackendChoice:
 
     Empty texts are not set (see `backend.locate`). ``device`` None and ``batch`` None leave the choice to the backend.
     ``exclusive``: the environment's variables do not win. ``delete_after``: a server elsewhere shall keep nothing of
-    the frames. ``offline``: why a server elsewhere may not be asked; empty: it may.
+    the frames. ``offline``: why a server elsewhere may not be asked; empty: it may. ``update``: what brings the backend
+    of this extension into the environment of ``python``; None: it is there.
     """
 
     python: str = ""
@@ -89,6 +91,7 @@ class BackendChoice:
     delete_after: bool = False
     exclusive: bool = False
     offline: str = ""
+    update: Plan | None = None
 
 
 @dataclass(frozen=True)

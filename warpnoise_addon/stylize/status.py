@@ -14,6 +14,7 @@ STAGES = {
     "venv": "Making the environment",
     "pytorch": "Installing PyTorch",
     "package": "Installing the backend",
+    "warmup": "Compiling the noise",
     "backend": "Starting the backend",
     "exporting": "Rendering",
     "uploading": "Sending the frames",

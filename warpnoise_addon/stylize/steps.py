@@ -24,7 +24,7 @@ def acquire_backend(
         JobError: it does not have the model that is asked for.
     """
     reporter.update(stage="backend", frames_total=0)
-    backend = pool.acquire(request.backend, cancelled)
+    backend = pool.acquire(request.backend, cancelled, lambda stage, line, fraction: reporter.update(stage=stage))
     reporter.update(backend=backend.name, device=device_text(backend.status))
     if backend.client.address.readable_by_others:
         reporter.warn(

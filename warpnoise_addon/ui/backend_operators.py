@@ -10,8 +10,9 @@ from bpy.props import EnumProperty, StringProperty
 
 from ..atomic import atomic_write
 from ..errors import SettingsError, WarpnoiseError
-from ..setup.hardware import BUILDS, detect
-from ..setup.plan import Plan, check_source, default_source
+from ..setup.hardware import BUILDS, Build, detect
+from ..setup.package import brought_package
+from ..setup.plan import Plan, check_wheels
 from ..setup.pythons import find_python
 from ..stylize import state
 from ..stylize.session import CheckSession
@@ -22,12 +23,15 @@ from .online import offline
 from .preferences import backend_choice, preferences
 from .texts import draw_text, iface, sentence
 
-ROOT = Path(__file__).resolve().parents[2]
 WIDTH = 600
 LETTERS = 88
-EXPLANATION = (
-    "PyTorch and the backend are installed into a Python environment of their own; about {gigabytes:g} GB are "
-    "downloaded. Blender's own Python is not changed. It takes some minutes, and can be cancelled."
+DOWNLOADS = (
+    "Creates a Python environment with PyTorch and the backend. Downloads about {gigabytes:g} GB. Blender's own Python "
+    "stays as it is. Takes some minutes; Cancel stops it."
+)
+FROM_FOLDER = (
+    "Creates a Python environment with PyTorch and the backend from the wheels in this folder. Downloads nothing. "
+    "Blender's own Python stays as it is."
 )
 NO_DOWNLOAD = "nothing can be downloaded"
 TOKEN_FILE = "warpnoise-token"
@@ -126,27 +130,27 @@ def write_token(path: Path, token: str) -> None:
 
 
 class WARPNOISE_OT_set_up(SessionWatcher, bpy.types.Operator):
-    """Make a Python environment with the backend. Says first what is downloaded, and where to"""
+    """Install the backend and PyTorch. Shows first what is downloaded, and where to"""
 
     bl_idname = "warpnoise.set_up"
     bl_label = "Set Up the Backend"
 
     build: EnumProperty(
         name="PyTorch for",
-        description="Which build of PyTorch is installed",
-        items=[(build.name, build.title, f"About {build.download:g} GB are downloaded") for build in BUILDS.values()],
+        description="Which build of PyTorch to install",
+        items=[(build.name, build.title, f"About {build.download:g} GB to download") for build in BUILDS.values()],
         default="cpu",
+        options={"SKIP_SAVE"},
+    )
+    wheels: StringProperty(
+        name="Folder of Wheels",
+        description="Install from the wheels in this folder, without the network. Empty: download",
+        subtype="DIR_PATH",
         options={"SKIP_SAVE"},
     )
     python: StringProperty(
         name="Python",
         description="What makes the environment. Empty: Blender's own Python, or else the first on the PATH that can",
-        subtype="FILE_PATH",
-        options={"SKIP_SAVE"},
-    )
-    source: StringProperty(
-        name="Package",
-        description="The backend's package: `warpnoise==VERSION` of pip's index, a wheel, or the folder of its source",
         subtype="FILE_PATH",
         options={"SKIP_SAVE"},
     )
@@ -162,43 +166,52 @@ class WARPNOISE_OT_set_up(SessionWatcher, bpy.types.Operator):
         self._hardware = detect()
         if not self.properties.is_property_set("build"):
             self.build = self._hardware.build
-        if not self.source:
-            self.source = default_source(ROOT)
         self._folder = environments().folder
         try:
+            brought_package()
             self._python, self._trouble = find_python(self.python).path, ""
         except WarpnoiseError as error:
             self._python, self._trouble = "", str(error)
-        return context.window_manager.invoke_props_dialog(self, width=WIDTH, confirm_text="Download and Install")
+        return context.window_manager.invoke_props_dialog(self, width=WIDTH, confirm_text="Install")
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        if refusal := offline(NO_DOWNLOAD):
-            draw_text(layout, refusal, icon="ERROR", width=LETTERS)
-        found = self._hardware.gpu or iface("No graphics card that PyTorch can use")
         build = BUILDS[self.build]
-        draw_text(layout, iface(EXPLANATION, gigabytes=build.download), icon="IMPORT", width=LETTERS)
+        if self.wheels:
+            draw_text(layout, FROM_FOLDER, icon="IMPORT", width=LETTERS)
+        else:
+            if refusal := offline(NO_DOWNLOAD):
+                draw_text(layout, refusal, icon="ERROR", width=LETTERS)
+            draw_text(layout, iface(DOWNLOADS, gigabytes=build.download), icon="IMPORT", width=LETTERS)
         layout.use_property_split = True
         layout.use_property_decorate = False
         layout.prop(self, "build")
+        found = self._hardware.gpu or iface("No graphics card that PyTorch can use")
         layout.label(text=iface("Found: {hardware}", hardware=found), icon="INFO", translate=False)
-        layout.prop(self, "source")
+        if self._hardware.advice:
+            draw_text(layout, self._hardware.advice, icon="INFO", width=LETTERS)
+        layout.prop(self, "wheels", placeholder="Download")
         layout.prop(self, "python", placeholder=self._python)
         if self._trouble and not self.python:
             draw_text(layout, self._trouble, icon="ERROR", width=LETTERS)
+            return
         box = layout.box()
-        plan = Plan(self.python or self._python or "python", self._folder / "...", build, self.source)
-        for step in plan.steps:
+        for step in self._plan(self.python or self._python, self._folder / "...", build).steps:
             draw_text(box, str(step), icon="CONSOLE", width=LETTERS, capital=False)
+
+    def _plan(self, python: str, folder: Path, build: Build) -> Plan:
+        wheels = Path(bpy.path.abspath(self.wheels)) if self.wheels else None
+        return Plan(python, folder, build, brought_package(), wheels)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            if refusal := offline(NO_DOWNLOAD):
+            if self.wheels:
+                check_wheels(Path(bpy.path.abspath(self.wheels)))
+            elif refusal := offline(NO_DOWNLOAD):
                 raise WarpnoiseError(refusal)
-            source = check_source(bpy.path.abspath(self.source) or default_source(ROOT))
-            python = find_python(bpy.path.abspath(self.python)).path
             build = self.build if self.properties.is_property_set("build") else detect().build
-            plan = Plan(python, environments().new(), BUILDS[build], source)
+            python = find_python(bpy.path.abspath(self.python)).path
+            plan = self._plan(python, environments().new(), BUILDS[build])
         except WarpnoiseError as error:
             self.report({"ERROR"}, sentence(str(error)))
             return {"CANCELLED"}

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import bpy
 
+from ..errors import WarpnoiseError
 from ..package import ADDON
 from ..setup.environments import Environments
+from ..setup.install import update_plan
+from ..setup.package import brought_package
+from ..setup.plan import Plan
 
 
 def environments() -> Environments:
@@ -23,3 +27,11 @@ def managed_python() -> str:
     """The folder of the environment that was set up; "": there is none."""
     current = environments().current
     return str(environments().path(current)) if current is not None else ""
+
+
+def managed_update() -> Plan | None:
+    """What brings the environment to this extension's backend; None: there is nothing to do, or nothing to do it with."""
+    try:
+        return update_plan(environments(), brought_package(), bpy.app.online_access)
+    except WarpnoiseError:  # without a wheel there is nothing to update to
+        return None

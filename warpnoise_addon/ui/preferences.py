@@ -6,7 +6,7 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from ..backend.locate import PYTHON_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE
 from ..package import ADDON
 from ..stylize.request import BackendChoice
-from .managed import managed_python
+from .managed import managed_python, managed_update
 from .online import offline
 
 LOCATIONS = (
@@ -70,7 +70,7 @@ def backend_choice(context: bpy.types.Context) -> BackendChoice:
     """What the preferences choose; the defaults where the add-on runs without being installed."""
     chosen = preferences(context)
     if chosen is None:
-        return BackendChoice(python=managed_python())
+        return BackendChoice(python=managed_python(), update=managed_update())
     return BackendChoice(
         python=bpy.path.abspath(chosen.python) or managed_python(),
         # A server that is chosen but not named is an error, not a reason to compute here.
@@ -80,4 +80,5 @@ def backend_choice(context: bpy.types.Context) -> BackendChoice:
         batch=chosen.batch or None,
         delete_after=chosen.delete_after,
         offline=offline(NO_SERVER),
+        update=None if chosen.python else managed_update(),
     )

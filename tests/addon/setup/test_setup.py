@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -20,10 +21,12 @@ from warpnoise_addon.errors import BackendMissingError, Cancelled, SettingsError
 from warpnoise_addon.setup import hardware, pythons
 from warpnoise_addon.setup.environments import ABANDONED_SECONDS, Environments
 from warpnoise_addon.setup.hardware import BUILDS, Build, Hardware, detect
-from warpnoise_addon.setup.install import SUPERVISE, install
-from warpnoise_addon.setup.plan import Plan, Step, check_source, default_source
+from warpnoise_addon.setup.install import SUPERVISE, install, update_plan
+from warpnoise_addon.setup.package import WHEEL, Package, brought_package
+from warpnoise_addon.setup.plan import Plan, Step, check_wheels
 from warpnoise_addon.setup.pythons import find_python
 from warpnoise_addon.stylize.backends import BackendPool
+from warpnoise_addon.stylize.request import BackendChoice
 from warpnoise_addon.stylize.setup_session import SetupSession
 from warpnoise_addon.version import VERSION
 
@@ -31,6 +34,7 @@ from ..fake_python import FAKE, PYTHON
 
 posix = pytest.mark.skipif(os.name != "posix", reason="shell scripts stand for programs")
 INDEX = BUILDS["index"]
+PACKAGE = Package(Path("/nowhere/warpnoise.whl"), "digest")
 
 
 def never() -> bool:
@@ -43,20 +47,21 @@ def script(path: Path, text: str) -> Path:
     return path
 
 
-@pytest.fixture
-def wheel(tmp_path) -> Path:
+def make_wheel(folder: Path, version: str = VERSION) -> Path:
     """A package of the backend's name that is the fake backend, and needs nothing."""
-    name = f"warpnoise-{VERSION}"
-    main = f"import runpy, sys\nsys.argv[:1] = [{str(FAKE)!r}, 'good']\n"
+    name = f"warpnoise-{version}"
+    main = f"import runpy, sys\nif sys.argv[1] == 'warmup':\n    sys.exit()\nsys.argv[:1] = [{str(FAKE)!r}, 'good']\n"
     main += f"runpy.run_path({str(FAKE)!r}, run_name='__main__')\n"
     files = {
-        "warpnoise/__init__.py": f"__version__ = {VERSION!r}\n",
+        "warpnoise/__init__.py": f"__version__ = {version!r}\n",
         "warpnoise/__main__.py": main,
-        f"{name}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: warpnoise\nVersion: {VERSION}\n",
+        f"{name}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: warpnoise\nVersion: {version}\n"
+        "Provides-Extra: serve\n",
         f"{name}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     record = "".join(f"{file},,\n" for file in [*files, f"{name}.dist-info/RECORD"])
-    path = tmp_path / f"{name}-py3-none-any.whl"
+    path = folder / WHEEL / f"{name}-py3-none-any.whl"
+    path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
         for file, content in {**files, f"{name}.dist-info/RECORD": record}.items():
             archive.writestr(file, content)
@@ -66,11 +71,13 @@ def wheel(tmp_path) -> Path:
 @posix
 @pytest.mark.skipif(bool(bpy.app.binary_path), reason="Blender's Python may lack ensurepip")
 @pytest.mark.slow
-def test_a_real_environment(tmp_path, wheel, monkeypatch):
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
+def test_set_up_and_update_a_real_environment(tmp_path, monkeypatch):
+    make_wheel(tmp_path)
+    package = brought_package(tmp_path)
     monkeypatch.setenv("WARPNOISE_PYTHON", "/nowhere/python")  # it does not matter for what is set up
     environments = Environments(tmp_path / "environments")
-    plan = Plan(find_python(sys.executable).path, environments.new(), INDEX, check_source(str(wheel)))
+    # "/nowhere" is a folder of wheels that holds none: nothing is downloaded.
+    plan = Plan(find_python(sys.executable).path, environments.new(), INDEX, package, wheels=Path("/nowhere"))
     pool = BackendPool()
     session = SetupSession(pool, environments, plan, hardware=lambda: Hardware("cpu"))
     session.start()
@@ -83,16 +90,32 @@ def test_a_real_environment(tmp_path, wheel, monkeypatch):
         assert levels[f"The package warpnoise {VERSION}"] == "OK"
         assert any("PyTorch cannot be imported" in text and level == "ERROR" for text, level in levels.items())
         made = environments.current
-        assert made is not None and (made.build, made.source) == ("index", str(wheel))
+        assert made is not None and (made.build, made.package) == ("index", package.digest)
         assert environments.path(made) == plan.folder
+        assert update_plan(environments, package, online=False) is None
     finally:
         pool.discard()
     # Another one that fails costs nothing that worked.
-    failing = SetupSession(pool, environments, Plan(plan.python, environments.new(), INDEX, "warpnoise==99.0"))
+    failing = SetupSession(pool, environments, Plan(plan.python, environments.new(), INDEX, PACKAGE, Path("/nowhere")))
     failing.start()
     failing.wait()
-    assert failing.status.stage == "failed" and "not in pip's index" in failing.status.error
+    assert failing.status.stage == "failed", failing.status
     assert environments.current == made and not failing.plan.folder.exists()
+    # A newer zip brings another wheel of the same version or of another: the environment stays, its package is replaced.
+    with zipfile.ZipFile(package.path, "a") as archive:
+        archive.writestr("warpnoise/new.py", "")
+    newer = brought_package(tmp_path)
+    assert newer.digest != package.digest
+    choice = BackendChoice(str(plan.folder), exclusive=True, update=update_plan(environments, newer, online=False))
+    told: list[str] = []
+    try:
+        pool.acquire(choice, tell=lambda stage, line, fraction: told.append(stage))
+    finally:
+        pool.discard()
+    assert list(dict.fromkeys(told)) == ["package", "warmup", "backend"]
+    updated = environments.current
+    assert updated is not None and (updated.id, updated.package) == (made.id, newer.digest)
+    assert list(plan.folder.glob("**/warpnoise/new.py"))
 
 
 @posix
@@ -109,7 +132,7 @@ def test_a_real_environment(tmp_path, wheel, monkeypatch):
 def test_commands_that_fail_say_what_to_do(tmp_path, said, words):
     pip = f'case "$*" in *--version*) echo "pip 24.0";; *) echo "{said}"; exit 1;; esac'
     python = fake_venv(tmp_path, pip)
-    plan = Plan(str(python), tmp_path / "new", Build("cpu", "", "https://nowhere.invalid", 1.0), "warpnoise")
+    plan = Plan(str(python), tmp_path / "new", Build("cpu", "", "https://nowhere.invalid", 1.0), PACKAGE)
     with pytest.raises(BackendMissingError, match=words) as caught:
         install(plan, lambda *told: None, never)
     assert said in str(caught.value) and not plan.folder.exists()
@@ -127,18 +150,18 @@ def fake_venv(folder: Path, pip: str) -> Path:
 def test_progress_in_numbers_and_lines(tmp_path):
     pip = 'case "$*" in *--version*) echo "pip 25.1";; *) echo Collecting; echo "Progress 50 of 200"; echo "$@";; esac'
     told = []
-    plan = Plan(str(fake_venv(tmp_path, pip)), tmp_path / "new", BUILDS["cpu"], "warpnoise")
+    plan = Plan(str(fake_venv(tmp_path, pip)), tmp_path / "new", BUILDS["cpu"], PACKAGE)
     install(plan, lambda *told_now: told.append(told_now), never)
     assert ("pytorch", "Collecting", None) in told and ("pytorch", "", 0.25) in told
     assert any("--progress-bar raw" in line and "--index-url" in line for stage, line, _ in told if stage == "pytorch")
-    assert list(dict.fromkeys(stage for stage, _, _ in told)) == ["venv", "pytorch", "package"]
+    assert list(dict.fromkeys(stage for stage, _, _ in told)) == ["venv", "pytorch", "package", "warmup"]
 
 
 @posix
 def test_cancelling_ends_what_was_started(tmp_path):
     sleep = f"sleep 60 & echo $! >{tmp_path}/pid; echo started; wait; touch {tmp_path}/slept"
     pip = f'case "$*" in *--version*) ;; *) {sleep};; esac'
-    plan = Plan(str(fake_venv(tmp_path, pip)), tmp_path / "new", INDEX, "warpnoise")
+    plan = Plan(str(fake_venv(tmp_path, pip)), tmp_path / "new", INDEX, PACKAGE)
     cancel = threading.Event()
 
     def tell(stage: str, line: str, fraction: float | None) -> None:
@@ -183,20 +206,39 @@ class TestHardware:
     def path(self, tmp_path, monkeypatch):
         monkeypatch.setenv("PATH", str(tmp_path))
         monkeypatch.setattr(hardware.sys, "platform", "linux")
-        monkeypatch.setattr(hardware, "Path", lambda name: tmp_path / "kfd")
+        monkeypatch.setattr(hardware, "KFD", tmp_path / "kfd")
+        monkeypatch.setattr(hardware, "ROCM_VERSION", tmp_path / "version")
         return tmp_path
 
-    def test_nvidia(self, path):
-        script(path / "nvidia-smi", 'echo "NVIDIA Something 1000"')
-        assert detect() == Hardware("cuda", "NVIDIA Something 1000")
+    @pytest.mark.parametrize(
+        ("driver", "capability", "build"),
+        [
+            ("580.65.06", "8.9", "cu130"),
+            ("610.10", "12.0", "cu130"),
+            ("580.65.06", "6.1", "cu126"),  # CUDA 13 dropped Pascal
+            ("572.16", "12.0", "cu128"),  # Blackwell
+            ("572.16", "8.6", "cu126"),
+            ("525.60.13", "7.0", "cu126"),
+            ("560.35", "12.0", "cpu"),
+            ("470.82", "8.6", "cpu"),
+        ],
+    )
+    def test_the_driver_decides_the_build_of_cuda(self, path, driver, capability, build):
+        script(path / "nvidia-smi", f'echo "NVIDIA Something 1000, {driver}, {capability}"')
+        found = detect()
+        assert found.build == build and bool(found.gpu) == (build != "cpu")
+        assert ("Update it to" in found.advice) == (build == "cpu")
 
-    def test_a_driver_that_does_not_work_is_no_card(self, path):
-        script(path / "nvidia-smi", "echo 'Failed to initialize NVML'; exit 9")
+    @pytest.mark.parametrize("said", ["'Failed to initialize NVML'; exit 9", "something else"])
+    def test_a_driver_that_does_not_work_is_no_card(self, path, said):
+        script(path / "nvidia-smi", f"echo {said}")
         assert detect() == Hardware("cpu")
 
-    def test_amd(self, path):
+    @pytest.mark.parametrize(("version", "build"), [("6.4.1-83", "rocm6.4"), ("7.2.0", "rocm7.2"), ("?", "rocm7.2")])
+    def test_amd(self, path, version, build):
         (path / "kfd").touch()
-        assert detect() == Hardware("rocm", "AMD")
+        (path / "version").write_text(version)
+        assert detect() == Hardware(build, "AMD")
 
     @pytest.mark.parametrize(("machine", "build"), [("arm64", "metal"), ("x86_64", "index")])
     def test_apple(self, monkeypatch, machine, build):
@@ -221,35 +263,59 @@ class TestPythons:
             find_python(str(old))
 
 
-class TestSource:
-    @pytest.mark.parametrize("text", ["warpnoise", "warpnoise==0.1.0", "warpnoise >= 0.1, < 1", "warpnoise[dev]"])
-    def test_requirements(self, text):
-        assert check_source(f" {text} ") == text
-
-    @pytest.mark.parametrize("text", ["", "other", "warpnoise --index-url x", "-e .", "/nowhere", "warpnoise.whl"])
-    def test_what_is_none(self, text):
-        with pytest.raises(SettingsError, match="expected `warpnoise=="):
-            check_source(text)
-
-    def test_a_checkout_is_its_own_source(self, tmp_path):
+class TestPackage:
+    def test_a_checkout_is_its_own_source(self):
         root = Path(warpnoise_addon.__file__).parents[1]
-        assert default_source(root) == str(root) == check_source(str(root))
-        assert default_source(tmp_path) == f"warpnoise=={VERSION}"
+        assert brought_package(root) == Package(root)
 
+    def test_a_zip_brings_its_wheel(self, tmp_path):
+        wheel = make_wheel(tmp_path)
+        package = brought_package(tmp_path)
+        assert package.path == wheel and package.digest == hashlib.sha256(wheel.read_bytes()).hexdigest()
+        assert package.requirement("serve,cuda") == f"{wheel}[serve,cuda]"
+
+    def test_a_zip_without_its_wheel_says_so(self, tmp_path):
+        make_wheel(tmp_path, "0.0.1")  # of another version: a build that went wrong
+        with pytest.raises(BackendMissingError, match="make build"):
+            brought_package(tmp_path)
+
+
+class TestPlan:
     def test_the_commands_are_what_people_read(self, tmp_path):
-        plan = Plan("/usr/bin/python3", tmp_path / "my env", BUILDS["cuda"], "warpnoise==1")
-        venv, torch, package = plan.steps
+        plan = Plan("/usr/bin/python3", tmp_path / "my env", BUILDS["cu130"], PACKAGE)
+        venv, torch, package, warmup = plan.steps
         assert venv.argv == ("/usr/bin/python3", "-m", "venv", str(tmp_path / "my env"))
-        assert "--index-url https://download.pytorch.org/whl/cu" in str(torch) and str(torch).endswith(" torch")
-        assert package.argv[-1] == "warpnoise==1"
+        assert "--index-url https://download.pytorch.org/whl/cu130 torch" in str(torch)
+        assert package.argv[-1] == "/nowhere/warpnoise.whl[serve,cuda]"
+        assert warmup.argv == (str(plan.environment_python), "-m", "warpnoise", "warmup") and not warmup.is_pip
         assert str(Step("venv", ("a b", "c"))) in ("'a b' c", '"a b" c')
+
+    def test_a_folder_of_wheels_needs_no_network(self, tmp_path):
+        plan = Plan("python", tmp_path, BUILDS["cpu"], PACKAGE, wheels=tmp_path / "wheels")
+        pip = [step for step in plan.steps if step.is_pip]
+        assert len(pip) == 1
+        assert all(option in pip[0].argv for option in ("--no-index", "--find-links", str(tmp_path / "wheels")))
+
+    def test_an_update_without_leave_to_use_the_network(self, tmp_path):
+        offline = Plan("python", tmp_path, INDEX, PACKAGE, online=False)
+        replaced, completed, _ = offline.update_steps
+        assert "--no-deps" in replaced.argv and "--no-deps" not in completed.argv
+        assert all("--no-index" in step.argv for step in (replaced, completed))
+
+    def test_folders_of_wheels_are_looked_at_first(self, tmp_path):
+        with pytest.raises(SettingsError, match="not there"):
+            check_wheels(tmp_path / "wheels")
+        with pytest.raises(SettingsError, match=r"no torch-\*\.whl"):
+            check_wheels(tmp_path)
+        (tmp_path / "torch-2.9.0-cp311-none-any.whl").touch()
+        assert check_wheels(tmp_path) == tmp_path
 
 
 class TestEnvironments:
     def made(self, environments: Environments) -> Path:
         path = environments.new()
         path.mkdir()
-        environments.finish(path, "cpu", "warpnoise")
+        environments.finish(path, "cpu", "digest")
         return path
 
     def test_the_newest_counts_and_the_others_go(self, tmp_path):
@@ -267,10 +333,19 @@ class TestEnvironments:
         assert not first.exists() and not abandoned.exists()
         assert being_made.is_dir() and (tmp_path / "environments" / "a user's own").is_dir()
 
-    @pytest.mark.parametrize("content", ["{", "[]", '{"id": "../../home", "build": "", "source": "", "made": 0}'])
+    @pytest.mark.parametrize("content", ["{", "[]", '{"id": "../../home", "build": "", "package": "", "made": 0}'])
     def test_a_file_that_says_nothing(self, tmp_path, content):
         (tmp_path / "current.json").write_text(content)
         assert Environments(tmp_path).current is None
+
+    def test_what_an_older_extension_noted(self, tmp_path):
+        """It noted no digest: the environment stays, and is updated."""
+        environments = Environments(tmp_path)
+        path = self.made(environments)
+        noted = {"id": path.name, "build": "cuda", "source": "warpnoise==0.1.0", "made": 0}
+        (tmp_path / "current.json").write_text(json.dumps(noted))
+        plan = update_plan(environments, PACKAGE, online=True)
+        assert plan is not None and plan.folder == path and plan.build == INDEX
 
     def test_one_that_was_deleted_by_hand(self, tmp_path):
         environments = Environments(tmp_path)
@@ -295,7 +370,7 @@ class TestOperator:
         from warpnoise_addon.stylize import state
 
         pip = f"sleep 60 & echo $! >{tmp_path}/pid; echo started; wait"
-        plan = Plan(str(fake_venv(tmp_path, pip)), tmp_path / "new", INDEX, "warpnoise")
+        plan = Plan(str(fake_venv(tmp_path, pip)), tmp_path / "new", INDEX, PACKAGE)
         session = SetupSession(state.pool, Environments(tmp_path), plan)
         state.begin(session)
         until = time.monotonic() + 30
@@ -314,5 +389,5 @@ class TestOperator:
         assert backend_choice(bpy.context).python == ""
         path = environments.new()
         path.mkdir()
-        environments.finish(path, "cpu", "warpnoise")
+        environments.finish(path, "cpu", "digest")
         assert backend_choice(bpy.context).python == str(path)
