@@ -1,5 +1,5 @@
 # make demo   set everything up and run the demo          make check   lint, types, borders between packages
-# make test   set everything up and run the tests         make build   the extension's zip and the backend's wheel (needs Blender)
+# make test   set everything up and run the tests         make build   the extension's zip, with the backend in it
 # make test-fast  the tests that answer in two minutes    make test-kill  a kill at every file operation
 #                                                         make test-blender   the built extension in BLENDER=/path/to/blender
 # make bench  the benchmarks                              make test-window    the panel, with the mouse; needs Xvfb and xdotool
@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 DEMO_BPY := .envs/bpy-5.0.1
 
 .SECONDARY: # keeps .envs/bpy-*/.installed
-.PHONY: setup demo check test fuzz test-cuda test-fast fast-backend fast-addon test-kill test-backend test-addon test-blender test-window build bench clean
+.PHONY: setup demo check test fuzz test-cuda test-fast fast-backend fast-addon test-kill test-backend test-addon test-blender test-window build wheel docs bench clean
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/.installed
@@ -78,10 +78,12 @@ test-addon-%: $(VENV)/.installed .envs/bpy-%/.installed
 fuzz: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.backend.fuzz.run --seed $(or $(SEED),0) --minutes 10
 
+# The wheel alone: then `blender --command extension build` packs what `make build` does.
+wheel: $(VENV)/.installed
+	$(BIN)/python -m tools.build_extension --wheel-only
+
 build: $(VENV)/.installed
-	mkdir -p dist
-	$(BLENDER) --command extension build --source-dir $(CURDIR) --output-dir $(CURDIR)/dist
-	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+	$(BIN)/python -m tools.build_extension --output dist
 
 test-blender: $(VENV)/.installed
 	WARPNOISE_PYTHON=$(CURDIR)/$(BIN)/python tests/blender/extension.sh $(BLENDER)

@@ -1,4 +1,4 @@
-"""Build dist/warpnoise-VERSION.zip, the extension with the backend's wheel in it, without Blender.
+"""Build dist/warpnoise-VERSION.zip, the extension with the backend's wheel in it, and the wheel. Needs no Blender.
 
     python -m tools.build_extension [--output dist]
 
@@ -30,16 +30,19 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=ROOT / "dist", help="the folder of the zip")
     parser.add_argument("--wheel-only", action="store_true", help="only put the wheel into warpnoise_addon/wheel")
     arguments = parser.parse_args()
-    build_wheel()
+    wheel = build_wheel()
     if not arguments.wheel_only:
         print(build_zip(arguments.output))
+        print(shutil.copy2(wheel, arguments.output))
 
 
-def build_wheel() -> None:
-    """Put the backend's wheel, and no other, into the add-on."""
+def build_wheel() -> Path:
+    """Put the backend's wheel, and no other, into the add-on. Returns its path."""
     shutil.rmtree(WHEEL, ignore_errors=True)
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(WHEEL)]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    (wheel,) = WHEEL.glob("*.whl")
+    return wheel
 
 
 def build_zip(folder: Path, root: Path = ROOT) -> Path:

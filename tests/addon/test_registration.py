@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import bpy
 import pytest
-import tomllib
 
 import warpnoise_addon
 from warpnoise_addon.version import VERSION
@@ -39,7 +40,7 @@ def test_a_process_that_registered_ends_cleanly():
 
 def test_the_manifest_has_the_packages_version():
     manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))
-    assert manifest["version"] == VERSION
+    assert re.fullmatch(r"\d+\.\d+\.\d+", VERSION) and manifest["version"] == VERSION
     assert (manifest["id"], manifest["blender_version_min"]) == ("warpnoise", "4.2.0")
     for reason in manifest["permissions"].values():  # the platform's rules
         assert len(reason) <= 64 and not reason.endswith(".")

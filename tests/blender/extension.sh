@@ -9,14 +9,16 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d /tmp/warpnoise-blender-XXXXXX)
 trap 'rm -rf "$work"; [ -z "${xvfb:-}" ] || kill "$xvfb"' EXIT
 export BLENDER_USER_RESOURCES=$work/user
-mkdir -p "$work/user/config" # or the preferences go to the user's own
+mkdir -p "$work/user/config" "$work/blenders" # or the preferences go to the user's own
 . "$root/tests/blender/quietly.sh"
 
 echo "== $("${blender[@]}" --version | head -1): build and validate"
 quietly "${blender[@]}" --command extension validate "$root"
-quietly "${blender[@]}" --command extension build --source-dir "$root" --output-dir "$work"
+(cd "$root" && "${WARPNOISE_PYTHON:?a Python with the backend}" -m tools.build_extension --output "$work")
 zip=$(echo "$work"/warpnoise-*.zip)
 echo "   $(basename "$zip"), $(du -k "$zip" | cut -f1) KiB"
+quietly "${blender[@]}" --command extension build --source-dir "$root" --output-dir "$work/blenders"
+"$WARPNOISE_PYTHON" "$root/tests/blender/same_zip.py" "$zip" "$work/blenders"/warpnoise-*.zip
 quietly "${blender[@]}" --command extension validate "$zip"
 
 echo "== install and enable"

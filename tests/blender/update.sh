@@ -20,7 +20,6 @@ release() { # VERSION: builds it into the repository
   rm -f "$work/repository/"*.zip # a repository offers one version of an extension
   (cd "$root" && git ls-files -z | xargs -0 cp --parents -t "$work/source")
   sed -i "s/^version = .*/version = \"$1\"/" "$work/source/blender_manifest.toml"
-  sed -i "s/^VERSION = .*/VERSION = \"$1\"/" "$work/source/warpnoise_addon/version.py"
   quietly "${blender[@]}" --command extension build --source-dir "$work/source" --output-dir "$work/repository"
   quietly "${blender[@]}" --command extension server-generate --repo-dir "$work/repository"
 }

@@ -49,8 +49,8 @@ def find_backend(preference: str = "", environ: Mapping[str, str] = os.environ) 
     if command:
         return BackendCommand((command,), "PATH")
     raise BackendMissingError(
-        f"no backend is set up: press Set Up in {PREFERENCES}, or install it with `pip install 'warpnoise[serve]'` into "
-        f"a Python environment and name that there or in the variable {PYTHON_VARIABLE}"
+        f"no backend is set up: press Set Up in {PREFERENCES}. Or `pip install 'warpnoise[serve]'` into a Python "
+        f"environment, and name that there or in the variable {PYTHON_VARIABLE}"
     )
 
 

@@ -17,7 +17,7 @@ WHEEL = "warpnoise_addon/wheel"
 
 @dataclass(frozen=True)
 class Package:
-    """``path``: a wheel, or the folder of the source. ``digest``: the wheel's SHA-256; "": it may change at any time."""
+    """``path``: a wheel, or the folder of the source. ``digest``: the wheel's SHA-256; "" for a source."""
 
     path: Path
     digest: str = ""

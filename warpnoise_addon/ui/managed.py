@@ -30,7 +30,7 @@ def managed_python() -> str:
 
 
 def managed_update() -> Plan | None:
-    """What brings the environment to this extension's backend; None: there is nothing to do, or nothing to do it with."""
+    """The plan that updates the environment to this extension's backend; None: it is up to date."""
     try:
         return update_plan(environments(), brought_package(), bpy.app.online_access)
     except WarpnoiseError:  # without a wheel there is nothing to update to

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from warpnoise.cli.display import Shown, display
+from warpnoise.cli.extras import needs_extra
 from warpnoise.cli.interrupt import interruptible
 from warpnoise.cli.shared_options import device_option, given, job_argument, settings_options
 
@@ -82,8 +83,9 @@ def command(
       warpnoise compare JOB --strength 0.6 --reference renders --output comparison
     """
     with interruptible() as interrupt, _show_progress() as listener:
-        from warpnoise.compare import METHODS, TASKS, CompareOptions
-        from warpnoise.compare.compare import compare
+        with needs_extra("compare"):
+            from warpnoise.compare import METHODS, TASKS, CompareOptions
+            from warpnoise.compare.compare import compare
         from warpnoise.job import Shot
 
         opened = Shot.open(job)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from warpnoise.cli.extras import needs_extra
+
 if TYPE_CHECKING:
     from warpnoise.server.jobs import Work
     from warpnoise.server.schema import NewJob, StatusView
@@ -66,8 +68,9 @@ def command(
       warpnoise serve --port 7820 --token-file ~/.warpnoise-token
       warpnoise serve --port 7820 --uploads /srv/warpnoise --models ~/models      for other machines: docs/backend.md
     """
-    from warpnoise.server.serve import ServeOptions, serve
-    from warpnoise.server.uploads import UploadLimits
+    with needs_extra("serve"):
+        from warpnoise.server.serve import ServeOptions, serve
+        from warpnoise.server.uploads import UploadLimits
 
     def prepare(request: NewJob) -> Work:
         from warpnoise.server.stylize_work import prepare

@@ -101,7 +101,7 @@ def test_set_up_and_update_a_real_environment(tmp_path, monkeypatch):
     failing.wait()
     assert failing.status.stage == "failed", failing.status
     assert environments.current == made and not failing.plan.folder.exists()
-    # A newer zip brings another wheel of the same version or of another: the environment stays, its package is replaced.
+    # A newer zip brings another wheel: the environment stays, its package is replaced.
     with zipfile.ZipFile(package.path, "a") as archive:
         archive.writestr("warpnoise/new.py", "")
     newer = brought_package(tmp_path)
