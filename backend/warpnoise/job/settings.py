@@ -191,6 +191,17 @@ class Settings(StrictModel):
         le=1,
         subtype="FACTOR",
     )
+    phase_lock: Literal["exact", "always", "off"] = setting(
+        "exact",
+        "Phase Lock",
+        "Shifts each frame on the model's grid so that its largest surface keeps its place there. Shifted frames have "
+        "a border, which takes time",
+        labels={
+            "exact": {"label": "Where Exact", "description": "In pans, as long as the whole frame moves as one."},
+            "always": {"label": "Always", "description": "Also where other surfaces move against the largest one."},
+            "off": {"label": "Off", "description": "Frames stay where they are."},
+        },
+    )
     seed: int = setting(
         0,
         "Seed",

@@ -17,6 +17,9 @@ from warpnoise.noise import Motion
 TOLERANCE = 1 / 16
 """Pixels. Vectors this near to the displacement count as it."""
 
+EXACT_SHARE = 0.99
+"""A pan or a still camera: so much of every frame so far moves as one. The rest is where nothing is known, or tiny."""
+
 
 @dataclass(frozen=True)
 class Displacement:
@@ -54,29 +57,38 @@ def dominant_displacement(motion: Motion) -> Displacement:
 class PhaseLock:
     """Where to shift each frame of a shot so that its dominant surface keeps its phase.
 
+    A frame's shift depends on the motions from the shot's first frame to it, and on nothing later.
+
     Args:
         cell: pixels on a side of a cell.
         step: shifts are multiples of it: the ``scale`` of the pixel noise. Divides ``cell``.
+        exact: from the first frame pair on of which less than EXACT_SHARE moves as one, the shift stays what it was:
+            for other motion the lock holds one surface and moves all others.
 
     Raises:
         ValueError: ``step`` does not divide ``cell``.
     """
 
-    def __init__(self, cell: int, step: int = 1) -> None:
+    def __init__(self, cell: int, step: int = 1, *, exact: bool = False) -> None:
         if cell < 1 or step < 1 or cell % step:
             raise ValueError(f"cell and step must be positive and step must divide cell, got {cell} and {step}")
         self.cell = cell
         self.step = step
+        self.exact = exact
         self.share = 1.0
         """The smallest share of pixels that moved with the dominant surface so far."""
+        self.moved = False
+        """Whether it has moved off its first place. Before, pictures need no shift, and no room for one."""
         self._x = self._y = 0.0
 
     def advance(self, motion: Motion) -> tuple[int, int]:
         """Moves to the next frame and returns its ``shift``."""
         moved = dominant_displacement(motion)
-        self._x += moved.x
-        self._y += moved.y
         self.share = min(self.share, moved.share)
+        if not self.exact or self.share >= EXACT_SHARE:
+            self._x += moved.x
+            self._y += moved.y
+            self.moved = self.moved or self.shift != (0, 0)
         return self.shift
 
     @property

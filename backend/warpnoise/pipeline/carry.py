@@ -1,4 +1,4 @@
-"""The second stage: the motion carries the noise to each frame."""
+"""The second stage: the motion carries the noise to each frame, and says where the frame stands on the model's grid."""
 
 from __future__ import annotations
 
@@ -7,23 +7,37 @@ from dataclasses import dataclass
 
 import torch
 
+from warpnoise.motion.dominant import PhaseLock
 from warpnoise.noise import NoiseMethod
 from warpnoise.pipeline.read import Source, Wanted
 
 
 @dataclass(frozen=True)
 class NoisyFrame:
-    """A frame that is ready for the model. ``noise``: (maps, channels, height, width) float32."""
+    """A frame that is ready for the model.
+
+    ``noise``: (maps, channels, height, width) float32. ``shift``: (down, right) pixels that hold the frame on the
+    model's grid, see `PhaseLock`; None: it is edited where it stands.
+    """
 
     frame: int
     source: Wanted
     noise: torch.Tensor
+    shift: tuple[int, int] | None = None
 
 
-def carry_noise(sources: Iterable[Source], noise: NoiseMethod, maps: int) -> Iterator[NoisyFrame]:
-    """The wanted frames with their noise, which goes through every frame before them, wanted or not."""
+def carry_noise(
+    sources: Iterable[Source], noise: NoiseMethod, maps: int, lock: PhaseLock | None = None
+) -> Iterator[NoisyFrame]:
+    """The wanted frames with their noise, which goes through every frame before them, wanted or not.
+
+    ``noise`` and ``lock`` stand on the first frame.
+    """
     for source in sources:
         first = noise.frame() if source.motion is None else noise.advance(source.motion)
+        if lock is not None and source.motion is not None:
+            lock.advance(source.motion)
         if source.wanted is not None:
             stacked = torch.stack([first, *(noise.frame(index) for index in range(1, maps))])
-            yield NoisyFrame(source.frame, source.wanted, stacked)
+            shift = lock.shift if lock is not None and lock.moved else None
+            yield NoisyFrame(source.frame, source.wanted, stacked, shift)

@@ -11,6 +11,7 @@ import torch
 from warpnoise.errors import ModelError
 from warpnoise.job import Settings
 from warpnoise.pipeline.carry import NoisyFrame
+from warpnoise.pipeline.phase import GridPlace
 from warpnoise.pipeline.read import Wanted
 from warpnoise.sdedit import Editor
 
@@ -84,27 +85,41 @@ class BatchEditor:
             present = [frame for frame in part if frame is not None]
             if present:
                 try:
-                    images = self._edit_full(part, present[-1])
+                    images = self._edit_sizes(part)
                 except torch.cuda.OutOfMemoryError as error:
                     self._shrink(present[0], error)
                     continue
-                for noisy, image in zip(part, images, strict=False):
-                    if noisy is not None:
-                        yield EditedFrame(noisy.frame, noisy.source, image)
+                for noisy in present:
+                    yield EditedFrame(noisy.frame, noisy.source, images[noisy.frame])
             done += len(part)
+
+    def _edit_sizes(self, part: Slots) -> dict[int, torch.Tensor]:
+        """Each frame's picture. Where phase lock begins within the batch, it is two batches, of two sizes."""
+        images: dict[int, torch.Tensor] = {}
+        for locked in (False, True):
+            alike = [frame if frame is not None and (frame.shift is not None) == locked else None for frame in part]
+            present = [frame for frame in alike if frame is not None]
+            if present:
+                edited = self._edit_full(alike, present[-1])
+                images |= {frame.frame: image for frame, image in zip(alike, edited, strict=False) if frame is not None}
+        return images
 
     def _edit_full(self, part: Slots, filling: NoisyFrame) -> torch.Tensor:
         full = [frame or filling for frame in [*part, *[None] * (self._size - len(part))]]
+        place = GridPlace(self._editor, [frame.shift for frame in full])
         geometry = [frame.source.geometry for frame in full if frame.source.geometry is not None]
-        return self._editor.edit(
-            torch.stack([frame.source.picture.image for frame in full]),
-            lambda index: torch.stack([frame.noise[index] for frame in full]),
+        edited = self._editor.edit(
+            place.pictures([frame.source.picture.image for frame in full]),
+            lambda index: place.noise([frame.noise[index] for frame in full], index),
             self._settings,
-            geometry=torch.stack(geometry) if geometry else None,
-            guides={name: torch.stack([frame.source.guides[name] for frame in full]) for name in filling.source.guides},
+            geometry=place.pictures(geometry) if geometry else None,
+            guides={
+                name: place.pictures([frame.source.guides[name] for frame in full]) for name in filling.source.guides
+            },
             on_step=self._on_step,
             cancelled=self._cancelled,
         )
+        return place.cut(edited, filling.source.picture.image.shape[-2:])
 
     def _shrink(self, frame: NoisyFrame, error: BaseException) -> None:
         torch.cuda.empty_cache()

@@ -14,7 +14,7 @@ from warpnoise.noise import ALGORITHM_VERSION
 from warpnoise.sdedit import ModelFolder
 from warpnoise.sdedit.model_files import named_files
 
-PIPELINE_VERSION = 1
+PIPELINE_VERSION = 2
 """Bump when the same inputs make other motion or other pictures than before; the noise has its own version."""
 
 

@@ -19,6 +19,7 @@ from warpnoise.pipeline.edit import BatchEditor, batched, places
 from warpnoise.pipeline.guides import wanted_guides
 from warpnoise.pipeline.made_of import MadeOf, effective, result_name
 from warpnoise.pipeline.movie import write_movie_of
+from warpnoise.pipeline.phase import make_lock
 from warpnoise.pipeline.read import read_sources
 from warpnoise.pipeline.reporter import Reporter
 from warpnoise.pipeline.resume import all_recorded, unfinished
@@ -184,6 +185,7 @@ def _make(
     sources = read_sources(
         shot, set(todo), made_of, reporter.warn, geometry=editor.takes_geometry, guides=wanted_guides(settings)
     )
+    lock = make_lock(editor, settings)
     edit = BatchEditor(editor, settings, batch, reporter.step_done, reporter.warn, cancelled).edit
     reporter.report("stylizing")
     with contextlib.ExitStack() as stack:
@@ -191,9 +193,9 @@ def _make(
         frames: Iterable[NoisyFrame]
         if editor.device.type == "cpu":
             # Model and noise take turns here: each uses all cores, and side by side they would wait for each other.
-            frames = carry_noise(stack.enter_context(Prefetch(sources, batch, cancelled)), noise, maps)
+            frames = carry_noise(stack.enter_context(Prefetch(sources, batch, cancelled)), noise, maps, lock)
         else:
-            frames = stack.enter_context(Prefetch(carry_noise(sources, noise, maps), batch, cancelled))
+            frames = stack.enter_context(Prefetch(carry_noise(sources, noise, maps, lock), batch, cancelled))
         for slots in batched(frames, batches, batch):
             for edited in edit(slots):
                 writer.put(edited)

@@ -89,6 +89,11 @@ class Editor(Protocol):
 
     @property
     def device(self) -> torch.device: ...
+    @property
+    def cell(self) -> int:
+        """Pixels on a side of the network's grid: a shift of picture and noise by whole cells shifts the result. 1: it
+        has none that noise can be shifted on."""
+
     def rest(self) -> None:
         """Leave the device's memory to others; the weights wait in main memory."""
 

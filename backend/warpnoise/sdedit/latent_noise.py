@@ -25,6 +25,11 @@ class LatentNoise:
     def __init__(self, folder: ModelFolder, bank: FilterBank | None, warning: str | None = None) -> None:
         self._folder, self._bank, self.warning = folder, bank, warning
 
+    @property
+    def is_fine(self) -> bool:
+        """Whether its grid is finer than that of the latents, or the latents are pixels."""
+        return self._bank is not None or self._folder.vae_factor == 1
+
     def shape(self, height: int, width: int) -> tuple[int, int, int]:
         """(channels, height, width) of the noise for images of that many pixels."""
         if self._bank is not None:

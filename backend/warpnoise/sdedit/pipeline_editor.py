@@ -67,6 +67,10 @@ class PipelineEditor:
         return self.folder.digest
 
     @property
+    def cell(self) -> int:
+        return self.folder.size_multiple if self._noise.is_fine else 1
+
+    @property
     def network(self) -> Any:
         """The network that denoises: a U-Net or a transformer."""
         return getattr(self.pipeline, self.folder.network_part)

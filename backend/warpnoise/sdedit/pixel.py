@@ -55,6 +55,10 @@ class PixelEditor:
     def digest(self) -> str:
         return self.folder.digest
 
+    @property
+    def cell(self) -> int:
+        return self.folder.size_multiple
+
     def rest(self) -> None:
         self._unet.to("cpu")
         free_unused(self.device)
