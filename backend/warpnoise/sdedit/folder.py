@@ -34,7 +34,8 @@ _DISTILLED = ("lcm", "tcd")
 _LARGEST_SIZE = 1 << 20
 _MOST_BLOCKS = 16
 
-_WITHOUT_WEIGHTS = ("Tokenizer", "TokenizerFast", "Processor", "FeatureExtractor", "Scheduler")
+NO_WEIGHTS = ("Tokenizer", "TokenizerFast", "Processor", "FeatureExtractor", "Scheduler")
+"""Ends of the names of classes without weights."""
 _NOT_LOADED = ("safety_checker", "feature_extractor")
 
 
@@ -76,20 +77,10 @@ class ModelFolder:
         if file is not None:
             path = base_of(file)
         _check_folder(path)
-        index = read_config(path / "model_index.json") if (path / "model_index.json").is_file() else None
-        if index is None:
-            config = read_config(path / "config.json")
-            index = {"unet": ["diffusers", config.get("_class_name")], "scheduler": ["diffusers", "Scheduler"]}
-        parts = {
-            key: (str(value[0]), str(value[1]))
-            for key, value in index.items()
-            if isinstance(value, list) and len(value) == 2 and value[1] and key not in _NOT_LOADED
-        }
-        pipeline = index.get("_class_name")
-        if not isinstance(pipeline, str | None):
-            raise ModelError(f"{path}: its _class_name is {str(pipeline)[:60]}; expected a name. {ADVICE}")
-        family = _family(path, pipeline, parts)
-        if missing := [part for part in parts if "_class_name" in index and not (path / part).is_dir()]:
+        index_name = "model_index.json" if (path / "model_index.json").is_file() else "config.json"
+        index = read_config(path / index_name)
+        parts, family = family_of(path, index, index_name)
+        if missing := [part for part in parts if index_name != "config.json" and not (path / part).is_dir()]:
             raise ModelError(f"{path / missing[0]} is missing: this is not a complete model; download it again")
         network = read_config(component(path, "unet" if "unet" in parts else "transformer") / "config.json")
         classes = _count_classes(path, network) if family is None else None
@@ -236,7 +227,7 @@ class ModelFolder:
     @property
     def weighted(self) -> tuple[str, ...]:
         """The parts that have weights."""
-        return tuple(part for part, (_, kind) in self.parts.items() if not kind.endswith(_WITHOUT_WEIGHTS))
+        return tuple(part for part, (_, kind) in self.parts.items() if not kind.endswith(NO_WEIGHTS))
 
     @property
     def network_part(self) -> str:
@@ -333,19 +324,45 @@ def _check_folder(path: Path) -> None:
         raise ModelError(f"{path} is not a diffusers model: it has no model_index.json. Supported are {supported()}")
 
 
-def _family(path: Path, pipeline: str | None, parts: dict[str, tuple[str, str]]) -> Family | None:
+def family_of(
+    where: object, index: dict[str, Any], index_name: str = "model_index.json"
+) -> tuple[dict[str, tuple[str, str]], Family | None]:
+    """The parts and the family of a model, of the object in ``model_index.json``.
+
+    Args:
+        where: names the model in messages.
+        index_name: "config.json": the object is the network's own, of a repository that holds no more than a network
+            and its scheduler.
+
+    Returns:
+        (library, class) of each part that is loaded; and the family, None for a pixel model.
+
+    Raises:
+        ModelError: not one that Warpnoise runs.
+    """
+    pipeline = index.get("_class_name")
+    if not isinstance(pipeline, str | None):
+        raise ModelError(f"{where}: its _class_name is {str(pipeline)[:60]}; expected a name. {ADVICE}")
+    if index_name == "config.json":
+        index = {"unet": ["diffusers", pipeline], "scheduler": ["diffusers", "Scheduler"]}
+        pipeline = None
+    parts = {
+        key: (str(value[0]), str(value[1]))
+        for key, value in index.items()
+        if isinstance(value, list) and len(value) == 2 and value[1] and key not in _NOT_LOADED
+    }
     kinds = {part: kind for part, (_, kind) in parts.items()}
     if kinds.get("unet") == "UNet2DModel" and set(kinds) <= {"unet", "scheduler"}:
-        return None
+        return parts, None
     if pipeline in FAMILIES:
-        return FAMILIES[pipeline]
+        return parts, FAMILIES[pipeline]
     if "controlnet" in kinds:
         raise ModelError(
-            f"{path} is a {pipeline}, which holds a ControlNet. Give the model that it controls as the model, and "
-            f"{path / 'controlnet'} as a control"
+            f"{where} is a {pipeline}, which holds a ControlNet. Give the model that it controls as the model, and "
+            f"{where}/controlnet as a control"
         )
     what = str(pipeline or kinds.get("unet") or "model without a name")[:80]
-    raise ModelError(f"{path} is a {what}, which is not supported. Supported are {supported()}")
+    raise ModelError(f"{where} is a {what}, which is not supported. Supported are {supported()}")
 
 
 def _count_classes(path: Path, unet: dict[str, Any]) -> int | None:

@@ -43,9 +43,14 @@ def read_config(path: Path, missing: str = "this is not a complete diffusers mod
     if not path.is_file():
         raise ModelError(f"{path} is missing: {missing}. {ADVICE}")
     config = read_object(path, error=ModelError, advice=ADVICE, largest=LARGEST_CONFIG, finite=False)
-    for name, value in _values(config):
-        _check_value(path, name, value)
+    check_values(path, config)
     return config
+
+
+def check_values(where: object, config: dict[str, Any]) -> None:
+    """Raises ModelError for a value that no model has; ``where`` names the configuration."""
+    for name, value in _values(config):
+        _check_value(where, name, value)
 
 
 def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
@@ -109,7 +114,7 @@ def _values(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     yield name, value
 
 
-def _check_value(path: Path, name: str, value: Any) -> None:
+def _check_value(path: object, name: str, value: Any) -> None:
     if isinstance(value, list) and len(value) > _LONGEST_LIST:
         raise ModelError(f"{path}: {name[:60]} has {len(value)} values; expected at most {_LONGEST_LIST}. {ADVICE}")
     if isinstance(value, bool) or not isinstance(value, int | float):

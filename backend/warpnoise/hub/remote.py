@@ -1,0 +1,246 @@
+"""What the Hugging Face hub says of a model: its licence, and the files that Warpnoise would download.
+
+Only configurations, tokenizers and safetensors are ever asked for, at the places where diffusers has them: a
+repository's other files, pickles among them, are passed over. The hub's answers have bounds, as all that comes from
+outside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from huggingface_hub import constants
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
+
+from warpnoise.errors import HubError
+from warpnoise.media.json_file import parse_json
+from warpnoise.sdedit.families import FAMILIES
+from warpnoise.sdedit.folder import NO_WEIGHTS, family_of
+from warpnoise.sdedit.model_bounds import LARGEST_CONFIG, check_values
+from warpnoise.sdedit.model_files import PICKLES, choose_weights
+from warpnoise.sdedit.places import is_hub_id
+
+TRANSPORT_ERRORS: tuple[type[Exception], ...] = (HfHubHTTPError.__bases__[0], ConnectionError)
+"""What stands for a failed connection. The first is the HTTP library's, which differs between versions of the hub's."""
+
+_LARGEST_ANSWER = 16 << 20
+_LARGEST_FILE = 1 << 40
+_SECONDS = 10.0
+"""For the connection, and between two parts of an answer."""
+_NAME = re.compile(r"(?:[A-Za-z0-9]\w{0,59}/)?[A-Za-z0-9][\w.-]{0,119}", re.ASCII)
+_CONFIGURATION = (".json", ".txt", ".model", ".jinja")
+_SHA256, _SHA1 = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file of a repository. ``digest``: SHA-256 of its bytes, or, of 40 digits, SHA-1 of it as a git blob."""
+
+    name: str
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A model that can be downloaded, as it is now. ``license``: SPDX-like, as its owner wrote it; "" if unsaid."""
+
+    id: str
+    revision: str
+    family: str
+    license: str
+    license_url: str
+    gated: bool
+    files: tuple[RemoteFile, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def weights(self) -> int:
+        """Bytes of weights."""
+        return sum(file.size for file in self.files if file.name.endswith(".safetensors"))
+
+    @property
+    def page(self) -> str:
+        return f"{constants.ENDPOINT}/{self.id}"
+
+
+def look_up(hub_id: str) -> Offer:
+    """Ask the hub for a model.
+
+    Raises:
+        HubError: no such model, of a family that Warpnoise cannot run, without safetensors, gated; the hub cannot be
+            reached, or answers what it should not.
+    """
+    if not is_hub_id(hub_id):
+        raise HubError(f"{hub_id[:100]!r} is no model of the hub: expected OWNER/NAME, as on its page.")
+    if constants.HF_HUB_OFFLINE:
+        raise HubError("HF_HUB_OFFLINE is set: unset it to download a model.", "offline")
+    info = _object(_get(hub_id, f"api/models/{hub_id}/revision/main?blobs=true", _LARGEST_ANSWER), hub_id)
+    revision = info.get("sha")
+    if not isinstance(revision, str) or not _SHA1.fullmatch(revision):
+        raise _nonsense(hub_id, "no revision")
+    there = _files(hub_id, info.get("siblings"))
+    card = info.get("cardData")
+    card = card if isinstance(card, dict) else {}
+    named = _word(card.get("license_name")) if card.get("license") == "other" else ""
+    family, names = _wanted(hub_id, revision, there)
+    return Offer(
+        id=hub_id,
+        revision=revision,
+        family=family,
+        license=named or _word(card.get("license")),
+        license_url=_license_url(hub_id, card.get("license_link")),
+        gated=info.get("gated") not in (None, False),
+        files=tuple(there[name] for name in names),
+    )
+
+
+@contextlib.contextmanager
+def stream(hub_id: str, path: str, headers: dict[str, str] | None = None) -> Iterator[Any]:
+    """The hub's answer to a GET, its body not read yet. Raises HubError for what is no 2xx, and TRANSPORT_ERRORS."""
+    wanted = {**build_hf_headers(library_name="warpnoise"), "Accept-Encoding": "identity", **(headers or {})}
+    url = f"{constants.ENDPOINT}/{path}"
+    with get_session().stream("GET", url, headers=wanted, timeout=_SECONDS) as response:
+        try:
+            hf_raise_for_status(response)
+        except GatedRepoError:
+            raise HubError(
+                f"The owner of {hub_id} asks for an agreement first: open {constants.ENDPOINT}/{hub_id} in a browser, "
+                "agree there, then sign in on this machine with `hf auth login`, or set HF_TOKEN.",
+                "gated",
+            ) from None
+        except RepositoryNotFoundError:
+            raise HubError(
+                f"The hub has no model {hub_id}, or it is private. Check the name on {constants.ENDPOINT}; for a "
+                "private one sign in with `hf auth login`."
+            ) from None
+        except HfHubHTTPError:
+            raise HubError(
+                f"The hub answered {response.status_code} for {hub_id}. Try again later; what has arrived stays."
+            ) from None
+        yield response
+
+
+def file_path(hub_id: str, revision: str, name: str) -> str:
+    """Where a file of a repository is, below the hub's address."""
+    return f"{hub_id}/resolve/{revision}/{quote(name)}"
+
+
+def unreachable(failure: BaseException) -> HubError:
+    """What to say where the connection fails."""
+    reason = str(failure).strip().splitlines()[0][:200] if str(failure).strip() else type(failure).__name__
+    return HubError(
+        f"{constants.ENDPOINT} cannot be reached ({reason}). Check the connection and run again: what has arrived "
+        "stays."
+    )
+
+
+def _get(hub_id: str, path: str, largest: int) -> bytes:
+    """A small answer, whole."""
+    data = bytearray()
+    try:
+        with stream(hub_id, path) as response:
+            for block in response.iter_raw():
+                data += block
+                if len(data) > largest:
+                    raise _nonsense(hub_id, f"more than {largest} bytes")
+    except HubError:
+        raise
+    except TRANSPORT_ERRORS as failure:
+        raise unreachable(failure) from failure
+    return bytes(data)
+
+
+def _object(data: bytes, hub_id: str) -> dict[str, Any]:
+    value = parse_json(data, f"the hub's answer for {hub_id}", error=HubError, largest=_LARGEST_ANSWER, finite=False)
+    if not isinstance(value, dict):
+        raise _nonsense(hub_id, "no object")
+    return value
+
+
+def _files(hub_id: str, siblings: Any) -> dict[str, RemoteFile]:
+    """The files that have names which Warpnoise may write, with their sizes and digests."""
+    if not isinstance(siblings, list) or len(siblings) > 100_000:
+        raise _nonsense(hub_id, "no list of files")
+    files = {}
+    for entry in siblings:
+        name = entry.get("rfilename") if isinstance(entry, dict) else None
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or ".." in name:
+            continue
+        lfs = entry.get("lfs") or {}
+        size, digest = entry.get("size"), (lfs.get("sha256") if isinstance(lfs, dict) else None) or entry.get("blobId")
+        if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= _LARGEST_FILE:
+            raise _nonsense(hub_id, f"no size for {name}")
+        if not isinstance(digest, str) or not (_SHA256.fullmatch(digest) or _SHA1.fullmatch(digest)):
+            raise _nonsense(hub_id, f"no checksum for {name}")
+        files[name] = RemoteFile(name, size, digest)
+    return files
+
+
+def _wanted(hub_id: str, revision: str, there: dict[str, RemoteFile]) -> tuple[str, list[str]]:
+    """The family of a repository, and the files that make it up."""
+    index_name = next((name for name in ("model_index.json", "config.json") if name in there), None)
+    if index_name is None:
+        raise HubError(
+            f"{hub_id} is in no form that diffusers reads: it has neither model_index.json nor config.json. If it "
+            "offers a single .safetensors or .gguf file, download that and give its path."
+        )
+    index = _object(_get(hub_id, file_path(hub_id, revision, index_name), LARGEST_CONFIG), hub_id)
+    check_values(index_name, index)
+    if index_name == "config.json" and (title := _controlled(index.get("_class_name"))):
+        return title, ["config.json", *_weights(hub_id, "", there)]
+    parts, family = family_of(hub_id, index, index_name)
+    names: list[str] = [name for name in ("model_index.json", "styles.json") if name in there]
+    for part, (_, kind) in parts.items():
+        prefix = f"{part}/" if any(name.startswith(f"{part}/") for name in there) else ""
+        names += [name for name in there if _parent(name) == prefix and name.endswith(_CONFIGURATION)]
+        if not kind.endswith(NO_WEIGHTS):
+            names += _weights(hub_id, prefix, there)
+    return family.title if family else "Pixel model", list(dict.fromkeys(names))
+
+
+def _weights(hub_id: str, prefix: str, there: dict[str, RemoteFile]) -> list[str]:
+    inside = [name.removeprefix(prefix) for name in there if _parent(name) == prefix]
+    chosen, _ = choose_weights(inside, ("fp16", None))
+    if not chosen:
+        pickled = any(name.endswith(PICKLES) for name in inside)
+        why = "only as pickles, which can run any program" if pickled else "not at all"
+        part = prefix.rstrip("/") or "its network"
+        raise HubError(f"{hub_id} has the weights of {part} {why}: choose another model.")
+    return [prefix + name for name in chosen]
+
+
+def _controlled(kind: Any) -> str | None:
+    """The family that a class of ControlNets is for."""
+    return next((f"ControlNet for {family.title}" for family in FAMILIES.values() if kind in family.controls), None)
+
+
+def _parent(name: str) -> str:
+    return name[: name.rfind("/") + 1]
+
+
+def _word(value: Any) -> str:
+    """A licence's name."""
+    if isinstance(value, list):
+        value = value[0] if value else ""
+    return value.strip()[:100] if isinstance(value, str) and value.isprintable() else ""
+
+
+def _license_url(hub_id: str, link: Any) -> str:
+    if isinstance(link, str) and link.startswith("https://") and link.isprintable() and len(link) <= 500:
+        return link
+    return f"{constants.ENDPOINT}/{hub_id}"
+
+
+def _nonsense(hub_id: str, what: str) -> HubError:
+    return HubError(f"The hub's answer for {hub_id} is damaged: {what}. Try again later.")
