@@ -15,9 +15,8 @@ from torch import Tensor
 
 from .engine import Engine, views_of
 from .kernels.compile import Kernel
-from .kernels.tree import measure_of
+from .kernels.tree import measure_of, pixel_of
 from .kernels.types import VISIBLE, Scratch, i64
-from .transport import pixel_of
 
 cuda: Any = numba.cuda  # without types
 THREADS = 128
@@ -36,11 +35,16 @@ def missing(device: torch.device) -> str:
 class CudaEngine(Engine):
     """numba-cuda's code on torch's current stream."""
 
+    block = 1
+
     def __init__(self, device: torch.device) -> None:
         self.device = device
 
     def run(self, kernel: Kernel, count: int, *records: Any, cost: int = 1) -> None:
         self._launch(grid_kernel(kernel), count, records)
+
+    def zeros(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        return torch.zeros(shape, dtype=dtype, device=self.device)
 
     def splat(self, *records: Any) -> None:
         self._launch(_splat_kernel(), len(records[3]), records)
@@ -104,7 +108,7 @@ def _splat(count: int, records: Any) -> None:
     first, particles, tree, values, w, area = records
     n = i64(cuda.grid(1))
     if n < count and particles.state[first + n] == VISIBLE:
-        pixel = pixel_of(particles, tree, first + n)
+        pixel = pixel_of(tree, particles.x[first + n], particles.y[first + n])
         cuda.atomic.add(area, pixel, measure_of(tree, particles, first + n))
         for q in range(values.shape[1]):
             cuda.atomic.add(w, (pixel, q), values[n, q])

@@ -24,6 +24,8 @@ class Engine(ABC):
     """Where kernels run. ``device`` holds the tensors that they take."""
 
     device: torch.device
+    block: int
+    """Pixels that a thread should normalize in one go."""
 
     @abstractmethod
     def run(self, kernel: Kernel, count: int, *records: Any, cost: int = 1) -> None:
@@ -35,6 +37,10 @@ class Engine(ABC):
         """
 
     @abstractmethod
+    def zeros(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """A tensor of zeros on the device."""
+
+    @abstractmethod
     def splat(self, *records: Any) -> None:
         """Runs `transport.splat` with all records but the first two."""
 
@@ -43,6 +49,7 @@ class CpuEngine(Engine):
     """Numba's code on torch's number of threads."""
 
     device = torch.device("cpu")
+    block = 64  # whose sums fit in the innermost cache
 
     def run(self, kernel: Kernel, count: int, *records: Any, cost: int = 1) -> None:
         if count < 1:
@@ -57,6 +64,9 @@ class CpuEngine(Engine):
         jobs[0](views)
         for other in others:
             other.result()
+
+    def zeros(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        return torch.from_numpy(np.zeros(shape, torch.empty(0, dtype=dtype).numpy().dtype))  # cleared at first use
 
     def splat(self, *records: Any) -> None:
         from .transport import splat

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,8 +15,6 @@ OCCLUDED_BYTES = 8 + 4 + 8 + 1 + 4
 CHUNK = 1 << 20
 SPARE = 4
 """A full table grows by its quarter."""
-
-R = TypeVar("R", Particles, Occlusion)
 
 
 class ParticleTable:
@@ -68,16 +64,13 @@ class ParticleTable:
         tensors = (*self._particles, *self._occluded, *self.values.values())
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
-    def number_of(self, state: int) -> int:
-        """How many particles are in a state."""
-        return int((self.particles.state == state).sum())
-
     def rows_in(self, state: int) -> Tensor:
         """Rows in a state, ascending. int64."""
-        found: Tensor = self.particles.state == state
-        if self.device.type == "cpu":  # NumPy finds few among many several times as fast
-            return torch.from_numpy(np.flatnonzero(found.numpy()))
-        return found.nonzero()[:, 0]
+        return indices(self.particles.state, state)
+
+    def number_of(self, state: int) -> int:
+        """How many particles are in a state."""
+        return len(self.rows_in(state))
 
     def find_holes(self) -> None:
         """Lets new particles take the rows that are dead now."""
@@ -107,32 +100,32 @@ class ParticleTable:
             self._particles = self._particles._replace(roots=roots)
         return first
 
-    def add_occluded(self, new: Occlusion, most: int) -> None:
-        """Enters occluded particles as the newest. Beyond ``most`` entries the oldest particles die."""
-        entries = self.occluded_count + len(new.row)
-        if entries > len(self._occluded.row) or entries > most:
-            self._close_gaps()
-            surplus = self.occluded_count + len(new.row) - most
-            if surplus > 0:
-                self._drop_oldest(surplus, new)
-                new = Occlusion(*(column[max(0, len(new.row) - most) :] for column in new))
-            entries = self.occluded_count + len(new.row)
-            if entries > len(self._occluded.row):
-                self._occluded = Occlusion(*(grown(column, entries + entries // 4) for column in self._occluded))
-        for column, values in zip(self._occluded, new, strict=True):
-            column[self.occluded_count : entries] = values
-        self.occluded_count = entries
+    def add_occluded(self, rows: Tensor, most: int) -> int:
+        """Enters particles as the newest occluded ones. Beyond ``most`` the oldest die; their entries become gaps.
 
-    def _drop_oldest(self, surplus: int, new: Occlusion) -> None:
-        rows = torch.cat([self.occluded.row, new.row])[:surplus]
-        self._particles.state[rows] = DEAD
-        old = min(surplus, self.occluded_count)
-        self._select_occluded(torch.arange(old, self.occluded_count, device=self.device))
+        Returns:
+            The first of their entries, which are still to be set.
+        """
+        entries = self._occluded.row
+        known = indices(entries[: self.occluded_count] >= 0)
+        surplus = max(0, len(known) + len(rows) - most)
+        oldest, lost = known[:surplus], max(0, surplus - len(known))
+        self._particles.state[torch.cat([entries[oldest], rows[:lost]])] = DEAD
+        entries[oldest] = -1
+        if self.occluded_count + len(rows) > len(entries):
+            self._close_gaps()
+            capacity = self.occluded_count + len(rows)
+            capacity += capacity // SPARE
+            if capacity > len(entries):
+                self._occluded = Occlusion(*(grown(column, capacity) for column in self._occluded))
+        first = self.occluded_count
+        self.occluded_count += len(rows)
+        self._occluded.row[first : first + lost] = -1
+        self._occluded.row[first + lost : self.occluded_count] = rows[lost:]
+        return first
 
     def _close_gaps(self) -> None:
-        self._select_occluded((self.occluded.row >= 0).nonzero()[:, 0])
-
-    def _select_occluded(self, entries: Tensor) -> None:
+        entries = indices(self.occluded.row >= 0)
         for column in self._occluded:
             column[: len(entries)] = column.index_select(0, entries)
         self.occluded_count = len(entries)
@@ -181,6 +174,13 @@ class ParticleTable:
         self._particles = Particles(*columns)
         for map_ in self.values:
             self.values[map_] = grown(self.values[map_], capacity)
+
+
+def indices(column: Tensor, value: int = True) -> Tensor:
+    """Where a column has a value, ascending. int64."""
+    if column.device.type == "cpu":  # NumPy finds few among many several times as fast, and wakes no other thread
+        return torch.from_numpy(np.flatnonzero(column.numpy() == value))
+    return (column == value).nonzero()[:, 0]
 
 
 def grown(column: Tensor, capacity: int) -> Tensor:

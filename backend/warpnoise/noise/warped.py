@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -15,18 +15,18 @@ from . import transport
 from .base import NoiseMethod
 from .engine import CpuEngine, Engine, engine_for
 from .kernels.random import seed_word, split_seed
-from .kernels.types import DEAD, LARGE, LEAVING, OCCLUDED, VISIBLE, Leaves, Occlusion, Pass, Rows, Step, Tree, u64
+from .kernels.types import LARGE, LEAVING, OCCLUDED, VISIBLE, Leaves, Pass, Rows, Step, Tree, u64
+from .kernels.white import BLOCK
+from .merging import Merging
 from .motion import Motion
 from .passes import both_passes
-from .table import BYTES, OCCLUDED_BYTES, ParticleTable
+from .table import BYTES, OCCLUDED_BYTES, ParticleTable, indices
 from .warmup import compile_kernels
 
 CHUNK = 1 << 18
 """Particles whose values are drawn at a time where values are not kept."""
 SPLIT_ROUNDS = 12
 """Of halving a step: a surface may grow to 4096 times its area from one frame to the next."""
-MERGE_ROUNDS = 8
-HASH_ROUNDS = 16
 MOST_HALVINGS = 16
 """So that levels stay below 63, with the 30 below a pixel that paths can name."""
 
@@ -92,11 +92,11 @@ class WarpedNoise(NoiseMethod):
         self._tree = tree_over(height, width, atoms, seed, self._engine.device)
         self._table = ParticleTable(self._engine.device)
         particles = atoms * atoms * self._pixels
-        self._most_particles = max(particles * 5 // 4, min(particles * 8, memory // (BYTES + 12)))
+        most = max(particles * 5 // 4, min(particles * 8, memory // (BYTES + 12)))
         self._most_occluded = int(
             min(occluded * particles, max(0, memory - particles * BYTES) // (BYTES + OCCLUDED_BYTES))
         )
-        self._merge_at = self._merge_at_least = particles * 17 // 16
+        self._merging = Merging(self._engine, self._table, particles * 17 // 16, most)
         self._table.reserve(particles * 9 // 8)
         self._spawn(torch.full((self._pixels,), _all_bits(atoms * atoms), device=self._engine.device), 0)
 
@@ -122,93 +122,60 @@ class WarpedNoise(NoiseMethod):
 
         # Advect, visibility.
         occupied = torch.zeros(self._pixels, dtype=torch.bool, device=engine.device)
-        entries = table.occluded_count
         engine.run(transport.advect, table.count, self._step(forward), occupied, cost=2)
-        engine.run(transport.advect_occluded, entries, self._step(forward), cost=2)
-        self._occlude(table.rows_in(LEAVING), forward)
-        table.find_holes()
+        engine.run(transport.advect_occluded, table.occluded_count, self._step(forward), occupied, cost=2)
+        leaving = table.rows_in(LEAVING)
+        first = table.add_occluded(leaving, self._most_occluded)
+        engine.run(transport.occlude, len(leaving), self._step(forward), first, cost=4)
 
         # Split.
+        table.find_holes()
         self._split(forward, occupied)
 
         # Spawn.
         masks = torch.empty(self._pixels, dtype=torch.int64, device=engine.device)
         engine.run(transport.disoccluded, tree.height, backward, tree, frame, masks, cost=4 * tree.width)
-        if table.occluded_count or entries:
+        if table.occluded_count:
             self._remove_covered(masks, forward, frame)
         # A pixel with no particle would have no noise.
         masks = torch.where(occupied | (masks != 0), masks, _all_bits(self.atoms**2))
         self._spawn(masks, frame)
 
         # Merge.
-        self._merge(forward)
+        self._merging.run(partial(self._step, forward))
         table.collect_roots()
 
-    def _step(self, motion: Pass, occluded: Occlusion | None = None) -> Step:
-        table = self._table
-        return Step(table.particles, occluded or table.occluded, motion, self._tree_now())
+    def _step(self, motion: Pass) -> Step:
+        return Step(self._table.particles, self._table.occluded, motion, self._tree_now())
 
     def _tree_now(self) -> Tree:
         return self._tree._replace(root_level=2 * self._tree.halvings if self._table.uniform else -1)
 
-    def _occlude(self, rows: Tensor, forward: Pass) -> None:
-        """Makes LEAVING particles occluded ones."""
-        new = _entries(rows)
-        self._engine.run(transport.occlude, len(rows), self._step(forward, new), cost=4)
-        self._remember(new)
-
-    def _remember(self, new: Occlusion) -> None:
-        alive = (self._table.particles.state[new.row] == OCCLUDED).nonzero()[:, 0]
-        if len(alive):
-            self._table.add_occluded(Occlusion(*(column[alive] for column in new)), self._most_occluded)
-
     def _split(self, forward: Pass, occupied: Tensor) -> None:
         """Halves LARGE particles until none is left."""
-        engine, table, device = self._engine, self._table, self._engine.device
+        engine, table = self._engine, self._table
         rows = table.rows_in(LARGE)
-        self._occupy(rows, occupied)  # those that are visible again
         for _ in range(SPLIT_ROUNDS):
             if not len(rows):
                 return
-            place = torch.empty((len(rows), 2), device=device)
-            path = torch.empty(len(rows), dtype=torch.int32, device=device)
-            state = torch.empty(len(rows), dtype=torch.int8, device=device)
-            engine.run(transport.split, len(rows), self._step(forward), rows, place, path, state, cost=4)
-            kept = table.particles.state[rows] == LARGE
-            halved = (state != DEAD).nonzero()[:, 0]
-            # A half that is occluded on a surface without transform is lost.
-            halves = halved if len(forward.surfaces) else ((state != DEAD) & (state != LEAVING)).nonzero()[:, 0]
-            sources = rows[halves]
-            to = table.rows(table.add(len(halves)), len(halves))
-            particles = table.particles
-            particles.x[to], particles.y[to] = place[halves, 0], place[halves, 1]
-            particles.jacobian[to] = particles.jacobian[sources]
-            particles.root[to], particles.path[to] = particles.root[sources], path[halves]
-            particles.state[to] = state[halves]
-            target = torch.full_like(rows, -1)
-            target[halves] = to
+            to = table.rows(table.add(len(rows)), len(rows))
+            step = self._step(forward)
+            engine.run(transport.split, len(rows), step, rows, to, occupied, cost=4)
             for map_, values in table.values.items():
-                arguments = (particles, self._tree_now(), rows[halved], target[halved], map_, values)
-                engine.run(transport.split_values, len(halved), *arguments, cost=8)
-            leaving = (state[halves] == LEAVING).nonzero()[:, 0]
+                arguments = (step.particles, step.tree, rows, to, map_, values)
+                engine.run(transport.split_values, len(rows), *arguments, cost=8)
+            leaving = indices(step.particles.state[to], LEAVING)
             if len(leaving):
-                beside, x, y = _entries(to[leaving]), particles.x[sources[leaving]], particles.y[sources[leaving]]
-                engine.run(transport.occlude_beside, len(leaving), self._step(forward, beside), x, y, cost=4)
-                self._remember(beside)
-            self._occupy(to[state[halves] != LEAVING], occupied)
-            rows = torch.cat([rows[kept], to[state[halves] == LARGE]])
+                first = table.add_occluded(to[leaving], self._most_occluded)
+                engine.run(transport.occlude_beside, len(leaving), self._step(forward), first, rows[leaving], cost=4)
+            both = torch.cat([rows, to])
+            rows = both[indices(step.particles.state[both], LARGE)]
         table.particles.state[rows] = VISIBLE
-
-    def _occupy(self, rows: Tensor, occupied: Tensor) -> None:
-        tree, particles = self._tree, self._table.particles
-        column = particles.x[rows].to(torch.int64).clamp(0, tree.width - 1)
-        row = particles.y[rows].to(torch.int64).clamp(0, tree.height - 1)
-        occupied[row * tree.width + column] = True
 
     def _remove_covered(self, masks: Tensor, forward: Pass, frame: int) -> None:
         """Takes the leaves that known particles cover out of masks."""
         engine, table, tree, k = self._engine, self._table, self._tree_now(), self.atoms
-        pixels = masks.nonzero()[:, 0]
+        pixels = indices(masks != 0)
         count = len(pixels)
         leaves = Leaves(
             pixels,
@@ -227,7 +194,7 @@ class WarpedNoise(NoiseMethod):
     def _spawn(self, masks: Tensor, frame: int) -> None:
         """Adds the particles of the leaves that masks name."""
         engine, table, tree = self._engine, self._table, self._tree_now()
-        pixels = masks.nonzero()[:, 0]
+        pixels = indices(masks != 0)
         if not len(pixels):
             return
         # In the tree's order: neighbours share most of the way down to them, and so most of the work of drawing.
@@ -247,97 +214,14 @@ class WarpedNoise(NoiseMethod):
 
     def _draw(self, new: Rows, count: int, first: int, map_: int, values: Tensor) -> None:
         """Values of particles; see `transport.draw_white_noise`."""
-        groups, blocks = (values.shape[1] + 3) // 4, (count + transport.BLOCK - 1) // transport.BLOCK
+        groups, blocks = (values.shape[1] + 3) // 4, (count + BLOCK - 1) // BLOCK
         arguments = (self._table.particles, self._tree_now(), new, count, first, map_, values)
-        self._engine.run(transport.draw_white_noise, blocks * groups, *arguments, cost=8 * transport.BLOCK)
-
-    def _merge(self, forward: Pass) -> None:
-        """Merges halves where particles crowd, so that a picture that shrinks does not grow in memory."""
-        table = self._table
-        if table.count <= self._merge_at:
-            return
-        visible = table.number_of(VISIBLE)
-        if visible <= self._merge_at:
-            return
-        for _ in range(MERGE_ROUNDS):
-            merged = self._merge_once(forward)
-            visible -= merged
-            if merged < visible // 8:
-                break
-        if visible > self._most_particles:
-            self._drop_surplus()
-            visible = self._most_particles
-        table.close_up()
-        self._merge_at = min(self._most_particles, max(self._merge_at_least, visible * 17 // 16))
-
-    def _merge_once(self, forward: Pass) -> int:
-        """Merges all halves that can be merged now; returns the number of pairs."""
-        engine, table, tree, device = self._engine, self._table, self._tree_now(), self._engine.device
-        small = torch.empty(table.count, dtype=torch.bool, device=device)
-        engine.run(transport.find_small, table.count, table.particles, tree, small)
-        rows, merged = small.nonzero()[:, 0], 0
-        for salt in range(HASH_ROUNDS):
-            if not len(rows):
-                break
-            slots = 2 * len(rows)
-            slot, kept, dropped = (torch.empty_like(rows) for _ in range(3))
-            engine.run(transport.hash_parents, len(rows), table.particles, tree, rows, salt, slots, slot, cost=2)
-            first = torch.full((slots,), table.count, dtype=torch.int64, device=device)
-            first.scatter_reduce_(0, slot, rows, "amin")
-            arguments = (self._step(forward), rows, slot, first, kept, dropped)
-            engine.run(transport.pair_halves, len(rows), *arguments, cost=2)
-            paired = (kept >= 0).nonzero()[:, 0]
-            self._join(kept[paired], dropped[paired])
-            merged += len(paired)
-            small[kept[paired]] = False
-            # In a slot with others than a pair, two halves may not have met.
-            crowded = torch.zeros(slots, dtype=torch.bool, device=device)
-            crowded[slot[(first[slot] != rows) & (kept < 0)]] = True
-            rows = rows[crowded[slot] & small[rows] & (table.particles.state[rows] == VISIBLE)]
-        return merged
-
-    def _join(self, kept: Tensor, dropped: Tensor) -> None:
-        """Lets wholes take the rows of the halves that contain their points."""
-        table = self._table
-        for values in table.values.values():
-            values[kept] = values[kept] + values[dropped]  # exact
-        particles = table.particles
-        path = particles.path[kept]
-        particles.path[kept] = path >> 1
-        particles.state[dropped] = DEAD
-        outer = kept[path == 1]  # the half was a root: the whole is a new, larger one
-        if len(outer):
-            frame, level, ix, iy = particles.roots[particles.root[outer].to(torch.int64)].unbind(1)
-            along_x = level & 1
-            parents = torch.stack([frame, level - 1, ix >> along_x, iy >> (1 - along_x)], dim=1)
-            first = table.add_roots(len(outer))
-            particles = table.particles
-            particles.roots[first:] = parents
-            particles.root[outer] = torch.arange(first, first + len(outer), dtype=torch.int32, device=table.device)
-            particles.path[outer] = 1
-            table.uniform = False
-
-    def _drop_surplus(self) -> None:
-        """The last resort: drops particles of the most crowded pixels. What is left is as white as before."""
-        table, most = self._table, self._most_particles
-        rows = table.rows_in(VISIBLE)
-        column = table.particles.x[rows].to(torch.int64).clamp(0, self._tree.width - 1)
-        row = table.particles.y[rows].to(torch.int64).clamp(0, self._tree.height - 1)
-        pixel = row * self._tree.width + column
-        counts = torch.bincount(pixel, minlength=self._pixels)
-        low, high = 1, int(counts.max())
-        while low < high:  # the largest limit per pixel with which all fit in
-            limit = (low + high + 1) // 2
-            low, high = (limit, high) if int(counts.clamp(max=limit).sum()) <= most else (low, limit - 1)
-        order = torch.argsort(pixel, stable=True)
-        rank = torch.empty_like(order)
-        rank[order] = torch.arange(len(order), device=order.device) - (torch.cumsum(counts, 0) - counts)[pixel[order]]
-        table.particles.state[rows[rank >= low]] = DEAD
+        self._engine.run(transport.draw_white_noise, blocks * groups, *arguments, cost=8 * BLOCK)
 
     def _frame(self, map: int) -> Tensor:  # noqa: A002
         channels, engine, table, tree = self.shape[0], self._engine, self._table, self._tree_now()
-        w = torch.zeros((self._pixels, channels), dtype=torch.float64, device=engine.device)
-        area = torch.zeros(self._pixels, dtype=torch.float64, device=engine.device)
+        w = engine.zeros((self._pixels, channels), torch.float64)
+        area = engine.zeros((self._pixels,), torch.float64)
         values = self._kept_values(map)
         if values is not None:
             engine.splat(0, table.particles, tree, values[: table.count], w, area)
@@ -348,7 +232,9 @@ class WarpedNoise(NoiseMethod):
                 self._draw(self._all_rows(first), count, 0, map, values)
                 engine.splat(first, table.particles, tree, values, w, area)
         noise = torch.empty((channels, tree.height, tree.width), device=engine.device)
-        engine.run(transport.normalize, self._pixels, w, area, noise.view(channels, -1), cost=1 + channels // 4)
+        blocks = (self._pixels + engine.block - 1) // engine.block
+        cost = engine.block * (1 + channels // 4)
+        engine.run(transport.normalize, blocks, engine.block, w, area, noise.view(channels, -1), cost=cost)
         if self._pooled > 1:
             noise = torch.nn.functional.avg_pool2d(noise, self._pooled) * self._pooled
         return noise.to(self.device)
@@ -408,18 +294,6 @@ def tree_order(height: int, width: int, device: torch.device) -> Tensor:
         of_x |= (x >> bit & 1) << (2 * bit + 1)
         of_y |= (y >> bit & 1) << (2 * bit)
     return of_x.to(torch.int32) | of_y.to(torch.int32)[:, None]
-
-
-def _entries(rows: Tensor) -> Occlusion:
-    """Occluded particles in some rows, their depths and the like still unset."""
-    count, device = len(rows), rows.device
-    return Occlusion(
-        rows,
-        torch.empty(count, device=device),
-        torch.empty((count, 2), device=device),
-        torch.empty(count, dtype=torch.bool, device=device),
-        torch.empty(count, dtype=torch.int32, device=device),
-    )
 
 
 def _all_bits(count: int) -> int:

@@ -84,12 +84,14 @@ def kernel_with_scratch(function: Callable[..., None]) -> Kernel:
 
 def _loop(first: int, end: int, records: Any) -> None:
     for n in range(first, end):
-        body(n, *records)  # type: ignore[name-defined]  # noqa: F821
+        if n >= 0:  # always; LLVM then knows that no index counts from the end
+            body(n, *records)  # type: ignore[name-defined]  # noqa: F821
 
 
 def _loop_with_scratch(first: int, end: int, scratch: Scratch, records: Any) -> None:
     for n in range(first, end):
-        body(n, scratch, *records)  # type: ignore[name-defined]  # noqa: F821
+        if n >= 0:
+            body(n, scratch, *records)  # type: ignore[name-defined]  # noqa: F821
 
 
 @functools.cache

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
-from .compile import scalar
+from .compile import kernel, scalar
+from .random import mix_level
 from .sampling import HALF, depth_agrees, pixel_at, sample_depth
-from .tree import node_at, point_of, size_of
-from .types import Array, Leaves, Node, Step, f64, i64
+from .tree import leaf_place, node_at, point_of, scrambled_point, scrambles, size_of
+from .types import VISIBLE, Array, Leaves, Node, Step, Tree, f32, f64, i64
 
 REACH = 2
 """Leaves around a particle's own into which its area may reach."""
@@ -93,3 +94,41 @@ def cover_leaves(s: Step, n: int, entry: int, leaves: Leaves, near: Array) -> No
 def in_rectangle(size: tuple[float, float], node: Node, u: float, v: float) -> bool:
     across, down = u / size[0] - node.ix, v / size[1] - node.iy
     return across >= -SLACK and across <= 1 + SLACK and down >= -SLACK and down <= 1 + SLACK
+
+
+@kernel
+def place_leaves(n: int, tree: Tree, frame: int, leaves: Leaves) -> None:
+    """The points of the leaves of pixel ``pixels[n]``."""
+    shift = (tree.leaf >> 1) - tree.halvings
+    column, row = leaves.pixels[n] % tree.width, leaves.pixels[n] // tree.width
+    columns, rows = scrambles(tree, frame, column, row)
+    level_bits = mix_level(tree.seed, frame, tree.leaf)
+    leaves.slots[leaves.pixels[n]] = n
+    for leaf in range(1 << (2 * shift)):
+        i, j = leaf_place(leaf, shift)
+        x, y = math.nan, math.nan
+        if (leaves.masks[n] >> leaf) & 1:
+            x, y = scrambled_point(tree, level_bits, columns, rows, (column << shift) + i, (row << shift) + j)
+        leaves.points[n, j, i, 0], leaves.points[n, j, i, 1], leaves.covered[n, j, i] = f32(x), f32(y), False
+
+
+@kernel
+def cover(n: int, s: Step, leaves: Leaves, near: Array) -> None:
+    """Marks leaves that a known particle covers: row n of the table if it is visible, then the entries of
+    ``occluded``. Threads may mark a leaf twice."""
+    entry = n - s.particles.x.shape[0]
+    if entry < 0:
+        if s.particles.state[n] == VISIBLE:
+            cover_leaves(s, n, -1, leaves, near)
+    elif s.occluded.row[entry] >= 0:
+        cover_leaves(s, s.occluded.row[entry], entry, leaves, near)
+
+
+@kernel
+def uncover(n: int, tree: Tree, leaves: Leaves, masks: Array) -> None:
+    """Takes the covered leaves of pixel ``pixels[n]`` out of its mask."""
+    shift = (tree.leaf >> 1) - tree.halvings
+    for leaf in range(1 << (2 * shift)):
+        i, j = leaf_place(leaf, shift)
+        if leaves.covered[n, j, i]:
+            masks[leaves.pixels[n]] &= ~(i64(1) << leaf)

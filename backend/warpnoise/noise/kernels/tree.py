@@ -14,7 +14,7 @@ import numpy as np
 
 from .compile import scalar
 from .random import mix, mix_level, mix_place
-from .types import Array, Node, Particles, Tree, f32, f64, i64, u64
+from .types import Array, Node, Particles, Rows, Tree, f32, f64, i64, u64
 
 CHOICE, COLUMNS, ROWS = u64(0x5BD1E995), u64(0x2545F491), u64(0x6C078965)  # tell a node's choices from its point
 S16, S31, LOW16, LOW24 = u64(16), u64(31), u64(0xFFFF), u64(0xFFFFFF)
@@ -208,3 +208,23 @@ def half_with(tree: Tree, node: Node, x: float, y: float) -> int:
     if node.level & 1:
         return 1 if y >= node.iy * height + 0.5 * height else 0
     return 1 if x >= node.ix * width + 0.5 * width else 0
+
+
+@scalar
+def pixel_of(tree: Tree, x: float, y: float) -> int:
+    """The noise pixel that contains a point of the frame, row-major."""
+    return min(max(i64(y), 0), tree.height - 1) * tree.width + min(max(i64(x), 0), tree.width - 1)
+
+
+@scalar
+def occupy(occupied: Array, tree: Tree, x: float, y: float) -> None:
+    pixel = u64(pixel_of(tree, x, y))
+    if not occupied[pixel]:  # threads that write the same again and again wait for each other
+        occupied[pixel] = True
+
+
+@scalar
+def row_of(new: Rows, n: int) -> int:
+    """The row of new particle n."""
+    holes = new.holes.shape[0]
+    return i64(new.holes[n]) if n < holes else new.end + n - holes

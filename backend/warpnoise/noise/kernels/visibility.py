@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 
-from .compile import scalar
-from .rigid import ONE, project, project_surface
+from .compile import kernel, scalar
+from .rigid import ONE, project, project_surface, transform_of_pixel
 from .sampling import (
     HALF,
     all_of,
@@ -60,6 +60,12 @@ def advect_point(p: Pass, x: float, y: float) -> Advected:
             if known and residual_x * residual_x + residual_y * residual_y <= RETURN_TOLERANCE:
                 state = VISIBLE
     return state, x1, y1, x_x + ONE, x_y * p.sy_ux, y_x * p.sx_uy, y_y + ONE
+
+
+@scalar
+def is_interior(p: Pass, row: int, column: int) -> bool:
+    """Whether a source pixel is interior; false where the mask was not computed."""
+    return p.interior.size > 0 and p.interior[u64(row), u64(column)]  # type: ignore[no-any-return]
 
 
 @scalar
@@ -130,3 +136,24 @@ def pixel_is_interior(p: Pass, returns: Array, j: int, i: int) -> bool:
             if p.transform_of.size > 0 and p.transform_of[row, column] != p.transform_of[j, i]:
                 return False
     return True
+
+
+@kernel
+def find_transforms(n: int, p: Pass, transform_of: Array) -> None:
+    """The transform of each source pixel of row n; -1: it moves by its flow."""
+    for i in range(p.source.shape[1]):
+        transform_of[n, i] = transform_of_pixel(p, n, i)
+
+
+@kernel
+def mark_returning(n: int, p: Pass, returns: Array) -> None:
+    """Source pixels of row n that the target frame shows."""
+    for i in range(p.source.shape[1]):
+        returns[n, i] = pixel_returns(p, n, i)
+
+
+@kernel
+def mark_interior(n: int, p: Pass, returns: Array, interior: Array) -> None:
+    """Source pixels of row n around which nothing is occluded."""
+    for i in range(p.source.shape[1]):
+        interior[n, i] = pixel_is_interior(p, returns, n, i)

@@ -11,15 +11,17 @@ hold every value; so the sum of the halves is exact, and sums in float64 are exa
 
 from __future__ import annotations
 
-from .compile import scalar
+from .compile import kernel_with_scratch, scalar
 from .random import normals
-from .tree import ancestor_of, power_of_two, side_in_parent
-from .types import Array, Node, Scratch, Tree, f32, f64, u64
+from .tree import ancestor_of, node_at, power_of_two, row_of, side_in_parent
+from .types import DEAD, Array, Node, Particles, Rows, Scratch, Tree, f32, f64, u64
 
 ROOT = 63  # in place of a level: the counters of the base grid's values
 GROUP_SHIFT, MAP_SHIFT = 6, 18  # in the counter's last word: the level, the group of four channels, the map
 QUANTUM = 20  # a level's values are multiples of their standard deviation (or the next power of 2) times 2**-QUANTUM
 HALF, SQRT_HALF = f32(0.5), 0.5**0.5
+BLOCK = 64
+"""Particles whose values a thread draws in one go: neighbours share most of their ancestors."""
 INTEGERS = 1.5 * 2.0**52  # a float64 of this size has no bits for fractions
 
 
@@ -98,3 +100,34 @@ def store(values: Array, row: int, group: int, scratch: Scratch, level: int) -> 
     first = 4 * group
     for q in range(min(4, values.shape[1] - first)):
         values[row, first + q] = scratch.floats[0, level, q]
+
+
+@kernel_with_scratch
+def draw_white_noise(
+    n: int,
+    scratch: Scratch,
+    particles: Particles,
+    tree: Tree,
+    new: Rows,
+    count: int,
+    first: int,
+    map_: int,
+    values: Array,
+) -> None:
+    """Draws W(A) of new particles: block and group of four channels n, from the base grid of the tree down.
+
+    Args:
+        count: of new particles.
+        first: the row of ``values`` for new particle 0; -1: each has its row of the table.
+        values: (rows, channels) float32.
+    """
+    groups = (values.shape[1] + 3) // 4
+    block, group = n // groups, n % groups
+    last, drawn = Node(-1, -1, 0, 0), 0
+    for item in range(block * BLOCK, min((block + 1) * BLOCK, count)):
+        at = row_of(new, item)
+        if particles.state[at] != DEAD:
+            node = node_at(particles, at)
+            drawn = descend(tree, scratch, node, last, drawn, group, map_)
+            store(values, at if first < 0 else first + item, group, scratch, node.level)
+            last = node
