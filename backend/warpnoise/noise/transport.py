@@ -26,6 +26,7 @@ from .kernels.cover import cover, place_leaves, uncover
 from .kernels.merging import find_small, hash_parents, pair_halves
 from .kernels.occluded import advect_occluded, occlude, occlude_beside
 from .kernels.random import mix_level
+from .kernels.rigid import ONE
 from .kernels.sampling import inside, pixel_at
 from .kernels.tree import (
     child_of,
@@ -43,7 +44,7 @@ from .kernels.tree import (
     side_in_parent,
     split_area,
 )
-from .kernels.types import LARGE, LEAVING, VISIBLE, Array, Particles, Pass, Rows, Step, Tree, f32, i64
+from .kernels.types import LARGE, LEAVING, VISIBLE, Array, Particles, Pass, Rows, Step, Tree, f32, i64, u64
 from .kernels.visibility import (
     advect_interior,
     advect_point,
@@ -54,7 +55,7 @@ from .kernels.visibility import (
 )
 from .kernels.white import draw_white_noise, half_value, node_normals
 
-__all__ = [  # all kernels, in the order of a step
+__all__ = [  # noqa: RUF022 - all kernels, in the order of a step
     "find_transforms",
     "mark_returning",
     "mark_interior",
@@ -107,11 +108,10 @@ def advect(n: int, s: Step, occupied: Array) -> None:
     j[n, 0], j[n, 1], j[n, 2], j[n, 3] = n00, n01, n10, n11
     particles.x[n], particles.y[n] = x1, y1
     occupy(occupied, tree, x1, y1)
-    # A particle that did not grow in this step was split before, if it had to be.
-    area = abs(n00 * n11 - n01 * n10) * measure_of(tree, particles, n)
-    grew = area > tree.least and (area > tree.least + tree.least or abs(m00 * m11 - m01 * m10) > 1)
-    if grew and area > split_area(tree, node_at(particles, n)):
-        particles.state[n] = LARGE
+    if abs(m00 * m11 - m01 * m10) > ONE:  # else it was split before, if it had to be
+        area = abs(n00 * n11 - n01 * n10) * measure_of(tree, particles, n)
+        if area > tree.least and area > split_area(tree, node_at(particles, n)):
+            particles.state[n] = LARGE
 
 
 # 3. Split and merge
@@ -244,7 +244,7 @@ def splat(
     """
     first_row, end_row = tree.height * n // bands, tree.height * (n + 1) // bands
     for item in range(values.shape[0]):
-        at = first + item
+        at = u64(first + item)
         if particles.state[at] == VISIBLE and first_row <= i64(particles.y[at]) < end_row:
             pixel = pixel_of(tree, particles.x[at], particles.y[at])
             area[pixel] += measure_of(tree, particles, at)

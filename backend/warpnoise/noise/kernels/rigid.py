@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from .compile import scalar
-from .types import Array, Pass, f32, f64, i64
+from .types import Array, Pass, f32, f64, i64, u64
 
 ONE = f32(1.0)
 STRAYS = 0.25
@@ -33,6 +33,7 @@ def find(surfaces: Array, surface: int) -> int:
 @scalar
 def project(t: Array, n: int, x: float, y: float, d: float) -> tuple[float, float, float, float, bool]:
     """Where transform ``n`` moves a point: x, y, d there; the inverse of w; whether that is in front of the camera."""
+    n = u64(n)
     w = ((t[n, 3, 0] * x + t[n, 3, 1] * y) + t[n, 3, 2] * d) + t[n, 3, 3]
     inverse = 1.0 / w
     px = (((t[n, 0, 0] * x + t[n, 0, 1] * y) + t[n, 0, 2] * d) + t[n, 0, 3]) * inverse
@@ -46,6 +47,7 @@ def push(
     t: Array, n: int, px: float, py: float, pd: float, inverse: float, dx: float, dy: float, dd: float
 ) -> tuple[float, float, float]:
     """The derivative of :func:`project` along (dx, dy, dd), at the point that it moves to (px, py, pd)."""
+    n = u64(n)
     w = (t[n, 3, 0] * dx + t[n, 3, 1] * dy) + t[n, 3, 2] * dd
     return (
         (((t[n, 0, 0] * dx + t[n, 0, 1] * dy) + t[n, 0, 2] * dd) - px * w) * inverse,

@@ -26,22 +26,21 @@ DEPTH_LEAST = 1e-9
 
 @scalar
 def pixel_at(surfaces: Array, p: Pass, x: float, y: float) -> tuple[int, int]:
-    """Row and column of the motion pixel that contains a point of the noise's grid."""
+    """Row and column of the motion pixel that contains a point of the frame, in noise pixels."""
     h, w = surfaces.shape
-    return min(max(i64(y * p.sy), 0), h - 1), min(max(i64(x * p.sx), 0), w - 1)
+    return min(i64(y * p.sy), h - 1), min(i64(x * p.sx), w - 1)
 
 
 @scalar
 def inside(p: Pass, x: float, y: float) -> bool:
     """Whether a point lies in the frame; false for NaN."""
-    return x >= 0 and x < p.width and y >= 0 and y < p.height
+    return x >= ZERO and x < f32(p.width) and y >= ZERO and y < f32(p.height)
 
 
 @scalar
 def corners(x: float, y: float, h: int, w: int) -> tuple[int, int, int, int, float, float]:
     """Left and right column, upper and lower row around a point, and where it lies between them."""
-    i = min(max(i64(math.floor(x)), 0), max(w - 2, 0))
-    j = min(max(i64(math.floor(y)), 0), max(h - 2, 0))
+    i, j = min(max(i64(x), 0), max(w - 2, 0)), min(max(i64(y), 0), max(h - 2, 0))
     return i, min(i + 1, w - 1), j, min(j + 1, h - 1), x - f32(i), y - f32(j)
 
 

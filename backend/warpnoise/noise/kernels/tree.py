@@ -212,13 +212,14 @@ def half_with(tree: Tree, node: Node, x: float, y: float) -> int:
 
 @scalar
 def pixel_of(tree: Tree, x: float, y: float) -> int:
-    """The noise pixel that contains a point of the frame, row-major."""
-    return min(max(i64(y), 0), tree.height - 1) * tree.width + min(max(i64(x), 0), tree.width - 1)
+    """The noise pixel that contains a point of the frame, row-major. uint64."""
+    # A point just inside the frame may have rounded to its right or lower border.
+    return u64(min(i64(y), tree.height - 1) * tree.width + min(i64(x), tree.width - 1))
 
 
 @scalar
 def occupy(occupied: Array, tree: Tree, x: float, y: float) -> None:
-    pixel = u64(pixel_of(tree, x, y))
+    pixel = pixel_of(tree, x, y)
     if not occupied[pixel]:  # threads that write the same again and again wait for each other
         occupied[pixel] = True
 

@@ -7,7 +7,6 @@ for the pixel: it and its eight neighbours pass it with twice the accuracy, amid
 
 from __future__ import annotations
 
-import math
 
 from .compile import kernel, scalar
 from .rigid import ONE, project, project_surface, transform_of_pixel
@@ -15,6 +14,7 @@ from .sampling import (
     HALF,
     all_of,
     blend,
+    corners,
     depth_agrees,
     depth_test,
     inside,
@@ -27,7 +27,7 @@ from .types import DEAD, LEAVING, VISIBLE, Array, Pass, f32, f64, i64, u64
 RETURN_TOLERANCE = f32(0.1 * 0.1)
 """Square of the distance, motion pixels, within which forward and reverse flow return."""
 INTERIOR_TOLERANCE = f32(0.05 * 0.05)
-U1, U2, U3 = u64(1), u64(2), u64(3)
+U0, U1 = u64(0), u64(1)
 
 Advected = tuple[int, float, float, float, float, float, float]
 """State; place x, y, noise pixels; Jacobian of the step. DEAD: lost. LEAVING: occluded, but its transform moves it on.
@@ -71,21 +71,20 @@ def is_interior(p: Pass, row: int, column: int) -> bool:
 @scalar
 def advect_interior(p: Pass, row: int, column: int, x: float, y: float) -> Advected:
     """:func:`advect_point` in an interior pixel, where all four corners count and only the frame can be left."""
+    h, w = p.source.shape
     xs, ys = x * p.sx - HALF, y * p.sy - HALF
-    j, i = u64(ys), u64(xs)  # unsigned: a signed index is tested for counting from the end
-    tx, ty = xs - f32(i), ys - f32(j)
+    left, _, top, _, tx, ty = corners(xs, ys, h, w)
+    i, j = u64(left), u64(top)  # unsigned: a signed index is tested for counting from the end
     if p.transform_of.size > 0 and p.transform_of[u64(row), u64(column)] >= 0:
         n = p.transform_of[u64(row), u64(column)]
         z = p.source_depth
-        d, slope_x, slope_y = blend(
-            z[j, i, u64(0)], z[j, i + U1, u64(0)], z[j + U1, i, u64(0)], z[j + U1, i + U1, u64(0)], tx, ty
-        )
+        d, slope_x, slope_y = blend(z[j, i, U0], z[j, i + U1, U0], z[j + U1, i, U0], z[j + U1, i + U1, U0], tx, ty)
         front, x1, y1, _, m00, m01, m10, m11 = project_surface(
             p, n, f64(xs), f64(ys), f64(d), f64(slope_x), f64(slope_y)
         )
         return VISIBLE if front and inside(p, x1, y1) else LEAVING, x1, y1, m00, m01, m10, m11
     f = p.flow
-    vx, x_x, x_y = blend(f[j, i, u64(0)], f[j, i + U1, u64(0)], f[j + U1, i, u64(0)], f[j + U1, i + U1, u64(0)], tx, ty)
+    vx, x_x, x_y = blend(f[j, i, U0], f[j, i + U1, U0], f[j + U1, i, U0], f[j + U1, i + U1, U0], tx, ty)
     vy, y_x, y_y = blend(f[j, i, U1], f[j, i + U1, U1], f[j + U1, i, U1], f[j + U1, i + U1, U1], tx, ty)
     x1, y1 = x + vx * p.ux, y + vy * p.uy
     state = VISIBLE if inside(p, x1, y1) else DEAD
@@ -94,7 +93,7 @@ def advect_interior(p: Pass, row: int, column: int, x: float, y: float) -> Advec
 
 @scalar
 def pixel_returns(p: Pass, j: int, i: int) -> bool:
-    """Whether the target frame shows a source pixel amid four pixels of its surface, at least a pixel inside."""
+    """Whether the target frame shows a source pixel amid four pixels of its surface."""
     h, w = p.source.shape
     surface = p.source[j, i]
     x, y = f32(i), f32(j)
@@ -107,30 +106,27 @@ def pixel_returns(p: Pass, j: int, i: int) -> bool:
         x1, y1 = f32(px), f32(py)
     else:
         x1, y1 = x + p.flow[j, i, 0], y + p.flow[j, i, 1]
-    if not (x1 >= 1 and x1 <= w - 2 and y1 >= 1 and y1 <= h - 2):
+    if not (x1 >= 0 and x1 <= w - 1 and y1 >= 0 and y1 <= h - 1):
         return False
-    left, top = min(i64(math.floor(x1)), w - 2), min(i64(math.floor(y1)), h - 2)
-    if not all_of(p.target, surface, top, top + 1, left, left + 1):
+    left, right, top, bottom, tx, ty = corners(x1, y1, h, w)
+    if not all_of(p.target, surface, top, bottom, left, right):
         return False
     if n >= 0:
         known, value, _, _, spread = sample_depth(p.target_depth, p.target, surface, x1, y1)
         return known and depth_agrees(pd, f64(value), f64(spread))
-    tx, ty = x1 - f32(left), y1 - f32(top)
     r = p.reverse
-    bx, _, _ = blend(r[top, left, 0], r[top, left + 1, 0], r[top + 1, left, 0], r[top + 1, left + 1, 0], tx, ty)
-    by, _, _ = blend(r[top, left, 1], r[top, left + 1, 1], r[top + 1, left, 1], r[top + 1, left + 1, 1], tx, ty)
+    bx, _, _ = blend(r[top, left, 0], r[top, right, 0], r[bottom, left, 0], r[bottom, right, 0], tx, ty)
+    by, _, _ = blend(r[top, left, 1], r[top, right, 1], r[bottom, left, 1], r[bottom, right, 1], tx, ty)
     residual_x, residual_y = (x1 + bx) - x, (y1 + by) - y
     return residual_x * residual_x + residual_y * residual_y <= INTERIOR_TOLERANCE
 
 
 @scalar
 def pixel_is_interior(p: Pass, returns: Array, j: int, i: int) -> bool:
-    """Whether a source pixel and its eight neighbours show one surface, move alike and return."""
+    """Whether a source pixel and its eight neighbours in the frame show one surface, move alike and return."""
     h, w = p.source.shape
-    if j < 1 or j > h - 2 or i < 1 or i > w - 2:
-        return False
-    for row in range(j - 1, j + 2):
-        for column in range(i - 1, i + 2):
+    for row in range(max(j - 1, 0), min(j + 2, h)):
+        for column in range(max(i - 1, 0), min(i + 2, w)):
             if not returns[row, column] or p.source[row, column] != p.source[j, i]:
                 return False
             if p.transform_of.size > 0 and p.transform_of[row, column] != p.transform_of[j, i]:
