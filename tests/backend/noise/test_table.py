@@ -26,9 +26,10 @@ def add(table: ParticleTable, *names: int, state: int = VISIBLE) -> torch.Tensor
 
 def hide(table: ParticleTable, *names: int, most: int = 100) -> None:
     rows = add(table, *names, state=OCCLUDED)
-    number = torch.tensor(names)
-    entries = Occlusion(rows, number.float(), number.float()[:, None].expand(-1, 2), number % 2 == 1, number.int())
-    table.add_occluded(entries, most)
+    first = table.add_occluded(rows, most)
+    number, entries = torch.tensor(names), table.occluded
+    entries.depth[first:], entries.slope[first:] = number.float(), number.float()[:, None]
+    entries.behind[first:], entries.surface[first:] = number % 2 == 1, number.int()
 
 
 def names(table: ParticleTable, state: int) -> list[int]:

@@ -7,7 +7,6 @@ for the pixel: it and its eight neighbours pass it with twice the accuracy, amid
 
 from __future__ import annotations
 
-
 from .compile import kernel, scalar
 from .rigid import ONE, project, project_surface, transform_of_pixel
 from .sampling import (
