@@ -1,6 +1,6 @@
 """The add-on's command without Blender's program, in a Python that has the bpy wheel:
 
-python -m warpnoise_addon FILE.blend stylize --frames 1:24 --output JOB
+python -m warpnoise_addon FILE.blend stylize --frames 1-24 --output JOB
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from .arguments import make_parser
+from .arguments import ACTIONS, make_parser
 
 PROGRAM = "python -m warpnoise_addon FILE.blend"
 USAGE = """\
-usage: python -m warpnoise_addon FILE.blend stylize|export ...
+usage: python -m warpnoise_addon FILE.blend stylize|export|compositor ...
 
 Opens FILE.blend in the bpy module and does to it what `blender FILE.blend --command warpnoise` does.
 `python -m warpnoise_addon stylize --help` shows the arguments.
@@ -27,10 +27,10 @@ def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(USAGE, end="", file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2
-    if arguments[0] in ("stylize", "export") and not {"-h", "--help"} & set(arguments):
+    if arguments[0] in ACTIONS and not {"-h", "--help"} & set(arguments):
         print(f"warpnoise: the file is missing\n{USAGE}", end="", file=sys.stderr)
         return 2
-    file, *rest = arguments if arguments[0] not in ("stylize", "export") else ("", *arguments)
+    file, *rest = arguments if arguments[0] not in ACTIONS else ("", *arguments)
     try:
         make_parser(PROGRAM).parse_args(rest)  # before anything is loaded
     except SystemExit as end:

@@ -1,4 +1,4 @@
-"""The arguments of `warpnoise stylize` and `warpnoise export`, the add-on's command line. Imports no bpy."""
+"""The arguments of `warpnoise stylize`, `export` and `compositor`, the add-on's command line. Imports no bpy."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ exit status:
 EXAMPLES = """\
 examples:
   blender scene.blend --command warpnoise stylize --output JOB
-  blender scene.blend --command warpnoise stylize --frames 1:240:2 --output JOB --strength 0.6 --save out.blend
+  blender scene.blend --command warpnoise stylize --frames 1-240:2 --output JOB --strength 0.6 --save out.blend
   blender scene.blend --command warpnoise stylize --output JOB --color renders/
-  blender scene.blend --command warpnoise stylize --frames 1:240 --chunk 3/10 --output JOB     on one machine of ten
+  blender scene.blend --command warpnoise stylize --frames 1-240 --chunk 3/10 --output JOB     on one machine of ten
   blender scene.blend --command warpnoise stylize --preview 12 --output JOB --style oil          one frame, to look at
-  blender scene.blend --command warpnoise export --frames 1:24 --output JOB     then: warpnoise stylize JOB
+  blender scene.blend --command warpnoise export --frames 1-24 --output JOB     then: warpnoise stylize JOB
+  blender scene.blend --command warpnoise export --frames ALL --only 13-24 --output JOB      pictures and passes of some
+  blender scene.blend --command warpnoise compositor --output JOB --save out.blend            bring the result back
 """
+ACTIONS = ("stylize", "export", "compositor")
 # Arguments that are the operator's properties under another name.
 _PROPERTIES = {"color": "color_folder", "passes": "passes_folder"}
 _METAVARS = {"integer": "N", "number": "X", "string": "TEXT", "array": "VALUE[,KEY=VALUE...]"}
-_OTHERS = ("action", "json", "save", "scene", "exit_with_parent")
+_OTHERS = ("action", "progress", "save", "scene", "exit_with_parent")
 
 
 def make_parser(program: str) -> argparse.ArgumentParser:
@@ -39,7 +42,7 @@ def make_parser(program: str) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    actions = parser.add_subparsers(dest="action", required=True, metavar="stylize|export")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="|".join(ACTIONS))
     stylize = _add_action(
         actions,
         "stylize",
@@ -50,20 +53,48 @@ def make_parser(program: str) -> argparse.ArgumentParser:
     stylize.add_argument("--device", metavar="cuda|mps|cpu", help="what the model runs on")
     stylize.add_argument("--batch", type=_count, metavar="N", help="frames at a time")
     stylize.add_argument("--save", metavar="FILE.blend", help="save the scene with the result in its compositor")
-    stylize.add_argument(
-        "--connect", action="store_true", help="connect the result even if the compositor has nodes already"
-    )
+    _add_connect(stylize)
     export = _add_action(
         actions,
         "export",
         "only render the job folder, for `warpnoise stylize JOB`",
-        "The settings are written into JOB/job.json.",
+        "The settings are written into JOB/job.json. With --only or --chunk it renders the picture and the passes of "
+        "these frames and no others; job.json then holds the frames up to the first one that no machine has rendered.",
+    )
+    export.add_argument(
+        "--earlier-motion",
+        action="store_true",
+        help="with --only or --chunk, also the motion of the frames before them, so that they can be stylized at once",
     )
     export.add_argument("--exit-with-parent", action="store_true", help="end when standard input is closed")
+    compositor = _add_parser(
+        actions, "compositor", "add the result in use to the compositor", "Nothing is rendered, no backend is needed."
+    )
+    _add_connect(compositor)
+    compositor.add_argument("--save", metavar="FILE.blend", required=True, help="save the scene under this name")
+    _add_progress(compositor)
     return parser
 
 
-def _add_action(actions: Any, name: str, summary: str, description: str) -> argparse.ArgumentParser:
+def _add_connect(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--connect", action="store_true", help="connect the result even if the compositor has nodes already"
+    )
+
+
+def _add_progress(parser: argparse.ArgumentParser) -> None:
+    kinds = parser.add_mutually_exclusive_group()
+    for name, text in (("json", "lines of JSON"), ("openjd", "lines that Open Job Description reads")):
+        kinds.add_argument(
+            f"--{name}",
+            dest="progress",
+            action="store_const",
+            const=name.upper(),
+            help=f"progress and errors as {text}",
+        )
+
+
+def _add_parser(actions: Any, name: str, summary: str, description: str) -> argparse.ArgumentParser:
     parser = actions.add_parser(
         name,
         help=summary,
@@ -74,7 +105,16 @@ def _add_action(actions: Any, name: str, summary: str, description: str) -> argp
         allow_abbrev=False,
     )
     parser.add_argument("--scene", metavar="NAME", help="the scene (the file's active one)")
-    parser.add_argument("--frames", metavar="START:END[:STEP]", help="the frames (the scene's range)")
+    parser.add_argument("--output", metavar="JOB", help="the job folder (//warpnoise/SCENE)")
+    return parser
+
+
+def _add_action(actions: Any, name: str, summary: str, description: str) -> argparse.ArgumentParser:
+    parser = _add_parser(actions, name, summary, description)
+    parser.add_argument(
+        "--frames", metavar="RANGE", help="the shot's frames, as 1-24 or 1-24:2; ALL (the scene's range)"
+    )
+    parser.add_argument("--only", metavar="RANGE", help="only these of the frames, as 13-24, 1-9:2 or 7,9,20")
     parser.add_argument("--chunk", metavar="K/N", help="only part K of N equal parts of the frames, for a farm")
     parser.add_argument(
         "--preview",
@@ -82,7 +122,6 @@ def _add_action(actions: Any, name: str, summary: str, description: str) -> argp
         metavar="FRAME",
         help="only this frame, with the noise of the whole shot; the result in use stays",
     )
-    parser.add_argument("--output", metavar="JOB", help="the job folder (//warpnoise/SCENE)")
     parser.add_argument("--color", metavar="FOLDER", help="existing frames, instead of rendering them")
     parser.add_argument("--passes", metavar="FOLDER", help="multilayer EXRs with Depth, Vector and Cryptomatte Object")
     parser.add_argument(
@@ -101,7 +140,7 @@ def _add_action(actions: Any, name: str, summary: str, description: str) -> argp
             metavar=setting.hints.get("metavar", _METAVARS.get(setting.kind, "X")),
             help=_help(setting),
         )
-    parser.add_argument("--json", action="store_true", help="progress and errors as lines of JSON")
+    _add_progress(parser)
     return parser
 
 

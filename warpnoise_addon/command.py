@@ -1,4 +1,4 @@
-"""`blender scene.blend --command warpnoise stylize ...` and `... export ...`."""
+"""`blender scene.blend --command warpnoise stylize ...`, `... export ...` and `... compositor ...`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import contextlib
 import functools
 import os
 import signal
+import socket
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,16 +19,19 @@ import bpy
 
 from .arguments import make_parser, operator_arguments
 from .child import end_with_parent
+from .compositor import add_stylized
 from .errors import SettingsError, WarpnoiseError
 from .stylize import state
 from .stylize.blocking import export_blocking
 from .stylize.file_copy import remove_copy
 from .stylize.status import Reporter, Status
 from .stylize.steps import failure
-from .ui.make_request import make_request
+from .ui.make_request import make_request, output_folder
 from .ui.stylize_operators import Printer
 
 COMMAND = "warpnoise"
+GRACE_SECONDS = 10.0
+"""Between SIGTERM and the process's end, at most."""
 _registered: object = None
 
 
@@ -36,55 +41,69 @@ def run(arguments: list[str], program: str = f"blender FILE.blend --command {COM
         given = make_parser(program).parse_args(arguments)
     except SystemExit as end:  # --help, or bad arguments, which it has told
         return int(end.code or 0)
-    as_json = getattr(given, "json", False)
+    kind = getattr(given, "progress", "TEXT")
     with _signals(), _backend_ends():
         try:
             with _scene(given):
-                if given.action == "export":
-                    _export(given, as_json)
-                else:
-                    _stylize(given, as_json)
+                {"export": _export, "stylize": _stylize, "compositor": _compositor}[given.action](given, kind)
             return 0
         except WarpnoiseError as error:
-            return _told(Status(**failure(error)), as_json)
+            return _told(Status(**failure(error)), kind)
         except Exception as error:  # an error of ours: with its origin
             traceback.print_exc()
-            return _told(Status(**failure(error)), as_json)
+            return _told(Status(**failure(error)), kind)
 
 
-def _stylize(given: argparse.Namespace, as_json: bool) -> None:
+def _stylize(given: argparse.Namespace, kind: str) -> None:
     save = _checked_save(getattr(given, "save", None))
-    if save is not None and hasattr(given, "chunk"):
+    if save is not None and (hasattr(given, "chunk") or hasattr(given, "only")):
         raise SettingsError(
-            "--save: a chunk does not come into the compositor. When all chunks are done, run once more without "
-            "--chunk and with --keep-existing"
+            "--save: a part of the shot does not come into the compositor. When all parts are done, run `warpnoise "
+            "compositor`"
         )
     if save is not None and hasattr(given, "preview"):
         raise SettingsError("--save: a preview does not come into the compositor, there is nothing to be saved")
     try:
-        bpy.ops.warpnoise.stylize(progress="JSON" if as_json else "TEXT", **operator_arguments(given))
+        bpy.ops.warpnoise.stylize(progress=kind, **operator_arguments(given))
     except RuntimeError:  # the operator's error report
         if state.last.exit_status == 0:
             raise
     if state.last.exit_status != 0:
         raise _as_error(state.last)
     if save is not None:
-        bpy.ops.wm.save_as_mainfile(filepath=str(save), relative_remap=True)
-        if not as_json:
-            print(f"warpnoise: saved {save}", flush=True)
+        _save(save, kind)
 
 
-def _export(given: argparse.Namespace, as_json: bool) -> None:
+def _save(path: Path, kind: str) -> None:
+    bpy.ops.wm.save_as_mainfile(filepath=str(path), relative_remap=True)
+    if kind == "TEXT":
+        print(f"warpnoise: saved {path}", flush=True)
+
+
+def _compositor(given: argparse.Namespace, kind: str) -> None:
+    save = _checked_save(given.save)
+    scene = bpy.context.scene
+    folder = output_folder(scene, getattr(given, "output", scene.warpnoise.output))
+    added = add_stylized(scene, folder, getattr(given, "connect", scene.warpnoise.connect))
+    for text in added.warnings:
+        print(f"warpnoise: warning: {text}", file=sys.stderr, flush=True)
+    _save(save, kind)
+    Printer("NONE" if kind == "TEXT" else kind).show(Status("done"))
+
+
+def _export(given: argparse.Namespace, kind: str) -> None:
     if getattr(given, "exit_with_parent", False):
         # A parent that was killed cannot remove the copy that this process has opened.
         end_with_parent(last=functools.partial(remove_copy, Path(bpy.data.filepath)))
-    request = make_request(bpy.context, operator_arguments(given))
-    reporter = Reporter(Printer("JSON" if as_json else "TEXT").show)
+    arguments = operator_arguments(given)
+    arguments.setdefault("earlier_motion", "preview" in arguments)
+    request = make_request(bpy.context, arguments)
+    reporter = Reporter(Printer(kind).show)
     export_blocking(bpy.context, request, reporter, state.cancel_requested.is_set)
-    if not as_json:
+    if kind != "JSON":
         for text in reporter.status.warnings:
             print(f"warpnoise: warning: {text}", file=sys.stderr, flush=True)
-    if not as_json and not request.nothing_to_do:
+    if kind == "TEXT" and not request.nothing_to_do:
         print(f"warpnoise: rendered {request.folder}", flush=True)
 
 
@@ -107,10 +126,10 @@ def _as_error(status: Status) -> WarpnoiseError:
     return error
 
 
-def _told(status: Status, as_json: bool) -> int:
-    if as_json:
-        print(status.as_json(), flush=True)
-    else:
+def _told(status: Status, kind: str) -> int:
+    if kind != "TEXT":
+        Printer(kind).show(status)
+    if kind != "JSON":
         print(f"warpnoise: {status.stage}: {status.error}", file=sys.stderr, flush=True)
     return status.exit_status
 
@@ -132,7 +151,11 @@ def _scene(given: argparse.Namespace) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _signals() -> Iterator[None]:
-    """Ctrl-C and SIGTERM cancel: what is finished stays, the scene is put back. The second one ends at once."""
+    """Ctrl-C and SIGTERM cancel: what is finished stays, the scene is put back. The second one ends at once.
+
+    Python runs signal handlers when a render returns, which may take hours. Farms kill some seconds after SIGTERM, so
+    a thread ends the process GRACE_SECONDS after it: files appear whole or not at all, and claims end with the process.
+    """
 
     def ask(number: int, frame: FrameType | None) -> None:
         if state.cancel_requested.is_set():
@@ -142,13 +165,34 @@ def _signals() -> Iterator[None]:
 
     state.cancel_requested.clear()
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    ours, theirs = socket.socketpair()  # the interpreter writes each signal's number into it at once
+    ours.setblocking(False)
+    theirs.settimeout(None)
+    descriptor = signal.set_wakeup_fd(ours.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=_end_after_grace, args=(theirs,), name="warpnoise-sigterm", daemon=True).start()
     try:
         yield
     finally:
+        signal.set_wakeup_fd(descriptor)
+        ours.close()
         for number, handler in before.items():
             # None: it was not set from Python, and cannot be set back from there.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         state.cancel_requested.clear()
+
+
+def _end_after_grace(signals: socket.socket) -> None:
+    """Ends the process GRACE_SECONDS after SIGTERM. Returns when the other end of ``signals`` is closed before."""
+    with signals:
+        while received := signals.recv(1):
+            if received[0] == signal.SIGTERM:
+                signals.settimeout(GRACE_SECONDS)
+                try:
+                    while signals.recv(1):
+                        pass
+                except TimeoutError:
+                    os._exit(130)
+                return
 
 
 @contextlib.contextmanager

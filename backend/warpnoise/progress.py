@@ -31,3 +31,11 @@ class Progress(BaseModel):
     """The name of the result; None until the run has read the model's digest."""
     warnings: tuple[str, ...] = ()
     """Whole sentences."""
+
+    @property
+    def fraction(self) -> float:
+        """Of the run's frames, 0 to 1, the steps of the present ones included."""
+        if self.frames_done >= self.frames_total:
+            return 1.0
+        step = self.step / self.steps_total if self.steps_total else 0.0
+        return (self.frames_done + min(step, 1.0)) / self.frames_total

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import bpy
@@ -14,8 +15,6 @@ import pytest
 
 import warpnoise_addon
 from warpnoise_addon.arguments import make_parser, operator_arguments
-from warpnoise_addon.errors import SettingsError
-from warpnoise_addon.stylize.request import Frames
 
 from .result_files import frames_of
 
@@ -134,10 +133,66 @@ def test_export_then_nothing_else(blend, tmp_path):
 
 
 @posix
+def test_steps_alone(blend, backend, tmp_path):
+    job, saved = tmp_path / "job", tmp_path / "out.blend"
+
+    def exported(only: str) -> tuple[list[str], ...]:
+        code, out, err = run(blend, "export", "--frames", "ALL", "--only", only, "--output", job, "--openjd")
+        assert code == 0, err
+        told = [line.split(": ")[1] for line in out.splitlines() if line.startswith("openjd_progress: ")]
+        assert (told[0], told[-1]) == ("0.0", "100.0")
+        return tuple(sorted(path.name for path in (job / kind).iterdir()) for kind in ("color", "passes"))
+
+    assert exported("2") == (["0002.png"], ["0002.exr"])
+    assert not (job / "job.json").exists(), "the frame before has no motion yet"
+    code, out, err = run(blend, "compositor", "--output", job, "--save", saved, "--openjd")
+    assert code == 3 and "openjd_fail: " in out and not saved.exists()
+    exported("1,3")
+    assert len(json.loads((job / "job.json").read_text())["frames"]) == 3
+    code, _, err = run(blend, "stylize", "--only", "1,3", "--output", job, **backend("good"))
+    assert code == 0, err
+    assert json.loads((job / "request.json").read_text())["frames"] == "1,3"
+    code, out, err = run(blend, "compositor", "--output", job, "--save", saved)
+    assert (code, saved.is_file()) == (0, True), err
+    bpy.ops.wm.open_mainfile(filepath=str(saved))
+    assert [group for group in bpy.data.node_groups if "warpnoise_job" in group]
+
+
+@posix
+@pytest.mark.slow
+def test_sigterm_ends_a_long_render_and_leaves_nothing_half_written(blend, tmp_path):
+    bpy.ops.wm.open_mainfile(filepath=str(blend))
+    bpy.context.scene.cycles.samples = 2**20  # hours
+    bpy.context.scene.cycles.use_adaptive_sampling = False
+    long = tmp_path / "long.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(long))
+    code = (
+        "import sys; from warpnoise_addon import command; command.GRACE_SECONDS = 1.0; "
+        "from warpnoise_addon.__main__ import _leave, main; _leave(main(sys.argv[1:]))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-c", code, long, "export", "--output", tmp_path / "job"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        for line in process.stdout:
+            if b"Rendering" in line:
+                break
+        time.sleep(1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 130
+    finally:
+        process.kill()
+        process.communicate()
+    assert not [path for kind in ("color", "passes") for path in (tmp_path / "job" / kind).iterdir()]
+
+
+@posix
 def test_a_chunk(blend, backend, tmp_path):
     code, out, err = run(blend, "stylize", "--output", tmp_path / "job", "--chunk", "2/3", "--json", **backend("good"))
     assert code == 0, err
-    assert json.loads((tmp_path / "job" / "request.json").read_text())["frames"] == [2, 2]
+    assert json.loads((tmp_path / "job" / "request.json").read_text())["frames"] == "2"
     assert [path.name for path in (tmp_path / "job" / "color").iterdir()] == ["0002.png"]
     assert sorted(path.name for path in (tmp_path / "job" / "passes").iterdir()) == ["0001.exr", "0002.exr"]
     assert [m["frames_done"] for m in messages(out) if m["stage"] == "exporting"] == [0, 1, 2]
@@ -150,7 +205,7 @@ def test_an_empty_chunk_needs_no_backend_and_says_so(blend, tmp_path):
         )
         assert code == 0, err
         assert messages(out)[-1]["stage"] == "done"
-        assert messages(out)[-1]["warnings"] == ["chunk 1/4 of frames 1:3 is empty: there are more chunks than frames"]
+        assert messages(out)[-1]["warnings"] == ["chunk 1/4 of frames 1-3 is empty: there are more chunks than frames"]
         assert not (tmp_path / "job").exists()
 
 
@@ -237,12 +292,12 @@ def test_the_export_ends_with_its_parent(blend, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["stylize", "--frames", "1-24"], "expected START:END"),
-        (["stylize", "--frames", "5:1"], "range is empty"),
+        (["stylize", "--frames", "1-24,x"], "'x' is neither a frame"),
+        (["stylize", "--frames", "5:1"], "'5:1' is empty: it ends before its start"),
         (["stylize", "--chunk", "0/10"], "chunk 0/10: expected a number from 1 to the count"),
         (["stylize", "--chunk", "11/10"], "chunk 11/10: expected"),
         (["export", "--chunk", "3"], "chunk: expected K/N like 3/10, got '3'"),
-        (["stylize", "--chunk", "1/2", "--save", "out.blend"], "a chunk does not come into the compositor"),
+        (["stylize", "--chunk", "1/2", "--save", "out.blend"], "a part of the shot does not come into the compositor"),
         (["stylize", "--strength", "0"], "expected a number above 0 to 1"),
         (["stylize", "--steps", "many"], "expected a whole number from 1"),
         (["stylize", "--noise", "brown"], "expected one of warped"),
@@ -278,7 +333,8 @@ def test_files_that_are_not_there_or_not_blender_files(tmp_path):
 def test_help_says_all_there_is():
     code, out, _ = run("stylize", "--help")
     assert code == 0
-    for word in ("--frames START:END[:STEP]", "--keep-existing", "--negative-prompt", "exit status:", "130 cancelled"):
+    options = ("--frames RANGE", "--only RANGE", "--keep-existing", "--negative-prompt")
+    for word in (*options, "exit status:", "130 cancelled"):
         assert word in out
     assert run("--help")[0] == 0
     assert run()[0] == 2
@@ -287,16 +343,3 @@ def test_help_says_all_there_is():
 def test_only_what_was_given_reaches_the_operator():
     given = make_parser("p").parse_args(["stylize", "--color", "in", "--steps", "5", "--save", "x.blend", "--json"])
     assert operator_arguments(given) == {"color_folder": "in", "steps": 5}
-
-
-@pytest.mark.parametrize(("text", "frames"), [("7", (7, 7, 1)), ("1:24", (1, 24, 1)), ("-4:10:2", (-4, 10, 2))])
-def test_frames(text, frames):
-    parsed = Frames.parse(text)
-    assert (parsed.start, parsed.end, parsed.step) == frames
-    assert Frames.parse(str(parsed)) == parsed
-
-
-@pytest.mark.parametrize("text", ["", "a", "1:", "1:2:3:4", "1.5:3", "1:2:-1"])
-def test_frames_that_are_none(text):
-    with pytest.raises(SettingsError, match="START:END"):
-        Frames.parse(text)

@@ -97,10 +97,10 @@ class Client:
         settings: dict[str, Any] | None,
         device: str | None,
         batch: int | None,
-        frames: tuple[int, int] | None = None,
+        frames: str | None = None,
         preview: bool = False,
     ) -> dict[str, Any]:
-        """Start a job on ``{"path": FOLDER}`` or ``{"upload": ID}``, or on its ``frames`` from the first to the second.
+        """Start a job on ``{"path": FOLDER}`` or ``{"upload": ID}``, or on those of its ``frames``, as in ``1-9:2,20``.
 
         ``settings`` replace those of job.json field by field.
         """

@@ -26,7 +26,7 @@ class JobRequest:
     """``settings`` replace those of job.json field by field.
 
     ``device`` and ``batch``: None leaves the choice to the backend. ``upload``: what ``path`` is called there, where it
-    was sent. ``frames``: only from the first to the second. ``preview``: they are to be looked at, and no result is
+    was sent. ``frames``: only these, as in ``1-9:2,20``. ``preview``: they are to be looked at, and no result is
     touched.
     """
 
@@ -35,7 +35,7 @@ class JobRequest:
     device: str | None = None
     batch: int | None = None
     upload: str = ""
-    frames: tuple[int, int] | None = None
+    frames: str | None = None
     preview: bool = False
 
     @property

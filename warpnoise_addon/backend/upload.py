@@ -17,6 +17,7 @@ from typing import Any
 from ..atomic import atomic_write
 from ..bounded_json import BadJsonError, parse_json, read_bytes, read_json
 from ..errors import BackendError, Cancelled, JobError, JobFolderError
+from ..frame_ranges import parse_frames
 from ..names import frame_name
 from .connection import Backend
 from .poll import CANCEL_SECONDS, POLL_SECONDS, JobView
@@ -45,8 +46,8 @@ class LocalJob:
     description: bytes
 
     @classmethod
-    def read(cls, folder: Path, span: tuple[int, int] | None = None) -> LocalJob:
-        """The job; with ``span`` only the frames from its first to its second are wanted.
+    def read(cls, folder: Path, chosen: str | None = None) -> LocalJob:
+        """The job; with ``chosen``, a text for ``parse_frames``, only these frames are wanted.
 
         Raises:
             JobFolderError: there is no job.json, or it is not one.
@@ -56,7 +57,7 @@ class LocalJob:
             content = parse_json(description, LARGEST_JOB_FILE)
             frames = tuple(int(entry["frame"]) for entry in content["frames"])
             scene = content["scene"]
-            wanted = frames if span is None else tuple(frame for frame in frames if span[0] <= frame <= span[1])
+            wanted = frames if chosen is None else tuple(sorted(set(frames).intersection(parse_frames(chosen))))
             return cls(folder, frames, wanted, int(scene["width"]), int(scene["height"]), description)
         except OSError as error:
             raise JobFolderError(f"{folder / 'job.json'} cannot be read: {error.strerror}") from None

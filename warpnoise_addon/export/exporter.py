@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 import bpy
 
 from ..errors import SettingsError
+from ..frame_ranges import FRAME_LIMIT, frames_text
 from .cameras import check_cameras
 from .changes import AnimatedValues, Changes
 from .existing import ExistingColor, ExistingFrames, ExistingPasses, check_step
@@ -21,9 +22,6 @@ from .rendering import left_out, render_size
 from .simulations import Simulations
 from .unfollowed import Instances, unfollowed
 from .view_layers import add_motion_layer, enabled_layers
-
-FRAME_LIMIT = 1_048_574
-"""Blender's smallest and largest frame number."""
 
 
 def export_job(context: bpy.types.Context, options: ExportOptions) -> Generator[ExportedFrame, None, None]:
@@ -81,7 +79,7 @@ def check_range(options: ExportOptions) -> None:
         )
     part = options.color_frames
     if part is not None and not (part and set(part) <= set(options.frames)):
-        raise SettingsError(f"The frames {part} are no part of {options.frames}.")
+        raise SettingsError(f"The frames {frames_text(part)} are no part of {frames_text(options.frames)}.")
 
 
 def _export(
@@ -125,13 +123,13 @@ def _export(
 
         own = options.frames if options.color_frames is None else options.color_frames
         yield from finished(_own_frames(own, job, add_color, add_motion), True)
-        others = options.rendered_frames[: total - len(own)]
+        others = [frame for frame in options.rendered_frames if frame not in own]
         yield from finished(_frames_before(others, folder, job, add_motion), False, len(own))
         job.finish()
 
 
 def _own_frames(
-    frames: range,
+    frames: Sequence[int],
     job: JobFile,
     add_color: Callable[[int], None],
     add_motion: Callable[[int], None],
@@ -147,7 +145,7 @@ def _own_frames(
 
 
 def _frames_before(
-    frames: range, folder: JobFolder, job: JobFile, add_motion: Callable[[int], None]
+    frames: Sequence[int], folder: JobFolder, job: JobFile, add_motion: Callable[[int], None]
 ) -> Iterator[tuple[int, bool]]:
     """Makes the motion of frames that other machines were given and have not got to; yields as ``_own_frames`` does.
 

@@ -116,21 +116,21 @@ class JobFile:
         Raises:
             ExportError: somebody removed a record in the meantime.
         """
-        wanted = len(self._options.rendered_frames)
-        found = self._assemble()
-        if found < wanted:
+        self._assemble()
+        missing = [frame for frame in self._options.rendered_frames if self._read("passes", frame) is None]
+        if missing:
             raise ExportError(
-                f"'{self._file('passes', self._options.frames[found])}' is gone or of another export, which seems to "
+                f"'{self._file('passes', missing[0])}' is gone or of another export, which seems to "
                 "work in the same folder. Export again, into a folder of its own."
             )
 
-    def _assemble(self) -> int:
-        """Makes ``job.json`` of the records and returns the number of its frames; without any it is taken away."""
+    def _assemble(self) -> None:
+        """Makes ``job.json`` of the records; without any it is taken away."""
         with reported(self._path), mutex(self._folder.path):
             lines = [json.dumps(entry) for entry in self._entries()]
             if not lines:
                 self._path.unlink(missing_ok=True)
-                return 0
+                return
             content = {
                 "schema": SCHEMA,
                 "generator": f"warpnoise-addon {VERSION}, Blender {bpy.app.version_string}",
@@ -142,7 +142,6 @@ class JobFile:
             frames = ",\n    ".join(lines)
             text = json.dumps(content, indent=2).replace('"frames": []', f'"frames": [\n    {frames}\n  ]', 1)
             self._replace(self._path, text)
-            return len(lines)
 
     def _entries(self) -> Iterator[_Record]:
         """``frames`` of ``job.json``, up to the first frame that has no record."""

@@ -53,8 +53,12 @@ def export_arguments(request: StylizeRequest) -> list[str]:
             arguments.append(f"{setting.option}={setting.text(value)}")
     for name, folder in (("color", request.color_source), ("passes", request.passes_source)):
         arguments.append(f"--{name}={folder or ''}")
+    if request.only:
+        arguments.append(f"--only={request.only}")
     if request.chunk is not None:
         arguments.append(f"--chunk={request.chunk}")
+    if request.earlier_motion:
+        arguments.append("--earlier-motion")
     if request.preview is not None:
         arguments.append(f"--preview={request.preview}")
     if request.keep_existing:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..backend.locate import BackendCommand
 from ..errors import SettingsError
 from ..export.options import ExportOptions
+from ..frame_ranges import frames_text, parse_frames
 from ..settings import Settings, make_settings
 from ..setup.plan import Plan
 
 
 @dataclass(frozen=True)
 class Frames:
-    """Blender's frame numbers; ``end`` is included where the steps meet it."""
+    """A shot's frame numbers; ``end`` is included where the steps meet it."""
 
     start: int
     end: int
@@ -23,16 +25,20 @@ class Frames:
 
     @classmethod
     def parse(cls, text: str) -> Frames:
-        """``7``, ``1:24`` or ``1:24:2``.
+        """What ``parse_frames`` takes, as long as it has one step: ``7``, ``1-24``, ``1-9:2``.
 
         Raises:
-            SettingsError: something else.
+            SettingsError: as ``parse_frames``, or the steps between the frames differ.
         """
-        match = re.fullmatch(r"(-?\d+)(?::(-?\d+)(?::(\d+))?)?", text.strip())
-        if match is None:
-            raise SettingsError(f"frames: expected START:END or START:END:STEP like 1:24 or 1:24:2, got {text!r}")
-        start, end, step = match.groups()
-        return cls(int(start), int(end if end is not None else start), int(step or 1))
+        numbers = parse_frames(text)
+        step = numbers[1] - numbers[0] if len(numbers) > 1 else 1
+        frames = cls(numbers[0], numbers[-1], step)
+        if list(frames.numbers) != numbers:
+            raise SettingsError(
+                f"frames: {text!r} does not have one frame step. Give the shot's whole range, such as "
+                f"{numbers[0]}-{numbers[-1]}, and choose frames of it with --only"
+            )
+        return frames
 
     @property
     def numbers(self) -> range:
@@ -40,7 +46,7 @@ class Frames:
         return range(self.start, self.end + 1, self.step)
 
     def __str__(self) -> str:
-        return f"{self.start}:{self.end}" + (f":{self.step}" if self.step != 1 else "")
+        return f"{self.start}-{self.end}" + (f":{self.step}" if self.step != 1 else "")
 
 
 @dataclass(frozen=True)
@@ -98,8 +104,9 @@ class BackendChoice:
 class StylizeRequest:
     """One run. ``folder``, ``color_source`` and ``passes_source`` are absolute; see `export.options` for the latter.
 
-    ``chunk``: only this part of the frames; their noise still comes through all frames before. ``preview``: only this
-    one, to be looked at; no result is touched.
+    ``only``: only these of the frames, a text for ``parse_frames``; ``chunk``: only this part of them. Their noise
+    still comes through all frames before. ``preview``: only this one, to be looked at; no result is touched.
+    ``earlier_motion``: render the motion of earlier frames too, so that these can be stylized at once.
     """
 
     scene: str
@@ -111,23 +118,31 @@ class StylizeRequest:
     keep_existing: bool = False
     connect: bool = False
     backend: BackendChoice = field(default_factory=BackendChoice)
+    only: str = ""
     chunk: Chunk | None = None
     preview: int | None = None
+    earlier_motion: bool = True
     reader: BackendCommand | None = None
     """What reads existing frames."""
 
     @property
-    def part(self) -> range | None:
-        """The frames of the chunk, or the previewed one; None: all are wanted.
+    def part(self) -> Sequence[int] | None:
+        """The chosen frames, those of the chunk, or the previewed one; None: all are wanted.
 
         Raises:
-            SettingsError: the frame to be previewed is none of the frames.
+            SettingsError: the frame to be previewed, or a chosen one, is none of the frames.
         """
         frames = self.frames.numbers
         if self.preview is not None:
             if self.preview not in frames:
                 raise SettingsError(f"frame {self.preview} cannot be previewed: it is none of the frames {self.frames}")
             return range(self.preview, self.preview + 1)
+        if self.only:
+            wanted = parse_frames(self.only)
+            missing = [number for number in wanted if number not in frames]
+            if missing:
+                raise SettingsError(f"only: the shot has no frame {frames_text(missing)}; it has {self.frames}")
+            return wanted
         return self.chunk.of(frames) if self.chunk else None
 
     @property
@@ -152,5 +167,6 @@ class StylizeRequest:
             settings=self.settings,
             keep_existing=self.keep_existing,
             color_frames=self.part,
+            earlier_motion=self.earlier_motion,
             backend=self.reader,
         )

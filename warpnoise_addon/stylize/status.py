@@ -78,6 +78,17 @@ class Status:
             text += f", {duration(self.seconds_left)} left"
         return f"warpnoise: {text}"
 
+    def as_openjd(self) -> str:
+        """The messages that a worker of Open Job Description (2023-09) reads from standard output."""
+        text = self.as_text().partition(": ")[2]
+        lines = [
+            f"openjd_status: {text}",
+            f"openjd_progress: {100 * (1.0 if self.stage == 'done' else self.fraction):.1f}",
+        ]
+        if self.error:
+            lines.append(f"openjd_fail: {' '.join(self.error.split())}")
+        return "\n".join(lines)
+
     def as_json(self) -> str:
         """One line for a program; its keys are those of the HTTP interface's jobs."""
         line = {

@@ -8,6 +8,7 @@ from typing import Any
 from ..backend import Backend, JobRequest, JobView, run_job, run_uploaded_job
 from ..errors import BackendDiedError, BackendHungError, JobError, SettingsError, WarpnoiseError
 from ..export.files import JobFolder
+from ..frame_ranges import frames_text
 from ..results import frame_path, result_folder
 from .backends import BackendPool
 from .request import StylizeRequest
@@ -30,9 +31,9 @@ def acquire_backend(
         reporter.warn(
             f"the token and the frames travel unencrypted to {backend.client.address}: others on the way can read them"
         )
-    if request.chunk is not None and backend.takes_uploads:
+    if (request.chunk is not None or request.only) and backend.takes_uploads:
         raise SettingsError(
-            f"chunk {request.chunk}: a server that frames are sent to stylizes whole animations only. Use a backend on "
+            "some of the frames: a server that frames are sent to stylizes whole animations only. Use a backend on "
             "this machine, which shares the job folder with the others"
         )
     names = [str(model.get("name")) for model in backend.status.get("models", ())]
@@ -60,7 +61,7 @@ def stylize_folder(
         dict(request.settings),
         request.backend.device,
         None if request.preview is not None else request.backend.batch,
-        frames=request.export_options.span,
+        frames=None if request.part is None else frames_text(request.part),
         preview=request.preview is not None,
     )
 

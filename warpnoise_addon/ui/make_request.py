@@ -38,21 +38,25 @@ def make_request(context: bpy.types.Context, given: dict[str, Any] | None = None
     request = StylizeRequest(
         scene=scene.name,
         folder=output_folder(scene, value("output")),
-        frames=Frames.parse(given["frames"]) if given.get("frames") else _scene_frames(scene),
+        frames=_scene_frames(scene)
+        if given.get("frames", "").strip().upper() in ("", "ALL")
+        else Frames.parse(given["frames"]),
         settings=_settings(value, given, elsewhere=bool(chosen_url(backend))),
         color_source=_source(scene, value, given, "color_folder"),
         passes_source=_source(scene, value, given, "passes_folder"),
         keep_existing=value("keep_existing"),
         connect=value("connect"),
         backend=backend,
+        only=given.get("only", ""),
         chunk=Chunk.parse(given["chunk"]) if given.get("chunk") else None,
         preview=given.get("preview"),
+        earlier_motion=given.get("earlier_motion", True),
     )
     if request.color_source or request.passes_source:
         request = replace(request, reader=chosen_command(backend))
-    if request.preview is not None and request.chunk is not None:
-        raise SettingsError("a preview is of one frame: expected either a chunk or a preview")
-    request.part  # noqa: B018  raises where the frame cannot be previewed
+    if (request.preview is not None) + (request.chunk is not None) + bool(request.only) > 1:
+        raise SettingsError("expected one of only, chunk and preview, not several")
+    request.part  # noqa: B018  raises where a frame is none of the shot's
     return request
 
 

@@ -22,7 +22,7 @@ from .modal_session import SessionWatcher, redraw
 from .properties import SettingsProperties
 from .texts import iface, sentence
 
-OWN_ARGUMENTS = ("frames", "chunk", "preview", "device", "batch")
+OWN_ARGUMENTS = ("frames", "only", "chunk", "preview", "device", "batch")
 
 
 class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operator):
@@ -33,7 +33,12 @@ class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operato
     bl_options = {"UNDO"}  # noqa: RUF012  Blender's own way
 
     frames: StringProperty(
-        name="Frames", description="START:END or START:END:STEP. Empty: the scene's choice", options={"SKIP_SAVE"}
+        name="Frames", description="The shot, as 1-24 or 1-24:2. Empty: the scene's choice", options={"SKIP_SAVE"}
+    )
+    only: StringProperty(
+        name="Only",
+        description="Only these of the frames, as 7,9,20-24, with the noise of all. Empty: all",
+        options={"SKIP_SAVE"},
     )
     chunk: StringProperty(
         name="Chunk",
@@ -57,6 +62,7 @@ class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operato
         items=(
             ("TEXT", "Text", "A line of text for each frame"),
             ("JSON", "JSON", "A line of JSON for each change"),
+            ("OPENJD", "Open Job Description", "The lines that a worker of Open Job Description reads"),
             ("NONE", "None", "Nothing"),
         ),
         options={"SKIP_SAVE"},
@@ -131,9 +137,9 @@ class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operato
             if not shown and not bpy.app.background:
                 self.report({"INFO"}, sentence("Open an image editor and choose the image '{image}'", image=AFTER))
             return {"FINISHED"}
-        if request.chunk is not None:  # the compositor gets them when all are done, from a run without a chunk
-            text = "{count} stylized frames of chunk {chunk}"
-            self.report({"INFO"}, sentence(text, count=state.last.frames_done, chunk=request.chunk))
+        if request.part is not None:  # the compositor gets them when all are done, from a run over all
+            text = "{count} stylized frames of a part of the shot"
+            self.report({"INFO"}, sentence(text, count=state.last.frames_done))
             return {"FINISHED"}
         try:
             added = add_stylized(scene, request.folder, request.connect)
@@ -155,7 +161,7 @@ class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operato
 
 
 class Printer:
-    """Prints a run's progress: each finished frame as text, or each change as JSON."""
+    """Prints a run's progress: each finished frame as text, or each change as JSON or for Open Job Description."""
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
@@ -165,6 +171,8 @@ class Printer:
         key: tuple[object, ...]
         if self._kind == "JSON":
             line, key = status.as_json(), (status,)
+        elif self._kind == "OPENJD":
+            line, key = status.as_openjd(), (status.as_openjd(),)
         else:
             line, key = status.as_text(), (status.stage, status.frames_done, status.frames_total)
         if self._kind != "NONE" and key != self._last:

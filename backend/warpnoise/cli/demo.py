@@ -61,7 +61,7 @@ def command(
             changes = {"style": None, **changes}
         options = DemoOptions(output, DEMO_SETTINGS.updated(changes), frames, size, device, random, scene_only)
         found = find_blender(blender, python)
-        with show_progress(as_json=False) as listener:
+        with show_progress() as listener:
             result = run_demo(found, options, say=say, progress=listener, cancelled=interrupt)
     print(f"done in {in_words(result.seconds)}")
     for name, path in asdict(result).items():

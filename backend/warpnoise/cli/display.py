@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from tqdm import tqdm
 
@@ -17,17 +17,29 @@ from warpnoise.progress import Progress
 _BAR = "{desc:<10} {bar} {n_fmt}/{total_fmt} frames{postfix}"
 
 
-@contextmanager
-def show_progress(as_json: bool) -> Iterator[Callable[[Progress], None]]:
-    """A listener for the pipeline: JSON lines on standard output, a bar or lines on standard error.
+Kind = Literal["text", "json", "openjd"]
 
-    With JSON, an error is one more line of it; the error itself is raised on.
+
+@contextmanager
+def show_progress(kind: Kind = "text") -> Iterator[Callable[[Progress], None]]:
+    """A listener for the pipeline: a bar or lines on standard error, or lines for a program on standard output.
+
+    ``json``: JSON lines. ``openjd``: the messages of Open Job Description. With either, an error is one more line; the
+    error itself is raised on.
     """
-    if as_json:
+    if kind == "json":
         try:
             yield lambda now: write_json("progress", now.model_dump())
         except WarpnoiseError as error:
             write_json("error", {"code": error.code, "message": str(error)})
+            raise
+        return
+    if kind == "openjd":
+        show_openjd = OpenJobDescription()
+        try:
+            yield lambda now: show_openjd(now.stage, now.fraction, now.frames_done, now.frames_total, now.warnings)
+        except WarpnoiseError as error:
+            show_openjd.fail(str(error))
             raise
         return
     with display() as show:
@@ -81,6 +93,30 @@ def display() -> Iterator[Callable[[Shown], None]]:
     finally:
         if bar is not None:
             bar.close()
+
+
+class OpenJobDescription:
+    """Progress as the messages that a worker of Open Job Description (2023-09) reads from standard output."""
+
+    def __init__(self) -> None:
+        self._last: tuple[float, str] | None = None
+        self._warnings: set[str] = set()
+
+    def __call__(self, stage: str, fraction: float, done: int, total: int, warnings: tuple[str, ...] = ()) -> None:
+        """Print what has changed. ``fraction``: of all, 0 to 1."""
+        for text in warnings:
+            if text not in self._warnings:
+                say(f"warning: {text}")
+        self._warnings.update(warnings)
+        percent, status = round(100 * fraction, 1), f"{stage}: {done} of {total} frames"
+        last, self._last = self._last, (percent, status)
+        if last is None or last[1] != status:
+            print(f"openjd_status: {status}", flush=True)
+        if last is None or last[0] != percent:
+            print(f"openjd_progress: {percent}", flush=True)
+
+    def fail(self, message: str) -> None:
+        print(f"openjd_fail: {' '.join(message.split())}", flush=True)
 
 
 def say(text: str) -> None:

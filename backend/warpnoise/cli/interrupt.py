@@ -1,7 +1,12 @@
-"""Ctrl-C and SIGTERM as a wish to stop: the running job notices it within a step and finishes its files."""
+"""Ctrl-C and SIGTERM as a wish to stop: the running job notices it within a step and finishes its files.
+
+Farms send SIGTERM and kill what is still there some seconds later. A step that takes longer than GRACE_SECONDS is ended
+here: files appear whole or not at all, so nothing is lost but that step.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -11,12 +16,16 @@ from types import FrameType
 
 from warpnoise.errors import Cancelled
 
+GRACE_SECONDS = 10.0
+"""Between SIGTERM and the process's end, at most."""
+
 
 class Interrupt:
     """Whether the user asked to stop; call it to ask."""
 
     def __init__(self) -> None:
         self._asked = threading.Event()
+        self._deadline: threading.Timer | None = None
 
     def __call__(self) -> bool:
         return self._asked.is_set()
@@ -26,7 +35,16 @@ class Interrupt:
         if self._asked.is_set():
             raise KeyboardInterrupt
         self._asked.set()
+        if number == signal.SIGTERM:
+            self._deadline = threading.Timer(GRACE_SECONDS, os._exit, (Cancelled.exit_status,))
+            self._deadline.daemon = True
+            self._deadline.start()
         print("\nstopping; press Ctrl-C again to stop at once", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """The job has ended by itself."""
+        if self._deadline is not None:
+            self._deadline.cancel()
 
     def check(self) -> None:
         """Raise Cancelled if the user asked to stop."""
@@ -42,5 +60,6 @@ def interruptible() -> Iterator[Interrupt]:
     try:
         yield interrupt
     finally:
+        interrupt.close()
         for number, handler in before.items():
             signal.signal(number, handler)

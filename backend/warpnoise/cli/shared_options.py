@@ -77,42 +77,49 @@ class _Item(click.ParamType[dict[str, Any]]):
             self.fail(f"{value!r}: {failure}", param, ctx)
 
 
-class _Two(click.ParamType[tuple[int, int]]):
-    """Two whole numbers in one word."""
-
-    def __init__(self, name: str, pattern: str, expected: str) -> None:
-        self.name = name
-        self._pattern, self._expected = re.compile(pattern), expected
+class _Chunk(click.ParamType[tuple[int, int]]):
+    name = "K/N"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        match = self._pattern.fullmatch(value)
+        match = re.fullmatch(r"(\d{1,7})/(\d{1,7})", value, re.ASCII)
         if match is None:
-            self.fail(f"expected {self._expected}, got {value!r}", param, ctx)
-        return int(match[1]), int(match[2] or match[1])
+            self.fail(f"expected K/N like 3/10, got {value!r}", param, ctx)
+        return int(match[1]), int(match[2])
+
+
+frames_option = click.option(
+    "--frames", metavar="RANGE", help="Only these frames, as in 1-24, 1-9:2, 7,9,20 or -3--1; ALL."
+)
+"""``frames``: a text for `warpnoise.job.select_frames`; None where it is not given."""
 
 
 def subset_options(function: F) -> F:
-    """``frames``: first and last number; ``chunk``: number and count; each None where it is not given."""
-    frames = click.option(
-        "--frames",
-        type=_Two("START:END", r"(-?\d+)(?::(-?\d+))?", "START:END like 49:72"),
-        help="Only these frames, both ends included.",
-    )
-    chunk = click.option(
-        "--chunk",
-        type=_Two("K/N", r"(\d+)/(\d+)", "K/N like 3/10"),
-        help="Only the Kth of N equal parts, in order.",
-    )
-    return frames(chunk(function))
+    """``frames``: as ``frames_option``; ``chunk``: number and count; each None where it is not given."""
+    chunk = click.option("--chunk", type=_Chunk(), help="Only the Kth of N equal parts, in order.")
+    return frames_option(chunk(function))
 
 
-def chosen_frames(
-    frames: Sequence[int], span: tuple[int, int] | None, chunk: tuple[int, int] | None
-) -> list[int] | None:
-    """What ``subset_options`` choose of a job's frames; None: all. Raises SettingsError for what is not there."""
-    from warpnoise.job import chunk_of, frames_between
+def chosen_frames(frames: Sequence[int], text: str | None, chunk: tuple[int, int] | None = None) -> list[int] | None:
+    """What ``subset_options`` choose of a shot's frames; None: all. Raises SettingsError for what is not there."""
+    from warpnoise.job import chunk_of, select_frames
 
-    if span is None and chunk is None:
+    if text is None and chunk is None:
         return None
-    chosen = list(frames) if span is None else frames_between(frames, *span)
+    chosen = list(frames) if text is None else select_frames(frames, text)
     return chosen if chunk is None else chunk_of(chosen, *chunk)
+
+
+def progress_options(function: F) -> F:
+    """``progress``: "text", "json" or "openjd", for `warpnoise.cli.display.show_progress`."""
+    as_json = click.option(
+        "--json", "progress", flag_value="json", help="Progress, summary and errors as lines of JSON."
+    )
+    as_openjd = click.option(
+        "--openjd",
+        "progress",
+        flag_value="openjd",
+        help="Progress and errors as lines that Open Job Description reads.",
+    )
+    return as_json(
+        as_openjd(click.option("--text", "progress", flag_value="text", default=True, hidden=True)(function))
+    )

@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 
-from warpnoise.cli.display import in_words, show_progress, write_json
+from warpnoise.cli.display import Kind, in_words, show_progress, write_json
 from warpnoise.cli.interrupt import interruptible
 from warpnoise.cli.shared_options import (
     chosen_frames,
     device_option,
     given,
     job_argument,
+    progress_options,
     settings_options,
     subset_options,
 )
@@ -32,16 +33,18 @@ from warpnoise.cli.shared_options import (
     help="The model's precision; without it, half where the device has it.",
 )
 @click.option("--batch", type=click.IntRange(min=1), help="Frames at a time; without it, what suits the device.")
-@click.option("--json", "as_json", is_flag=True, help="Progress, summary and errors as lines of JSON.")
+@click.option("--movie/--no-movie", default=True, help="Write the movie once all frames are finished; the default.")
+@progress_options
 def command(
     job: Path,
-    frames: tuple[int, int] | None,
+    frames: str | None,
     chunk: tuple[int, int] | None,
     preview: bool,
     device: str | None,
     dtype: str | None,
     batch: int | None,
-    as_json: bool,
+    movie: bool,
+    progress: Kind,
     **settings: Any,
 ) -> None:
     """Stylize the animation in the job folder JOB.
@@ -63,8 +66,9 @@ def command(
       warpnoise stylize JOB --frames 12 --preview     one frame, with the noise that it has in the shot
       warpnoise stylize JOB --noise random            how it flickers without the warped noise
       warpnoise stylize JOB --chunk 3/10              the third of ten equal parts, on one machine of a farm
+      warpnoise stylize JOB --frames 1-9:2,20 --no-movie      some frames; then: warpnoise movie JOB
     """
-    with interruptible() as interrupt, show_progress(as_json) as listener:
+    with interruptible() as interrupt, show_progress(progress) as listener:
         from warpnoise.job import Shot
         from warpnoise.pipeline import stylize
 
@@ -79,10 +83,11 @@ def command(
             device=device,
             dtype=dtype,
             batch=batch,
+            movie=movie,
             progress=listener,
             cancelled=interrupt,
         )
-    if as_json:
+    if progress == "json":
         write_json("summary", asdict(summary) | {"result": summary.result and summary.result.name})
         return
     if summary.result is None:
@@ -91,5 +96,5 @@ def command(
     kept = f", {summary.frames_kept} of them kept" if summary.frames_kept else ""
     print(f"{summary.frames_done} of {summary.frames_total} frames{kept}, in {in_words(summary.seconds)}")
     print(f"result  {summary.result.folder}")
-    if not preview:
+    if movie and not preview:
         print(f"movie   {summary.movie or 'not yet: other frames are unfinished'}")

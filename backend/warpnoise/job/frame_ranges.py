@@ -1,26 +1,81 @@
-"""Some of a job's frames: those of a range, or one of several equal parts, as the machines of a farm share them."""
+"""Frame ranges as farms and Blender write them, and the parts of a shot that they choose.
+
+    1-24   1:24   1-9:2   1-9x2   7,9,20   -3--1   1-9:2,20,30-40   ALL
+
+The add-on has a parser of its own for the same grammar; ``tests/fixtures/frame_ranges.json`` tests both.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
 from warpnoise.errors import SettingsError
 
+FRAME_LIMIT = 1_048_574
+"""Blender's largest frame number; the smallest is its negative."""
+_PART = re.compile(r"(-?\d{1,9})(?:[-:](-?\d{1,9})(?:[:x](\d{1,9}))?)?", re.ASCII)
 
-def frames_between(frames: Sequence[int], start: int, end: int) -> list[int]:
-    """The frames from ``start`` to ``end``, both included.
+
+def parse_frames(text: str) -> list[int]:
+    """The frame numbers that ``text`` lists, in order, each once.
 
     Raises:
-        SettingsError: the range is empty, reaches beyond the job's frames, or lies between two of them.
+        SettingsError: a part is no frame and no range, is empty, or lies beyond Blender's frames.
     """
-    first, last = frames[0], frames[-1]
-    if end < start:
-        raise SettingsError(f"frames {start}:{end}: the range is empty, it ends before its start")
-    if start < first or end > last:
-        raise SettingsError(f"frames {start}:{end}: the job has the frames {first} to {last}")
-    chosen = [frame for frame in frames if start <= frame <= end]
+    chosen: set[int] = set()
+    listed = 0
+    for part in (part.strip() for part in text.split(",")):
+        match = _PART.fullmatch(part)
+        if match is None:
+            raise SettingsError(f"frames: {part!r} is neither a frame like 7 nor a range like 1-24 or 1-24:2")
+        start, end, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)
+        if step < 1:
+            raise SettingsError(f"frames: {part!r} has the step {step}: expected 1 or more")
+        if end < start:
+            raise SettingsError(f"frames: {part!r} is empty: it ends before its start")
+        if start < -FRAME_LIMIT or end > FRAME_LIMIT:
+            raise SettingsError(f"frames: {part!r} is beyond Blender's frames, {-FRAME_LIMIT} to {FRAME_LIMIT}")
+        numbers = range(start, end + 1, step)
+        listed += len(numbers)
+        if listed > 2 * FRAME_LIMIT + 1:
+            raise SettingsError(f"frames: {part!r} makes it more frames than Blender has. List each frame once")
+        chosen.update(numbers)
+    return sorted(chosen)
+
+
+def frames_text(frames: Iterable[int]) -> str:
+    """The shortest text for ascending frame numbers that ``parse_frames`` takes: ``1-9:2,20``."""
+    numbers, parts = list(frames), []
+    while numbers:
+        step = numbers[1] - numbers[0] if len(numbers) > 1 else 1
+        length = next((i for i in range(1, len(numbers)) if numbers[i] != numbers[0] + i * step), len(numbers))
+        length = length if length > 2 or step == 1 else 1  # two frames are a range only where they are neighbours
+        first, last = numbers[0], numbers[length - 1]
+        parts.append(str(first) if length == 1 else f"{first}-{last}" + (f":{step}" if step > 1 else ""))
+        del numbers[:length]
+    return ",".join(parts)
+
+
+def select_frames(frames: Sequence[int], text: str) -> list[int]:
+    """Those of a shot's ``frames`` that ``text`` lists; ``ALL``: all of them.
+
+    Numbers between the shot's frames are passed over: ``1-24`` of a shot with a frame step of 2 is its every frame.
+
+    Raises:
+        SettingsError: as ``parse_frames``; a number before the shot's first or after its last frame; none is a frame
+            of the shot.
+    """
+    if text.strip().upper() == "ALL":
+        return list(frames)
+    wanted = parse_frames(text)
+    outside = [number for number in wanted if not frames[0] <= number <= frames[-1]]
+    if outside:
+        raise SettingsError(f"frames: the shot has no frame {frames_text(outside)}; it has {frames_text(frames)}")
+    present = set(frames)
+    chosen = [number for number in wanted if number in present]
     if not chosen:
-        raise SettingsError(f"frames {start}:{end}: the job has none of them, its frame step is {frames[1] - first}")
+        raise SettingsError(f"frames: the shot has none of {frames_text(wanted)}; it has {frames_text(frames)}")
     return chosen
 
 

@@ -4,7 +4,8 @@ A frame goes through ``read`` (picture, passes, motion), ``carry`` (the noise), 
 ``stylize`` connects the four with ``work_queues``; ``made_of`` and ``resume`` tell which frames are left to be made.
 """
 
+from warpnoise.pipeline.movie import write_finished_movie
 from warpnoise.pipeline.stylize import Summary, stylize
 from warpnoise.pipeline.warp import WarpOptions, warp
 
-__all__ = ["Summary", "WarpOptions", "stylize", "warp"]
+__all__ = ["Summary", "WarpOptions", "stylize", "warp", "write_finished_movie"]

@@ -10,9 +10,43 @@ import numpy.typing as npt
 
 from warpnoise.errors import Cancelled, JobError, JobLockedError
 from warpnoise.hashing import digest_text
-from warpnoise.job import Result, Shot
+from warpnoise.job import Result, Shot, frames_text
+from warpnoise.job.digest_cache import DigestCache
 from warpnoise.job.records import Record
 from warpnoise.media.png import read_png
+from warpnoise.pipeline.made_of import MadeOf
+from warpnoise.pipeline.resume import unfinished
+
+
+def write_finished_movie(
+    shot: Shot, result: Result, starting: Callable[[], None], cancelled: Callable[[], bool] | None = None
+) -> Path:
+    """Writes the movie of a result, as ``write_movie_of`` does, once it has checked that every frame is finished.
+
+    The model is not needed: what it was is read from the result.
+
+    Raises:
+        JobError: frames are unfinished, or were made of other inputs; their numbers are named. The result's settings
+            cannot be read.
+        JobLockedError: another process writes the movie.
+        MediaError, Cancelled: as ``write_movie_of``.
+    """
+    info = result.info()
+    if info is None:
+        raise JobError(f"{result.folder} has no settings.json that can be read. Stylize the shot again.")
+    shot.check(shot.frames)
+    with DigestCache(shot.path, shot.results_folder, cancelled) as digests:
+        made_of = MadeOf(shot, info.settings, info.model, digests)
+        missing = unfinished(shot, result, shot.frames, made_of, digests)
+    if missing:
+        raise JobError(
+            f"{result.folder}: frames {frames_text(missing)} are not finished, or their inputs have changed since. "
+            "Stylize them, then write the movie."
+        )
+    movie = write_movie_of(shot, result, starting, cancelled)
+    if movie is None:
+        raise JobLockedError(f"Another process writes {result.movie}. Wait until it is done.")
+    return movie
 
 
 def write_movie_of(

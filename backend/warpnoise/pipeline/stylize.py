@@ -57,6 +57,7 @@ def stylize(
     device: str | None = None,
     dtype: str | None = None,
     batch: int | None = None,
+    movie: bool = True,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     load: Callable[[str, str | None, str | None], Editor] = load_model,
@@ -82,6 +83,7 @@ def stylize(
         device, dtype: as ``sdedit.load_model`` takes them.
         batch: frames at a time; None: what suits the device. Batches are always full, filled up with copies where
             frames are not wanted: for a few frames alone 1 is quickest, and differs by rounding only.
+        movie: whether the movie is written once all frames of the shot are finished.
         progress: called in this thread after every denoising step, and when the stage changes.
         cancelled: asked before every denoising step and during every wait.
         load: loads the model.
@@ -105,7 +107,7 @@ def stylize(
     reporter = Reporter(Progress(frames_total=len(wanted)), progress)
     reporter.warn(*warnings)
     reporter.report()
-    movie = None
+    written_movie = None
     with DigestCache(shot.path, shot.results_folder if result is None else result.folder.parent, cancelled) as digests:
         made_with = ModelInfo(name=settings.model, digest=folder.digest_through(digests.digest))
         chosen = effective(settings, folder)
@@ -132,16 +134,20 @@ def stylize(
                 writer = FrameWriter(result, preview=preview, written=written)
                 _make(shot, settings, todo, made_of(), editor, batch, writer, reporter, cancelled)
                 _check_there(result, wanted)
-        finished = all_recorded(shot, result) and not unfinished(shot, result, shot.frames, made_of(), digests)
-        if finished and not preview:
-            movie = write_movie_of(shot, result, lambda: reporter.report("encoding"), cancelled)
+        if (
+            movie
+            and not preview
+            and all_recorded(shot, result)
+            and not unfinished(shot, result, shot.frames, made_of(), digests)
+        ):
+            written_movie = write_movie_of(shot, result, lambda: reporter.report("encoding"), cancelled)
     reporter.report("finished")
     return Summary(
         frames_total=len(wanted),
         frames_done=reporter.now.frames_done,
         frames_kept=kept,
         result=result,
-        movie=movie,
+        movie=written_movie,
         seconds=time.monotonic() - started,
         warnings=reporter.now.warnings,
     )

@@ -23,8 +23,8 @@ class NewJob(BaseModel):
     """Replace those of job.json field by field, for this run."""
     device: str | None = None
     batch: int | None = Field(default=None, ge=1)
-    frames: tuple[int, int] | None = None
-    """Only the frames from the first number to the second, both included."""
+    frames: str | None = Field(default=None, max_length=100_000)
+    """Only these frames, as in ``1-9:2,20`` (`warpnoise.job.parse_frames`)."""
     preview: bool = False
     """No movie is made, and the result does not become the current one."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warpnoise.errors import SettingsError
-from warpnoise.job import Settings, Shot, frames_between
+from warpnoise.job import Settings, Shot, select_frames
 from warpnoise.pipeline import stylize
 from warpnoise.progress import Progress
 from warpnoise.sdedit import ModelFolder
@@ -67,7 +67,7 @@ def prepare(request: NewJob, models: Path | None = None, *, only_named: bool = F
         SettingsError, ModelError: the settings, the device, or the model that they name.
     """
     shot = Shot.open(request.path or "", needs=())
-    frames = frames_between(shot.frames, *request.frames) if request.frames else None
+    frames = select_frames(shot.frames, request.frames) if request.frames is not None else None
     shot.check(shot.frames if frames is None else frames)
     settings = shot.settings.updated(request.settings or {})
     if only_named and (settings.loras or settings.controls):

@@ -227,7 +227,7 @@ def test_the_export_is_told_everything(tmp_path):
     assert Path(values.pop("output")) == request.folder
     assert Path(values.pop("color_folder")) == request.color_source
     assert Path(values.pop("passes_folder")) == request.passes_source
-    assert values.pop("keep_existing") is True
+    assert values.pop("keep_existing") is True and values.pop("earlier_motion") is True
     assert make_settings(**{name: SETTINGS[name].from_property(value) for name, value in values.items()}) == settings
 
 

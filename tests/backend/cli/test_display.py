@@ -30,7 +30,7 @@ def test_durations(seconds, words):
 
 
 def test_lines_come_with_frames_and_stages_not_with_steps(capsys):
-    with show_progress(as_json=False) as listener:
+    with show_progress() as listener:
         for step in range(5):
             listener(NOW.model_copy(update={"step": step}))
         listener(Progress(stage="encoding", frames_total=24, frames_done=24))
@@ -41,7 +41,7 @@ def test_lines_come_with_frames_and_stages_not_with_steps(capsys):
 
 def test_a_bar_on_a_terminal_and_nothing_of_it_left(capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    with show_progress(as_json=False) as listener:
+    with show_progress() as listener:
         assert capsys.readouterr().err == ""
         listener(NOW)
     shown = capsys.readouterr().err

@@ -166,6 +166,8 @@ def test_some_frames_and_chunks(warpnoise, job):
     assert done.out.endswith("movie   not yet: other frames are unfinished\n")
     assert finished_frames(job) == [1, 2, 3]
     assert warpnoise("stylize", job.path, "--frames", "4").out.endswith(f"movie   {current(job).movie}\n")
+    assert warpnoise("stylize", job.path, "--frames", "1-3:2", "--seed", "1").out.startswith("2 of 2 frames, in ")
+    assert finished_frames(job) == [1, 3]
     empty = warpnoise("stylize", job.path, "--chunk", "1/5")
     assert (empty.status, empty.out) == (0, "0 frames: there are more chunks than frames, and this one is empty\n")
 
@@ -176,11 +178,48 @@ def test_some_frames_and_chunks(warpnoise, job):
         (["--chunk", "0/10"], "chunk 0/10: expected a number from 1 to the count"),
         (["--chunk", "11/10"], "chunk 11/10: expected"),
         (["--chunk", "3"], "expected K/N like 3/10, got '3'"),
-        (["--frames", "1-4"], "expected START:END like 49:72, got '1-4'"),
-        (["--frames", "3:9"], "the job has the frames 1 to 4"),
+        (["--frames", "1-4,x"], "frames: 'x' is neither a frame like 7 nor a range"),
+        (["--frames", "3:9"], "the shot has no frame 5-9; it has 1-4"),
     ],
 )
 def test_frames_that_there_are_not(warpnoise, job, arguments, says):
     done = warpnoise("stylize", job.path, *arguments)
     assert (done.status, done.out) == (2, "")
     assert says in done.err
+
+
+def test_the_movie_alone(warpnoise, job):
+    assert warpnoise("movie", job.path).err == f"error: {job.path} has no result. Stylize it first.\n"
+    done = warpnoise("stylize", job.path, "--frames", "2,4", "--no-movie")
+    assert (done.status, "\nmovie " in done.out) == (0, False)
+    refused = warpnoise("movie", job.path)
+    assert refused.status == 3 and "frames 1,3 are not finished" in refused.err
+    warpnoise("stylize", job.path, "--no-movie")
+    assert not current(job).movie.exists()
+    done = warpnoise("movie", job.path, "--openjd")
+    assert done.status == 0, done.err
+    assert done.out.splitlines() == [
+        "openjd_status: loading: 0 of 4 frames",
+        "openjd_progress: 0.0",
+        "openjd_status: encoding: 0 of 4 frames",
+        "openjd_status: finished: 4 of 4 frames",
+        "openjd_progress: 100.0",
+        str(current(job).movie),
+    ]
+    made = current(job).movie.read_bytes()
+    current(job).movie.unlink()
+    assert warpnoise("stylize", job.path).status == 0
+    assert current(job).movie.read_bytes() == made
+    current(job).frame(2).write_bytes(current(job).frame(1).read_bytes())
+    assert "frames 2 are not finished" in warpnoise("movie", job.path, "--result", current(job).name).err
+
+
+def test_lines_for_open_job_description(warpnoise, job):
+    done = warpnoise("stylize", job.path, "--openjd", "--prompt", "a castle")
+    assert done.status == 0 and done.err.count("warning: ") == 1
+    lines = done.out.splitlines()[:-3]
+    assert {line.split(":")[0] for line in lines} == {"openjd_status", "openjd_progress"}
+    percents = [float(line.split()[1]) for line in lines if line.startswith("openjd_progress")]
+    assert percents == sorted(percents) and percents[0] == 0 and percents[-1] == 100 and len(percents) > 3
+    failed = warpnoise("stylize", job.path, "--openjd", "--frames", "9")
+    assert failed.status == 2 and failed.out.startswith("openjd_fail: frames: the shot has no frame 9")

@@ -1,10 +1,42 @@
-"""Ranges and chunks of a job's frames."""
+"""Ranges and chunks of a shot's frames."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from warpnoise.errors import SettingsError
-from warpnoise.job import chunk_of, frames_between
+from warpnoise.job import chunk_of, frames_text, parse_frames, select_frames
+
+CASES = json.loads((Path(__file__).parents[2] / "fixtures" / "frame_ranges.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("text", "frames", "shortest"), CASES["valid"])
+def test_what_a_text_lists_and_its_shortest_form(text: str, frames: list[int], shortest: str) -> None:
+    assert parse_frames(text) == frames
+    assert frames_text(frames) == shortest and parse_frames(shortest) == frames
+
+
+@pytest.mark.parametrize(("text", "message"), CASES["invalid"])
+def test_an_error_names_the_wrong_part(text: str, message: str) -> None:
+    with pytest.raises(SettingsError) as failure:
+        parse_frames(text)
+    assert str(failure.value) == message
+
+
+def test_frames_of_a_shot() -> None:
+    frames = [1, 3, 5, 7]
+    assert select_frames(frames, "2-6") == [3, 5]
+    assert select_frames(frames, "7,1") == [1, 7]
+    assert select_frames(frames, "all") == select_frames(frames, "1:7") == frames
+    for text, says in (
+        ("0-3", "no frame 0; it has 1-7:2"),
+        ("3-8,12", "no frame 8,12; it has"),
+        ("4", "has none of 4; it has"),
+    ):
+        with pytest.raises(SettingsError, match=says):
+            select_frames(frames, text)
 
 
 @pytest.mark.parametrize("length", [1, 5, 7, 240])
@@ -21,12 +53,3 @@ def test_every_frame_is_in_exactly_one_chunk_and_chunks_are_of_equal_size(length
 def test_chunks_that_there_are_not(number: int, count: int) -> None:
     with pytest.raises(SettingsError, match=rf"chunk {number}/{count}: expected a number from 1 to the count"):
         chunk_of([1, 2, 3], number, count)
-
-
-def test_ranges() -> None:
-    frames = [1, 3, 5, 7]
-    assert frames_between(frames, 2, 6) == [3, 5]
-    assert frames_between(frames, 1, 7) == frames
-    for start, end, says in ((5, 3, "ends before"), (0, 3, "has the frames 1 to 7"), (3, 8, "1 to 7"), (4, 4, "step")):
-        with pytest.raises(SettingsError, match=says):
-            frames_between(frames, start, end)

@@ -74,12 +74,12 @@ def test_a_job_is_done_and_then_kept(client, job):
 
 
 def test_only_some_frames(client, job):
-    request = {"path": str(job.path), "frames": [2, 3]}
+    request = {"path": str(job.path), "frames": "2-3"}
     job.color(4).unlink()
     now = until(client, client.post("/v2/jobs", json=request), lambda now: now["state"] == "done")
     assert (now["frames_done"], now["frames_total"]) == (2, 2)
     assert finished_frames(job) == [2, 3]
-    answer = client.post("/v2/jobs", json={**request, "frames": [3, 9]})
+    answer = client.post("/v2/jobs", json={**request, "frames": "3-9"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "settings")
 
 
@@ -121,7 +121,7 @@ def test_bad_jobs_are_refused_at_once_and_their_field_named(client, job):
 
 
 def test_frames_that_another_process_works_on(client, job):
-    request = {"path": str(job.path), "frames": [1, 2]}
+    request = {"path": str(job.path), "frames": "1-2"}
     done = until(client, client.post("/v2/jobs", json=request), lambda now: now["state"] == "done")
     with job.result(done["result"]).lease(2, 3):
         failed = until(client, client.post("/v2/jobs", json=request), lambda now: now["state"] == "failed")

@@ -1,0 +1,57 @@
+"""Frame ranges as farms and Blender write them. Imports no bpy.
+
+    1-24   1:24   1-9:2   1-9x2   7,9,20   -3--1   1-9:2,20,30-40
+
+The backend has a parser of its own for the same grammar; ``tests/fixtures/frame_ranges.json`` tests both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from .errors import SettingsError
+
+FRAME_LIMIT = 1_048_574
+"""Blender's largest frame number; the smallest is its negative."""
+_PART = re.compile(r"(-?\d{1,9})(?:[-:](-?\d{1,9})(?:[:x](\d{1,9}))?)?", re.ASCII)
+
+
+def parse_frames(text: str) -> list[int]:
+    """The frame numbers that ``text`` lists, in order, each once.
+
+    Raises:
+        SettingsError: a part is no frame and no range, is empty, or lies beyond Blender's frames.
+    """
+    chosen: set[int] = set()
+    listed = 0
+    for part in (part.strip() for part in text.split(",")):
+        match = _PART.fullmatch(part)
+        if match is None:
+            raise SettingsError(f"frames: {part!r} is neither a frame like 7 nor a range like 1-24 or 1-24:2")
+        start, end, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)
+        if step < 1:
+            raise SettingsError(f"frames: {part!r} has the step {step}: expected 1 or more")
+        if end < start:
+            raise SettingsError(f"frames: {part!r} is empty: it ends before its start")
+        if start < -FRAME_LIMIT or end > FRAME_LIMIT:
+            raise SettingsError(f"frames: {part!r} is beyond Blender's frames, {-FRAME_LIMIT} to {FRAME_LIMIT}")
+        numbers = range(start, end + 1, step)
+        listed += len(numbers)
+        if listed > 2 * FRAME_LIMIT + 1:
+            raise SettingsError(f"frames: {part!r} makes it more frames than Blender has. List each frame once")
+        chosen.update(numbers)
+    return sorted(chosen)
+
+
+def frames_text(frames: Iterable[int]) -> str:
+    """The shortest text for ascending frame numbers that ``parse_frames`` takes: ``1-9:2,20``."""
+    numbers, parts = list(frames), []
+    while numbers:
+        step = numbers[1] - numbers[0] if len(numbers) > 1 else 1
+        length = next((i for i in range(1, len(numbers)) if numbers[i] != numbers[0] + i * step), len(numbers))
+        length = length if length > 2 or step == 1 else 1  # two frames are a range only where they are neighbours
+        first, last = numbers[0], numbers[length - 1]
+        parts.append(str(first) if length == 1 else f"{first}-{last}" + (f":{step}" if step > 1 else ""))
+        del numbers[:length]
+    return ",".join(parts)
