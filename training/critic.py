@@ -34,10 +34,10 @@ class Critic(nn.Module):
     at two sizes: Wang et al., "pix2pixHD", 2018), given what it is to be made from, and the style, by projection
     (Miyato and Koyama 2018)."""
 
-    def __init__(self, given_channels: int, classes: int, width: int = 32) -> None:
+    def __init__(self, channels: int, given_channels: int, classes: int, width: int = 32) -> None:
         super().__init__()
         widths = [width, 2 * width, 4 * width, 4 * width, 4 * width]
-        self.first = nn.Conv2d(3 + given_channels, width, 3, padding=1)
+        self.first = nn.Conv2d(channels + given_channels, width, 3, padding=1)
         self.halving = nn.ModuleList(nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(widths))
         self.verdicts = nn.ModuleList(nn.Conv2d(w, 1, 3, padding=1) for w in widths[-JUDGES:])
         self.styles = nn.ModuleList(nn.Embedding(classes, w) for w in widths[-JUDGES:])
@@ -51,7 +51,7 @@ class Critic(nn.Module):
     def forward(self, pictures: Tensor, given: Tensor, labels: Tensor) -> list[Tensor]:
         """Logits, (b, 1, h / 8, w / 8) and (b, 1, h / 16, w / 16): the higher, the truer.
 
-        pictures: (b, 3, h, w) in [-1, 1]; given: (b, c, h, w).
+        pictures: (b, channels, h, w), in [-1, 1] if they are no latents; given: (b, given_channels, h, w).
         """
         x = functional.leaky_relu(self.first(torch.cat([pictures, given], dim=1)), SLOPE)
         seen = []
@@ -67,8 +67,8 @@ class Critic(nn.Module):
 class Adversary:
     """The critic and its optimizer."""
 
-    def __init__(self, given_channels: int, classes: int, device: torch.device, bfloat16: bool) -> None:
-        self.critic = Critic(given_channels, classes).to(device).train()
+    def __init__(self, channels: int, given_channels: int, classes: int, device: torch.device, bfloat16: bool) -> None:
+        self.critic = Critic(channels, given_channels, classes).to(device).train()
         self.optimizer = torch.optim.Adam(self.critic.parameters(), LEARNING_RATE, betas=(0.0, 0.99))
         self.device, self.bfloat16 = device, bfloat16
 

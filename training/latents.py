@@ -1,8 +1,15 @@
-"""The latent model's autoencoder: 16 channels, 4 x 4 pixels a cell."""
+"""The latent model: an autoencoder of 16 channels, 4 x 4 pixels a cell, and a denoiser in its latents."""
 
 from __future__ import annotations
 
-from diffusers import AutoencoderTiny
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderTiny, UNet2DModel
+from torch.nn import functional
+from warpnoise.sdedit.folder import GEOMETRY_CHANNELS
+
+from training.network import NULL_CLASS
 
 LATENT_CHANNELS = 16
 CELL = 4
@@ -23,3 +30,45 @@ def make_autoencoder(width: int = 32) -> AutoencoderTiny:
         num_encoder_blocks=(0, 1, 2),
         num_decoder_blocks=(2, 1, 0),
     )
+
+
+def make_latent_unet(channels: tuple[int, ...] = (64, 128, 192)) -> UNet2DModel:
+    """As `training.network.make_unet`, of latents: the noisy ones, those of the frame, and the geometry's means over
+    cells."""
+    return UNet2DModel(
+        sample_size=24,  # of the training crops; the network itself is bound to no size
+        in_channels=2 * LATENT_CHANNELS + GEOMETRY_CHANNELS,
+        out_channels=LATENT_CHANNELS,
+        block_out_channels=channels,
+        layers_per_block=1,
+        down_block_types=("ResnetDownsampleBlock2D",) * len(channels),
+        up_block_types=("UpBlock2D",) * len(channels),
+        downsample_type="resnet",
+        add_attention=False,
+        norm_num_groups=8,
+        num_class_embeds=NULL_CLASS + 1,
+    )
+
+
+class Latents:
+    """A trained autoencoder's view of a batch.
+
+    Raises:
+        SystemExit: there is none.
+    """
+
+    def __init__(self, folder: Path, device: torch.device) -> None:
+        if not (folder / "config.json").exists():
+            raise SystemExit(f"{folder}: no autoencoder there; train it first (python -m training.train_autoencoder)")
+        loaded = AutoencoderTiny.from_pretrained(folder, use_safetensors=True)
+        self.network = loaded.to(device).eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def encode(self, pictures: torch.Tensor) -> torch.Tensor:
+        """(b, 3, h, w) in [-1, 1] to (b, LATENT_CHANNELS, h / CELL, w / CELL)."""
+        latents: torch.Tensor = self.network.encode(pictures).latents
+        return latents
+
+    def pool(self, geometry: torch.Tensor) -> torch.Tensor:
+        """(b, c, h, w) to (b, c, h / CELL, w / CELL)."""
+        return functional.avg_pool2d(geometry, CELL)

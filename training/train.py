@@ -5,7 +5,7 @@
     python -m training.train training/data training/runs/finer --start-from backend/warpnoise/models/default
 
 The second command goes on from the last checkpoint as if training had not stopped. The third begins a new run with the
-weights of an exported model. A GPU is used if there is one.
+weights of an exported model. With ``--autoencoder`` the model is one of latents. A GPU is used if there is one.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from warpnoise.sdedit.folder import GEOMETRY_CHANNELS
 from training import checkpoint
 from training.critic import Adversary, balance
 from training.dataset import Crops
+from training.latents import LATENT_CHANNELS, Latents, make_latent_unet
 from training.network import NULL_CLASS, make_scheduler, make_unet
 from training.optimizer import MatrixOptimizer
 from training.widen import widened
@@ -165,16 +166,19 @@ class Trainer:
         device: torch.device,
         resume: bool,
         start_from: Path | None = None,
+        autoencoder: Path | None = None,
     ) -> None:
         self.run, self.settings, self.device = run, settings, device
         torch.manual_seed(settings.seed)
-        self.network = make_unet().to(device).train()
+        self.latents = None if autoencoder is None else Latents(autoencoder, device)
+        self.network = (make_unet() if self.latents is None else make_latent_unet()).to(device).train()
         if start_from is not None:
             self.network.load_state_dict(_read_weights(start_from, self.network, settings.seed))
         self.scheduler = make_scheduler()
         self.optimizer = MatrixOptimizer(self.network, settings.learning_rate)
         self.average = checkpoint.WeightAverage(self.network, settings.average_decay)
-        self.adversary = Adversary(3 + GEOMETRY_CHANNELS, NULL_CLASS + 1, device, settings.bfloat16)
+        channels = 3 if self.latents is None else LATENT_CHANNELS
+        self.adversary = Adversary(channels, channels + GEOMETRY_CHANNELS, NULL_CLASS + 1, device, settings.bfloat16)
         self.crops = Crops(data, settings.crop, settings.batch, settings.drop_label, settings.seed)
         self.step, self.history = 0, list[list[float]]()
         if resume:
@@ -193,12 +197,16 @@ class Trainer:
         count = self.scheduler.config["num_train_timesteps"]
         timesteps = draw_timesteps(settings.batch, count, settings, generator)
         starts = draw_starts(timesteps, count, settings, generator)
-        noise = torch.randn(batch.images.shape, generator=generator)
-        noise = noise_towards(self.scheduler, batch.images, batch.sources, noise, starts)
+        images, sources, geometry = batch.images, batch.sources, batch.geometry
+        if self.latents is not None:
+            encoded = self.latents.encode(torch.cat([images, sources]).to(self.device)).cpu()
+            (images, sources), geometry = encoded.chunk(2), self.latents.pool(geometry)
+        noise = torch.randn(images.shape, generator=generator)
+        noise = noise_towards(self.scheduler, images, sources, noise, starts)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, settings)
-        given = torch.cat([batch.sources, batch.geometry], dim=1)
-        tensors = (batch.images, given, batch.labels, timesteps, noise)
+        given = torch.cat([sources, geometry], dim=1)
+        tensors = (images, given, batch.labels, timesteps, noise)
         images, given, labels, timesteps, noise = (tensor.to(self.device) for tensor in tensors)
         losses = diffusion_loss(self.network, self.scheduler, images, given, labels, timesteps, noise, settings)
         objective = losses.objective
@@ -258,6 +266,7 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="folder for checkpoints and the loss curve")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--start-from", type=Path, metavar="MODEL", help="begin with the weights of an exported model")
+    parser.add_argument("--autoencoder", type=Path, metavar="FOLDER", help="train in the latents of this autoencoder")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default %(default)s)")
     parser.add_argument("--save-every", type=int, default=200, help="steps between checkpoints (default %(default)s)")
     for name, value in asdict(defaults).items():
@@ -274,7 +283,8 @@ def main() -> None:
     settings = TrainSettings(**{name: getattr(options, name) for name in asdict(defaults)})
     torch.set_num_threads(options.threads)
     options.run.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(options.data, options.run, settings, device, options.resume, options.start_from)
+    trainer = Trainer(options.data, options.run, settings, device, options.resume, options.start_from,
+                      options.autoencoder)  # fmt: skip
     _record_stage(options.run / "stages.json", trainer.step, settings, options.start_from)
 
     stopping: list[int] = []

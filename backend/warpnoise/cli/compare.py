@@ -20,6 +20,13 @@ if TYPE_CHECKING:  # the comparison brings PyTorch
     from warpnoise.compare.experiment.meter import CompareProgress
 
 
+def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in value.split(",") if number.strip())
+    except ValueError:
+        raise click.BadParameter(f"expected whole numbers with commas between them, got {value!r}") from None
+
+
 def _names(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
     return None if value is None else tuple(name.strip() for name in value.split(",") if name.strip())
 
@@ -38,6 +45,13 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
     type=click.Path(path_type=Path),
     help="A folder of PNGs of the same shot, 0001.png and so on, path-traced with its textures, say. Super-resolution "
     "restores them.",
+)
+@click.option(
+    "--pans",
+    metavar="PX,...",
+    default="",
+    callback=_numbers,
+    help="Also compare on pans over the first frame, by so many pixels a frame.",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Where everything goes; without it, JOB/compare.")
 @click.option(
@@ -62,6 +76,7 @@ def command(
     tasks: tuple[str, ...] | None,
     seeds: int,
     reference: Path | None,
+    pans: tuple[int, ...],
     output: Path | None,
     restoration_strength: float,
     device: str | None,
@@ -81,11 +96,12 @@ def command(
       warpnoise compare JOB
       warpnoise compare JOB --methods random,fixed,chained,warped --tasks appearance
       warpnoise compare JOB --strength 0.6 --reference renders --output comparison
+      warpnoise compare JOB --pans 1,2,4,8
     """
     with interruptible() as interrupt, _show_progress() as listener:
         with needs_extra("compare"):
             from warpnoise.compare import METHODS, TASKS, CompareOptions
-            from warpnoise.compare.compare import compare
+            from warpnoise.compare.compare import compare, compare_pans
         from warpnoise.job import Shot
 
         opened = Shot.open(job)
@@ -96,18 +112,24 @@ def command(
             settings=opened.settings.updated(given(settings)),
             restoration_strength=restoration_strength,
             reference=reference,
+            pans=pans,
             output=output,
             device=device,
             dtype=dtype,
             batch=batch,
         )
-        done = compare(opened, options, progress=listener, cancelled=interrupt)
+        done = [compare(opened, options, progress=listener, cancelled=interrupt)]
+        done += compare_pans(opened, options, progress=listener, cancelled=interrupt).values()
     if as_json:
-        print(json.dumps(done.report.to_json(), indent=1))
+        reports = [each.report.to_json() for each in done]
+        print(json.dumps(reports if pans else reports[0], indent=1))
         return
-    print("\n".join(_summary(done)))
-    print(f"page     {done.page}")
-    print(f"figures  {done.figures}")
+    for each in done:
+        if pans:
+            print(each.report.job)
+        print("\n".join(_summary(each)))
+        print(f"page     {each.page}")
+        print(f"figures  {each.figures}")
 
 
 def _summary(done: Comparison) -> Iterator[str]:
@@ -118,6 +140,8 @@ def _summary(done: Comparison) -> Iterator[str]:
         yield f"{name}, {len(report.seeds)} seed{'s' if len(report.seeds) > 1 else ''}"
         incoherence = "".join(f"{f'lag {lag}':>9}" for lag in lags)
         yield f"{'texture incoherence':<22}{incoherence}{'sharpness':>11}"
+        if report.cell_px > 1:
+            yield f"{'motion in cells':<22}" + "".join(f"{report.lag_cells[lag]:>9.2f}" for lag in lags)
         for method, row in [*task.methods.items(), *task.floor.items()]:
             values = "".join(
                 f"{row.incoherence[lag].mean:>9.3f}" if lag in row.incoherence else " " * 9 for lag in lags

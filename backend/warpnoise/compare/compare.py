@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from warpnoise.compare.experiment.measure import SequenceFigures, measure
@@ -13,6 +13,7 @@ from warpnoise.compare.experiment.meter import CompareProgress, Meter
 from warpnoise.compare.experiment.method_run import Run
 from warpnoise.compare.experiment.noise_figures import NoiseFigures, measure_noise
 from warpnoise.compare.experiment.options import CompareOptions
+from warpnoise.compare.experiment.pan import make_pan
 from warpnoise.compare.experiment.rendered_reference import open_reference
 from warpnoise.compare.experiment.report import NoiseReport, Report, TaskReport, report_method, report_noise
 from warpnoise.compare.experiment.shot_motion import ShotMotion
@@ -89,6 +90,7 @@ def compare(
             height=job.scene.height,
             fps=float(job.scene.rate),
             speed_px=shot.speed_px,
+            cell_px=model.vae_factor,
             lags=shot.lags,
             seeds=seeds,
             model_digest=model.digest,
@@ -102,6 +104,35 @@ def compare(
         write_page(page, report, shot, tasks, work.run, reference, meter, cancelled)
         meter.begin("finished", 0)
     return Comparison(report, page, figures)
+
+
+def compare_pans(
+    job: Shot,
+    options: CompareOptions,
+    *,
+    progress: Callable[[CompareProgress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    load: Load = load_model,
+) -> dict[int, Comparison]:
+    """Compare on pans over the job's first frame, one after the other; each has its page and figures in ``pan-N`` of
+    the output folder. Pans are as long as the longest lag asks for, where the frame is wide enough.
+
+    Returns:
+        for each of ``options.pans``, pixels a frame, its comparison.
+
+    Raises:
+        As `compare`; and JobError where the frames are too narrow for a pan.
+    """
+    settings = options.settings or job.settings
+    folder = options.output or job.path / "compare"
+    load = _once(load)
+    made = {}
+    for pixels in options.pans:
+        place = folder / f"pan-{pixels}"
+        pan = make_pan(job, place / "job", pixels, max(options.lags) + 1, settings)
+        own = replace(options, output=place, reference=None, settings=settings)
+        made[pixels] = compare(pan, own, progress=progress, cancelled=cancelled, load=load)
+    return made
 
 
 @dataclass(frozen=True)

@@ -65,9 +65,9 @@ def test_texts_of_figures():
 
 
 def test_json_has_no_infinity():
-    report = Report("Shot", 2, 8, 8, 24.0, 1.0, (1,), (0,), "", {}, {}, warnings=())
+    report = Report("Shot", 2, 8, 8, 24.0, 1.0, 1, (1,), (0,), "", {}, {}, warnings=())
     assert report.to_json()["schema"] == 1
-    spoiled = Report("Shot", 2, 8, 8, math.inf, math.nan, (1,), (0,), "", {}, {})
+    spoiled = Report("Shot", 2, 8, 8, math.inf, math.nan, 1, (1,), (0,), "", {}, {})
     assert json.loads(json.dumps(spoiled.to_json(), allow_nan=False))["speed_px"] is None
 
 

@@ -36,7 +36,7 @@ def striped(count: int, generator: torch.Generator) -> Tensor:
 def taught(steps: int) -> Adversary:
     """Style 0: true pictures are striped, those made are grey. Style 1: the other way round."""
     torch.manual_seed(0)
-    adversary = Adversary(2, 3, CPU, bfloat16=False)
+    adversary = Adversary(3, 2, 3, CPU, bfloat16=False)
     generator = torch.Generator().manual_seed(0)
     labels = torch.tensor([0, 1] * 4)
     for _ in range(steps):
@@ -61,7 +61,7 @@ def test_it_learns_to_tell_pictures_apart_by_style() -> None:
 
 def test_its_verdict_depends_on_what_the_picture_is_made_from() -> None:
     torch.manual_seed(0)
-    critic = Critic(2, 3).eval()
+    critic = Critic(3, 2, 3).eval()
     pictures, labels = torch.zeros(1, 3, 16, 16), torch.zeros(1, dtype=torch.int64)
     one, other = (critic(pictures, torch.full((1, 2, 16, 16), value), labels) for value in (-1.0, 1.0))
     assert not any(torch.allclose(a, b) for a, b in zip(one, other, strict=True))
@@ -70,7 +70,7 @@ def test_its_verdict_depends_on_what_the_picture_is_made_from() -> None:
 def test_how_large_the_patches_are() -> None:
     """The verdict in the middle depends on 40 and on 80 px around it."""
     torch.manual_seed(0)
-    critic = Critic(2, 3).eval()
+    critic = Critic(3, 2, 3).eval()
     pictures = torch.zeros(1, 3, 160, 160, requires_grad=True)
     given, labels = torch.zeros(1, 2, 160, 160), torch.zeros(1, dtype=torch.int64)
     for logits, size in zip(critic(pictures, given, labels), (40, 80), strict=True):
@@ -97,7 +97,7 @@ def test_little_noise_on_true_pictures_hardly_changes_its_verdict(monkeypatch: p
 def test_what_both_pictures_show_teaches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """It compares pairs."""
     torch.manual_seed(0)
-    adversary, generator = Adversary(2, 3, CPU, bfloat16=False), torch.Generator().manual_seed(0)
+    adversary, generator = Adversary(3, 2, 3, CPU, bfloat16=False), torch.Generator().manual_seed(0)
     stripes, given, labels = striped(8, generator), torch.zeros(8, 2, 16, 16), torch.zeros(8, dtype=torch.int64)
     monkeypatch.setattr("training.critic.SMOOTHNESS", 0.0)
     adversary.learn(stripes, stripes, given, labels, generator)

@@ -26,6 +26,7 @@ class CompareOptions:
     ``reference``: a folder of PNGs, one for each frame, with its number at the end of its name.
     ``output``: JOB/compare if None.
     ``lags``: over how many frames coherence is measured.
+    ``pans``: pixels a frame of pans over the first frame, which `compare_pans` compares on.
     """
 
     methods: tuple[str, ...] = METHODS
@@ -36,6 +37,7 @@ class CompareOptions:
     reference: Path | None = None
     output: Path | None = None
     lags: tuple[int, ...] = (1, 4, 8, 16)
+    pans: tuple[int, ...] = ()
     device: str | None = None
     dtype: str | None = None
     batch: int | None = None
@@ -52,6 +54,8 @@ class CompareOptions:
             )
         if not self.lags or any(lag < 1 for lag in self.lags):
             raise SettingsError(f"lags: expected numbers of frames above 0, got {self.lags}")
+        if any(pixels < 1 for pixels in self.pans):
+            raise SettingsError(f"pans: expected numbers of pixels above 0, got {self.pans}")
 
 
 def _check_names(what: str, names: tuple[str, ...], known: tuple[str, ...]) -> None:

@@ -58,7 +58,8 @@ class TaskReport:
 
 @dataclass(frozen=True)
 class Report:
-    """``speed_px``: median over frames of the median motion of what is visible, pixels a frame."""
+    """``speed_px``: median over frames of the median motion of what is visible, pixels a frame. ``cell_px``: pixels on
+    a side of a cell of the model's latents; 1 for models of pixels."""
 
     job: str
     frames: int
@@ -66,6 +67,7 @@ class Report:
     height: int
     fps: float
     speed_px: float
+    cell_px: int
     lags: tuple[int, ...]
     seeds: tuple[int, ...]
     model_digest: str
@@ -73,9 +75,16 @@ class Report:
     tasks: Mapping[str, TaskReport]
     warnings: tuple[str, ...] = field(default=())
 
+    @property
+    def lag_cells(self) -> dict[int, float]:
+        """How many cells a surface moves over each lag, in the median. Where that is a whole number, noise of any kind
+        that is carried is exact."""
+        return {lag: lag * self.speed_px / self.cell_px for lag in self.lags}
+
     def to_json(self) -> dict[str, Any]:
         """What ``compare.json`` holds. Lags are keys, as JSON has no others than texts."""
-        return {"schema": REPORT_SCHEMA, "generator": f"warpnoise {__version__}", **_finite(asdict(self))}
+        content = {**asdict(self), "lag_cells": self.lag_cells}
+        return {"schema": REPORT_SCHEMA, "generator": f"warpnoise {__version__}", **_finite(content)}
 
 
 def report_noise(figures: Sequence[NoiseFigures]) -> NoiseReport:
