@@ -257,7 +257,7 @@ def test_every_failure_has_a_message_and_a_status(blend, backend, tmp_path, mode
 def test_no_backend(blend, tmp_path):
     code, _, err = run(blend, "stylize", "--output", tmp_path / "job", PATH="")
     assert code == 6
-    assert "pip install warpnoise" in err
+    assert "pip install 'warpnoise[serve]'" in err
     code, out, _ = run(blend, "stylize", "--output", tmp_path / "job", "--json", WARPNOISE_PYTHON="/nowhere/python")
     assert code == 6
     assert messages(out)[-1]["error"] == {

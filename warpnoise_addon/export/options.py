@@ -44,6 +44,8 @@ class ExportOptions:
     earlier_motion: bool = True
     backend: BackendCommand | None = None
     """What reads existing frames; None: the backend that `find_backend` finds."""
+    size: int | None = None
+    """Pixels of the longer side; None: the scene's size."""
 
     def smallest_passes(self, size: tuple[int, int]) -> int:
         """Bytes: no whole file of rendered passes (Depth, Vector, one level of Cryptomatte) is smaller."""

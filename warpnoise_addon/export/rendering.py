@@ -18,6 +18,13 @@ def render_size(scene: bpy.types.Scene) -> tuple[int, int]:
     return render.resolution_x * percentage // 100, render.resolution_y * percentage // 100
 
 
+def resize(scene: bpy.types.Scene, size: int, changes: Changes) -> None:
+    """Renders with ``size`` pixels on the longer side, and the shorter one in proportion."""
+    longest = max(before := render_size(scene))
+    width, height = (max(round(side * size / longest), 4) for side in before)
+    changes.set(scene.render, resolution_x=width, resolution_y=height, resolution_percentage=100)
+
+
 def prepare(scene: bpy.types.Scene, changes: Changes) -> None:
     """What holds for every render of an export: whole frames of the scene itself, nothing written but the file.
 

@@ -61,6 +61,8 @@ def export_arguments(request: StylizeRequest) -> list[str]:
         arguments.append("--earlier-motion")
     if request.preview is not None:
         arguments.append(f"--preview={request.preview}")
+    if request.size is not None:
+        arguments.append(f"--size={request.size}")
     if request.keep_existing:
         arguments.append("--keep-existing")
     return arguments

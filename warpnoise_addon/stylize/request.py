@@ -107,6 +107,7 @@ class StylizeRequest:
     ``only``: only these of the frames, a text for ``parse_frames``; ``chunk``: only this part of them. Their noise
     still comes through all frames before. ``preview``: only this one, to be looked at; no result is touched.
     ``earlier_motion``: render the motion of earlier frames too, so that these can be stylized at once.
+    ``size``: pixels of the longer side; None: the scene's size.
     """
 
     scene: str
@@ -122,6 +123,7 @@ class StylizeRequest:
     chunk: Chunk | None = None
     preview: int | None = None
     earlier_motion: bool = True
+    size: int | None = None
     reader: BackendCommand | None = None
     """What reads existing frames."""
 
@@ -169,4 +171,5 @@ class StylizeRequest:
             color_frames=self.part,
             earlier_motion=self.earlier_motion,
             backend=self.reader,
+            size=self.size,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,10 @@ STAGES = {
     "cancelled": "Cancelled",
 }
 """Each stage and what people read for it."""
+
+
+PACE_FRAMES = 9
+"""So many ends of frames, at the most, tell the pace: frames that are kept from before pass quickly."""
 
 
 @dataclass(frozen=True)
@@ -122,15 +127,13 @@ class Reporter:
     def __init__(self, tell: Callable[[Status], None] = lambda status: None) -> None:
         self.status = Status()
         self._tell = tell
-        self._stage_begun = time.monotonic()
-        self._first_done = 0
+        self._ended: deque[tuple[int, float]] = deque(maxlen=PACE_FRAMES)
 
     def update(self, **changes: Any) -> None:
         """Set fields of the status. A new stage begins counting its time anew."""
         if changes.get("stage", self.status.stage) != self.status.stage:
-            self._stage_begun = time.monotonic()
+            self._ended.clear()
             changes = {"frames_done": 0, "frames_kept": 0, "step": 0, "steps_total": 0, "seconds_left": None} | changes
-            self._first_done = changes["frames_done"]
         self.status = self.status.but(**changes)
         self._tell(self.status)
 
@@ -141,8 +144,8 @@ class Reporter:
             self.update(warnings=warnings)
 
     def seconds_left(self, frames_done: int, frames_total: int) -> float | None:
-        """Guessed from the stage's pace so far."""
-        done = frames_done - self._first_done
-        if done < 1:
-            return None
-        return (time.monotonic() - self._stage_begun) / done * (frames_total - frames_done)
+        """From the pace of the last frames, once a frame has ended: the first one also starts Blender or the engine."""
+        if not self._ended or self._ended[-1][0] != frames_done:
+            self._ended.append((frames_done, time.monotonic()))
+        (first, begun), (last, ended) = self._ended[0], self._ended[-1]
+        return (ended - begun) / (last - first) * (frames_total - frames_done) if last > first else None

@@ -37,7 +37,7 @@ def make_request(context: bpy.types.Context, given: dict[str, Any] | None = None
 
     request = StylizeRequest(
         scene=scene.name,
-        folder=output_folder(scene, value("output")),
+        folder=_folder(scene, value("output"), given.get("size")),
         frames=_scene_frames(scene)
         if given.get("frames", "").strip().upper() in ("", "ALL")
         else Frames.parse(given["frames"]),
@@ -51,6 +51,7 @@ def make_request(context: bpy.types.Context, given: dict[str, Any] | None = None
         chunk=Chunk.parse(given["chunk"]) if given.get("chunk") else None,
         preview=given.get("preview"),
         earlier_motion=given.get("earlier_motion", True),
+        size=given.get("size") or None,
     )
     if request.color_source or request.passes_source:
         request = replace(request, reader=chosen_command(backend))
@@ -70,6 +71,12 @@ def output_folder(scene: bpy.types.Scene, chosen: str) -> Path:
     if bpy.data.filepath:
         return Path(bpy.data.filepath).parent / "warpnoise" / _folder_name(scene)
     return state.unsaved_results(bpy.context.preferences.filepaths.temporary_directory) / _folder_name(scene)
+
+
+def _folder(scene: bpy.types.Scene, chosen: str, size: int | None) -> Path:
+    """A trial in another size has a folder beside that of the scene's size: neither renders over the other."""
+    folder = output_folder(scene, chosen)
+    return folder.with_name(f"{folder.name}-{size}px") if size else folder
 
 
 def existing_output(scene: bpy.types.Scene, part: str) -> Path | None:

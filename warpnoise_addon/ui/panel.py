@@ -13,6 +13,7 @@ from .draw_results import draw_results
 from .draw_settings import draw_frames, draw_noise, draw_output, draw_style
 from .draw_status import draw_status, is_cancelling
 from .draw_unfinished import draw_unfinished
+from .first_run import draw_first_run, draw_next_steps
 from .make_request import existing_output
 from .presets import WARPNOISE_PT_presets
 from .texts import iface, letters_in
@@ -60,6 +61,7 @@ class _Main:
         if state.running() is None:
             row.operator("warpnoise.stylize", icon="RENDER_ANIMATION")
             draw_preview_buttons(layout, context)
+            draw_first_run(layout, context)
             if existing_output(context.scene, "color") is not None:  # another style of the same shot is the usual case
                 layout.prop(context.scene.warpnoise, "keep_existing")
             if (job := existing_output(context.scene, "records")) is not None:
@@ -69,6 +71,7 @@ class _Main:
             text = "Cancelling..." if is_cancelling() else "Cancel"
             row.operator("warpnoise.cancel", text=iface(text), icon="CANCEL", translate=False)
         draw_status(layout, context)
+        draw_next_steps(layout, context)
 
 
 def draw_preview_buttons(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -124,9 +127,7 @@ def _panels() -> tuple[type, ...]:
     made: list[type] = []
     for suffix, place in PLACES.items():
         name = f"WARPNOISE_PT_main{suffix}"
-        # In the properties it stands among many others; a tab of its own begins open.
-        options = {"DEFAULT_CLOSED"} if not suffix else set()
-        made.append(type(name, (_Main, place, bpy.types.Panel), {"bl_idname": name, "bl_options": options}))
+        made.append(type(name, (_Main, place, bpy.types.Panel), {"bl_idname": name}))
         made += [_section_panel(section, place, suffix) for section in SECTIONS]
     return tuple(made)
 

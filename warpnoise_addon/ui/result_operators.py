@@ -100,25 +100,35 @@ class WARPNOISE_OT_show_frames(_OfResult, bpy.types.Operator):
     bl_label = "Show in Image Editor"
 
     def bring(self, context: bpy.types.Context, sequence: Sequence) -> str:
-        name = f"Stylized {sequence.folder.name} Frames"
-        image = bpy.data.images.get(name)
-        if image is None or image.library is not None:
-            image = bpy.data.images.load(str(sequence.path), check_existing=False)
-            image.name = name
-        image.source = "SEQUENCE"
-        image.filepath = str(sequence.path)
-        image.reload()
-        shown = 0
-        for window in context.window_manager.windows:
-            for area in window.screen.areas:
-                if area.type == "IMAGE_EDITOR":
-                    _show(area.spaces.active, image, sequence)
-                    area.tag_redraw()
-                    shown += 1
+        shown = show_sequence(context, sequence)
         return sentence(
             "The image '{image}' is shown" if shown else "Open an image editor and choose the image '{image}'",
-            image=image.name,
+            image=_image_name(sequence),
         )
+
+
+def show_sequence(context: bpy.types.Context, sequence: Sequence) -> int:
+    """Show the frames in every image editor of every window, and return how many there are."""
+    name = _image_name(sequence)
+    image = bpy.data.images.get(name)
+    if image is None or image.library is not None:
+        image = bpy.data.images.load(str(sequence.path), check_existing=False)
+        image.name = name
+    image.source = "SEQUENCE"
+    image.filepath = str(sequence.path)
+    image.reload()
+    shown = 0
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "IMAGE_EDITOR":
+                _show(area.spaces.active, image, sequence)
+                area.tag_redraw()
+                shown += 1
+    return shown
+
+
+def _image_name(sequence: Sequence) -> str:
+    return f"Stylized {sequence.folder.name} Frames"
 
 
 def _show(space: bpy.types.SpaceImageEditor, image: bpy.types.Image, sequence: Sequence) -> None:

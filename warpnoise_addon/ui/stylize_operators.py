@@ -17,12 +17,13 @@ from ..stylize.session import StylizeSession
 from ..stylize.status import Status
 from . import preview
 from .before_after import AFTER, show_preview
+from .first_run import show_trial
 from .make_request import make_request
 from .modal_session import SessionWatcher, redraw
 from .properties import SettingsProperties
 from .texts import iface, sentence
 
-OWN_ARGUMENTS = ("frames", "only", "chunk", "preview", "device", "batch")
+OWN_ARGUMENTS = ("frames", "only", "chunk", "preview", "size", "device", "batch")
 
 
 class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operator):
@@ -50,6 +51,12 @@ class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operato
         description="Only this frame, to be looked at, with the noise that it has in the shot. No result is touched",
         options={"SKIP_SAVE"},
     )
+    size: IntProperty(
+        name="Size",
+        description="Render with this many pixels on the longer side. 0: the scene's size",
+        min=0,
+        options={"SKIP_SAVE"},
+    )
     device: StringProperty(
         name="Device", description="cuda, mps or cpu. Empty: the preferences' choice", options={"SKIP_SAVE"}
     )
@@ -75,6 +82,11 @@ class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operato
                 "Stylize only this frame, with the noise that it has in the shot, and show it in the image editor. "
                 "The motion of the frames before it is rendered too, for the noise comes along it. "
                 "No result is touched"
+            )
+        if properties.is_property_set("size"):
+            return iface(
+                "Render some frames small, stylize them, and open the result. The compositor stays as it is. "
+                "Takes a minute or two on a laptop"
             )
         if properties.is_property_set("keep_existing"):
             return iface(
@@ -136,6 +148,12 @@ class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operato
             shown = show_preview(bpy.context, request.folder, state.last.result, request.preview)
             if not shown and not bpy.app.background:
                 self.report({"INFO"}, sentence("Open an image editor and choose the image '{image}'", image=AFTER))
+            return {"FINISHED"}
+        if request.size is not None and not request.connect:  # a trial: the compositor waits for the scene's size
+            try:
+                show_trial(bpy.context, request)
+            except WarpnoiseError as error:
+                return self._fail(error)
             return {"FINISHED"}
         if request.part is not None:  # the compositor gets them when all are done, from a run over all
             text = "{count} stylized frames of a part of the shot"

@@ -16,8 +16,8 @@ class Reporter:
         self.now = first
         self._listener = listener
         self._batches_left = 0
-        self._steps_timed = 0
-        self._since: float | None = None
+        self._batches = _Pace()
+        self._steps = _Pace()
         self._lock = threading.Lock()
         self._warnings: tuple[str, ...] = ()
         self._written: tuple[int, int | None] = (first.frames_done, first.newest_frame)
@@ -47,19 +47,48 @@ class Reporter:
         self._batches_left = batches
 
     def step_done(self, step: int, steps: int) -> None:
-        # Timed from the end of the first step on: the first one also sets up the device.
         now = time.monotonic()
         if step == 1:
             self._batches_left = max(self._batches_left - 1, 0)
-        steps_left = self._batches_left * steps + steps - step
-        seconds_left = None
-        if self._since is None:
-            self._since = now
+            self._steps.begin(now)  # the first step also sets up the device
         else:
-            self._steps_timed += 1
-            seconds_left = (now - self._since) / self._steps_timed * steps_left
+            self._steps.count(now)
+        if step == steps:
+            self._batches.count(now)
+        # The pace of batches has what is done between them; that of steps is known earlier.
+        step_seconds = self._steps.seconds
+        batch_seconds = self._batches.seconds if self._batches.seconds is not None else _times(step_seconds, steps)
+        rest = 0.0 if step == steps else _times(step_seconds, steps - step)
+        seconds_left = None
+        if rest is not None and (batch_seconds is not None or not self._batches_left):
+            seconds_left = self._batches_left * (batch_seconds or 0.0) + rest
         self._update(step=step, steps_total=steps, seconds_left=seconds_left)
         self.report()
 
     def _update(self, **changes: object) -> None:
         self.now = self.now.model_copy(update=changes)
+
+
+class _Pace:
+    """The mean time from one event to the next."""
+
+    def __init__(self) -> None:
+        self._last: float | None = None
+        self._total, self._count = 0.0, 0
+
+    def begin(self, now: float) -> None:
+        """The time up to ``now`` does not count."""
+        self._last = now
+
+    def count(self, now: float) -> None:
+        if self._last is not None:
+            self._total, self._count = self._total + now - self._last, self._count + 1
+        self._last = now
+
+    @property
+    def seconds(self) -> float | None:
+        return self._total / self._count if self._count else None
+
+
+def _times(seconds: float | None, count: int) -> float | None:
+    return None if seconds is None else seconds * count

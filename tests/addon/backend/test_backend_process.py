@@ -119,7 +119,7 @@ def test_a_backend_that_does_not_start_says_why():
 
 def test_a_python_without_the_package_says_what_to_install():
     bare = BackendCommand((sys.executable, "-I", "-m", "warpnoise"), "the test")
-    with pytest.raises(BackendMissingError, match="pip install warpnoise"):
+    with pytest.raises(BackendMissingError, match="pip install 'warpnoise"):
         start_backend(bare)
 
 
@@ -291,7 +291,7 @@ class TestFinding:
             find_backend(str(tmp_path / name), {"PATH": ""})
 
     def test_nothing_at_all(self):
-        with pytest.raises(BackendMissingError, match="pip install warpnoise"):
+        with pytest.raises(BackendMissingError, match="pip install 'warpnoise"):
             find_backend("", {"PATH": ""})
 
     def test_blenders_own_python_settings_stay_out(self):

@@ -14,6 +14,7 @@ import pytest
 import warpnoise_addon
 from warpnoise_addon.arguments import make_parser, operator_arguments
 from warpnoise_addon.settings import SETTINGS, make_settings
+from warpnoise_addon.stylize import status as status_module
 from warpnoise_addon.stylize.backends import BackendPool
 from warpnoise_addon.stylize.export_command import export_arguments
 from warpnoise_addon.stylize.request import BackendChoice, Frames, StylizeRequest
@@ -239,6 +240,24 @@ def test_a_new_stage_counts_anew():
     reporter.warn("a", "b", "a")
     reporter.warn("b")
     assert reporter.status.warnings == ("a", "b")
+
+
+def test_time_left_leaves_out_the_start_and_frames_from_before(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(status_module.time, "monotonic", lambda: now)
+    reporter = Reporter()
+    reporter.update(stage="exporting", frames_total=20)
+    now = 30.0  # Blender starts
+    assert reporter.seconds_left(1, 20) is None
+    now = 32.0
+    assert reporter.seconds_left(2, 20) == 2.0 * 18
+    reporter.update(stage="stylizing")
+    for done in range(1, 11):  # kept from before
+        reporter.seconds_left(done, 20)
+    for done in range(11, 20):
+        now += 5.0
+        left = reporter.seconds_left(done, 20)
+    assert left == 5.0
 
 
 def test_statuses_in_words():

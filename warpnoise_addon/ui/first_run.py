@@ -1,0 +1,75 @@
+"""The way to a first result: set up the backend, try it on this scene, small; then what to do next."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..compositor.sequence import read_sequence
+from ..errors import WarpnoiseError
+from ..stylize import state
+from ..stylize.backends import chosen_command, chosen_url
+from ..stylize.request import StylizeRequest
+from ..stylize.session import StylizeSession
+from .make_request import existing_output
+from .preferences import backend_choice
+from .result_operators import show_sequence
+from .texts import draw_text, iface, letters_in
+
+SIZE = 256
+"""Pixels of a trial's longer side: seconds a frame on a laptop's CPU."""
+FRAMES = 12
+NO_BACKEND = "Warpnoise needs its backend: PyTorch and the models, in a Python environment"
+PLAY = "Press Space in the image editor to play the result. It shows {count} frames at {size} px. Next:"
+
+
+def draw_first_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """What a new user presses first; nothing once the scene has a result."""
+    if not has_backend(context):
+        draw_text(layout, NO_BACKEND, icon="INFO", width=letters_in(context))
+        layout.operator("warpnoise.set_up", text="Set Up...", icon="IMPORT")
+    elif existing_output(context.scene, "results") is None:
+        text = iface("Try It on This Scene at {size} px", size=SIZE)
+        button = layout.operator("warpnoise.stylize", text=text, icon="PLAY", translate=False)
+        button.size, button.frames = SIZE, trial_frames(context.scene)
+
+
+def has_backend(context: bpy.types.Context) -> bool:
+    """Whether one is set up, named or chosen; it may still not work."""
+    choice = backend_choice(context)
+    if chosen_url(choice):
+        return True
+    try:
+        chosen_command(choice)
+    except WarpnoiseError:
+        return False
+    return True
+
+
+def trial_frames(scene: bpy.types.Scene) -> str:
+    """The first frames from the current one on, or the last of the scene where fewer follow it."""
+    start = max(scene.frame_start, min(scene.frame_current, scene.frame_end - FRAMES + 1))
+    return f"{start}:{min(start + FRAMES - 1, scene.frame_end)}"
+
+
+def show_trial(context: bpy.types.Context, request: StylizeRequest) -> None:
+    """Show a trial's frames in an image editor, in a new window if none is open. Raises JobFolderError."""
+    sequence, _ = read_sequence(request.folder)
+    if sequence is None or bpy.app.background or show_sequence(context, sequence):
+        return
+    with context.temp_override(window=context.window_manager.windows[0]):
+        bpy.ops.wm.window_new()
+    context.window_manager.windows[-1].screen.areas[0].type = "IMAGE_EDITOR"
+    show_sequence(context, sequence)
+
+
+def draw_next_steps(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """After a trial, what to do with it."""
+    session = state.session
+    if not isinstance(session, StylizeSession) or session.request.size is None or state.last.stage != "done":
+        return
+    column, width = layout.column(align=True), letters_in(context)
+    count, size = len(session.request.frames.numbers), session.request.size
+    draw_text(column, iface(PLAY, count=count, size=size), icon="INFO", width=width)
+    draw_text(column, "1. Choose another style, strength or model below, and try again", width=width)
+    draw_text(column, "2. Preview one frame in full size", width=width)
+    draw_text(column, "3. Save the file, and stylize the whole animation", width=width)
