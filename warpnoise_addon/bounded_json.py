@@ -14,6 +14,8 @@ import stat
 from pathlib import Path
 from typing import Any, NoReturn
 
+from .messages import Message
+
 LARGEST = 64 << 20
 """Bytes. A shot's job.json may be larger: see ``largest``."""
 DEEPEST = 200
@@ -32,7 +34,9 @@ def parse_json(data: bytes | str, largest: int = LARGEST) -> Any:
         BadJsonError: too large, not UTF-8, not JSON, nested too deeply, a number that is not finite, half a character.
     """
     if len(data) > largest:
-        raise BadJsonError(f"it has {len(data)} bytes; expected at most {largest}")
+        raise BadJsonError(
+            Message("it has {count} bytes; expected at most {largest}", count=len(data), largest=largest)
+        )
     try:
         text = data if isinstance(data, str) else data.decode("utf-8-sig")
         value = json.loads(text, parse_constant=_refuse)
@@ -51,7 +55,7 @@ def parse_json(data: bytes | str, largest: int = LARGEST) -> Any:
     except BadJsonError:
         raise
     except ValueError as error:
-        raise BadJsonError(f"it is not JSON: {error}") from None
+        raise BadJsonError(Message("it is not JSON: {error}", error=error)) from None
     return value
 
 
@@ -74,12 +78,14 @@ def read_bytes(path: Path, largest: int) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise BadJsonError("it is not a regular file")
         if status.st_size > largest:
-            raise BadJsonError(f"it has {status.st_size} bytes; expected at most {largest}")
+            raise BadJsonError(
+                Message("it has {size} bytes; expected at most {largest}", size=status.st_size, largest=largest)
+            )
         return file.read(largest + 1)
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise BadJsonError(f"it holds {constant}, which is not a number")
+    raise BadJsonError(Message("it holds {constant}, which is not a number", constant=constant))
 
 
 def _check_depth(value: Any) -> None:

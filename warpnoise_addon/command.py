@@ -112,11 +112,11 @@ def _checked_save(text: str | None) -> Path | None:
         return None
     path = Path(text).expanduser().absolute()
     if path.suffix != ".blend":
-        raise SettingsError(f"--save: expected a name that ends in .blend, got {text}")
+        raise SettingsError("--save: expected a name that ends in .blend, got {text}", text=text)
     if not path.parent.is_dir():
-        raise SettingsError(f"--save: there is no folder {path.parent}")
+        raise SettingsError("--save: there is no folder {parent}", parent=path.parent)
     if not os.access(path.parent, os.W_OK) or path.is_dir():
-        raise SettingsError(f"--save: {path} cannot be written")
+        raise SettingsError("--save: {path} cannot be written", path=path)
     return path
 
 
@@ -144,7 +144,9 @@ def _scene(given: argparse.Namespace) -> Iterator[None]:
     scene = bpy.data.scenes.get(name)
     if scene is None:
         there_are = ", ".join(scene.name for scene in bpy.data.scenes)
-        raise SettingsError(f"--scene: there is no scene {name!r} in the file, only {there_are}")
+        raise SettingsError(
+            "--scene: there is no scene {name!r} in the file, only {there_are}", name=name, there_are=there_are
+        )
     with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
         yield
 

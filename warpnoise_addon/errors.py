@@ -12,18 +12,24 @@
     ├── JobError                 the backend answered that a job cannot be done
     └── Cancelled                the user asked to stop; what was finished stays
 
-A message says what is wrong (expected and got) and what to do.
+A message says what is wrong (expected and got) and what to do. Values stand in braces, so that it can be translated:
+``SettingsError("there is no scene {name}", name=name)``.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from .messages import Message
+
 
 class WarpnoiseError(Exception):
     """The base of all of them. ``exit_status`` is the command's (docs/architecture.md, "Errors, exit codes")."""
 
     exit_status = 1
+
+    def __init__(self, template: str, **values: object) -> None:
+        super().__init__(Message(template, **values) if values else template)
 
 
 class SettingsError(WarpnoiseError):
@@ -74,8 +80,8 @@ class JobError(WarpnoiseError):
         "disk_full": 6,
     }
 
-    def __init__(self, message: str, code: str = "error") -> None:
-        super().__init__(message)
+    def __init__(self, template: str, code: str = "error", **values: object) -> None:
+        super().__init__(template, **values)
         self.code = code
         self.exit_status = self.EXIT_STATUS.get(code, 1)
 

@@ -28,18 +28,25 @@ def parse_frames(text: str) -> list[int]:
     for part in (part.strip() for part in text.split(",")):
         match = _PART.fullmatch(part)
         if match is None:
-            raise SettingsError(f"frames: {part!r} is neither a frame like 7 nor a range like 1-24 or 1-24:2")
+            raise SettingsError("frames: {part!r} is neither a frame like 7 nor a range like 1-24 or 1-24:2", part=part)
         start, end, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)
         if step < 1:
-            raise SettingsError(f"frames: {part!r} has the step {step}: expected 1 or more")
+            raise SettingsError("frames: {part!r} has the step {step}: expected 1 or more", part=part, step=step)
         if end < start:
-            raise SettingsError(f"frames: {part!r} is empty: it ends before its start")
+            raise SettingsError("frames: {part!r} is empty: it ends before its start", part=part)
         if start < -FRAME_LIMIT or end > FRAME_LIMIT:
-            raise SettingsError(f"frames: {part!r} is beyond Blender's frames, {-FRAME_LIMIT} to {FRAME_LIMIT}")
+            raise SettingsError(
+                "frames: {part!r} is beyond Blender's frames, {first} to {last}",
+                part=part,
+                first=-FRAME_LIMIT,
+                last=FRAME_LIMIT,
+            )
         numbers = range(start, end + 1, step)
         listed += len(numbers)
         if listed > 2 * FRAME_LIMIT + 1:
-            raise SettingsError(f"frames: {part!r} makes it more frames than Blender has. List each frame once")
+            raise SettingsError(
+                "frames: {part!r} makes it more frames than Blender has. List each frame once", part=part
+            )
         chosen.update(numbers)
     return sorted(chosen)
 

@@ -50,7 +50,7 @@ class Result:
 def result_folder(job: Path, name: str) -> Path:
     """Raises JobFolderError: not the name of a result."""
     if not _NAME.fullmatch(name):
-        raise JobFolderError(f"{name!r} is not the name of a result in '{job}'")
+        raise JobFolderError("{name!r} is not the name of a result in '{job}'", name=name, job=job)
     return job / "results" / name
 
 
@@ -84,11 +84,13 @@ def use_result(job: Path, name: str) -> Result:
     """
     result = _read(result_folder(job, name))
     if result is None:
-        raise JobFolderError(f"'{job}' has no result {name!r}: it was deleted")
+        raise JobFolderError("'{job}' has no result {name!r}: it was deleted", job=job, name=name)
     try:
         atomic_write(job / CURRENT, json.dumps({"result": name}) + "\n")
     except OSError as error:
-        raise JobFolderError(f"'{job / CURRENT}' cannot be written: {error.strerror or error}") from None
+        raise JobFolderError(
+            "'{path}' cannot be written: {reason}", path=job / CURRENT, reason=error.strerror or error
+        ) from None
     return result
 
 
@@ -102,13 +104,15 @@ def remove_result(job: Path, name: str) -> None:
     try:
         leases = folder / "leases"
         if leases.is_dir() and any(is_locked(lease) for lease in leases.glob("[!.]*.lock")):
-            raise JobFolderError(f"'{folder}' is being stylized. Wait until it is done, or cancel it.")
+            raise JobFolderError("'{folder}' is being stylized. Wait until it is done, or cancel it.", folder=folder)
         with contextlib.suppress(FileNotFoundError):
             folder.rename(folder.with_name(f".deleted-{name}-{secrets.token_hex(4)}"))
         for gone in folder.parent.glob(".deleted-*"):  # those of interrupted deletions, too
             shutil.rmtree(gone, ignore_errors=not gone.name.startswith(f".deleted-{name}-"))
     except OSError as error:
-        raise JobFolderError(f"'{folder}' cannot be deleted: {error.strerror or error}") from None
+        raise JobFolderError(
+            "'{folder}' cannot be deleted: {reason}", folder=folder, reason=error.strerror or error
+        ) from None
 
 
 def _read(folder: Path) -> Result | None:

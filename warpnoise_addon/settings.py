@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import SettingsError
+from .messages import Message
 
 FILE = Path(__file__).with_name("settings.json")
 Settings = Mapping[str, Any]
@@ -27,6 +28,16 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "boolean": (bool,),
     "array": (list, tuple),
+}
+
+
+EXPECTED = {
+    "any": Message("a number or a text"),
+    "number": Message("a number"),
+    "integer": Message("a whole number"),
+    "string": Message("a text"),
+    "boolean": Message("true or false"),
+    "array": Message("a list"),
 }
 
 
@@ -85,34 +96,52 @@ class Setting:
         if value is None and self.nullable:
             return value
         if not isinstance(value, _TYPES[self.kind]) or (isinstance(value, bool) and self.kind != "boolean"):
-            raise SettingsError(f"{self.name}: expected {self._expected}, got {value!r}")
+            raise SettingsError(
+                "{name}: expected {expected}, got {value!r}", name=self.name, expected=self._expected, value=value
+            )
         if self.choices and value not in [choice[0] for choice in self.choices]:
-            raise SettingsError(f"{self.name}: expected {self._expected}, got {value!r}")
+            raise SettingsError(
+                "{name}: expected {expected}, got {value!r}", name=self.name, expected=self._expected, value=value
+            )
         if isinstance(value, (int, float)) and self.kind != "boolean":
             too_small = value <= self.least if "exclusiveMinimum" in self.schema else value < self.least
             if too_small or value > self.most or not math.isfinite(value):
-                raise SettingsError(f"{self.name}: expected {self._expected}, got {value!r}")
+                raise SettingsError(
+                    "{name}: expected {expected}, got {value!r}", name=self.name, expected=self._expected, value=value
+                )
         if self.kind == "array":
             if len(value) > self.longest:
-                raise SettingsError(f"{self.name}: expected at most {self.longest}, got {len(value)}")
+                raise SettingsError(
+                    "{name}: expected at most {longest}, got {count}",
+                    name=self.name,
+                    longest=self.longest,
+                    count=len(value),
+                )
             return [self._item(item, Setting.check) for item in value]
         if value == "" and self.schema.get("minLength"):
-            raise SettingsError(f"{self.name}: expected a {self.title.lower()}, got none")
+            raise SettingsError("{name}: expected a {kind}, got none", name=self.name, kind=self.title.lower())
         return value
 
     def _item(self, item: Any, read: Callable[[Setting, Any], Any]) -> dict[str, Any]:
         """An item with its defaults, each value read by ``read``."""
         if not isinstance(item, Mapping):
-            raise SettingsError(f"{self.name}: expected {', '.join(self.items)}, got {item!r}")
+            raise SettingsError(
+                "{name}: expected {known}, got {item!r}", name=self.name, known=", ".join(self.items), item=item
+            )
         if unknown := item.keys() - self.items.keys():
-            raise SettingsError(f"{self.name}: there is no {min(unknown)!r}; there are {', '.join(self.items)}")
+            raise SettingsError(
+                "{name}: there is no {unknown!r}; there are {known}",
+                name=self.name,
+                unknown=min(unknown),
+                known=", ".join(self.items),
+            )
         try:
             return {
                 key: read(part, item[key]) if key in item else part.check(part.default)
                 for key, part in self.items.items()
             }
         except SettingsError as error:
-            raise SettingsError(f"{self.name}: {error}") from None
+            raise SettingsError("{name}: {error}", name=self.name, error=error) from None
 
     @property
     def option(self) -> str:
@@ -127,7 +156,9 @@ class Setting:
             try:
                 return self.check(float(text) if self.kind == "number" else int(text))
             except ValueError:
-                raise SettingsError(f"{self.name}: expected {self._expected}, got {text!r}") from None
+                raise SettingsError(
+                    "{name}: expected {expected}, got {text!r}", name=self.name, expected=self._expected, text=text
+                ) from None
         if self.kind == "any":
             try:
                 return self.check(float(text))
@@ -176,7 +207,9 @@ class Setting:
             try:
                 return self._item(json.loads(text), Setting.check)
             except ValueError as error:
-                raise SettingsError(f"{self.name}: {text!r} is not JSON: {error}") from None
+                raise SettingsError(
+                    "{name}: {text!r} is not JSON: {error}", name=self.name, text=text, error=error
+                ) from None
         first, *others = re.split(r",(?=[a-z_]+=)", text)
         values = {next(iter(self.items)): first} | {key: value for key, _, value in map(_pair, others)}
         return self._item(values, Setting.parse)
@@ -191,16 +224,16 @@ class Setting:
         return text
 
     @property
-    def _expected(self) -> str:
+    def _expected(self) -> Message:
         if self.choices:
-            return "one of " + ", ".join(choice[0] for choice in self.choices)
+            return Message("one of {names}", names=[choice[0] for choice in self.choices])
         if self.kind in ("number", "integer") and math.isfinite(self.least) and math.isfinite(self.most):
-            above = "above" if "exclusiveMinimum" in self.schema else "from"
-            kind = "a whole number" if self.kind == "integer" else "a number"
-            return f"{kind} {above} {self.least:g} to {self.most:g}"
-        return {"number": "a number", "integer": "a whole number", "string": "a text", "boolean": "true or false"}.get(
-            self.kind, "a list"
-        )
+            if self.kind == "integer":
+                return Message("a whole number from {least:g} to {most:g}", least=self.least, most=self.most)
+            if "exclusiveMinimum" in self.schema:
+                return Message("a number above {least:g} to {most:g}", least=self.least, most=self.most)
+            return Message("a number from {least:g} to {most:g}", least=self.least, most=self.most)
+        return EXPECTED[self.kind]
 
 
 def _pair(text: str) -> tuple[str, str, str]:
@@ -243,7 +276,7 @@ def make_settings(**values: Any) -> dict[str, Any]:
         SettingsError: a setting that there is not, or a value that is none.
     """
     if unknown := values.keys() - SETTINGS.keys():
-        raise SettingsError(f"there is no setting {', '.join(sorted(unknown))}")
+        raise SettingsError("there is no setting {names}", names=", ".join(sorted(unknown)))
     return {name: setting.check(values.get(name, setting.default)) for name, setting in SETTINGS.items()}
 
 

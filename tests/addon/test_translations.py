@@ -13,12 +13,26 @@ from bl_operators.presets import AddPresetBase
 
 import warpnoise_addon
 from warpnoise_addon import registration
+from warpnoise_addon.errors import WarpnoiseError
+from warpnoise_addon.messages import Message, pack, unpack
 from warpnoise_addon.translations import LANGUAGES
 
-UI = Path(warpnoise_addon.__file__).parent / "ui"
+ADDON = Path(warpnoise_addon.__file__).parent
+UI = ADDON / "ui"
+
+
+def _all_errors(base: type = WarpnoiseError) -> Iterator[type]:
+    yield base
+    for each in base.__subclasses__():
+        yield from _all_errors(each)
+
+
 SHOWN = ("text", "heading", "placeholder", "confirm_text")
 CALLS = {"iface": 0, "sentence": 0, "draw_text": 1, "offline": 0, "poll_message_set": 0}
 """Functions that show a text, and which argument it is."""
+MESSAGES = ("Message", "NoPictureError", "NotThePicture", "Unreachable", *(each.__name__ for each in _all_errors()))
+"""What is made of an English text, wherever it is in the add-on; with values it has a template."""
+MESSAGE_ARGUMENTS = ("cancel_text",)
 NOT_WORDS = {"", "https://server"}
 
 
@@ -26,7 +40,7 @@ NOT_WORDS = {"", "https://server"}
 def texts() -> set[str]:
     warpnoise_addon.register()
     try:
-        return {text for text in (*_of_classes(), *_of_sources()) if text not in NOT_WORDS}
+        return {text for text in (*_of_classes(), *_of_sources(), *_of_messages()) if text not in NOT_WORDS}
     finally:
         warpnoise_addon.unregister()
 
@@ -69,6 +83,23 @@ def _of_sources() -> Iterator[str]:
         for scope in ast.walk(tree):
             if isinstance(scope, ast.FunctionDef):
                 yield from _shown_in(scope, constants)
+
+
+def _of_messages() -> Iterator[str]:
+    for path in sorted(ADDON.rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(call, ast.Call):
+                continue
+            name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+            told = call.args[:1] if name in MESSAGES else []
+            told += call.args[1:2] if name == "Finding" else []
+            told += call.args if name == "warn" or (name == "append" and "warnings" in ast.unparse(call.func)) else []
+            told += [keyword.value for keyword in call.keywords if keyword.arg in MESSAGE_ARGUMENTS]
+            for text in told:
+                place = f"{path.relative_to(ADDON)}:{call.lineno}"
+                assert not isinstance(text, ast.JoinedStr), f"{place}: an f-string has no template to be translated"
+                if isinstance(text, ast.Constant) and isinstance(text.value, str) and any(map(str.isalpha, text.value)):
+                    yield text.value
 
 
 def _shown_in(scope: ast.FunctionDef, constants: dict[str, str]) -> Iterator[str]:
@@ -118,6 +149,28 @@ def test_translations_have_the_same_values(language):
         names = [{name for _, name, _, _ in string.Formatter().parse(each) if name} for each in (text, translated)]
         assert names[0] == names[1], text
         assert text.endswith("...") == translated.endswith("..."), text
+
+
+def test_a_message_is_translated_with_its_values_and_those_within() -> None:
+    texts = {
+        "{where} has no {things}": "{things} fehlen: {where}",
+        "Scene '{name}'": "Szene {name}",
+        "a lamp": "Lampe",
+    }
+    where = Message("Scene '{name}'", name="{braces}")
+    message = Message("{where} has no {things}", where=where, things=[Message("a lamp"), "camera"])
+    assert message == "Scene '{braces}' has no a lamp, camera"
+    assert message.translated(lambda text: texts.get(text, text)) == "Lampe, camera fehlen: Szene {braces}"
+    assert Message("50 % of {it}") == "50 % of {it}", "without values braces are as they are"
+
+
+def test_an_error_keeps_its_template() -> None:
+    error = WarpnoiseError("frame {frame} is {state}", frame=3, state="late")
+    text = str(error)
+    assert isinstance(text, Message) and (text, text.template) == ("frame 3 is late", "frame {frame} is {state}")
+    again = unpack("frame 3 is late", pack(["plain", text]))
+    assert isinstance(again, Message) and (again, again.template) == (text, text.template)
+    assert unpack("plain", pack(["plain", text])) == "plain"
 
 
 def test_panels_are_in_the_language_of_the_preferences():

@@ -16,16 +16,17 @@
 Nothing in here blocks without a time limit, and everything may be called from any thread.
 """
 
+from .answers import Job
 from .connection import Backend, connect_backend, start_backend
 from .locate import BackendCommand, find_backend
-from .poll import JobRequest, JobView, run_job
+from .poll import JobRequest, run_job
 from .remote import run_uploaded_job
 
 __all__ = [
     "Backend",
     "BackendCommand",
+    "Job",
     "JobRequest",
-    "JobView",
     "connect_backend",
     "find_backend",
     "run_job",

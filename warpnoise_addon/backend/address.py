@@ -32,13 +32,18 @@ class Address:
             parts = urlsplit(text if "//" in text else f"//{text}", scheme="http")
             host, port = parts.hostname, parts.port
         except ValueError as error:
-            raise SettingsError(f"the backend's URL {url!r} cannot be read ({error}): {_EXPECTED}") from None
+            raise SettingsError(
+                "the backend's URL {url!r} cannot be read ({error}): {expected}",
+                url=url,
+                error=error,
+                expected=_EXPECTED,
+            ) from None
         if parts.username or parts.password:
-            raise SettingsError(f"the backend's URL holds a name or a password: {_EXPECTED}")
+            raise SettingsError("the backend's URL holds a name or a password: {expected}", expected=_EXPECTED)
         if port is None and parts.scheme == "https":
             port = 443
         if parts.scheme not in ("http", "https") or not host or not port or parts.query or parts.fragment:
-            raise SettingsError(f"the backend's URL is {url!r}: {_EXPECTED}")
+            raise SettingsError("the backend's URL is {url!r}: {expected}", url=url, expected=_EXPECTED)
         return cls(host, port, parts.scheme, parts.path.rstrip("/"))
 
     def __str__(self) -> str:

@@ -8,6 +8,15 @@ from typing import Any
 
 from ..errors import BackendError
 
+Job = dict[str, Any]
+"""A job as the interface shows it (docs/architecture.md), with every field of `NEW_JOB`."""
+NEW_JOB: Job = {
+    "stage": "loading", "frames_done": 0, "frames_total": 0, "frames_kept": 0, "step": 0, "steps_total": 0,
+    "seconds_left": None, "seconds_since_progress": 0.0, "newest_frame": None, "result": None, "warnings": [],
+    "error": None,
+}  # fmt: skip
+ENDS = ("done", "failed", "cancelled")
+"""The states that a job or a download ends in."""
 _LONGEST_TEXT = 10_000
 """Characters of a message; a longer one would fill the screen."""
 
@@ -26,11 +35,12 @@ def check_status(answer: dict[str, Any]) -> None:
         _check("status", answer["uploads"], {"largest_file": _is_count, "days": _is_number})
 
 
-def check_job(answer: dict[str, Any]) -> None:
-    """Raises BackendError: not a job."""
+def read_job(answer: dict[str, Any]) -> Job:
+    """The job of an answer. Raises BackendError: not a job."""
     if "id" not in answer or "state" not in answer:
         raise BackendError(
-            f"the backend's answer is not a job: expected `id` and `state`, got {str(sorted(answer))[:200]}"
+            "the backend's answer is not a job: expected `id` and `state`, got {got}",
+            got=str(sorted(answer))[:200],
         )
     _check("job", answer, {
         "id": _is_text, "state": _is_text, "stage": _is_text, "frames_done": _is_count, "frames_total": _is_count,
@@ -42,6 +52,7 @@ def check_job(answer: dict[str, Any]) -> None:
         if not {"code", "message"} <= set(answer["error"]):
             raise _foreign("job", "error", answer["error"])
         _check("job", answer["error"], {"code": _is_text, "message": _is_text})
+    return NEW_JOB | answer
 
 
 def _check(what: str, answer: dict[str, Any], expected: dict[str, Callable[[object], bool]]) -> None:
@@ -51,7 +62,9 @@ def _check(what: str, answer: dict[str, Any], expected: dict[str, Callable[[obje
 
 
 def _foreign(what: str, name: str, got: object) -> BackendError:
-    return BackendError(f"the backend's answer is not a {what}: its {name} is {repr(got)[:80]}")
+    return BackendError(
+        "the backend's answer is not a {what}: its {name} is {got}", what=what, name=name, got=repr(got)[:80]
+    )
 
 
 def _is_text(value: object) -> bool:

@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 from ..bounded_json import BadJsonError, parse_json
 from ..errors import BackendError, BackendHungError, JobError, JobFolderError
+from ..messages import Message
 from .address import Address
 from .broken_pipe import broken_pipes_raise
 from .locate import TOKEN_VARIABLE
@@ -175,23 +176,33 @@ class Client:
                 raise self._foreign("GET", path, response.status, b"")
             left = response.length
             if left is None or left > largest:
-                raise BackendError(f"{self.address} answers {path} with {left} bytes: expected at most {largest}")
+                raise BackendError(
+                    "{address} answers {path} with {left} bytes: expected at most {largest}",
+                    address=self.address,
+                    path=path,
+                    left=left,
+                    largest=largest,
+                )
             patience.allow(TRANSFER_SECONDS + left / SLOWEST_BYTES)
             digest = hashlib.sha256()
             while left:
                 cancelled()
                 block = response.read(min(left, _BLOCK))
                 if not block:
-                    raise Unreachable(f"the connection ended {left} bytes before the end of {path}")
+                    raise Unreachable(
+                        Message("the connection ended {left} bytes before the end of {path}", left=left, path=path)
+                    )
                 try:
                     target.write(block)
                 except OSError as error:
-                    raise JobFolderError(f"what the server sent cannot be kept: {error.strerror}") from None
+                    raise JobFolderError(
+                        "what the server sent cannot be kept: {reason}", reason=error.strerror
+                    ) from None
                 digest.update(block)
                 left -= len(block)
             told = response.getheader("Content-Digest")
             if told and told != content_digest(digest.digest()):
-                raise Unreachable(f"{path} was changed on its way")
+                raise Unreachable(Message("{path} was changed on its way", path=path))
             return Fetched(str(response.getheader("ETag") or "").strip('"'), digest.hexdigest())
 
     def _call(
@@ -222,7 +233,9 @@ class Client:
                 yield response, patience
         except TimeoutError:
             raise BackendHungError(
-                f"the backend at {self.address} did not answer within {patience.seconds:g} s"
+                "the backend at {address} did not answer within {seconds:g} s",
+                address=self.address,
+                seconds=patience.seconds,
             ) from None
         except ssl.SSLError as error:
             raise BackendError(_tls_trouble(self.address, error)) from None
@@ -246,22 +259,30 @@ class Client:
         code, message = (problem.get("code"), problem.get("message")) if isinstance(problem, dict) else (None, None)
         if status == 401:
             raise BackendError(
-                "the backend does not accept the token: one that was started by hand needs the same token here, "
-                f"through the variable {TOKEN_VARIABLE} or the token file in the preferences"
+                "the backend does not accept the token: one that was started by hand needs the same token "
+                "here, through the variable {token_variable} or the token file in the preferences",
+                token_variable=TOKEN_VARIABLE,
             )
         raise JobError(str(message or f"HTTP {status} for {method} {path}"), str(code or "error"))
 
     def _foreign(self, method: str, path: str, status: int, content: bytes) -> BackendError:
         return BackendError(
-            f"what answers at {self.address} is not a Warpnoise backend: "
-            f"expected a JSON object for {method} {path}, got HTTP {status} and {content[:80]!r}"
+            "what answers at {address} is not a Warpnoise backend: expected a JSON object for {method} "
+            "{path}, got HTTP {status} and {content!r}",
+            address=self.address,
+            method=method,
+            path=path,
+            status=status,
+            content=content[:80],
         )
 
 
 def _whole(response: http.client.HTTPResponse) -> bytes:
     content = response.read(LARGEST_ANSWER)
     if response.length:
-        raise Unreachable(f"the answer is {response.length} bytes longer than what came, or was allowed to")
+        raise Unreachable(
+            Message("the answer is {length} bytes longer than what came, or was allowed to", length=response.length)
+        )
     return content
 
 

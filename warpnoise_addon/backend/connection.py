@@ -79,8 +79,10 @@ class Backend:
                 silent = time.monotonic() - silent_since + RETRY_SECONDS
                 if self.process is None and (error.refused or silent >= limit):
                     raise BackendDiedError(
-                        f"nobody answers at {self.client.address} ({error}): "
-                        "start the backend with `warpnoise serve`, or change the preferences"
+                        "nobody answers at {address} ({error}): start the backend with `warpnoise serve`, or "
+                        "change the preferences",
+                        address=self.client.address,
+                        error=error,
                     ) from None
                 time.sleep(RETRY_SECONDS)  # the kernel closes the sockets a moment before the process is gone
             except BackendHungError:
@@ -93,8 +95,10 @@ class Backend:
             if silent >= limit:
                 which = f"process {self.process.pid}" if self.process else str(self.client.address)
                 raise BackendHungError(
-                    f"the backend ({which}) has not answered for {silent:.0f} s: it hangs. "
-                    "Finished frames stay; running again starts a new one and goes on from there"
+                    "the backend ({which}) has not answered for {silent:.0f} s: it hangs. Finished frames "
+                    "stay; running again starts a new one and goes on from there",
+                    which=which,
+                    silent=silent,
                 )
 
     def refresh_status(
@@ -163,7 +167,8 @@ def connect_backend(
     backend.refresh_status(cancelled=cancelled)
     if not backend.takes_uploads and not backend.client.address.loopback:
         raise BackendError(
-            f"the backend at {backend.client.address} takes no uploads, and it cannot see this machine's folders: "
-            "start it with `warpnoise serve --uploads FOLDER`"
+            "the backend at {address} takes no uploads, and it cannot see this machine's folders: "
+            "start it with `warpnoise serve --uploads FOLDER`",
+            address=backend.client.address,
         )
     return backend

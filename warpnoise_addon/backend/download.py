@@ -58,13 +58,15 @@ class Download:
         try:
             make_settings(**info["settings"])
         except (KeyError, TypeError, SettingsError) as error:
-            raise BackendError(f"the settings from the server were not taken: {error}") from None
+            raise BackendError("the settings from the server were not taken: {error}", error=error) from None
         try:
             for part in ("frames", "records", "leases"):
                 (self.folder / part).mkdir(parents=True, exist_ok=True)
             atomic_write(self.folder / "settings.json", json.dumps(info, indent=1) + "\n")
         except OSError as error:
-            raise JobFolderError(f"{self.folder} cannot be written: {error.strerror}") from None
+            raise JobFolderError(
+                "{folder} cannot be written: {reason}", folder=self.folder, reason=error.strerror
+            ) from None
 
     @property
     def fetched(self) -> int:
@@ -98,7 +100,9 @@ class Download:
             try:
                 check_png(file, self._job.width, self._job.height)
             except NotThePicture as wrong:
-                raise BackendError(f"frame {frame} from the server was not taken: {wrong}") from None
+                raise BackendError(
+                    "frame {frame} from the server was not taken: {wrong}", frame=frame, wrong=wrong
+                ) from None
 
         largest = largest_png(self._job.width, self._job.height)
         self._fetch(f"frames/{frame}", frame_path(self.folder, frame), largest, check)
@@ -135,7 +139,7 @@ class Download:
         except NotModified:
             pass
         except OSError as error:
-            raise JobFolderError(f"{target} cannot be written: {error.strerror}") from None
+            raise JobFolderError("{target} cannot be written: {reason}", target=target, reason=error.strerror) from None
 
     def _stop_if_cancelled(self) -> None:
         if self._cancelled():

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BackendMissingError
+from ..messages import Message
 
 PYTHON_VARIABLE = "WARPNOISE_PYTHON"
 URL_VARIABLE = "WARPNOISE_URL"
@@ -40,7 +41,7 @@ def find_backend(preference: str = "", environ: Mapping[str, str] = os.environ) 
         BackendMissingError: nothing is set and nothing is found, or what is set is not a program.
     """
     for path, source in (
-        (environ.get(PYTHON_VARIABLE, ""), f"the variable {PYTHON_VARIABLE}"),
+        (environ.get(PYTHON_VARIABLE, ""), Message("the variable {name}", name=PYTHON_VARIABLE)),
         (preference, PREFERENCES),
     ):
         if path:
@@ -49,8 +50,10 @@ def find_backend(preference: str = "", environ: Mapping[str, str] = os.environ) 
     if command:
         return BackendCommand((command,), "PATH")
     raise BackendMissingError(
-        f"no backend is set up: press Set Up in {PREFERENCES}. Or `pip install 'warpnoise[serve]'` into a Python "
-        f"environment, and name that there or in the variable {PYTHON_VARIABLE}"
+        "no backend is set up: press Set Up in {preferences}. Or `pip install 'warpnoise[serve]'` "
+        "into a Python environment, and name that there or in the variable {python_variable}",
+        preferences=PREFERENCES,
+        python_variable=PYTHON_VARIABLE,
     )
 
 
@@ -61,14 +64,21 @@ def _python(path: str, source: str) -> str:
         found = next((candidate for candidate in inside if candidate.is_file()), None)
         if found is None:
             raise BackendMissingError(
-                f"{source} names the folder {given}: expected a Python or a virtual environment, "
-                "got a folder without one"
+                "{source} names the folder {given}: expected a Python or a virtual environment, got a "
+                "folder without one",
+                source=source,
+                given=given,
             )
         return str(found)
     program = shutil.which(str(given))
     if program is None:
         is_there = "it may not be executed" if given.exists() else "there is no such file"
-        raise BackendMissingError(f"{source} names {given} as the backend's Python, but {is_there}")
+        raise BackendMissingError(
+            "{source} names {given} as the backend's Python, but {is_there}",
+            source=source,
+            given=given,
+            is_there=is_there,
+        )
     return program
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import BackendHungError, Cancelled, JobError
-from .answers import check_job
+from .answers import ENDS, Job, read_job
 from .connection import Backend
 
 POLL_SECONDS = 0.25
@@ -44,50 +44,15 @@ class JobRequest:
         return {"upload": self.upload} if self.upload else {"path": self.path}
 
 
-@dataclass(frozen=True)
-class JobView:
-    """A job as the interface shows it. ``frames_kept``: of those done, the ones that an earlier run had finished.
-
-    ``result``: the name of the result, once it is known.
-    """
-
-    id: str = ""
-    state: str = "queued"
-    stage: str = "loading"
-    frames_done: int = 0
-    frames_total: int = 0
-    frames_kept: int = 0
-    step: int = 0
-    steps_total: int = 0
-    seconds_left: float | None = None
-    seconds_since_progress: float = 0.0
-    newest_frame: int | None = None
-    result: str | None = None
-    warnings: tuple[str, ...] = ()
-    error: dict[str, str] | None = None
-
-    @classmethod
-    def from_answer(cls, answer: dict[str, Any]) -> JobView:
-        """Fields that a later backend adds are ignored; a missing id or state is an error. Raises BackendError."""
-        check_job(answer)
-        known = {f.name: answer[f.name] for f in fields(cls) if f.name in answer}
-        known["warnings"] = tuple(known.get("warnings") or ())
-        return cls(**known)
-
-    @property
-    def over(self) -> bool:
-        return self.state in ("done", "failed", "cancelled")
-
-
 def run_job(
     backend: Backend,
     request: JobRequest,
     *,
-    progress: Callable[[JobView], None] = lambda view: None,
+    progress: Callable[[Job], None] = lambda job: None,
     cancelled: Callable[[], bool] = lambda: False,
     stall_seconds: float = STALL_SECONDS,
     cancel_seconds: float = CANCEL_SECONDS,
-) -> JobView:
+) -> Job:
     """Give the job to the backend and wait for its end; ``progress`` is called after each answer, in this thread.
 
     Raises:
@@ -107,37 +72,48 @@ def run_job(
     except Cancelled:
         backend.close()
         raise
-    view = JobView.from_answer(answer)
-    client, job_id = backend.client, view.id
+    job = read_job(answer)
+    client, job_id = backend.client, job["id"]
     cancel_asked: float | None = None
     while True:
-        progress(view)
-        if view.over:
-            return _end(view)
+        progress(job)
+        if job["state"] in ENDS:
+            return _end(job)
         now = time.monotonic()
         if cancel_asked is None and cancelled():
             cancel_asked = now
-            view = JobView.from_answer(backend.ask(lambda: client.cancel(job_id)))
+            job = read_job(backend.ask(lambda: client.cancel(job_id)))
             continue
         if cancel_asked is not None and now - cancel_asked > cancel_seconds:
             backend.close()
-            raise Cancelled(f"cancelled; the job did not stop within {cancel_seconds:.0f} s, so its process was ended")
-        if view.state == "running" and view.seconds_since_progress > stall_seconds:
+            raise Cancelled(
+                "cancelled; the job did not stop within {cancel_seconds:.0f} s, so its process was ended",
+                cancel_seconds=cancel_seconds,
+            )
+        if job["state"] == "running" and job["seconds_since_progress"] > stall_seconds:
             backend.close()
             raise BackendHungError(
-                f"the job made no progress for {view.seconds_since_progress:.0f} s, at {view.stage}, "
-                f"frame {view.frames_done} of {view.frames_total}: it was given up. Finished frames stay"
+                "the job made no progress for {seconds_since_progress:.0f} s, at {stage}, frame "
+                "{frames_done} of {frames_total}: it was given up. Finished frames stay",
+                seconds_since_progress=job["seconds_since_progress"],
+                stage=job["stage"],
+                frames_done=job["frames_done"],
+                frames_total=job["frames_total"],
             )
         time.sleep(POLL_SECONDS)
         with contextlib.suppress(Cancelled):  # it is asked to cancel the job now
             waiting = cancelled if cancel_asked is None else lambda: False
-            view = JobView.from_answer(backend.ask(lambda: client.job(job_id), cancelled=waiting))
+            job = read_job(backend.ask(lambda: client.job(job_id), cancelled=waiting))
 
 
-def _end(view: JobView) -> JobView:
-    if view.state == "cancelled":
-        raise Cancelled(f"cancelled; {view.frames_done} of {view.frames_total} frames are finished and stay")
-    if view.state == "failed":
-        error = view.error or {"message": "the backend gave no reason", "code": "error"}
+def _end(job: Job) -> Job:
+    if job["state"] == "cancelled":
+        raise Cancelled(
+            "cancelled; {frames_done} of {frames_total} frames are finished and stay",
+            frames_done=job["frames_done"],
+            frames_total=job["frames_total"],
+        )
+    if job["state"] == "failed":
+        error = job["error"] or {"message": "the backend gave no reason", "code": "error"}
         raise JobError(error["message"], error["code"])
-    return view
+    return job

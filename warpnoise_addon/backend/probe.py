@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..bounded_json import parse_json
 from ..child import TimedOut, ask, never
+from ..messages import Message
 from .locate import BackendCommand, tool_environment
 
 PROBE_SECONDS = 180.0
@@ -64,12 +65,12 @@ def probe(command: BackendCommand, cancelled: Callable[[], bool] = never) -> Pro
             "cancelled while the backend's Python was asked",
         )
     except OSError as error:
-        return Probe(trouble=f"it cannot be started: {error.strerror}")
+        return Probe(trouble=Message("it cannot be started: {reason}", reason=error.strerror))
     except TimedOut:
-        return Probe(trouble=f"it did not answer within {PROBE_SECONDS:.0f} s")
+        return Probe(trouble=Message("it did not answer within {seconds:.0f} s", seconds=PROBE_SECONDS))
     try:
         found = parse_json(said[-1])
         return Probe(**found | {"python": tuple(found["python"])})
     except (ValueError, TypeError, KeyError, IndexError):
         last = ([line for line in errors if line.strip()] or [f"exit code {status}"])[-1]
-        return Probe(trouble=f"it does not answer as a Python does: {last}")
+        return Probe(trouble=Message("it does not answer as a Python does: {last}", last=last))

@@ -42,7 +42,10 @@ class BackendProcess:
             self._child = Child(argv, backend_environment(token))
         except OSError as error:
             raise BackendMissingError(
-                f"the backend's program {command.argv[0]} (from {command.source}) cannot be started: {error.strerror}"
+                "the backend's program {argv} (from {source}) cannot be started: {reason}",
+                argv=command.argv[0],
+                source=command.source,
+                reason=error.strerror,
             ) from None
 
     @property
@@ -68,7 +71,9 @@ class BackendProcess:
         except TimedOut:
             self.stop()
             raise BackendHungError(
-                f"the backend was not ready after {seconds:.0f} s and was ended{self._last_words()}"
+                "the backend was not ready after {seconds:.0f} s and was ended{last_words}",
+                seconds=seconds,
+                last_words=self._last_words(),
             ) from None
         except Cancelled:
             self.stop()
@@ -81,19 +86,27 @@ class BackendProcess:
         program = self.command.argv[0]
         if "No module named" in words and "warpnoise" in words:
             return BackendMissingError(
-                f"{program} (from {self.command.source}) has no backend: install it there with "
-                f"`{program} -m pip install 'warpnoise[serve]'`, or name another Python"
+                "{program} (from {source}) has no backend: install it there with `{program} -m pip install "
+                "'warpnoise[serve]'`, or name another Python",
+                program=program,
+                source=self.command.source,
             )
         return BackendMissingError(
-            f"the backend {program} (from {self.command.source}) did not start: {self._child.ending}{words}"
+            "the backend {program} (from {source}) did not start: {ending}{words}",
+            program=program,
+            source=self.command.source,
+            ending=self._child.ending,
+            words=words,
         )
 
     def died(self) -> BackendDiedError:
         """The error that says how it ended. To be raised when ``alive`` is false."""
         self._child.wait()
         return BackendDiedError(
-            f"the backend ended in the middle: {self._child.ending}. Finished frames stay; running again goes on from "
-            f"there{self._last_words()}"
+            "the backend ended in the middle: {ending}. Finished frames stay; running again goes on "
+            "from there{last_words}",
+            ending=self._child.ending,
+            last_words=self._last_words(),
         )
 
     def _last_words(self) -> str:

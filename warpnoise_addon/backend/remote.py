@@ -9,10 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import BackendError, Cancelled, JobError
+from ..messages import Message
 from ..results import use_result
+from .answers import Job
 from .connection import Backend
 from .download import Download
-from .poll import JobRequest, JobView, run_job
+from .poll import JobRequest, run_job
 from .upload import LocalJob, forget_upload, send_job
 
 FETCHING_SECONDS = 1.0
@@ -23,10 +25,10 @@ def run_uploaded_job(
     backend: Backend,
     request: JobRequest,
     *,
-    progress: Callable[[JobView], None] = lambda view: None,
+    progress: Callable[[Job], None] = lambda job: None,
     cancelled: Callable[[], bool] = lambda: False,
     delete_after: bool = False,
-) -> JobView:
+) -> Job:
     """Like `run_job`, for a backend that takes uploads.
 
     Two stages are added, "uploading" and "downloading"; ``newest_frame`` is the newest that has come back. The caller
@@ -45,27 +47,29 @@ def run_uploaded_job(
     upload_id = send_job(backend, job, progress, cancelled)
     download: Download | None = None
 
-    def follow(view: JobView) -> None:
+    def follow(now: Job) -> None:
         nonlocal download
         until = time.monotonic() + FETCHING_SECONDS
         with contextlib.suppress(Cancelled):  # `run_job` tells the server
-            if download is None and view.result is not None:
-                download = Download(backend, job, view.id, view.result, cancelled, request.preview)
-            while download and not cancelled() and time.monotonic() < until and download.next_until(view.newest_frame):
+            if download is None and now["result"] is not None:
+                download = Download(backend, job, now["id"], now["result"], cancelled, request.preview)
+            while (
+                download and not cancelled() and time.monotonic() < until and download.next_until(now["newest_frame"])
+            ):
                 pass
-        progress(replace(view, newest_frame=download.newest if download else None))
+        progress(now | {"newest_frame": download.newest if download else None})
 
-    view = run_job(backend, replace(request, upload=upload_id), progress=follow, cancelled=cancelled)
+    end = run_job(backend, replace(request, upload=upload_id), progress=follow, cancelled=cancelled)
     if download is None:
         raise BackendError("the server never said which result it makes")
-    view = replace(view, stage="downloading", state="running", seconds_left=None)
+    end |= {"stage": "downloading", "state": "running", "seconds_left": None}
     begun, before = time.monotonic(), download.fetched
     while download.next():
         done = download.fetched
         pace = (time.monotonic() - begun) / (done - before)
         left = pace * (len(job.wanted) - done)
-        progress(replace(view, frames_done=done, newest_frame=download.newest, seconds_left=left))
-    view = replace(view, state="done", stage="finished", newest_frame=download.newest, seconds_left=0.0)
+        progress(end | {"frames_done": done, "newest_frame": download.newest, "seconds_left": left})
+    end |= {"state": "done", "stage": "finished", "newest_frame": download.newest, "seconds_left": 0.0}
     try:
         if not request.preview:
             use_result(job.folder, download.folder.name)
@@ -73,8 +77,8 @@ def run_uploaded_job(
     except JobError as error:
         if error.code != "not_found":
             raise
-        view = replace(view, warnings=(*view.warnings, "the server made no movie"))
+        end |= {"warnings": [*end["warnings"], Message("the server made no movie")]}
     if delete_after:
         forget_upload(backend, job.folder, upload_id)
-    progress(view)
-    return view
+    progress(end)
+    return end

@@ -19,8 +19,9 @@ from ..bounded_json import BadJsonError, parse_json, read_bytes, read_json
 from ..errors import BackendError, Cancelled, JobError, JobFolderError
 from ..frame_ranges import parse_frames
 from ..names import frame_name
+from .answers import ENDS, NEW_JOB, Job, read_job
 from .connection import Backend
-from .poll import CANCEL_SECONDS, POLL_SECONDS, JobView
+from .poll import CANCEL_SECONDS, POLL_SECONDS
 from .sent_picture import NoPictureError, SentPicture
 
 MEMORY = ".upload.json"
@@ -60,12 +61,16 @@ class LocalJob:
             wanted = frames if chosen is None else tuple(sorted(set(frames).intersection(parse_frames(chosen))))
             return cls(folder, frames, wanted, int(scene["width"]), int(scene["height"]), description)
         except OSError as error:
-            raise JobFolderError(f"{folder / 'job.json'} cannot be read: {error.strerror}") from None
+            raise JobFolderError(
+                "{file} cannot be read: {reason}", file=folder / "job.json", reason=error.strerror
+            ) from None
         except BadJsonError as error:
-            raise JobFolderError(f"{folder / 'job.json'} is not a job's: {error}. Render the job again") from None
+            raise JobFolderError(
+                "{file} is not a job's: {error}. Render the job again", file=folder / "job.json", error=error
+            ) from None
         except (ValueError, KeyError, TypeError, OverflowError):
             raise JobFolderError(
-                f"{folder / 'job.json'} is not a job's: it lacks frames or a size. Render the job again"
+                "{file} is not a job's: it lacks frames or a size. Render the job again", file=folder / "job.json"
             ) from None
 
     def files(self) -> Iterator[tuple[str, str, Path]]:
@@ -78,9 +83,7 @@ class LocalJob:
                 yield f"{kind}/{frame}", name, self.folder / name
 
 
-def send_job(
-    backend: Backend, job: LocalJob, progress: Callable[[JobView], None], cancelled: Callable[[], bool]
-) -> str:
+def send_job(backend: Backend, job: LocalJob, progress: Callable[[Job], None], cancelled: Callable[[], bool]) -> str:
     """Send what the server does not have of the job folder, and return the upload's name there.
 
     Raises:
@@ -98,14 +101,15 @@ def send_job(
         _stop_if(cancelled)
         pace = (time.monotonic() - begun) / bytes_sent if bytes_sent else None
         progress(
-            JobView(
-                state="running",
-                stage="uploading",
-                frames_done=(sent + kept) * len(job.frames) // len(files),
-                frames_total=len(job.frames),
-                frames_kept=kept * len(job.frames) // len(files),
-                seconds_left=None if pace is None else pace * bytes_left,
-            )
+            NEW_JOB
+            | {
+                "state": "running",
+                "stage": "uploading",
+                "frames_done": (sent + kept) * len(job.frames) // len(files),
+                "frames_total": len(job.frames),
+                "frames_kept": kept * len(job.frames) // len(files),
+                "seconds_left": None if pace is None else pace * bytes_left,
+            }
         )
         picture = _picture(path)
         digest = _digest(picture, path, cancelled)
@@ -157,13 +161,13 @@ def _find(backend: Backend, folder: Path, cancelled: Callable[[], bool]) -> tupl
 def _end_job(backend: Backend, job_id: str, cancelled: Callable[[], bool]) -> None:
     """A run that was cut off goes on at the server. What it has finished is kept by the next."""
     deadline = time.monotonic() + CANCEL_SECONDS
-    view = JobView.from_answer(backend.ask(lambda: backend.client.cancel(job_id), cancelled=cancelled))
-    while not view.over:
+    job = read_job(backend.ask(lambda: backend.client.cancel(job_id), cancelled=cancelled))
+    while job["state"] not in ENDS:
         _stop_if(cancelled)
         if time.monotonic() > deadline:
             raise BackendError("an earlier run of this job does not end on the server: cancel it there, or try later")
         time.sleep(POLL_SECONDS)
-        view = JobView.from_answer(backend.ask(lambda: backend.client.job(job_id), cancelled=cancelled))
+        job = read_job(backend.ask(lambda: backend.client.job(job_id), cancelled=cancelled))
 
 
 def _remembered(folder: Path, memory: dict[str, str]) -> str | None:
@@ -179,7 +183,9 @@ def _remember(folder: Path, content: dict[str, str]) -> None:
     try:
         atomic_write(folder / MEMORY, json.dumps(content))
     except OSError as error:
-        raise JobFolderError(f"{folder / MEMORY} cannot be written: {error.strerror}") from None
+        raise JobFolderError(
+            "{file} cannot be written: {reason}", file=folder / MEMORY, reason=error.strerror
+        ) from None
 
 
 def _is_there(there: dict[str, Any], name: str, size: int, digest: bytes) -> bool:
@@ -224,7 +230,9 @@ def _picture(path: Path) -> SentPicture:
         try:
             return SentPicture(path)
         except NoPictureError as error:
-            raise JobFolderError(f"{path} is not sent: {error}. Render this frame again") from None
+            raise JobFolderError(
+                "{path} is not sent: {error}. Render this frame again", path=path, error=error
+            ) from None
 
 
 def _digest(picture: SentPicture, path: Path, cancelled: Callable[[], bool]) -> bytes:
@@ -242,7 +250,9 @@ def _blocks(picture: SentPicture, path: Path, cancelled: Callable[[], bool]) -> 
             left -= len(block)
             yield block
     if left:
-        raise JobFolderError(f"{path} changed while it was sent. Wait until nothing writes to it, and run again")
+        raise JobFolderError(
+            "{path} changed while it was sent. Wait until nothing writes to it, and run again", path=path
+        )
 
 
 def _size(path: Path) -> int:
@@ -255,9 +265,9 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise JobFolderError(f"{path} is missing. Render the job again") from None
+        raise JobFolderError("{path} is missing. Render the job again", path=path) from None
     except OSError as error:
-        raise JobFolderError(f"{path} cannot be read: {error.strerror}") from None
+        raise JobFolderError("{path} cannot be read: {reason}", path=path, reason=error.strerror) from None
 
 
 def _stop_if(cancelled: Callable[[], bool]) -> None:

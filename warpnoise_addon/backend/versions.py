@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import BackendVersionError
+from ..messages import Message
 from ..version import VERSION
 
 INTERFACE = 2
@@ -22,27 +23,42 @@ def check_interface(interface: object, version: object, update_hint: str) -> Non
     Raises:
         BackendVersionError: too old or too new.
     """
-    _compare("the interface", interface, INTERFACE, version, update_hint)
+    _compare(Message("the interface"), interface, INTERFACE, version, update_hint)
 
 
 def check_job_schema(schema: object, version: object, update_hint: str) -> None:
     """The same for the job folder's schema."""
-    _compare("job folders of schema", schema, JOB_SCHEMA, version, update_hint)
+    _compare(Message("job folders of schema"), schema, JOB_SCHEMA, version, update_hint)
 
 
 def _compare(what: str, theirs: object, ours: int, version: object, update_hint: str) -> None:
     if not isinstance(theirs, int) or isinstance(theirs, bool):
         raise BackendVersionError(
-            f"what answers is not a Warpnoise backend that this add-on {VERSION} knows: "
-            f"expected {what} {ours}, got {theirs!r}"
+            "what answers is not a Warpnoise backend that this add-on {version} knows: expected {what} "
+            "{ours}, got {theirs!r}",
+            version=VERSION,
+            what=what,
+            ours=ours,
+            theirs=theirs,
         )
     if theirs < ours:
         raise BackendVersionError(
-            f"the backend {version} is too old for this add-on {VERSION}: it speaks {what} {theirs}, "
-            f"{ours} is needed. Update it: {update_hint}"
+            "the backend {version} is too old for this add-on {own}: it speaks {what} {theirs}, "
+            "{ours} is needed. Update it: {update_hint}",
+            version=version,
+            own=VERSION,
+            what=what,
+            theirs=theirs,
+            ours=ours,
+            update_hint=update_hint,
         )
     if theirs > ours:
         raise BackendVersionError(
-            f"the backend {version} is too new for this add-on {VERSION}: it speaks {what} {theirs}, "
-            f"this add-on {ours}. Update the Warpnoise extension in Blender's preferences"
+            "the backend {version} is too new for this add-on {own}: it speaks {what} {theirs}, "
+            "this add-on {ours}. Update the Warpnoise extension in Blender's preferences",
+            version=version,
+            own=VERSION,
+            what=what,
+            theirs=theirs,
+            ours=ours,
         )

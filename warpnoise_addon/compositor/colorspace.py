@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import bpy
 
 from .. import compat
+from ..messages import Message
 
 # (display, view) -> colour space, in the order of preference where a version lacks one.
 _EXACT: dict[tuple[str, str], tuple[str, ...]] = {
@@ -62,20 +63,30 @@ def view_inverse(scene: bpy.types.Scene) -> ViewInverse:
     name, exact = _colorspace(display, view.view_transform, compat.colorspace_names())
     not_undone = []
     if not exact:
-        not_undone.append(f"the view transform {view.view_transform} on {display} (nearest: {name})")
+        not_undone.append(
+            Message(
+                "the view transform {view_transform} on {display} (nearest: {name})",
+                view_transform=view.view_transform,
+                display=display,
+                name=name,
+            )
+        )
     if view.look != "None":
-        not_undone.append(f"the look {view.look}")
+        not_undone.append(Message("the look {name}", name=view.look))
     if view.gamma != 1.0:
-        not_undone.append(f"gamma {view.gamma:g}")
+        not_undone.append(Message("gamma {value:g}", value=view.gamma))
     if view.use_curve_mapping:
-        not_undone.append("the view's curves")
+        not_undone.append(Message("the view's curves"))
     if getattr(view, "use_white_balance", False):
-        not_undone.append("the view's white balance")
+        not_undone.append(Message("the view's white balance"))
     warnings: tuple[str, ...] = ()
     if not_undone:
         warnings = (
-            f"stylized frames are shown again through {', '.join(not_undone)}, which change them: "
-            "the view transform Standard, AgX or Filmic without a look shows them as they are",
+            Message(
+                "stylized frames are shown again through {not_undone}, which change them: the view "
+                "transform Standard, AgX or Filmic without a look shows them as they are",
+                not_undone=not_undone,
+            ),
         )
     corrections = 3 if view.view_transform == "AgX" and compat.scene_linear_name() is not None else 0
     return ViewInverse(name, -view.exposure, corrections, warnings)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..bounded_json import read_json
 from ..errors import JobFolderError
+from ..messages import Message
 from ..results import current_folder, frame_path
 
 
@@ -50,19 +51,29 @@ def read_sequence(folder: Path) -> tuple[Sequence | None, list[str]]:
     result = current_folder(folder)
     done = [frame for frame in frames if result is not None and frame_path(result, frame).is_file()]
     if result is None or not done:
-        raise JobFolderError(f"{folder}: no frame is finished. Stylize it first")
+        raise JobFolderError("{folder}: no frame is finished. Stylize it first", folder=folder)
     shown = [frame for frame in done if frame >= 0]
     if not shown:
         return None, [ONLY_NEGATIVE]
     warnings = []
     if len(done) > len(shown):
         warnings.append(
-            f"{len(done) - len(shown)} frames before frame 0 are not shown: image sequences have no negative numbers"
+            Message(
+                "{count} frames before frame 0 are not shown: image sequences have no negative numbers",
+                count=len(done) - len(shown),
+            )
         )
     expected = [frame for frame in frames if shown[0] <= frame]
     missing = sorted(set(expected) - set(shown))
     if missing:
-        warnings.append(f"{len(missing)} of {len(frames)} stylized frames are missing, the first is {missing[0]}")
+        warnings.append(
+            Message(
+                "{missing} of {total} stylized frames are missing, the first is {first}",
+                missing=len(missing),
+                total=len(frames),
+                first=missing[0],
+            )
+        )
     return Sequence(folder, result, shown[0], shown[-1], step), warnings
 
 
@@ -74,7 +85,11 @@ def _job_frames(folder: Path) -> tuple[list[int], int]:
         if step < 1:
             raise ValueError(f"frame_step is {step}, expected 1 or more")
     except OSError as error:
-        raise JobFolderError(f"{folder} is not a job folder: job.json cannot be read ({error.strerror})") from None
+        raise JobFolderError(
+            "{folder} is not a job folder: job.json cannot be read ({reason})", folder=folder, reason=error.strerror
+        ) from None
     except (ValueError, KeyError, TypeError) as error:
-        raise JobFolderError(f"{path}: expected scene.frame_start, frame_end and frame_step ({error})") from None
+        raise JobFolderError(
+            "{path}: expected scene.frame_start, frame_end and frame_step ({error})", path=path, error=error
+        ) from None
     return list(range(start, end + 1, step)), step

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import bpy
 
 from .. import compat
+from ..messages import Message
 
 _DEFAULT_NODES = {
     "CompositorNodeRLayers",
@@ -33,7 +34,10 @@ def place_group(scene: bpy.types.Scene, group: bpy.types.NodeTree, connect: bool
     if tree is None:
         tree = compat.new_compositor_tree(scene)
     elif tree.library is not None:
-        return Placed(False, (f"the compositor tree {tree.name} is linked from another file: add the group there",))
+        return Placed(
+            False,
+            (Message("the compositor tree {name} is linked from another file: add the group there", name=tree.name),),
+        )
     warnings = []
     if unasked or connect:
         compat.use_compositor_tree(scene)
@@ -57,8 +61,13 @@ def place_group(scene: bpy.types.Scene, group: bpy.types.NodeTree, connect: bool
     elif not connected and users:
         names = ", ".join(f"'{name}'" for name in users)
         warnings.append(
-            f"the compositor tree '{tree.name}' also renders the scene {names}, which would show these frames too: the "
-            "group is in it, unlinked. Make the tree a single-user copy, or link the group yourself"
+            Message(
+                "the compositor tree '{name}' also renders the scene {names}, which would show these "
+                "frames too: the group is in it, unlinked. Make the tree a single-user copy, or link the "
+                "group yourself",
+                name=tree.name,
+                names=names,
+            )
         )
     elif not connected:
         warnings.append("the compositor has nodes of yours: the group is in it, link it where you want it")

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ExportError
+from ..messages import Message
 
 KINDS = ("PERSP", "ORTHO")
 
@@ -26,16 +27,23 @@ class CameraState:
 def check_camera(camera: bpy.types.Object | None, where: str) -> None:
     """Raises ExportError when nothing can be exported through the object. ``where`` begins the message's sentence."""
     if camera is None:
-        raise ExportError(f"{where} has no camera. Add one, or choose one in the scene's properties.")
+        raise ExportError("{where} has no camera. Add one, or choose one in the scene's properties.", where=where)
     if camera.type != "CAMERA":
         raise ExportError(
-            f"{where} looks through '{camera.name}', an object of type {camera.type}. Expected a camera: choose one "
-            "in the scene's properties."
+            "{where} looks through '{name}', an object of type {type}. Expected a camera: choose one "
+            "in the scene's properties.",
+            where=where,
+            name=camera.name,
+            type=camera.type,
         )
     if camera.data.type not in KINDS:
         raise ExportError(
-            f"{where} looks through '{camera.name}', whose lens is of type {camera.data.type}. Expected a perspective "
-            "or an orthographic camera: pictures of other lenses have no projection matrix to carry noise with."
+            "{where} looks through '{name}', whose lens is of type {type}. Expected a perspective or "
+            "an orthographic camera: pictures of other lenses have no projection matrix to carry noise "
+            "with.",
+            where=where,
+            name=camera.name,
+            type=camera.data.type,
         )
 
 
@@ -43,19 +51,21 @@ def check_cameras(scene: bpy.types.Scene, frames: range) -> None:
     """Checks the scene's camera and those that its timeline markers switch to. Raises ExportError."""
     markers = sorted((m for m in scene.timeline_markers if m.camera is not None), key=lambda marker: marker.frame)
     if not markers:
-        check_camera(scene.camera, f"Scene '{scene.name}'")
+        check_camera(scene.camera, Message("Scene '{name}'", name=scene.name))
     for index, marker in enumerate(markers):
         until = markers[index + 1].frame if index + 1 < len(markers) else frames[-1] + 1
         since = marker.frame if index else frames[0]  # before the first marker its camera is used already
         if any(since <= frame < until for frame in frames):
-            check_camera(marker.camera, f"Scene '{scene.name}' at frame {max(since, frames[0])}")
+            check_camera(
+                marker.camera, Message("Scene '{name}' at frame {frame}", name=scene.name, frame=max(since, frames[0]))
+            )
 
 
 def camera_state(depsgraph: bpy.types.Depsgraph, frame: int) -> CameraState:
     """The camera that ``depsgraph``, evaluated at ``frame``, is rendered through. Raises ExportError as above."""
     scene = depsgraph.scene_eval
     camera = scene.camera
-    check_camera(camera, f"Scene '{scene.name}' at frame {frame}")
+    check_camera(camera, Message("Scene '{name}' at frame {frame}", name=scene.name, frame=frame))
     camera = camera.evaluated_get(depsgraph)
     render = scene.render
     percentage = render.resolution_percentage
@@ -71,5 +81,9 @@ def camera_state(depsgraph: bpy.types.Depsgraph, frame: int) -> CameraState:
     with np.errstate(divide="ignore", invalid="ignore"):
         world[:3, :3] /= np.linalg.norm(world[:3, :3], axis=0)
     if not np.isfinite(world).all():
-        raise ExportError(f"Camera '{camera.name}' has no size at frame {frame}: its scale is 0. Give it a scale of 1.")
+        raise ExportError(
+            "Camera '{name}' has no size at frame {frame}: its scale is 0. Give it a scale of 1.",
+            name=camera.name,
+            frame=frame,
+        )
     return CameraState(camera.name, camera.data.type, world, np.array(projection, np.float64))

@@ -44,7 +44,9 @@ class ExistingFrames:
         try:
             self._child = Child([*self._command.argv, "ingest"], tool_environment())
         except OSError as error:
-            raise BackendError(f"{self._command.argv[0]} cannot be started: {error.strerror}") from None
+            raise BackendError(
+                "{program} cannot be started: {reason}", program=self._command.argv[0], reason=error.strerror
+            ) from None
         check = {
             name: given and {"folder": str(given[0]), "frames": [given[1].start, given[1][-1], given[1].step]}
             for name, given in (("color", color), ("passes", passes))
@@ -62,8 +64,11 @@ class ExistingFrames:
             self._child.stop()
             said = "\n".join(list(self._child.tail)[-6:])
             raise BackendError(
-                f"existing frames are read by `{' '.join(self._command.argv)} ingest`, which failed "
-                f"({self._child.ending}). Press Check the Backend in the preferences. Its last words:\n{said}"
+                "existing frames are read by `{command} ingest`, which failed ({ending}). Press Check the "
+                "Backend in the preferences. Its last words:\n{said}",
+                command=" ".join(self._command.argv),
+                ending=self._child.ending,
+                said=said,
             ) from None
         if "error" in answer:
             raise ExportError(str(answer["error"]))
@@ -99,7 +104,9 @@ class ExistingColor:
                 changes.set_output(settings, compat.png16(settings, self.transparent))
                 image.save_render(str(path), scene=self._scene)
         except RuntimeError as error:
-            raise ExportError(f"'{source}' could not be converted: {str(error).strip()}") from error
+            raise ExportError(
+                "'{source}' could not be converted: {reason}", source=source, reason=str(error).strip()
+            ) from error
         finally:
             bpy.data.images.remove(image)
 
@@ -126,6 +133,7 @@ def check_step(step: int) -> None:
     """Raises SettingsError for a frame step above 1: the vectors of rendered files span one frame."""
     if step != 1:
         raise SettingsError(
-            f"The frame step is {step}, but the vectors of rendered files span one frame. Set it to 1, or let "
-            "Warpnoise render the motion."
+            "The frame step is {step}, but the vectors of rendered files span one frame. Set it to 1, "
+            "or let Warpnoise render the motion.",
+            step=step,
         )

@@ -65,21 +65,30 @@ def export_job(context: bpy.types.Context, options: ExportOptions) -> Generator[
 def check_range(options: ExportOptions) -> None:
     """Raises SettingsError for frames that Blender does not have, or for none."""
     if options.frame_step < 1:
-        raise SettingsError(f"The frame step must be 1 or more, got {options.frame_step}.")
+        raise SettingsError("The frame step must be 1 or more, got {frame_step}.", frame_step=options.frame_step)
     if options.frame_end < options.frame_start:
         raise SettingsError(
-            f"The frame range is empty: it ends at {options.frame_end}, before its start at {options.frame_start}."
+            "The frame range is empty: it ends at {frame_end}, before its start at {frame_start}.",
+            frame_end=options.frame_end,
+            frame_start=options.frame_start,
         )
     # A vector's span reaches one step beyond both ends.
     first, last = options.frame_start - options.frame_step, options.frame_end + options.frame_step
     if first < -FRAME_LIMIT or last > FRAME_LIMIT:
         raise SettingsError(
-            f"Frames {options.frame_start} to {options.frame_end} in steps of {options.frame_step} are beyond "
-            f"Blender's frames, {-FRAME_LIMIT} to {FRAME_LIMIT}."
+            "Frames {frame_start} to {frame_end} in steps of {frame_step} are beyond Blender's frames, "
+            "{first} to {last}.",
+            frame_start=options.frame_start,
+            frame_end=options.frame_end,
+            frame_step=options.frame_step,
+            first=-FRAME_LIMIT,
+            last=FRAME_LIMIT,
         )
     part = options.color_frames
     if part is not None and not (part and set(part) <= set(options.frames)):
-        raise SettingsError(f"The frames {frames_text(part)} are no part of {frames_text(options.frames)}.")
+        raise SettingsError(
+            "The frames {part} are no part of {frames}.", part=frames_text(part), frames=frames_text(options.frames)
+        )
 
 
 def _export(

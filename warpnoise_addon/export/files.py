@@ -46,13 +46,16 @@ class JobFolder:
             self._lease = Lease(self.path, self._span)
         except BlockingIOError as error:
             raise JobFolderError(
-                f"Another process works on {error}the job folder '{self.path}'. Wait until it is done, or choose "
-                "another one."
+                "Another process works on {what}the job folder '{path}'. Wait until it is done, or choose another one.",
+                what=error,
+                path=self.path,
             ) from error
         except OSError as error:
             raise JobFolderError(
-                f"The job folder '{self.path}' cannot be written: {error.strerror or error}. Choose another "
-                "folder, or change its permissions."
+                "The job folder '{path}' cannot be written: {reason}. Choose another folder, or change its "
+                "permissions.",
+                path=self.path,
+                reason=error.strerror or error,
             ) from error
         return self
 
@@ -87,7 +90,8 @@ class JobFolder:
                 if isinstance(error, ExportError):
                     raise
                 raise JobFolderError(
-                    f"'{target}' could not be written: Blender left no whole file. Its messages above say more."
+                    "'{target}' could not be written: Blender left no whole file. Its messages above say more.",
+                    target=target,
                 ) from error
             path.replace(target)
 
@@ -100,7 +104,7 @@ def reported(target: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise _disk_full(target) from error
-        raise JobFolderError(f"'{target}' cannot be written: {error}.") from error
+        raise JobFolderError("'{target}' cannot be written: {error}.", target=target, error=error) from error
 
 
 def is_whole(path: Path, least: int = 1) -> bool:
@@ -123,5 +127,6 @@ class _NotWholeError(Exception):
 
 def _disk_full(target: Path) -> JobFolderError:
     return JobFolderError(
-        f"The disk is full: '{target}' could not be written. Make room and export again; finished frames are kept."
+        "The disk is full: '{target}' could not be written. Make room and export again; finished frames are kept.",
+        target=target,
     )

@@ -120,8 +120,9 @@ class JobFile:
         missing = [frame for frame in self._options.rendered_frames if self._read("passes", frame) is None]
         if missing:
             raise ExportError(
-                f"'{self._file('passes', missing[0])}' is gone or of another export, which seems to "
-                "work in the same folder. Export again, into a folder of its own."
+                "'{file}' is gone or of another export, which seems to work in the same folder. Export "
+                "again, into a folder of its own.",
+                file=self._file("passes", missing[0]),
             )
 
     def _assemble(self) -> None:

@@ -40,7 +40,7 @@ class Lease:
         with mutex(job):
             leases = job / ".leases"
             if leases.is_symlink():  # removing dead leases through it would delete what lies elsewhere
-                raise JobFolderError(f"'{leases}' is a link. Remove it, or choose another job folder.")
+                raise JobFolderError("'{leases}' is a link. Remove it, or choose another job folder.", leases=leases)
             for other in sorted(leases.iterdir()) if leases.is_dir() else ():
                 match = _NAME.fullmatch(other.name)
                 if match is None or not _overlap(span, match) or _removed(other):
@@ -72,8 +72,10 @@ def mutex(job: Path) -> Iterator[None]:
             except BlockingIOError as error:
                 if time.monotonic() > until:
                     raise JobFolderError(
-                        f"Another process has locked the job folder '{job}' for {_MUTEX_SECONDS:.0f} s. Wait until it "
-                        "is done, or choose another one."
+                        "Another process has locked the job folder '{job}' for {seconds:.0f} s. Wait until "
+                        "it is done, or choose another one.",
+                        job=job,
+                        seconds=_MUTEX_SECONDS,
                     ) from error
                 time.sleep(0.05)
         yield

@@ -71,6 +71,11 @@ def render_still(scene: bpy.types.Scene, frame: int, path: Path, changes: Change
         result = bpy.ops.render.render(write_still=True, scene=scene.name)
     except RuntimeError as error:
         message = str(error).strip().removeprefix("Error: ")
-        raise ExportError(f"Frame {frame} of scene '{scene.name}' could not be rendered: {message}") from error
+        raise ExportError(
+            "Frame {frame} of scene '{name}' could not be rendered: {reason}",
+            frame=frame,
+            name=scene.name,
+            reason=message,
+        ) from error
     if "FINISHED" not in result:
-        raise Cancelled(f"The render of frame {frame} was stopped.")
+        raise Cancelled("The render of frame {frame} was stopped.", frame=frame)

@@ -13,6 +13,7 @@ from functools import partial
 import bpy
 
 from .. import compat
+from ..messages import Message
 from .changes import Changes
 
 
@@ -57,8 +58,11 @@ class Simulations:
                 for frame in range(min(_first(item, self._scene) for item in unbaked), self._last + 1):
                     self._scene.frame_set(frame)
         return tuple(
-            f"The simulation of '{item.owner.name}' could not be baked: its frames may be those of another time. Bake "
-            "it in its physics settings, and export again."
+            Message(
+                "The simulation of '{name}' could not be baked: its frames may be those of another time. "
+                "Bake it in its physics settings, and export again.",
+                name=item.owner.name,
+            )
             for item in caches
             if not item.cache.is_baked
         )

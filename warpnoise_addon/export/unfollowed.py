@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import bpy
 
 from .. import compat
+from ..messages import Message
 
 _MOVING_NODES = {
     f"CompositorNode{name}"
@@ -36,15 +37,21 @@ def unfollowed(scene: bpy.types.Scene) -> Iterator[str]:
         yield from _nodes(scene, tree)
     strokes = [f"'{o.name}'" for o in scene.objects if o.type in compat.GREASE_PENCIL_TYPES and not o.hide_render]
     if strokes:
-        yield f"Grease Pencil has no motion: noise on {', '.join(strokes)} moves with the surfaces behind the strokes."
+        yield Message(
+            "Grease Pencil has no motion: noise on {strokes} moves with the surfaces behind the strokes.",
+            strokes=", ".join(strokes),
+        )
     if scene.render.use_freestyle and any(layer.use and layer.use_freestyle for layer in scene.view_layers):
         yield "Freestyle has no motion: noise on its lines moves with the surfaces behind them."
     slots = (slot.material for shown in scene.objects if not shown.hide_render for slot in shown.material_slots)
     for material in dict.fromkeys(material for material in slots if material is not None):
         if _displaces(material) and _is_animated(material.node_tree):
             yield (
-                f"The displacement of the material '{material.name}' may be animated, which the motion does not follow."
-                " Use a Displace modifier."
+                Message(
+                    "The displacement of the material '{name}' may be animated, which the motion does not "
+                    "follow. Use a Displace modifier.",
+                    name=material.name,
+                )
             )
 
 
@@ -62,8 +69,11 @@ class Instances:
         for name in sorted(changed - self._told):
             self._told.add(name)
             yield (
-                f"The number of instances of '{name}' changes: if others than the last ones come and go, the motion "
-                "joins different instances. Store the attribute 'id' on its points or instances."
+                Message(
+                    "The number of instances of '{name}' changes: if others than the last ones come and go, "
+                    "the motion joins different instances. Store the attribute 'id' on its points or instances.",
+                    name=name,
+                )
             )
 
 
@@ -84,20 +94,28 @@ def _is_animated(tree: bpy.types.NodeTree) -> bool:
 def _nodes(scene: bpy.types.Scene, tree: bpy.types.NodeTree) -> Iterator[str]:
     output = compat.compositor_output(tree)
     for node in dict.fromkeys(_before_output(tree, output.node if output is not None else None)):
-        name = f"The compositor's node '{node.label or node.name}'"
+        name = node.label or node.name
         if node.mute:
             continue
         if node.bl_idname in _MOVING_NODES:
-            yield (
-                f"{name} moves pixels, but the motion is that of the render: noise does not stay on the surfaces. "
-                "Mute it, and apply it to the stylized frames."
+            yield Message(
+                "The compositor's node '{name}' moves pixels, but the motion is that of the render: noise does not "
+                "stay on the surfaces. Mute it, and apply it to the stylized frames.",
+                name=name,
             )
         elif node.bl_idname in _PICTURE_NODES:
-            yield f"{name} shows a picture, whose motion is not known: noise on it moves with the render behind it."
+            yield Message(
+                "The compositor's node '{name}' shows a picture, whose motion is not known: noise on it moves with the "
+                "render behind it.",
+                name=name,
+            )
         elif node.bl_idname == "CompositorNodeRLayers" and node.scene not in (scene, None):
-            yield (
-                f"{name} shows the scene '{node.scene.name}', but the motion is that of '{scene.name}': noise on it "
-                "moves with what is behind it. Stylize the scenes one by one, and put them together after."
+            yield Message(
+                "The compositor's node '{name}' shows the scene '{scene}', but the motion is that of '{other}': noise "
+                "on it moves with what is behind it. Stylize the scenes one by one, and put them together after.",
+                name=name,
+                scene=node.scene.name,
+                other=scene.name,
             )
 
 

@@ -20,7 +20,8 @@ def enabled_layers(scene: bpy.types.Scene) -> list[bpy.types.ViewLayer]:
     layers = [layer for layer in scene.view_layers if layer.use]
     if not layers:
         raise ExportError(
-            f"No view layer of scene '{scene.name}' is rendered. Switch on 'Use for Rendering' of one of them."
+            "No view layer of scene '{name}' is rendered. Switch on 'Use for Rendering' of one of them.",
+            name=scene.name,
         )
     return layers
 

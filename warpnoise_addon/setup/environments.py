@@ -66,7 +66,9 @@ class Environments:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise SettingsError(f"{self.folder} cannot be made: {error.strerror}") from None
+            raise SettingsError(
+                "{folder} cannot be made: {reason}", folder=self.folder, reason=error.strerror
+            ) from None
         return self.folder / f"{time.strftime('%Y%m%d')}-{secrets.token_hex(4)}"
 
     def finish(self, path: Path, build: str, package: str) -> None:
@@ -75,7 +77,7 @@ class Environments:
             (path / FINISHED).touch()
             atomic_write(self._file, json.dumps(asdict(Environment(path.name, build, package, time.time()))))
         except OSError as error:
-            raise SettingsError(f"{self._file} cannot be written: {error.strerror}") from None
+            raise SettingsError("{file} cannot be written: {reason}", file=self._file, reason=error.strerror) from None
         self.clean_up()
 
     def clean_up(self) -> None:

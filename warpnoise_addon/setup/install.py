@@ -11,6 +11,7 @@ from pathlib import Path
 from ..backend.locate import tool_environment
 from ..child import Child, TimedOut
 from ..errors import BackendMissingError
+from ..messages import Message
 from .environments import Environments, remove
 from .hardware import BUILDS
 from .package import Package
@@ -85,7 +86,9 @@ def run_step(step: Step, python: str, tell: Tell, cancelled: Callable[[], bool])
     try:
         child = Child([python, "-I", str(SUPERVISE), *step.argv], environment, merge=True)
     except OSError as error:
-        raise BackendMissingError(f"{python} cannot be started: {error.strerror}") from None
+        raise BackendMissingError(
+            "{python} cannot be started: {reason}", python=python, reason=error.strerror
+        ) from None
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     try:
         for line in child.lines(SILENCE_SECONDS, cancelled, each=True, cancel_text=CANCELLED):
@@ -96,8 +99,9 @@ def run_step(step: Step, python: str, tell: Tell, cancelled: Callable[[], bool])
         status = child.wait()
     except TimedOut:
         raise BackendMissingError(
-            f"`{step}` said nothing for {SILENCE_SECONDS / 60:.0f} min and was ended. Check the network connection, "
-            "then try again"
+            "`{step}` said nothing for {minutes:.0f} min and was ended. Check the network connection, then try again",
+            step=step,
+            minutes=SILENCE_SECONDS / 60,
         ) from None
     finally:
         child.stop(END_SECONDS)
@@ -121,19 +125,23 @@ def _pip_version(plan: Plan, cancelled: Callable[[], bool]) -> tuple[int, int]:
 def _failure(step: Step, status: int, tail: list[str]) -> str:
     said = "\n".join(tail)
     if step.stage == "venv":
-        advice = "Name another Python"
+        advice = Message("Name another Python")
     elif step.stage == "warmup":
-        advice = "The backend is installed, but does not run"
+        advice = Message("The backend is installed, but does not run")
     elif re.search("NewConnectionError|NameResolutionError|Connection to .* timed out|Max retries|SSLError", said):
-        advice = "The index was not reached: look at the network connection, a proxy, or pip's configuration"
+        advice = Message("The index was not reached: look at the network connection, a proxy, or pip's configuration")
     elif "No matching distribution found for" in said and "--find-links" in step.argv:
-        advice = "The folder of wheels lacks this one, or has it for another Python or system"
+        advice = Message("The folder of wheels lacks this one, or has it for another Python or system")
     elif "No matching distribution found for" in said and "--no-index" in step.argv:
-        advice = "The update needs a package from the network. Allow online access, or press Set Up"
+        advice = Message("The update needs a package from the network. Allow online access, or press Set Up")
     elif "No matching distribution found for" in said:
-        advice = "There is no build for this Python. Name another Python, 3.10 to 3.13 say, or choose another build"
+        advice = Message(
+            "There is no build for this Python. Name another Python, 3.10 to 3.13 say, or choose another build"
+        )
     elif "No space left" in said:
-        advice = "The disk is full: free some space"
+        advice = Message("The disk is full: free some space")
     else:
-        advice = "Its last words"
-    return f"`{step}` failed with status {status}. {advice}:\n{said}"
+        advice = Message("Its last words")
+    return Message(
+        "`{step}` failed with status {status}. {advice}:\n{said}", step=step, status=status, advice=advice, said=said
+    )

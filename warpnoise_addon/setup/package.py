@@ -40,8 +40,10 @@ def brought_package(root: Path = ROOT) -> Package:
         return Package(wheel, _digest(wheel, wheel.stat().st_mtime_ns))
     except OSError:
         raise BackendMissingError(
-            f"this build of the extension has no backend in it ({WHEEL}/{wheel.name} is missing). Install a release, "
-            "or build the zip with `make build`"
+            "this build of the extension has no backend in it ({wheel}/{name} is missing). Install a "
+            "release, or build the zip with `make build`",
+            wheel=WHEEL,
+            name=wheel.name,
         ) from None
 
 

@@ -84,10 +84,11 @@ def check_wheels(path: Path) -> Path:
         SettingsError: it is no folder, or holds no wheel of PyTorch.
     """
     if not path.is_dir():
-        raise SettingsError(f"the folder of wheels {path} is not there")
+        raise SettingsError("the folder of wheels {path} is not there", path=path)
     if not any(wheel.name.startswith("torch-") for wheel in path.glob(WHEELS)):
         raise SettingsError(
-            f"{path} holds no torch-*.whl. Fill the folder on a machine with a network: see Set up without a network "
-            "in the manual"
+            "{path} holds no torch-*.whl. Fill the folder on a machine with a network: see Set up "
+            "without a network in the manual",
+            path=path,
         )
     return path.absolute()

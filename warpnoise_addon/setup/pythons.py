@@ -11,6 +11,7 @@ from ..backend.locate import tool_environment
 from ..bounded_json import parse_json
 from ..child import TimedOut, ask
 from ..errors import BackendMissingError
+from ..messages import Message
 
 OLDEST = (3, 10)
 NAMES = ("python3", "python", "python3.13", "python3.12", "python3.11", "python3.10")
@@ -33,9 +34,13 @@ class Python:
     def trouble(self) -> str:
         """Why it cannot make an environment; "" if it can."""
         if self.version[:2] < OLDEST:
-            return f"it is Python {'.'.join(map(str, self.version))}, and {OLDEST[0]}.{OLDEST[1]} or newer is needed"
+            return Message(
+                "it is Python {version}, and {oldest} or newer is needed",
+                version=".".join(map(str, self.version)),
+                oldest=".".join(map(str, OLDEST)),
+            )
         if not self.complete:
-            return "it lacks `venv` or `ensurepip` (on Debian and Ubuntu: `apt install python3-venv`)"
+            return Message("it lacks `venv` or `ensurepip` (on Debian and Ubuntu: `apt install python3-venv`)")
         return ""
 
 
@@ -54,8 +59,10 @@ def find_python(chosen: str = "") -> Python:
         troubles.append(f"{path}: {trouble}")
     found = "\n".join(troubles) or "nothing is on the PATH"
     raise BackendMissingError(
-        f"no Python can make an environment. Install Python {OLDEST[0]}.{OLDEST[1]} or newer from python.org or your "
-        f"system's packages, or name one here:\n{found}"
+        "no Python can make an environment. Install Python {oldest} or newer from "
+        "python.org or your system's packages, or name one here:\n{found}",
+        oldest=".".join(map(str, OLDEST)),
+        found=found,
     )
 
 

@@ -88,13 +88,16 @@ def _token(token_file: str) -> str:
         return token
     if not token_file:
         raise SettingsError(
-            "a backend at a URL needs its token: name its token file in the add-on's preferences, "
-            f"or set the variable {TOKEN_VARIABLE}"
+            "a backend at a URL needs its token: name its token file in the add-on's preferences, or "
+            "set the variable {token_variable}",
+            token_variable=TOKEN_VARIABLE,
         )
     try:
         token = Path(token_file).expanduser().read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"the token file {token_file} cannot be read: {error}") from None
+        raise SettingsError(
+            "the token file {token_file} cannot be read: {error}", token_file=token_file, error=error
+        ) from None
     if not token or not token.isprintable():
-        raise SettingsError(f"the token file {token_file} holds no token")
+        raise SettingsError("the token file {token_file} holds no token", token_file=token_file)
     return token

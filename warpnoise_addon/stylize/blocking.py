@@ -36,7 +36,9 @@ def export_blocking(
             reporter.warn(*item.warnings)
             if cancelled():
                 raise Cancelled(
-                    f"cancelled while rendering; {item.frames_done} of {item.frames_total} frames are finished and stay"
+                    "cancelled while rendering; {frames_done} of {frames_total} frames are finished and stay",
+                    frames_done=item.frames_done,
+                    frames_total=item.frames_total,
                 )
 
 

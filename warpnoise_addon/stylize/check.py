@@ -10,6 +10,7 @@ from typing import Any
 from ..backend import Backend
 from ..backend.address import Address
 from ..backend.probe import OLDEST_PYTHON, Probe, probe
+from ..messages import Message
 from ..setup.hardware import Hardware
 from .backends import BackendPool, chosen_command, chosen_url
 from .request import BackendChoice
@@ -44,12 +45,17 @@ def check_up(
         if address.readable_by_others:
             yield Finding(
                 "WARNING",
-                f"The token and the frames travel unencrypted to {address}. Use https, or an SSH tunnel",
+                Message(
+                    "The token and the frames travel unencrypted to {address}. Use https, or an SSH tunnel",
+                    address=address,
+                ),
             )
         backend = pool.acquire(choice, cancelled)
-        yield Finding("OK", f"{address} answers, and takes the token")
+        yield Finding("OK", Message("{address} answers, and takes the token", address=address))
         if uploads := backend.status.get("uploads"):
-            yield Finding("OK", f"It takes uploads, and keeps them for {_number(uploads, 'days'):g} days")
+            yield Finding(
+                "OK", Message("It takes uploads, and keeps them for {number:g} days", number=_number(uploads, "days"))
+            )
     else:
         command = chosen_command(choice)
         found = probe(command, cancelled)
@@ -57,31 +63,52 @@ def check_up(
             yield from _python(found, command.argv[0])
             yield from _graphics(found, hardware())
         backend = pool.acquire(choice, cancelled)
-    yield Finding("OK", f"The backend {backend.name} works")
+    yield Finding("OK", Message("The backend {name} works", name=backend.name))
     yield from _machine(backend.refresh_status(), choice)
     yield from _model(backend, model)
 
 
 def _python(found: Probe, path: str) -> Iterator[Finding]:
     if found.trouble:
-        yield Finding("ERROR", f"{path}: {found.trouble}. Name another Python, or press Set Up")
+        yield Finding(
+            "ERROR",
+            Message("{path}: {trouble}. Name another Python, or press Set Up", path=path, trouble=found.trouble),
+        )
         return
     version = ".".join(map(str, found.python))
     if found.python[:2] < OLDEST_PYTHON:
         oldest = ".".join(map(str, OLDEST_PYTHON))
-        yield Finding("ERROR", f"{path} is Python {version}: {oldest} or newer is needed. Press Set Up for a new one")
+        yield Finding(
+            "ERROR",
+            Message(
+                "{path} is Python {version}: {oldest} or newer is needed. Press Set Up for a new one",
+                path=path,
+                version=version,
+                oldest=oldest,
+            ),
+        )
     else:
-        yield Finding("OK", f"Python {version}: {path}")
+        yield Finding("OK", Message("Python {version}: {path}", version=version, path=path))
     if found.warpnoise_error:
         yield Finding(
             "ERROR",
-            f"It has no backend that can be imported ({found.warpnoise_error}). Press Set Up, or install it there "
-            f"with `{path} -m pip install 'warpnoise[serve]'`",
+            Message(
+                "It has no backend that can be imported ({warpnoise_error}). Press Set Up, or install it "
+                "there with `{path} -m pip install 'warpnoise[serve]'`",
+                warpnoise_error=found.warpnoise_error,
+                path=path,
+            ),
         )
     else:
-        yield Finding("OK", f"The package warpnoise {found.warpnoise}")
+        yield Finding("OK", Message("The package warpnoise {warpnoise}", warpnoise=found.warpnoise))
     if found.torch_error:
-        yield Finding("ERROR", f"PyTorch cannot be imported ({found.torch_error}). Press Set Up to make it anew")
+        yield Finding(
+            "ERROR",
+            Message(
+                "PyTorch cannot be imported ({torch_error}). Press Set Up to make it anew",
+                torch_error=found.torch_error,
+            ),
+        )
 
 
 def _graphics(found: Probe, hardware: Hardware) -> Iterator[Finding]:
@@ -89,39 +116,65 @@ def _graphics(found: Probe, hardware: Hardware) -> Iterator[Finding]:
         return
     if hardware.gpu and not found.gpu:
         why = (
-            f"cannot use it (built for {found.cuda}): its driver may be too old"
+            Message("cannot use it (built for {cuda}): its driver may be too old", cuda=found.cuda)
             if found.cuda
-            else "is a build for the CPU: press Set Up to install the other"
+            else Message("is a build for the CPU: press Set Up to install the other")
         )
-        yield Finding("WARNING", f"There is a graphics card ({hardware.gpu}), but PyTorch {found.torch} {why}")
+        yield Finding(
+            "WARNING",
+            Message(
+                "There is a graphics card ({gpu}), but PyTorch {torch} {why}",
+                gpu=hardware.gpu,
+                torch=found.torch,
+                why=why,
+            ),
+        )
     else:
-        yield Finding("OK", f"PyTorch {found.torch}" + (", with a graphics card" if found.gpu else ", on the CPU"))
+        text = "PyTorch {version}, with a graphics card" if found.gpu else "PyTorch {version}, on the CPU"
+        yield Finding("OK", Message(text, version=found.torch))
 
 
 def _machine(status: dict[str, Any], choice: BackendChoice) -> Iterator[Finding]:
-    yield Finding("OK", f"Device: {device_text(status)}")
+    yield Finding("OK", Message("Device: {device}", device=device_text(status)))
     device = str(status.get("device", ""))
     if choice.device and not device.startswith(choice.device):
-        yield Finding("WARNING", f"The device {choice.device} is chosen, but the backend's best is {device}")
+        yield Finding(
+            "WARNING",
+            Message(
+                "The device {device} is chosen, but the backend's best is {best}", device=choice.device, best=device
+            ),
+        )
     free = _number(status, "memory_free")
     if 0 < free < LITTLE_MEMORY:
         yield Finding(
             "WARNING",
-            f"Only {free / 2**30:.1f} GB of memory are free: close other programs, or render smaller frames",
+            Message(
+                "Only {gigabytes:.1f} GB of memory are free: close other programs, or render smaller frames",
+                gigabytes=free / 2**30,
+            ),
         )
 
 
 def _model(backend: Backend, model: str) -> Iterator[Finding]:
     names = [str(known.get("name")) for known in backend.status.get("models", ())]
     if model in names or (not backend.takes_uploads and model != "default" and Path(model).is_dir()):
-        yield Finding("OK", f"The scene's model: {model}")
+        yield Finding("OK", Message("The scene's model: {model}", model=model))
     elif backend.takes_uploads:
         has = ", ".join(names) or "none"
-        yield Finding("ERROR", f"The server has no model {model}: it has {has}. `warpnoise serve --models` adds more")
+        yield Finding(
+            "ERROR",
+            Message(
+                "The server has no model {model}: it has {has}. `warpnoise serve --models` adds more",
+                model=model,
+                has=has,
+            ),
+        )
     elif model == "default":
         yield Finding("ERROR", "The backend has no default model: install a release, or name the folder of a model")
     else:
-        yield Finding("ERROR", f"The scene's model {model} is not there: choose another folder in the panel")
+        yield Finding(
+            "ERROR", Message("The scene's model {model} is not there: choose another folder in the panel", model=model)
+        )
 
 
 def _number(content: Any, key: str) -> float:

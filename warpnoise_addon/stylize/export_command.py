@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import bpy
 
+from ..messages import Message
 from ..package import ADDON
 from ..settings import SETTINGS
 from .file_copy import remove_copy, save_copy
@@ -33,7 +34,11 @@ def prepare_export(request: StylizeRequest) -> PreparedExport:
     warnings = copy.warnings
     if unsaved:
         names = ", ".join(unsaved)
-        warnings += (f"these images have changes that are not saved, so the render does not show them: {names}",)
+        warnings += (
+            Message(
+                "these images have changes that are not saved, so the render does not show them: {names}", names=names
+            ),
+        )
     blender = [bpy.app.binary_path, "--background"]
     # What this Blender was not allowed to run, the other one shall not run either; and the other way round.
     blender.append("--disable-autoexec" if bpy.app.autoexec_fail else "--enable-autoexec")

@@ -13,6 +13,7 @@ from typing import Any
 from ..bounded_json import parse_json
 from ..child import Child, TimedOut
 from ..errors import ExportError
+from ..messages import unpack
 from .status import Reporter
 
 SILENCE_SECONDS = 3600.0
@@ -29,8 +30,10 @@ def run_export(argv: list[str], reporter: Reporter, cancelled: Callable[[], bool
     try:
         child = Child(argv, merge=True)
     except OSError as refusal:
-        raise ExportError(f"a second Blender for the render cannot be started: {argv[0]}: {refusal.strerror}") from None
-    error: dict[str, Any] | None = None
+        raise ExportError(
+            "a second Blender for the render cannot be started: {argv}: {reason}", argv=argv[0], reason=refusal.strerror
+        ) from None
+    failure: dict[str, Any] | None = None
     tail: deque[str] = deque(maxlen=12)
     try:
         for line in child.lines(
@@ -41,20 +44,26 @@ def run_export(argv: list[str], reporter: Reporter, cancelled: Callable[[], bool
                 tail.append(line)
             else:
                 _report(message, reporter)
-                error = message.get("error") or error
+                failure = message if message.get("error") else failure
         status = child.wait()
     except TimedOut:
-        raise ExportError(f"the render said nothing for {SILENCE_SECONDS:.0f} s and was given up") from None
+        raise ExportError(
+            "the render said nothing for {silence_seconds:.0f} s and was given up", silence_seconds=SILENCE_SECONDS
+        ) from None
     finally:
         # Every file appears whole or not at all: there is nothing to wait for.
         child.stop()
-    if error is not None:
-        failed = ExportError(str(error.get("message", "the render failed")))
+    if failure is not None:
+        error = failure["error"]
+        text = str(error.get("message", "the render failed"))
+        failed = ExportError(unpack(text, failure.get("messages", {})))
         failed.exit_status = int(error.get("exit_status", failed.exit_status))
         raise failed
     if status != 0:
         said = "\n".join(text for text in tail if text.strip())
-        raise ExportError(f"the render in a second Blender failed ({child.ending}). Its last words:\n{said}")
+        raise ExportError(
+            "the render in a second Blender failed ({ending}). Its last words:\n{said}", ending=child.ending, said=said
+        )
 
 
 def _report(message: dict[str, Any], reporter: Reporter) -> None:
@@ -67,7 +76,7 @@ def _report(message: dict[str, Any], reporter: Reporter) -> None:
             seconds_left=reporter.seconds_left(done, total),
             newest=Path(newest) if newest else reporter.status.newest,
         )
-    reporter.warn(*message.get("warnings", ()))
+    reporter.warn(*(unpack(text, message.get("messages", {})) for text in message.get("warnings", ())))
 
 
 def _message(line: str) -> dict[str, Any] | None:

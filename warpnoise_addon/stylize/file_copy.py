@@ -22,6 +22,7 @@ import bpy
 from ..errors import ExportError
 from ..export.changes import animatable_datablocks
 from ..export.simulations import point_caches
+from ..messages import Message
 
 _BESIDE = re.compile(r"\.(?P<name>.*)\.warpnoise-[0-9a-f]{16}\.blend", re.DOTALL)
 _FOLDER = "warpnoise-copy-"
@@ -57,9 +58,12 @@ def save_copy() -> FileCopy:
         missing = list(_missing_elsewhere())
         if not missing:
             return FileCopy(elsewhere)
-        warning = (
-            f"nothing can be saved beside {original} ({error}), so the render does not find what is named relative to "
-            f"it: {', '.join(missing)}. Make its folder writable, or use the command line"
+        warning = Message(
+            "nothing can be saved beside {original} ({error}), so the render does not find what is "
+            "named relative to it: {missing}. Make its folder writable, or use the command line",
+            original=original,
+            error=error,
+            missing=missing,
         )
         return FileCopy(elsewhere, (warning,))
 
@@ -88,7 +92,9 @@ def _save(path: Path) -> None:
     try:
         bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, relative_remap=True, compress=False)
     except RuntimeError as error:
-        raise ExportError(f"a copy of the file for the render cannot be saved to {path}: {error}") from None
+        raise ExportError(
+            "a copy of the file for the render cannot be saved to {path}: {error}", path=path, error=error
+        ) from None
 
 
 def _cache_folder(file: Path) -> Path:
@@ -120,8 +126,10 @@ def _disk_caches() -> Iterator[bpy.types.ID]:
 
 
 def _missing_elsewhere() -> Iterator[str]:
-    yield from (f"the disk cache of '{owner.name}'" for owner in _disk_caches())
-    yield from (f"the text '{text.name}'" for text in bpy.data.texts if _PATH.search(text.as_string()))
+    yield from (Message("the disk cache of '{name}'", name=owner.name) for owner in _disk_caches())
+    yield from (
+        Message("the text '{name}'", name=text.name) for text in bpy.data.texts if _PATH.search(text.as_string())
+    )
     for datablock in animatable_datablocks():
         drivers = datablock.animation_data.drivers if getattr(datablock, "animation_data", None) else ()
         if any(_PATH.search(curve.driver.expression) for curve in drivers):

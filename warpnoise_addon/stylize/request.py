@@ -11,6 +11,7 @@ from ..backend.locate import BackendCommand
 from ..errors import SettingsError
 from ..export.options import ExportOptions
 from ..frame_ranges import frames_text, parse_frames
+from ..messages import Message
 from ..settings import Settings, make_settings
 from ..setup.plan import Plan
 
@@ -35,8 +36,11 @@ class Frames:
         frames = cls(numbers[0], numbers[-1], step)
         if list(frames.numbers) != numbers:
             raise SettingsError(
-                f"frames: {text!r} does not have one frame step. Give the shot's whole range, such as "
-                f"{numbers[0]}-{numbers[-1]}, and choose frames of it with --only"
+                "frames: {text!r} does not have one frame step. Give the shot's whole range, such as "
+                "{first}-{last}, and choose frames of it with --only",
+                text=text,
+                first=numbers[0],
+                last=numbers[-1],
             )
         return frames
 
@@ -65,10 +69,12 @@ class Chunk:
         """
         match = re.fullmatch(r"(\d+)/(\d+)", text.strip())
         if match is None:
-            raise SettingsError(f"chunk: expected K/N like 3/10, got {text!r}")
+            raise SettingsError("chunk: expected K/N like 3/10, got {text!r}", text=text)
         number, count = int(match[1]), int(match[2])
         if not 1 <= number <= count:
-            raise SettingsError(f"chunk {number}/{count}: expected a number from 1 to the count, as in 3/10")
+            raise SettingsError(
+                "chunk {number}/{count}: expected a number from 1 to the count, as in 3/10", number=number, count=count
+            )
         return cls(number, count)
 
     def of(self, frames: range) -> range:
@@ -137,13 +143,21 @@ class StylizeRequest:
         frames = self.frames.numbers
         if self.preview is not None:
             if self.preview not in frames:
-                raise SettingsError(f"frame {self.preview} cannot be previewed: it is none of the frames {self.frames}")
+                raise SettingsError(
+                    "frame {preview} cannot be previewed: it is none of the frames {frames}",
+                    preview=self.preview,
+                    frames=self.frames,
+                )
             return range(self.preview, self.preview + 1)
         if self.only:
             wanted = parse_frames(self.only)
             missing = [number for number in wanted if number not in frames]
             if missing:
-                raise SettingsError(f"only: the shot has no frame {frames_text(missing)}; it has {self.frames}")
+                raise SettingsError(
+                    "only: the shot has no frame {missing}; it has {frames}",
+                    missing=frames_text(missing),
+                    frames=self.frames,
+                )
             return wanted
         return self.chunk.of(frames) if self.chunk else None
 
@@ -152,7 +166,11 @@ class StylizeRequest:
         """Why there is nothing to do; empty where there is something. Raises SettingsError as ``part``."""
         if self.part is None or self.part:
             return ""
-        return f"chunk {self.chunk} of frames {self.frames} is empty: there are more chunks than frames"
+        return Message(
+            "chunk {chunk} of frames {frames} is empty: there are more chunks than frames",
+            chunk=self.chunk,
+            frames=self.frames,
+        )
 
     @property
     def export_options(self) -> ExportOptions:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..messages import pack
+
 STAGES = {
     "idle": "Nothing runs",
     "venv": "Making the environment",
@@ -95,7 +97,10 @@ class Status:
         return "\n".join(lines)
 
     def as_json(self) -> str:
-        """One line for a program; its keys are those of the HTTP interface's jobs."""
+        """One line for a program; its keys are those of the HTTP interface's jobs.
+
+        ``messages``: the templates of texts with values.
+        """
         line = {
             "warpnoise": "progress",
             "stage": self.stage,
@@ -109,6 +114,8 @@ class Status:
             "result": str(self.result) if self.result else None,
             "warnings": list(self.warnings),
         }
+        if packed := pack([*self.warnings, self.error]):
+            line["messages"] = packed
         if self.error:
             line["error"] = {"message": self.error, "exit_status": self.exit_status}
         return json.dumps(line)

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..backend import Backend, JobRequest, JobView, run_job, run_uploaded_job
+from ..backend import Backend, Job, JobRequest, run_job, run_uploaded_job
 from ..errors import BackendDiedError, BackendHungError, JobError, SettingsError, WarpnoiseError
 from ..export.files import JobFolder
 from ..frame_ranges import frames_text
+from ..messages import Message
 from ..results import frame_path, result_folder
 from .backends import BackendPool
 from .request import StylizeRequest
 from .status import Reporter
+
+FRAME_COUNTS = ("frames_done", "frames_total", "frames_kept", "step", "steps_total", "seconds_left")
+"""Fields of a job that a run's status has under the same names."""
 
 
 def acquire_backend(
@@ -29,7 +33,10 @@ def acquire_backend(
     reporter.update(backend=backend.name, device=device_text(backend.status))
     if backend.client.address.readable_by_others:
         reporter.warn(
-            f"the token and the frames travel unencrypted to {backend.client.address}: others on the way can read them"
+            Message(
+                "the token and the frames travel unencrypted to {address}: others on the way can read them",
+                address=backend.client.address,
+            )
         )
     if (request.chunk is not None or request.only) and backend.takes_uploads:
         raise SettingsError(
@@ -45,15 +52,17 @@ def acquire_backend(
         )
     if backend.takes_uploads and model not in names:
         raise JobError(
-            f"the server has no model {model}: it has {', '.join(names)}. `warpnoise serve --models FOLDER` adds more",
+            "the server has no model {model}: it has {names}. `warpnoise serve --models FOLDER` adds more",
             "model",
+            model=model,
+            names=", ".join(names),
         )
     return backend
 
 
 def stylize_folder(
     pool: BackendPool, request: StylizeRequest, reporter: Reporter, cancelled: Callable[[], bool]
-) -> JobView:
+) -> Job:
     """Have the job folder stylized. A backend that died or hangs is discarded: the next run starts a new one."""
     backend = pool.acquire(request.backend, cancelled)
     job = JobRequest(
@@ -65,26 +74,18 @@ def stylize_folder(
         preview=request.preview is not None,
     )
 
-    def progress(view: JobView) -> None:
-        stage = "queued" if view.state == "queued" else view.stage
-        if stage == "finished" or view.over:
-            stage = reporter.status.stage
-        changes: dict[str, Any] = {}
-        if view.result is not None:
-            changes["result"] = result_folder(request.folder, view.result)
-        if view.newest_frame is not None and view.result is not None:
-            changes["newest"] = frame_path(changes["result"], view.newest_frame)
-        reporter.update(
-            stage=stage,
-            frames_done=view.frames_done,
-            frames_total=view.frames_total,
-            frames_kept=view.frames_kept,
-            step=view.step,
-            steps_total=view.steps_total,
-            seconds_left=view.seconds_left,
-            **changes,
-        )
-        reporter.warn(*view.warnings)
+    def progress(job: Job) -> None:
+        changes = {name: job[name] for name in FRAME_COUNTS}
+        if job["state"] == "queued":
+            changes["stage"] = "queued"
+        elif job["stage"] != "finished" and job["state"] == "running":
+            changes["stage"] = job["stage"]
+        if job["result"] is not None:
+            changes["result"] = result_folder(request.folder, job["result"])
+            if job["newest_frame"] is not None:
+                changes["newest"] = frame_path(changes["result"], job["newest_frame"])
+        reporter.update(**changes)
+        reporter.warn(*job["warnings"])
 
     try:
         if not backend.takes_uploads:
@@ -98,11 +99,9 @@ def stylize_folder(
         raise
 
 
-def done(reporter: Reporter, view: JobView) -> None:
+def done(reporter: Reporter, job: Job) -> None:
     """The status of a run that has done all it should."""
-    reporter.update(
-        stage="done", frames_done=view.frames_done, frames_total=view.frames_total, frames_kept=view.frames_kept
-    )
+    reporter.update(stage="done", **{name: job[name] for name in FRAME_COUNTS[:3]})
 
 
 def nothing_to_do(request: StylizeRequest, reporter: Reporter) -> bool:

@@ -126,7 +126,9 @@ def write_token(path: Path, token: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, f"{token}\n", private=True)
     except OSError as error:
-        raise SettingsError(f"the token file {path} cannot be written: {error.strerror}") from None
+        raise SettingsError(
+            "the token file {path} cannot be written: {reason}", path=path, reason=error.strerror
+        ) from None
 
 
 class WARPNOISE_OT_set_up(SessionWatcher, bpy.types.Operator):

@@ -66,7 +66,7 @@ def output_folder(scene: bpy.types.Scene, chosen: str) -> Path:
     if chosen:
         path = Path(bpy.path.abspath(chosen)).absolute()
         if path.exists() and not path.is_dir():
-            raise SettingsError(f"the output {path} is a file: expected a folder, or the name of a new one")
+            raise SettingsError("the output {path} is a file: expected a folder, or the name of a new one", path=path)
         return path
     if bpy.data.filepath:
         return Path(bpy.data.filepath).parent / "warpnoise" / _folder_name(scene)
@@ -124,7 +124,8 @@ def _model(model: str, elsewhere: bool) -> str:
     folder = Path(bpy.path.abspath(model)).expanduser().absolute()
     if not folder.is_dir():  # told now, not after the render
         raise SettingsError(
-            f"the model {model} is not there: expected `default` or the folder of a diffusers model on this machine"
+            "the model {model} is not there: expected `default` or the folder of a diffusers model on this machine",
+            model=model,
         )
     return str(folder)
 
@@ -135,7 +136,9 @@ def _existing(setting: Setting, text: str, elsewhere: bool) -> str:
     if not path.exists():
         if elsewhere:
             return text
-        raise SettingsError(f"{setting.name}: {text} is not there: expected a file or a folder on this machine")
+        raise SettingsError(
+            "{name}: {text} is not there: expected a file or a folder on this machine", name=setting.name, text=text
+        )
     return str(path)
 
 

@@ -9,20 +9,22 @@ import textwrap
 
 import bpy
 
+from ..messages import Message
+
 PIXELS_A_LETTER = 6.2
 """On the average, of Blender's own font at the default size."""
 
 
 def iface(text: str, **values: object) -> str:
-    """``text`` in the language of the interface, with ``values`` in its braces."""
-    translated = bpy.app.translations.pgettext_iface(text)
-    return translated.format(**values) if values else translated
+    """``text`` in the language of the interface, with ``values`` in its braces; a `Message` has its own."""
+    message = text if isinstance(text, Message) else Message(text, **values)
+    return message.translated(bpy.app.translations.pgettext_iface)
 
 
 def sentence(text: str, **values: object) -> str:
     """``text`` in the language of reports, as Blender's own begin: with a capital letter."""
-    translated = bpy.app.translations.pgettext_rpt(text)
-    shown = translated.format(**values) if values else translated
+    message = text if isinstance(text, Message) else Message(text, **values)
+    shown = message.translated(bpy.app.translations.pgettext_rpt)
     return shown[:1].upper() + shown[1:]
 
 

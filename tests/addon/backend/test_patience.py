@@ -13,10 +13,9 @@ import pytest
 
 from warpnoise_addon.backend import client as client_module
 from warpnoise_addon.backend.address import Address
-from warpnoise_addon.backend.answers import check_job, check_status
+from warpnoise_addon.backend.answers import check_status, read_job
 from warpnoise_addon.backend.client import Client, NotModified, Unreachable
 from warpnoise_addon.backend.connection import Backend
-from warpnoise_addon.backend.poll import JobView
 from warpnoise_addon.errors import BackendError, BackendHungError, Cancelled, JobError
 
 Behavior = Callable[[socket.socket, threading.Event], None]
@@ -193,11 +192,11 @@ JOB = {"id": "1", "state": "running", "stage": "stylizing", "frames_done": 1, "w
     ],
 )
 def test_jobs_of_another_shape_are_refused(change: dict) -> None:
-    assert JobView.from_answer(JOB).warnings == ("a",)
+    assert read_job(JOB)["warnings"] == ["a"]
     with pytest.raises(BackendError, match="the backend's answer is not a job: its"):
-        JobView.from_answer({**JOB, **change})
+        read_job({**JOB, **change})
     with pytest.raises(BackendError, match="expected `id` and `state`"):
-        check_job({})
+        read_job({})
 
 
 @pytest.mark.parametrize(

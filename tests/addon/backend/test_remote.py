@@ -91,7 +91,7 @@ def records(folder: Path) -> list[str]:
 def test_there_and_back(server, backend, job):
     views = []
     last = run(backend, job, progress=views.append)
-    assert (last.state, last.frames_done, last.frames_total) == ("done", 3, 3)
+    assert (last["state"], last["frames_done"], last["frames_total"]) == ("done", 3, 3)
     assert server.puts[-1] == "job.json" and len(server.puts) == 7
     assert server.files[next(iter(server.files))]["passes/0002.exr"] == (job / "passes" / "0002.exr").read_bytes()
     assert server.sent_jobs == [
@@ -103,10 +103,10 @@ def test_there_and_back(server, backend, job):
         assert (frames_of(job) / name).read_bytes() == (job / "color" / name).read_bytes()
     assert (result_of(job) / "movie.mp4").read_bytes() == server.movie
     assert records(job) == ["0001.json", "0002.json", "0003.json"]
-    assert views[0].stage == "uploading" and (views[0].frames_total, views[0].frames_kept) == (3, 0)
+    assert views[0]["stage"] == "uploading" and (views[0]["frames_total"], views[0]["frames_kept"]) == (3, 0)
     for view in views:
-        if view.newest_frame is not None:
-            assert view.newest_frame in (1, 2, 3)
+        if view["newest_frame"] is not None:
+            assert view["newest_frame"] in (1, 2, 3)
 
 
 def test_what_is_there_is_not_sent_again(server, backend, job):
@@ -206,7 +206,7 @@ def test_a_connection_that_breaks_once_is_made_again(server, backend, job):
             raise ConnectionAbortedError
 
     server.before = breaks
-    assert run(backend, job).state == "done"
+    assert run(backend, job)["state"] == "done"
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ def test_an_answer_that_is_cut_off(server, backend, job):
 @pytest.mark.parametrize("tag", ["../../x", "", "x" * 32, "0" * 500])
 def test_a_record_that_is_no_digest_is_not_kept(server, backend, job, tag):
     server.frame = lambda frame: (png(), {"ETag": f'"{tag}"'})
-    assert run(backend, job).state == "done"
+    assert run(backend, job)["state"] == "done"
     assert stylized(job) == ["0001.png", "0002.png", "0003.png"] and records(job) == []
 
 
@@ -310,7 +310,7 @@ def test_a_movie_that_is_none(server, backend, job):
         run(backend, job)
     assert not (result_of(job) / "movie.mp4").exists() and "0003.png" in stylized(job)
     server.movie = None
-    assert run(backend, job).warnings == ("the server made no movie",)
+    assert run(backend, job)["warnings"] == ["the server made no movie"]
 
 
 def test_a_folder_that_is_worked_on_is_left_alone(server, job):
@@ -322,7 +322,7 @@ def test_a_folder_that_is_worked_on_is_left_alone(server, job):
     acquire_backend(pool, request, reporter, lambda: False)
     with JobFolder(job), pytest.raises(JobFolderError, match="Another process"):
         stylize_folder(pool, request, reporter, lambda: False)
-    assert stylize_folder(pool, request, reporter, lambda: False).state == "done"
+    assert stylize_folder(pool, request, reporter, lambda: False)["state"] == "done"
     assert reporter.status.newest == frames_of(job) / "0003.png" and reporter.status.newest.is_file()
     assert TOKEN not in "".join(path.read_text() for path in job.rglob("*.json"))
 
@@ -380,7 +380,7 @@ def test_encrypted(certificate, job, monkeypatch):
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
         backend = connect_backend(server.url, TOKEN)
         assert not backend.client.address.readable_by_others
-        assert run(backend, job).state == "done"
+        assert run(backend, job)["state"] == "done"
     finally:
         server.close()
 

@@ -1,0 +1,57 @@
+"""Messages with values, which the interface can translate: they keep their English template. Imports no bpy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+
+class Message(str):
+    """An English sentence: ``template`` with ``values`` in its braces. Without values braces are as they are.
+
+    A list among the values stands there with commas.
+    """
+
+    template: str
+    values: Mapping[str, object]
+
+    def __new__(cls, template: str, **values: object) -> Message:
+        values = {name: str(value) if isinstance(value, Exception) else value for name, value in values.items()}
+        message = super().__new__(cls, _filled(template, values, str))
+        message.template, message.values = template, values
+        return message
+
+    def __str__(self) -> str:
+        return self  # str() of an error keeps the template
+
+    def translated(self, translate: Callable[[str], str]) -> str:
+        """The sentence in another language; messages among the values, too."""
+        return _filled(translate(self.template), self.values, translate)
+
+
+def _filled(template: str, values: Mapping[str, object], translate: Callable[[str], str]) -> str:
+    return template.format(**{name: _shown(value, translate) for name, value in values.items()}) if values else template
+
+
+def _shown(value: object, translate: Callable[[str], str]) -> object:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(_shown(item, translate)) for item in value)
+    return value.translated(translate) if isinstance(value, Message) else value
+
+
+def pack(texts: Iterable[str]) -> dict[str, list[Any]]:
+    """Of each message with values: its template and values, for a line of JSON."""
+    return {
+        text: [text.template, {name: _plain(value) for name, value in text.values.items()}]
+        for text in texts
+        if isinstance(text, Message) and text.values
+    }
+
+
+def unpack(text: str, packed: Mapping[str, list[Any]]) -> str:
+    """The message that ``pack`` packed; other texts as they are."""
+    return Message(packed[text][0], **packed[text][1]) if text in packed else text
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, (int, float, str)) else str(_shown(value, str))
