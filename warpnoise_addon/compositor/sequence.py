@@ -55,7 +55,7 @@ def read_sequence(folder: Path) -> tuple[Sequence | None, list[str]]:
     shown = [frame for frame in done if frame >= 0]
     if not shown:
         return None, [ONLY_NEGATIVE]
-    warnings = []
+    warnings: list[str] = []
     if len(done) > len(shown):
         warnings.append(
             Message(
