@@ -19,8 +19,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from warpnoise.coherence.sampling import catmull_rom
 from warpnoise.compare.metrics.correspondence import Correspondence, correspondences
-from warpnoise.compare.metrics.interpolation import catmull_rom
 from warpnoise.job import Shot
 from warpnoise.job.names import frame_name
 from warpnoise.media.png import read_png

@@ -13,7 +13,7 @@ import click
 from warpnoise.cli.display import Shown, display
 from warpnoise.cli.extras import needs_extra
 from warpnoise.cli.interrupt import interruptible
-from warpnoise.cli.shared_options import device_option, given, job_argument, settings_options
+from warpnoise.cli.shared_options import device_option, dtype_option, given, job_argument, settings_options
 
 if TYPE_CHECKING:  # the comparison brings PyTorch
     from warpnoise.compare.compare import Comparison
@@ -63,11 +63,7 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
 )
 @settings_options("noise")
 @device_option
-@click.option(
-    "--dtype",
-    type=click.Choice(["float32", "float16", "bfloat16"]),
-    help="The model's precision; without it, half where the device has it.",
-)
+@dtype_option
 @click.option("--batch", type=click.IntRange(min=1), help="Frames at a time; without it, what suits the device.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON when done.")
 def command(

@@ -18,6 +18,11 @@ job_argument = click.argument("job", type=click.Path(path_type=Path))
 device_option = click.option(
     "--device", metavar="NAME", help="cpu, cuda, cuda:1, mps, ...; without it, the best that there is."
 )
+dtype_option = click.option(
+    "--dtype",
+    type=click.Choice(["float32", "float16", "bfloat16"]),
+    help="The model's precision; without it, half where the device has it.",
+)
 _TYPES = {"number": click.FLOAT, "integer": click.INT, "string": click.STRING, "boolean": click.BOOL}
 
 

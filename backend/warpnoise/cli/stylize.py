@@ -13,6 +13,7 @@ from warpnoise.cli.interrupt import interruptible
 from warpnoise.cli.shared_options import (
     chosen_frames,
     device_option,
+    dtype_option,
     given,
     job_argument,
     progress_options,
@@ -27,11 +28,7 @@ from warpnoise.cli.shared_options import (
 @subset_options
 @click.option("--preview", is_flag=True, help="To look at: no movie is made, and the current result stays.")
 @device_option
-@click.option(
-    "--dtype",
-    type=click.Choice(["float32", "float16", "bfloat16"]),
-    help="The model's precision; without it, half where the device has it.",
-)
+@dtype_option
 @click.option("--batch", type=click.IntRange(min=1), help="Frames at a time; without it, what suits the device.")
 @click.option("--movie/--no-movie", default=True, help="Write the movie once all frames are finished; the default.")
 @progress_options
@@ -56,7 +53,9 @@ def command(
 
     With --frames or --chunk only some frames are stylized, with the same bits as in a run over all: the noise still
     comes through the passes of all frames before them. Several processes, on several machines too, may work on
-    different chunks of one shot; whoever finds all frames finished writes the movie.
+    different chunks of one shot; whoever finds all frames finished writes the movie. Where colors are carried from
+    frame to frame (--coherence), chunks are made of whole segments, a key frame and the frames up to the next, and key
+    frames that are missing are made too.
 
     \b
     Examples:
@@ -69,12 +68,14 @@ def command(
       warpnoise stylize JOB --frames 1-9:2,20 --no-movie      some frames; then: warpnoise movie JOB
     """
     with interruptible() as interrupt, show_progress(progress) as listener:
-        from warpnoise.job import Shot
-        from warpnoise.pipeline import stylize
+        from warpnoise.job import Shot, chunk_of
+        from warpnoise.pipeline import stylize, whole_segments
 
         opened = Shot.open(job, needs=())
         chosen = opened.settings.updated(given(settings))
-        subset = chosen_frames(opened.frames, frames, chunk)
+        subset = chosen_frames(opened.frames, frames, None)
+        if chunk is not None:
+            subset = [frame for part in chunk_of(whole_segments(opened, chosen, subset), *chunk) for frame in part]
         summary = stylize(
             opened,
             chosen,

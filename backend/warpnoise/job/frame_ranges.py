@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from warpnoise.errors import SettingsError
+
+T = TypeVar("T")
 
 FRAME_LIMIT = 1_048_574
 """Blender's largest frame number; the smallest is its negative."""
@@ -79,10 +82,10 @@ def select_frames(frames: Sequence[int], text: str) -> list[int]:
     return chosen
 
 
-def chunk_of(frames: Sequence[int], number: int, count: int) -> list[int]:
-    """Part ``number`` (from 1) of ``count`` equal parts, in order; sizes differ by one at most.
+def chunk_of(frames: Sequence[T], number: int, count: int) -> list[T]:
+    """Part ``number`` (from 1) of ``count`` equal parts of frames, or segments, in order; sizes differ by one at most.
 
-    Every frame is in exactly one part. With more parts than frames some are empty.
+    Each is in exactly one part. With more parts than frames some are empty.
 
     Raises:
         SettingsError: there is no part of that number.

@@ -23,6 +23,7 @@ from warpnoise.noise import METHODS, NOISE_METHODS
 from warpnoise.sdedit.samplers import SAMPLERS
 
 _THE_MODEL_S = "the model's own"
+_THE_PRESET_S = "the coherence preset's"
 
 
 def setting(
@@ -201,6 +202,57 @@ class Settings(StrictModel):
             "always": {"label": "Always", "description": "Also where other surfaces move against the largest one."},
             "off": {"label": "Off", "description": "Frames stay where they are."},
         },
+    )
+    coherence: Literal["steady", "balanced", "lively", "off"] = setting(
+        "off",
+        "Coherence",
+        "How strongly surfaces keep what was painted on them once, beyond what the noise does",
+        labels={
+            "steady": {"label": "Steady", "description": "As still as it gets; light on the paint may lag behind."},
+            "balanced": {"label": "Balanced", "description": "Held together, and as sharp as single frames."},
+            "lively": {"label": "Lively", "description": "Held together loosely, for a hand-made look."},
+            "off": {"label": "Off", "description": "Noise alone."},
+        },
+    )
+    key_share: float | None = setting(
+        None,
+        "Key Share",
+        "A frame is a key frame where more than this share of it was in no key frame before",
+        ge=0.01,
+        le=1,
+        subtype="FACTOR",
+        null=_THE_PRESET_S,
+        start=0.1,
+    )
+    pull: float | None = setting(
+        None,
+        "Pull",
+        "How strongly the steps draw a frame toward what its surfaces look like in key frames and in the frame before",
+        ge=0,
+        le=1,
+        subtype="FACTOR",
+        null=_THE_PRESET_S,
+        start=0.9,
+    )
+    accumulation: float | None = setting(
+        None,
+        "Accumulation",
+        "How much of a finished frame, but for its finest detail, is the mean of the frames around it",
+        ge=0,
+        le=1,
+        subtype="FACTOR",
+        null=_THE_PRESET_S,
+        start=0.5,
+    )
+    attention: float | None = setting(
+        None,
+        "Attention",
+        "How strongly a frame looks at its key frame while it is denoised, for models with a prompt that can",
+        ge=0,
+        le=1,
+        subtype="FACTOR",
+        null=_THE_PRESET_S,
+        start=0.5,
     )
     seed: int = setting(
         0,

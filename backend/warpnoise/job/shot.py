@@ -176,6 +176,11 @@ class Shot:
         """The render passes: a multilayer EXR."""
         return self.path / "passes" / f"{frame_name(frame)}.exr"
 
+    @property
+    def keys_folder(self) -> Path:
+        """The user's own pictures of some frames, ``0012.png``."""
+        return self.path / "keys"
+
     def with_color(self, color: Callable[[int], Path]) -> Shot:
         """The same shot with other pictures: ``color`` gives each frame's."""
         return Shot(self.path, self.info, color)
@@ -227,8 +232,12 @@ class Shot:
         if unknown:
             raise JobError(f"{self.path} has no frame {unknown[0]}: it holds {self.frames[0]} to {self.frames[-1]}.")
         if frames:
-            self._check_files(["passes"], self.frames[: self.frames.index(max(frames)) + 1])
+            self.check_passes(self.frames[: self.frames.index(max(frames)) + 1])
             self._check_files(["color"], frames)
+
+    def check_passes(self, frames: Sequence[int]) -> None:
+        """Checks that the passes of some of the shot's frames are there. Raises JobError if not."""
+        self._check_files(["passes"], frames)
 
     def states(self) -> Iterator[FrameState]:
         """Camera and objects of each frame, in order, the differences of ``job.json`` resolved."""

@@ -2,10 +2,12 @@
 
 A frame goes through ``read`` (picture, passes, motion), ``carry`` (the noise), ``edit`` (the model) and ``write``.
 ``stylize`` connects the four with ``work_queues``; ``made_of`` and ``resume`` tell which frames are left to be made.
+Where colours are carried, ``plan`` chooses key frames and ``segments`` stands between ``carry`` and ``edit``.
 """
 
+from warpnoise.pipeline.chunks import key_frames, whole_segments
 from warpnoise.pipeline.movie import write_finished_movie
 from warpnoise.pipeline.stylize import Summary, stylize
 from warpnoise.pipeline.warp import WarpOptions, warp
 
-__all__ = ["Summary", "WarpOptions", "stylize", "warp", "write_finished_movie"]
+__all__ = ["Summary", "WarpOptions", "key_frames", "stylize", "warp", "whole_segments", "write_finished_movie"]

@@ -28,8 +28,8 @@ class NoisyFrame:
 
 def carry_noise(
     sources: Iterable[Source], noise: NoiseMethod, maps: int, lock: PhaseLock | None = None
-) -> Iterator[NoisyFrame]:
-    """The wanted frames with their noise, which goes through every frame before them, wanted or not.
+) -> Iterator[tuple[Source, NoisyFrame | None]]:
+    """Every frame, and with its noise if it is wanted. The noise goes through all of them.
 
     ``noise`` and ``lock`` stand on the first frame.
     """
@@ -37,7 +37,9 @@ def carry_noise(
         first = noise.frame() if source.motion is None else noise.advance(source.motion)
         if lock is not None and source.motion is not None:
             lock.advance(source.motion)
+        noisy = None
         if source.wanted is not None:
             stacked = torch.stack([first, *(noise.frame(index) for index in range(1, maps))])
             shift = lock.shift if lock is not None and lock.moved else None
-            yield NoisyFrame(source.frame, source.wanted, stacked, shift)
+            noisy = NoisyFrame(source.frame, source.wanted, stacked, shift)
+        yield source, noisy

@@ -14,6 +14,7 @@ from warpnoise.pipeline.carry import NoisyFrame
 from warpnoise.pipeline.phase import GridPlace
 from warpnoise.pipeline.read import Wanted
 from warpnoise.sdedit import Editor
+from warpnoise.sdedit.pull import Pull
 
 Slots = Sequence[NoisyFrame | None]
 """A batch: each frame in the place that the shot gives it, None where that frame is not wanted."""
@@ -72,7 +73,12 @@ class BatchEditor:
         self._warn = warn
         self._cancelled = cancelled
 
-    def edit(self, slots: Slots) -> Iterator[EditedFrame]:
+    def edit_one(self, frame: NoisyFrame, pull: Pull | None) -> EditedFrame:
+        """A frame, drawn toward a target, (1, 3, h, w), in a batch of its own. Raises as ``edit``."""
+        (edited,) = self.edit([frame], pull)
+        return edited
+
+    def edit(self, slots: Slots, pull: Pull | None = None) -> Iterator[EditedFrame]:
         """Each frame of the batch, edited.
 
         Raises:
@@ -85,7 +91,7 @@ class BatchEditor:
             present = [frame for frame in part if frame is not None]
             if present:
                 try:
-                    images = self._edit_sizes(part)
+                    images = self._edit_sizes(part, pull)
                 except torch.cuda.OutOfMemoryError as error:
                     self._shrink(present[0], error)
                     continue
@@ -93,18 +99,18 @@ class BatchEditor:
                     yield EditedFrame(noisy.frame, noisy.source, images[noisy.frame])
             done += len(part)
 
-    def _edit_sizes(self, part: Slots) -> dict[int, torch.Tensor]:
+    def _edit_sizes(self, part: Slots, pull: Pull | None) -> dict[int, torch.Tensor]:
         """Each frame's picture. Where phase lock begins within the batch, it is two batches, of two sizes."""
         images: dict[int, torch.Tensor] = {}
         for locked in (False, True):
             alike = [frame if frame is not None and (frame.shift is not None) == locked else None for frame in part]
             present = [frame for frame in alike if frame is not None]
             if present:
-                edited = self._edit_full(alike, present[-1])
+                edited = self._edit_full(alike, present[-1], pull)
                 images |= {frame.frame: image for frame, image in zip(alike, edited, strict=False) if frame is not None}
         return images
 
-    def _edit_full(self, part: Slots, filling: NoisyFrame) -> torch.Tensor:
+    def _edit_full(self, part: Slots, filling: NoisyFrame, pull: Pull | None) -> torch.Tensor:
         full = [frame or filling for frame in [*part, *[None] * (self._size - len(part))]]
         place = GridPlace(self._editor, [frame.shift for frame in full])
         geometry = [frame.source.geometry for frame in full if frame.source.geometry is not None]
@@ -118,6 +124,7 @@ class BatchEditor:
             },
             on_step=self._on_step,
             cancelled=self._cancelled,
+            **({} if pull is None else {"pull": Pull(place.pictures([*pull.target]), place.pictures([*pull.weight]))}),
         )
         return place.cut(edited, filling.source.picture.image.shape[-2:])
 

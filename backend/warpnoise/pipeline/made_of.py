@@ -5,15 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
+from warpnoise.coherence.presets import PRESETS
 from warpnoise.hashing import digest_text
 from warpnoise.job import ModelInfo, Settings, Shot
 from warpnoise.job.digest_cache import DigestCache
 from warpnoise.noise import ALGORITHM_VERSION
+from warpnoise.pipeline.plan import Plan
 from warpnoise.sdedit import ModelFolder
 from warpnoise.sdedit.model_files import named_files
 
+COHERENCE_VERSION = 1
+"""Bump when the same inputs are drawn toward other key frames or other colours."""
 PIPELINE_VERSION = 2
 """Bump when the same inputs make other motion or other pictures than before; the noise has its own version."""
 
@@ -26,8 +32,17 @@ class MadeOf:
     Each file is digested when a frame first needs it, and never again: use a new one for files that may have changed.
     """
 
-    def __init__(self, shot: Shot, settings: Settings, model: ModelInfo, digests: DigestCache) -> None:
-        """``settings``: the effective ones."""
+    def __init__(
+        self,
+        shot: Shot,
+        settings: Settings,
+        model: ModelInfo,
+        digests: DigestCache,
+        plan: Plan | None = None,
+        preview_of: Sequence[int] | None = None,
+    ) -> None:
+        """``settings``: the effective ones. ``plan``: of the key frames, where anything is carried. ``preview_of``: the
+        finished frames that a preview is drawn toward."""
         self._shot = shot
         self._digests = digests
         self._index = {info.frame: index for index, info in enumerate(shot.info.frames)}
@@ -38,7 +53,10 @@ class MadeOf:
             f"settings {canonical(settings)}",
             *(f"file {digests.digest(path)}" for path in named_files(settings)),
             f"size {shot.scene.width} x {shot.scene.height}",
+            *(() if plan is None else (f"coherence {COHERENCE_VERSION}", *self._painted(plan))),
         )
+        self._plan, self._preview_of = plan, preview_of
+        self._known: dict[int, str] = {}
         self._links = [start]
         """Entry i + 1 is of the passes, cameras and objects of the frames up to number i."""
 
@@ -55,8 +73,28 @@ class MadeOf:
             MediaError: a file cannot be read.
             Cancelled: as ``DigestCache.digest``.
         """
+        for each in [frame] if self._plan is None else self._plan.in_order(frame):
+            if each not in self._known:
+                self._known[each] = self._digest(each)
+        return self._known[frame]
+
+    def _digest(self, frame: int) -> str:
         self.follow(frame)
-        return digest_text(self._links[self._index[frame] + 1], self._digests.digest(self._shot.color(frame)))
+        own = self._links[self._index[frame] + 1], self._digests.digest(self._shot.color(frame))
+        if self._plan is None:
+            return digest_text(*own)
+        if self._preview_of is not None:
+            return digest_text(*own, f"preview, drawn toward {self._preview_of}")
+        # What it is drawn toward: the key frame before a key frame, which stands for all before; the frame before
+        # within a segment; the next key frame.
+        return digest_text(*own, *(self._known[each] for each in self._plan.drawn_toward(frame)))
+
+    def _painted(self, plan: Plan) -> Iterator[str]:
+        """They are carried to every frame, so everything up to the last of them counts."""
+        for frame, path in plan.painted.items():
+            yield f"key picture {frame} {self._digests.digest(path)}"
+            passes = self._shot.frames[: self._shot.frames.index(frame) + 1]
+            yield from (self._digests.digest(self._shot.passes(each)) for each in passes)
 
 
 def effective(settings: Settings, model: ModelFolder) -> Settings:
@@ -69,9 +107,23 @@ def effective(settings: Settings, model: ModelFolder) -> Settings:
     }
     if model.styles:
         changes["style"] = settings.style or model.styles[0]
+    changes.update(_strengths(settings, model))
     if not model.takes_prompt:
         changes.update(prompt="", negative_prompt="")
     return settings.updated(changes)
+
+
+def _strengths(settings: Settings, model: ModelFolder) -> dict[str, object]:
+    """The preset's strengths where none are given; if nothing acts, as if nothing was ever set."""
+    preset = PRESETS["vae" in model.parts][settings.coherence]
+    chosen = {
+        name: preset_s if (own := getattr(settings, name)) is None else own for name, preset_s in asdict(preset).items()
+    }
+    if not model.takes_prompt:
+        chosen["attention"] = 0.0
+    if not any(chosen[name] for name in ("pull", "accumulation", "attention")):
+        return {"coherence": "off"} | dict.fromkeys(chosen)
+    return {"coherence": "balanced"} | chosen
 
 
 def canonical(settings: Settings) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from warpnoise.coherence.anchor import Surfaces
 from warpnoise.job import Shot
 from warpnoise.job.digest_cache import unchanged
 from warpnoise.media.png import read_png
@@ -51,6 +52,7 @@ class Source:
 
     frame: int
     motion: Motion | None
+    shown: Surfaces
     wanted: Wanted | None
 
 
@@ -62,8 +64,9 @@ def read_sources(
     *,
     geometry: bool,
     guides: Collection[str] = (),
+    last: int | None = None,
 ) -> Iterator[Source]:
-    """Every frame up to the last ``wanted`` one, in order.
+    """Every frame up to the last ``wanted`` one, or to ``last``, in order.
 
     Args:
         made_of: a new one, so that it digests what is read here.
@@ -75,18 +78,19 @@ def read_sources(
     """
     maker = Guides(guides)
     steps = frames_and_motions(shot, warn=warn)
-    for number in shot.frames[: shot.frames.index(max(wanted)) + 1]:
+    for number in shot.frames[: shot.frames.index(max(wanted) if last is None else last) + 1]:
         files = [shot.passes(number), *([shot.color(number)] if number in wanted else ())]
         with unchanged(*files):
             frame, motion = next(steps)
             made_of.follow(number)
             maker.see(frame)
+            shown = Surfaces(frame.surface, frame.depth)
             if number not in wanted:
-                source = Source(number, motion, None)
+                source = Source(number, motion, shown, None)
             else:
                 seen = torch.from_numpy(frame.geometry()) if geometry else None
                 picture = read_picture(shot.color(number))
-                source = Source(number, motion, Wanted(picture, seen, maker.of(frame), made_of.digest(number)))
+                source = Source(number, motion, shown, Wanted(picture, seen, maker.of(frame), made_of.digest(number)))
         yield source
 
 

@@ -6,6 +6,8 @@ import contextlib
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 
 import torch
@@ -15,14 +17,16 @@ from warpnoise.job import ModelInfo, Result, ResultInfo, Settings, Shot
 from warpnoise.job.digest_cache import DigestCache
 from warpnoise.noise import make_noise
 from warpnoise.pipeline.carry import NoisyFrame, carry_noise
-from warpnoise.pipeline.edit import BatchEditor, batched, places
+from warpnoise.pipeline.edit import BatchEditor, EditedFrame, batched, places
 from warpnoise.pipeline.guides import wanted_guides
 from warpnoise.pipeline.made_of import MadeOf, effective, result_name
 from warpnoise.pipeline.movie import write_movie_of
 from warpnoise.pipeline.phase import make_lock
-from warpnoise.pipeline.read import read_sources
+from warpnoise.pipeline.plan import Plan, make_plan
+from warpnoise.pipeline.read import Source, read_sources
 from warpnoise.pipeline.reporter import Reporter
 from warpnoise.pipeline.resume import all_recorded, unfinished
+from warpnoise.pipeline.segments import Carried, SegmentEditor
 from warpnoise.pipeline.work_queues import Prefetch, WriteQueue
 from warpnoise.pipeline.write import FrameWriter
 from warpnoise.progress import Progress
@@ -104,19 +108,28 @@ def stylize(
     if not wanted:
         return Summary(0, 0, 0, None, None, time.monotonic() - started, warnings)
     shot.check(wanted)
+    chosen = effective(settings, folder)
+    noticed: list[str] = []
+    plan = make_plan(shot, chosen, wanted[-1], noticed.append, cancelled)
+    if plan is not None and not preview:
+        wanted = plan.needed(wanted)
+        shot.check(wanted)
     reporter = Reporter(Progress(frames_total=len(wanted)), progress)
-    reporter.warn(*warnings)
+    reporter.warn(*warnings, *noticed)
     reporter.report()
     written_movie = None
     with DigestCache(shot.path, shot.results_folder if result is None else result.folder.parent, cancelled) as digests:
         made_with = ModelInfo(name=settings.model, digest=folder.digest_through(digests.digest))
-        chosen = effective(settings, folder)
         to_use = None if preview or result is not None else shot
         result = result or shot.result(result_name(chosen, made_with))
         result.create(ResultInfo(settings=chosen, model=made_with))
 
-        def made_of() -> MadeOf:
-            return MadeOf(shot, chosen, made_with, digests)
+        def made_of(whole: bool = not preview) -> MadeOf:
+            return MadeOf(shot, chosen, made_with, digests, plan, None if whole else (*there,))
+
+        there: list[int] = []
+        if plan is not None and preview:
+            there = _that_are_there(plan, wanted, result, made_of(whole=True), reporter.warn)
 
         with result.lease(wanted[0], wanted[-1]):
             todo = unfinished(shot, result, wanted, made_of(), digests, preview=preview)
@@ -132,7 +145,8 @@ def stylize(
                     batch = 1 if preview else pick_batch(editor.device, shot.scene.height, shot.scene.width)
                 written = _Written(to_use if not kept else None, result, reporter)
                 writer = FrameWriter(result, preview=preview, written=written)
-                _make(shot, settings, todo, made_of(), editor, batch, writer, reporter, cancelled)
+                carried = None if plan is None else Carried(plan, chosen.pull or 0.0, result, {*there, *wanted})
+                _make(shot, settings, todo, made_of(), editor, batch, carried, writer, reporter, cancelled)
                 _check_there(result, wanted)
         if (
             movie
@@ -175,36 +189,63 @@ def _make(
     made_of: MadeOf,
     editor: Editor,
     batch: int,
+    carried: Carried | None,
     write: FrameWriter,
     reporter: Reporter,
     cancelled: Callable[[], bool] | None,
 ) -> None:
-    """Make the frames of ``todo``."""
+    """Make the frames of ``todo``. Where colours are ``carried``, a batch has one frame: each needs the one before."""
     shape = editor.noise_shape(shot.scene.height, shot.scene.width)
     maps = editor.noise_maps(settings)
-    batch = min(batch, len(shot.frames))
+    batch = 1 if carried else min(batch, len(shot.frames))
     batches = places(todo, shot.frames, batch)
     reporter.expect(batches=len(batches))
     # Apple's GPUs lack what the noise is made with.
     noise_device = torch.device("cpu") if editor.device.type == "mps" else editor.device
     noise = make_noise(settings.noise, shape, settings.seed, noise_device, maps)
     sources = read_sources(
-        shot, set(todo), made_of, reporter.warn, geometry=editor.takes_geometry, guides=wanted_guides(settings)
+        shot,
+        set(todo),
+        made_of,
+        reporter.warn,
+        geometry=editor.takes_geometry,
+        guides=wanted_guides(settings),
+        last=None if carried is None else carried.last(todo),
     )
     lock = make_lock(editor, settings)
-    edit = BatchEditor(editor, settings, batch, reporter.step_done, reporter.warn, cancelled).edit
+    edit = BatchEditor(editor, settings, batch, reporter.step_done, reporter.warn, cancelled)
     reporter.report("stylizing")
+    frames: Iterable[tuple[Source, NoisyFrame | None]]
     with contextlib.ExitStack() as stack:
         writer = stack.enter_context(WriteQueue(write, size=batch))
-        frames: Iterable[NoisyFrame]
         if editor.device.type == "cpu":
             # Model and noise take turns here: each uses all cores, and side by side they would wait for each other.
             frames = carry_noise(stack.enter_context(Prefetch(sources, batch, cancelled)), noise, maps, lock)
         else:
             frames = stack.enter_context(Prefetch(carry_noise(sources, noise, maps, lock), batch, cancelled))
-        for slots in batched(frames, batches, batch):
-            for edited in edit(slots):
-                writer.put(edited)
+        edited: Iterable[EditedFrame]
+        if carried is None:
+            noisy = filter(None, map(itemgetter(1), frames))  # holds no more than it must
+            edited = chain.from_iterable(map(edit.edit, batched(noisy, batches, batch)))
+        else:
+            edited = SegmentEditor(carried, edit.edit_one, carried.reader(shot, todo)).edit(frames)
+        for each in edited:
+            writer.put(each)
+
+
+def _that_are_there(
+    plan: Plan, wanted: Sequence[int], result: Result, made_of: MadeOf, warn: Callable[[str], None]
+) -> list[int]:
+    """The finished frames that a preview is drawn toward."""
+    needed = [frame for frame in plan.needed(wanted) if frame not in wanted]
+    there = [frame for frame in needed if result.is_finished(result.frame(frame), made_of.digest(frame))]
+    missing = [str(key) for key in plan.keys if key in needed and key not in there]
+    if missing:
+        warn(
+            f"Preview without the key frames {', '.join(missing)}, which are not stylized yet: the whole shot will "
+            "look different where they show. Stylize them first with `warpnoise keyframes`."
+        )
+    return there
 
 
 def _check_there(result: Result, frames: Sequence[int]) -> None:

@@ -31,3 +31,8 @@ def to_picture(image: torch.Tensor, alpha: npt.NDArray[np.uint16] | None) -> npt
     """(3, h, w) float32 in [0, 1] and the alpha as (h, w, 3 or 4) uint16."""
     color = (image * 65535).round().to("cpu", torch.int32).permute(1, 2, 0).numpy().astype(np.uint16)
     return color if alpha is None else np.dstack([color, alpha])
+
+
+def as_written(image: torch.Tensor) -> npt.NDArray[np.float32]:
+    """(3, h, w) float32 in [0, 1] as a frame's file holds it: (h, w, 3) float32, rounded to 16 bits."""
+    return to_picture(image, None).astype(np.float32) / np.float32(65535)

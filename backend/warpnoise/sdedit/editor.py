@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import torch
 
+    from warpnoise.sdedit.pull import Pull
+
 
 class LoraSettings(Protocol):
     """A LoRA file and how strongly it acts: 1 as it was trained, 0 not at all."""
@@ -117,6 +119,7 @@ class Editor(Protocol):
         *,
         geometry: torch.Tensor | None = None,
         guides: Mapping[str, torch.Tensor] | None = None,
+        pull: Pull | None = None,
         on_step: Callable[[int, int], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> torch.Tensor:
@@ -130,6 +133,7 @@ class Editor(Protocol):
                 is known.
             guides: (b, 3, h, w) float32 in [0, 1] each: "depth", "normals" and "lines", where the settings' controls
                 are given them.
+            pull: what the surfaces look like already; the prediction of the middle steps is drawn toward it.
             on_step: called after each denoising step with its number, from 1, and how many there are.
             cancelled: asked before each denoising step.
 

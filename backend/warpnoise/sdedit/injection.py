@@ -14,6 +14,7 @@ import torch
 from diffusers.configuration_utils import FrozenDict
 
 from warpnoise.errors import Cancelled, ModelError
+from warpnoise.sdedit.pull import LATENT_STEPS, Change, redirected
 from warpnoise.sdedit.sample import finite, wait_for
 from warpnoise.sdedit.schedule import Run
 
@@ -75,6 +76,7 @@ class InjectedScheduler(_SchedulerFace):
         run: the timesteps and the steps.
         x: the start, as the pipeline's latents are laid out, float32.
         noise: ``noise(k)`` for the k-th stochastic step, laid out likewise.
+        change: draws predicted pictures somewhere, in the middle steps; laid out likewise.
         on_step, cancelled: as ``Editor.edit`` takes them.
     """
 
@@ -84,12 +86,13 @@ class InjectedScheduler(_SchedulerFace):
         run: Run,
         x: torch.Tensor,
         noise: Callable[[int], torch.Tensor],
+        change: Change | None = None,
         on_step: Callable[[int, int], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> None:
         super().__init__(config)
         self.x = x
-        self._run, self._noise, self._on_step, self._cancelled = run, noise, on_step, cancelled
+        self._run, self._noise, self._change, self._on_step, self._cancelled = run, noise, change, on_step, cancelled
         self._index = self._stochastic = 0
         self._check_cancelled()
 
@@ -119,7 +122,10 @@ class InjectedScheduler(_SchedulerFace):
         if self._run.is_stochastic(index):
             self._stochastic += 1
             noise = self._noise(self._stochastic)
-        self.x = self._run.step(index, model_output.float(), self.x, noise)
+        output = model_output.float()
+        if self._change is not None:
+            output = redirected(self._run, index, output, self.x, self._change, LATENT_STEPS)
+        self.x = self._run.step(index, output, self.x, noise)
         self._index += 1
         if self._on_step is not None:
             wait_for(self.x)

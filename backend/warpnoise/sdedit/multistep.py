@@ -9,6 +9,7 @@ import torch
 
 from warpnoise.sdedit.samplers import steps_to_run
 from warpnoise.sdedit.schedule import construct, len_of
+from warpnoise.sdedit.single_step import PREDICTIONS
 
 
 class MultistepRun:
@@ -22,6 +23,7 @@ class MultistepRun:
         scheduler.set_timesteps(count, **({"mu": timing["mu"]} if "mu" in timing else {}))
         begin = count - steps_to_run(count, strength)
         scheduler.set_begin_index(begin)
+        self._begin, self._prediction = begin, PREDICTIONS[scheduler.config.prediction_type]
         self.timesteps: torch.Tensor = scheduler.timesteps[begin:]
         self._stochastic, self._scale = stochastic, scale
 
@@ -31,6 +33,17 @@ class MultistepRun:
 
     def is_stochastic(self, index: int) -> bool:
         return self._stochastic and index < len(self.timesteps) - 1
+
+    def picture(self, index: int, output: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        return self._prediction.split(x, output, *self._mixed(index))[0]
+
+    def redirected(self, index: int, output: torch.Tensor, x: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+        return output + self._prediction.slope(*self._mixed(index)) * change
+
+    def _mixed(self, index: int) -> tuple[float, float]:
+        """alpha and sigma at step ``index``."""
+        alpha, sigma = self._scheduler._sigma_to_alpha_sigma_t(self._scheduler.sigmas[self._begin + index])
+        return float(alpha), float(sigma)
 
     def step(self, index: int, output: torch.Tensor, x: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
         # The last step's noise has the factor 0; given none, the scheduler would draw some.

@@ -22,6 +22,7 @@ from warpnoise.sdedit.loras import Loras
 from warpnoise.sdedit.padding import pad_to, round_up
 from warpnoise.sdedit.parts import load_pipeline
 from warpnoise.sdedit.prompts import PromptCache, check_length
+from warpnoise.sdedit.pull import Change, Pull
 from warpnoise.sdedit.sample import finite
 from warpnoise.sdedit.schedule import Schedule
 from warpnoise.sdedit.texture import maps_read, textured
@@ -116,6 +117,7 @@ class PipelineEditor:
         *,
         geometry: torch.Tensor | None = None,
         guides: Mapping[str, torch.Tensor] | None = None,
+        pull: Pull | None = None,
         on_step: Callable[[int, int], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> torch.Tensor:
@@ -141,7 +143,10 @@ class PipelineEditor:
             seen = {name: guide[part] for name, guide in shown.items()}
             call.update(self._controls.call(settings.controls, seen, pad_to(frames[part], *padded)))
             steps = _shifted(on_step, begin // size, len(images) // size)
-            parts.append(self._sample(x_0[part], lambda k, part=part: maps(k)[part], call, settings, steps, cancelled))
+            change = None if pull is None else self._change(pull.part(part), images[part], x_0[part])
+            parts.append(
+                self._sample(x_0[part], lambda k, part=part: maps(k)[part], call, settings, change, steps, cancelled)
+            )
         x = torch.cat(parts)
         return (decode(self.pipeline, x)[..., :height, :width] / 2 + 0.5).clamp(0, 1)
 
@@ -159,6 +164,7 @@ class PipelineEditor:
         maps: NoiseMaps,
         call: dict[str, Any],
         settings: EditSettings,
+        change: Change | None,
         on_step: Callable[[int, int], None] | None,
         cancelled: Callable[[], bool] | None,
     ) -> torch.Tensor:
@@ -173,7 +179,7 @@ class PipelineEditor:
         def laid_out(index: int) -> torch.Tensor:
             return self._laid_out(maps(index))
 
-        scheduler = InjectedScheduler(entries, run, self._laid_out(start), laid_out, on_step, cancelled)
+        scheduler = InjectedScheduler(entries, run, self._laid_out(start), laid_out, change, on_step, cancelled)
         own = pipeline.scheduler
         try:
             pipeline.scheduler = scheduler
@@ -183,6 +189,19 @@ class PipelineEditor:
         if not scheduler.finished:
             raise ModelError(f"{type(pipeline).__name__} left out steps: this version of diffusers is not supported")
         return finite(self._laid_back(scheduler.x, x_0))
+
+    def _change(self, pull: Pull, images: torch.Tensor, like: torch.Tensor) -> Change:
+        """What draws latents as ``pull`` draws pictures. The change of the pixels is encoded, not the pixels, which
+        would lose the detail that the autoencoder loses."""
+        height, width = (side * self.folder.vae_factor for side in like.shape[-2:])
+        padded = pull.padded(pad_to(images, height, width))
+
+        def change(latents: torch.Tensor) -> torch.Tensor:
+            picture = decode(self.pipeline, self._laid_back(latents, like)).clamp(-1, 1)
+            changed = (picture + padded.change(picture)).clamp(-1, 1)
+            return self._laid_out(encode(self.pipeline, changed) - encode(self.pipeline, picture))
+
+        return change
 
     def _ask_for_timing(self, entries: dict[str, Any], call: dict[str, Any], x_0: torch.Tensor) -> dict[str, Any]:
         """What the pipeline passes to ``set_timesteps`` for pictures of this size."""

@@ -20,6 +20,7 @@ from warpnoise.sdedit.folder import GEOMETRY_CHANNELS, ModelFolder
 from warpnoise.sdedit.guidance import guide
 from warpnoise.sdedit.padding import pad_to, round_up
 from warpnoise.sdedit.parts import load_part
+from warpnoise.sdedit.pull import Pull
 from warpnoise.sdedit.sample import Denoiser, sample
 from warpnoise.sdedit.schedule import Schedule
 from warpnoise.sdedit.texture import maps_read, textured
@@ -84,6 +85,7 @@ class PixelEditor:
         *,
         geometry: torch.Tensor | None = None,
         guides: Mapping[str, torch.Tensor] | None = None,
+        pull: Pull | None = None,
         on_step: Callable[[int, int], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> torch.Tensor:
@@ -101,7 +103,15 @@ class PixelEditor:
             self.folder.steps_for(settings), settings.strength, settings.eta, self.folder.sampler_for(settings)
         )
         given = self._given(x_0, geometry)
-        x = sample(x_0, maps, run, self._denoiser(given, settings), on_step=on_step, cancelled=cancelled)
+        x = sample(
+            x_0,
+            maps,
+            run,
+            self._denoiser(given, settings),
+            change=None if pull is None else pull.padded(x_0).change,
+            on_step=on_step,
+            cancelled=cancelled,
+        )
         return (x[..., :height, :width] / 2 + 0.5).clamp(0, 1)
 
     def _given(self, frames: torch.Tensor, geometry: torch.Tensor | None) -> torch.Tensor:

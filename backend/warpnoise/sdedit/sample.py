@@ -8,6 +8,7 @@ import torch
 
 from warpnoise.errors import Cancelled, ModelError
 from warpnoise.sdedit.editor import NoiseMaps
+from warpnoise.sdedit.pull import Change, redirected
 from warpnoise.sdedit.schedule import Run
 
 Denoiser = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -20,6 +21,7 @@ def sample(
     run: Run,
     denoise: Denoiser,
     *,
+    change: Change | None = None,
     on_step: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> torch.Tensor:
@@ -30,6 +32,7 @@ def sample(
         noise: ``noise(0)`` is mixed with x_0, ``noise(k)`` is added in the k-th stochastic step; (b, c, h, w) each.
         run: the timesteps, the mixing and the steps.
         denoise: the model.
+        change: draws predicted pictures somewhere, in all steps but the last.
 
     Returns:
         (b, c, h, w) float32, the denoised x.
@@ -45,6 +48,8 @@ def sample(
         if cancelled is not None and cancelled():
             raise Cancelled("cancelled between two denoising steps")
         output = denoise(x, t)
+        if change is not None:
+            output = redirected(run, index, output, x, change, total)
         n = None
         if run.is_stochastic(index):
             stochastic += 1

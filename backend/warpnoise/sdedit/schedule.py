@@ -27,6 +27,12 @@ class Run(Protocol):
     def is_stochastic(self, index: int) -> bool:
         """Whether step ``index`` adds noise. The last never does: what it added would stay in the picture."""
 
+    def picture(self, index: int, output: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """The picture x_0 that the model's output predicts at step ``index``, before any clipping."""
+
+    def redirected(self, index: int, output: torch.Tensor, x: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+        """The output that predicts x_0 + ``change``."""
+
     def step(self, index: int, output: torch.Tensor, x: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
         """From x at ``timesteps[index]`` to x at the next one (after the last: the image), given the model's output."""
 

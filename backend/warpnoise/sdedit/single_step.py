@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -44,7 +45,22 @@ def _from_flow(x: torch.Tensor, v: torch.Tensor, alpha: float, sigma: float) -> 
     return x - sigma * v, x + alpha * v
 
 
-_SPLITS: dict[str, Split] = {"epsilon": _from_noise, "sample": _from_image, "v_prediction": _from_velocity}
+@dataclass(frozen=True)
+class Prediction:
+    """What a model predicts. ``slope``: (alpha, sigma) -> by how much the output changes with the x_0 that it predicts,
+    x being given."""
+
+    split: Split
+    slope: Callable[[float, float], float]
+
+
+PREDICTIONS: dict[str, Prediction] = {
+    "epsilon": Prediction(_from_noise, lambda alpha, sigma: -alpha / sigma),
+    "sample": Prediction(_from_image, lambda alpha, sigma: 1.0),
+    "v_prediction": Prediction(_from_velocity, lambda alpha, sigma: -1 / sigma),
+    "flow_prediction": Prediction(_from_flow, lambda alpha, sigma: -1 / sigma),
+}
+"""By the ``prediction_type`` of a scheduler's configuration."""
 
 
 class SingleStepRun:
@@ -54,7 +70,7 @@ class SingleStepRun:
         timesteps: (n,), falling.
         alpha, sigma: n + 1 each; the last is where the run ends.
         tau: n; the noise that step i adds.
-        split: by what the model predicts.
+        prediction: what the model predicts.
         settle: (x_0, x, index) -> the picture that is gone on with: clipped, or mixed with x.
         noise_scale: standard deviation of the model's noise.
     """
@@ -65,13 +81,13 @@ class SingleStepRun:
         alpha: Sequence[float],
         sigma: Sequence[float],
         tau: Sequence[float],
-        split: Split,
+        prediction: Prediction,
         settle: Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor] | None = None,
         noise_scale: float = 1.0,
     ) -> None:
         self.timesteps = timesteps
         self._alpha, self._sigma, self._tau = alpha, sigma, tau
-        self._split, self._settle, self._noise_scale = split, settle, noise_scale
+        self._prediction, self._settle, self._noise_scale = prediction, settle, noise_scale
 
     def start(self, x_0: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         return self._alpha[0] * x_0 + self._sigma[0] * self._noise_scale * noise
@@ -79,14 +95,23 @@ class SingleStepRun:
     def is_stochastic(self, index: int) -> bool:
         return self._tau[index] > 0 and index < len(self.timesteps) - 1
 
+    def picture(self, index: int, output: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        return self._split(index, output, x)[0]
+
+    def redirected(self, index: int, output: torch.Tensor, x: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+        return output + self._prediction.slope(self._alpha[index], self._sigma[index]) * change
+
     def step(self, index: int, output: torch.Tensor, x: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
-        x_0, e = self._split(x, output, self._alpha[index], self._sigma[index])
+        x_0, e = self._split(index, output, x)
         if self._settle is not None:
             x_0 = self._settle(x_0, x, index)
         alpha, sigma = self._alpha[index + 1], self._sigma[index + 1]
         tau = 0.0 if noise is None else self._tau[index]
         x = alpha * x_0 + math.sqrt(max(sigma**2 - tau**2, 0.0)) * e
         return x if noise is None else x + tau * self._noise_scale * noise
+
+    def _split(self, index: int, output: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self._prediction.split(x, output, self._alpha[index], self._sigma[index])
 
 
 def flow_run(
@@ -98,7 +123,14 @@ def flow_run(
     begin = len(scheduler.timesteps) - steps_to_run(len(scheduler.timesteps), strength)
     sigma = scheduler.sigmas[begin:].double().tolist()
     tau = [eta * after for after in sigma[1:]]
-    return SingleStepRun(scheduler.timesteps[begin:], [1 - s for s in sigma], sigma, tau, _from_flow, noise_scale=scale)
+    return SingleStepRun(
+        scheduler.timesteps[begin:],
+        [1 - s for s in sigma],
+        sigma,
+        tau,
+        PREDICTIONS["flow_prediction"],
+        noise_scale=scale,
+    )
 
 
 def diffusion_run(name: str, entries: dict[str, Any], steps: int, strength: float, eta: float) -> SingleStepRun:
@@ -123,7 +155,7 @@ def diffusion_run(name: str, entries: dict[str, Any], steps: int, strength: floa
     alpha, sigma = a.sqrt().tolist(), (1 - a).sqrt().tolist()
     tau = _fresh_noise(name, scheduler, timesteps, a.tolist(), eta)
     settle = _settle(scheduler, timesteps if name == "lcm" else None)
-    return SingleStepRun(timesteps, alpha, sigma, tau, _SPLITS[entries.get("prediction_type", "epsilon")], settle)
+    return SingleStepRun(timesteps, alpha, sigma, tau, PREDICTIONS[entries.get("prediction_type", "epsilon")], settle)
 
 
 def _fresh_noise(name: str, scheduler: Any, timesteps: torch.Tensor, a: list[float], eta: float) -> list[float]:

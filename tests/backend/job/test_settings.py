@@ -83,6 +83,12 @@ def test_every_setting_is_an_option() -> None:
         "--lora=l",
         "--control=c",
         "--eta=1",
+        "--phase-lock=off",
+        "--coherence=steady",
+        "--key-share=0.2",
+        "--pull=0.5",
+        "--accumulation=0.5",
+        "--attention=0.5",
         "--seed=0",
         "--noise=fixed",
     ]

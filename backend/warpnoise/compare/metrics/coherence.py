@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from warpnoise.coherence.sampling import catmull_rom
 from warpnoise.compare.metrics.correspondence import Correspondence
-from warpnoise.compare.metrics.interpolation import catmull_rom
 
 BLUR_PX = 3.0
 """Standard deviation of the Gaussian that takes light and shading off the texture."""

@@ -1,9 +1,9 @@
 """Reading between pixels."""
 
 import numpy as np
-from warpnoise.compare.metrics.interpolation import catmull_rom
+from warpnoise.coherence.sampling import catmull_rom
 
-from .shots import grid
+from ..compare.shots import grid
 
 
 def test_pixels_come_back_as_they_are():

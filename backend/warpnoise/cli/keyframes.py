@@ -1,0 +1,87 @@
+"""``warpnoise keyframes``: the key frames of a shot, listed or stylized."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from warpnoise.cli.display import Kind, in_words, show_progress, write_json
+from warpnoise.cli.interrupt import interruptible
+from warpnoise.cli.shared_options import (
+    chosen_frames,
+    device_option,
+    dtype_option,
+    frames_option,
+    given,
+    job_argument,
+    progress_options,
+    settings_options,
+)
+
+
+@click.command("keyframes")
+@job_argument
+@click.option("--list", "only_list", is_flag=True, help="Print their numbers and stylize nothing.")
+@settings_options()
+@frames_option
+@device_option
+@dtype_option
+@progress_options
+def command(
+    job: Path,
+    only_list: bool,
+    frames: str | None,
+    device: str | None,
+    dtype: str | None,
+    progress: Kind,
+    **settings: Any,
+) -> None:
+    """Stylize the key frames of the animation in the job folder JOB.
+
+    The other frames are drawn toward them. Key frames are the first frame, each frame in which much is seen for the
+    first time, and those of which there is a picture in JOB/keys: a PNG of the frame's size, painted or made with any
+    other program, with the frame's number as its name. `warpnoise stylize` makes missing key frames itself; on a farm
+    they are made first, so that no two machines make the same ones.
+
+    With --frames, only those that these frames need. Settings are as for `warpnoise stylize`.
+
+    \b
+    Examples:
+      warpnoise keyframes JOB --list              one number a line; * marks a picture of your own
+      warpnoise keyframes JOB --coherence steady
+    """
+    with interruptible() as interrupt, show_progress(progress) as listener:
+        from warpnoise.job import Shot
+        from warpnoise.pipeline import key_frames, stylize
+
+        opened = Shot.open(job, needs=())
+        chosen = opened.settings.updated(given(settings))
+        wanted = chosen_frames(opened.frames, frames) or opened.frames
+        plan = key_frames(opened, chosen, wanted, cancelled=interrupt)
+        keys = [] if plan is None else [frame for frame in plan.needed(wanted) if frame in plan.keys]
+        summary = None
+        if keys and not only_list:
+            summary = stylize(
+                opened,
+                chosen,
+                frames=keys,
+                device=device,
+                dtype=dtype,
+                movie=False,
+                progress=listener,
+                cancelled=interrupt,
+            )
+    painted = {} if plan is None else plan.painted
+    if progress == "json":
+        write_json("key_frames", {"frames": keys, "painted": sorted(painted)})
+        if summary is not None:
+            write_json("summary", asdict(summary) | {"result": summary.result and summary.result.name})
+    elif only_list:
+        print("".join(f"{frame}{' *' if frame in painted else ''}\n" for frame in keys), end="")
+    elif summary is None:
+        print("nothing to do: nothing is carried from frame to frame (--coherence off)")
+    else:
+        print(f"{len(keys)} key frames, {summary.frames_kept} of them kept, in {in_words(summary.seconds)}")

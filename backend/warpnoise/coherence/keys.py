@@ -1,0 +1,75 @@
+"""Key frames, chosen from the motion alone: the first, then wherever much of the picture was in no key frame before."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import cv2
+import numpy as np
+
+from warpnoise.coherence.anchor import Anchor, Seen, Surfaces
+from warpnoise.noise import Motion
+
+MOST_ANCHORS = 6
+"""So many key frames are carried at a time; beyond, the one of which least is seen is let go."""
+LOOK_AHEAD = 8
+"""So many frames before a key frame it is carried back to them, less and less, so that nothing pops up at it."""
+_SEAM_PX = 5
+
+
+class KeyFrames:
+    """Goes through a shot frame by frame, decides which are key frames, and carries these along.
+
+    Args:
+        share: of the picture, that no key frame has shown before: above it, a frame becomes a key frame.
+        given: frames that are key frames in any case: those that a user painted.
+    """
+
+    def __init__(self, share: float, given: Collection[int] = ()) -> None:
+        self._share, self._given = share, given
+        self._anchors: list[Anchor] = []
+        self.new_share = 1.0
+        """Of the newest frame: the share of the picture that the key frames before it do not show."""
+
+    @property
+    def live(self) -> tuple[int, ...]:
+        """The numbers of the key frames that are carried."""
+        return tuple(anchor.number for anchor in self._anchors)
+
+    def see(self, frame: int, motion: Motion | None, shown: Surfaces) -> tuple[bool, list[Seen]]:
+        """The next frame: whether it is a key frame, and where the key frames before it show what it shows.
+
+        Args:
+            motion: from the frame before; None: nothing of it is seen again.
+        """
+        if motion is None:
+            self._anchors.clear()
+        for anchor in self._anchors:
+            anchor.advance(motion, shown)  # type: ignore[arg-type]
+        seen = [anchor.seen() for anchor in self._anchors]
+        self.new_share = _new_share(seen, shown.size)
+        is_key = frame in self._given or self.new_share > self._share
+        if is_key:
+            if len(self._anchors) == MOST_ANCHORS:
+                least = min(range(len(seen)), key=lambda index: float(seen[index].trust.mean()))
+                del self._anchors[least]
+            self._anchors.append(Anchor(frame, shown))
+        return is_key, seen
+
+
+def _new_share(seen: list[Seen], size: tuple[int, int]) -> float:
+    """Of the picture, what no anchor shows. Narrow seams do not count: beside silhouettes there are always some."""
+    unseen = np.ones(size, np.uint8)
+    for each in seen:
+        unseen[each.covered] = 0
+    return float(cv2.morphologyEx(unseen, cv2.MORPH_OPEN, np.ones((_SEAM_PX, _SEAM_PX), np.uint8)).mean())
+
+
+def segment_starts(frames: Sequence[int], keys: Collection[int]) -> dict[int, int]:
+    """For each frame the key frame that its segment begins with: itself, or the nearest before it."""
+    starts: dict[int, int] = {}
+    start = frames[0]
+    for frame in frames:
+        start = frame if frame in keys else start
+        starts[frame] = start
+    return starts

@@ -1,0 +1,155 @@
+"""Which frames of a shot are key frames, known from the motion before stylizing, and what depends on what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from warpnoise.coherence.anchor import Surfaces
+from warpnoise.coherence.keys import LOOK_AHEAD, KeyFrames
+from warpnoise.errors import Cancelled, JobError
+from warpnoise.job import Settings, Shot
+from warpnoise.media.png import read_png
+from warpnoise.motion import frames_and_motions
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The key frames of a shot, up to a frame.
+
+    ``frames``: those that were looked at, in order: all up to a little after the last that is wanted. ``keys``: the key
+    frames among them. ``painted``: the user's own pictures, by frame; ``painted_surfaces``: what these frames show.
+    ``steps``: for each frame its rigid motions from the frame before, by surface.
+    """
+
+    frames: tuple[int, ...]
+    keys: tuple[int, ...]
+    painted: Mapping[int, Path]
+    painted_surfaces: Mapping[int, Surfaces]
+    steps: Mapping[int, Mapping[int, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]]
+    share: float
+
+    def segment(self, frame: int) -> list[int]:
+        """The frames from its key frame up to it."""
+        start = max(key for key in self.keys if key <= frame)
+        return [each for each in self.frames if start <= each <= frame]
+
+    def next_key(self, frame: int) -> int | None:
+        """The next key frame, if it is near enough to be looked at; of a key frame, None."""
+        if frame in self.keys:
+            return None
+        index = self.frames.index(frame)
+        return next((each for each in self.frames[index : index + LOOK_AHEAD + 1] if each in self.keys), None)
+
+    def drawn_toward(self, frame: int) -> list[int]:
+        """The finished frames that decide a frame beside its own inputs, each with all that decide it in turn."""
+        index = self.frames.index(frame)
+        if frame in self.keys:
+            return [key for key in self.keys if key < frame][-1:]
+        ahead = self.next_key(frame)
+        return [self.frames[index - 1], *([] if ahead is None else [ahead])]
+
+    def in_order(self, frame: int) -> list[int]:
+        """A frame and all that decide it, each after those that decide it."""
+        last = self.next_key(frame) or frame
+        return [*(key for key in self.keys if key <= last), *(each for each in self.segment(frame)[1:])]
+
+    def needed(self, frames: Collection[int]) -> list[int]:
+        """The frames that must be there before ``frames`` are, and these: key frames, and the frames of a segment."""
+        needed = {*frames, *self.painted}
+        for frame in frames:
+            needed.update(self.in_order(frame))
+        return sorted(needed)
+
+    def segments(self) -> list[list[int]]:
+        """The frames, a list for each key frame."""
+        starts = [*self.keys, self.frames[-1] + 1]
+        return [[frame for frame in self.frames if start <= frame < end] for start, end in pairwise(starts)]
+
+
+def make_plan(
+    shot: Shot,
+    settings: Settings,
+    last: int,
+    warn: Callable[[str], None],
+    cancelled: Callable[[], bool] | None = None,
+) -> Plan | None:
+    """The plan of a shot up to frame ``last``, and as far beyond as that looks ahead; None where nothing is carried.
+
+    Args:
+        settings: the effective ones.
+
+    Raises:
+        JobError: a key picture of no frame of the shot, of another size, or without alpha where the frames have some.
+        MediaError: passes or a picture that cannot be read.
+        Cancelled: ``cancelled()`` was true.
+    """
+    if not (settings.pull or settings.attention):
+        return None
+    painted = key_pictures(shot)
+    end = max([shot.frames.index(last) + LOOK_AHEAD, *map(shot.frames.index, painted)]) + 1
+    frames = tuple(shot.frames[:end])
+    shot.check_passes(frames)
+    share = settings.key_share or 1.0
+    finder = KeyFrames(share, painted)
+    keys, steps, surfaces, unknown = [], {}, {}, 0
+    for (frame, motion), number in zip(frames_and_motions(shot, warn=warn), frames, strict=False):
+        if cancelled is not None and cancelled():
+            raise Cancelled("cancelled while key frames were chosen")
+        shown = Surfaces(frame.surface, frame.depth)
+        is_key, _ = finder.see(number, motion, shown)
+        steps[number] = {} if motion is None else dict(motion.transforms or {})
+        unknown += motion is not None and bool(motion.backward.isnan().all())
+        if is_key:
+            keys.append(number)
+        if number in painted:
+            surfaces[number] = shown
+    if unknown and unknown == len(frames) - 1:
+        warn(
+            "No motion is known between any two frames, so nothing is carried from one to another: every frame is a "
+            "key frame. Render the Vector pass, or let Warpnoise render the motion."
+        )
+    return Plan(frames, tuple(keys), painted, surfaces, steps, share)
+
+
+def key_pictures(shot: Shot) -> dict[int, Path]:
+    """The user's own pictures of frames in ``keys/``, by frame.
+
+    Raises:
+        JobError: a file that is no frame's, of another size, or without alpha where the frames have some.
+        MediaError: a file that is not a PNG.
+    """
+    found: dict[int, Path] = {}
+    for path in sorted(shot.keys_folder.glob("*.png")):
+        frame = _number(path, shot.frames)
+        picture = read_png(path)
+        height, width = picture.shape[:2]
+        if (width, height) != (shot.scene.width, shot.scene.height):
+            raise JobError(
+                f"{path}: the key picture is {width} x {height}; expected {shot.scene.width} x {shot.scene.height}, "
+                "the size of the frames. Scale it, or remove it."
+            )
+        if shot.scene.transparent and picture.shape[2] != 4:
+            raise JobError(
+                f"{path}: the key picture has no alpha, but the frames have. Save it as RGBA, with the frame's alpha."
+            )
+        found[frame] = path
+    return found
+
+
+def _number(path: Path, frames: Sequence[int]) -> int:
+    try:
+        frame = int(path.stem)
+    except ValueError:
+        raise JobError(
+            f"{path}: expected a frame's number as the name of a key picture, like 0012.png. Rename or remove it."
+        ) from None
+    if frame not in frames:
+        raise JobError(
+            f"{path}: the shot has no frame {frame}: it holds {frames[0]} to {frames[-1]}. Rename or remove it."
+        )
+    return frame

@@ -1,0 +1,175 @@
+"""Frames between key frames: each is drawn toward what its surfaces look like in finished frames.
+
+Key frames come first: the frames before one wait until it is finished, as far as they look ahead. Then they are edited
+in order, each with the key frames so far, the next one if it is near, and the frame before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from warpnoise.coherence.anchor import Anchor, Seen, reverse, seen_through
+from warpnoise.coherence.carry import Finished, carried
+from warpnoise.coherence.keys import LOOK_AHEAD, KeyFrames
+from warpnoise.coherence.locate import Float
+from warpnoise.job import Result, Shot
+from warpnoise.job.digest_cache import unchanged
+from warpnoise.pipeline.carry import NoisyFrame
+from warpnoise.pipeline.edit import EditedFrame
+from warpnoise.pipeline.plan import Plan
+from warpnoise.pipeline.read import Source, read_picture
+from warpnoise.pipeline.write import as_written
+from warpnoise.sdedit.pull import Pull
+
+
+@dataclass
+class _Waiting:
+    """A frame that is to be edited once the next key frame is, if there is one near."""
+
+    source: Source
+    noisy: NoisyFrame | None
+    seen: list[Seen]
+    before: Seen | None
+    ahead: Seen | None = None
+    ahead_weight: float = 0.0
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What is carried: ``strength``, in [0, 1], of the pull toward ``usable``, finished frames of ``result``."""
+
+    plan: Plan
+    strength: float
+    result: Result
+    usable: Collection[int]
+
+    def last(self, todo: Sequence[int]) -> int:
+        """The last frame that must be read to edit these."""
+        return max(self.plan.next_key(frame) or frame for frame in todo)
+
+    def reader(self, shot: Shot, todo: Collection[int]) -> Callable[[int], Finished | None]:
+        """Reads frames that are finished already, and painted ones. Raises MediaError: one that cannot be read."""
+        usable = {*self.usable, *self.plan.painted}.difference(set(todo) - set(self.plan.painted))
+
+        def read(frame: int) -> Finished | None:
+            if frame not in usable:
+                return None
+            made = self.plan.painted.get(frame) or self.result.frame(frame)
+            with unchanged(made, shot.color(frame)):
+                picture, render = (read_picture(path).image for path in (made, shot.color(frame)))
+            return Finished(_channels_last(picture), _channels_last(render))
+
+        return read
+
+
+class SegmentEditor:
+    """Edits the wanted frames of a shot.
+
+    Args:
+        edit: a frame and what it is drawn toward -> the edited frame.
+        read: a frame that is finished already; None: it is not.
+    """
+
+    def __init__(
+        self,
+        carried: Carried,
+        edit: Callable[[NoisyFrame, Pull | None], EditedFrame],
+        read: Callable[[int], Finished | None],
+    ) -> None:
+        self._plan, self._strength, self._edit, self._read = carried.plan, carried.strength, edit, read
+        self._finished: dict[int, Finished | None] = {}
+
+    def edit(self, frames: Iterable[tuple[Source, NoisyFrame | None]]) -> Iterator[EditedFrame]:
+        """The wanted frames, each with noise; all frames before them must be there, without. Key frames come early."""
+        tracker = KeyFrames(self._plan.share, self._plan.painted)
+        waiting: list[_Waiting] = []
+        before: Source | None = None
+        for source, noisy in frames:
+            is_key, seen = tracker.see(source.frame, source.motion, source.shown)
+            now = _Waiting(source, noisy, seen, _from_before(before, source))
+            before = source
+            if not is_key:
+                waiting.append(now)
+                if len(waiting) > LOOK_AHEAD:
+                    yield from self._edited(waiting.pop(0))
+                continue
+            now.before = None
+            yield from self._edited(now)
+            _look_ahead(waiting, source)
+            for each in waiting:
+                yield from self._edited(each)
+            waiting.clear()
+            self._forget({*tracker.live, *self._plan.painted, source.frame})
+        for each in waiting:
+            yield from self._edited(each)
+
+    def _edited(self, now: _Waiting) -> Iterator[EditedFrame]:
+        if now.noisy is None:
+            return
+        frame = now.source.frame
+        if frame in self._plan.painted:
+            picture = read_picture(self._plan.painted[frame])
+            edited = EditedFrame(frame, now.noisy.source, picture.image)
+        else:
+            edited = self._edit(now.noisy, self._pull(now))
+        self._finished[frame] = Finished(as_written(edited.image), _channels_last(now.noisy.source.picture.image))
+        yield edited
+
+    def _pull(self, now: _Waiting) -> Pull | None:
+        anchors = [(seen, 1.0) for seen in now.seen]
+        anchors += [(seen, 1.0) for seen in self._painted_ahead(now)]
+        if now.ahead is not None:
+            anchors.append((now.ahead, 1.0 if now.ahead.anchor in self._plan.painted else now.ahead_weight))
+        if now.before is not None:
+            anchors.append((now.before, 1.0))
+        anchors.sort(key=lambda each: each[0].anchor not in self._plan.painted)
+        known = [(seen, picture, scale) for seen, scale in anchors if (picture := self._picture(seen.anchor))]
+        if not known or now.noisy is None:
+            return None
+        colour, weight = carried(_channels_last(now.noisy.source.picture.image), known)
+        target = torch.from_numpy(np.ascontiguousarray(colour.transpose(2, 0, 1)))[None]
+        return Pull(target, torch.from_numpy(self._strength * weight)[None, None])
+
+    def _painted_ahead(self, now: _Waiting) -> Iterator[Seen]:
+        """The user's pictures of later frames, beyond the look-ahead: found by rigid motion alone."""
+        frame, frames = now.source.frame, self._plan.frames
+        for painted, shown in self._plan.painted_surfaces.items():
+            if painted > frame and not (now.ahead and now.ahead.anchor == painted):
+                between = frames[frames.index(frame) + 1 : frames.index(painted) + 1]
+                yield seen_through([self._plan.steps[each] for each in between], painted, shown, now.source.shown)
+
+    def _picture(self, frame: int) -> Finished | None:
+        if frame not in self._finished:
+            self._finished[frame] = self._read(frame)
+        return self._finished[frame]
+
+    def _forget(self, but: Collection[int]) -> None:
+        for frame in self._finished.keys() - but:
+            del self._finished[frame]
+
+
+def _from_before(before: Source | None, source: Source) -> Seen | None:
+    if before is None or source.motion is None:
+        return None
+    anchor = Anchor(before.frame, before.shown)
+    anchor.advance(source.motion, source.shown)
+    return anchor.seen()
+
+
+def _look_ahead(waiting: list[_Waiting], key: Source) -> None:
+    """Tells the frames that wait where the key frame shows what they show."""
+    anchor, motion = Anchor(key.frame, key.shown), key.motion
+    for distance, each in enumerate(reversed(waiting), start=1):
+        if motion is None:
+            return
+        anchor.advance(reverse(motion), each.source.shown)
+        each.ahead, each.ahead_weight = anchor.seen(), 1 - distance / (LOOK_AHEAD + 1)
+        motion = each.source.motion
+
+
+def _channels_last(image: torch.Tensor) -> Float:
+    return np.ascontiguousarray(image.numpy().transpose(1, 2, 0))

@@ -1,0 +1,187 @@
+"""Key frames first, segments between them: the same bits however a shot is cut."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from warpnoise.errors import JobError
+from warpnoise.job import Shot
+from warpnoise.media.png import read_png, write_png
+from warpnoise.pipeline import key_frames, stylize, whole_segments
+
+from ..synthetic import Scene, current, finished_frames
+
+MakeJob = Callable[..., Shot]
+CARRIED: dict[str, Any] = {"coherence": "balanced", "pull": 1.0, "accumulation": 0.0, "key_share": 0.12}
+FRAMES = 7
+
+
+@pytest.fixture
+def job(make_job: MakeJob) -> Shot:
+    """Seven frames with a few key frames."""
+    scene = Scene(24, 20, turn=0.07, spin=0.1)
+    return make_job(frames=FRAMES, width=24, height=20, scene=scene, noise="warped", steps=8, **CARRIED)
+
+
+def copy(job: Shot, name: str) -> Shot:
+    return Shot.open(shutil.copytree(job.path, job.path.with_name(name)), needs=())
+
+
+def pictures(job: Shot) -> dict[int, np.ndarray]:
+    return {frame: read_png(current(job).frame(frame)) for frame in finished_frames(job)}
+
+
+def keys_of(job: Shot) -> tuple[int, ...]:
+    plan = key_frames(job, job.settings, job.frames)
+    assert plan is not None
+    return plan.keys
+
+
+def test_the_shot_has_several_segments(job: Shot) -> None:
+    keys = keys_of(job)
+    assert 1 < len(keys) < FRAMES
+    parts = whole_segments(job, job.settings)
+    assert [part[0] for part in parts] == list(keys)
+    assert [frame for part in parts for frame in part] == job.frames
+
+
+def test_frames_are_drawn_toward_key_frames(job: Shot) -> None:
+    plain = copy(job, "plain")
+    stylize(plain, plain.settings.updated({"coherence": "off", "pull": 0.0}), device="cpu")
+    stylize(job, device="cpu")
+    made, alone = pictures(job), pictures(plain)
+    assert current(job).name != current(plain).name
+    np.testing.assert_array_equal(made[1], alone[1])  # the first key frame has nothing to be drawn toward
+    for frame in job.frames[1:]:
+        assert (made[frame] != alone[frame]).any()
+
+
+def test_each_segment_alone_and_in_any_order_has_the_bits_of_a_whole_run(job: Shot) -> None:
+    whole, cut = copy(job, "whole"), copy(job, "cut")
+    assert stylize(whole, device="cpu").movie is not None
+    for part in reversed(whole_segments(cut, cut.settings)):
+        summary = stylize(cut, frames=part, device="cpu")
+        assert set(part) <= set(finished_frames(cut))
+    assert summary.movie is not None
+    expected = pictures(whole)
+    for frame, picture in pictures(cut).items():
+        np.testing.assert_array_equal(picture, expected[frame])
+
+
+def test_key_frames_first_and_the_rest_later(job: Shot) -> None:
+    whole = copy(job, "whole")
+    stylize(whole, device="cpu")
+    keys = keys_of(job)
+    stylize(job, frames=keys, device="cpu")
+    assert finished_frames(job) == list(keys)
+    summary = stylize(job, device="cpu")
+    assert summary.frames_kept == len(keys)
+    expected = pictures(whole)
+    for frame, picture in pictures(job).items():
+        np.testing.assert_array_equal(picture, expected[frame])
+
+
+def test_a_run_that_is_taken_up_again_in_a_segment_has_the_same_bits(job: Shot) -> None:
+    stylize(job, device="cpu")
+    expected = pictures(job)
+    lost = max(whole_segments(job, job.settings), key=len)[-1]
+    current(job).frame(lost).unlink()
+    assert stylize(job, device="cpu").frames_kept == FRAMES - 1
+    np.testing.assert_array_equal(read_png(current(job).frame(lost)), expected[lost])
+
+
+def test_another_key_frame_makes_the_frames_around_it_again(job: Shot) -> None:
+    stylize(job, device="cpu")
+    later = keys_of(job)[1]
+    picture = read_png(job.color(later))
+    picture[5] = 65535 - picture[5]
+    write_png(job.color(later), picture)
+    kept = stylize(job, device="cpu").frames_kept
+    assert kept < later  # also the frames before it that look ahead to it
+    assert stylize(job, device="cpu").frames_kept == FRAMES
+
+
+def test_a_preview_uses_the_key_frames_that_are_there_and_says_which_are_not(job: Shot) -> None:
+    frame = max(whole_segments(job, job.settings), key=len)[1]
+    first = stylize(job, frames=[frame], preview=True, device="cpu")
+    assert any("Preview without the key frames" in warning for warning in first.warnings)
+    assert first.result is not None
+    assert [each for each in job.frames if first.result.frame(each).is_file()] == [frame]
+    bare = read_png(first.result.frame(frame))
+    stylize(job, frames=keys_of(job), device="cpu")
+    second = stylize(job, frames=[frame], preview=True, device="cpu")
+    assert not any("Preview without" in warning for warning in second.warnings)
+    assert (read_png(first.result.frame(frame)) != bare).any()
+    assert stylize(job, device="cpu").frames_kept == len(keys_of(job))
+
+
+def paint(job: Shot, frame: int, size: tuple[int, int] = (20, 24), channels: int = 3) -> np.ndarray:
+    picture = np.random.default_rng(frame).integers(0, 65536, (*size, channels), np.uint16)
+    job.keys_folder.mkdir(exist_ok=True)
+    write_png(job.keys_folder / f"{frame:04d}.png", picture)
+    return picture
+
+
+def test_a_painted_key_frame_stays_and_its_look_is_carried(job: Shot) -> None:
+    other = copy(job, "other")
+    stylize(other, device="cpu")
+    picture = paint(job, 4)
+    assert 4 in keys_of(job)
+    stylize(job, device="cpu")
+    np.testing.assert_array_equal(read_png(current(job).frame(4)), picture)
+    made, alone = pictures(job), pictures(other)
+    for frame in (1, 2, 3, 5):  # before it, too
+        assert (made[frame] != alone[frame]).any()
+    paint(job, 4)[:] = 0
+    write_png(job.keys_folder / "0004.png", np.zeros((20, 24, 3), np.uint16))
+    assert stylize(job, device="cpu").frames_kept == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"frame": 4, "size": (20, 23)}, ["0004.png", "23 x 20", "24 x 20"]),
+        ({"frame": 40}, ["0040.png", "no frame 40", "1 to 7"]),
+    ],
+)
+def test_wrong_key_pictures_are_refused(job: Shot, options: dict[str, Any], words: list[str]) -> None:
+    paint(job, **options)
+    with pytest.raises(JobError) as refusal:
+        stylize(job, device="cpu")
+    assert all(word in str(refusal.value) for word in words)
+    assert not job.results()
+
+
+def test_a_key_picture_without_a_number_is_refused(job: Shot) -> None:
+    paint(job, 4)
+    (job.keys_folder / "0004.png").rename(job.keys_folder / "hero.png")
+    with pytest.raises(JobError, match="0012"):
+        stylize(job, device="cpu")
+
+
+def test_a_key_picture_without_alpha_is_refused_where_frames_have_some(make_job: MakeJob) -> None:
+    job = make_job(frames=3, width=24, height=20, transparent=True, **CARRIED)
+    paint(job, 2)
+    with pytest.raises(JobError, match="no alpha"):
+        stylize(job, device="cpu")
+    paint(job, 2, channels=4)
+    stylize(job, device="cpu")
+    assert read_png(current(job).frame(3)).shape[2] == 4
+
+
+def test_without_any_motion_it_says_so(make_job: MakeJob) -> None:
+    job = make_job(frames=3, cuts=(2, 3), **CARRIED)
+    summary = stylize(job, device="cpu")
+    assert any("No motion is known" in warning for warning in summary.warnings)
+    assert summary.movie is not None
+
+
+def test_a_missing_colour_of_a_key_frame_is_named(job: Shot, tmp_path: Path) -> None:
+    job.color(1).unlink()
+    with pytest.raises(JobError, match=r"color/0001\.png"):
+        stylize(job, frames=[job.frames[-1]], device="cpu")
