@@ -14,7 +14,7 @@ from tqdm import tqdm
 from warpnoise.errors import WarpnoiseError
 from warpnoise.progress import Progress
 
-_BAR = "{desc:<10} {bar} {n_fmt}/{total_fmt} frames{postfix}"
+_BAR = "{desc:<10} {bar} {n_fmt}/{total_fmt} %s{postfix}"
 
 
 Kind = Literal["text", "json", "openjd"]
@@ -66,9 +66,9 @@ class Shown:
 
 
 @contextmanager
-def display() -> Iterator[Callable[[Shown], None]]:
+def display(unit: str = "frames") -> Iterator[Callable[[Shown], None]]:
     """A bar on a terminal, lines in a log; each warning once. The bar appears with the first progress, so that what is
-    said before it stays readable."""
+    said before it stays readable. ``unit``: of what is counted."""
     bar: tqdm[Any] | None = None
     said: set[str] = set()
 
@@ -80,7 +80,7 @@ def display() -> Iterator[Callable[[Shown], None]]:
         left = "" if now.seconds_left is None else f"{in_words(now.seconds_left)} left"
         if sys.stderr.isatty():
             if bar is None:
-                bar = tqdm(bar_format=_BAR, file=sys.stderr, leave=False, dynamic_ncols=True)
+                bar = tqdm(bar_format=_BAR % unit, file=sys.stderr, leave=False, dynamic_ncols=True)
             bar.total, bar.n = now.total, now.done
             bar.set_description_str(now.stage, refresh=False)
             bar.set_postfix_str(", ".join(filter(None, (now.detail, left))))

@@ -1,44 +1,92 @@
-"""``warpnoise models``: what can be used, and how."""
+"""``warpnoise models``: what is installed and suggested; shows, downloads and removes models."""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
-from warpnoise.errors import ModelError
-from warpnoise.sdedit.folder import DEFAULT_MODEL, ModelFolder
+from warpnoise.cli.display import Shown, display, write_json
+from warpnoise.cli.interrupt import interruptible
+from warpnoise.errors import HubError, WarpnoiseError
+from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.one_file import set_base
 
+_json_option = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
-@click.command("models")
-@click.argument("models", nargs=-1, type=click.Path(path_type=Path), metavar="[FOLDER|FILE]...")
-@click.option(
-    "--base",
-    type=click.Path(path_type=Path),
-    help="Note that the model FILE takes all but its network from this folder.",
-)
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def command(models: tuple[Path, ...], base: Path | None, as_json: bool) -> None:
-    """Show the default model, or the models in FOLDERs and FILEs: what they are and what they take.
 
-    Any diffusers folder of a supported family can be used by its path; docs/models.md lists the families. A FILE holds
-    the network alone, as .safetensors or GGUF: say once with --base which folder has the rest.
+class _Models(click.Group):
+    """``models FOLDER`` is ``models show FOLDER``."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands:
+            args = ["show", *args]
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("models", cls=_Models, invoke_without_command=True, no_args_is_help=False)
+@_json_option
+@click.pass_context
+def command(context: click.Context, as_json: bool) -> None:
+    """List the models on this machine, and models of the Hugging Face hub that suit Warpnoise.
+
+    With a FOLDER, a FILE or the ID of a downloaded model: show what it is and what it takes. Models are the default
+    one, those in the models folder (WARPNOISE_MODELS, else warpnoise/models in the user's data folder), downloaded
+    ones, and those in the Hugging Face cache.
 
     \b
     Examples:
       warpnoise models
       warpnoise models ~/models/stable-diffusion-v1-5
       warpnoise models ~/models/flux1-dev-Q4_K_S.gguf --base ~/models/flux1-dev
+      warpnoise models download black-forest-labs/FLUX.2-klein-4B
+      warpnoise models remove black-forest-labs/FLUX.2-klein-4B
     """
+    if context.invoked_subcommand is not None:
+        return
+    from warpnoise.hub.listing import list_models
+
+    models = list_models()
+    if as_json:
+        print(models.model_dump_json(indent=1))
+        return
+    print(f"installed (models folder: {models.folder})")
+    for model in models.installed:
+        print(f"  {model.name:<44} {model.error or _facts(model.family, model.size, model.memory, model.license)}")
+    for kind in ("loras", "controls", "embeddings", "ip_adapters"):
+        for file in getattr(models, kind):
+            what = kind.removesuffix("s").replace("_", " ")
+            print(f"  {file.name:<44} {what}, {_facts(file.family, file.size)}")
+    print("suggested (warpnoise models download NAME)")
+    for each in models.suggested:
+        facts = "installed" if each.installed else _facts(None, each.size, each.memory, each.license)
+        print(f"  {each.name:<44} {facts}\n{'':<47}{each.description}")
+
+
+@command.command("show")
+@click.argument("models", nargs=-1, required=True, metavar="[FOLDER|FILE|ID]...")
+@click.option(
+    "--base",
+    type=click.Path(path_type=Path),
+    help="Note that the model FILE takes the parts that it lacks from this folder.",
+)
+@_json_option
+def show(models: tuple[str, ...], base: Path | None, as_json: bool) -> None:
+    """Show what models are and what they take."""
     if base is not None:
         for file in models:
-            set_base(file, base)
-    names: list[str | Path] = list(models) or (["default"] if DEFAULT_MODEL.is_dir() else [])
-    if not names:
-        raise ModelError(f"There is no default model in {DEFAULT_MODEL}. Install Warpnoise again, or give a folder.")
-    described = [_describe(ModelFolder.open(name)) for name in names]
+            set_base(Path(file).expanduser(), base)
+    described = [_describe(ModelFolder.open(name)) for name in models]
     if as_json:
         print(json.dumps(described, indent=1))
         return
@@ -46,23 +94,121 @@ def command(models: tuple[Path, ...], base: Path | None, as_json: bool) -> None:
         print(model["name"])
         for key, value in model.items():
             if key != "name":
-                shown = ", ".join(value) if isinstance(value, list) else value
-                if isinstance(value, dict):
-                    shown = ", ".join(f"{each:g} ({style})" for style, each in value.items())
-                print(f"  {key.replace('_', ' '):<18}{'none' if shown in ('', None) else shown}")
+                print(f"  {key.replace('_', ' '):<18}{_in_words(key, value)}")
 
 
-def _describe(folder: ModelFolder) -> dict[str, object]:
+@command.command("download")
+@click.argument("model", metavar="OWNER/NAME")
+@click.option("--yes", is_flag=True, help="Agree to the licence, and do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="Progress, summary and errors as lines of JSON.")
+def download_command(model: str, yes: bool, as_json: bool) -> None:
+    """Download a model from the Hugging Face hub into the models folder.
+
+    Shows the licence, the size and the memory that it needs, and asks. A broken or cancelled download continues where
+    it stopped. Only configurations and safetensors are downloaded. For models that ask for an agreement, sign in with
+    `hf auth login` or set HF_TOKEN.
+    """
+    from warpnoise.hub.download import DownloadProgress, download, gigabytes
+    from warpnoise.hub.listing import describe_offer
+    from warpnoise.hub.remote import look_up
+
+    with interruptible() as interrupt:
+        try:
+            offer = look_up(model)
+            facts = describe_offer(offer).model_dump()
+            if as_json:
+                write_json("offer", facts)
+            else:
+                _show_offer(facts)
+            if not yes and not facts["installed"]:
+                _ask(offer.id)
+            if as_json:
+                place = download(offer, offer.license, lambda now: write_json("progress", vars(now)), interrupt)
+            else:
+                with display("MB") as shown:
+
+                    def listen(now: DownloadProgress) -> None:
+                        done, total = round(now.bytes_done / 1e6), round(now.bytes_total / 1e6)
+                        share = 10 * (10 * done // total) if total else 100
+                        line = f"downloading: {share} % of {gigabytes(now.bytes_total)}"
+                        shown(Shown("downloading", done, total, now.seconds_left, (), now.file or "", line))
+
+                    place = download(offer, offer.license, listen, interrupt)
+        except WarpnoiseError as error:
+            if as_json:
+                write_json("error", {"code": error.code, "message": str(error)})
+            raise
+    if as_json:
+        write_json("summary", {"name": model, "folder": str(place)})
+    else:
+        print(f"downloaded  {place}\nuse it with  --model {model}")
+
+
+@command.command("remove")
+@click.argument("model", metavar="OWNER/NAME")
+def remove_command(model: str) -> None:
+    """Remove a model that Warpnoise downloaded."""
+    from warpnoise.hub.download import gigabytes, remove
+
+    print(f"removed {model}: {gigabytes(remove(model))} are free again")
+
+
+def _show_offer(facts: dict[str, Any]) -> None:
+    from warpnoise.hub.download import gigabytes
+
+    print(f"{facts['name']}: {facts['family']}, needs about {gigabytes(facts['memory'])} of memory")
+    print(f"  licence   {facts['license'] or 'not said'}  {facts['license_url']}")
+    print(
+        f"  download  {gigabytes(facts['to_download'])} of {gigabytes(facts['size'])}; {gigabytes(facts['free'])} free"
+    )
+
+
+def _ask(model: str) -> None:
+    """Raises HubError: no."""
+    if not sys.stdin.isatty():
+        raise HubError(f"Nobody can be asked here: read the licence of {model}, and give --yes to agree.", "license")
+    if not click.confirm("Agree to the licence and download?"):
+        raise HubError(f"{model} was not downloaded.", "license")
+
+
+def _facts(family: str | None, size: int, memory: int | None = None, license_: str | None = None) -> str:
+    from warpnoise.hub.download import gigabytes
+
+    needs = "" if memory is None else f"about {gigabytes(memory)} of memory"
+    return ", ".join(filter(None, (family, gigabytes(size), needs, license_)))
+
+
+def _describe(folder: ModelFolder) -> dict[str, Any]:
+    from warpnoise.hub.listing import describe
+
+    facts = describe(folder.name).model_dump(mode="json")
     return {
         "name": folder.name,
         "folder": str(folder.path),
-        "family": folder.family.title if folder.family else "pixel",
+        "file": None if folder.file is None else str(folder.file),
+        "family": facts["family"],
+        "size": facts["size"],
+        "memory": facts["memory"],
+        "license": facts["license"],
         "sampler": folder.sampler,
-        "styles": list(folder.styles),
-        "takes_prompt": folder.takes_prompt,
-        "guidance": folder.guidance,
-        "steps": folder.steps,
+        "styles": facts["styles"],
+        "guidance": facts["guidance"],
+        "steps": facts["steps"],
         "texture": folder.sheet.texture,
-        "strength": folder.sheet.strength,
+        "strength": facts["strength"],
         "size_multiple": folder.size_multiple,
+        "takes": facts["takes"],
+        "references": facts["references"],
     }
+
+
+def _in_words(key: str, value: Any) -> str:
+    if key in ("size", "memory") and value is not None:
+        from warpnoise.hub.download import gigabytes
+
+        return gigabytes(value)
+    if isinstance(value, list):
+        value = ", ".join(value)
+    if isinstance(value, dict):
+        value = ", ".join(f"{each:g} ({style})" for style, each in value.items())
+    return "none" if value in ("", None) else str(value)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +12,7 @@ from warpnoise.cli.extras import needs_extra
 
 if TYPE_CHECKING:
     from warpnoise.server.jobs import Work
+    from warpnoise.server.model_calls import Checked
     from warpnoise.server.schema import NewJob, StatusView
 
 
@@ -41,7 +43,21 @@ if TYPE_CHECKING:
 @click.option(
     "--models",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="A folder of diffusers models, each of which clients can use by its folder's name.",
+    help="The models folder: what clients can use by its name. Without it: WARPNOISE_MODELS, or the user's.",
+)
+@click.option(
+    "--downloads",
+    is_flag=True,
+    help="With --uploads: clients may download models from the Hugging Face hub into the models folder, and remove "
+    "them. Without --uploads they may, as they are this machine's user.",
+)
+@click.option(
+    "--keep-model",
+    type=click.FloatRange(0),
+    default=10.0,
+    show_default=True,
+    metavar="MINUTES",
+    help="So long the last model stays in main memory.",
 )
 @click.option("--announce", is_flag=True, help="Print one line of JSON with host and port when ready.")
 @click.option("--exit-with-parent", is_flag=True, help="End when standard input is closed.")
@@ -53,6 +69,8 @@ def command(
     uploads_days: float,
     uploads_size: float | None,
     models: Path | None,
+    downloads: bool,
+    keep_model: float,
     announce: bool,
     exit_with_parent: bool,
 ) -> None:
@@ -69,12 +87,16 @@ def command(
       warpnoise serve --port 7820 --uploads /srv/warpnoise --models ~/models      for other machines: docs/backend.md
     """
     with needs_extra("serve"):
+        from warpnoise.sdedit.places import MODELS_VARIABLE
+        from warpnoise.server.downloads import Downloads
+        from warpnoise.server.model_calls import model_calls
         from warpnoise.server.serve import ServeOptions, serve
         from warpnoise.server.uploads import UploadLimits
 
     def prepare(request: NewJob) -> Work:
-        from warpnoise.server.stylize_work import prepare
+        from warpnoise.server.stylize_work import KEPT_MODEL, prepare
 
+        KEPT_MODEL.idle_seconds = keep_model * 60
         return prepare(request, models, only_named=uploads is not None)
 
     def status() -> StatusView:
@@ -82,6 +104,23 @@ def command(
 
         return status(models)
 
+    def check(settings: dict[str, Any]) -> Checked:
+        from warpnoise.server.stylize_work import check
+
+        return check(settings, models, only_named=uploads is not None)
+
+    def free() -> bool:
+        from warpnoise.server.stylize_work import KEPT_MODEL
+
+        return KEPT_MODEL.free()
+
+    if models is not None:
+        os.environ[MODELS_VARIABLE] = str(models.resolve())
+    started = Downloads()
+    calls = model_calls(started, free, check, allowed=downloads or uploads is None, own=uploads is None)
     limits = UploadLimits(uploads_days, None if uploads_size is None else round(uploads_size * 1e9))
     options = ServeOptions(host, port, token_file, announce, exit_with_parent, uploads, limits, models)
-    serve(options, prepare, status)
+    try:
+        serve(options, prepare, status, [calls])
+    finally:
+        started.close()

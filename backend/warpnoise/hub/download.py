@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -356,21 +355,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size if path.is_file() else 0
     except OSError:
         return 0
-
-
-def summary(offer: Offer) -> dict[str, Any]:
-    """What a user decides by, before anything is downloaded."""
-    place = download_folder(offer.id)
-    note = read_note(place)
-    return {
-        "name": offer.id,
-        "family": offer.family,
-        "license": offer.license,
-        "license_url": offer.license_url,
-        "gated": offer.gated,
-        "size": offer.size,
-        "to_download": left_to_download(offer),
-        "memory": None,
-        "free": free_disk(place),
-        "installed": note is not None and note.revision == offer.revision,
-    }

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
-import anyio
-from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import ValidationError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException as StarletteHTTPException
-from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from warpnoise.errors import JobError, JobLockedError, MediaError, ServerError, WarpnoiseError
+from warpnoise.errors import HubError, JobError, JobLockedError, ServerError, WarpnoiseError
 from warpnoise.media.bounded import given_path
-from warpnoise.media.json_file import parse_json
+from warpnoise.server.bodies import body_of
 from warpnoise.server.hidden_paths import HiddenPaths
 from warpnoise.server.jobs import JobQueue
 from warpnoise.server.result_calls import result_calls
@@ -30,10 +27,6 @@ from warpnoise.server.uploads import UploadError, Uploads
 
 log = logging.getLogger("warpnoise.server")
 
-LARGEST_BODY = 1 << 20
-"""Bytes of a request in JSON; files are sent otherwise (`warpnoise.server.upload_calls`)."""
-BODY_SECONDS = 30.0
-"""How long such a body may take."""
 _CODES = {
     400: "upload",
     403: "forbidden",
@@ -74,6 +67,7 @@ def create_app(
     shutdown: Callable[[], None],
     uploads: Uploads | None = None,
     models: Path | None = None,
+    routers: Sequence[APIRouter] = (),
 ) -> FastAPI:
     """The application. ``status`` answers ``GET /v2/status``; ``shutdown`` is called once it was asked for.
 
@@ -81,6 +75,7 @@ def create_app(
         uploads: job folders are sent, and no others are worked on: who has the token names no folder of this machine,
             and is told of none.
         models: the folder of models that can be named.
+        routers: more calls.
     """
     hide: Callable[[str], str] = str
     if uploads is not None:
@@ -105,7 +100,7 @@ def create_app(
         return now.model_copy(update={"uploads": limits})
 
     @app.post("/v2/jobs", status_code=201)
-    def post_job(request: Annotated[NewJob, Depends(_new_job)]) -> JobView:
+    def post_job(request: Annotated[NewJob, Depends(body_of(NewJob))]) -> JobView:
         if uploads is None:
             if request.path is None:
                 raise ServerError("This server takes no uploads: it was started without --uploads.")
@@ -129,29 +124,11 @@ def create_app(
         shutdown()
         return {"state": "shutting down"}
 
-    app.include_router(result_calls(queue))
+    for router in (result_calls(queue), *routers):
+        app.include_router(router)
     if uploads is not None:
         app.include_router(upload_calls(uploads))
     return app
-
-
-async def _new_job(request: Request) -> NewJob:
-    """The body of a request, read within bounds. Raises HTTPException, RequestValidationError."""
-    data = bytearray()
-    try:
-        with anyio.fail_after(BODY_SECONDS):
-            async for block in request.stream():
-                data += block
-                if len(data) > LARGEST_BODY:
-                    raise HTTPException(413, f"The request: expected at most {LARGEST_BODY} bytes.")
-    except (TimeoutError, ClientDisconnect):
-        raise HTTPException(408, f"The request was not whole after {len(data)} bytes.") from None
-    try:
-        return NewJob.model_validate(parse_json(bytes(data), "The request"))
-    except MediaError as error:
-        raise HTTPException(422, str(error)) from None
-    except ValidationError as error:
-        raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from None
 
 
 def _found(view: JobView | None, job_id: str) -> JobView:
@@ -170,6 +147,8 @@ def _answer_errors_as_json(app: FastAPI, hide: Callable[[str], str]) -> None:
     @app.exception_handler(WarpnoiseError)
     def warpnoise_error(request: Request, error: WarpnoiseError) -> JSONResponse:
         status = 409 if isinstance(error, JobLockedError) else 503 if isinstance(error, ServerError) else 400
+        if isinstance(error, HubError):
+            status = {"busy": 409, "disk": 507, "hub": 502}.get(error.code, 400)
         return _problem(status, error.code, hide(str(error)))
 
     @app.exception_handler(RequestValidationError)

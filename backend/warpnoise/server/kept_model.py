@@ -10,7 +10,7 @@ from typing import Protocol
 from warpnoise.sdedit import Editor, ModelFolder, load_model
 
 IDLE_SECONDS = 600.0
-"""For so long a model is kept."""
+"""For so long a model is kept, unless ``KeptModel.idle_seconds`` says otherwise."""
 
 _Key = tuple[str, str | None, str | None, tuple[tuple[str, int, int], ...]]
 
@@ -25,7 +25,7 @@ class KeptModel:
     """Keeps one model. Jobs run one at a time; ``free`` may be called from any thread."""
 
     def __init__(self, load: Load = load_model, idle_seconds: float = IDLE_SECONDS) -> None:
-        self._load, self._idle_seconds = load, idle_seconds
+        self._load, self.idle_seconds = load, idle_seconds
         self._lock = threading.Lock()
         self._editor: Editor | None = None
         self._key: _Key | None = None
@@ -45,7 +45,7 @@ class KeptModel:
                 self._in_use = False
                 if self._editor is not None:
                     self._editor.rest()
-                    self._timer = threading.Timer(self._idle_seconds, self.free)
+                    self._timer = threading.Timer(self.idle_seconds, self.free)
                     self._timer.daemon = True
                     self._timer.start()
 

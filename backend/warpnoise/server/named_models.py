@@ -8,8 +8,11 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from warpnoise.errors import ModelError, WarpnoiseError
+from warpnoise.errors import ModelError, SettingsError, WarpnoiseError
+from warpnoise.job import Settings
 from warpnoise.sdedit import ModelFolder
+from warpnoise.sdedit.places import SUBFOLDERS, find_named, find_on_disk, is_hub_id, models_folder
+from warpnoise.sdedit.takes import unused_settings
 from warpnoise.server.schema import ModelView
 
 log = logging.getLogger("warpnoise.server")
@@ -31,10 +34,38 @@ def find_model(name: str, folder: Path | None, only_named: bool) -> str:
     found = dict(_candidates(folder)).get(name)
     if found is not None:
         return found
-    if only_named:
+    if only_named and not _is_downloaded(name) and find_named(name, "model") is None:
         names = ", ".join(view.name for view in named_models(folder)) or "none"
         raise ModelError(f"This server has no model {name!r}. It has: {names}. `warpnoise serve --models` adds more.")
     return name
+
+
+def check_names(settings: Settings) -> None:
+    """Whether LoRAs, ControlNets and so on are names of what the models folder has.
+
+    Raises:
+        SettingsError: a path, a name that is not there, or a file of the client's machine.
+    """
+    for kind in SUBFOLDERS:
+        what = kind.removesuffix("s")
+        for item in getattr(settings, kind, ()):
+            if not _is_downloaded(item.path) and find_named(item.path, what) is None:
+                try:
+                    names = ", ".join(sorted(path.name for path in (models_folder() / kind).iterdir())) or "none"
+                except OSError:
+                    names = "none"
+                raise SettingsError(
+                    f"{what} {item.path!r}: this server takes {kind} by their names, and has: {names}. Ask whoever "
+                    f"runs it to put the file into the folder {kind} of its models."
+                )
+        if any(getattr(item, field, "") for item in getattr(settings, kind, ()) for field in ("image", "encoder")):
+            raise SettingsError(f"{what}: this server takes no pictures besides the frames: leave it out.")
+    if getattr(settings, "references", ()):
+        raise SettingsError("references: this server takes no pictures besides the frames: leave them out.")
+
+
+def _is_downloaded(name: str) -> bool:
+    return is_hub_id(name) and find_on_disk(name) is not None
 
 
 def _candidates(folder: Path | None) -> Iterator[tuple[str, str]]:
@@ -55,7 +86,9 @@ def _candidates(folder: Path | None) -> Iterator[tuple[str, str]]:
 def _view(name: str, path: str) -> ModelView | None:
     try:
         model = ModelFolder.open(path)
-        return ModelView(name=name, styles=list(model.styles), prompt=model.takes_prompt)
+        unused = unused_settings(model)
+        takes = [setting for setting in Settings.model_fields if setting not in unused]
+        return ModelView(name=name, styles=list(model.styles), prompt=model.takes_prompt, takes=takes)
     except WarpnoiseError as error:
         _say_once(name, str(error))
     except Exception as error:  # whatever is wrong with one folder, the others can be used

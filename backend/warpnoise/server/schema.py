@@ -56,6 +56,8 @@ class ModelView(BaseModel):
     name: str
     styles: list[str]
     prompt: bool
+    takes: list[str] = []
+    """Names of the settings that act with it."""
 
 
 class FileView(BaseModel):

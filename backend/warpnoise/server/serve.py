@@ -12,15 +12,17 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
 import uvicorn
+from fastapi import APIRouter
 
 import warpnoise
 from warpnoise.errors import ServerError
+from warpnoise.sdedit.places import models_folder
 from warpnoise.server import INTERFACE
 from warpnoise.server.app import create_app
 from warpnoise.server.connections import limited_protocol
@@ -57,13 +59,18 @@ class ServeOptions:
     models: Path | None = None
 
 
-def serve(options: ServeOptions, prepare: Callable[[NewJob], Work], status: Callable[[], StatusView]) -> None:
+def serve(
+    options: ServeOptions,
+    prepare: Callable[[NewJob], Work],
+    status: Callable[[], StatusView],
+    routers: Sequence[APIRouter] = (),
+) -> None:
     """Serve until it is asked to stop: by the shutdown call, SIGINT, SIGTERM, or the end of standard input.
 
     Running jobs are cancelled then. A job that does not stop within GRACE_SECONDS is left, and the process with it.
 
     ``prepare`` makes work of a request, ``status`` answers for the machine; both may import what is slow to import,
-    since the address is taken before they are called.
+    since the address is taken before they are called. ``routers``: more calls.
 
     Raises:
         ServerError: the token cannot be had, or the address cannot be listened on.
@@ -84,7 +91,15 @@ def serve(options: ServeOptions, prepare: Callable[[NewJob], Work], status: Call
     if options.uploads is not None:
         uploads = Uploads(options.uploads, options.upload_limits, queue.busy)
         threading.Thread(target=_delete_old, args=(uploads,), name="warpnoise-uploads", daemon=True).start()
-    app = create_app(queue, token, status, lambda: server.stop("asked by a client"), uploads, options.models)
+    app = create_app(
+        queue,
+        token,
+        status,
+        lambda: server.stop("asked by a client"),
+        uploads,
+        options.models or models_folder(),
+        routers,
+    )
     server = _Server(
         uvicorn.Config(
             app,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from warpnoise.errors import SettingsError
+from warpnoise.hub.listing import describe
 from warpnoise.job import Settings, Shot, select_frames
 from warpnoise.pipeline import stylize
 from warpnoise.progress import Progress
@@ -14,7 +15,8 @@ from warpnoise.sdedit import ModelFolder
 from warpnoise.sdedit.check import check_settings
 from warpnoise.sdedit.device import pick_device
 from warpnoise.server.kept_model import KeptModel
-from warpnoise.server.named_models import find_model
+from warpnoise.server.model_calls import Checked
+from warpnoise.server.named_models import check_names, find_model
 from warpnoise.server.schema import NewJob
 
 KEPT_MODEL = KeptModel()
@@ -70,9 +72,21 @@ def prepare(request: NewJob, models: Path | None = None, *, only_named: bool = F
     frames = select_frames(shot.frames, request.frames) if request.frames is not None else None
     shot.check(shot.frames if frames is None else frames)
     settings = shot.settings.updated(request.settings or {})
-    if only_named and (settings.loras or settings.controls):
-        raise SettingsError("This server takes models by their names: leave out LoRAs and controls.")
-    model = find_model(settings.model, models, only_named)
-    check_settings(ModelFolder.open(model), settings)
+    model, _ = _checked(settings, models, only_named)
     pick_device(request.device)
     return StylizeWork(shot, settings, model, frames, request.preview, request.device, request.batch, KEPT_MODEL)
+
+
+def check(settings: dict[str, Any], models: Path | None = None, *, only_named: bool = False) -> Checked:
+    """Check settings against the model that they name, by the headers of files. Raises SettingsError, ModelError."""
+    made = Settings().updated(settings)
+    model, warnings = _checked(made, models, only_named)
+    return Checked(warnings=list(warnings), model=describe(model).model_copy(update={"name": made.model}))
+
+
+def _checked(settings: Settings, models: Path | None, only_named: bool) -> tuple[str, tuple[str, ...]]:
+    """What ``ModelFolder.open`` takes for the settings' model, and warnings."""
+    if only_named:
+        check_names(settings)
+    model = find_model(settings.model, models, only_named)
+    return model, check_settings(ModelFolder.open(model), settings)

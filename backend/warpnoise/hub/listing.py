@@ -1,0 +1,306 @@
+"""The models on this machine and the ones to suggest, as the command line and the server show them."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel
+
+from warpnoise.errors import WarpnoiseError
+from warpnoise.hub.download import folder_size, free_disk, left_to_download, read_note
+from warpnoise.hub.remote import Offer
+from warpnoise.job import Settings
+from warpnoise.sdedit.families import FAMILIES
+from warpnoise.sdedit.folder import DEFAULT_MODEL, ModelFolder
+from warpnoise.sdedit.model_bounds import read_config, tensor_shapes
+from warpnoise.sdedit.model_files import component, find_weights
+from warpnoise.sdedit.one_file import SUFFIXES
+from warpnoise.sdedit.places import (
+    HUB,
+    SUBFOLDERS,
+    download_folder,
+    find_in_cache,
+    find_on_disk,
+    hugging_face_cache,
+    models_folder,
+    resolve,
+)
+from warpnoise.sdedit.takes import reference_count, unused_settings
+
+Source = Literal["default", "folder", "file", "hub", "cache"]
+_WORKING_MEMORY = 1_500_000_000
+"""Bytes, about, for what is computed at 1024 x 1024."""
+
+
+class InstalledModel(BaseModel):
+    """A model that can be used now, or, with an ``error``, one that cannot, and why."""
+
+    name: str
+    """What the setting ``model`` takes."""
+    title: str
+    source: Source
+    """"hub": downloaded by Warpnoise; "cache": in the Hugging Face cache."""
+    family: str = ""
+    size: int
+    """Bytes on the disk."""
+    memory: int | None = None
+    """Bytes of the device, about, with all parts on it in half precision."""
+    license: str | None = None
+    styles: list[str] = []
+    steps: int | dict[str, int] | None = None
+    guidance: float | dict[str, float] | None = None
+    strength: float | dict[str, float] | None = None
+    takes: list[str] = []
+    """Names of the settings that act with it."""
+    references: int = 0
+    """How many reference pictures it takes besides the render."""
+    error: str | None = None
+
+
+class SuggestedModel(BaseModel):
+    """A model of the hub that suits Warpnoise. Sizes are about."""
+
+    name: str
+    title: str
+    description: str
+    kind: Literal["model", "controlnet"]
+    family: str
+    size: int
+    memory: int
+    license: str
+    commercial: bool
+    license_url: str = ""
+    gated: bool = False
+    installed: bool = False
+
+
+class OfferedModel(BaseModel):
+    """What a download would be; sizes in bytes."""
+
+    name: str
+    family: str
+    license: str
+    license_url: str
+    gated: bool
+    size: int
+    to_download: int
+    """Less what is here already."""
+    memory: int
+    """Of the device, about."""
+    free: int
+    """On the disk of the models folder."""
+    installed: bool
+
+
+class NamedFile(BaseModel):
+    """A LoRA, a ControlNet and so on in the models folder."""
+
+    name: str
+    size: int
+    family: str | None = None
+
+
+class ModelList(BaseModel):
+    """All of them."""
+
+    folder: str | None
+    installed: list[InstalledModel]
+    suggested: list[SuggestedModel]
+    loras: list[NamedFile]
+    controls: list[NamedFile]
+    embeddings: list[NamedFile]
+    ip_adapters: list[NamedFile]
+    downloads: bool = True
+    """Whether models can be downloaded and removed."""
+
+
+def list_models(*, cache: bool = True) -> ModelList:
+    """``cache``: with the models in the Hugging Face cache."""
+    named = {kind: _named_files(models_folder() / kind, kind) for kind in SUBFOLDERS}
+    return ModelList(
+        folder=str(models_folder()),
+        installed=installed(cache=cache),
+        suggested=suggested(),
+        loras=named["loras"],
+        controls=named["controls"],
+        embeddings=named["embeddings"],
+        ip_adapters=named["ip_adapters"],
+    )
+
+
+def installed(*, cache: bool = True) -> list[InstalledModel]:
+    """The models of this machine: the default one, those of the models folder, and those in the Hugging Face cache."""
+    return [describe(name, source) for name, source in _candidates(cache)]
+
+
+def suggested() -> list[SuggestedModel]:
+    """The suggestions; ``suggested.json`` has them."""
+    rows = json.loads(Path(__file__).with_name("suggested.json").read_text(encoding="utf-8"))
+    return [
+        SuggestedModel(
+            **row,
+            license_url=f"https://huggingface.co/{row['name']}",
+            installed=find_on_disk(row["name"]) is not None,
+        )
+        for row in rows
+    ]
+
+
+def describe_offer(offer: Offer) -> OfferedModel:
+    """What a user decides by, before anything is downloaded."""
+    place = download_folder(offer.id)
+    note = read_note(place)
+    known = {model.name: model.memory for model in suggested()}
+    return OfferedModel(
+        name=offer.id,
+        family=offer.family,
+        license=offer.license,
+        license_url=offer.license_url,
+        gated=offer.gated,
+        size=offer.size,
+        to_download=left_to_download(offer),
+        memory=known.get(offer.id, offer.weights + _WORKING_MEMORY),
+        free=free_disk(place),
+        installed=note is not None and note.revision == offer.revision,
+    )
+
+
+def describe(name: str, source: Source | None = None) -> InstalledModel:
+    """One model. What is wrong with it is in ``error``."""
+    title = Path(name).name.removesuffix(".safetensors").removesuffix(".gguf")
+    source = source or _source(name)
+    note = read_note(models_folder() / HUB / name) if source == "hub" else None
+    license_ = note.license or None if note else None
+    try:
+        model = ModelFolder.open(name)
+    except WarpnoiseError as error:
+        return InstalledModel(name=name, title=title, source=source, size=_size_of(name), error=str(error))
+    unused = unused_settings(model)
+    return InstalledModel(
+        name=name,
+        title=title,
+        source=source,
+        family=model.family.title if model.family else "Pixel model",
+        size=_size_of(name),
+        memory=memory_need(model),
+        license="GPL-3.0-or-later" if source == "default" else license_,
+        styles=list(model.styles),
+        steps=model.steps,
+        guidance=model.guidance,
+        strength=model.sheet.strength,
+        takes=[setting for setting in Settings.model_fields if setting not in unused],
+        references=reference_count(model),
+    )
+
+
+def memory_need(model: ModelFolder) -> int:
+    """Bytes of the device, about, that a run needs with all parts on it: autoencoders in float32, else half precision;
+    GGUF files as they are."""
+    total = _WORKING_MEMORY if model.family else 0
+    for part in model.weighted_in_folder:
+        files, _ = find_weights(component(model.path, part))
+        total += sum(_numbers(*_identity(file)) for file in files) * (4 if part == "vae" else 2)
+    if model.file is not None:
+        gguf = model.file.suffix == ".gguf"
+        total += model.file.stat().st_size if gguf else 2 * _numbers(*_identity(model.file))
+    return total
+
+
+@functools.lru_cache(maxsize=4096)
+def _numbers(path: str, size: int, time: int) -> int:
+    """How many numbers a safetensors file holds; ``size`` and ``time`` are those of the file that was counted."""
+    return sum(math.prod(shape) for shape in tensor_shapes(Path(path)).values())
+
+
+def _identity(file: Path) -> tuple[str, int, int]:
+    status = file.stat()
+    return str(file), status.st_size, status.st_mtime_ns
+
+
+def _candidates(cache: bool) -> Iterator[tuple[str, Source]]:
+    if DEFAULT_MODEL.is_dir():
+        yield "default", "default"
+    for path in _entries(models_folder()):
+        if path.name in (HUB, *SUBFOLDERS):
+            continue
+        if (path / "model_index.json").is_file() or (path / "config.json").is_file():
+            yield path.name, "folder"
+        elif path.suffix in SUFFIXES and path.is_file():
+            yield path.name, "file"
+    downloaded = [f"{owner.name}/{path.name}" for owner in _entries(models_folder() / HUB) for path in _entries(owner)]
+    for hub_id in downloaded:
+        if _is_model(models_folder() / HUB / hub_id):
+            yield hub_id, "hub"
+    for path in _entries(hugging_face_cache()) if cache else ():
+        hub_id = path.name.removeprefix("models--").replace("--", "/")
+        if path.name.startswith("models--") and hub_id not in downloaded:
+            snapshot = find_in_cache(hub_id)
+            if snapshot is not None and (snapshot / "model_index.json").is_file() and _runs(snapshot):
+                yield hub_id, "cache"
+
+
+def _source(name: str) -> Source:
+    if name == "default":
+        return "default"
+    known = dict(_candidates(cache=True))
+    return known.get(name) or ("file" if Path(name).expanduser().is_file() else "folder")
+
+
+def _is_model(folder: Path) -> bool:
+    """Whether a downloaded folder is no ControlNet."""
+    return (folder / "model_index.json").is_file() or _control_family(folder) is None
+
+
+def _runs(snapshot: Path) -> bool:
+    """Whether a folder that another program filled is of a family that runs: no others are of interest."""
+    with contextlib.suppress(WarpnoiseError):
+        name = read_config(snapshot / "model_index.json").get("_class_name")
+        return name in FAMILIES or name in ("DDPMPipeline", "DDIMPipeline")
+    return False
+
+
+def _control_family(folder: Path) -> str | None:
+    with contextlib.suppress(WarpnoiseError):
+        kind = read_config(folder / "config.json").get("_class_name")
+        return next((family.title for family in FAMILIES.values() if kind in family.controls), None)
+    return None
+
+
+def _named_files(folder: Path, kind: str) -> list[NamedFile]:
+    found = []
+    for path in _entries(folder):
+        if path.is_dir() if kind == "controls" else path.suffix == ".safetensors":
+            family = _control_family(path) if kind == "controls" else None
+            found.append(NamedFile(name=path.name, size=_disk_size(path), family=family))
+    if kind == "controls":
+        for owner in _entries(models_folder() / HUB):
+            for path in _entries(owner):
+                if not _is_model(path):
+                    name = f"{owner.name}/{path.name}"
+                    found.append(NamedFile(name=name, size=folder_size(path), family=_control_family(path)))
+    return found
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What a folder holds, but for hidden entries and names that cannot be shown."""
+    try:
+        there = sorted(folder.iterdir())
+    except OSError:
+        return []
+    return [path for path in there if not path.name.startswith(".") and path.name.isprintable()]
+
+
+def _size_of(name: str) -> int:
+    with contextlib.suppress(WarpnoiseError):
+        return _disk_size(DEFAULT_MODEL if name == "default" else resolve(name, "model"))
+    return 0
+
+
+def _disk_size(path: Path) -> int:
+    return folder_size(path) if path.is_dir() else (path.stat().st_size if path.exists() else 0)

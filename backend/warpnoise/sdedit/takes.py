@@ -1,0 +1,36 @@
+"""Which settings act with a model: interfaces hide the others."""
+
+from __future__ import annotations
+
+from warpnoise.sdedit.folder import ModelFolder
+
+_OF_TEXT = frozenset(
+    ("prompt", "negative_prompt", "loras", "controls", "embeddings", "ip_adapters", "references", "latent_noise")
+)
+_IP_ADAPTERS = ("StableDiffusionPipeline", "StableDiffusionXLPipeline", "StableDiffusion3Pipeline", "FluxPipeline")
+
+
+def unused_settings(model: ModelFolder) -> frozenset[str]:
+    """Names of the settings that do nothing with a model, or that it refuses."""
+    unused = set() if model.styles else {"style"}
+    if model.family is None:
+        return frozenset(unused | _OF_TEXT | (set() if model.sheet.null_class is not None else {"guidance"}))
+    family = model.family
+    if not family.negative_prompt:
+        unused.add("negative_prompt")
+    if not family.controls:
+        unused.add("controls")
+    if family.pipeline not in _IP_ADAPTERS:
+        unused.add("ip_adapters")
+    if reference_count(model) == 0:
+        unused.add("references")
+    if "vae" not in model.parts:
+        unused.add("latent_noise")
+    return frozenset(unused)
+
+
+def reference_count(model: ModelFolder) -> int:
+    """How many reference pictures a model takes besides the render."""
+    if model.family is None:
+        return 0
+    return model.family.reference_limit - int(model.family.render_is_reference)

@@ -1,0 +1,127 @@
+"""The calls about models: lists, downloads, a check of settings, and letting go of the kept model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, HTTPException
+from pydantic import BaseModel, ConfigDict
+
+from warpnoise.errors import HubError
+from warpnoise.hub.download import remove
+from warpnoise.hub.listing import InstalledModel, ModelList, OfferedModel, describe_offer, list_models
+from warpnoise.hub.remote import look_up
+from warpnoise.server.bodies import body_of
+from warpnoise.server.downloads import Downloads, DownloadView
+
+
+class NewDownload(BaseModel):
+    """The body of ``POST /v2/downloads``. ``license``: the one that the user agreed to. ``online``: whether the user
+    lets programs go online."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    license: str
+    online: bool = False
+
+
+class SettingsToCheck(BaseModel):
+    """The body of ``POST /v2/check``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    settings: dict[str, Any]
+
+
+class Checked(BaseModel):
+    """What is to be said of settings, and the model that they name."""
+
+    warnings: list[str]
+    model: InstalledModel
+
+
+def model_calls(
+    downloads: Downloads,
+    free: Callable[[], bool],
+    check: Callable[[dict[str, Any]], Checked],
+    *,
+    allowed: bool,
+    own: bool,
+) -> APIRouter:
+    """The calls.
+
+    Args:
+        free: lets go of the kept model; False while a job uses it.
+        check: of ``POST /v2/check``.
+        allowed: whether clients may download and remove models.
+        own: whether the clients are this machine's user: they see paths, and the Hugging Face cache.
+    """
+    router = APIRouter()
+
+    @router.get("/v2/models")
+    def get_models() -> ModelList:
+        models = list_models(cache=own)
+        return models.model_copy(update={"downloads": allowed, "folder": models.folder if own else None})
+
+    @router.get("/v2/models/hub/{owner}/{name}")
+    def get_offer(owner: str, name: str, online: bool = False) -> OfferedModel:
+        _check_allowed(allowed, online)
+        return describe_offer(look_up(f"{owner}/{name}"))
+
+    @router.delete("/v2/models/hub/{owner}/{name}")
+    def delete_model(owner: str, name: str) -> dict[str, str | int]:
+        _check_allowed(allowed, online=True)
+        free()
+        return {"removed": f"{owner}/{name}", "freed": remove(f"{owner}/{name}")}
+
+    @router.post("/v2/models/free")
+    def free_model() -> dict[str, bool]:
+        return {"freed": free()}
+
+    @router.post("/v2/downloads", status_code=201)
+    def post_download(request: Annotated[NewDownload, Depends(body_of(NewDownload))]) -> DownloadView:
+        _check_allowed(allowed, request.online)
+        offer = look_up(request.name)
+        if request.license != offer.license:
+            raise HubError(
+                f"{offer.id} has the licence {offer.license or 'that its page names'} ({offer.license_url}). Read it "
+                "and agree to it first.",
+                "license",
+            )
+        return downloads.start(offer, request.license)
+
+    @router.get("/v2/downloads")
+    def get_downloads() -> dict[str, list[DownloadView]]:
+        return {"downloads": downloads.all()}
+
+    @router.get("/v2/downloads/{download_id}")
+    def get_download(download_id: str) -> DownloadView:
+        return _found(downloads.get(download_id), download_id)
+
+    @router.post("/v2/downloads/{download_id}/cancel", status_code=202)
+    def cancel_download(download_id: str) -> DownloadView:
+        return _found(downloads.cancel(download_id), download_id)
+
+    @router.post("/v2/check")
+    def check_call(request: Annotated[SettingsToCheck, Depends(body_of(SettingsToCheck))]) -> Checked:
+        return check(request.settings)
+
+    return router
+
+
+def _check_allowed(allowed: bool, online: bool) -> None:
+    if not allowed:
+        raise HTTPException(403, "This server downloads and removes no models: `warpnoise serve --downloads` lets it.")
+    if not online:
+        raise HubError(
+            "Online access is off. Enable it to download models; in Blender: Preferences, System, Allow Online Access.",
+            "offline",
+        )
+
+
+def _found(view: DownloadView | None, download_id: str) -> DownloadView:
+    if view is None:
+        raise HTTPException(404, f"There is no download {download_id} here: the server was started again since.")
+    return view

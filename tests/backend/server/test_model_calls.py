@@ -1,0 +1,164 @@
+"""The calls about models, on a server over the loopback with a hub over the loopback."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from huggingface_hub import constants
+from warpnoise.sdedit.places import download_folder
+from warpnoise.server.app import create_app
+from warpnoise.server.downloads import Downloads
+from warpnoise.server.model_calls import model_calls
+from warpnoise.server.stylize_work import check
+
+from ..tiny_hub import Repository, TinyHub
+from ..tiny_models import write_styled_model
+from .conftest import STATUS, TOKEN, serving
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_styled_model(tmp_path_factory.mktemp("toy") / "ink")
+
+
+@pytest.fixture
+def hub(tmp_path: Path, toy: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TinyHub]:
+    monkeypatch.setenv("WARPNOISE_MODELS", str(tmp_path / "models"))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    hub = TinyHub()
+    hub.repositories["studio/ink"] = Repository(toy)
+    monkeypatch.setattr(constants, "ENDPOINT", hub.address)
+    yield hub
+    hub.close()
+
+
+@pytest.fixture
+def calls(hub: TinyHub, request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
+    options: dict[str, Any] = {"allowed": True, "own": True, **getattr(request, "param", {})}
+    router = model_calls(
+        Downloads(), lambda: True, lambda settings: check(settings, only_named=not options["own"]), **options
+    )
+    with (
+        serving(lambda here: create_app(here.queue, TOKEN, lambda: STATUS, lambda: None, routers=[router])) as here,
+        here.client() as client,
+    ):
+        yield client
+
+
+ELSEWHERE = {"allowed": False, "own": False}
+WANTED = {"name": "studio/ink", "license": "apache-2.0", "online": True}
+
+
+def finished(calls: httpx.Client, download: dict[str, Any]) -> dict[str, Any]:
+    deadline = time.monotonic() + 10
+    while download["state"] == "running" and time.monotonic() < deadline:
+        time.sleep(0.02)
+        download = calls.get(f"/v2/downloads/{download['id']}").json()
+    return download
+
+
+def test_a_model_is_looked_up_downloaded_listed_and_removed(calls: httpx.Client) -> None:
+    offer = calls.get("/v2/models/hub/studio/ink", params={"online": "true"}).json()
+    assert (offer["family"], offer["license"], offer["installed"]) == ("Pixel model", "apache-2.0", False)
+    assert offer["to_download"] == offer["size"] < offer["free"]
+    begun = calls.post("/v2/downloads", json=WANTED)
+    assert begun.status_code == 201
+    ended = finished(calls, begun.json())
+    assert (ended["state"], ended["bytes_done"], ended["error"]) == ("done", offer["size"], None)
+    assert calls.get("/v2/downloads").json() == {"downloads": [ended]}
+    models = calls.get("/v2/models").json()
+    (model,) = [model for model in models["installed"] if model["name"] == "studio/ink"]
+    assert (model["source"], model["styles"], model["license"]) == ("hub", ["ink", "clay"], "apache-2.0")
+    assert "style" in model["takes"] and "prompt" not in model["takes"] and "strength" in model["takes"]
+    assert models["downloads"] and models["folder"]
+    removed = calls.delete("/v2/models/hub/studio/ink").json()
+    assert removed["removed"] == "studio/ink" and removed["freed"] >= offer["size"]
+    assert not download_folder("studio/ink").exists()
+
+
+def test_cancel_and_resume(calls: httpx.Client, hub: TinyHub) -> None:
+    def slowly(name: str, content: bytes) -> bytes:
+        if name.endswith(".safetensors"):
+            time.sleep(0.3)
+        return content
+
+    hub.fault = slowly
+    begun = calls.post("/v2/downloads", json=WANTED).json()
+    assert calls.post("/v2/downloads", json=WANTED).json()["id"] == begun["id"]
+    assert calls.post(f"/v2/downloads/{begun['id']}/cancel").status_code == 202
+    assert finished(calls, begun)["state"] == "cancelled"
+    hub.fault = lambda name, content: content
+    again = calls.post("/v2/downloads", json=WANTED).json()
+    assert again["bytes_done"] > 0 and finished(calls, again)["state"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({**WANTED, "online": False}, 400, "offline"),
+        ({**WANTED, "license": "mit"}, 400, "license"),
+        ({**WANTED, "name": "studio/pencil"}, 502, "hub"),
+        ({**WANTED, "name": "../.."}, 502, "hub"),
+        ({"name": "studio/ink"}, 422, "request"),
+    ],
+)
+def test_downloads_that_are_refused(calls: httpx.Client, body: dict[str, Any], status: int, code: str) -> None:
+    answer = calls.post("/v2/downloads", json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert calls.get("/v2/downloads").json() == {"downloads": []}
+
+
+def test_a_download_that_fails_says_why(calls: httpx.Client, hub: TinyHub) -> None:
+    hub.fault = lambda name, content: content[:-1] + b"\0" if name.endswith(".safetensors") else content
+    ended = finished(calls, calls.post("/v2/downloads", json=WANTED).json())
+    assert (ended["state"], ended["error"]["code"]) == ("failed", "hub")
+    assert "arrived damaged" in ended["error"]["message"]
+
+
+@pytest.mark.parametrize("calls", [ELSEWHERE], indirect=True)
+def test_a_server_elsewhere_downloads_nothing_unless_it_is_let(calls: httpx.Client, tmp_path: Path) -> None:
+    for answer in (
+        calls.post("/v2/downloads", json=WANTED),
+        calls.get("/v2/models/hub/studio/ink", params={"online": "true"}),
+        calls.delete("/v2/models/hub/studio/ink"),
+    ):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden")
+    models = calls.get("/v2/models")
+    assert not models.json()["downloads"] and str(tmp_path) not in models.text
+
+
+@pytest.mark.parametrize("calls", [ELSEWHERE], indirect=True)
+def test_a_server_elsewhere_takes_names(calls: httpx.Client, toy: Path, tmp_path: Path) -> None:
+    shutil.copytree(toy, tmp_path / "models" / "clay")
+    (tmp_path / "models" / "loras").mkdir()
+    (tmp_path / "models" / "loras" / "wash.safetensors").touch()
+
+    def refused(**settings: Any) -> str:
+        answer = calls.post("/v2/check", json={"settings": settings})
+        assert answer.status_code == 400
+        return str(answer.json()["error"]["message"])
+
+    assert calls.post("/v2/check", json={"settings": {"model": "clay"}}).json()["model"]["name"] == "clay"
+    assert "This server has no model" in refused(model=str(toy))
+    assert "takes loras by their names, and has: wash.safetensors" in refused(loras=[{"path": "ink.safetensors"}])
+    assert "takes loras by their names" in refused(loras=[{"path": "/etc/passwd"}])
+    assert "works on pixels and takes no LoRA" in refused(loras=[{"path": "wash"}])
+
+
+def test_check_says_what_does_not_fit(calls: httpx.Client, toy: Path) -> None:
+    answer = calls.post("/v2/check", json={"settings": {"model": str(toy), "prompt": "a fox"}}).json()
+    assert answer["warnings"] == [f"The model {toy} takes no text: the prompt has no effect."]
+    assert answer["model"]["styles"] == ["ink", "clay"]
+    answer = calls.post("/v2/check", json={"settings": {"model": str(toy), "style": "chalk"}})
+    assert answer.status_code == 400 and "has ink, clay" in answer.json()["error"]["message"]
+    assert "get it with" in calls.post("/v2/check", json={"settings": {"model": "studio/ink"}}).text
+
+
+def test_the_kept_model_is_freed(calls: httpx.Client) -> None:
+    assert calls.post("/v2/models/free").json() == {"freed": True}
