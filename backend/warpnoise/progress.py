@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Stage = Literal["loading", "stylizing", "encoding", "finished"]
+Stage = Literal["loading", "stylizing", "accumulating", "encoding", "finished"]
 
 
 class Progress(BaseModel):

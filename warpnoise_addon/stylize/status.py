@@ -24,6 +24,7 @@ STAGES = {
     "queued": "Waiting for the backend",
     "loading": "Loading the model",
     "stylizing": "Stylizing",
+    "accumulating": "Averaging frames",
     "encoding": "Writing the movie",
     "downloading": "Fetching the frames",
     "done": "Done",

@@ -15,7 +15,7 @@ import click
 import warpnoise
 from warpnoise.errors import Cancelled, WarpnoiseError
 
-COMMANDS = ("stylize", "keyframes", "movie", "warp", "compare", "serve", "models", "demo", "warmup")
+COMMANDS = ("stylize", "keyframes", "accumulate", "movie", "warp", "compare", "serve", "models", "demo", "warmup")
 INTERNAL = ("ingest",)
 """Commands that other programs start: not in the help."""
 

@@ -16,6 +16,10 @@ GATE_SIGMA = 0.04
 """By so much a surface's render may change, on a scale of 1, before what was painted there no longer holds."""
 
 
+SHARPENING = 0.5
+"""Of what a Gaussian of 1 px takes off: what reading between pixels takes off a picture that is carried, measured."""
+
+
 @dataclass(frozen=True)
 class Finished:
     """A frame's stylized picture and its render, (h, w, 3) float32 in [0, 1] each."""
@@ -43,6 +47,11 @@ def carried(render: Float, anchors: Iterable[tuple[Seen, Finished, float]]) -> t
         left -= share
     weight = np.asarray(1 - left, np.float32)
     return np.asarray(colour / np.maximum(weight, np.float32(1e-6))[..., None], np.float32), weight
+
+
+def sharpened(picture: Float) -> Float:
+    """A picture that is to be carried, (h, w, 3)."""
+    return np.asarray(picture + SHARPENING * (picture - cv2.GaussianBlur(picture, (0, 0), 1.0)), np.float32)
 
 
 def gate(render: Float, seen: Seen, finished: Finished) -> Float:

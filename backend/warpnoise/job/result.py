@@ -63,6 +63,11 @@ class Result:
         return self.folder.name
 
     @property
+    def raw(self) -> Result:
+        """Its frames before accumulation, with records of their own; there if the settings accumulate."""
+        return Result(self.folder / "raw")
+
+    @property
     def settings_file(self) -> Path:
         return self.folder / "settings.json"
 

@@ -5,9 +5,20 @@ A frame goes through ``read`` (picture, passes, motion), ``carry`` (the noise), 
 Where colours are carried, ``plan`` chooses key frames and ``segments`` stands between ``carry`` and ``edit``.
 """
 
+from warpnoise.pipeline.accumulate import accumulate_finished, accumulate_folder
 from warpnoise.pipeline.chunks import key_frames, whole_segments
 from warpnoise.pipeline.movie import write_finished_movie
 from warpnoise.pipeline.stylize import Summary, stylize
 from warpnoise.pipeline.warp import WarpOptions, warp
 
-__all__ = ["Summary", "WarpOptions", "key_frames", "stylize", "warp", "whole_segments", "write_finished_movie"]
+__all__ = [
+    "Summary",
+    "WarpOptions",
+    "accumulate_finished",
+    "accumulate_folder",
+    "key_frames",
+    "stylize",
+    "warp",
+    "whole_segments",
+    "write_finished_movie",
+]

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from warpnoise.coherence.anchor import Anchor, Seen, reverse, seen_through
-from warpnoise.coherence.carry import Finished, carried
+from warpnoise.coherence.carry import Finished, carried, sharpened
 from warpnoise.coherence.keys import LOOK_AHEAD, KeyFrames
 from warpnoise.coherence.locate import Float
 from warpnoise.job import Result, Shot
@@ -61,7 +61,7 @@ class Carried:
             made = self.plan.painted.get(frame) or self.result.frame(frame)
             with unchanged(made, shot.color(frame)):
                 picture, render = (read_picture(path).image for path in (made, shot.color(frame)))
-            return Finished(_channels_last(picture), _channels_last(render))
+            return Finished(sharpened(_channels_last(picture)), _channels_last(render))
 
         return read
 
@@ -116,7 +116,9 @@ class SegmentEditor:
             edited = EditedFrame(frame, now.noisy.source, picture.image)
         else:
             edited = self._edit(now.noisy, self._pull(now))
-        self._finished[frame] = Finished(as_written(edited.image), _channels_last(now.noisy.source.picture.image))
+        self._finished[frame] = Finished(
+            sharpened(as_written(edited.image)), _channels_last(now.noisy.source.picture.image)
+        )
         yield edited
 
     def _pull(self, now: _Waiting) -> Pull | None:

@@ -16,6 +16,7 @@ from warpnoise.errors import JobError
 from warpnoise.job import ModelInfo, Result, ResultInfo, Settings, Shot
 from warpnoise.job.digest_cache import DigestCache
 from warpnoise.noise import make_noise
+from warpnoise.pipeline.accumulate import AccumulatedOf, accumulate_result
 from warpnoise.pipeline.carry import NoisyFrame, carry_noise
 from warpnoise.pipeline.edit import BatchEditor, EditedFrame, batched, places
 from warpnoise.pipeline.guides import wanted_guides
@@ -122,17 +123,21 @@ def stylize(
         made_with = ModelInfo(name=settings.model, digest=folder.digest_through(digests.digest))
         to_use = None if preview or result is not None else shot
         result = result or shot.result(result_name(chosen, made_with))
-        result.create(ResultInfo(settings=chosen, model=made_with))
+        info = ResultInfo(settings=chosen, model=made_with)
+        result.create(info)
+        stylized = result.raw if chosen.accumulation else result  # there are frames that others are drawn toward
+        making = result if preview else stylized
+        making.create(info)
 
         def made_of(whole: bool = not preview) -> MadeOf:
             return MadeOf(shot, chosen, made_with, digests, plan, None if whole else (*there,))
 
         there: list[int] = []
         if plan is not None and preview:
-            there = _that_are_there(plan, wanted, result, made_of(whole=True), reporter.warn)
+            there = _that_are_there(plan, wanted, stylized, made_of(whole=True), reporter.warn)
 
         with result.lease(wanted[0], wanted[-1]):
-            todo = unfinished(shot, result, wanted, made_of(), digests, preview=preview)
+            todo = unfinished(shot, making, wanted, made_of(), digests, preview=preview)
             kept = len(wanted) - len(todo)
             reporter.found(result.name, kept)
             reporter.report()
@@ -144,16 +149,21 @@ def stylize(
                 if batch is None:
                     batch = 1 if preview else pick_batch(editor.device, shot.scene.height, shot.scene.width)
                 written = _Written(to_use if not kept else None, result, reporter)
-                writer = FrameWriter(result, preview=preview, written=written)
-                carried = None if plan is None else Carried(plan, chosen.pull or 0.0, result, {*there, *wanted})
+                writer = FrameWriter(making, preview=preview, written=written)
+                carried = None if plan is None else Carried(plan, chosen.pull or 0.0, stylized, {*there, *wanted})
                 _make(shot, settings, todo, made_of(), editor, batch, carried, writer, reporter, cancelled)
-                _check_there(result, wanted)
-        if (
-            movie
-            and not preview
-            and all_recorded(shot, result)
-            and not unfinished(shot, result, shot.frames, made_of(), digests)
-        ):
+                _check_there(making, wanted)
+        finished = (
+            not preview
+            and all_recorded(shot, stylized)
+            and not unfinished(shot, stylized, shot.frames, made_of(), digests)
+        )
+        if finished and chosen.accumulation:
+            reporter.report("accumulating")
+            accumulate_result(
+                shot, result, chosen, shot.frames, AccumulatedOf(shot, chosen, made_of().digest), cancelled
+            )
+        if finished and movie:
             written_movie = write_movie_of(shot, result, lambda: reporter.report("encoding"), cancelled)
     reporter.report("finished")
     return Summary(

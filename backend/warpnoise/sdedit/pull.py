@@ -1,7 +1,7 @@
 """Drawing a prediction toward what its surfaces already look like, at the middle steps of a denoising.
 
 Each step predicts the finished picture x_0. It is drawn toward a target in pixels, as far as the target's colours lie
-among those that the prediction itself has in the 3 x 3 pixels around, as temporal anti-aliasing does (Karis 2014):
+among those that the prediction itself has in the 5 x 5 pixels around, as temporal anti-aliasing does (Karis 2014):
 without this clamp lines at silhouettes smear. The last step is free.
 """
 
@@ -18,6 +18,9 @@ from warpnoise.sdedit.schedule import Run
 
 LATENT_STEPS = 3
 """Latent models are drawn in so many of the last steps but one: each costs a decoding and two encodings."""
+
+AROUND_PX = 5
+"""3 blurs more and holds less: predictions in early steps are blurred themselves."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Pull:
     def change(self, picture: torch.Tensor) -> torch.Tensor:
         """What is added to a prediction, (b, 3, h, w) about in [-1, 1], to draw it toward the target."""
         around = picture.clamp(-1, 1)
-        least, most = -max_pool2d(-around, 3, stride=1, padding=1), max_pool2d(around, 3, stride=1, padding=1)
+        least, most = (sign * max_pool2d(sign * around, AROUND_PX, 1, AROUND_PX // 2) for sign in (-1, 1))
         return self.weight * ((self.target * 2 - 1).clamp(least, most) - picture)
 
 

@@ -95,7 +95,7 @@ def test_nothing_is_drawn_beyond_the_colours_around_it() -> None:
     picture = torch.rand((1, 3, SIZE, SIZE), generator=torch.Generator().manual_seed(1)) * 2 - 1
     for value in (0.0, 1.0):
         drawn = picture + constant(value, 1.0).change(picture)
-        around = torch.nn.functional.pad(picture, (1, 1, 1, 1), value=float("nan")).unfold(2, 3, 1).unfold(3, 3, 1)
+        around = torch.nn.functional.pad(picture, (2, 2, 2, 2), value=float("nan")).unfold(2, 5, 1).unfold(3, 5, 1)
         least, most = (around.nan_to_num(fill).flatten(-2) for fill in (9.0, -9.0))
         assert (drawn >= least.amin(-1) - 1e-6).all()
         assert (drawn <= most.amax(-1) + 1e-6).all()

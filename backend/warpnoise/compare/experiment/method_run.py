@@ -86,7 +86,7 @@ class _Stopwatch:
         self.kept = now.frames_kept
         if now.stage == "stylizing":
             self._started = self._started or time.monotonic()
-        if self._started is not None and now.stage in ("stylizing", "encoding"):
+        if self._started is not None and now.stage in ("stylizing", "accumulating", "encoding"):
             self.seconds = time.monotonic() - self._started
             self.frames = now.frames_done - now.frames_kept
         self._listener(now)

@@ -1,0 +1,70 @@
+"""``warpnoise accumulate``: finished frames, averaged over time where the scene says that nothing changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from warpnoise.cli.display import Kind, show_progress, write_json
+from warpnoise.cli.interrupt import interruptible
+from warpnoise.cli.shared_options import chosen_frames, frames_option, job_argument, progress_options
+
+
+@click.command("accumulate")
+@job_argument
+@frames_option
+@click.option(
+    "--input",
+    "source",
+    type=click.Path(path_type=Path),
+    help="A folder of frames that any tool made of the shot, 0001.png and so on.",
+)
+@click.option("--output", "target", type=click.Path(path_type=Path), help="Where the frames of --input go.")
+@click.option(
+    "--amount",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="For the frames of --input: how much of the mean is taken.",
+)
+@progress_options
+def command(
+    job: Path, frames: str | None, source: Path | None, target: Path | None, amount: float, progress: Kind
+) -> None:
+    """Average finished frames of the animation in the job folder JOB over time, along its exact motion.
+
+    Each frame becomes the mean of the frames around it and of its key frames, moved to it, where they show the same
+    surfaces and the render says that their light did not change. The finest detail stays its own. No network runs.
+
+    Without --input, the frames of the result in use are averaged as its setting `accumulation` says. `warpnoise
+    stylize` does that itself once all frames are stylized; on a farm it is a task of its own.
+
+    \b
+    Examples:
+      warpnoise accumulate JOB
+      warpnoise accumulate JOB --input frames --output steady --amount 0.8
+    """
+    if (source is None) != (target is None):
+        raise click.UsageError("--input and --output are given together")
+    with interruptible() as interrupt, show_progress(progress) as listener:
+        from warpnoise.job import Shot
+        from warpnoise.pipeline import accumulate_finished, accumulate_folder
+        from warpnoise.progress import Progress
+
+        shot = Shot.open(job)
+        chosen = chosen_frames(shot.frames, frames) or shot.frames
+        now = Progress(stage="accumulating", frames_total=len(chosen))
+        listener(now)
+        written: Path | None
+        if source is not None and target is not None:
+            accumulate_folder(shot, source, target, chosen, amount=amount, cancelled=interrupt)
+            written = target
+        else:
+            result = accumulate_finished(shot, chosen, interrupt)
+            written = None if result is None else result.folder / "frames"
+        listener(now.model_copy(update={"stage": "finished", "frames_done": len(chosen)}))
+    if progress == "json":
+        write_json("summary", {"frames": written})
+    else:
+        print(written or "nothing to do: the result does not accumulate (--accumulation)")

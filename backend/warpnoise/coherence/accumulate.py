@@ -1,0 +1,37 @@
+"""Accumulation: a finished frame's low and middle bands become the mean of the frames around it, without any network.
+
+The mean is gated by the render, so nothing ghosts where light moved. It is made of the frames as they were stylized, so
+it is not recursive. The finest detail stays the frame's own; a mean of it would be blurred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+
+from warpnoise.coherence.anchor import Seen
+from warpnoise.coherence.carry import Finished, gate
+from warpnoise.coherence.locate import Float
+from warpnoise.coherence.sampling import catmull_rom
+
+RADIUS = 2
+"""Frames before and after that are averaged."""
+BAND_PX = 1.0
+"""Standard deviation of the Gaussian through which changes pass: finer detail stays the frame's own."""
+
+
+def accumulated(frame: Finished, others: Iterable[tuple[Seen, Finished]], amount: float) -> Float:
+    """y + a G (M - y): M the gated mean of y and the other frames, moved to it, G a Gaussian, a the amount in [0, 1].
+
+    Returns:
+        (h, w, 3) float32 in [0, 1].
+    """
+    total, weights = frame.picture.copy(), np.ones(frame.picture.shape[:2], np.float32)
+    for seen, other in others:
+        weight = seen.trust * gate(frame.render, seen, other)
+        total += weight[..., None] * np.nan_to_num(catmull_rom(other.picture, seen.position))
+        weights += weight
+    change = cv2.GaussianBlur(total / weights[..., None] - frame.picture, (0, 0), BAND_PX)
+    return np.asarray(np.clip(frame.picture + amount * change, 0, 1), np.float32)

@@ -1,0 +1,227 @@
+"""Accumulation of a result's frames, or of any tool's: from the frames as they were stylized to the final ones."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from warpnoise.coherence.accumulate import RADIUS, accumulated
+from warpnoise.coherence.anchor import Anchor, Seen, Surfaces, reverse
+from warpnoise.coherence.carry import Finished
+from warpnoise.coherence.keys import KeyFrames
+from warpnoise.errors import Cancelled, JobError
+from warpnoise.hashing import digest_text
+from warpnoise.job import Result, Settings, Shot
+from warpnoise.job.digest_cache import DigestCache
+from warpnoise.job.names import frame_name
+from warpnoise.media.atomic import write_bytes
+from warpnoise.media.png import encode_png
+from warpnoise.motion import frames_and_motions
+from warpnoise.noise import Motion
+from warpnoise.pipeline.made_of import MadeOf
+from warpnoise.pipeline.plan import make_plan
+from warpnoise.pipeline.read import read_picture
+from warpnoise.pipeline.resume import unfinished
+from warpnoise.pipeline.write import to_picture
+
+log = logging.getLogger(__name__)
+
+ACCUMULATION_VERSION = 1
+
+
+class AccumulatedOf:
+    """For each final frame the digest of all that it is made of: the frames around it as they were stylized, and those
+    before it, among which its key frames are."""
+
+    def __init__(self, shot: Shot, settings: Settings, digest: Callable[[int], str]) -> None:
+        """``digest``: of a frame as it was stylized."""
+        self._frames, self._digest = shot.frames, digest
+        self._links = [digest_text(f"accumulation {ACCUMULATION_VERSION} {settings.accumulation} {settings.key_share}")]
+
+    def digest(self, frame: int) -> str:
+        last = min(self._frames.index(frame) + RADIUS + 1, len(self._frames))
+        for each in self._frames[len(self._links) - 1 : last]:
+            self._links.append(digest_text(self._links[-1], self._digest(each)))
+        return digest_text(str(frame), self._links[last])
+
+
+@dataclass
+class _Frame:
+    number: int
+    motion: Motion | None
+    shown: Surfaces
+    keys: list[Seen]
+
+
+def accumulate(
+    shot: Shot,
+    source: Callable[[int], Path],
+    frames: Collection[int],
+    amount: float,
+    key_share: float,
+    cancelled: Callable[[], bool] | None = None,
+) -> Iterator[tuple[int, npt.NDArray[np.uint16]]]:
+    """The final pictures of ``frames``, in order, (h, w, 3 or 4) uint16.
+
+    Args:
+        source: each frame's file, as it was stylized; those up to two frames after the last of ``frames`` are read.
+
+    Raises:
+        JobError: a frame is missing or of another size.
+        MediaError: a file cannot be read.
+        Cancelled: ``cancelled()`` was true.
+    """
+    last = min(max(map(shot.frames.index, frames)) + RADIUS + 1, len(shot.frames))
+    read = shot.frames[:last]
+    check_there(shot, source, read)
+    keys = KeyFrames(key_share)
+    pictures: dict[int, Finished] = {}
+    window: deque[_Frame] = deque(maxlen=2 * RADIUS + 1)
+    waiting: deque[int] = deque()
+    for (frame, motion), number in zip(frames_and_motions(shot), read, strict=False):
+        if cancelled is not None and cancelled():
+            raise Cancelled("cancelled while frames were accumulated: what was finished stays")
+        shown = Surfaces(frame.surface, frame.depth)
+        _, seen = keys.see(number, motion, shown)
+        window.append(_Frame(number, motion, shown, seen))
+        pictures[number] = _read(shot, source, number)
+        waiting.append(number)
+        if len(waiting) > RADIUS:
+            yield from _final(waiting.popleft(), frames, window, pictures, source, amount)
+        kept = {*keys.live, *(each.number for each in window)}
+        for gone in pictures.keys() - kept:
+            del pictures[gone]
+    for number in waiting:
+        yield from _final(number, frames, window, pictures, source, amount)
+
+
+def accumulate_result(
+    shot: Shot,
+    result: Result,
+    settings: Settings,
+    frames: Sequence[int],
+    made_of: AccumulatedOf,
+    cancelled: Callable[[], bool] | None = None,
+) -> None:
+    """Writes those of the final frames of ``result`` that are not there yet. Raises as ``accumulate``."""
+    todo = [frame for frame in frames if not result.is_finished(result.frame(frame), made_of.digest(frame))]
+    if not todo:
+        return
+    share, amount = settings.key_share or 1.0, settings.accumulation or 0.0
+    for frame, picture in accumulate(shot, result.raw.frame, todo, amount, share, cancelled):
+        result.write_frame(frame, picture, made_of.digest(frame))
+
+
+def accumulate_finished(
+    shot: Shot, frames: Sequence[int] | None = None, cancelled: Callable[[], bool] | None = None
+) -> Result | None:
+    """Writes the final frames of the result in use; None: its settings do not accumulate.
+
+    Raises:
+        JobError: there is no result, or one of its frames is not stylized yet.
+        ModelError, MediaError, Cancelled: as ``stylize``.
+    """
+    result = shot.current()
+    info = None if result is None else result.info()
+    if result is None or info is None:
+        raise JobError(f"{shot.path} has no result. Stylize it first.")
+    if not info.settings.accumulation:
+        return None
+    chosen = list(shot.frames if frames is None else frames)
+    with DigestCache(shot.path, shot.results_folder, cancelled) as digests, result.lease(chosen[0], chosen[-1]):
+        plan = make_plan(shot, info.settings, chosen[-1], log.warning, cancelled)
+        stylized = MadeOf(shot, info.settings, info.model, digests, plan)
+        last = min(shot.frames.index(chosen[-1]) + RADIUS + 1, len(shot.frames))
+        if left := unfinished(shot, result.raw, shot.frames[:last], stylized, digests):
+            raise JobError(f"{result.raw.folder}: frame {left[0]} is not stylized yet. Run `warpnoise stylize` first.")
+        made_of = AccumulatedOf(shot, info.settings, stylized.digest)
+        accumulate_result(shot, result, info.settings, chosen, made_of, cancelled)
+    return result
+
+
+def accumulate_folder(
+    shot: Shot,
+    source: Path,
+    target: Path,
+    frames: Sequence[int] | None = None,
+    *,
+    amount: float = 0.5,
+    key_share: float = 0.2,
+    cancelled: Callable[[], bool] | None = None,
+) -> list[Path]:
+    """Accumulates frames that any tool made, ``source/0001.png``, into ``target``. Raises as ``accumulate``."""
+    if source.resolve() == target.resolve():
+        raise JobError(f"{target} holds the frames that are accumulated. Give another folder (--output).")
+    chosen, written = list(shot.frames if frames is None else frames), []
+    pictures = accumulate(shot, lambda frame: source / f"{frame_name(frame)}.png", chosen, amount, key_share, cancelled)
+    for frame, picture in pictures:
+        target.mkdir(parents=True, exist_ok=True)
+        path = target / f"{frame_name(frame)}.png"
+        write_bytes(path, encode_png(path, picture))
+        written.append(path)
+    return written
+
+
+def check_there(shot: Shot, source: Callable[[int], Path], frames: Sequence[int]) -> None:
+    """Raises JobError: frames that are to be accumulated are missing."""
+    missing = [source(frame) for frame in frames if not source(frame).is_file()]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise JobError(
+            f"{missing[0]}{more} is missing: frames are averaged with those around them and before them. Stylize "
+            "them first, or give the folder that holds them all."
+        )
+    shot.check_passes(frames)
+
+
+def _final(
+    number: int,
+    frames: Collection[int],
+    window: Sequence[_Frame],
+    pictures: Mapping[int, Finished],
+    source: Callable[[int], Path],
+    amount: float,
+) -> Iterator[tuple[int, npt.NDArray[np.uint16]]]:
+    if number not in frames:
+        return
+    index = next(index for index, each in enumerate(window) if each.number == number)
+    seen = [*window[index].keys, *_around(list(window), index)]
+    beside = {each.anchor: each for each in seen}  # a key frame may be near, too
+    final = accumulated(pictures[number], [(each, pictures[anchor]) for anchor, each in beside.items()], amount)
+    alpha = read_picture(source(number)).alpha
+    yield number, to_picture(torch.from_numpy(final.transpose(2, 0, 1)), alpha)
+
+
+def _around(window: list[_Frame], index: int) -> Iterator[Seen]:
+    """Where the frames before and after show what a frame shows."""
+    for before in range(max(index - RADIUS, 0), index):
+        anchor = Anchor(window[before].number, window[before].shown)
+        steps = window[before + 1 : index + 1]
+        if all(step.motion is not None for step in steps):
+            for step in steps:
+                anchor.advance(step.motion, step.shown)  # type: ignore[arg-type]
+            yield anchor.seen()
+    for after in range(index + 1, min(index + RADIUS + 1, len(window))):
+        anchor = Anchor(window[after].number, window[after].shown)
+        steps = window[index + 1 : after + 1]
+        if all(step.motion is not None for step in steps):
+            for step, to in zip(reversed(steps), reversed(window[index:after]), strict=True):
+                anchor.advance(reverse(step.motion), to.shown)  # type: ignore[arg-type]
+            yield anchor.seen()
+
+
+def _read(shot: Shot, source: Callable[[int], Path], frame: int) -> Finished:
+    picture, render = (read_picture(path).image.numpy() for path in (source(frame), shot.color(frame)))
+    if picture.shape != render.shape:
+        raise JobError(
+            f"{source(frame)} is {picture.shape[2]} x {picture.shape[1]}; expected {render.shape[2]} x "
+            f"{render.shape[1]}, the size of the frames."
+        )
+    return Finished(*(np.ascontiguousarray(each.transpose(1, 2, 0)) for each in (picture, render)))

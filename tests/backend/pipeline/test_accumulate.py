@@ -1,0 +1,90 @@
+"""Accumulation of results and of any tool's frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from warpnoise.errors import JobError
+from warpnoise.job import Shot
+from warpnoise.media.png import read_png, write_png
+from warpnoise.pipeline import accumulate_finished, accumulate_folder, stylize
+
+from ..synthetic import Scene, current, finished_frames
+
+MakeJob = Callable[..., Shot]
+FRAMES = 5
+
+
+@pytest.fixture
+def job(make_job: MakeJob) -> Shot:
+    scene = Scene(24, 20, turn=0.04, spin=0.05)
+    settings: dict[str, Any] = {"pull": 0.0, "accumulation": 1.0, "key_share": 0.3}
+    return make_job(frames=FRAMES, width=24, height=20, scene=scene, **settings)
+
+
+def test_a_result_keeps_its_frames_as_they_were_and_has_the_means(job: Shot) -> None:
+    summary = stylize(job, device="cpu")
+    assert summary.movie is not None
+    result = current(job)
+    raw, final = (
+        np.stack([read_png(each.frame(frame)) for frame in job.frames]).astype(float) for each in (result.raw, result)
+    )
+    assert (raw != final).any()
+    assert np.abs(np.diff(final, axis=0)).mean() < np.abs(np.diff(raw, axis=0)).mean()
+    assert stylize(job, device="cpu").frames_kept == FRAMES
+
+
+def test_chunks_leave_it_to_the_last_and_the_command_does_the_same(job: Shot) -> None:
+    stylize(job, device="cpu")
+    expected = {frame: read_png(current(job).frame(frame)) for frame in job.frames}
+    for frame in job.frames:
+        current(job).frame(frame).unlink()
+    assert accumulate_finished(job) == current(job)
+    for frame in job.frames:
+        np.testing.assert_array_equal(read_png(current(job).frame(frame)), expected[frame])
+    current(job).raw.frame(3).unlink()
+    current(job).frame(3).unlink()
+    stylize(job, frames=[1, 2], device="cpu")
+    assert 3 not in finished_frames(job)
+    with pytest.raises(JobError, match="frame 3 is not stylized"):
+        accumulate_finished(job)
+
+
+def test_without_accumulation_there_is_nothing_to_do(job: Shot) -> None:
+    stylize(job, job.settings.updated({"accumulation": 0.0}), device="cpu")
+    assert accumulate_finished(job) is None
+    assert not current(job).raw.folder.exists()
+
+
+def test_frames_of_another_tool(job: Shot, tmp_path: Path) -> None:
+    source, target = tmp_path / "frames", tmp_path / "steady"
+    source.mkdir()
+    for frame in job.frames:
+        flicker = 5000 if frame % 2 else -5000
+        picture = read_png(job.color(frame)).astype(float) / 2 + 16000 + flicker
+        write_png(source / f"{frame:04d}.png", picture.astype(np.uint16))
+    written = accumulate_folder(job, source, target, amount=1.0)
+    assert [path.name for path in written] == [f"{frame:04d}.png" for frame in job.frames]
+    before, after = (
+        np.abs(np.diff([read_png(folder / path.name).mean() for path in written])).mean() for folder in (source, target)
+    )
+    assert after < 0.9 * before
+
+
+def test_missing_and_wrong_frames_are_named_and_nothing_is_written(job: Shot, tmp_path: Path) -> None:
+    source, target = tmp_path / "frames", tmp_path / "steady"
+    source.mkdir()
+    for frame in job.frames[:-1]:
+        write_png(source / f"{frame:04d}.png", read_png(job.color(frame)))
+    with pytest.raises(JobError, match=r"0005\.png is missing"):
+        accumulate_folder(job, source, target)
+    assert not target.exists()
+    write_png(source / "0005.png", np.zeros((10, 24, 3), np.uint16))
+    with pytest.raises(JobError, match="24 x 10; expected 24 x 20"):
+        accumulate_folder(job, source, target)
+    with pytest.raises(JobError, match="another folder"):
+        accumulate_folder(job, source, source)
