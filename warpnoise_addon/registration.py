@@ -14,6 +14,7 @@ from .ui import (
     before_after,
     draw_settings,
     item_lists,
+    model_list,
     panel,
     preferences,
     presets,
@@ -28,6 +29,11 @@ CLASSES = (
     preferences.WARPNOISE_Preferences,
     *properties.ITEMS.values(),
     properties.WARPNOISE_SceneSettings,
+    model_list.WARPNOISE_ListedModel,
+    model_list.WARPNOISE_UL_models,
+    model_list.WARPNOISE_OT_list_models,
+    model_list.WARPNOISE_OT_download_model,
+    model_list.WARPNOISE_OT_remove_model,
     item_lists.WARPNOISE_UL_items,
     item_lists.WARPNOISE_OT_add_item,
     item_lists.WARPNOISE_OT_remove_item,
@@ -51,7 +57,16 @@ CLASSES = (
     *panel.PANELS,
 )
 # After the classes; each has register() and unregister().
-MODULES: tuple[ModuleType, ...] = (translations, state, preview, style_pictures, presets, properties, command)
+MODULES: tuple[ModuleType, ...] = (
+    translations,
+    state,
+    preview,
+    style_pictures,
+    presets,
+    properties,
+    model_list,
+    command,
+)
 
 
 @persistent

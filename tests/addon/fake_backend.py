@@ -39,6 +39,18 @@ assert not TOKEN or TOKEN not in " ".join(sys.argv), "the token must not be in a
 SECONDS_A_FRAME = {"slow": 1.0, "deaf": 1.0}.get(MODE, 0.15)
 RESULT = "ink-00000000"
 JOBS: dict[str, dict] = {}
+DOWNLOADS: dict[str, dict] = {}
+INSTALLED = [
+    {"name": "default", "title": "Default", "source": "default", "size": 9, "takes": ["strength"], "error": None},
+    {"name": "/models/sd15", "title": "sd15", "source": "folder", "size": 4 * 10**9, "license": None,
+     "takes": ["prompt", "strength", "loras"], "error": None},
+    {"name": "/models/broken", "title": "broken", "source": "folder", "size": 5, "error": "It has no weights."},
+]  # fmt: skip
+SUGGESTED = {
+    "name": "someone/turbo", "title": "Turbo", "description": "Quick.", "kind": "model", "family": "A Family",
+    "size": 6_938_000_000, "memory": None, "license": "openrail++", "license_url": "https://example.org",
+    "gated": False, "installed": False,
+}  # fmt: skip
 CANCELLED: set[str] = set()
 HANGING = threading.Event()
 
@@ -99,7 +111,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.handle_call()
 
-    do_POST = do_GET
+    do_POST = do_DELETE = do_GET
 
     def handle_call(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -111,6 +123,13 @@ class Handler(BaseHTTPRequestHandler):
             self.problem(401, "token", "wrong token")
         elif self.path == "/v2/status":
             self.answer(200, status())
+        elif self.path == "/v2/models":
+            self.answer(200, {"installed": INSTALLED, "suggested": [SUGGESTED]})
+        elif self.path.startswith("/v2/models/hub/"):
+            INSTALLED[:] = [model for model in INSTALLED if model["source"] != "hub"]
+            self.answer(200, {"removed": SUGGESTED["name"]})
+        elif self.path.startswith("/v2/downloads"):
+            self.download(json.loads(body or b"{}"))
         elif self.path == "/v2/jobs":
             self.submit(json.loads(body))
         elif self.path.endswith("/cancel"):
@@ -123,6 +142,25 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, JOBS[self.path.split("/")[-1]])
         else:
             self.problem(404, "not_found", self.path)
+
+    def download(self, request: dict) -> None:
+        """Each time that it is asked for a quarter more has come; a slow one stays at half."""
+        words = self.path.split("/")
+        if len(words) == 3:
+            if request["license"] not in ("openrail++", "mit") or not request["online"]:
+                return self.problem(400, "license", "Read its licence and agree to it first.")
+            DOWNLOADS["1"] = {"id": "1", "name": request["name"], "state": "running", "bytes_done": 0,
+                              "bytes_total": 8 * 10**9, "seconds_left": None, "error": None}  # fmt: skip
+            return self.answer(201, DOWNLOADS["1"])
+        now = DOWNLOADS[words[3]]
+        limit = 4 * 10**9 if now["name"].endswith("slow") else 8 * 10**9
+        now["bytes_done"] = min(now["bytes_done"] + 2 * 10**9, limit)
+        if words[-1] == "cancel":
+            now["state"] = "cancelled"
+        elif now["bytes_done"] == now["bytes_total"]:
+            now["state"] = "done"
+            INSTALLED.append(SUGGESTED | {"source": "hub"})
+        return self.answer(200, now)
 
     def submit(self, request: dict) -> None:
         if MODE == "refuses":

@@ -30,9 +30,47 @@ def check_status(answer: dict[str, Any]) -> None:
     for model in answer.get("models") or ():
         if not isinstance(model, dict) or "name" not in model:
             raise _foreign("status", "models", model)
-        _check("model", model, {"name": _is_text, "styles": _is_texts, "prompt": _is_bool})
+        _check("model", model, {"name": _is_text, "styles": _is_texts, "prompt": _is_bool, "takes": _is_texts})
     if answer.get("uploads"):
         _check("status", answer["uploads"], {"largest_file": _is_count, "days": _is_number})
+
+
+def check_models(answer: dict[str, Any]) -> None:
+    """Raises BackendError: not the answer of ``GET /models``."""
+    for kind in ("installed", "suggested"):
+        if not _is_list(answer.get(kind)):
+            raise _foreign("list of models", kind, answer.get(kind))
+        for model in answer[kind]:
+            if not isinstance(model, dict) or not {"name", "title", "size"} <= set(model):
+                raise _foreign("list of models", kind, model)
+            check_model(model)
+
+
+def check_model(answer: dict[str, Any]) -> None:
+    """Raises BackendError: not a model."""
+    _check("model", answer, {
+        "name": _is_text, "title": _is_text, "source": _is_text, "family": _or_none(_is_text), "size": _is_count,
+        "memory": _or_none(_is_count), "license": _or_none(_is_text), "license_url": _or_none(_is_text),
+        "description": _is_text, "styles": _is_texts, "takes": _is_texts, "error": _or_none(_is_text),
+        "gated": _is_bool, "installed": _is_bool, "kind": _is_text,
+    })  # fmt: skip
+
+
+def check_settings_answer(answer: dict[str, Any]) -> None:
+    """Raises BackendError: not the answer of ``POST /check``."""
+    _check("check of settings", answer, {"warnings": _is_texts, "model": _or_none(_is_object)})
+    if answer.get("model"):
+        check_model(answer["model"])
+
+
+def check_download(answer: dict[str, Any]) -> None:
+    """Raises BackendError: not a download."""
+    if not {"id", "state", "bytes_done", "bytes_total"} <= set(answer):
+        raise _foreign("download", "id", sorted(answer))
+    _check("download", answer, {
+        "id": _is_text, "state": _is_text, "bytes_done": _is_count, "bytes_total": _is_count,
+        "seconds_left": _or_none(_is_number), "error": _or_none(_is_object),
+    })  # fmt: skip
 
 
 def read_job(answer: dict[str, Any]) -> Job:

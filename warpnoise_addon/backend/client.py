@@ -122,6 +122,35 @@ class Client:
         """What the job's result is made with: the content of its ``settings.json``."""
         return self._call("GET", f"/v2/jobs/{_name(job_id)}/settings")
 
+    def check(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """``warnings`` about settings, and the ``model`` that they name. Opens no weights."""
+        return self._call("POST", "/v2/check", {"settings": settings}, SUBMIT_SECONDS)
+
+    def models(self) -> dict[str, Any]:
+        """The models that are ``installed`` there, and those that are ``suggested``."""
+        return self._call("GET", "/v2/models", seconds=SUBMIT_SECONDS)
+
+    def offered_model(self, name: str) -> dict[str, Any]:
+        """What a download from the hub would be: size, license, memory. Asks the hub."""
+        owner, _, model = name.partition("/")
+        return self._call("GET", f"/v2/models/hub/{_name(owner)}/{_name(model)}?online=true", seconds=SUBMIT_SECONDS)
+
+    def remove_model(self, name: str) -> dict[str, Any]:
+        """Delete a model that was downloaded."""
+        owner, _, model = name.partition("/")
+        return self._call("DELETE", f"/v2/models/hub/{_name(owner)}/{_name(model)}", seconds=SUBMIT_SECONDS)
+
+    def start_download(self, name: str, license: str) -> dict[str, Any]:  # noqa: A002  the interface's word
+        """``license``: the one that the user agreed to."""
+        body = {"name": name, "license": license, "online": True}
+        return self._call("POST", "/v2/downloads", body, SUBMIT_SECONDS)
+
+    def download(self, download_id: str) -> dict[str, Any]:
+        return self._call("GET", f"/v2/downloads/{_name(download_id)}")
+
+    def cancel_download(self, download_id: str) -> dict[str, Any]:
+        return self._call("POST", f"/v2/downloads/{_name(download_id)}/cancel")
+
     def shutdown(self) -> None:
         self._call("POST", "/v2/shutdown")
 

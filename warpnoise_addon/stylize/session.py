@@ -23,7 +23,12 @@ JOIN_SECONDS = 5.0
 
 
 class Session(abc.ABC):
-    """A thread with a status. Subclasses say what it does in ``_work``."""
+    """A thread with a status. Subclasses say what it does in ``_work``.
+
+    ``done_text``: what the panel shows at its good end; None: the frames that it made, empty: nothing.
+    """
+
+    done_text: str | None = None
 
     def __init__(self) -> None:
         self._cancel = threading.Event()
@@ -108,6 +113,8 @@ class StylizeSession(Session):
 
 class CheckSession(Session):
     """The check-up: looks at what a run needs, and starts or reaches the backend. ``findings`` grow meanwhile."""
+
+    done_text = "The backend works"
 
     def __init__(
         self,

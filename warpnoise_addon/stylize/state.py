@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 from .backends import BackendPool
-from .session import CheckSession, Session, StylizeSession
+from .session import Session
 from .status import Status
 
 pool = BackendPool()
@@ -27,7 +27,7 @@ def running() -> Session | None:
     return session if session is not None and not session.over else None
 
 
-def begin(new: StylizeSession | CheckSession) -> None:
+def begin(new: Session) -> None:
     """Start a session. The caller has made sure that none runs."""
     global session, last
     session, last = new, Status(stage="backend")

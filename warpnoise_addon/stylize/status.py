@@ -23,10 +23,13 @@ STAGES = {
     "uploading": "Sending the frames",
     "queued": "Waiting for the backend",
     "loading": "Loading the model",
+    "measuring": "Measuring the autoencoder",
     "stylizing": "Stylizing",
     "accumulating": "Averaging frames",
     "encoding": "Writing the movie",
     "downloading": "Fetching the frames",
+    "listing": "Looking for models",
+    "fetching": "Downloading the model",
     "done": "Done",
     "failed": "Failed",
     "cancelled": "Cancelled",
@@ -37,11 +40,16 @@ STAGES = {
 PACE_FRAMES = 9
 """So many ends of frames, at the most, tell the pace: frames that are kept from before pass quickly."""
 
+STAGE_START: dict[str, Any] = {
+    "share": None, "amount": "", "frames_done": 0, "frames_kept": 0, "step": 0, "steps_total": 0, "seconds_left": None,
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Status:
     """``frames_done`` counts within the stage; ``frames_kept`` of them are those of an earlier run.
 
+    ``share``: of a stage that counts no frames, 0 to 1; ``amount``: the same in words.
     ``newest``: the file of the newest frame, rendered or stylized. ``result``: the folder of the result.
     """
 
@@ -51,6 +59,8 @@ class Status:
     frames_kept: int = 0
     step: int = 0
     steps_total: int = 0
+    share: float | None = None
+    amount: str = ""
     seconds_left: float | None = None
     newest: Path | None = None
     result: Path | None = None
@@ -62,7 +72,9 @@ class Status:
 
     @property
     def fraction(self) -> float:
-        """Of the stage's frames, 0 to 1, the steps of the present one included."""
+        """Of the stage, 0 to 1: of its frames, the steps of the present one included."""
+        if self.share is not None:
+            return self.share
         if not self.frames_total:
             return 0.0
         step = self.step / self.steps_total if self.steps_total and self.frames_done < self.frames_total else 0.0
@@ -141,7 +153,7 @@ class Reporter:
         """Set fields of the status. A new stage begins counting its time anew."""
         if changes.get("stage", self.status.stage) != self.status.stage:
             self._ended.clear()
-            changes = {"frames_done": 0, "frames_kept": 0, "step": 0, "steps_total": 0, "seconds_left": None} | changes
+            changes = STAGE_START | changes
         self.status = self.status.but(**changes)
         self._tell(self.status)
 

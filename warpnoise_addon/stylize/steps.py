@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from ..backend import Backend, Job, JobRequest, run_job, run_uploaded_job
+from ..backend.answers import check_settings_answer
 from ..errors import BackendDiedError, BackendHungError, JobError, SettingsError, WarpnoiseError
 from ..export.files import JobFolder
 from ..frame_ranges import frames_text
 from ..messages import Message
 from ..results import frame_path, result_folder
 from .backends import BackendPool
+from .model_facts import remember_model
 from .request import StylizeRequest
 from .status import Reporter
 
@@ -57,7 +59,21 @@ def acquire_backend(
             model=model,
             names=", ".join(names),
         )
+    _check(backend, dict(request.settings), reporter, cancelled)
     return backend
+
+
+def _check(backend: Backend, settings: dict[str, Any], reporter: Reporter, cancelled: Callable[[], bool]) -> None:
+    """Have the backend look at the model and all that is to be loaded with it."""
+    try:
+        answer = backend.ask(lambda: backend.client.check(settings), cancelled=cancelled)
+    except JobError as error:
+        if error.code == "not_found":  # an older backend tells after the render
+            return
+        raise
+    check_settings_answer(answer)
+    remember_model(settings["model"], answer)
+    reporter.warn(*answer.get("warnings", ()))
 
 
 def stylize_folder(

@@ -18,7 +18,7 @@ from ..stylize import state
 from ..stylize.session import CheckSession
 from ..stylize.setup_session import SetupSession
 from .managed import environments
-from .modal_session import SessionWatcher
+from .modal_session import SessionOperator
 from .online import offline
 from .preferences import backend_choice, preferences
 from .texts import draw_text, iface, sentence
@@ -38,33 +38,18 @@ TOKEN_FILE = "warpnoise-token"
 WORKS = "The backend {name} works, on {device}"
 
 
-class WARPNOISE_OT_check_backend(SessionWatcher, bpy.types.Operator):
+class WARPNOISE_OT_check_backend(SessionOperator, bpy.types.Operator):
     """Start the backend and say what it is, or what is wrong and what to do"""
 
     bl_idname = "warpnoise.check_backend"
     bl_label = "Check the Backend"
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if state.running() is not None:
-            cls.poll_message_set("Warpnoise is already running")
-            return False
-        return True
-
     def execute(self, context: bpy.types.Context) -> set[str]:
         session = CheckSession(state.pool, backend_choice(context), context.scene.warpnoise.model or "default")
-        state.begin(session)
-        if not bpy.app.background:
-            return self._watch(context)
-        session.wait()
-        state.last = session.status
-        return self._ended(context)
+        return self._run(context, session)
 
-    def _ended(self, context: bpy.types.Context) -> set[str]:
+    def _done(self, context: bpy.types.Context) -> set[str]:
         status = state.last
-        if status.stage != "done":
-            self.report({"ERROR"}, sentence(status.error))
-            return {"CANCELLED"}
         session = state.session
         for finding in session.findings if isinstance(session, CheckSession) else ():
             if finding.level != "OK":
@@ -131,7 +116,7 @@ def write_token(path: Path, token: str) -> None:
         ) from None
 
 
-class WARPNOISE_OT_set_up(SessionWatcher, bpy.types.Operator):
+class WARPNOISE_OT_set_up(SessionOperator, bpy.types.Operator):
     """Install the backend and PyTorch. Shows first what is downloaded, and where to"""
 
     bl_idname = "warpnoise.set_up"
@@ -156,13 +141,6 @@ class WARPNOISE_OT_set_up(SessionWatcher, bpy.types.Operator):
         subtype="FILE_PATH",
         options={"SKIP_SAVE"},
     )
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if state.running() is not None:
-            cls.poll_message_set("Warpnoise is already running")
-            return False
-        return True
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         self._hardware = detect()
@@ -218,18 +196,10 @@ class WARPNOISE_OT_set_up(SessionWatcher, bpy.types.Operator):
             self.report({"ERROR"}, sentence(str(error)))
             return {"CANCELLED"}
         session = SetupSession(state.pool, environments(), plan, model=context.scene.warpnoise.model or "default")
-        state.begin(session)
-        if not bpy.app.background:
-            return self._watch(context)
-        session.wait()
-        state.last = session.status
-        return self._ended(context)
+        return self._run(context, session)
 
-    def _ended(self, context: bpy.types.Context) -> set[str]:
+    def _done(self, context: bpy.types.Context) -> set[str]:
         status = state.last
-        if status.stage != "done":
-            self.report({"ERROR"}, sentence(status.error))
-            return {"CANCELLED"}
         chosen = preferences(context)
         if chosen is not None:  # what was just made is what is used
             chosen.python, chosen.location = "", "HERE"

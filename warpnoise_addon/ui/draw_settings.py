@@ -7,13 +7,13 @@ from typing import Any
 import bpy
 
 from ..settings import SETTINGS
-from ..stylize import state
+from ..stylize import model_facts, state
 from . import style_pictures
 from .item_lists import draw_list, draw_value
 from .make_request import default_output
+from .model_list import DEFAULT_MODEL, draw_models
 from .texts import draw_text, iface, letters_in
 
-DEFAULT_MODEL = str(SETTINGS["model"].default)
 DEFAULT_TAKES = frozenset({"strength", "steps", "guidance", "texture", "sampler", "seed"})
 """What the model that comes with the backend takes, until a backend has said it."""
 NOISE = ("noise", "eta")
@@ -23,7 +23,7 @@ NOISE = ("noise", "eta")
 def draw_style(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     settings = context.scene.warpnoise
     column = layout.column()
-    column.prop(settings, "model", placeholder=DEFAULT_MODEL)
+    draw_models(column, context)
     styles = known_styles(settings.model)
     row = column.row(align=True)
     row.prop(settings, "style", placeholder=styles[0] if styles else iface("The Model's First"))
@@ -110,13 +110,13 @@ def takes(model: str) -> frozenset[str] | None:
     told = _told(model)
     if told is not None and "takes" in told:
         return frozenset(told["takes"])
-    if told is not None and told.get("prompt"):
-        return None
-    return DEFAULT_TAKES if told is not None or is_default(model) else None
+    return DEFAULT_TAKES if is_default(model) else None
 
 
 def _told(model: str) -> dict[str, Any] | None:
+    name = DEFAULT_MODEL if is_default(model) else model.strip()
+    if (known := model_facts.find_model(name)) is not None:
+        return known
     backend = state.pool.current
     models = backend.status.get("models", ()) if backend else ()
-    name = DEFAULT_MODEL if is_default(model) else model.strip()
     return next((entry for entry in models if entry.get("name") == name), None)

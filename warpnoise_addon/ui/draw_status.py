@@ -5,7 +5,6 @@ from __future__ import annotations
 import bpy
 
 from ..stylize import state
-from ..stylize.session import CheckSession
 from ..stylize.status import STAGES, Status, duration
 from . import preview
 from .texts import draw_text, iface, letters_in
@@ -14,13 +13,14 @@ from .texts import draw_text, iface, letters_in
 def draw_status(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The last run's or the present one's; nothing where there was none."""
     status, width = state.last, letters_in(context)
-    if status.stage == "idle":
+    told = state.session.done_text if state.session is not None else None
+    if status.stage == "idle" or (status.stage == "done" and told == ""):
         return
     box = layout.box()
     if status.error:
         draw_text(box, status.error, icon="CANCEL" if status.stage == "cancelled" else "ERROR", width=width)
-    elif status.over and isinstance(state.session, CheckSession):
-        box.label(text="The backend works", icon="CHECKMARK")
+    elif status.over and told is not None:
+        box.label(text=iface(told), icon="CHECKMARK", translate=False)
     elif status.over:
         text = "{stage}: {done} frames, {kept} from before" if status.frames_kept else "{stage}: {done} frames"
         text = "{stage}: 1 frame" if (status.frames_done, status.frames_kept) == (1, 0) else text
@@ -34,7 +34,7 @@ def draw_status(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         draw_text(column, status.device, icon="BLANK1", width=width, capital=False)
     for text in status.warnings:
         draw_text(box, text, icon="INFO", width=width, most=6)
-    if preview.icon() and not isinstance(state.session, CheckSession):
+    if preview.icon() and told is None:
         box.template_icon(icon_value=preview.icon(), scale=8.0)
 
 
@@ -45,8 +45,10 @@ def is_cancelling() -> bool:
 
 
 def _draw_progress(layout: bpy.types.UILayout, status: Status, width: int) -> None:
-    text = iface(STAGES[status.stage])
-    if status.frames_total:
+    text = iface(STAGES.get(status.stage, status.stage))
+    if status.amount:
+        text = f"{text}: {status.amount}"
+    elif status.frames_total:
         values = {"stage": text, "done": status.frames_done, "total": status.frames_total}
         text = iface("{stage}: {done} of {total}", **values)
     layout.progress(factor=status.fraction, text=text, translate=False)

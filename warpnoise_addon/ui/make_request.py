@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,9 @@ from ..stylize.request import BackendChoice, Chunk, Frames, StylizeRequest
 from .preferences import backend_choice
 from .properties import read_settings
 from .texts import iface
+
+_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+"""What may be a name in the backend's models folder, or OWNER/NAME of a hub's model."""
 
 
 def make_request(context: bpy.types.Context, given: dict[str, Any] | None = None) -> StylizeRequest:
@@ -118,28 +122,30 @@ def _settings(value: Callable[[str], Any], given: dict[str, Any], elsewhere: boo
 
 def _model(model: str, elsewhere: bool) -> str:
     default = str(SETTINGS["model"].default)
-    known = {m.get("name") for m in state.pool.current.status.get("models", ())} if state.pool.current else set()
-    if not model or model == default or model in known or (elsewhere and Path(model).name == model):
+    if model in ("", default) or (elsewhere and Path(model).name == model):
         return model or default
-    folder = Path(bpy.path.abspath(model)).expanduser().absolute()
-    if not folder.is_dir():  # told now, not after the render
-        raise SettingsError(
-            "the model {model} is not there: expected `default` or the folder of a diffusers model on this machine",
-            model=model,
-        )
-    return str(folder)
+    path = Path(bpy.path.abspath(model)).expanduser().absolute()
+    if path.exists():
+        return str(path)
+    if _NAME.fullmatch(model):  # which the backend looks for, before anything is rendered
+        return model
+    raise SettingsError(
+        "the model {model} is not there: expected `default`, a name of `warpnoise models`, or a folder or file on this "
+        "machine",
+        model=model,
+    )
 
 
 def _existing(setting: Setting, text: str, elsewhere: bool) -> str:
-    """The file or folder of a list's item, told now, not after the render. ``elsewhere``: the server may know it."""
+    """The file or folder of a list's item. ``elsewhere``: the server knows it."""
     path = Path(bpy.path.abspath(text)).expanduser().absolute()
-    if not path.exists():
-        if elsewhere:
-            return text
-        raise SettingsError(
-            "{name}: {text} is not there: expected a file or a folder on this machine", name=setting.name, text=text
-        )
-    return str(path)
+    if path.exists() and not elsewhere:
+        return str(path)
+    if elsewhere or _NAME.fullmatch(text):
+        return text
+    raise SettingsError(
+        "{name}: {text} is not there: expected a file or a folder on this machine", name=setting.name, text=text
+    )
 
 
 def _source(scene: bpy.types.Scene, value: Any, given: dict[str, Any], name: str) -> Path | None:

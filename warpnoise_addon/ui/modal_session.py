@@ -5,15 +5,35 @@ from __future__ import annotations
 import bpy
 
 from ..stylize import state
+from ..stylize.session import Session
 from . import preview
+from .texts import sentence
 
 TIMER_SECONDS = 0.2
 
 
-class SessionWatcher:
-    """Mixin of modal operators. ``_watch`` starts watching; ``_ended`` is called in the main thread at the end."""
+class SessionOperator:
+    """Mixin of operators that run a session: ``_run`` begins it, ``_done`` is called in the main thread at a good end.
+
+    In the background they wait for the session's end.
+    """
 
     _timer: bpy.types.Timer | None = None
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if state.running() is not None:
+            cls.poll_message_set("Warpnoise is already running")
+            return False
+        return context.scene is not None
+
+    def _run(self, context: bpy.types.Context, session: Session) -> set[str]:
+        state.begin(session)
+        if not bpy.app.background:
+            return self._watch(context)
+        session.wait()
+        state.last = session.status
+        return self._ended(context)
 
     def _watch(self, context: bpy.types.Context) -> set[str]:
         manager = context.window_manager
@@ -47,6 +67,12 @@ class SessionWatcher:
             redraw(context)
 
     def _ended(self, context: bpy.types.Context) -> set[str]:
+        if state.last.stage == "done":
+            return self._done(context)
+        self.report({"INFO" if state.last.stage == "cancelled" else "ERROR"}, sentence(state.last.error))
+        return {"CANCELLED"}
+
+    def _done(self, context: bpy.types.Context) -> set[str]:
         return {"FINISHED"}
 
     def cancel(self, context: bpy.types.Context) -> None:

@@ -19,14 +19,14 @@ from . import preview
 from .before_after import AFTER, show_preview
 from .first_run import show_trial
 from .make_request import make_request
-from .modal_session import SessionWatcher, redraw
+from .modal_session import SessionOperator, redraw
 from .properties import SettingsProperties
 from .texts import iface, sentence
 
 OWN_ARGUMENTS = ("frames", "only", "chunk", "preview", "size", "device", "batch")
 
 
-class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operator):
+class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operator):
     """Render the animation, stylize its frames, and add them to the compositor"""
 
     bl_idname = "warpnoise.stylize"
@@ -95,13 +95,6 @@ class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operato
             )
         return iface(cls.__doc__ or "")
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if state.running() is not None:
-            cls.poll_message_set("Warpnoise is already running")
-            return False
-        return context.scene is not None
-
     def execute(self, context: bpy.types.Context) -> set[str]:
         names = [*SettingsProperties.__annotations__, *OWN_ARGUMENTS]
         given = {name: getattr(self, name) for name in names if self.properties.is_property_set(name)}
@@ -128,14 +121,7 @@ class WARPNOISE_OT_stylize(SessionWatcher, SettingsProperties, bpy.types.Operato
             return {"CANCELLED"}
         return self._bring_back(context.scene, request)
 
-    def _ended(self, context: bpy.types.Context) -> set[str]:
-        status = state.last
-        if status.stage == "cancelled":
-            self.report({"INFO"}, sentence(status.error))
-            return {"CANCELLED"}
-        if status.stage == "failed":
-            self.report({"ERROR"}, sentence(status.error))
-            return {"CANCELLED"}
+    def _done(self, context: bpy.types.Context) -> set[str]:
         scene = bpy.data.scenes.get(self._request.scene)
         if scene is None:
             text = "The scene {scene} is gone; the frames are in {folder}"

@@ -1,0 +1,20 @@
+"""What backends have said about models, for the panel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+listing: dict[str, Any] = {}
+"""The newest answer of `GET /v2/models`; empty: never asked."""
+_described: dict[str, dict[str, Any]] = {}
+
+
+def find_model(name: str) -> dict[str, Any] | None:
+    """What is known of the model that a scene names, if it is installed; None: nothing yet."""
+    return next((model for model in listing.get("installed", ()) if model["name"] == name), _described.get(name))
+
+
+def remember_model(name: str, answer: dict[str, Any]) -> None:
+    """Keep the model of an answer of `POST /v2/check`."""
+    if isinstance(model := answer.get("model"), dict):
+        _described[name] = model

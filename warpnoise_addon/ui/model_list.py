@@ -1,0 +1,229 @@
+"""The models: those that the backend has, and those that can be downloaded, as a list beside the model's name.
+
+Blender reads the annotations when it registers the classes: no `annotations` future here.
+"""
+
+from typing import Any
+
+import bpy
+from bpy.props import CollectionProperty, IntProperty, StringProperty
+
+from ..errors import WarpnoiseError
+from ..settings import SETTINGS
+from ..stylize import model_facts, state
+from ..stylize.model_sessions import GIGA, DownloadSession, ListSession
+from . import style_pictures
+from .modal_session import SessionOperator, redraw
+from .online import offline
+from .preferences import backend_choice
+from .texts import draw_text, iface, letters_in, sentence
+
+DEFAULT_MODEL = str(SETTINGS["model"].default)
+NO_DOWNLOAD = "nothing can be downloaded"
+LETTERS = 70
+NO_LICENSE = "that its page names"
+
+
+class WARPNOISE_ListedModel(bpy.types.PropertyGroup):
+    """A row of the list. Its name is what a scene's model takes; all else is in `model_facts.listing`."""
+
+    title: StringProperty(name="Title", options={"SKIP_SAVE"})
+
+
+class WARPNOISE_UL_models(bpy.types.UIList):
+    """The models by their titles, with their sizes and licences."""
+
+    bl_idname = "WARPNOISE_UL_models"
+
+    def draw_item(
+        self,
+        context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        data: Any,
+        item: Any,
+        icon: int,
+        active_data: Any,
+        active_property: str,
+        index: int,
+    ) -> None:
+        model = listed(item.name) or {}
+        row = layout.row(align=True)
+        row.active = is_installed(model)
+        picture = style_pictures.icon(style_pictures.STYLES[0]) if item.name == DEFAULT_MODEL else 0
+        kind = "ERROR" if model.get("error") else "CHECKMARK" if is_installed(model) else "IMPORT"
+        if picture:
+            row.label(text=item.title, icon_value=picture, translate=False)
+        else:
+            row.label(text=item.title, icon=kind, translate=False)
+        if letters_in(context) > 30:
+            sub = row.row()
+            sub.alignment = "RIGHT"
+            sub.label(text=size_and_license(model), translate=False)
+
+
+def listed(name: str) -> dict[str, Any] | None:
+    """A row's model in the newest listing."""
+    models = (*model_facts.listing.get("installed", ()), *model_facts.listing.get("suggested", ()))
+    return next((model for model in models if model["name"] == name), None)
+
+
+def is_installed(model: dict[str, Any]) -> bool:
+    """A suggested model says it; what has a source is on the backend's disk."""
+    return "source" in model or bool(model.get("installed"))
+
+
+def size_and_license(model: dict[str, Any]) -> str:
+    """``6.9 GB, openrail++``; what is not known is left out."""
+    size = f"{model['size'] / GIGA:.1f} GB" if model.get("size", 0) >= GIGA / 20 else ""
+    return ", ".join(filter(None, (size, model.get("license"))))
+
+
+def fill_list(manager: Any, model: str) -> None:
+    """Make the rows of `model_facts.listing`, installed ones first. The scene's model is the chosen row."""
+    rows = manager.warpnoise_models
+    rows.clear()
+    suggested = (m for m in model_facts.listing.get("suggested", ()) if m.get("kind", "model") == "model")
+    for each in (*model_facts.listing.get("installed", ()), *(m for m in suggested if not m.get("installed"))):
+        row = rows.add()
+        row.name, row.title = each["name"], each["title"]
+    manager.warpnoise_models_index = rows.find(model or DEFAULT_MODEL)
+
+
+def _choose(manager: Any, context: bpy.types.Context) -> None:
+    """A click on a row: the scene's model is that one, if it is there."""
+    rows, index = manager.warpnoise_models, manager.warpnoise_models_index
+    model = listed(rows[index].name) if 0 <= index < len(rows) else None
+    if model is not None and "source" in model and not model.get("error"):
+        context.scene.warpnoise.model = model["name"]
+
+
+def draw_models(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The name, the list, and what can be done with the chosen row."""
+    settings, manager = context.scene.warpnoise, context.window_manager
+    row = layout.row(align=True)
+    row.prop(settings, "model", placeholder=DEFAULT_MODEL)
+    row.operator("warpnoise.list_models", text="", icon="FILE_REFRESH" if model_facts.listing else "PRESET")
+    rows, index = manager.warpnoise_models, manager.warpnoise_models_index
+    if not rows:
+        return
+    layout.template_list(
+        "WARPNOISE_UL_models", "", manager, "warpnoise_models", manager, "warpnoise_models_index", rows=4
+    )
+    model = listed(rows[index].name) if 0 <= index < len(rows) else None
+    if model is not None:
+        _draw_model(layout.box(), model, letters_in(context))
+
+
+def _draw_model(layout: bpy.types.UILayout, model: dict[str, Any], width: int) -> None:
+    error, description = str(model.get("error") or ""), str(model.get("description") or "")
+    if error:
+        draw_text(layout, error, icon="ERROR", width=width)
+    if description:
+        draw_text(layout, description, width=width)
+    facts = [model.get("family") or "", size_and_license(model)]
+    if model.get("memory"):
+        facts.append(iface("about {gigabytes:.0f} GB of memory", gigabytes=model["memory"] / GIGA))
+    draw_text(layout, ", ".join(filter(None, facts)), icon="INFO", width=width, capital=False)
+    row = layout.row(align=True)
+    if not is_installed(model):
+        row.operator("warpnoise.download_model", icon="IMPORT").model = model["name"]
+    if model.get("source") == "hub":
+        row.operator("warpnoise.remove_model", icon="TRASH").model = model["name"]
+    if model.get("license_url"):
+        row.operator("wm.url_open", text="License", icon="URL").url = model["license_url"]
+
+
+class WARPNOISE_OT_list_models(SessionOperator, bpy.types.Operator):
+    """Ask the backend which models are installed, and which it suggests"""
+
+    bl_idname = "warpnoise.list_models"
+    bl_label = "List Models"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        return self._run(context, ListSession(state.pool, backend_choice(context)))
+
+    def _done(self, context: bpy.types.Context) -> set[str]:
+        fill_list(context.window_manager, context.scene.warpnoise.model)
+        return {"FINISHED"}
+
+
+class WARPNOISE_OT_download_model(SessionOperator, bpy.types.Operator):
+    """Download the model to the backend's computer. Shows its size and licence first; Cancel keeps what has come"""
+
+    bl_idname = "warpnoise.download_model"
+    bl_label = "Download..."
+
+    model: StringProperty(name="Model", description="The name on the hub, OWNER/NAME", options={"SKIP_SAVE"})
+    license: StringProperty(
+        name="License", description="The licence that you have read and agree to", options={"SKIP_SAVE"}
+    )
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        self._offer = listed(self.model) or {"name": self.model, "title": self.model}
+        self.license = self._offer.get("license") or ""
+        return context.window_manager.invoke_props_dialog(self, width=480, confirm_text="Agree and Download")
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, offer = self.layout, self._offer
+        if refusal := offline(NO_DOWNLOAD):
+            draw_text(layout, refusal, icon="ERROR", width=LETTERS)
+        title = str(offer.get("title"))
+        draw_text(layout, title, icon="IMPORT", width=LETTERS, capital=False)
+        draw_text(layout, size_and_license(offer), icon="BLANK1", width=LETTERS, capital=False)
+        text = iface("To download it you agree to its licence, {license}", license=self.license or iface(NO_LICENSE))
+        draw_text(layout, text, icon="INFO", width=LETTERS)
+        if offer.get("license_url"):
+            layout.operator("wm.url_open", text="Read the License", icon="URL").url = offer["license_url"]
+        if offer.get("gated"):
+            text = "Its owner wants an agreement on the model's page first, and a token of the hub"
+            draw_text(layout, text, icon="ERROR", width=LETTERS)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        if refusal := offline(NO_DOWNLOAD):
+            self.report({"ERROR"}, sentence(refusal))
+            return {"CANCELLED"}
+        session = DownloadSession(state.pool, backend_choice(context), self.model, self.license)
+        return self._run(context, session)
+
+    def _done(self, context: bpy.types.Context) -> set[str]:
+        context.scene.warpnoise.model = self.model
+        fill_list(context.window_manager, self.model)
+        return {"FINISHED"}
+
+
+class WARPNOISE_OT_remove_model(bpy.types.Operator):
+    """Delete this model's files from the backend's disk"""
+
+    bl_idname = "warpnoise.remove_model"
+    bl_label = "Delete Model"
+
+    model: StringProperty(name="Model", options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return state.running() is None and state.pool.current is not None
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_confirm(self, event)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            backend = state.pool.acquire(backend_choice(context))
+            backend.ask(lambda: backend.client.remove_model(self.model))
+            model_facts.listing = backend.ask(backend.client.models)
+        except WarpnoiseError as error:
+            self.report({"ERROR"}, sentence(str(error)))
+            return {"CANCELLED"}
+        fill_list(context.window_manager, context.scene.warpnoise.model)
+        redraw(context)
+        return {"FINISHED"}
+
+
+def register() -> None:
+    manager = bpy.types.WindowManager
+    manager.warpnoise_models = CollectionProperty(type=WARPNOISE_ListedModel)
+    manager.warpnoise_models_index = IntProperty(name="Model", update=_choose)
+
+
+def unregister() -> None:
+    del bpy.types.WindowManager.warpnoise_models, bpy.types.WindowManager.warpnoise_models_index
