@@ -1,5 +1,5 @@
-"""The manual's screenshots: the panel in the image editor's sidebar, before, while and after a scene is stylized; the
-compositor then; the preferences.
+"""The manual's screenshots: the panel in the image editor's sidebar, before, while and after a scene is stylized, and
+with models, a LoRA and a ControlNet; the compositor then; the preferences.
 
     warpnoise demo --output demo-job --blender /path/to/blender --frames 6 --scene-only
     BLENDER=/path/to/blender WARPNOISE_PYTHON=.venv/bin/python python docs/make_screenshots.py demo-job/scene.blend
@@ -23,7 +23,7 @@ from PIL import Image
 from warpnoise.media.atomic import replacing
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "window"))
-from blender_window import WIDTH, BlenderWindow, Box, display, install
+from blender_window import HEIGHT, WIDTH, BlenderWindow, Box, display, install
 
 FOLDER = Path(__file__).parent / "images" / "panel"
 SIZE = (WIDTH, 700)
@@ -39,9 +39,9 @@ def places(window: BlenderWindow) -> tuple[Box, Box]:
     return large, below
 
 
-def save(window: BlenderWindow, name: str) -> None:
+def save(window: BlenderWindow, name: str, height: int = SIZE[1]) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
-    picture: Image.Image = window.picture().convert("RGB").crop((0, 0, *SIZE))
+    picture: Image.Image = window.picture().convert("RGB").crop((0, 0, SIZE[0], height))
     with replacing(FOLDER / f"{name}.jpg") as file:
         picture.save(file, quality=88, format="JPEG")
 
@@ -75,6 +75,12 @@ def main() -> None:
         save(window, "done")
         window.key("ctrl+s")
         time.sleep(SETTLE)
+        window.close()
+
+        window = BlenderWindow(blender, environment, x, work, "--sidebar", "--models")
+        window.wait(lambda state: state["ticks"] > 8 and state["ended"])
+        time.sleep(SETTLE)
+        save(window, "models", height=HEIGHT)
         window.close()
 
         environment.pop("WARPNOISE_PYTHON", None)  # what the preferences say of it is this machine's

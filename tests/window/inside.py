@@ -1,10 +1,11 @@
 """Run by Blender at its start: a small animation, one editor that fills the window, a report of what goes on.
 
-blender --python inside.py -- FOLDER [--mark] [--sidebar | --compositor | --preferences]
+blender --python inside.py -- FOLDER [--mark] [--models] [--sidebar | --compositor | --preferences]
 
 FOLDER/state.json is replaced four times a second. With ``--mark`` buttons have a colour that nothing else has, so that
 they are found on a picture of the screen wherever Blender draws them. The editor is the scene's properties; with the
-other flags the image editor or the compositor with the sidebar, or the add-on's preferences.
+other flags the image editor or the compositor with the sidebar, or the add-on's preferences. ``--models`` lists the
+models, and adds a LoRA and a ControlNet.
 """
 
 import json
@@ -90,11 +91,26 @@ def unfold() -> None:
             bpy.ops.view2d.pan(deltax=110, deltay=-60)
 
 
+def list_models() -> None:
+    window = bpy.context.window_manager.windows[0]
+    area = window.screen.areas[0]
+    settings = window.scene.warpnoise
+    settings.model = "stabilityai/stable-diffusion-xl-base-1.0"
+    settings.loras.add().path = "//models/loras/ink-sketch.safetensors"
+    settings.loras[0].weight = 0.8
+    settings.controls.add().path = "xinsir/controlnet-union-sdxl-1.0"
+    region = next(region for region in area.regions if region.type == "UI")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        bpy.ops.warpnoise.list_models("INVOKE_DEFAULT")
+
+
 def report() -> float:
     global ticks
     ticks += 1
     if ticks == 2:
         unfold()
+    if ticks == 6 and "--models" in flags:
+        list_models()
     scene, status = bpy.context.window_manager.windows[0].scene, session.last
     tree = getattr(scene, "compositing_node_group", None) or getattr(scene, "node_tree", None)
     state = {
