@@ -85,7 +85,7 @@ def main() -> None:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             {"unet": unet, "transformer": transformer}[arguments.model]().save_pretrained(place)
-        module.latent_noise = lambda folder, *_: LatentNoise(folder, None)
+        module.latent_noise = lambda folder, *_: LatentNoise(folder, lambda *_: None)
         editor = load_model(place, "cpu", "float32")
         own = library.DiffusionPipeline.from_pretrained(place)
     assert isinstance(editor, PipelineEditor)
@@ -96,7 +96,7 @@ def main() -> None:
     size = (arguments.size, arguments.size)
     settings = SETTINGS.updated({"steps": arguments.steps})
     images = torch.rand(arguments.batch, 3, *size)
-    noise = torch.randn(arguments.batch, *editor.noise_shape(*size))
+    noise = torch.randn(arguments.batch, *editor.noise_shape(*size, SETTINGS))
     calls = _calls_of(editor, images, noise, settings)
     print(
         f"{weights / 1e6:.0f} million weights, {len(calls)} calls of the network, {arguments.batch} frames of {size}",

@@ -48,7 +48,7 @@ def edit(editor: Editor, images: list[Image], geometry: list[Image], settings: S
     """SDEdit results for images of one size and what depth says of them, all from the noise of seed 0."""
     batch, seen = (torch.from_numpy(np.stack(each)).permute(0, 3, 1, 2) for each in (images, geometry))
     height, width = batch.shape[-2:]
-    shape = (editor.noise_maps(settings), 1, *editor.noise_shape(height, width))
+    shape = (editor.noise_maps(settings), 1, *editor.noise_shape(height, width, settings))
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     result = editor.edit(batch, lambda k: noise[k].expand(len(images), -1, -1, -1), settings, geometry=seen)
     return list(result.permute(0, 2, 3, 1).numpy())

@@ -14,11 +14,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from warpnoise.errors import SettingsError
-from warpnoise.job.validation import OWN_MESSAGE, StrictModel, validated
+from warpnoise.job.adapters import Control, Embedding, IpAdapter, Lora, Reference
+from warpnoise.job.animation import Curves, Key, curves_of, numbers_in, values_at
+from warpnoise.job.setting_field import setting
+from warpnoise.job.validation import OWN_MESSAGE, StrictModel, first_message, validated
 from warpnoise.noise import METHODS, NOISE_METHODS
 from warpnoise.sdedit.samplers import SAMPLERS
 
@@ -26,71 +29,8 @@ _THE_MODEL_S = "the model's own"
 _THE_PRESET_S = "the coherence preset's"
 
 
-def setting(
-    default: object,
-    title: str,
-    description: str,
-    *,
-    gt: float | None = None,
-    ge: float | None = None,
-    le: float | None = None,
-    min_length: int | None = None,
-    max_length: int | None = None,
-    enum: list[str | None] | None = None,
-    **hints: object,
-) -> Any:
-    """A field with what command lines and interfaces need.
-
-    Args:
-        default: ``...``: it must be given.
-        title: in title case.
-        description: a sentence or two for tooltips and help texts, without the last full stop.
-        gt, ge, le: the range of a number. min_length, max_length: of a text or a list. enum: the allowed values.
-        hints: ``subtype``: what a text or number is: FACTOR, FILE_PATH, DIR_PATH, MODEL (one of the backend's), STYLE
-            (one of the model's). ``min``, ``soft_min``, ``soft_max``: of a slider, where it is narrower than the range.
-            ``null``: what null means; ``start``: what is offered instead of it. ``metavar``: how the command line's
-            help names the value; ``option``: one item of a list there. ``labels``: for each allowed value
-            ``{"label", "description"}``.
-    """
-    extra: dict[str, Any] = ({"enum": enum} if enum else {}) | ({"x-ui": hints} if hints else {})
-    bounds = {"gt": gt, "ge": ge, "le": le, "min_length": min_length, "max_length": max_length}
-    given: dict[str, Any] = {name: bound for name, bound in bounds.items() if bound is not None}
-    return Field(default, title=title, description=description, json_schema_extra=extra, **given)
-
-
 def _labels(known: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     return {name: {"label": each.label, "description": each.description} for name, each in known.items()}
-
-
-class Lora(StrictModel):
-    """A LoRA file and its weight."""
-
-    path: str = setting(..., "File", "A .safetensors file", min_length=1, subtype="FILE_PATH")
-    weight: float = setting(
-        1.0, "Weight", "How strongly it acts: 1 as it was trained, 0 not at all", ge=-10, le=10, soft_min=0, soft_max=2
-    )
-
-
-class Control(StrictModel):
-    """A ControlNet, what it is shown, and how strongly and when it acts."""
-
-    path: str = setting(
-        ..., "Folder", "The folder of a diffusers ControlNet for the model", min_length=1, subtype="DIR_PATH"
-    )
-    input: Literal["depth", "normals", "lines", "color"] = setting(
-        "depth",
-        "Input",
-        "What it is shown of the scene",
-        labels={
-            "depth": {"label": "Depth", "description": "True depth, scaled once for the whole shot."},
-            "normals": {"label": "Normals", "description": "Which way surfaces face."},
-            "lines": {"label": "Lines", "description": "Edges of objects, creases and silhouettes."},
-            "color": {"label": "Color", "description": "The frame itself."},
-        },
-    )
-    weight: float = setting(1.0, "Weight", "How strongly it acts", ge=0, le=10, soft_max=2)
-    start: float = setting(0.0, "Start", "The part of the steps from which on it acts", ge=0, le=1)
-    end: float = setting(1.0, "End", "The part of the steps up to which it acts", ge=0, le=1)
 
 
 class Settings(StrictModel):
@@ -112,9 +52,9 @@ class Settings(StrictModel):
         null="the model's first",
         metavar="NAME",
     )
-    prompt: str = setting("", "Prompt", "What the frames show, for a model that takes a prompt")
+    prompt: str = setting("", "Prompt", "What the frames show, for a model that takes a prompt", animatable=True)
     negative_prompt: str = setting(
-        "", "Negative Prompt", "What the frames do not show, for a model that takes a prompt"
+        "", "Negative Prompt", "What the frames do not show, for a model that takes a prompt", animatable=True
     )
     strength: float = setting(
         0.5,
@@ -124,6 +64,7 @@ class Settings(StrictModel):
         le=1,
         subtype="FACTOR",
         min=0.01,
+        animatable=True,
     )
     steps: int | None = setting(
         None,
@@ -145,6 +86,7 @@ class Settings(StrictModel):
         null=_THE_MODEL_S,
         start=7.5,
         soft_max=20,
+        animatable=True,
     )
     texture: float | None = setting(
         None,
@@ -156,6 +98,7 @@ class Settings(StrictModel):
         subtype="FACTOR",
         null=_THE_MODEL_S,
         start=0.2,
+        animatable=True,
     )
     loras: tuple[Lora, ...] = setting(
         (),
@@ -172,6 +115,30 @@ class Settings(StrictModel):
         max_length=8,
         option="control",
         metavar="FOLDER[,input=depth][,weight=N]",
+    )
+    embeddings: tuple[Embedding, ...] = setting(
+        (),
+        "Embeddings",
+        "Textual inversions: files that teach the text encoder a word, which the prompt must hold",
+        max_length=16,
+        option="embedding",
+        metavar="FILE[,token=WORD]",
+    )
+    ip_adapters: tuple[IpAdapter, ...] = setting(
+        (),
+        "IP-Adapters",
+        "Adapters that show the model a picture whose look it takes",
+        max_length=8,
+        option="ip-adapter",
+        metavar="FILE,image=PICTURE[,weight=N][,encoder=FOLDER]",
+    )
+    references: tuple[Reference, ...] = setting(
+        (),
+        "References",
+        "Pictures beside the render, for models that edit",
+        max_length=16,
+        option="reference",
+        metavar="PICTURE",
     )
     sampler: str | None = setting(
         None,
@@ -268,6 +235,28 @@ class Settings(StrictModel):
         enum=[*NOISE_METHODS],
         labels=_labels(METHODS),
     )
+    latent_noise: Literal["aligned", "pooled"] = setting(
+        "aligned",
+        "Latent Noise",
+        "How a model with an autoencoder reads the noise. The second is for comparison",
+        labels={
+            "aligned": {"label": "Decoder-Aligned", "description": "What the decoder paints moves with the noise."},
+            "pooled": {"label": "Pooled", "description": "Averaged over the pixels of each latent."},
+        },
+    )
+    animation: tuple[Key, ...] = setting(
+        (),
+        "Animation",
+        "Values of settings over the shot, linear between two frames",
+        max_length=100_000,
+        option="key",
+        metavar="DATA_PATH,frame=N,value=V",
+        hidden=True,
+    )
+
+    _curves: Curves = PrivateAttr(default_factory=dict)
+    _blends: dict[str, tuple[str, float]] = PrivateAttr(default_factory=dict)
+    _largest: dict[str, float] = PrivateAttr(default_factory=dict)
 
     @field_validator("sampler", "noise")
     @classmethod
@@ -278,6 +267,63 @@ class Settings(StrictModel):
             raise PydanticCustomError(OWN_MESSAGE, "there is no {name}; there are {known}", names)
         return name
 
+    @model_validator(mode="after")
+    def _animation_fits(self) -> Settings:
+        self._curves = curves_of(self.animation)
+        numbers = numbers_in(self._curves)
+        for path in numbers:
+            name, index = Key.place(path)
+            if index is not None and index >= len(getattr(self, name)):
+                raise _misfit("animation: {path}: there are {count} {name}", path, len(getattr(self, name)), name)
+        for extreme in (min, max) if numbers else ():  # ranges have no holes: the extremes stand for all values
+            fields = self.model_dump() | {"animation": ()}
+            try:
+                Settings.model_validate(_changed(fields, {path: extreme(values) for path, values in numbers.items()}))
+            except ValidationError as failure:
+                raise _misfit("animation: {path}", first_message(Settings, failure)) from None
+        return self
+
+    def at(self, frame: int) -> Settings:
+        """The settings of one frame: without an animation, and with that frame's values.
+
+        Where a prompt is on the way to the next one, ``blends`` says so.
+        """
+        if not self.animation:
+            return self
+        numbers, blends = values_at(self._curves, frame)
+        changes: dict[str, Any] = {name: before for name, (before, _, _) in blends.items()}
+        for path, value in numbers.items():
+            name, index = Key.place(path)
+            if index is None:
+                changes[name] = value
+            else:
+                items = list(changes.get(name, getattr(self, name)))
+                items[index] = items[index].model_copy(update={"weight": value})
+                changes[name] = tuple(items)
+        found = self.model_copy(update={**changes, "animation": ()})
+        found._curves = {}
+        found._blends = {name: (after, share) for name, (_, after, share) in blends.items() if share > 0}
+        found._largest = {path: max(values) for path, values in numbers_in(self._curves).items()}
+        return found
+
+    @property
+    def blends(self) -> Mapping[str, tuple[str, float]]:
+        """For ``prompt`` and ``negative_prompt``: the text that it turns into, and that text's share, 0 to 1."""
+        return self._blends
+
+    def largest(self, name: Literal["strength", "texture"]) -> float | None:
+        """The largest value over the whole shot, also of the settings of one frame."""
+        numbers = numbers_in(self._curves)
+        if name in numbers:
+            return max(numbers[name])
+        value: float | None = self._largest.get(name, getattr(self, name))
+        return value
+
+    def texts(self, name: Literal["prompt", "negative_prompt"]) -> tuple[str, ...]:
+        """Every text of the whole shot."""
+        keyed = tuple(dict.fromkeys(str(value) for _, value in self._curves.get(name, ())))
+        return keyed or (getattr(self, name),)
+
     def updated(self, changes: Mapping[str, object]) -> Settings:
         """These settings with ``changes`` in place of the fields that it names.
 
@@ -285,3 +331,18 @@ class Settings(StrictModel):
             SettingsError: an unknown field, a wrong type, or a value out of its range.
         """
         return validated(Settings, {**self.model_dump(), **changes}, "The settings", SettingsError)
+
+
+def _changed(fields: dict[str, Any], values: Mapping[str, float]) -> dict[str, Any]:
+    """``fields`` with values in the places of their data paths."""
+    for path, value in values.items():
+        name, index = Key.place(path)
+        if index is None:
+            fields[name] = value
+        else:
+            fields[name][index]["weight"] = value
+    return fields
+
+
+def _misfit(text: str, path: str, count: int = 0, name: str = "") -> PydanticCustomError:
+    return PydanticCustomError(OWN_MESSAGE, text, {"path": path, "count": count, "name": name})

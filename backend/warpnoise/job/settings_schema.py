@@ -69,9 +69,18 @@ def _value(key: str, text: str, properties: Mapping[str, Any]) -> object:
         raise ValueError(f"there is no {key!r}; there are {', '.join(properties)}")
     kinds = properties[key].get("type", "string")
     try:
+        if "string" in kinds and "number" in kinds:
+            return _number_or_text(text)
         return float(text) if "number" in kinds else int(text) if "integer" in kinds else text
     except ValueError:
         raise ValueError(f"{key}: expected a number, got {text!r}") from None
+
+
+def _number_or_text(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _flat(node: Any, definitions: Mapping[str, Any]) -> Any:
@@ -83,6 +92,8 @@ def _flat(node: Any, definitions: Mapping[str, Any]) -> Any:
         name = node["$ref"].rpartition("/")[2]
         node = {**definitions[name], **{key: value for key, value in node.items() if key != "$ref"}}
     node = {key: _flat(value, definitions) for key, value in node.items()}
+    if node.get("anyOf") and all(set(option) == {"type"} for option in node["anyOf"]) and "default" not in node:
+        return {**{k: v for k, v in node.items() if k != "anyOf"}, "type": [option["type"] for option in node["anyOf"]]}
     null = {"type": "null"}
     if null in node.get("anyOf", ()):
         (other,) = (option for option in node.pop("anyOf") if option != null)

@@ -53,6 +53,11 @@ def _tuples(value: Any) -> Any:
     return value
 
 
+def first_message(model: type[BaseModel], failure: ValidationError) -> str:
+    """The first of a failure's complaints, for a validator that checks with another model."""
+    return _message(model, failure.errors(include_url=False)[0])
+
+
 def _message(model: type[BaseModel], detail: ErrorDetails) -> str:
     place = _place(detail["loc"])
     kind = detail["type"]

@@ -16,14 +16,34 @@ from warpnoise.pipeline.read import Source, Wanted
 class NoisyFrame:
     """A frame that is ready for the model.
 
-    ``noise``: (maps, channels, height, width) float32. ``shift``: (down, right) pixels that hold the frame on the
-    model's grid, see `PhaseLock`; None: it is edited where it stands.
+    ``shift``: (down, right) pixels that hold the frame on the model's grid, see `PhaseLock`; None: it is edited where
+    it stands.
     """
 
     frame: int
     source: Wanted
-    noise: torch.Tensor
+    noise: FrameNoise
     shift: tuple[int, int] | None = None
+
+
+class FrameNoise:
+    """A frame's noise maps, each read when it is asked for: a stochastic sampler asks for one a step, and all of them
+    would take more memory than the frame. ``hold`` reads the rest before the method moves to the next frame."""
+
+    def __init__(self, method: NoiseMethod, first: torch.Tensor, maps: int) -> None:
+        self._method, self._maps = method, maps
+        self._held: list[torch.Tensor] = [first]
+
+    def __call__(self, index: int, /) -> torch.Tensor:
+        """Map ``index``: (channels, height, width) float32."""
+        return self._held[index] if index < len(self._held) else self._method.frame(index)
+
+    def hold(self) -> None:
+        self._held += [self._method.frame(index) for index in range(len(self._held), self._maps)]
+
+    def drop(self) -> None:
+        """No map will be asked for any more."""
+        self._maps, self._held = 0, []
 
 
 def carry_noise(
@@ -33,13 +53,16 @@ def carry_noise(
 
     ``noise`` and ``lock`` stand on the first frame.
     """
+    last: NoisyFrame | None = None
     for source in sources:
+        if last is not None:
+            last.noise.hold()
+            last = None
         first = noise.frame() if source.motion is None else noise.advance(source.motion)
         if lock is not None and source.motion is not None:
             lock.advance(source.motion)
         noisy = None
         if source.wanted is not None:
-            stacked = torch.stack([first, *(noise.frame(index) for index in range(1, maps))])
             shift = lock.shift if lock is not None and lock.moved else None
-            noisy = NoisyFrame(source.frame, source.wanted, stacked, shift)
+            noisy = last = NoisyFrame(source.frame, source.wanted, FrameNoise(noise, first, maps), shift)
         yield source, noisy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import groupby, islice, takewhile
 
 import torch
 
@@ -39,14 +39,18 @@ def places(frames: Iterable[int], shot: Sequence[int], size: int) -> list[dict[i
     return [{frame: index[frame] % size for frame in group} for _, group in groups]
 
 
-def batched(items: Iterable[NoisyFrame], batches: Iterable[dict[int, int]], size: int) -> Iterator[Slots]:
-    """The items, which are the batches' frames in order, in their places."""
+def batched(
+    items: Iterable[NoisyFrame], batches: Iterable[dict[int, int]], shot: Sequence[int], size: int
+) -> Iterator[tuple[Slots, Sequence[int]]]:
+    """The items, which are the batches' frames in order, in their places, and the frames that the shot has there."""
     iterator = iter(items)
     for batch in batches:
         slots: list[NoisyFrame | None] = [None] * size
         for item in islice(iterator, len(batch)):
             slots[batch[item.frame]] = item
-        yield slots
+        frame, place = next(iter(batch.items()))
+        begin = shot.index(frame) - place
+        yield slots, shot[begin : begin + size]
 
 
 class BatchEditor:
@@ -55,6 +59,9 @@ class BatchEditor:
     Empty places are filled with copies: kernels are chosen by the batch's size and share its places out to threads, and
     differ in rounding, so that otherwise a frame's bits would depend on which frames were computed with it. When the
     device's memory is too small, the size is halved, once and for all.
+
+    Where settings change over the shot, a batch is split into runs of frames with the same ones. Where it is split
+    follows from the shot, not from which frames are wanted.
     """
 
     def __init__(
@@ -75,11 +82,11 @@ class BatchEditor:
 
     def edit_one(self, frame: NoisyFrame, pull: Pull | None) -> EditedFrame:
         """A frame, drawn toward a target, (1, 3, h, w), in a batch of its own. Raises as ``edit``."""
-        (edited,) = self.edit([frame], pull)
+        (edited,) = self.edit([frame], [frame.frame], pull)
         return edited
 
-    def edit(self, slots: Slots, pull: Pull | None = None) -> Iterator[EditedFrame]:
-        """Each frame of the batch, edited.
+    def edit(self, slots: Slots, numbers: Sequence[int], pull: Pull | None = None) -> Iterator[EditedFrame]:
+        """Each frame of the batch, edited. ``numbers``: of the frames of the shot in these places.
 
         Raises:
             ModelError: not even one frame fits into the device's memory; the model returned NaN.
@@ -87,37 +94,48 @@ class BatchEditor:
         """
         done = 0
         while done < len(slots):
-            part = slots[done : done + self._size]
+            settings, size = self._alike(numbers[done : done + self._size])
+            part = slots[done : done + size]
             present = [frame for frame in part if frame is not None]
             if present:
                 try:
-                    images = self._edit_sizes(part, pull)
+                    images = self._edit_sizes(part, size, settings, pull)
                 except torch.cuda.OutOfMemoryError as error:
                     self._shrink(present[0], error)
                     continue
                 for noisy in present:
+                    noisy.noise.drop()
                     yield EditedFrame(noisy.frame, noisy.source, images[noisy.frame])
-            done += len(part)
+            done += size
 
-    def _edit_sizes(self, part: Slots, pull: Pull | None) -> dict[int, torch.Tensor]:
+    def _alike(self, numbers: Sequence[int]) -> tuple[Settings, int]:
+        """The settings of the first of these frames, and how many places are edited with them."""
+        if not self._settings.animation or not numbers:
+            return self._settings, self._size
+        alike = list(takewhile(self._settings.at(numbers[0]).__eq__, map(self._settings.at, numbers)))
+        return alike[0], self._size if len(alike) == len(numbers) else len(alike)
+
+    def _edit_sizes(self, part: Slots, size: int, settings: Settings, pull: Pull | None) -> dict[int, torch.Tensor]:
         """Each frame's picture. Where phase lock begins within the batch, it is two batches, of two sizes."""
         images: dict[int, torch.Tensor] = {}
         for locked in (False, True):
             alike = [frame if frame is not None and (frame.shift is not None) == locked else None for frame in part]
             present = [frame for frame in alike if frame is not None]
             if present:
-                edited = self._edit_full(alike, present[-1], pull)
+                edited = self._edit_full(alike, present[-1], size, settings, pull)
                 images |= {frame.frame: image for frame, image in zip(alike, edited, strict=False) if frame is not None}
         return images
 
-    def _edit_full(self, part: Slots, filling: NoisyFrame, pull: Pull | None) -> torch.Tensor:
-        full = [frame or filling for frame in [*part, *[None] * (self._size - len(part))]]
-        place = GridPlace(self._editor, [frame.shift for frame in full])
+    def _edit_full(
+        self, part: Slots, filling: NoisyFrame, size: int, settings: Settings, pull: Pull | None
+    ) -> torch.Tensor:
+        full = [frame or filling for frame in [*part, *[None] * (size - len(part))]]
+        place = GridPlace(self._editor, settings, [frame.shift for frame in full])
         geometry = [frame.source.geometry for frame in full if frame.source.geometry is not None]
         edited = self._editor.edit(
             place.pictures([frame.source.picture.image for frame in full]),
-            lambda index: place.noise([frame.noise[index] for frame in full], index),
-            self._settings,
+            lambda index: place.noise([frame.noise(index) for frame in full], index),
+            settings,
             geometry=place.pictures(geometry) if geometry else None,
             guides={
                 name: place.pictures([frame.source.guides[name] for frame in full]) for name in filling.source.guides

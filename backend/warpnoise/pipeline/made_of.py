@@ -12,6 +12,7 @@ from pathlib import Path
 from warpnoise.coherence.presets import PRESETS
 from warpnoise.hashing import digest_text
 from warpnoise.job import ModelInfo, Settings, Shot
+from warpnoise.job.animation import PROMPTS
 from warpnoise.job.digest_cache import DigestCache
 from warpnoise.noise import ALGORITHM_VERSION
 from warpnoise.pipeline.plan import Plan
@@ -26,7 +27,7 @@ PIPELINE_VERSION = 2
 
 class MadeOf:
     """For each frame the digest of all inputs: its colour; passes, cameras and objects of all frames up to it, through
-    which the noise comes; the settings, the model and the versions of the method.
+    which the noise comes; the frame's settings, the model and the versions of the method.
 
     The device, the precision and the batch are left out: a run that continues on another machine keeps its frames.
     Each file is digested when a frame first needs it, and never again: use a new one for files that may have changed.
@@ -45,12 +46,12 @@ class MadeOf:
         finished frames that a preview is drawn toward."""
         self._shot = shot
         self._digests = digests
+        self._settings = settings
         self._index = {info.frame: index for index, info in enumerate(shot.info.frames)}
         start = digest_text(
             f"pipeline {PIPELINE_VERSION}",
             f"noise {ALGORITHM_VERSION}",
             f"model {model.digest}",
-            f"settings {canonical(settings)}",
             *(f"file {digests.digest(path)}" for path in named_files(settings)),
             f"size {shot.scene.width} x {shot.scene.height}",
             *(() if plan is None else (f"coherence {COHERENCE_VERSION}", *self._painted(plan))),
@@ -80,7 +81,11 @@ class MadeOf:
 
     def _digest(self, frame: int) -> str:
         self.follow(frame)
-        own = self._links[self._index[frame] + 1], self._digests.digest(self._shot.color(frame))
+        own = (
+            self._links[self._index[frame] + 1],
+            f"settings {canonical(self._settings, frame)}",
+            self._digests.digest(self._shot.color(frame)),
+        )
         if self._plan is None:
             return digest_text(*own)
         if self._preview_of is not None:
@@ -109,7 +114,8 @@ def effective(settings: Settings, model: ModelFolder) -> Settings:
         changes["style"] = settings.style or model.styles[0]
     changes.update(_strengths(settings, model))
     if not model.takes_prompt:
-        changes.update(prompt="", negative_prompt="")
+        keys = tuple(key for key in settings.model_dump()["animation"] if key["data_path"] not in PROMPTS)
+        changes.update(prompt="", negative_prompt="", animation=keys)
     return settings.updated(changes)
 
 
@@ -126,10 +132,14 @@ def _strengths(settings: Settings, model: ModelFolder) -> dict[str, object]:
     return {"coherence": "balanced"} | chosen
 
 
-def canonical(settings: Settings) -> str:
+def canonical(settings: Settings, frame: int | None = None) -> str:
     """The settings but the model as JSON with sorted keys, without those at their default: a setting that a later
-    version adds leaves the text as it is."""
-    return json.dumps(settings.model_dump(mode="json", exclude={"model"}, exclude_defaults=True), sort_keys=True)
+    version adds leaves the text as it is. ``frame``: only what they are at that frame."""
+    chosen = settings if frame is None else settings.at(frame)
+    content = chosen.model_dump(mode="json", exclude={"model"}, exclude_defaults=True)
+    if chosen is not settings:
+        content["over_time"] = [chosen.blends, chosen.largest("strength")]  # these decide a frame's pixels, too
+    return json.dumps(content, sort_keys=True)
 
 
 def result_name(settings: Settings, model: ModelInfo) -> str:

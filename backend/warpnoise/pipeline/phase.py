@@ -18,14 +18,16 @@ _BORDER_SEED = 0xB02DE2
 
 def make_lock(editor: Editor, settings: Settings) -> PhaseLock | None:
     """The lock that the settings ask for, on the first frame; None: off, or the model has no grid."""
-    if settings.phase_lock == "off" or editor.cell == 1:
+    cell = editor.cell(settings)
+    if settings.phase_lock == "off" or cell == 1:
         return None
-    return PhaseLock(editor.cell, noise_step(editor), exact=settings.phase_lock == "exact")
+    return PhaseLock(cell, noise_step(editor, settings), exact=settings.phase_lock == "exact")
 
 
-def noise_step(editor: Editor) -> int:
+def noise_step(editor: Editor, settings: Settings) -> int:
     """Pixels on a side of a value of the model's noise."""
-    return editor.cell // editor.noise_shape(editor.cell, editor.cell)[-1]
+    cell = editor.cell(settings)
+    return cell // editor.noise_shape(cell, cell, settings)[-1]
 
 
 class GridPlace:
@@ -35,10 +37,10 @@ class GridPlace:
         shifts: (down, right) in pixels for each frame; all None: they stay where they are.
     """
 
-    def __init__(self, editor: Editor, shifts: Sequence[tuple[int, int] | None]) -> None:
-        self._cell = editor.cell
+    def __init__(self, editor: Editor, settings: Settings, shifts: Sequence[tuple[int, int] | None]) -> None:
+        self._cell = editor.cell(settings)
         self._shifts = [shift for shift in shifts if shift is not None]
-        self._step = noise_step(editor) if self._shifts else 1
+        self._step = noise_step(editor, settings) if self._shifts else 1
 
     def pictures(self, pictures: Sequence[torch.Tensor]) -> torch.Tensor:
         """(c, h, w) each, to (b, c, h, w), or (b, c, h + cell, w + cell) where they are shifted."""

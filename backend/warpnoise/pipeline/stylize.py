@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, starmap
 from operator import itemgetter
 from pathlib import Path
 
@@ -205,7 +205,7 @@ def _make(
     cancelled: Callable[[], bool] | None,
 ) -> None:
     """Make the frames of ``todo``. Where colours are ``carried``, a batch has one frame: each needs the one before."""
-    shape = editor.noise_shape(shot.scene.height, shot.scene.width)
+    shape = editor.noise_shape(shot.scene.height, shot.scene.width, settings)
     maps = editor.noise_maps(settings)
     batch = 1 if carried else min(batch, len(shot.frames))
     batches = places(todo, shot.frames, batch)
@@ -228,15 +228,16 @@ def _make(
     frames: Iterable[tuple[Source, NoisyFrame | None]]
     with contextlib.ExitStack() as stack:
         writer = stack.enter_context(WriteQueue(write, size=batch))
-        if editor.device.type == "cpu":
-            # Model and noise take turns here: each uses all cores, and side by side they would wait for each other.
+        if editor.device.type == "cpu" or maps > 1:
+            # Model and noise take turns on a CPU: each uses all cores, and side by side they would wait for each other.
+            # So they do where the maps of the stochastic steps are read one by one.
             frames = carry_noise(stack.enter_context(Prefetch(sources, batch, cancelled)), noise, maps, lock)
         else:
             frames = stack.enter_context(Prefetch(carry_noise(sources, noise, maps, lock), batch, cancelled))
         edited: Iterable[EditedFrame]
         if carried is None:
             noisy = filter(None, map(itemgetter(1), frames))  # holds no more than it must
-            edited = chain.from_iterable(map(edit.edit, batched(noisy, batches, batch)))
+            edited = chain.from_iterable(starmap(edit.edit, batched(noisy, batches, shot.frames, batch)))
         else:
             edited = SegmentEditor(carried, edit.edit_one, carried.reader(shot, todo)).edit(frames)
         for each in edited:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     import torch
@@ -36,6 +36,35 @@ class ControlSettings(Protocol):
     def end(self) -> float: ...
 
 
+class EmbeddingSettings(Protocol):
+    """A textual inversion's file, and its token ("": the file's own)."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def token(self) -> str: ...
+
+
+class IpAdapterSettings(Protocol):
+    """An IP-Adapter's file, its picture, how strongly it acts, and its image encoder's folder ("": beside the file)."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def image(self) -> str: ...
+    @property
+    def weight(self) -> float: ...
+    @property
+    def encoder(self) -> str: ...
+
+
+class ReferenceSettings(Protocol):
+    """A picture for a model that edits."""
+
+    @property
+    def path(self) -> str: ...
+
+
 class EditSettings(Protocol):
     """The fields of a job's settings that SDEdit reads; docs/architecture.md gives their meaning and ranges."""
 
@@ -61,6 +90,18 @@ class EditSettings(Protocol):
     def loras(self) -> Sequence[LoraSettings]: ...
     @property
     def controls(self) -> Sequence[ControlSettings]: ...
+    @property
+    def embeddings(self) -> Sequence[EmbeddingSettings]: ...
+    @property
+    def ip_adapters(self) -> Sequence[IpAdapterSettings]: ...
+    @property
+    def references(self) -> Sequence[ReferenceSettings]: ...
+    @property
+    def latent_noise(self) -> str: ...
+    @property
+    def blends(self) -> Mapping[str, tuple[str, float]]: ...
+    def largest(self, name: Literal["strength", "texture"], /) -> float | None: ...
+    def texts(self, name: Literal["prompt", "negative_prompt"], /) -> tuple[str, ...]: ...
 
 
 class NoiseMaps(Protocol):
@@ -91,8 +132,7 @@ class Editor(Protocol):
 
     @property
     def device(self) -> torch.device: ...
-    @property
-    def cell(self) -> int:
+    def cell(self, settings: EditSettings) -> int:
         """Pixels on a side of the network's grid: a shift of picture and noise by whole cells shifts the result. 1: it
         has none that noise can be shifted on."""
 
@@ -102,10 +142,26 @@ class Editor(Protocol):
     def wake(self) -> None:
         """Back to the device, before the next ``edit``."""
 
-    def check(self, settings: EditSettings) -> tuple[str, ...]:
-        """Warnings about settings that have no effect here. Raises SettingsError for those that cannot be taken."""
+    def check(
+        self,
+        settings: EditSettings,
+        *,
+        measuring: Callable[[float], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> tuple[str, ...]:
+        """Warnings about settings that have no effect here. The first call for a model with an autoencoder measures it.
 
-    def noise_shape(self, height: int, width: int) -> tuple[int, int, int]:
+        Args:
+            measuring: called with the share of the measuring that is done, 0 to 1.
+            cancelled: asked while measuring.
+
+        Raises:
+            SettingsError: settings that cannot be taken.
+            ModelError: what they name beside the model is not for it.
+            Cancelled: ``cancelled()`` was true.
+        """
+
+    def noise_shape(self, height: int, width: int, settings: EditSettings) -> tuple[int, int, int]:
         """(channels, height, width) of the noise for images of ``height`` x ``width`` pixels."""
 
     def noise_maps(self, settings: EditSettings) -> int:
@@ -127,7 +183,7 @@ class Editor(Protocol):
 
         Args:
             images: (b, 3, h, w) float32 in [0, 1], display-referred (sRGB); on any device.
-            noise: gives the maps, each (b, *noise_shape(h, w)); on any device.
+            noise: gives the maps, each (b, *noise_shape(h, w, settings)); on any device.
             geometry: (b, 4, h, w) float32, for models that take it: the surfaces' unit normals in camera space (x
                 right, y up, z towards the viewer; 0: not known), and 1 at surfaces, -1 at the background. None: nothing
                 is known.

@@ -187,9 +187,21 @@ class ModelFolder:
         return self.sampler if settings.sampler is None else settings.sampler
 
     def denoising_maps(self, settings: EditSettings) -> int:
-        """How many noise maps the denoising reads: the start's, and one for each stochastic step."""
+        """How many noise maps the denoising reads: the start's, and one for each stochastic step, of which the frame
+        with the largest strength has the most."""
+        return self._maps_at(settings, settings.largest("strength") or settings.strength)
+
+    def shot_map(self, settings: EditSettings, index: int) -> int:
+        """Which of the shot's maps a frame reads as its map ``index``.
+
+        The start's is the same for all frames. A step at one noise level reads the same map in all frames, whichever
+        strength they start from: otherwise noise would jump to other steps where the strength changes.
+        """
+        return index and index + self.denoising_maps(settings) - self._maps_at(settings, settings.strength)
+
+    def _maps_at(self, settings: EditSettings, strength: float) -> int:
         stochastic = is_stochastic(self.sampler_for(settings), settings.eta)
-        return noise_maps(self.steps_for(settings), settings.strength, stochastic)
+        return noise_maps(self.steps_for(settings), strength, stochastic)
 
     def _given_or_own(self, given: _Number | None, own: _Number | dict[str, _Number], style: str | None) -> _Number:
         if given is not None:

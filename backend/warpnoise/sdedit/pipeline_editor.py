@@ -67,9 +67,8 @@ class PipelineEditor:
     def digest(self) -> str:
         return self.folder.digest
 
-    @property
-    def cell(self) -> int:
-        return self.folder.size_multiple if self._noise.is_fine else 1
+    def cell(self, settings: EditSettings) -> int:
+        return self.folder.size_multiple if self._noise.is_fine(settings) else 1
 
     @property
     def network(self) -> Any:
@@ -89,21 +88,22 @@ class PipelineEditor:
                 part.to(device)
         self._prompts.clear()
 
-    def check(self, settings: EditSettings) -> tuple[str, ...]:
+    def check(
+        self,
+        settings: EditSettings,
+        *,
+        measuring: Callable[[float], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> tuple[str, ...]:
         """Also: whether the prompts are longer than what the text encoders read."""
         warnings = check_settings(self.folder, settings)
         self._prepare(settings)
         longest = self._parameters().get("max_sequence_length")
-        check_length(
-            self.pipeline,
-            longest.default if longest else None,
-            prompt=settings.prompt,
-            negative_prompt=settings.negative_prompt,
-        )
-        return warnings if self._noise.warning is None else (*warnings, self._noise.warning)
+        warnings += check_length(self.pipeline, longest.default if longest else None, settings)
+        return warnings + self._noise.warnings(settings, measuring, cancelled)
 
-    def noise_shape(self, height: int, width: int) -> tuple[int, int, int]:
-        return self._noise.shape(height, width)
+    def noise_shape(self, height: int, width: int, settings: EditSettings) -> tuple[int, int, int]:
+        return self._noise.shape(height, width, settings)
 
     def noise_maps(self, settings: EditSettings) -> int:
         return maps_read(self.folder, settings)
@@ -132,9 +132,11 @@ class PipelineEditor:
         x_0 = encode(self.pipeline, pad_to(images * 2 - 1, *padded))
 
         def maps(index: int, /) -> torch.Tensor:
-            given = noise(index).to(self.device, torch.float32)
-            return pad_to(self._noise.latents(given, index), *x_0.shape[-2:])
+            number = self.folder.shot_map(settings, index)
+            given = noise(number).to(self.device, torch.float32)
+            return pad_to(self._noise.latents(given, number, settings), *x_0.shape[-2:])
 
+        self._prompts.blends = settings.blends
         size = 1 if self.family.one_at_a_time else len(images)
         parts = []
         for begin in range(0, len(images), size):

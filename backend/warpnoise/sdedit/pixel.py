@@ -56,8 +56,7 @@ class PixelEditor:
     def digest(self) -> str:
         return self.folder.digest
 
-    @property
-    def cell(self) -> int:
+    def cell(self, settings: EditSettings) -> int:
         return self.folder.size_multiple
 
     def rest(self) -> None:
@@ -67,10 +66,16 @@ class PixelEditor:
     def wake(self) -> None:
         self._unet.to(self.device)
 
-    def check(self, settings: EditSettings) -> tuple[str, ...]:
+    def check(
+        self,
+        settings: EditSettings,
+        *,
+        measuring: Callable[[float], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> tuple[str, ...]:
         return check_settings(self.folder, settings)
 
-    def noise_shape(self, height: int, width: int) -> tuple[int, int, int]:
+    def noise_shape(self, height: int, width: int, settings: EditSettings) -> tuple[int, int, int]:
         return self.folder.noise_shape(height, width)
 
     def noise_maps(self, settings: EditSettings) -> int:
@@ -97,7 +102,7 @@ class PixelEditor:
         x_0 = pad_to(images * 2 - 1, *padded)
 
         def maps(index: int, /) -> torch.Tensor:
-            return pad_to(noise(index).to(self.device, torch.float32), *padded)
+            return pad_to(noise(self.folder.shot_map(settings, index)).to(self.device, torch.float32), *padded)
 
         run = self._schedule.run(
             self.folder.steps_for(settings), settings.strength, settings.eta, self.folder.sampler_for(settings)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
 
 import torch
 
 from warpnoise.errors import SettingsError
+from warpnoise.sdedit.editor import EditSettings
 
 _REMEMBERED = 16
 _UNLIMITED = 100_000
@@ -15,13 +18,37 @@ _UNLIMITED = 100_000
 
 
 class PromptCache:
-    """Takes the place of a pipeline's ``encode_prompt``: every batch of a job asks for the same one or two prompts."""
+    """Takes the place of a pipeline's ``encode_prompt``: every batch of a job asks for the same few prompts.
+
+    ``blends``: for ``prompt`` and ``negative_prompt``: a text that it turns into, and that text's share, 0 to 1. The
+    answer then is interpolated between what both texts are encoded to.
+    """
 
     def __init__(self, encode: Callable[..., Any]) -> None:
         self._encode = encode
+        self._signature = inspect.signature(encode)
         self._known: dict[str, Any] = {}
+        self.blends: Mapping[str, tuple[str, float]] = {}
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
+        bound = self._signature.bind(*args, **keywords)
+        return self._blended(bound, list(self.blends.items()))
+
+    def clear(self) -> None:
+        """Forget everything, since what encodes has changed."""
+        self._known.clear()
+
+    def _blended(self, bound: inspect.BoundArguments, blends: list[tuple[str, tuple[str, float]]]) -> Any:
+        if not blends:
+            return self._encoded(*bound.args, **bound.kwargs)
+        (name, (text, share)), *others = blends
+        then = self._signature.bind(*bound.args, **bound.kwargs)
+        for key, value in then.arguments.items():
+            if key == name or re.fullmatch(rf"{name}_\d", key):  # some families have a prompt for each text encoder
+                then.arguments[key] = _replaced(value, text)
+        return interpolated(self._blended(bound, others), self._blended(then, others), share)
+
+    def _encoded(self, *args: Any, **keywords: Any) -> Any:
         if not _is_plain([args, keywords]):  # pictures go in too
             return self._encode(*args, **keywords)
         key = repr((args, sorted(keywords.items())))
@@ -32,9 +59,33 @@ class PromptCache:
             self._known[key] = self._encode(*map(_copied, args), **{k: _copied(v) for k, v in keywords.items()})
         return _copied(self._known[key])
 
-    def clear(self) -> None:
-        """Forget everything, since what encodes has changed."""
-        self._known.clear()
+
+def _replaced(value: Any, text: str) -> Any:
+    """``text`` in the place of each text of a prompt; None stays."""
+    if isinstance(value, list | tuple):
+        return [_replaced(item, text) for item in value]
+    return text if isinstance(value, str) else value
+
+
+def interpolated(a: Any, b: Any, share: float) -> Any:
+    """Between two encodings, ``share`` of b: embeddings linearly, token by token; masks of tokens united.
+
+    The shorter of two sequences is continued with zeros. Of positions and other whole numbers the longer one is taken.
+    """
+    if isinstance(a, list | tuple):
+        return type(a)(interpolated(one, other, share) for one, other in zip(a, b, strict=True))
+    if not isinstance(a, torch.Tensor) or not isinstance(b, torch.Tensor):
+        return None if a is None or b is None else a  # no mask: all tokens are read
+    a, b = _padded(a, b), _padded(b, a)
+    if a.is_floating_point():
+        return torch.lerp(a.float(), b.float(), share).to(a.dtype)
+    return torch.maximum(a, b) if a.dtype != torch.bool else a | b
+
+
+def _padded(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """With zeros behind, where ``like`` is longer."""
+    missing = [max(theirs - ours, 0) for ours, theirs in zip(tensor.shape, like.shape, strict=True)]
+    return torch.nn.functional.pad(tensor, [amount for one in reversed(missing) for amount in (0, one)])
 
 
 def _is_plain(value: Any) -> bool:
@@ -52,30 +103,54 @@ def _copied(value: Any) -> Any:
     return list(value) if isinstance(value, list) else value
 
 
-def check_length(pipeline: Any, longest: int | None, **prompts: str) -> None:
-    """Refuse a prompt that no text encoder of the model reads to its end.
+def check_length(pipeline: Any, longest: int | None, settings: EditSettings) -> tuple[str, ...]:
+    """A warning for each prompt of the shot of which one of several text encoders reads the beginning alone.
 
     Args:
         longest: the pipeline's ``max_sequence_length``, where it has one.
-        prompts: by their names.
 
     Raises:
-        SettingsError: it is too long.
+        SettingsError: no text encoder of the model reads a prompt to its end.
     """
-    for name, text in prompts.items():
-        counts = [(len(tokenizer(text).input_ids), limit) for tokenizer, limit in _tokenizers(pipeline, longest)]
-        if counts and all(tokens > limit for tokens, limit in counts):
-            tokens, limit = max(counts, key=lambda pair: pair[1])
+    names: tuple[Literal["prompt", "negative_prompt"], ...] = ("prompt", "negative_prompt")
+    texts = [(name.replace("_", " "), text) for name in names for text in settings.texts(name)]
+    warnings = []
+    for name, text in texts:
+        counts = [
+            (part, _tokens(pipeline, tokenizer, text), limit)
+            for part, tokenizer, limit in _tokenizers(pipeline, longest)
+        ]
+        cutting = [(part, tokens, limit) for part, tokens, limit in counts if tokens > limit]
+        if cutting and len(cutting) == len(counts):
+            _, tokens, limit = max(cutting, key=lambda count: count[2])
             raise SettingsError(
-                f"{name.replace('_', ' ')}: it has {tokens} tokens, and the model reads {limit}: shorten it by about "
-                f"{tokens - limit} words or syllables"
+                f"{name}: it has {tokens} tokens, and the model reads {limit}: shorten it by about {tokens - limit} "
+                f"words or syllables{_which(text, texts)}"
             )
+        warnings += [
+            f"The {name} has {tokens} tokens; the text encoder {part.replace('tokenizer', 'text_encoder')} reads the "
+            f"first {limit} of them{_which(text, texts)}."
+            for part, tokens, limit in cutting
+        ]
+    return tuple(warnings)
 
 
-def _tokenizers(pipeline: Any, longest: int | None) -> Iterator[tuple[Any, int]]:
+def _which(text: str, texts: list[tuple[str, str]]) -> str:
+    return f' ("{text[:40]}...")' if len(texts) > 2 else ""
+
+
+def _tokens(pipeline: Any, tokenizer: Any, text: str) -> int:
+    """How many tokens a text has, with its textual inversions written out."""
+    if hasattr(pipeline, "maybe_convert_prompt"):
+        text = pipeline.maybe_convert_prompt(text, tokenizer)
+    return len(tokenizer(text).input_ids)
+
+
+def _tokenizers(pipeline: Any, longest: int | None) -> Iterator[tuple[str, Any, int]]:
     for name, part in pipeline.components.items():
         if name.startswith("tokenizer") and part is not None:
-            limit = min(int(part.model_max_length), longest or _UNLIMITED)
+            own = int(part.model_max_length)
             if "CLIP" in type(part).__name__:
-                limit = min(int(part.model_max_length), 77 if longest is None else int(part.model_max_length))
-            yield part, limit
+                yield name, part, min(own, 77 if longest is None else own)
+            else:
+                yield name, part, min(own, longest or _UNLIMITED)

@@ -27,7 +27,9 @@ REACH = 3
 
 def maps_read(model: ModelFolder, settings: EditSettings) -> int:
     """How many noise maps an edit reads: those of the denoising and, where there is texture, its own."""
-    return model.denoising_maps(settings) + (model.texture_for(settings) > 0)
+    largest = settings.largest("texture")
+    textured = (model.texture_for(settings) if largest is None else largest) > 0
+    return model.denoising_maps(settings) + textured
 
 
 def textured(images: torch.Tensor, noise: NoiseMaps, model: ModelFolder, settings: EditSettings) -> torch.Tensor:

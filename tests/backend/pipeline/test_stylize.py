@@ -36,7 +36,7 @@ def results(job: Shot) -> list[np.ndarray]:
 def reference(job: Shot, frames: int) -> list[np.ndarray]:
     """The same with the parts called one after the other, a frame at a time."""
     editor = load_model(job.settings.model, "cpu")
-    shape = editor.noise_shape(job.scene.height, job.scene.width)
+    shape = editor.noise_shape(job.scene.height, job.scene.width, job.settings)
     noise = make_noise(job.settings.noise, shape, job.settings.seed, "cpu", editor.noise_maps(job.settings))
     made = []
     for frame, motion in list(motions(job))[:frames]:

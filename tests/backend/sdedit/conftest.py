@@ -16,7 +16,7 @@ from ..tiny_models import write_pixel_model, write_styled_model
 @pytest.fixture
 def pooled_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     """Noise of the latents' own, so that a test need not measure a decoder."""
-    monkeypatch.setattr(pipeline_editor, "latent_noise", lambda folder, *_: LatentNoise(folder, None))
+    monkeypatch.setattr(pipeline_editor, "latent_noise", lambda folder, *_: LatentNoise(folder, lambda *_: None))
 
 
 @pytest.fixture(scope="session")

@@ -95,7 +95,7 @@ RAMP = torch.linspace(0, 1, 64).expand(1, 3, 64, 64).contiguous()
 def edit(editor: Any, guides: dict[str, torch.Tensor] | None = None, **changes: Any) -> torch.Tensor:
     random = torch.Generator().manual_seed(1)
     images = torch.rand((1, 3, 64, 64), generator=random)
-    noise = torch.randn((1, *editor.noise_shape(64, 64)), generator=random)
+    noise = torch.randn((1, *editor.noise_shape(64, 64, SETTINGS)), generator=random)
     return editor.edit(images, lambda index: noise, SETTINGS.updated(changes), guides=guides)
 
 
@@ -114,7 +114,7 @@ def test_a_control_acts_and_goes_without_a_trace(
 
     random = torch.Generator().manual_seed(1)
     images = torch.rand((1, 3, 64, 64), generator=random)
-    noise = torch.randn((1, *editor.noise_shape(64, 64)), generator=random)
+    noise = torch.randn((1, *editor.noise_shape(64, 64, SETTINGS)), generator=random)
     with monkeypatch.context() as patch:
         patch.setattr(torch, "randn", refuse)
         settings = SETTINGS.updated({"controls": [one]})
@@ -137,7 +137,7 @@ def test_it_is_that_of_diffusers_own_pipeline(
 ) -> None:
     random = torch.Generator().manual_seed(1)
     images, editor = torch.rand((1, 3, 64, 64), generator=random), load_model(tiny(name), "cpu", "float32")
-    noise = torch.randn((1, *editor.noise_shape(64, 64)), generator=random)
+    noise = torch.randn((1, *editor.noise_shape(64, 64, SETTINGS)), generator=random)
     one = {"path": str(control(name)), "weight": 0.8, "end": 0.5}
     settings = SETTINGS.updated({"controls": [one], "sampler": "ddim"})
     result = editor.edit(images, lambda index: noise, settings, guides={"depth": RAMP})

@@ -19,6 +19,7 @@ from warpnoise.sdedit.autoencoder import encode, make_certain
 from warpnoise.sdedit.families import FAMILIES, Family
 from warpnoise.sdedit.injection import InjectedScheduler, Stepped
 from warpnoise.sdedit.pipeline_editor import PipelineEditor
+from warpnoise.sdedit.prompts import interpolated
 from warpnoise.sdedit.samplers import SAMPLERS, is_stochastic
 
 from .. import tiny_pipelines
@@ -41,7 +42,7 @@ def images(count: int, size: tuple[int, int] = SIZE) -> torch.Tensor:
 
 
 def noise_maps(editor: PipelineEditor, count: int, maps: int = 8, size: tuple[int, int] = SIZE) -> torch.Tensor:
-    return torch.randn((maps, count, *editor.noise_shape(*size)), generator=torch.Generator().manual_seed(7))
+    return torch.randn((maps, count, *editor.noise_shape(*size, SETTINGS)), generator=torch.Generator().manual_seed(7))
 
 
 class Witness:
@@ -366,3 +367,39 @@ def _has_the_needed_shape(kind: Any) -> bool:
     source = inspect.getsource(kind.__call__)
     parameters = inspect.signature(kind.__call__).parameters
     return "latents" in parameters and "scheduler.step(" in source and hasattr(kind, "encode_prompt")
+
+
+BLENDED = ["sd15", "sdxl", "sd3", "flux", "qwen", "z_image", "chroma", "sana_euler", "pixart", "lumina2", "flux2_klein"]
+
+
+@pytest.mark.parametrize("name", BLENDED)
+def test_a_prompt_turns_into_another(tiny: Tiny, name: str) -> None:
+    """The ends are the prompts' own pictures, to the bit; between them the embeddings are interpolated."""
+    editor = open_editor(tiny(name))
+    pictures, maps = images(1, (64, 64)), noise_maps(editor, 1, size=(64, 64))
+
+    def edit(settings: Settings) -> torch.Tensor:
+        return editor.edit(pictures, lambda index: maps[index], settings)
+
+    texts = {1: "a house in the sun", 3: "snow"}
+    keys = [{"data_path": "prompt", "frame": frame, "value": text} for frame, text in texts.items()]
+    over_time = SETTINGS.updated({"animation": keys, "steps": 2})
+    first, middle, last = (edit(over_time.at(frame)) for frame in (1, 2, 3))
+    assert torch.equal(first, edit(SETTINGS.updated({"prompt": texts[1], "steps": 2})))
+    assert torch.equal(last, edit(SETTINGS.updated({"prompt": texts[3], "steps": 2})))
+    assert not torch.equal(first, last)
+    assert not torch.equal(middle, first) and not torch.equal(middle, last)
+
+
+def test_encodings_are_interpolated_token_by_token() -> None:
+    one, other = torch.ones(1, 2, 3), torch.full((1, 4, 3), 3.0)
+    mixed = interpolated((one, None, torch.tensor([[1, 0]])), (other, None, torch.tensor([[1, 1, 1, 0]])), 0.25)
+    assert mixed[0][:, :2].eq(1.5).all() and mixed[0][:, 2:].eq(0.75).all() and mixed[1] is None
+    assert mixed[2].tolist() == [[1, 1, 1, 0]]
+
+
+def test_a_text_encoder_that_cuts_the_prompt_is_named(tiny: Tiny) -> None:
+    editor = open_editor(tiny("flux"))
+    editor.pipeline.tokenizer.model_max_length = 20
+    (warning,) = editor.check(SETTINGS.updated({"prompt": "a " * 30, "negative_prompt": ""}))
+    assert warning == "The prompt has 32 tokens; the text encoder text_encoder reads the first 20 of them."

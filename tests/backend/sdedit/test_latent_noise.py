@@ -38,7 +38,7 @@ def test_pixel_noise_enters_projected(
 ) -> None:
     """Start and stochastic steps, padded as the latents are; the steps see the pipeline's own layout."""
     editor = open_editor(tiny(name))
-    assert editor.noise_shape(40, 48) == shape
+    assert editor.noise_shape(40, 48, SETTINGS) == shape
     maps = torch.randn((4, 1, *shape), generator=torch.Generator().manual_seed(3))
     given: list[torch.Tensor] = []
     step = InjectedScheduler.step
@@ -54,7 +54,7 @@ def test_pixel_noise_enters_projected(
     assert result.shape == pictures.shape
     if name == "prx":
         return
-    bank = editor._noise._bank
+    bank = editor._noise.bank(SETTINGS)
     assert isinstance(bank, FilterBank) and bank.channels == editor.folder.latent_channels
     projected = bank.project(maps[0], map=0)
     assert projected.shape[1:] == editor.folder.noise_shape(40, 48)
@@ -63,14 +63,14 @@ def test_pixel_noise_enters_projected(
 
 
 def test_the_decoder_is_measured_once(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = open_editor(tiny("sd21"))._noise._bank
+    first = open_editor(tiny("sd21"))._noise.bank(SETTINGS)
     assert first is not None
 
     def refuse(*_: Any, **__: Any) -> Any:
         raise AssertionError("measured again")
 
     monkeypatch.setattr(FilterBank, "measure", refuse)
-    again = open_editor(tiny("sd21"))._noise._bank
+    again = open_editor(tiny("sd21"))._noise.bank(SETTINGS)
     assert again is not None and torch.equal(first.patterns, again.patterns)
 
 
@@ -80,8 +80,19 @@ def test_an_autoencoder_that_cannot_be_measured_is_said(tiny: Tiny, monkeypatch:
 
     monkeypatch.setattr(FilterBank, "load_or_measure", fail)
     editor = open_editor(tiny("sd21"))
-    assert editor.noise_shape(40, 48) == (4, 5, 6)
+    assert editor.noise_shape(40, 48, SETTINGS) == (4, 5, 6)
     assert editor.check(SETTINGS) == (
         "The decoder paints nothing. Warpnoise uses pooled noise instead: texture flickers where the picture moves by "
         "less than a latent cell.",
     )
+
+
+def test_pooled_noise_measures_no_decoder(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise AssertionError("measured")
+
+    monkeypatch.setattr(FilterBank, "load_or_measure", refuse)
+    editor, pooled = open_editor(tiny("sd21")), SETTINGS.updated({"latent_noise": "pooled", "eta": 0.0})
+    assert editor.check(pooled) == () and editor.noise_shape(40, 48, pooled) == (4, 5, 6)
+    noise = torch.randn((1, 4, 5, 6), generator=torch.Generator().manual_seed(3))
+    assert editor.edit(torch.full((1, 3, 40, 48), 0.5), lambda _: noise, pooled).shape == (1, 3, 40, 48)

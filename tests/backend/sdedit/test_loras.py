@@ -48,7 +48,7 @@ def lora(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
 def edit(editor: Any, settings: Settings = SETTINGS, **changes: Any) -> torch.Tensor:
     random = torch.Generator().manual_seed(1)
     images = torch.rand((1, 3, 64, 64), generator=random)
-    noise = torch.randn((1, *editor.noise_shape(64, 64)), generator=random)
+    noise = torch.randn((1, *editor.noise_shape(64, 64, SETTINGS)), generator=random)
     return editor.edit(images, lambda index: noise, settings.updated(changes))
 
 

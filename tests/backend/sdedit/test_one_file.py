@@ -31,7 +31,7 @@ def tuned(folder: Path) -> dict[str, torch.Tensor]:
 def edit(editor: Any) -> torch.Tensor:
     random = torch.Generator().manual_seed(1)
     images = torch.rand((1, 3, 64, 64), generator=random)
-    noise = torch.randn((1, *editor.noise_shape(64, 64)), generator=random)
+    noise = torch.randn((1, *editor.noise_shape(64, 64, SETTINGS)), generator=random)
     return editor.edit(images, lambda index: noise, SETTINGS)
 
 

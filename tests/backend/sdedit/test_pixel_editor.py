@@ -145,7 +145,7 @@ def test_two_predictions_at_once_are_given_the_same_frames(tmp_path: Path, chann
 @pytest.mark.parametrize("size", [(8, 8), (5, 9), (1, 3)])
 def test_any_size(styled: PixelEditor, size: tuple[int, int]) -> None:
     images = make_images(2, 3, *size)
-    result = styled.edit(images, make_noise(1, 2, *styled.noise_shape(*size)), SETTINGS)
+    result = styled.edit(images, make_noise(1, 2, *styled.noise_shape(*size, SETTINGS)), SETTINGS)
     assert result.shape == images.shape
     assert 0 <= result.min() <= result.max() <= 1
 

@@ -69,7 +69,7 @@ def test_an_edit_starts_from_the_textured_images(styled_model: Path) -> None:
 def test_a_latent_model_takes_texture(stable_diffusion: Path) -> None:
     editor = load_model(stable_diffusion, "cpu")
     settings = Settings(strength=0.5, steps=2, texture=0.3)
-    shape = editor.noise_shape(32, 48)
+    shape = editor.noise_shape(32, 48, Settings())
     images, noise = torch.rand(1, 3, 32, 48), maps(2, 1, *shape)
     assert editor.noise_maps(settings) == 2
     result = editor.edit(images, noise, settings)

@@ -1,0 +1,72 @@
+"""What a job adds to its model: LoRAs, textual inversions, ControlNets, IP-Adapters and reference pictures."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from warpnoise.job.setting_field import setting
+from warpnoise.job.validation import StrictModel
+
+
+class Lora(StrictModel):
+    """A LoRA file and its weight."""
+
+    path: str = setting(..., "File", "A .safetensors file", min_length=1, subtype="FILE_PATH")
+    weight: float = setting(
+        1.0,
+        "Weight",
+        "How strongly it acts: 1 as it was trained, 0 not at all",
+        ge=-10,
+        le=10,
+        soft_min=0,
+        soft_max=2,
+        animatable=True,
+    )
+
+
+class Control(StrictModel):
+    """A ControlNet, what it is shown, and how strongly and when it acts."""
+
+    path: str = setting(
+        ..., "Folder", "The folder of a diffusers ControlNet for the model", min_length=1, subtype="DIR_PATH"
+    )
+    input: Literal["depth", "normals", "lines", "color"] = setting(
+        "depth",
+        "Input",
+        "What it is shown of the scene",
+        labels={
+            "depth": {"label": "Depth", "description": "True depth, scaled once for the whole shot."},
+            "normals": {"label": "Normals", "description": "Which way surfaces face."},
+            "lines": {"label": "Lines", "description": "Edges of objects, creases and silhouettes."},
+            "color": {"label": "Color", "description": "The frame itself."},
+        },
+    )
+    weight: float = setting(1.0, "Weight", "How strongly it acts", ge=0, le=10, soft_max=2, animatable=True)
+    start: float = setting(0.0, "Start", "The part of the steps from which on it acts", ge=0, le=1)
+    end: float = setting(1.0, "End", "The part of the steps up to which it acts", ge=0, le=1)
+
+
+class Embedding(StrictModel):
+    """A textual inversion (Gal et al. 2022) and the word that stands for it in the prompt."""
+
+    path: str = setting(..., "File", "A .safetensors file", min_length=1, subtype="FILE_PATH")
+    token: str = setting(
+        "", "Token", "The word that stands for it in the prompt; empty: the file's own, or its name", max_length=200
+    )
+
+
+class IpAdapter(StrictModel):
+    """An IP-Adapter (Ye et al. 2023), the picture that it shows the model, and how strongly it acts."""
+
+    path: str = setting(..., "File", "A .safetensors file", min_length=1, subtype="FILE_PATH")
+    image: str = setting(..., "Picture", "The picture whose look is taken", min_length=1, subtype="FILE_PATH")
+    weight: float = setting(1.0, "Weight", "How strongly it acts", ge=0, le=10, soft_max=2, animatable=True)
+    encoder: str = setting(
+        "", "Encoder", "The folder of its image encoder; empty: image_encoder beside the file", subtype="DIR_PATH"
+    )
+
+
+class Reference(StrictModel):
+    """A picture that a model that edits is shown beside the render."""
+
+    path: str = setting(..., "Picture", "A picture", min_length=1, subtype="FILE_PATH")
