@@ -8,8 +8,11 @@ from pathlib import Path
 from warpnoise.errors import SettingsError
 from warpnoise.sdedit.control_files import control_class
 from warpnoise.sdedit.editor import EditSettings
+from warpnoise.sdedit.embedding_files import embedding_warnings
 from warpnoise.sdedit.folder import ModelFolder
+from warpnoise.sdedit.ip_adapter_files import ip_adapter_file
 from warpnoise.sdedit.model_files import check_safetensors
+from warpnoise.sdedit.reference_pictures import read_reference
 from warpnoise.sdedit.samplers import SAMPLERS, own_sampler
 
 
@@ -39,7 +42,22 @@ def check_settings(model: ModelFolder, settings: EditSettings) -> tuple[str, ...
         raise SettingsError(
             f"guidance {settings.guidance}: the model {model.name} has no null class that guidance needs: leave it out"
         )
-    return _sampler_warnings(model, settings) + _text_warnings(model, settings)
+    for adapter in settings.ip_adapters:
+        ip_adapter_file(model, adapter)
+        read_reference(adapter.image, "ip_adapter")
+    _check_references(model, settings)
+    embedded = embedding_warnings(model, settings)
+    return _sampler_warnings(model, settings) + _text_warnings(model, settings) + embedded
+
+
+def _check_references(model: ModelFolder, settings: EditSettings) -> None:
+    if len(settings.references) > model.references:
+        takes = f"at most {model.references} beside the render" if model.references else "none"
+        raise SettingsError(
+            f"reference {settings.references[model.references].path}: the model {model.name} takes {takes}"
+        )
+    for reference in settings.references:
+        read_reference(reference.path, "reference")
 
 
 def _check_sampler(model: ModelFolder, settings: EditSettings) -> None:

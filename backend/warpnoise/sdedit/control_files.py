@@ -5,15 +5,20 @@ This module imports neither PyTorch nor diffusers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from warpnoise.errors import ModelError
+from warpnoise.sdedit.editor import ControlSettings
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.model_bounds import read_config
 from warpnoise.sdedit.model_files import find_weights
 
 INPUTS = ("depth", "normals", "lines", "color")
 """What a control can be given."""
+
+UNION_MODES = {"depth": 1, "lines": 3, "normals": 4, "color": 6}
+"""What the union ControlNet of SDXL calls its inputs."""
 
 _WIDTHS = (
     "cross_attention_dim",
@@ -57,3 +62,11 @@ def control_class(model: ModelFolder, path: Path) -> str:
             )
     find_weights(path)
     return kind
+
+
+def check_union(controls: Sequence[ControlSettings], path: Path) -> None:
+    """Raises ModelError: controls ask for an input that a union ControlNet does not know."""
+    kinds = int(read_config(path / "config.json").get("num_control_type", 6))
+    unknown = next((control.input for control in controls if UNION_MODES[control.input] >= kinds), None)
+    if unknown is not None:
+        raise ModelError(f"control {path} knows {kinds} kinds of pictures, and {unknown} is not among them")

@@ -14,13 +14,10 @@ import diffusers
 import torch
 
 from warpnoise.errors import ModelError, SettingsError
-from warpnoise.sdedit.control_files import control_class
+from warpnoise.sdedit.control_files import UNION_MODES, check_union, control_class
 from warpnoise.sdedit.editor import ControlSettings
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.parts import load_network
-
-_UNION_MODES = {"depth": 1, "lines": 3, "normals": 4, "color": 6}
-"""What the union ControlNet of SDXL calls its inputs."""
 
 
 class Controls:
@@ -29,16 +26,26 @@ class Controls:
     def __init__(self, folder: ModelFolder, pipeline: Any, device: torch.device, dtype: torch.dtype) -> None:
         self._folder, self._plain, self._device, self._dtype = folder, pipeline, device, dtype
         self._paths: tuple[Path, ...] = ()
+        self._networks: list[Any] = []
         self._kind = ""
         self.pipeline = pipeline
 
-    def apply(self, controls: Sequence[ControlSettings]) -> bool:
-        """Have ``pipeline`` be the one with these; whether that changed anything. Raises ModelError."""
+    def apply(self, controls: Sequence[ControlSettings], again: bool = False) -> bool:
+        """Have ``pipeline`` be the one with these; whether that changed anything.
+
+        Args:
+            again: make it again in any case, since the plain one has other parts.
+
+        Raises:
+            ModelError: one of them is not for this model.
+        """
         paths = tuple(Path(control.path).expanduser() for control in controls)
         if paths == self._paths:
-            return False
+            if again and paths:
+                self.pipeline = self._with(self._networks)
+            return again
         if not paths:
-            self._paths, self.pipeline = (), self._plain
+            self._paths, self._networks, self.pipeline = (), [], self._plain
             return True
         kinds = {control_class(self._folder, path) for path in paths}
         if len(kinds) > 1:
@@ -49,12 +56,16 @@ class Controls:
         loaded = {
             path: load_network(path, getattr(diffusers, self._kind), self._device, self._dtype) for path in set(paths)
         }
-        networks = [loaded[path] for path in (paths[:1] if self._is_union else paths)]
-        assert self._folder.family is not None
-        kind = getattr(diffusers, self._folder.family.controls[self._kind])
-        self.pipeline = _with_controlnet(kind, self._plain, networks[0] if len(networks) == 1 else networks)
+        self._networks = [loaded[path] for path in (paths[:1] if self._is_union else paths)]
+        self.pipeline = self._with(self._networks)
         self._paths = paths
         return True
+
+    def _with(self, networks: list[Any]) -> Any:
+        """The plain pipeline's form with these, of the same parts."""
+        assert self._folder.family is not None
+        kind = getattr(diffusers, self._folder.family.controls[self._kind])
+        return _with_controlnet(kind, self._plain, networks[0] if len(networks) == 1 else networks)
 
     def call(
         self, controls: Sequence[ControlSettings], guides: Mapping[str, torch.Tensor], images: torch.Tensor
@@ -80,9 +91,8 @@ class Controls:
             "control_guidance_end": [control.end for control in controls],
         }
         if self._is_union:
-            call["control_mode"] = [_UNION_MODES[control.input] for control in controls]
-            for key in ("controlnet_conditioning_scale", "control_guidance_start", "control_guidance_end"):
-                call[key] = call[key][0]
+            check_union(controls, self._paths[0])
+            call["control_mode"] = [UNION_MODES[control.input] for control in controls]
         elif len(controls) == 1:
             call = {key: value[0] for key, value in call.items()}
         return {key: value for key, value in call.items() if key in parameters}

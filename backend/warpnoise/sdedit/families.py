@@ -49,6 +49,7 @@ class Family:
     pictures, for models that edit. ``render_is_reference``: whether the render is the first of them.
     ``reference_limit``: how many there may be. ``one_at_a_time``: the pipeline cannot take a batch of frames, or is
     given references that are one frame's. ``controls``: classes of ControlNets, and the pipeline that takes each.
+    ``embeddings``: whether it takes textual inversions. ``ip_adapters``: whether it takes IP-Adapters.
     """
 
     title: str
@@ -70,8 +71,11 @@ class Family:
     reference_limit: int = 0
     one_at_a_time: bool = False
     controls: dict[str, str] = field(default_factory=dict)
+    embeddings: bool = False
+    ip_adapters: bool = False
 
 
+_ADAPTED: dict[str, Any] = {"embeddings": True, "ip_adapters": True}
 _TOKENS: dict[str, Any] = {"layout": _cells_to_tokens, "cell": 2}
 _FLUX_2: dict[str, Any] = {"layout": _cells_to_flat_tokens, "start_layout": _cells_to_channels, "cell": 2}
 _FLUX_2_EDITS: dict[str, Any] = {
@@ -91,6 +95,7 @@ FAMILIES: dict[str, Family] = {
             7.5,
             half="float16",
             controls={"ControlNetModel": "StableDiffusionControlNetPipeline"},
+            **_ADAPTED,
         ),
         Family(
             "Latent Consistency (Stable Diffusion)",
@@ -99,6 +104,7 @@ FAMILIES: dict[str, Family] = {
             steps=4,
             negative_prompt=False,
             half="float16",
+            **_ADAPTED,
         ),
         Family(
             "Stable Diffusion XL",
@@ -109,6 +115,7 @@ FAMILIES: dict[str, Family] = {
                 "ControlNetModel": "StableDiffusionXLControlNetPipeline",
                 "ControlNetUnionModel": "StableDiffusionXLControlNetUnionPipeline",
             },
+            **_ADAPTED,
         ),
         Family(
             "Stable Diffusion XL refiner",
@@ -117,6 +124,7 @@ FAMILIES: dict[str, Family] = {
             half="float16",
             options={"strength": 1.0},
             start_as_image=True,
+            **_ADAPTED,
         ),
         Family(
             "Stable Diffusion 3, 3.5",
@@ -133,6 +141,7 @@ FAMILIES: dict[str, Family] = {
             negative_prompt=False,
             controls={"FluxControlNetModel": "FluxControlNetPipeline"},
             **_TOKENS,
+            **_ADAPTED,
         ),
         Family(
             "FLUX.1 Kontext",
@@ -146,6 +155,7 @@ FAMILIES: dict[str, Family] = {
             one_at_a_time=True,
             reference_limit=1,
             **_TOKENS,
+            **_ADAPTED,
         ),
         Family("FLUX.2", "Flux2Pipeline", 4.0, steps=28, negative_prompt=False, **_FLUX_2, **_FLUX_2_EDITS),
         Family("FLUX.2 klein", "Flux2KleinPipeline", 4.0, steps=28, negative_prompt=False, **_FLUX_2, **_FLUX_2_EDITS),

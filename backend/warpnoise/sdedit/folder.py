@@ -115,6 +115,11 @@ class ModelFolder:
         return self.family is not None
 
     @property
+    def references(self) -> int:
+        """How many reference pictures it takes beside the render."""
+        return 0 if self.family is None else self.family.reference_limit - self.family.render_is_reference
+
+    @property
     def takes_frame(self) -> bool:
         """Whether a pixel model is given the frame itself, in three more channels beside the noisy picture."""
         return self.family is None and self.network.get("in_channels") in (6, 6 + GEOMETRY_CHANNELS)

@@ -9,6 +9,7 @@ from pathlib import Path
 from warpnoise.errors import ModelError
 from warpnoise.sdedit.editor import EditSettings
 from warpnoise.sdedit.model_bounds import tensor_shapes
+from warpnoise.sdedit.places import resolve
 
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 _SHARD = re.compile(r"-\d{5}-of-(?P<count>\d{5})")
@@ -72,9 +73,20 @@ def find_weights(place: Path) -> tuple[list[Path], str | None]:
 
 def named_files(settings: EditSettings) -> list[Path]:
     """The files beside the model that the settings name, and that decide what is painted."""
-    controls = [Path(control.path).expanduser() for control in settings.controls]
-    networks = [file for folder in controls for file in (folder / "config.json", *find_weights(folder)[0])]
-    return [*(Path(lora.path).expanduser() for lora in settings.loras), *networks]
+    adapters = [resolve(each.path, "ip_adapter") for each in settings.ip_adapters]
+    networks = [resolve(control.path, "control") for control in settings.controls]
+    networks += [
+        resolve(each.encoder, "ip_adapter") if each.encoder else path.parent / "image_encoder"
+        for each, path in zip(settings.ip_adapters, adapters, strict=True)
+    ]
+    return [
+        *(resolve(lora.path, "lora") for lora in settings.loras),
+        *(resolve(embedding.path, "embedding") for embedding in settings.embeddings),
+        *adapters,
+        *(file for folder in networks for file in (folder / "config.json", *find_weights(folder)[0])),
+        *(Path(each.image).expanduser() for each in settings.ip_adapters),
+        *(Path(reference.path).expanduser() for reference in settings.references),
+    ]
 
 
 def check_safetensors(path: Path, what: str) -> None:

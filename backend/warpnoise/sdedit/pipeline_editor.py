@@ -15,14 +15,17 @@ from warpnoise.sdedit.check import check_settings
 from warpnoise.sdedit.controls import Controls
 from warpnoise.sdedit.device import free_unused, pick_device, pick_dtype
 from warpnoise.sdedit.editor import EditSettings, NoiseMaps
+from warpnoise.sdedit.embeddings import Embeddings
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.injection import InjectedScheduler, TimestepsAsked, TimingProbe
+from warpnoise.sdedit.ip_adapters import IpAdapters
 from warpnoise.sdedit.latent_noise import latent_noise
 from warpnoise.sdedit.loras import Loras
 from warpnoise.sdedit.padding import pad_to, round_up
 from warpnoise.sdedit.parts import load_pipeline
 from warpnoise.sdedit.prompts import PromptCache, check_length
 from warpnoise.sdedit.pull import Change, Pull
+from warpnoise.sdedit.reference_pictures import read_reference
 from warpnoise.sdedit.sample import finite
 from warpnoise.sdedit.schedule import Schedule
 from warpnoise.sdedit.texture import maps_read, textured
@@ -55,6 +58,9 @@ class PipelineEditor:
             make_certain(self.pipeline.vae)
         self._noise = latent_noise(folder, self.pipeline, self.device)
         self._loras = Loras(self.pipeline)
+        self._embeddings = Embeddings(folder, self.pipeline)
+        self._ip_adapters = IpAdapters(folder, self.pipeline, self.device, self.dtype)
+        self._references: dict[str, Image.Image] = {}
         self._controls = Controls(folder, self.pipeline, self.device, self.dtype)
         noise_scale = float(self.pipeline.config.get("noise_scale") or 1.0)
         self._schedule = Schedule(folder.scheduler, clip=False, noise_scale=noise_scale)
@@ -154,11 +160,18 @@ class PipelineEditor:
 
     def _prepare(self, settings: EditSettings) -> None:
         """Load what the settings name beside the model. Raises ModelError for what is not for this model."""
-        if self._loras.apply(settings.loras):
+        other_text = [self._loras.apply(settings.loras), self._embeddings.apply(settings.embeddings)]
+        if any(other_text):
             self._prompts.clear()
-        if self._controls.apply(settings.controls):
+        other_parts = [self._ip_adapters.apply(settings.ip_adapters), other_text[1]]
+        if self._controls.apply(settings.controls, again=any(other_parts)):
             self.pipeline = self._controls.pipeline
             self.pipeline.encode_prompt = self._prompts
+        if settings.ip_adapters:
+            self._ip_adapters.remember(self.pipeline)
+        paths = [reference.path for reference in settings.references]
+        if paths != list(self._references):
+            self._references = {path: read_reference(path, "reference") for path in paths}
 
     def _sample(
         self,
@@ -235,7 +248,11 @@ class PipelineEditor:
             **self.family.options,
         }
         if self.family.render_is_reference:
-            call[str(self.family.reference_keyword)] = [_picture(image) for image in images]
+            call[str(self.family.reference_keyword)] = [
+                *(_picture(image) for image in images),
+                *(self._references[reference.path] for reference in settings.references),
+            ]
+        call.update(self._ip_adapters.call(settings.ip_adapters))
         taken = self._parameters()
         return {key: value for key, value in call.items() if key in taken}
 

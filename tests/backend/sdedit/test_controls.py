@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -61,13 +62,29 @@ def qwen_control(folder: Path) -> Any:
     )
 
 
+def z_image_control(folder: Path) -> Any:
+    return diffusers.ZImageControlNetModel(
+        control_layers_places=[0],
+        control_refiner_layers_places=[0],
+        control_in_dim=16,
+        add_control_noise_refiner="control_noise_refiner",
+        dim=32,
+        n_refiner_layers=1,
+        n_heads=2,
+        n_kv_heads=2,
+    )
+
+
 BUILDERS: dict[str, Callable[[Path], Any]] = {
     "sd15": unet_control,
     "sdxl": unet_control,
     "sd3": sd3_control,
     "flux": flux_control,
     "qwen": qwen_control,
+    "z_image": z_image_control,
 }
+UNION = "sdxl union"
+"""As ``BUILDERS``, for the base sdxl."""
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +96,14 @@ def control(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Callable[..
         if not (root / name).is_dir():
             with torch.random.fork_rng():
                 torch.manual_seed(0)
-                network = BUILDERS[name](tiny(name))
+                if name == UNION:
+                    small = {**EMBEDDING, "num_trans_channel": 8, "num_trans_head": 2}
+                    unet = diffusers.UNet2DConditionModel.from_pretrained(tiny("sdxl") / "unet")
+                    known = inspect.signature(diffusers.ControlNetUnionModel.__init__).parameters
+                    config = {key: value for key, value in unet.config.items() if key in known}
+                    network = diffusers.ControlNetUnionModel(**{**config, **small})
+                else:
+                    network = BUILDERS[name](tiny(name))
                 for weight in network.parameters():
                     if not weight.any():
                         torch.nn.init.normal_(weight, std=0.3)
@@ -99,12 +123,12 @@ def edit(editor: Any, guides: dict[str, torch.Tensor] | None = None, **changes: 
     return editor.edit(images, lambda index: noise, SETTINGS.updated(changes), guides=guides)
 
 
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("name", [*BUILDERS, UNION])
 def test_a_control_acts_and_goes_without_a_trace(
     tiny: Tiny, control: Callable[[str], Path], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is drawn for it: where the pipeline would sample latents of the picture, it gets the most likely."""
-    editor = load_model(tiny(name), "cpu", "float32")
+    editor = load_model(tiny(name.partition(" ")[0]), "cpu", "float32")
     one = {"path": str(control(name))}
     plain = edit(editor)
     editor.check(SETTINGS.updated({"controls": [one]}))
@@ -176,6 +200,18 @@ def test_several_controls_at_once(tiny: Tiny, control: Callable[[str], Path]) ->
     assert not torch.allclose(both, edit(editor, guides, controls=[depth]), atol=1e-4)
     assert not torch.allclose(both, edit(editor, guides, controls=[depth, {**lines, "weight": 0.9}]), atol=1e-4)
     assert not torch.allclose(edit(editor, controls=[{"path": path, "input": "color"}]), edit(editor), atol=1e-4)
+
+
+def test_a_union_takes_several_inputs_at_once(tiny: Tiny, control: Callable[[str], Path]) -> None:
+    editor = load_model(tiny("sdxl"), "cpu", "float32")
+    guides = {"depth": RAMP, "lines": (RAMP > 0.5).float(), "normals": 1 - RAMP}
+    items = [{"path": str(control(UNION)), "input": name} for name in guides]
+    one, two, three = (edit(editor, guides, controls=items[:count]) for count in (1, 2, 3))
+    assert not torch.allclose(one, two, atol=1e-4) and not torch.allclose(two, three, atol=1e-4)
+    with pytest.raises(ModelError, match="knows 6 kinds of pictures, and color is not among them"):
+        edit(editor, guides, controls=[{**items[0], "input": "color"}])
+    weaker = edit(editor, guides, controls=[items[0], {**items[1], "weight": 0.5}])
+    assert not torch.allclose(weaker, two, atol=1e-5)
 
 
 def test_a_shot_without_the_guide_is_refused(tiny: Tiny, control: Callable[[str], Path]) -> None:

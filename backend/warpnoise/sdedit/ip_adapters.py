@@ -1,0 +1,129 @@
+"""IP-Adapter (Ye et al. 2023): a picture's look, through attention layers beside the text's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
+
+from warpnoise.errors import ModelError
+from warpnoise.sdedit.editor import IpAdapterSettings
+from warpnoise.sdedit.folder import ModelFolder
+from warpnoise.sdedit.ip_adapter_files import IpAdapterFile, ip_adapter_file
+from warpnoise.sdedit.loras import torch_safe_load
+from warpnoise.sdedit.parts import LIBRARY_ERRORS, first_line, load_network, quiet
+from warpnoise.sdedit.reference_pictures import read_reference
+
+
+class IpAdapters:
+    """The IP-Adapters of one pipeline, one picture each. They stay loaded until others are asked for."""
+
+    def __init__(self, folder: ModelFolder, pipeline: Any, device: torch.device, dtype: torch.dtype) -> None:
+        self._folder, self._pipeline, self._device, self._dtype = folder, pipeline, device, dtype
+        self._loaded: list[IpAdapterFile] = []
+        self._pictures: dict[str, Image.Image] = {}
+        self._known: dict[tuple[int, str], Any] = {}
+
+    def apply(self, settings: Sequence[IpAdapterSettings]) -> bool:
+        """Have the pipeline show these pictures to the network; whether its parts changed.
+
+        Raises:
+            SettingsError, ModelError: as `ip_adapter_file` and `read_reference`; adapters of different encoders.
+        """
+        files = [ip_adapter_file(self._folder, setting) for setting in settings]
+        pictures = {setting.image: read_reference(setting.image, "ip_adapter") for setting in settings}
+        if list(pictures) != list(self._pictures):
+            self._pictures = pictures
+            self._known.clear()
+        changed = files != self._loaded
+        if changed:
+            self._unload()
+            if files:
+                self._load(files)
+        if files:
+            self._pipeline.set_ip_adapter_scale([setting.weight for setting in settings])
+        return changed
+
+    def call(self, settings: Sequence[IpAdapterSettings]) -> dict[str, Any]:
+        """The keywords of the pipeline's call."""
+        if not settings:
+            return {}
+        return {"ip_adapter_image": [self._pictures[setting.image] for setting in settings]}
+
+    def remember(self, pipeline: Any) -> None:
+        """Have a pipeline of these parts encode each picture once, not in every batch."""
+        encode = type(pipeline).encode_image.__get__(pipeline)
+
+        def encode_once(image: Any, *args: Any, **keywords: Any) -> Any:
+            if not isinstance(image, Image.Image):
+                return encode(image, *args, **keywords)
+            key = id(image), repr((args, sorted(keywords.items())))
+            if key not in self._known:
+                self._known[key] = encode(image, *args, **keywords)
+            return self._known[key]
+
+        pipeline.encode_image = encode_once
+
+    def _load(self, files: list[IpAdapterFile]) -> None:
+        encoders = {file.encoder for file in files}
+        if len(encoders) > 1:
+            raise ModelError(
+                "ip_adapters: they need different image encoders, and a model has one: choose adapters of one encoder"
+            )
+        (encoder,) = encoders
+        network = load_network(encoder, CLIPVisionModelWithProjection, self._device, self._dtype)
+        size = network.config.image_size
+        processor = CLIPImageProcessor(size=size, crop_size=size)
+        self._pipeline.register_modules(image_encoder=network, feature_extractor=processor)
+        try:
+            weights = [_read(file.path) for file in files]
+            for file, each in zip(files, weights, strict=True):
+                self._check_layers(file.path, each["ip_adapter"])
+            with quiet():
+                self._pipeline.load_ip_adapter(weights, subfolder="", weight_name=[file.path.name for file in files])
+        except LIBRARY_ERRORS as error:
+            self._unload()
+            raise ModelError(
+                f"ip_adapter {files[0].path} cannot be loaded ({first_line(error)}): it is for another base"
+            ) from error
+        self._loaded = files
+
+    def _check_layers(self, path: Path, weights: dict[str, torch.Tensor]) -> None:
+        """Raises ModelError: not the layers of this network, which the libraries would pair without a word."""
+        network = getattr(self._pipeline, self._folder.network_part)
+        if self._folder.network_part == "unet":
+            names = [name.removesuffix(".processor") for name in network.attn_processors if ".attn2." in name]
+            expected = [tuple(network.get_submodule(name).to_k.weight.shape) for name in names]
+        else:
+            width = network.config.num_attention_heads * network.config.attention_head_dim
+            expected = [(width, network.config.joint_attention_dim)] * network.config.num_layers
+        found = {int(name.split(".")[0]): tuple(w.shape) for name, w in weights.items() if "to_k_ip.weight" in name}
+        if [shape for _, shape in sorted(found.items())] != expected:
+            raise ModelError(
+                f"ip_adapter {path} was made for another base than {self._folder.name}: its {len(found)} layers are "
+                f"not the model's {len(expected)}"
+            )
+
+    def _unload(self) -> None:
+        if self._loaded:
+            self._pipeline.unload_ip_adapter()
+        self._pipeline.register_modules(image_encoder=None, feature_extractor=None)
+        self._loaded = []
+        self._known.clear()
+
+
+def _read(path: Path) -> dict[str, dict[str, torch.Tensor]]:
+    """A file's weights with the names of diffusers."""
+    found: dict[str, dict[str, torch.Tensor]] = {"image_proj": {}, "ip_adapter": {}}
+    for key, tensor in torch_safe_load(path).items():
+        group, _, name = key.partition(".")
+        if group in ("image_proj", "ip_adapter_proj_model"):
+            found["image_proj"][name] = tensor
+        elif group in ("ip_adapter", "double_blocks"):
+            name = name.replace("ip_adapter_double_stream_k_proj", "to_k_ip").replace("processor.", "")
+            found["ip_adapter"][name.replace("ip_adapter_double_stream_v_proj", "to_v_ip")] = tensor
+    return found
