@@ -74,6 +74,6 @@ def _check_encoder(path: Path, encoder: Path, projection: dict[str, tuple[int, .
         )
     if len(expected) != 2 or expected[1] != got:
         raise ModelError(
-            f"ip_adapter {path} was made for another image encoder than {encoder}: it reads {expected[-1]} numbers, and "
-            f"the encoder gives {got}"
+            f"ip_adapter {path} was made for another image encoder than {encoder}: it reads {expected[-1]} "
+            f"numbers, and the encoder gives {got}"
         )

@@ -86,6 +86,7 @@ def test_every_setting_is_an_option() -> None:
         "--ip-adapter=a,image=i",
         "--reference=r",
         "--latent-noise=pooled",
+        "--phase-lock=off",
         "--key=strength,frame=1,value=0.5",
         "--eta=1",
         "--phase-lock=off",
