@@ -57,7 +57,10 @@ def test_each_setting_is_on_the_command_line(setting: Setting) -> None:
     options = [f"{setting.option}={setting.text(value)}"]
     if setting.kind == "array":
         first = next(iter(setting.items))
-        value = [setting.check([{first: "a,b; c"}])[0], setting.parse_item("d")]
+        values = {"string": "p", "any": "half", "integer": 3}
+        others = {name: values[setting.items[name].kind] for name in setting.schema["items"]["required"][1:]}
+        second = ",".join(["d", *(f"{name}={each}" for name, each in others.items())])
+        value = [setting.check([{first: "a,b; c", **others}])[0], setting.parse_item(second)]
         options = [f"{setting.option}={setting.item_text(item)}" for item in value]
     given = make_parser("p").parse_args(["stylize", *options])
     assert setting.from_property(operator_arguments(given)[setting.name]) == value
