@@ -2,6 +2,7 @@
 # make test   set everything up and run the tests         make build   the extension's zip, with the backend in it
 # make test-fast  the tests that answer in two minutes    make test-kill  a kill at every file operation
 #                                                         make test-blender   the built extension in BLENDER=/path/to/blender
+# make docs   the documentation's site, in site/          make test-install   from the zip to a stylized frame, see tests/install
 # make bench  the benchmarks                              make test-window    the panel, with the mouse; needs Xvfb and xdotool
 # make fuzz   damaged and hostile files, ten minutes
 # make clean  remove what the above made                  make test-cuda      the noise's CUDA kernels, without a GPU
@@ -15,7 +16,7 @@ BIN := $(VENV)/bin
 DEMO_BPY := .envs/bpy-5.0.1
 
 .SECONDARY: # keeps .envs/bpy-*/.installed
-.PHONY: setup demo check test fuzz test-cuda test-fast fast-backend fast-addon test-kill test-backend test-addon test-blender test-window build wheel docs bench clean
+.PHONY: setup demo check test fuzz test-cuda test-fast fast-backend fast-addon test-kill test-backend test-addon test-blender test-window test-install build wheel docs bench clean
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/.installed
@@ -93,8 +94,19 @@ test-blender: $(VENV)/.installed
 test-window: $(VENV)/.installed
 	BLENDER="$(BLENDER)" WARPNOISE_PYTHON=$(CURDIR)/$(BIN)/python $(BIN)/python -m pytest tests/window
 
+# On a machine without a GPU INSTALL_BUILD=index takes what pip finds, cpu what PyTorch's own index has.
+test-install: $(VENV)/.installed $(DEMO_BPY)/.installed
+	BLENDER="$(BLENDER)" WARPNOISE_BPY_PYTHON=$(CURDIR)/$(DEMO_BPY)/bin/python $(BIN)/python -m pytest tests/install
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[docs]'
+	touch $@
+
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir site
+
 bench: $(VENV)/.installed
 	set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file; done
 
 clean:
-	rm -rf $(VENV) .envs dist build $(DEMO)
+	rm -rf $(VENV) .envs dist build site $(DEMO)
