@@ -81,6 +81,7 @@ def run_step(step: Step, python: str, tell: Tell, cancelled: Callable[[], bool])
     environment = tool_environment() | {
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_INPUT": "1",
+        "PIP_NO_COMPILE": "1",  # of thousands of modules; those that are used are compiled when they are
         "PYTHONUNBUFFERED": "1",
     }
     try:

@@ -42,8 +42,8 @@ def command(
     """Build a scene, stylize it in Blender, and lay the result beside the render.
 
     Without --blender and --python, WARPNOISE_BLENDER, WARPNOISE_BPY_PYTHON or `blender` on the PATH is used. In the
-    output folder come results/ with the result, stylized.blend (its compositor shows it), and side_by_side.png and
-    .mp4.
+    output folder come results/ with the result, stylized.blend (its compositor shows it), and side_by_side.png,
+    .mp4 and .webp.
     About six minutes on two cores.
 
     \b

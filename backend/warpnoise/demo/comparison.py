@@ -59,13 +59,25 @@ def write_side_by_side(path: Path, strips: Sequence[Strip], rate: Fraction, repe
     write_movie(path, _side_by_side(strips, repeats), rate)
 
 
+def write_animation(path: Path, strips: Sequence[Strip], rate: Fraction, quality: int = 65) -> None:
+    """The same as an animated WebP that repeats for ever: pages show it without a player."""
+    first, *others = map(Image.fromarray, _there_and_back(strips))
+    milliseconds = round(1000 / rate)
+    with replacing(path) as file:
+        first.save(file, "WEBP", save_all=True, append_images=others, duration=milliseconds, loop=0, quality=quality)
+
+
 def _side_by_side(strips: Sequence[Strip], repeats: int) -> Iterator[npt.NDArray[np.uint16]]:
-    count = len(strips[0].frames)
-    there_and_back = [*range(count), *range(count - 2, 0, -1)]
-    frames = {index: _beside([load(strip.frames[index]) for strip in strips], strips) for index in range(count)}
+    frames = _there_and_back(strips)
     for _ in range(repeats):
-        for index in there_and_back:
-            yield frames[index].astype(np.uint16) * 257
+        for frame in frames:
+            yield frame.astype(np.uint16) * 257
+
+
+def _there_and_back(strips: Sequence[Strip]) -> list[Picture]:
+    count = len(strips[0].frames)
+    frames = [_beside([load(strip.frames[index]) for strip in strips], strips) for index in range(count)]
+    return [*frames, *frames[-2:0:-1]]
 
 
 def _beside(pictures: Sequence[Picture], strips: Sequence[Strip]) -> Picture:

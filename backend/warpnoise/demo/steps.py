@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warpnoise.demo.blender import Blender, run_blender
-from warpnoise.demo.comparison import Strip, write_sheet, write_side_by_side
+from warpnoise.demo.comparison import Strip, write_animation, write_sheet, write_side_by_side
 from warpnoise.errors import JobError
 from warpnoise.job import Settings, Shot
 from warpnoise.job.settings_schema import as_options
@@ -48,6 +48,7 @@ class DemoResult:
     random_movie: Path | None = None
     picture: Path | None = None
     side_by_side: Path | None = None
+    animation: Path | None = None
 
 
 def run_demo(
@@ -114,8 +115,10 @@ def run_demo(
     sheet, movie = folder / "side_by_side.png", folder / "side_by_side.mp4"
     write_sheet(sheet, strips, shot.frames)
     write_side_by_side(movie, strips, shot.scene.rate)
+    animation = folder / "side_by_side.webp"
+    write_animation(animation, strips, shot.scene.rate)
     seconds = time.monotonic() - started
-    return DemoResult(scene, seconds, stylized, result.movie, random_movie, sheet, movie)
+    return DemoResult(scene, seconds, stylized, result.movie, random_movie, sheet, movie, animation)
 
 
 def _arguments(options: DemoOptions, folder: Path, stylized: Path) -> list[str]:

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
-from warpnoise.demo.comparison import CAPTION, GAP, PAPER, Strip, load, write_sheet, write_side_by_side
+from warpnoise.demo.comparison import CAPTION, GAP, PAPER, Strip, load, write_animation, write_sheet, write_side_by_side
 from warpnoise.media.png import write_png
 
 
@@ -65,6 +65,16 @@ def test_the_movie(tmp_path, strips):
         seen = [int(frame[middle, GAP + channel * (31 + GAP) + 15, channel]) for frame in frames]
         expected = 36 * np.array([0, 1, 2, 3, 4, 5, 6, 5, 4, 3, 2, 1] * 2)
         assert np.abs(seen - expected).max() <= 24, seen  # the codec's
+
+
+def test_the_animation_for_pages(tmp_path, strips):
+    write_animation(tmp_path / "animation.webp", strips, Fraction(25))
+    with Image.open(tmp_path / "animation.webp") as animation:
+        assert (animation.n_frames, animation.info["loop"]) == (12, 0)
+        animation.seek(3)
+        animation.load()
+        assert animation.info["duration"] == 40
+        assert abs(int(np.asarray(animation.convert("RGB"))[CAPTION + 11, GAP + 15, 0]) - 3 * 36) <= 24
 
 
 def test_alpha_lies_over_the_paper(tmp_path):

@@ -68,6 +68,7 @@ def test_the_steps_and_the_summary(demo, tmp_path):
   random movie    {folder}/results/ink-\w+/movie.mp4
   picture         {folder}/side_by_side.png
   side by side    {folder}/side_by_side.mp4
+  animation       {folder}/side_by_side.webp
 """,
         out,
     ), out
