@@ -40,9 +40,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def wheels(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that the manual says how to fill; INSTALL_WHEELS keeps it from one run to the next."""
-    if kept := os.environ.get("INSTALL_WHEELS"):
-        if any(Path(kept).glob("torch-*.whl")):
-            return Path(kept)
+    kept = os.environ.get("INSTALL_WHEELS")
+    if kept and any(Path(kept).glob("torch-*.whl")):
+        return Path(kept)
     folder = Path(kept) if kept else tmp_path_factory.mktemp("wheels")
     name = next(name for name in zipfile.ZipFile(archive).namelist() if name.endswith(".whl"))
     wheel = zipfile.ZipFile(archive).extract(name, folder / "zip")
