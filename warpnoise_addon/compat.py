@@ -182,6 +182,13 @@ def animation_curves(datablock: bpy.types.ID) -> Iterator[bpy.types.FCurve]:
                 yield from _action_curves(strip.action, getattr(strip, "action_slot", None))
 
 
+def action_curves(datablock: bpy.types.ID) -> Iterator[bpy.types.FCurve]:
+    """The F-curves of the data-block's action, without drivers and NLA strips."""
+    animation = getattr(datablock, "animation_data", None)
+    if animation is not None and animation.action is not None:
+        yield from _action_curves(animation.action, getattr(animation, "action_slot", None))
+
+
 def _action_curves(action: bpy.types.Action, slot: Any) -> Iterator[bpy.types.FCurve]:
     # Slots came with 4.4, and `action.fcurves` (the first slot's) went with 5.0.
     if not has_property(action, "layers"):

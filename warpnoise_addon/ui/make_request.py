@@ -11,6 +11,7 @@ from typing import Any
 import bpy
 
 from ..errors import SettingsError
+from ..export.animation import animated_settings
 from ..settings import SETTINGS, Setting, make_settings
 from ..stylize import state
 from ..stylize.backends import chosen_command, chosen_url
@@ -39,13 +40,17 @@ def make_request(context: bpy.types.Context, given: dict[str, Any] | None = None
         hidden = name in SETTINGS and SETTINGS[name].hidden
         return SETTINGS[name].default if hidden else getattr(scene.warpnoise, name)
 
+    frames = (
+        _scene_frames(scene)
+        if given.get("frames", "").strip().upper() in ("", "ALL")
+        else Frames.parse(given["frames"])
+    )
+    settings = _settings(value, given, elsewhere=bool(chosen_url(backend)))
     request = StylizeRequest(
         scene=scene.name,
         folder=_folder(scene, value("output"), given.get("size")),
-        frames=_scene_frames(scene)
-        if given.get("frames", "").strip().upper() in ("", "ALL")
-        else Frames.parse(given["frames"]),
-        settings=_settings(value, given, elsewhere=bool(chosen_url(backend))),
+        frames=frames,
+        settings=make_settings(**animated_settings(settings, scene, frames.numbers, given)),
         color_source=_source(scene, value, given, "color_folder"),
         passes_source=_source(scene, value, given, "passes_folder"),
         keep_existing=value("keep_existing"),
