@@ -7,11 +7,11 @@ import math
 from .compile import kernel, scalar
 from .random import mix_level
 from .sampling import HALF, depth_agrees, pixel_at, sample_depth
-from .tree import leaf_place, node_at, point_of, scrambled_point, scrambles, size_of
+from .tree import leaf_place, level_of, node_at, point_of, scrambled_point, scrambles, size_of
 from .types import VISIBLE, Array, Leaves, Node, Step, Tree, f32, f64, i64
 
-REACH = 2
-"""Leaves around a particle's own into which its area may reach."""
+REACH = 2.0
+"""Leaves along x and y beyond which a particle covers none."""
 SLACK = 0.02
 """Of an area's sides: so that no crack is left between neighbours."""
 
@@ -25,6 +25,13 @@ def any_open(s: Step, leaves: Leaves, first_j: int, end_j: int, first_i: int, en
             if leaves.slots[row * s.tree.width + column] >= 0:
                 return True
     return False
+
+
+@scalar
+def reached(place: float, reach: float, count: int) -> tuple[int, int]:
+    """The first leaf of ``count`` in a row that a particle's area may reach, and the one after the last."""
+    reach = min(reach, REACH)
+    return max(i64(math.floor(place - reach)), 0), min(i64(math.floor(place + reach)) + 1, count)
 
 
 @scalar
@@ -42,17 +49,18 @@ def cover_leaves(s: Step, n: int, entry: int, leaves: Leaves, near: Array) -> No
         return
     if not near[i64(math.floor(py)) + 1, i64(math.floor(px)) + 1] or (entry >= 0 and s.occluded.behind[entry]):
         return
-    shift = (tree.leaf >> 1) - tree.halvings
-    side, last = 1 << shift, (1 << shift) - 1
-    middle_i, middle_j = i64(math.floor(px * side)), i64(math.floor(py * side))
-    first_i, end_i = max(middle_i - REACH, 0), min(middle_i + REACH + 1, tree.width * side)
-    first_j, end_j = max(middle_j - REACH, 0), min(middle_j + REACH + 1, tree.height * side)
-    if not any_open(s, leaves, first_j, end_j, first_i, end_i):
-        return
     j00, j01 = f64(particles.jacobian[n, 0]), f64(particles.jacobian[n, 1])
     j10, j11 = f64(particles.jacobian[n, 2]), f64(particles.jacobian[n, 3])
     determinant = j00 * j11 - j01 * j10
     if determinant == 0:
+        return
+    shift = (tree.leaf >> 1) - tree.halvings
+    side, last = 1 << shift, (1 << shift) - 1
+    size = size_of(tree, level_of(tree, particles, n))
+    across, down = (1 + SLACK) * side * size[0], (1 + SLACK) * side * size[1]
+    first_i, end_i = reached(px * side, abs(j00) * across + abs(j01) * down, tree.width * side)
+    first_j, end_j = reached(py * side, abs(j10) * across + abs(j11) * down, tree.height * side)
+    if not any_open(s, leaves, first_j, end_j, first_i, end_i):
         return
     node, u, v, placed = Node(0, 0, 0, 0), 0.0, 0.0, False
     row, column = pixel_at(p.target, p, px, py)
@@ -75,7 +83,7 @@ def cover_leaves(s: Step, n: int, entry: int, leaves: Leaves, near: Array) -> No
             off_x, off_y = f64(x) - px, f64(y) - py
             off_u = (j11 * off_x - j01 * off_y) / determinant
             off_v = (j00 * off_y - j10 * off_x) / determinant
-            if not in_rectangle(size_of(tree, node.level), node, u + off_u, v + off_v):
+            if not in_rectangle(size, node, u + off_u, v + off_v):
                 continue
             if entry >= 0:
                 d = (

@@ -50,11 +50,17 @@ def node_of(roots: Array, root: int, path: int) -> Node:
 
 
 @scalar
-def measure_of(tree: Tree, p: Particles, n: int) -> float:
-    """|A|: the area at spawn that a particle carries, noise pixels. float32, a power of two."""
+def level_of(tree: Tree, p: Particles, n: int) -> int:
+    """The level of the node whose white noise particle n carries."""
     # The table of roots is looked up only if it must be: it is scattered.
     level = tree.root_level if tree.root_level >= 0 else i64(p.roots[p.root[n], 1])
-    return tree.measures[u64(level + depth_of(i64(p.path[n])))]  # type: ignore[no-any-return]
+    return level + depth_of(i64(p.path[n]))
+
+
+@scalar
+def measure_of(tree: Tree, p: Particles, n: int) -> float:
+    """|A|: the area at spawn that a particle carries, noise pixels. float32, a power of two."""
+    return tree.measures[u64(level_of(tree, p, n))]  # type: ignore[no-any-return]
 
 
 @scalar
