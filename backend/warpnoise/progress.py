@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Stage = Literal["loading", "stylizing", "accumulating", "encoding", "finished"]
+Stage = Literal["loading", "compiling", "stylizing", "accumulating", "encoding", "finished"]
+"""``compiling``: the noise kernels, once for an installation."""
 
 
 class Progress(BaseModel):

@@ -24,6 +24,7 @@ STAGES = {
     "queued": "Waiting for the backend",
     "loading": "Loading the model",
     "measuring": "Measuring the autoencoder",
+    "compiling": "Compiling the noise kernels, once",
     "stylizing": "Stylizing",
     "accumulating": "Averaging frames",
     "encoding": "Writing the movie",

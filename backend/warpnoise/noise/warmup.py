@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
+from .engine import CpuEngine, engine_for
 from .kernels.compile import cache_file
 from .motion import Motion
 
@@ -18,18 +20,19 @@ MESSAGE = "Compiling the noise kernels, once"
 SIZE = 16
 
 
-def compile_kernels(say: Callable[[str], None] = log.info) -> bool:
-    """Compiles the CPU's kernels into the cache on disk, unless it has them.
+def compile_kernels(say: Callable[[str], None] = log.info, device: str | torch.device = "cpu") -> bool:
+    """Compiles the CPU's kernels into the cache on disk, unless it has them or CUDA makes the noise of a device.
 
     Args:
         say: gets :data:`MESSAGE` before they are compiled, which takes up to a minute.
+        device: for which the noise is made.
 
     Returns:
         Whether anything was compiled.
     """
     file = cache_file()
     mark = Path(file).with_name("compiled") if file else None
-    if mark is not None and mark.exists():
+    if (mark is not None and mark.exists()) or not isinstance(engine_for(torch.device(device), None), CpuEngine):
         return False
     say(MESSAGE)
     _run_all()

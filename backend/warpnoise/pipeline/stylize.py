@@ -16,6 +16,7 @@ from warpnoise.errors import JobError
 from warpnoise.job import ModelInfo, Result, ResultInfo, Settings, Shot
 from warpnoise.job.digest_cache import DigestCache
 from warpnoise.noise import make_noise
+from warpnoise.noise.warmup import compile_kernels
 from warpnoise.pipeline.accumulate import AccumulatedOf, accumulate_result
 from warpnoise.pipeline.carry import NoisyFrame, carry_noise
 from warpnoise.pipeline.edit import BatchEditor, EditedFrame, batched, places
@@ -212,6 +213,7 @@ def _make(
     reporter.expect(batches=len(batches))
     # Apple's GPUs lack what the noise is made with.
     noise_device = torch.device("cpu") if editor.device.type == "mps" else editor.device
+    compile_kernels(lambda message: reporter.report("compiling"), noise_device)
     noise = make_noise(settings.noise, shape, settings.seed, noise_device, maps)
     sources = read_sources(
         shot,

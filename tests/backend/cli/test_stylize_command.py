@@ -23,7 +23,8 @@ def test_the_whole_output(warpnoise, job):
         rf"4 of 4 frames, in [\w ]+\nresult  ({job.path}/results/ink-\w+)\nmovie   \1/movie.mp4\n", done.out
     ), done.out
     stages = [line.split(":")[0] for line in done.err.splitlines()]
-    assert sorted(set(stages), key=stages.index) == ["loading", "stylizing", "encoding", "finished"]
+    ordered = [stage for stage in dict.fromkeys(stages) if stage != "compiling"]  # where the cache is cold
+    assert ordered == ["loading", "stylizing", "encoding", "finished"]
     assert done.err.splitlines()[-1] == "finished: 4 of 4 frames, 0 s left"
     assert current(job).movie.stat().st_size > 0
     for frame in job.frames:

@@ -18,7 +18,7 @@ from warpnoise.job import Shot
 from warpnoise.media.png import read_png
 from warpnoise.motion import motions
 from warpnoise.motion.frames import read_frame
-from warpnoise.noise import make_noise
+from warpnoise.noise import make_noise, warmup
 from warpnoise.pipeline import stylize
 from warpnoise.progress import Progress
 from warpnoise.sdedit import Editor, load_model
@@ -205,7 +205,8 @@ def test_progress(make_job: MakeJob) -> None:
     seen: list[Progress] = []
     stylize(make_job(frames=4), device="cpu", batch=2, progress=seen.append)
     stages = [progress.stage for progress in seen]
-    assert list(dict.fromkeys(stages)) == ["loading", "stylizing", "encoding", "finished"]
+    ordered = [stage for stage in dict.fromkeys(stages) if stage != "compiling"]  # where the cache is cold
+    assert ordered == ["loading", "stylizing", "encoding", "finished"]
     steps = [(progress.step, progress.steps_total) for progress in seen if progress.stage == "stylizing"][1:]
     assert steps == [(1, 2), (2, 2)] * 2
     done = [progress.frames_done for progress in seen]
@@ -396,3 +397,17 @@ def test_memory_does_not_grow_with_the_animation(make_job: MakeJob, monkeypatch:
     stylize(make_job(frames=12, width=8, height=8), device="cpu", batch=2)
     assert alive == 0
     assert most <= 2 + 2  # in the queue, and one at each end of it
+
+
+def test_progress_says_that_kernels_are_compiled(
+    make_job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compiling takes up to a minute, in which nothing else is told."""
+    (tmp_path / "loops.py").touch()
+    monkeypatch.setattr(warmup, "cache_file", lambda: str(tmp_path / "loops.py"))
+    monkeypatch.setattr(warmup, "_run_all", lambda: None)
+    stages: list[list[str]] = [[], []]
+    for seen in stages:
+        stylize(make_job(frames=2), device="cpu", progress=lambda now, seen=seen: seen.append(now.stage))
+    assert list(dict.fromkeys(stages[0])) == ["loading", "compiling", "stylizing", "encoding", "finished"]
+    assert "compiling" not in stages[1]
