@@ -70,6 +70,11 @@ class Setting:
         return self.nullable and self.kind not in ("string", "array")
 
     @property
+    def panel(self) -> str:
+        """Which part of the panel shows it."""
+        return str(self.hints.get("panel", "style"))
+
+    @property
     def hidden(self) -> bool:
         """It has no property and no place in the panel."""
         return bool(self.hints.get("hidden"))

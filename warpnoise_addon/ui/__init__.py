@@ -8,6 +8,9 @@ before_after     a previewed frame in the image editor, and its render
 modal_session    operators that follow a session with a timer
 panel            in Properties > Render, the compositor and the image editor
 draw_...         what the parts of the panel and the preferences show
+model_list       models that are installed and suggested, their download
+item_lists       settings that are lists, with + and -
+key_pictures     the user's own paintings of some frames
 presets          of the settings, in the panel's header
 preview          the newest frame as a picture in the panel
 style_pictures   what the default model's styles look like

@@ -10,44 +10,59 @@ from ..settings import SETTINGS
 from ..stylize import model_facts, state
 from . import style_pictures
 from .item_lists import draw_list, draw_value
+from .key_pictures import draw_key_pictures
 from .make_request import default_output
 from .model_list import DEFAULT_MODEL, draw_models
 from .texts import draw_text, iface, letters_in
 
-DEFAULT_TAKES = frozenset({"strength", "steps", "guidance", "texture", "sampler", "seed"})
+DEFAULT_TAKES = frozenset(SETTINGS) - {
+    "prompt", "negative_prompt", "attention", "latent_noise", *(name for name in SETTINGS if SETTINGS[name].items),
+}  # fmt: skip
 """What the model that comes with the backend takes, until a backend has said it."""
-NOISE = ("noise", "eta")
-"""Settings that the panel Noise shows; all others are in the panel Style."""
 
 
 def draw_style(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     settings = context.scene.warpnoise
     column = layout.column()
     draw_models(column, context)
-    styles = known_styles(settings.model)
-    row = column.row(align=True)
-    row.prop(settings, "style", placeholder=styles[0] if styles else iface("The Model's First"))
-    if styles:
-        row.menu("WARPNOISE_MT_styles", text="", icon="DOWNARROW_HLT")
+    styles, taken = known_styles(settings.model), takes(settings.model)
+    if styles or taken is None or "style" in taken:
+        row = column.row(align=True)
+        row.prop(settings, "style", placeholder=styles[0] if styles else iface("The Model's First"))
+        if styles:
+            row.menu("WARPNOISE_MT_styles", text="", icon="DOWNARROW_HLT")
     shown = settings.style or (styles[0] if styles else "")
     if is_default(settings.model) and style_pictures.icon(shown):
         column.template_icon(icon_value=style_pictures.icon(shown), scale=5.0)
+    draw_settings(column, settings, "style")
+
+
+def draw_settings(layout: bpy.types.UILayout, settings: Any, panel: str) -> None:
+    """The settings of one part of the panel that act with the scene's model."""
     taken = takes(settings.model)
     for name, setting in SETTINGS.items():
-        if setting.hidden or name in ("model", "style", *NOISE) or (taken is not None and name not in taken):
+        if setting.panel != panel or setting.hidden or name in ("model", "style"):
+            continue
+        if taken is not None and name not in taken:
             continue
         if setting.items:
-            draw_list(column, settings, name)
+            draw_list(layout, settings, name)
         else:
-            draw_value(column, settings, setting)
+            draw_value(layout, settings, setting)
+        if (name, settings.coherence) == ("coherence", "off"):
+            return  # the others belong to its presets
 
 
 def draw_noise(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     settings = context.scene.warpnoise
-    for name in NOISE:
-        draw_value(layout.column(), settings, SETTINGS[name])
+    draw_settings(layout.column(), settings, "noise")
     if settings.noise != SETTINGS["noise"].default:
         draw_text(layout, "Only Warped noise stays on the surfaces", icon="INFO", width=letters_in(context))
+
+
+def draw_coherence(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    draw_settings(layout.column(), context.scene.warpnoise, "coherence")
+    draw_key_pictures(layout, context)
 
 
 def draw_frames(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

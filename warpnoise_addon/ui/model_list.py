@@ -119,7 +119,7 @@ def _draw_model(layout: bpy.types.UILayout, model: dict[str, Any], width: int) -
     if error:
         draw_text(layout, error, icon="ERROR", width=width)
     if description:
-        draw_text(layout, description, width=width)
+        draw_text(layout, description, icon="BLANK1", width=width)
     facts = [model.get("family") or "", size_and_license(model)]
     if model.get("memory"):
         facts.append(iface("about {gigabytes:.0f} GB of memory", gigabytes=model["memory"] / GIGA))

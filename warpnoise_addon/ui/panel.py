@@ -10,7 +10,7 @@ import bpy
 from ..stylize import state
 from .before_after import WARPNOISE_OT_before_after, is_before
 from .draw_results import draw_results
-from .draw_settings import draw_frames, draw_noise, draw_output, draw_style
+from .draw_settings import draw_coherence, draw_frames, draw_noise, draw_output, draw_style
 from .draw_status import draw_status, is_cancelling
 from .draw_unfinished import draw_unfinished
 from .first_run import draw_first_run, draw_next_steps
@@ -97,6 +97,7 @@ class Section(NamedTuple):
 
 SECTIONS = (
     Section("style", "Style", draw_style),
+    Section("coherence", "Coherence", draw_coherence, closed=True),
     Section("noise", "Noise", draw_noise, closed=True),
     Section("frames", "Frames", draw_frames),
     Section("output", "Output", draw_output, closed=True),

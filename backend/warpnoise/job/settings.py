@@ -158,6 +158,7 @@ class Settings(StrictModel):
         ge=0,
         le=1,
         subtype="FACTOR",
+        panel="noise",
     )
     phase_lock: Literal["exact", "always", "off"] = setting(
         "exact",
@@ -169,6 +170,7 @@ class Settings(StrictModel):
             "always": {"label": "Always", "description": "Also where other surfaces move against the largest one."},
             "off": {"label": "Off", "description": "Frames stay where they are."},
         },
+        panel="noise",
     )
     coherence: Literal["steady", "balanced", "lively", "off"] = setting(
         "off",
@@ -180,6 +182,7 @@ class Settings(StrictModel):
             "lively": {"label": "Lively", "description": "Held together loosely, for a hand-made look."},
             "off": {"label": "Off", "description": "Noise alone."},
         },
+        panel="coherence",
     )
     key_share: float | None = setting(
         None,
@@ -190,6 +193,7 @@ class Settings(StrictModel):
         subtype="FACTOR",
         null=_THE_PRESET_S,
         start=0.1,
+        panel="coherence",
     )
     pull: float | None = setting(
         None,
@@ -200,6 +204,7 @@ class Settings(StrictModel):
         subtype="FACTOR",
         null=_THE_PRESET_S,
         start=0.9,
+        panel="coherence",
     )
     accumulation: float | None = setting(
         None,
@@ -210,6 +215,7 @@ class Settings(StrictModel):
         subtype="FACTOR",
         null=_THE_PRESET_S,
         start=0.5,
+        panel="coherence",
     )
     attention: float | None = setting(
         None,
@@ -220,6 +226,7 @@ class Settings(StrictModel):
         subtype="FACTOR",
         null=_THE_PRESET_S,
         start=0.5,
+        panel="coherence",
     )
     seed: int = setting(
         0,
@@ -234,6 +241,7 @@ class Settings(StrictModel):
         "How the noise goes from frame to frame. All but the first are for comparison",
         enum=[*NOISE_METHODS],
         labels=_labels(METHODS),
+        panel="noise",
     )
     latent_noise: Literal["aligned", "pooled"] = setting(
         "aligned",
@@ -243,6 +251,7 @@ class Settings(StrictModel):
             "aligned": {"label": "Decoder-Aligned", "description": "What the decoder paints moves with the noise."},
             "pooled": {"label": "Pooled", "description": "Averaged over the pixels of each latent."},
         },
+        panel="noise",
     )
     animation: tuple[Key, ...] = setting(
         (),

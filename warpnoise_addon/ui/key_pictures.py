@@ -1,0 +1,114 @@
+"""Key pictures: the user's own paintings of some frames, which the other frames are drawn toward.
+
+They are files of the shot, JOB/keys/0012.png. Blender reads the annotations when it registers the classes: no
+`annotations` future here.
+"""
+
+import shutil
+import struct
+from pathlib import Path
+
+import bpy
+from bpy.props import IntProperty, StringProperty
+
+from ..atomic import replacing
+from ..errors import JobFolderError, WarpnoiseError
+from ..names import frame_name
+from .make_request import existing_output, output_folder
+from .texts import iface, sentence
+
+FOLDER = "keys"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def draw_key_pictures(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The frames that have one, and a button for another."""
+    layout.label(text="Key Pictures")
+    folder = existing_output(context.scene, FOLDER)
+    for path in sorted((folder / FOLDER).glob("*.png")) if folder is not None else ():
+        row = layout.row(align=True)
+        row.label(text=path.name, icon="KEYFRAME_HLT", translate=False)
+        row.operator("warpnoise.remove_key_picture", text="", icon="X").name = path.name
+    text = iface("Add for Frame {frame}...", frame=context.scene.frame_current)
+    button = layout.operator("warpnoise.add_key_picture", text=text, icon="ADD", translate=False)
+    button.frame = context.scene.frame_current
+
+
+def png_size(path: Path) -> tuple[int, int]:
+    """Width and height. Raises JobFolderError: it is no PNG file."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(24)
+    except OSError as error:
+        raise JobFolderError("{path} cannot be read: {reason}", path=path, reason=error.strerror) from None
+    if start[:8] != SIGNATURE or len(start) < 24:
+        raise JobFolderError("{path} is not a PNG picture. Save it as one", path=path)
+    width, height = struct.unpack(">II", start[16:24])
+    return width, height
+
+
+def frame_size(scene: bpy.types.Scene) -> tuple[int, int]:
+    """Of the scene's render, in pixels."""
+    render = scene.render
+    share = render.resolution_percentage / 100
+    return int(render.resolution_x * share), int(render.resolution_y * share)
+
+
+class WARPNOISE_OT_add_key_picture(bpy.types.Operator):
+    """Copy a picture of this frame, painted over, into the job folder. Other frames are drawn toward it"""
+
+    bl_idname = "warpnoise.add_key_picture"
+    bl_label = "Add Key Picture"
+
+    filepath: StringProperty(name="Picture", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: StringProperty(name="Filter", default="*.png", options={"HIDDEN"})
+    frame: IntProperty(name="Frame", description="The frame that the picture shows", options={"SKIP_SAVE"})
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        scene, source = context.scene, Path(bpy.path.abspath(self.filepath))
+        try:
+            size, wanted = png_size(source), frame_size(scene)
+            if size != wanted:
+                raise JobFolderError(
+                    "{path} has {width} x {height} pixels; the render has {wanted_width} x {wanted_height}. Save it in "
+                    "the render's size",
+                    path=source,
+                    width=size[0],
+                    height=size[1],
+                    wanted_width=wanted[0],
+                    wanted_height=wanted[1],
+                )
+            target = output_folder(scene, scene.warpnoise.output) / FOLDER / f"{frame_name(self.frame)}.png"
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with source.open("rb") as file, replacing(target) as copy:
+                    shutil.copyfileobj(file, copy)
+            except OSError as error:
+                raise JobFolderError("{path} cannot be written: {reason}", path=target, reason=error.strerror) from None
+        except WarpnoiseError as error:
+            self.report({"ERROR"}, sentence(str(error)))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class WARPNOISE_OT_remove_key_picture(bpy.types.Operator):
+    """Delete this key picture from the job folder"""
+
+    bl_idname = "warpnoise.remove_key_picture"
+    bl_label = "Delete Key Picture"
+
+    name: StringProperty(name="Name", options={"SKIP_SAVE", "HIDDEN"})
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_confirm(self, event)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        folder = existing_output(context.scene, FOLDER)
+        if folder is None or Path(self.name).name != self.name:
+            return {"CANCELLED"}
+        (folder / FOLDER / self.name).unlink(missing_ok=True)
+        return {"FINISHED"}
