@@ -28,8 +28,8 @@ def setting(
         description: a sentence or two for tooltips and help texts, without the last full stop.
         gt, ge, le: the range of a number. min_length, max_length: of a text or a list. enum: the allowed values.
         hints: ``subtype``: what a text or number is: FACTOR, FILE_PATH, DIR_PATH, MODEL (one of the backend's), STYLE
-            (one of the model's). ``panel``: noise or coherence, the part of the add-on's panel that shows it; without it
-            Style does. ``min``, ``soft_min``, ``soft_max``: of a slider, where it is narrower than the range.
+            (one of the model's). ``panel``: noise or coherence, the part of the add-on's panel that shows it; without
+            it Style does. ``min``, ``soft_min``, ``soft_max``: of a slider, where it is narrower than the range.
             ``null``: what null means; ``start``: what is offered instead of it. ``metavar``: how the command line's
             help names the value; ``option``: one item of a list there. ``labels``: for each allowed value
             ``{"label", "description"}``. ``animatable``: whether it may change over the shot. ``hidden``: panels do not
