@@ -27,8 +27,10 @@ from warpnoise.sdedit.filter_bank import FilterBank
 from warpnoise.sdedit.filter_bank.response import measure_response
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from decoder_aligned_noise import CELL, CHANNELS, Edit, autoencoder_option, stylizer
+from backend.tiny_autoencoder import CELL, CHANNELS
+from decoder_aligned_noise import Edit, autoencoder_option, stylizer
 
 RANDOM_FRAMES = 2
 """Of each shot and seed: enough for the gradient's mean."""

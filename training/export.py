@@ -1,6 +1,7 @@
 """Makes the model folder that the package ships out of a training run's checkpoint.
 
 python -m training.export training/runs/default backend/warpnoise/models/default
+python -m training.export training/runs/latent MODEL --autoencoder training/runs/autoencoder
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import json
 import shutil
 from pathlib import Path
 
-from diffusers import DDIMPipeline
+import torch
+from diffusers import AutoencoderTiny, DDIMPipeline
 from safetensors.torch import load_file
 
+from training.latents import Latents, make_latent_unet
 from training.network import NULL_CLASS, SIZE_MULTIPLE, make_scheduler, make_unet
 from training.styles import STYLES
 
@@ -24,15 +27,17 @@ STEPS = 8
 """Half of them run at that strength. More bring no result nearer to the true pictures (docs/model.md)."""
 
 
-def export(checkpoint: Path, target: Path) -> None:
+def export(checkpoint: Path, target: Path, autoencoder: Path | None = None) -> None:
     """Writes the averaged weights as a diffusers folder in half precision, with `styles.json`; whole or not at all.
 
-    Raises SystemExit if there is no checkpoint.
+    ``autoencoder``: of a model that was trained in its latents.
+
+    Raises SystemExit if there is no checkpoint, or no autoencoder.
     """
     if not (checkpoint / "state.json").exists():
         raise SystemExit(f"{checkpoint}: no checkpoint there (state.json is missing); train first")
     step = json.loads((checkpoint / "state.json").read_text())["step"]
-    network = make_unet()
+    network = make_unet() if autoencoder is None else make_latent_unet()
     network.load_state_dict(load_file(checkpoint / "average.safetensors"))
     beside = target.with_name(f".{target.name}.new")
     shutil.rmtree(beside, ignore_errors=True)
@@ -44,8 +49,11 @@ def export(checkpoint: Path, target: Path) -> None:
         "guidance": GUIDANCE,
         "steps": STEPS,
         "strength": STRENGTH,
-        "size_multiple": SIZE_MULTIPLE,
     }
+    if autoencoder is None:
+        styles["size_multiple"] = SIZE_MULTIPLE
+    else:
+        _add_autoencoder(beside, Latents(autoencoder, torch.device("cpu")).network)
     for weights in beside.rglob("*.safetensors"):
         weights.chmod(0o644)  # they are written readable by their owner alone, which a package must not be
     (beside / "styles.json").write_text(json.dumps(styles, indent=2) + "\n")
@@ -59,12 +67,20 @@ def export(checkpoint: Path, target: Path) -> None:
     print(f"{target}: the weights of step {step}")
 
 
+def _add_autoencoder(folder: Path, autoencoder: AutoencoderTiny) -> None:
+    autoencoder.half().save_pretrained(folder / "vae", safe_serialization=True)
+    index = json.loads((folder / "model_index.json").read_text())
+    index |= {"_class_name": "DiffusionPipeline", "vae": ["diffusers", "AutoencoderTiny"]}
+    (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="the training run's folder")
     parser.add_argument("target", type=Path, help="the model folder, replaced")
+    parser.add_argument("--autoencoder", type=Path, help="of a model of latents: what it was trained with")
     options = parser.parse_args()
-    export(options.run / "checkpoint", options.target)
+    export(options.run / "checkpoint", options.target, options.autoencoder)
 
 
 if __name__ == "__main__":

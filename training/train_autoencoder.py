@@ -155,6 +155,7 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="folder for the checkpoint, which is a model folder too")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--steps", type=int, default=3000, help="default %(default)s")
+    parser.add_argument("--plan", type=int, help="steps after which the learning rate is low (default: --steps)")
     parser.add_argument("--batch", type=int, default=12, help="default %(default)s")
     parser.add_argument("--crop", type=int, default=64, help="pixels (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="default %(default)s")
@@ -173,7 +174,7 @@ def main() -> None:
     while step < options.steps:
         generator = torch.Generator().manual_seed(options.seed * 1_000_003 + step)
         for group in optimizer.param_groups:
-            done = step / options.steps
+            done = min(1, step / (options.plan or options.steps))
             group["lr"] = RATE * min(1, (step + 1) / 50) * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * done)))
         batch = pictures.sample(step).to(memory_format=torch.channels_last)
         objective, *shown = loss(network, batch, generator)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from diffusers import (
     AutoencoderKL,
+    AutoencoderTiny,
     DDIMScheduler,
     DDPMPipeline,
     PNDMScheduler,
@@ -64,6 +65,28 @@ def write_styled_model(folder: Path) -> Path:
     """A class-conditional model of two styles, the third class being none."""
     sheet = {"styles": ["ink", "clay"], "null_class": 2, "guidance": 1.5, "strength": 0.5, "size_multiple": 4}
     return write_pixel_model(folder, styles=sheet, classes=3)
+
+
+def write_latent_model(folder: Path, *, vae_channels: int = 8, **unet: Any) -> Path:
+    """A class-conditional model of the latents of an autoencoder, 4 x 4 pixels a cell, that takes frame and geometry:
+    the parts of what `training.export` writes with an autoencoder."""
+    sheet = {"styles": ["ink", "clay"], "null_class": 2}
+    channels = {"in_channels": 2 * 8 + 4, "out_channels": 8, **unet}
+    write_pixel_model(folder, styles=sheet, classes=3, **channels)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        autoencoder = AutoencoderTiny(
+            latent_channels=vae_channels,
+            encoder_block_out_channels=(8,) * 3,
+            decoder_block_out_channels=(8,) * 3,
+            num_encoder_blocks=(0, 1, 1),
+            num_decoder_blocks=(1, 1, 0),
+        )
+    autoencoder.save_pretrained(folder / "vae")
+    index = json.loads((folder / "model_index.json").read_text())
+    index |= {"_class_name": "DiffusionPipeline", "vae": ["diffusers", "AutoencoderTiny"]}
+    (folder / "model_index.json").write_text(json.dumps(index))
+    return folder
 
 
 def write_stable_diffusion(folder: Path) -> Path:

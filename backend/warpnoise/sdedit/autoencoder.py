@@ -60,6 +60,18 @@ def decode(pipeline: Any, latents: torch.Tensor) -> torch.Tensor:
     return torch.cat([_decode_one(pipeline, vae, latent[None]) for latent in latents])
 
 
+def latent_change(pipeline: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """What changes latents, (b, c, h, w), as ``change`` does pictures: given one, (b, 3, h, w) in [-1, 1], it returns
+    what is to be added. The change is encoded, not the picture, which would lose the detail that autoencoders lose."""
+
+    def of_latents(latents: torch.Tensor) -> torch.Tensor:
+        picture = decode(pipeline, latents).clamp(-1, 1)
+        changed = (picture + change(picture)).clamp(-1, 1)
+        return encode(pipeline, changed) - encode(pipeline, picture)
+
+    return of_latents
+
+
 def _decode_one(pipeline: Any, vae: Any, latent: torch.Tensor) -> torch.Tensor:
     z = _denormalize(pipeline, vae, latent).to(vae.dtype)
     if takes_time(vae):
@@ -70,7 +82,11 @@ def _decode_one(pipeline: Any, vae: Any, latent: torch.Tensor) -> torch.Tensor:
 
 def _most_likely(vae: Any, image: torch.Tensor) -> torch.Tensor:
     out = vae.encode(image[:, :, None] if takes_time(vae) else image)
-    latent: torch.Tensor = out.latent_dist.mode() if hasattr(out, "latent_dist") else out.latent
+    latent: torch.Tensor
+    if hasattr(out, "latent_dist"):
+        latent = out.latent_dist.mode()
+    else:
+        latent = out.latents if hasattr(out, "latents") else out.latent
     return (latent[:, :, 0] if takes_time(vae) else latent).float()
 
 

@@ -43,10 +43,10 @@ _NOT_LOADED = ("safety_checker", "feature_extractor")
 class ModelFolder:
     """What a model is.
 
-    ``family``: None: a pixel model, a UNet2DModel with a scheduler. ``parts``: (library, class) of each part that is
-    loaded. ``network``, ``vae`` and ``scheduler`` are the contents of their configuration files, ``index`` that of
-    ``model_index.json``. ``classes``: how many class labels the network knows; None: it is not class-conditional.
-    ``file``: what the network's weights come from, where that is a file of its own.
+    ``family``: None: a UNet2DModel with a scheduler, of pixels, or of the latents of a VAE. ``parts``: (library, class)
+    of each part that is loaded. ``network``, ``vae`` and ``scheduler`` are the contents of their configuration files,
+    ``index`` that of ``model_index.json``. ``classes``: how many class labels the network knows; None: it is not
+    class-conditional. ``file``: what the network's weights come from, where that is a file of its own.
     """
 
     path: Path
@@ -121,13 +121,14 @@ class ModelFolder:
 
     @property
     def takes_frame(self) -> bool:
-        """Whether a pixel model is given the frame itself, in three more channels beside the noisy picture."""
-        return self.family is None and self.network.get("in_channels") in (6, 6 + GEOMETRY_CHANNELS)
+        """Whether a model without a family is given the frame itself, in as many more channels beside the noisy one."""
+        both = 2 * self.latent_channels
+        return self.family is None and self.network.get("in_channels") in (both, both + GEOMETRY_CHANNELS)
 
     @property
     def takes_geometry(self) -> bool:
         """Whether it is given the frame's geometry as well, in four more channels behind the frame's."""
-        return self.family is None and self.network.get("in_channels") == 6 + GEOMETRY_CHANNELS
+        return self.family is None and self.network.get("in_channels") == 2 * self.latent_channels + GEOMETRY_CHANNELS
 
     @property
     def is_flow(self) -> bool:
@@ -302,7 +303,7 @@ class ModelFolder:
 
     def _check_channels(self) -> None:
         if self.family is None:
-            self._check_pixel_channels()
+            self._check_channels_without_family()
             return
         expected = self.latent_channels * (self.family.cell**2 if self.family.cell > 1 else 1)
         got = self.network.get("in_channels", expected)
@@ -313,22 +314,24 @@ class ModelFolder:
                 "inpainting, depth and instruction models are not supported"
             )
 
-    def _check_pixel_channels(self) -> None:
+    def _check_channels_without_family(self) -> None:
+        one = self.latent_channels
         got = (self.network.get("in_channels", 3), self.network.get("out_channels", 3))
         learned = str(self.scheduler.get("variance_type", "")).startswith("learned")
-        out = 6 if learned else 3
-        if got[0] not in (3, 6, 6 + GEOMETRY_CHANNELS) or got[1] != out:
+        out = 2 * one if learned else one
+        if got[0] not in (one, 2 * one, 2 * one + GEOMETRY_CHANNELS) or got[1] != out:
+            what = "the VAE's latents" if self.vae else "red, green, blue"
             raise ModelError(
-                f"{self.path}: expected a U-Net of 3 channels in (red, green, blue; 6 if it is given the frame too; "
-                f"{6 + GEOMETRY_CHANNELS} if its geometry as well) and {out} out, got {got[0]} and {got[1]}: choose a "
-                "model of RGB images"
+                f"{self.path}: expected a U-Net of {one} channels in ({what}; {2 * one} if it is given the frame too; "
+                f"{2 * one + GEOMETRY_CHANNELS} if its geometry as well) and {out} out, got {got[0]} and {got[1]}: "
+                "choose a model of RGB images"
             )
 
 
 def supported() -> str:
     """The families, for messages."""
     titles = [family.title for family in FAMILIES.values()]
-    return f"pixel models (a UNet2DModel and a scheduler), {', '.join(titles[:-1])} and {titles[-1]}"
+    return f"pixel models (a UNet2DModel and a scheduler, with or without a VAE), {', '.join(titles[:-1])} and {titles[-1]}"
 
 
 def _check_folder(path: Path) -> None:
@@ -369,7 +372,7 @@ def family_of(
         if isinstance(value, list) and len(value) == 2 and value[1] and key not in _NOT_LOADED
     }
     kinds = {part: kind for part, (_, kind) in parts.items()}
-    if kinds.get("unet") == "UNet2DModel" and set(kinds) <= {"unet", "scheduler"}:
+    if kinds.get("unet") == "UNet2DModel" and set(kinds) <= {"unet", "scheduler", "vae"}:
         return parts, None
     if pipeline in FAMILIES:
         return parts, FAMILIES[pipeline]

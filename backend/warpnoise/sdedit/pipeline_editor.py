@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from warpnoise.errors import ModelError
-from warpnoise.sdedit.autoencoder import decode, encode, make_certain
+from warpnoise.sdedit.autoencoder import decode, encode, latent_change, make_certain
 from warpnoise.sdedit.check import check_settings
 from warpnoise.sdedit.controls import Controls
 from warpnoise.sdedit.device import free_unused, pick_device, pick_dtype
@@ -206,17 +206,10 @@ class PipelineEditor:
         return finite(self._laid_back(scheduler.x, x_0))
 
     def _change(self, pull: Pull, images: torch.Tensor, like: torch.Tensor) -> Change:
-        """What draws latents as ``pull`` draws pictures. The change of the pixels is encoded, not the pixels, which
-        would lose the detail that the autoencoder loses."""
+        """What draws latents, as the scheduler sees them, as ``pull`` draws pictures."""
         height, width = (side * self.folder.vae_factor for side in like.shape[-2:])
-        padded = pull.padded(pad_to(images, height, width))
-
-        def change(latents: torch.Tensor) -> torch.Tensor:
-            picture = decode(self.pipeline, self._laid_back(latents, like)).clamp(-1, 1)
-            changed = (picture + padded.change(picture)).clamp(-1, 1)
-            return self._laid_out(encode(self.pipeline, changed) - encode(self.pipeline, picture))
-
-        return change
+        change = latent_change(self.pipeline, pull.padded(pad_to(images, height, width)).change)
+        return lambda latents: self._laid_out(change(self._laid_back(latents, like)))
 
     def _ask_for_timing(self, entries: dict[str, Any], call: dict[str, Any], x_0: torch.Tensor) -> dict[str, Any]:
         """What the pipeline passes to ``set_timesteps`` for pictures of this size."""

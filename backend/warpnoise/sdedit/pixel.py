@@ -1,33 +1,39 @@
-"""Models that work on pixels: a UNet2DModel and a scheduler, unconditional or class-conditional.
+"""Models without a prompt: a UNet2DModel and a scheduler, unconditional or class-conditional, of pixels or of the
+latents of an autoencoder.
 
 Some are given the frame itself as well, as three more channels behind those of the noisy picture (SR3, Saharia et al.
-2021; so does diffusers' LDMSuperResolutionPipeline): these know where things are, however strong the noise. And some of
-these are given its geometry, in four more: they know which way surfaces face, and what is sky.
+2021; so does diffusers' LDMSuperResolutionPipeline), or as many as its latents have: these know where things are,
+however strong the noise. And some of these are given its geometry, in four more, which hold means over cells beside
+latents: they know which way surfaces face, and what is sky.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import torch
-from diffusers import UNet2DModel
+from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DModel
+from torch.nn import functional
 
+from warpnoise.sdedit.autoencoder import decode, encode, latent_change
 from warpnoise.sdedit.check import check_settings
 from warpnoise.sdedit.device import free_unused, pick_device, pick_dtype
 from warpnoise.sdedit.editor import EditSettings, NoiseMaps
 from warpnoise.sdedit.folder import GEOMETRY_CHANNELS, ModelFolder
 from warpnoise.sdedit.guidance import guide
+from warpnoise.sdedit.latent_noise import latent_noise
 from warpnoise.sdedit.padding import pad_to, round_up
 from warpnoise.sdedit.parts import load_part
-from warpnoise.sdedit.pull import Pull
+from warpnoise.sdedit.pull import Change, Pull
 from warpnoise.sdedit.sample import Denoiser, sample
 from warpnoise.sdedit.schedule import Schedule
 from warpnoise.sdedit.texture import maps_read, textured
 
 
 class PixelEditor:
-    """SDEdit in pixel space, with classifier-free guidance (Ho & Salimans 2022) where the model has a null class."""
+    """SDEdit with classifier-free guidance (Ho & Salimans 2022) where the model has a null class."""
 
     takes_prompt = False
 
@@ -37,8 +43,13 @@ class PixelEditor:
         self.folder = folder
         self.device = pick_device(device)
         self.dtype = pick_dtype(dtype, self.device)
-        self._schedule = Schedule(folder.scheduler, clip=True)
+        self._schedule = Schedule(folder.scheduler, clip="vae" not in folder.parts)
         self._unet = load_part(folder, "unet", UNet2DModel, self.device, self.dtype)
+        self.vae: Any = None
+        if "vae" in folder.parts:
+            kind = AutoencoderTiny if folder.parts["vae"][1] == "AutoencoderTiny" else AutoencoderKL
+            self.vae = load_part(folder, "vae", kind, self.device, torch.float32)
+        self._noise = latent_noise(folder, self, self.device)
 
     @property
     def name(self) -> str:
@@ -57,14 +68,19 @@ class PixelEditor:
         return self.folder.digest
 
     def cell(self, settings: EditSettings) -> int:
-        return self.folder.size_multiple
+        return self.folder.size_multiple if self._noise.is_fine(settings) else 1
 
     def rest(self) -> None:
-        self._unet.to("cpu")
+        self._move("cpu")
         free_unused(self.device)
 
     def wake(self) -> None:
-        self._unet.to(self.device)
+        self._move(self.device)
+
+    def _move(self, device: str | torch.device) -> None:
+        self._unet.to(device)
+        if self.vae is not None:
+            self.vae.to(device)
 
     def check(
         self,
@@ -73,10 +89,10 @@ class PixelEditor:
         measuring: Callable[[float], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> tuple[str, ...]:
-        return check_settings(self.folder, settings)
+        return check_settings(self.folder, settings) + self._noise.warnings(settings, measuring, cancelled)
 
     def noise_shape(self, height: int, width: int, settings: EditSettings) -> tuple[int, int, int]:
-        return self.folder.noise_shape(height, width)
+        return self._noise.shape(height, width, settings)
 
     def noise_maps(self, settings: EditSettings) -> int:
         return maps_read(self.folder, settings)
@@ -99,36 +115,39 @@ class PixelEditor:
         images = textured(images.to(self.device, torch.float32), noise, self.folder, settings)
         height, width = images.shape[-2:]
         padded = [round_up(size, self.folder.size_multiple) for size in (height, width)]
-        x_0 = pad_to(images * 2 - 1, *padded)
+        frames = pad_to(images * 2 - 1, *padded)
+        x_0 = encode(self, frames)
 
         def maps(index: int, /) -> torch.Tensor:
-            return pad_to(noise(self.folder.shot_map(settings, index)).to(self.device, torch.float32), *padded)
+            number = self.folder.shot_map(settings, index)
+            given = noise(number).to(self.device, torch.float32)
+            return pad_to(self._noise.latents(given, number, settings), *x_0.shape[-2:])
 
         run = self._schedule.run(
             self.folder.steps_for(settings), settings.strength, settings.eta, self.folder.sampler_for(settings)
         )
         given = self._given(x_0, geometry)
-        x = sample(
-            x_0,
-            maps,
-            run,
-            self._denoiser(given, settings),
-            change=None if pull is None else pull.padded(x_0).change,
-            on_step=on_step,
-            cancelled=cancelled,
-        )
-        return (x[..., :height, :width] / 2 + 0.5).clamp(0, 1)
+        change = None if pull is None else self._change(pull.padded(frames))
+        denoiser = self._denoiser(given, settings)
+        x = sample(x_0, maps, run, denoiser, change=change, on_step=on_step, cancelled=cancelled)
+        return (decode(self, x)[..., :height, :width] / 2 + 0.5).clamp(0, 1)
+
+    def _change(self, pull: Pull) -> Change:
+        return pull.change if self.vae is None else latent_change(self, pull.change)
 
     def _given(self, frames: torch.Tensor, geometry: torch.Tensor | None) -> torch.Tensor:
-        """What the network sees beside the noisy picture: (b, 0 or 3 or 7, h, w)."""
+        """What the network sees beside the noisy picture, of frames (b, c, h, w): (b, 0 or c or c + 4, h, w)."""
         if not self.folder.takes_frame:
             return frames[:, :0]
         if not self.takes_geometry:
             return frames
-        size = frames.shape[-2:]
+        size, cell = frames.shape[-2:], self.folder.vae_factor
         if geometry is None:
-            geometry = frames.new_zeros((len(frames), GEOMETRY_CHANNELS, *size))
-        return torch.cat([frames, pad_to(geometry.to(self.device, torch.float32), *size)], dim=1)
+            known = frames.new_zeros((len(frames), GEOMETRY_CHANNELS, *size))
+        else:
+            padded = pad_to(geometry.to(self.device, torch.float32), *(side * cell for side in size))
+            known = functional.avg_pool2d(padded, cell)
+        return torch.cat([frames, known], dim=1)
 
     def _denoiser(self, given: torch.Tensor, settings: EditSettings) -> Denoiser:
         predict = partial(self._predict, given)

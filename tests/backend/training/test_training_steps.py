@@ -19,6 +19,7 @@ from training import train
 from training.checkpoint import WeightAverage
 from training.dataset import Crops, read_geometry, split
 from training.export import export
+from training.latents import CELL, LATENT_CHANNELS, make_autoencoder, make_latent_unet
 from training.network import NULL_CLASS, SIZE_MULTIPLE, make_scheduler, make_unet
 from training.paint_dataset import write
 from training.styles import STYLES
@@ -340,3 +341,26 @@ def test_exported_folder_is_what_the_backend_reads(data: Path, tmp_path: Path, m
     assert not list((tmp_path / "model").rglob("*.bin"))
     with pytest.raises(SystemExit, match="train first"):
         export(tmp_path / "nothing", tmp_path / "model")
+
+
+def test_training_in_latents_is_exported_with_its_autoencoder(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def small() -> UNet2DModel:
+        return make_latent_unet((8, 8))
+
+    monkeypatch.setattr(train, "make_latent_unet", small)
+    monkeypatch.setattr("training.export.make_latent_unet", small)
+    make_autoencoder(8).save_pretrained(tmp_path / "autoencoder")
+    with pytest.raises(SystemExit, match="train it first"):
+        Trainer(data, tmp_path / "run", SETTINGS, CPU, resume=False, autoencoder=tmp_path / "nothing")
+    settings = TrainSettings(**{**vars(SETTINGS), "crop": 32})
+    trainer = Trainer(data, tmp_path / "run", settings, CPU, resume=False, autoencoder=tmp_path / "autoencoder")
+    before = weights(trainer).clone()
+    trainer.train_step()
+    assert not torch.equal(before, weights(trainer))
+    trainer.save()
+    export(tmp_path / "run" / "checkpoint", tmp_path / "model", tmp_path / "autoencoder")
+    folder = ModelFolder.open(str(tmp_path / "model"))
+    assert (folder.styles, folder.vae_factor, folder.latent_channels) == (STYLES, CELL, LATENT_CHANNELS)
+    assert folder.takes_frame and folder.takes_geometry
