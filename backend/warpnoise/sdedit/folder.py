@@ -331,7 +331,8 @@ class ModelFolder:
 def supported() -> str:
     """The families, for messages."""
     titles = [family.title for family in FAMILIES.values()]
-    return f"pixel models (a UNet2DModel and a scheduler, with or without a VAE), {', '.join(titles[:-1])} and {titles[-1]}"
+    first = "pixel models (a UNet2DModel and a scheduler, with or without a VAE)"
+    return f"{first}, {', '.join(titles[:-1])} and {titles[-1]}"
 
 
 def _check_folder(path: Path) -> None:

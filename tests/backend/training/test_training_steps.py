@@ -354,7 +354,7 @@ def test_training_in_latents_is_exported_with_its_autoencoder(
     make_autoencoder(8).save_pretrained(tmp_path / "autoencoder")
     with pytest.raises(SystemExit, match="train it first"):
         Trainer(data, tmp_path / "run", SETTINGS, CPU, resume=False, autoencoder=tmp_path / "nothing")
-    settings = TrainSettings(**{**vars(SETTINGS), "crop": 32})
+    settings = TrainSettings(**{**vars(SETTINGS), "crop": 64})
     trainer = Trainer(data, tmp_path / "run", settings, CPU, resume=False, autoencoder=tmp_path / "autoencoder")
     before = weights(trainer).clone()
     trainer.train_step()
