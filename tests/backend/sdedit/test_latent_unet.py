@@ -27,7 +27,7 @@ def editor(tmp_path_factory: pytest.TempPathFactory) -> PixelEditor:
 
 @pytest.fixture
 def noise(editor: PixelEditor) -> torch.Tensor:
-    return torch.randn((2, *editor.noise_shape(*SIZE)), generator=torch.Generator().manual_seed(0))
+    return torch.randn((2, *editor.noise_shape(*SIZE, SETTINGS)), generator=torch.Generator().manual_seed(0))
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def images() -> torch.Tensor:
 
 
 def test_its_noise_is_pixels_read_by_the_decoder_s_patterns(editor: PixelEditor) -> None:
-    assert editor.noise_shape(*SIZE) == (3, *SIZE)
-    assert editor.cell == 8
+    assert editor.noise_shape(*SIZE, SETTINGS) == (3, *SIZE)
+    assert editor.cell(SETTINGS) == 8
     assert editor.styles == ("ink", "clay")
     assert editor.takes_geometry
 
@@ -49,7 +49,7 @@ def test_an_edit_is_the_written_out_algorithm(editor: PixelEditor, noise: torch.
     alphas = torch.cumprod(1 - torch.linspace(0.0001, 0.02, 1000), 0)
     with torch.inference_mode():
         given = editor.vae.encode(padded).latents
-        e = torch.nn.functional.pad(editor._noise.latents(noise, 0), (0, 0, 0, 1), mode="reflect")
+        e = torch.nn.functional.pad(editor._noise.latents(noise, 0, SETTINGS), (0, 0, 0, 1), mode="reflect")
         x = alphas[400].sqrt() * given + (1 - alphas[400]).sqrt() * e
         labels = torch.tensor([1, 1])
         for t, after in ((400, 200), (200, 0), (0, -1)):
