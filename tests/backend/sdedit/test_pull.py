@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 import torch
 from warpnoise.job import Settings
@@ -103,3 +106,20 @@ def test_nothing_is_drawn_beyond_the_colours_around_it() -> None:
 
 def test_a_single_step_is_free(editor: Editor) -> None:
     torch.testing.assert_close(edit(editor, constant(1.0, 1.0), steps=2), edit(editor, None, steps=2), atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["sd21", "flux", "prx"])
+def test_latent_models_are_drawn_too(tiny: Callable[[str], Path], name: str) -> None:
+    """In the last steps but one; what the pipeline lays out, tokens or channels, comes back as a picture."""
+    editor = load_model(tiny(name), "cpu", "float32")
+    noise = torch.randn((1, *editor.noise_shape(SIZE, SIZE)), generator=torch.Generator().manual_seed(3))
+    image = torch.rand((1, 3, SIZE, SIZE), generator=torch.Generator().manual_seed(4))
+    settings = Settings(steps=4, strength=0.75, prompt="a house")
+
+    def run(weight: float) -> torch.Tensor:
+        return editor.edit(image, lambda index: noise, settings, pull=constant(1.0, weight))
+
+    plain = editor.edit(image, lambda index: noise, settings)
+    torch.testing.assert_close(run(0.0), plain, atol=1e-5, rtol=0)
+    drawn = [float((run(weight) - plain).abs().mean()) for weight in (0.3, 1.0)]
+    assert 0 < drawn[0] < drawn[1]
