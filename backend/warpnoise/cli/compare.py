@@ -36,7 +36,12 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
 @click.option(
     "--methods", metavar="NAME,...", callback=_names, help="Which methods; without it, all. `warped` is ours."
 )
-@click.option("--tasks", metavar="NAME,...", callback=_names, help="appearance, super-resolution; without it, both.")
+@click.option(
+    "--tasks",
+    metavar="NAME,...",
+    callback=_names,
+    help="appearance, super-resolution, coherence; without it, the first two.",
+)
 @click.option(
     "--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="How many: --seed and those after it."
 )
@@ -92,18 +97,19 @@ def command(
       warpnoise compare JOB
       warpnoise compare JOB --methods random,fixed,chained,warped --tasks appearance
       warpnoise compare JOB --strength 0.6 --reference renders --output comparison
+      warpnoise compare JOB --tasks coherence       warped noise alone, and what holds frames together besides
       warpnoise compare JOB --pans 1,2,4,8
     """
     with interruptible() as interrupt, _show_progress() as listener:
         with needs_extra("compare"):
-            from warpnoise.compare import METHODS, TASKS, CompareOptions
+            from warpnoise.compare import METHODS, NOISE_TASKS, CompareOptions
             from warpnoise.compare.compare import compare, compare_pans
         from warpnoise.job import Shot
 
         opened = Shot.open(job)
         options = CompareOptions(
             methods=METHODS if methods is None else methods,
-            tasks=TASKS if tasks is None else tasks,
+            tasks=NOISE_TASKS if tasks is None else tasks,
             seeds=seeds,
             settings=opened.settings.updated(given(settings)),
             restoration_strength=restoration_strength,

@@ -11,6 +11,6 @@ Three layers, each importing only from those before it:
 ``compare`` runs them in this order.
 """
 
-from warpnoise.compare.experiment.options import METHODS, TASKS, CompareOptions
+from warpnoise.compare.experiment.options import METHODS, NOISE_TASKS, CompareOptions
 
-__all__ = ["METHODS", "TASKS", "CompareOptions"]
+__all__ = ["METHODS", "NOISE_TASKS", "CompareOptions"]

@@ -17,7 +17,7 @@ from warpnoise.compare.experiment.pan import make_pan
 from warpnoise.compare.experiment.rendered_reference import open_reference
 from warpnoise.compare.experiment.report import NoiseReport, Report, TaskReport, report_method, report_noise
 from warpnoise.compare.experiment.shot_motion import ShotMotion
-from warpnoise.compare.experiment.tasks import Task, make_tasks, prepare_input
+from warpnoise.compare.experiment.tasks import OFF, Task, make_tasks, prepare_input
 from warpnoise.compare.page import write_page
 from warpnoise.errors import JobError
 from warpnoise.job import Shot
@@ -80,7 +80,7 @@ def compare(
         shot = ShotMotion(job, options.lags, meter.warn)
         seeds = tuple(range(settings.seed, settings.seed + options.seeds))
         work = _Work(job, options, folder, shot, seeds, meter, cancelled, _once(load))
-        tasks = make_tasks(job, options, settings, folder, reference)
+        tasks = make_tasks(job, options, settings, folder, reference, model.takes_prompt)
         noise = work.noise()
         work.stylize(tasks)
         report = Report(
@@ -166,13 +166,14 @@ class _Work:
 
     def stylize(self, tasks: list[Task]) -> None:
         frames = len(self.job.frames)
-        self.meter.begin("stylizing", len(tasks) * len(self.options.methods) * len(self.seeds) * frames)
+        runs = sum(len(task.methods) for task in tasks) * len(self.seeds)
+        self.meter.begin("stylizing", runs * frames)
         done = made = 0
         for task in tasks:
             for _ in prepare_input(self.job, task, self.cancelled):
                 pass
             for seed in self.seeds:
-                for method in self.options.methods:
+                for method in task.methods:
                     what = f"{task.name}, {method}, seed {seed}"
                     kept = self._make(task, method, seed, what, done, made)
                     done, made = done + frames, made + frames - kept
@@ -188,7 +189,7 @@ class _Work:
             self.meter.at(what, done + now.frames_done, made=made + now.frames_done - now.frames_kept)
 
         self.run(task, method, seed).make(
-            task.settings.updated({"noise": method, "seed": seed}),
+            task.settings.updated({**task.methods[method], "seed": seed}),
             device=self.options.device,
             dtype=self.options.dtype,
             batch=self.options.batch,
@@ -200,18 +201,22 @@ class _Work:
 
     def measure(self, tasks: list[Task], reference: Callable[[int], Path] | None) -> dict[str, TaskReport]:
         frames, done = len(self.job.frames), 0
-        self.meter.begin("measuring", len(tasks) * (len(self.options.methods) * len(self.seeds) + 2) * frames)
+        runs = sum(len(task.methods) * len(self.seeds) + 2 for task in tasks)
+        self.meter.begin("measuring", runs * frames)
         reports = {}
         for task in tasks:
-            figures: dict[str, list[SequenceFigures]] = {method: [] for method in self.options.methods}
-            for method in self.options.methods:
+            figures: dict[str, list[SequenceFigures]] = {method: [] for method in task.methods}
+            for method in task.methods:
                 for seed in self.seeds:
                     self.meter.at(f"{task.name}, {method}, seed {seed}", done, made=done)
                     run = self.run(task, method, seed)
                     place = run.folder / "figures.json"
-                    figures[method].append(measure(self.shot, run.result.frame, task.reference, place, self.cancelled))
+                    plain = self.run(task, task.baseline, seed).result.frame if task.baseline in task.methods else None
+                    figures[method].append(
+                        measure(self.shot, run.result.frame, task.reference, place, self.cancelled, plain)
+                    )
                     done += frames
-            random = figures.get("random")
+            random = figures.get(task.baseline)
             floor = {}
             for name, pictures in (("input", task.color), ("reference", task.reference)):
                 if pictures is not None:
@@ -222,7 +227,7 @@ class _Work:
                     floor[name] = report_method([single], random)
                 done += frames
             reports[task.name] = TaskReport(
-                settings=task.settings.model_dump(exclude={"noise"}),
+                settings=task.settings.model_dump(exclude={"noise", *OFF}),
                 methods={
                     method: report_method(
                         each, random, [self.run(task, method, seed).seconds_per_frame() for seed in self.seeds]

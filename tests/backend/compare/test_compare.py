@@ -153,6 +153,19 @@ def test_super_resolution_restores_the_reference(job, tmp_path):
     assert off[0] < 0.5 * off[1]
 
 
+def test_what_holds_frames_together_is_compared_side_by_side(job):
+    options = CompareOptions(
+        methods=("warped",), tasks=("coherence",), seeds=1, settings=job.settings.updated({"steps": 8})
+    )
+    task = compare(job, options).report.tasks["coherence"]
+    assert list(task.methods) == ["plain", "pull", "accumulation", "together"]  # this model has no attention
+    assert task.methods["plain"].drift.mean == 0
+    assert task.methods["plain"].sharpness.mean == 1
+    assert all(task.methods[name].drift.mean > 0 for name in ("pull", "accumulation", "together"))
+    page = (job.path / "compare" / "compare.html").read_text()
+    assert "All together" in page and "Low-band drift" in page
+
+
 def test_a_reference_gives_distances_and_a_floor(job, tmp_path):
     folder = tmp_path / "reference"
     for frame in job.frames:

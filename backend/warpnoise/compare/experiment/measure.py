@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from warpnoise.compare.experiment.figure_cache import remembered
 from warpnoise.compare.experiment.shot_motion import ShotMotion
-from warpnoise.compare.metrics.coherence import CoherenceMeter
+from warpnoise.compare.metrics.coherence import CoherenceMeter, low_band_drift
 from warpnoise.compare.metrics.quality import psnr, ssim
 from warpnoise.compare.metrics.wasserstein import PATCH_PX, PatchSampler, sliced_wasserstein
 from warpnoise.errors import Cancelled, MediaError
@@ -20,13 +20,14 @@ from warpnoise.hashing import digest_text
 from warpnoise.media.picture_digest import picture_digest
 from warpnoise.media.png import read_png
 
-FIGURES_VERSION = 1
+FIGURES_VERSION = 2
 """To be raised when the same pictures give other figures than before."""
 
 
 @dataclass(frozen=True)
 class SequenceFigures:
-    """See ``warpnoise.compare.metrics.coherence``, ``quality`` and ``wasserstein``; the last three need a reference."""
+    """See ``warpnoise.compare.metrics.coherence``, ``quality`` and ``wasserstein``; these three need a reference.
+    ``drift``: see `low_band_drift`; it needs a baseline."""
 
     warp_error: Mapping[int, float]
     incoherence: Mapping[int, float]
@@ -34,6 +35,7 @@ class SequenceFigures:
     psnr: float | None = None
     ssim: float | None = None
     wasserstein: float | None = None
+    drift: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -43,6 +45,7 @@ class SequenceFigures:
             "psnr": self.psnr,
             "ssim": self.ssim,
             "wasserstein": self.wasserstein,
+            "drift": self.drift,
         }
 
     @classmethod
@@ -55,6 +58,7 @@ class SequenceFigures:
             psnr=_number(content["psnr"]),
             ssim=_number(content["ssim"]),
             wasserstein=_number(content["wasserstein"]),
+            drift=_number(content["drift"]),
         )
 
 
@@ -72,6 +76,7 @@ def measure(
     reference: Callable[[int], Path] | None,
     cache: Path,
     cancelled: Callable[[], bool] | None = None,
+    baseline: Callable[[int], Path] | None = None,
 ) -> SequenceFigures:
     """The figures of the sequence whose pictures lie at ``picture(frame)``.
 
@@ -85,9 +90,9 @@ def measure(
     """
     return remembered(
         cache,
-        _digest(shot, picture, reference),
+        _digest(shot, picture, reference, baseline),
         SequenceFigures.from_json,
-        lambda: _measure(shot, picture, reference, cancelled).to_json(),
+        lambda: _measure(shot, picture, reference, cancelled, baseline).to_json(),
     )
 
 
@@ -105,8 +110,10 @@ def _measure(
     picture: Callable[[int], Path],
     reference: Callable[[int], Path] | None,
     cancelled: Callable[[], bool] | None,
+    baseline: Callable[[int], Path] | None,
 ) -> SequenceFigures:
     meter = CoherenceMeter(shot.lags)
+    drifts = []
     ratios, similarities, patches, reference_patches = [], [], PatchSampler(), PatchSampler()
     comparable = reference is not None and min(shot.job.scene.width, shot.job.scene.height) >= PATCH_PX
     for frame, found in shot:
@@ -115,6 +122,8 @@ def _measure(
         pixels, opaque = read_picture(picture(frame))
         correspondences = found.values()
         meter.add(pixels, correspondences if opaque is None else [each.only(opaque) for each in correspondences])
+        if baseline is not None:
+            drifts.append(low_band_drift(pixels, read_picture(baseline(frame))[0]))
         if reference is not None:
             wanted, _ = read_picture(reference(frame))
             ratios.append(psnr(pixels, wanted))
@@ -130,17 +139,18 @@ def _measure(
         psnr=float(np.mean(ratios)) if reference is not None and np.isfinite(ratios).all() else None,
         ssim=float(np.mean(similarities)) if reference is not None else None,
         wasserstein=sliced_wasserstein(patches.descriptors(), reference_patches.descriptors()) if comparable else None,
+        drift=float(np.sqrt(np.mean(np.square(drifts)))) if drifts else None,
     )
 
 
-def _digest(shot: ShotMotion, picture: Callable[[int], Path], reference: Callable[[int], Path] | None) -> str:
+def _digest(shot: ShotMotion, picture: Callable[[int], Path], *others: Callable[[int], Path] | None) -> str:
     try:
         return digest_text(
             f"figures {FIGURES_VERSION}",
             shot.digest,
             " ".join(map(str, shot.lags)),
             *(picture_digest(picture(frame)) for frame in shot.job.frames),
-            *([] if reference is None else [picture_digest(reference(frame)) for frame in shot.job.frames]),
+            *(picture_digest(other(frame)) for other in others if other is not None for frame in shot.job.frames),
         )
     except OSError as refusal:
         raise MediaError(f"Cannot read {refusal.filename}: {refusal.strerror or refusal}.") from refusal

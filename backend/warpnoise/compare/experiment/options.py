@@ -9,7 +9,12 @@ from warpnoise.errors import SettingsError
 from warpnoise.job import Settings
 from warpnoise.noise import NOISE_METHODS
 
-TASKS = ("appearance", "super-resolution")
+TASKS = ("appearance", "super-resolution", "coherence")
+NOISE_TASKS = ("appearance", "super-resolution")
+"""Those that compare noise methods; "coherence" compares what holds frames together besides."""
+
+PLAIN, TOGETHER = "plain", "together"
+"""Of the task "coherence": nothing but warped noise, and all options."""
 
 OURS = NOISE_METHODS[0]
 
@@ -30,7 +35,7 @@ class CompareOptions:
     """
 
     methods: tuple[str, ...] = METHODS
-    tasks: tuple[str, ...] = TASKS
+    tasks: tuple[str, ...] = NOISE_TASKS
     seeds: int = 3
     settings: Settings | None = None
     restoration_strength: float = 0.3

@@ -24,7 +24,7 @@ class MethodReport:
 
     ``sharpness``: gradient energy over that of random noise with the same seed; None: random was not among the methods.
     ``psnr`` (dB), ``ssim``, ``wasserstein``: distance to the reference; None: there is none.
-    ``seconds_per_frame``: None: not known, or of no method.
+    ``drift``: of the low band from the baseline's. ``seconds_per_frame``: None: not known, or of no method.
     """
 
     warp_error: ByLag
@@ -34,6 +34,7 @@ class MethodReport:
     ssim: Figure | None
     wasserstein: Figure | None
     seconds_per_frame: Figure | None
+    drift: Figure | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ def report_method(
         ssim=_optional(figures, lambda each: each.ssim),
         wasserstein=_optional(figures, lambda each: each.wasserstein),
         seconds_per_frame=_known(seconds_per_frame),
+        drift=_optional(figures, lambda each: each.drift),
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from warpnoise.compare.experiment.options import CompareOptions
+from warpnoise.compare.experiment.options import OURS, PLAIN, TOGETHER, CompareOptions
 from warpnoise.compare.metrics.interpolation import enlarged_again
 from warpnoise.errors import Cancelled, MediaError
 from warpnoise.hashing import digest_text
@@ -29,7 +29,8 @@ class Task:
     """What every method is run on.
 
     ``source``: the picture that the task starts from. ``color``: the picture that the model gets, made from it or the
-    same. ``reference``: the picture it should come to; None: not known.
+    same. ``reference``: the picture it should come to; None: not known. ``methods``: what is compared, and the settings
+    of each; ``baseline``: the one that the others' sharpness and drift are relative to.
     """
 
     name: str
@@ -37,10 +38,35 @@ class Task:
     source: Callable[[int], Path]
     color: Callable[[int], Path]
     reference: Callable[[int], Path] | None
+    methods: Mapping[str, Mapping[str, object]]
+    baseline: str
+
+
+OFF: dict[str, object] = {
+    "coherence": "off",
+    "key_share": None,
+    "pull": 0.0,
+    "accumulation": 0.0,
+    "attention": 0.0,
+}
+"""Noise alone: what holds frames together besides would hide how methods differ."""
+
+
+def coherence_variants(takes_prompt: bool) -> dict[str, dict[str, object]]:
+    """What is compared in the task "coherence": each option alone, and all together."""
+    ours: dict[str, object] = {**OFF, "noise": OURS}
+    options = {"pull": 1.0, "accumulation": 1.0, **({"attention": 1.0} if takes_prompt else {})}
+    alone = {name: {**ours, name: strength} for name, strength in options.items()}
+    return {PLAIN: ours, **alone, TOGETHER: {**ours, **options}}
 
 
 def make_tasks(
-    job: Shot, options: CompareOptions, settings: Settings, folder: Path, reference: Callable[[int], Path] | None
+    job: Shot,
+    options: CompareOptions,
+    settings: Settings,
+    folder: Path,
+    reference: Callable[[int], Path] | None,
+    takes_prompt: bool,
 ) -> list[Task]:
     """The tasks that the options name, with the settings.
 
@@ -48,14 +74,20 @@ def make_tasks(
     Without one it does so with the job's own pictures.
     """
     fine = reference or job.color
+    noises = {method: {**OFF, "noise": method} for method in options.methods}
     tasks = {
-        "appearance": Task("appearance", settings, job.color, job.color, reference),
+        "appearance": Task("appearance", settings, job.color, job.color, reference, noises, "random"),
+        "coherence": Task(
+            "coherence", settings, job.color, job.color, reference, coherence_variants(takes_prompt), PLAIN
+        ),
         "super-resolution": Task(
             "super-resolution",
             settings.updated({"strength": options.restoration_strength}),
             fine,
             Result(folder / "super-resolution" / "input").frame,
             fine,
+            noises,
+            "random",
         ),
     }
     return [tasks[name] for name in options.tasks]

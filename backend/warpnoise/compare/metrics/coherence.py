@@ -125,3 +125,13 @@ def gradient_energy(picture: Picture) -> float:
 
 def _squares(values: Picture) -> float:
     return float(np.square(values, dtype=np.float64).sum())
+
+
+def low_band_drift(picture: Picture, baseline: Picture) -> float:
+    """Root mean square difference of two pictures behind a Gaussian blur of ``BLUR_PX``.
+
+    What ghosts, or runs away over a shot, is perfectly coherent, and as sharp as one likes; but it is not what the
+    model makes of the frame alone.
+    """
+    difference = cv2.GaussianBlur(picture - baseline, (0, 0), BLUR_PX, borderType=cv2.BORDER_REFLECT)
+    return float(np.sqrt(_squares(difference) / max(difference.size, 1)))

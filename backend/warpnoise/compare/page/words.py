@@ -24,6 +24,19 @@ TASKS = {
         "Each picture of the reference (of the job, where none was given), reduced to a quarter of its width and "
         "height and enlarged again, gets its detail back from the model. It is compared with the picture itself.",
     ),
+    "coherence": Words(
+        "Coherence beyond noise",
+        "Each frame is stylized as in appearance transfer, all with warped noise. Each option alone holds the frames "
+        "together, then all of them. Sharpness and drift are relative to warped noise alone.",
+    ),
+}
+
+VARIANTS = {
+    "plain": Words("Warped noise alone", "Nothing else holds the frames together."),
+    "pull": Words("Pull", "The middle steps are drawn toward key frames and the frame before."),
+    "accumulation": Words("Accumulation", "Finished frames are averaged with those around them."),
+    "attention": Words("Attention", "The network looks at the key frame, too."),
+    "together": Words("All together", "All options at full strength."),
 }
 
 FLOOR = {
@@ -34,5 +47,5 @@ FLOOR = {
 
 def title(method: str) -> str:
     """Of a method, the input or the reference."""
-    words = METHODS.get(method) or FLOOR.get(method)
+    words = METHODS.get(method) or VARIANTS.get(method) or FLOOR.get(method)
     return words.title if words else method

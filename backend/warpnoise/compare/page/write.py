@@ -15,7 +15,7 @@ from warpnoise import __version__
 from warpnoise.compare.experiment.matrices import CHANNELS, PATCH_PX, Patch, estimate, find_patch
 from warpnoise.compare.experiment.meter import Meter
 from warpnoise.compare.experiment.method_run import Run
-from warpnoise.compare.experiment.options import OURS
+from warpnoise.compare.experiment.options import OURS, TOGETHER
 from warpnoise.compare.experiment.report import Report
 from warpnoise.compare.experiment.shot_motion import ShotMotion
 from warpnoise.compare.experiment.tasks import Task
@@ -121,8 +121,10 @@ def _chart(title: str, figures: Any, report: Report, field: str, scale: float = 
 
 
 def _kind(method: str, report: Report) -> str:
-    if method == OURS:
+    if method in (OURS, TOGETHER):
         return "ours"
+    if method not in report.noise:
+        return "white"
     return "white" if report.noise[method].is_white else "coloured"
 
 
