@@ -56,12 +56,13 @@ class _Main:
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
+        if state.running() is None:
+            draw_first_run(layout, context)
         row = layout.row(align=True)
         row.scale_y = 1.5
         if state.running() is None:
             row.operator("warpnoise.stylize", icon="RENDER_ANIMATION")
             draw_preview_buttons(layout, context)
-            draw_first_run(layout, context)
             if existing_output(context.scene, "color") is not None:  # another style of the same shot is the usual case
                 layout.prop(context.scene.warpnoise, "keep_existing")
             if (job := existing_output(context.scene, "records")) is not None:
