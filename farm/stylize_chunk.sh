@@ -1,10 +1,10 @@
 #!/bin/sh
 # One part of an animation on one machine of a farm; see docs/farms.md.
 #
-#   stylize_chunk.sh K/N  SCENE.blend START:END JOB [more arguments of `warpnoise stylize`]
-#   stylize_chunk.sh last SCENE.blend START:END JOB [more arguments, such as --save OUT.blend]
+#   stylize_chunk.sh K/N  SCENE.blend RANGE JOB [more arguments of `warpnoise stylize`]
+#   stylize_chunk.sh last SCENE.blend RANGE JOB [more arguments, such as --save OUT.blend]
 #
-# K/N renders and stylizes part K of N. `last`, after all parts, makes what is still missing, writes the movie, and brings
+# RANGE: the shot's frames, as 1-240. K/N renders and stylizes part K of N. `last`, after all parts, makes what is still missing, writes the movie, and brings
 # the result into the compositor. BLENDER names the program (blender); or BPY_PYTHON a Python with the bpy wheel, from the
 # repository's root. A failed part is tried again, TRIES times in all (3); what is finished is not made again.
 set -u

@@ -12,7 +12,7 @@ ROOT = HERE.parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-ONCE = {"backend", "setup", "test_farm.py"}  # what they test imports no bpy
+ONCE = {"backend", "setup", "test_farm.py", "test_openjd.py"}  # what they test imports no bpy, or takes long
 
 
 @pytest.hookimpl(tryfirst=True)

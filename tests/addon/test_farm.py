@@ -50,7 +50,7 @@ def test_three_machines_on_one_folder_make_what_one_makes(tmp_path):
     blend, job, saved = tmp_path / "scene.blend", tmp_path / "job", tmp_path / "out.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(blend))
     settings = ["--model", write_toy_model(tmp_path / "model"), "--steps", 4]
-    arguments = [blend, "1:5", job, *settings]
+    arguments = [blend, "1-5", job, *settings]
 
     machines = [
         subprocess.Popen(["sh", str(SCRIPT), f"{number}/3", *map(str, arguments)], cwd=ROOT, env=environment())
@@ -71,7 +71,7 @@ def test_three_machines_on_one_folder_make_what_one_makes(tmp_path):
     bpy.ops.wm.open_mainfile(filepath=str(saved))
     assert [group for group in bpy.data.node_groups if "warpnoise_job" in group]
 
-    alone = run("1/1", blend, "1:5", tmp_path / "alone", *settings)
+    alone = run("1/1", blend, "1-5", tmp_path / "alone", *settings)
     assert alone.returncode == 0, alone.stdout + alone.stderr
     for frame in range(1, 6):
         name = f"{frame:04d}.png"
@@ -85,9 +85,9 @@ def test_what_is_tried_again(tmp_path, status, tries):
     program = tmp_path / "python"
     program.write_text(f'#!/bin/sh\necho "$@" >> "{tmp_path}/log"\nexit {status}\n')
     program.chmod(0o755)
-    done = run("2/3", "a scene.blend", "1:9", tmp_path / "a job", "--seed", 3, BPY_PYTHON=str(program))
+    done = run("2/3", "a scene.blend", "1-9", tmp_path / "a job", "--seed", 3, BPY_PYTHON=str(program))
     assert done.returncode == status
-    said = f"-m warpnoise_addon a scene.blend stylize --frames=1:9 --output {tmp_path}/a job --chunk 2/3 --seed 3"
+    said = f"-m warpnoise_addon a scene.blend stylize --frames=1-9 --output {tmp_path}/a job --chunk 2/3 --seed 3"
     assert (tmp_path / "log").read_text().splitlines() == [said] * tries
     assert run("2/3").returncode == 2
 
@@ -122,31 +122,51 @@ def test_the_flamenco_job_type():
             "start": -3,
             "end": 20,
             "step": 2,
-            "chunk_size": 5,
+            "pass_chunk": 5,
+            "stylize_chunk": 6,
             "job_folder": "/shared/job",
             "more_arguments": "--strength 0.6 ",
+            "backend": "{warpnoise}",
             "blendfile": "/shared/shot.blend",
             "scene": "My Scene",
         }
     )
-    assert [task["name"] for task in tasks] == ["stylize-1-of-3", "stylize-2-of-3", "stylize-3-of-3", "collect"]
-    assert [task["dependencies"] for task in tasks] == [[], [], [], [task["name"] for task in tasks[:3]]]
-    given = []
+    passes, stylize = [f"passes {k}/3" for k in (1, 2, 3)], [f"stylize {k}/2" for k in (1, 2)]
+    assert {task["name"]: task["dependencies"] for task in tasks} == {
+        **{name: [] for name in passes},
+        "key frames": passes,
+        **{name: ["key frames"] for name in stylize},
+        "accumulate": stylize,
+        "movie": ["accumulate"],
+        "compositor": ["accumulate"],
+    }
+    given, backend = {}, {}
     for task in tasks:
         (command,) = task["commands"]
-        assert command["parameters"]["blendfile"] == "/shared/shot.blend"
-        flag, name, *arguments = command["parameters"]["args"]
+        parameters = command["parameters"]
+        if command["name"] == "exec":
+            assert parameters["exe"] == "{warpnoise}"
+            backend[task["name"]] = parameters["args"]
+            continue
+        assert parameters["blendfile"] == "/shared/shot.blend"
+        flag, name, *arguments = parameters["args"]
         assert (flag, name) == ("--command", "warpnoise")
-        given.append(vars(make_parser("warpnoise").parse_args(arguments)))
-    common = {"action": "stylize", "scene": "My Scene", "frames": "-3:20:2", "output": "/shared/job", "strength": 0.6}
-    assert given[:3] == [{**common, "chunk": f"{number}/3"} for number in (1, 2, 3)]
-    assert given[3] == {**common, "keep_existing": True, "save": "/shared/job/shot-stylized.blend"}
+        given[task["name"]] = vars(make_parser("warpnoise").parse_args(arguments))
+    common = {"scene": "My Scene", "output": "/shared/job"}
+    export = {**common, "action": "export", "frames": "-3-20:2", "strength": 0.6}
+    assert [given[name] for name in passes] == [{**export, "chunk": f"{number}/3"} for number in (1, 2, 3)]
+    saved = {"action": "compositor", "save": "/shared/job/shot-stylized.blend"}
+    assert {name: value for name, value in given["compositor"].items() if value is not None} == {**common, **saved}
+    assert backend == {
+        "key frames": ["keyframes", "/shared/job"],
+        **{f"stylize {k}/2": ["stylize", "/shared/job", "--chunk", f"{k}/2", "--no-movie"] for k in (1, 2)},
+        "accumulate": ["accumulate", "/shared/job"],
+        "movie": ["movie", "/shared/job"],
+    }
 
 
 @pytest.mark.skipif(NODE is None, reason="node is not there")
 def test_flamenco_is_told_of_an_empty_range():
+    texts = ("job_folder", "more_arguments", "backend", "blendfile", "scene")
     with pytest.raises(AssertionError, match="the frame range is empty: 5 to 4"):
-        compiled(
-            {"start": 5, "end": 4, "step": 1, "chunk_size": 5}
-            | dict.fromkeys(("job_folder", "more_arguments", "blendfile", "scene"), "")
-        )
+        compiled({"start": 5, "end": 4, "step": 1, "pass_chunk": 5, "stylize_chunk": 5} | dict.fromkeys(texts, ""))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 from tqdm import tqdm
 
 from warpnoise.cli.interrupt import interruptible
-from warpnoise.cli.shared_options import job_argument
+from warpnoise.cli.shared_options import chosen_frames, frames_option, job_argument
+
+if TYPE_CHECKING:
+    from warpnoise.media.array_file import Format
+    from warpnoise.pipeline.noise_layouts import Layout
 
 
 @click.command("warp")
@@ -21,8 +25,19 @@ from warpnoise.cli.shared_options import job_argument
     help="The file to write, or with --per-frame the folder; without it, JOB/noise.",
 )
 @click.option(
-    "--format", "kind", type=click.Choice(["npz", "safetensors"]), help="Without it, what the output's name ends in."
+    "--format",
+    "kind",
+    type=click.Choice(["npz", "npy", "safetensors", "exr"]),
+    help="Without it, what the output's name ends in, or npz. EXR is a folder of pictures.",
 )
+@click.option(
+    "--layout",
+    type=click.Choice(["planes", "last", "patches", "tokens"]),
+    default="planes",
+    show_default=True,
+    help="Order of a frame's values: channels first, channels last, or blocks of 2 x 2 as channels or as tokens.",
+)
+@frames_option
 @click.option("--per-frame", is_flag=True, help="One file a frame, named by its number.")
 @click.option("--channels", type=int, default=4, show_default=True, help="4 for Stable Diffusion, 3 for pixels.")
 @click.option(
@@ -37,7 +52,9 @@ from warpnoise.cli.shared_options import job_argument
 def command(
     job: Path,
     output: Path | None,
-    kind: Literal["npz", "safetensors"] | None,
+    kind: Format | None,
+    layout: Layout,
+    frames: str | None,
     per_frame: bool,
     channels: int,
     maps: int,
@@ -46,17 +63,21 @@ def command(
     """Write the noise of the job folder JOB, carried along its motion, for other tools.
 
     The array "noise" is float32, N(0, 1), of the shape (frames, channels, height, width), with several maps
-    (frames, maps, channels, height, width); "frames" holds the frames' numbers. Only job.json and the passes are
-    read.
+    (frames, maps, channels, height, width); "frames" holds the frames' numbers. An .npy file has the noise alone. In
+    EXR pictures the channels are R, G, B and A, or noise.00, noise.01, ... where there are more than four. Only
+    job.json and the passes are read. docs/other-tools.md says which model takes which layout.
 
     \b
     Examples:
       warpnoise warp JOB --output noise.npz                           one noise value a pixel
       warpnoise warp JOB --output noise.safetensors --width 64    the latent grid of 512 x 512 pixels
       warpnoise warp JOB --output noise --per-frame --format npz      noise/0001.npz, noise/0002.npz, ...
+      warpnoise warp JOB --output noise --format exr --channels 3     noise/0001.exr, ..., for compositing programs
+      warpnoise warp JOB --output noises.npy --layout last --channels 16 --width 90   for Go-with-the-Flow
     """
     if kind is None:
-        kind = "safetensors" if output is not None and output.suffix == ".safetensors" else "npz"
+        suffix = "" if output is None else output.suffix
+        kind = "safetensors" if suffix == ".safetensors" else "npy" if suffix == ".npy" else "npz"
     with interruptible() as interrupt:
         from warpnoise.job import Shot
         from warpnoise.pipeline import WarpOptions, warp
@@ -69,14 +90,16 @@ def command(
             maps=maps,
             seed=opened.settings.seed if chosen["seed"] is None else chosen["seed"],
             noise=chosen["noise"] or opened.settings.noise,
+            layout=layout,
             format=kind,
             per_frame=per_frame,
         )
-        with tqdm(total=len(opened.frames), unit="frame", leave=False, disable=None, file=sys.stderr) as bar:
+        wanted = chosen_frames(opened.frames, frames)
+        with tqdm(total=len(wanted or opened.frames), unit="frame", leave=False, disable=None, file=sys.stderr) as bar:
 
             def show(done: int, total: int) -> None:
                 bar.update(done - bar.n)
 
-            files = warp(opened, output or job / "noise", options, progress=show, cancelled=interrupt)
+            files = warp(opened, output or job / "noise", options, frames=wanted, progress=show, cancelled=interrupt)
     for file in files[:1] if len(files) == 1 else (files[0], files[-1]):
         print(file)

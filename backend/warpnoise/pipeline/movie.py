@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,8 +15,12 @@ from warpnoise.job import Result, Shot, frames_text
 from warpnoise.job.digest_cache import DigestCache
 from warpnoise.job.records import Record
 from warpnoise.media.png import read_png
+from warpnoise.pipeline.accumulate import AccumulatedOf
 from warpnoise.pipeline.made_of import MadeOf
+from warpnoise.pipeline.plan import make_plan
 from warpnoise.pipeline.resume import unfinished
+
+log = logging.getLogger(__name__)
 
 
 def write_finished_movie(
@@ -35,13 +40,17 @@ def write_finished_movie(
     if info is None:
         raise JobError(f"{result.folder} has no settings.json that can be read. Stylize the shot again.")
     shot.check(shot.frames)
+    plan = make_plan(shot, info.settings, shot.frames[-1], log.warning, cancelled)
     with DigestCache(shot.path, shot.results_folder, cancelled) as digests:
-        made_of = MadeOf(shot, info.settings, info.model, digests)
-        missing = unfinished(shot, result, shot.frames, made_of, digests)
+        stylized = MadeOf(shot, info.settings, info.model, digests, plan)
+        missing = unfinished(shot, result.raw if info.settings.accumulation else result, shot.frames, stylized, digests)
+        if info.settings.accumulation and not missing:
+            made_of = AccumulatedOf(shot, info.settings, stylized.digest)
+            missing = [each for each in shot.frames if not result.is_finished(result.frame(each), made_of.digest(each))]
     if missing:
         raise JobError(
             f"{result.folder}: frames {frames_text(missing)} are not finished, or their inputs have changed since. "
-            "Stylize them, then write the movie."
+            "Stylize and accumulate them, then write the movie."
         )
     movie = write_movie_of(shot, result, starting, cancelled)
     if movie is None:

@@ -1,14 +1,12 @@
-"""Only the noise of a job, for other tools: NumPy's .npz or safetensors, one file or one a frame."""
+"""Only the noise of a job, for other tools: NumPy's files, safetensors or EXR pictures, one file or one a frame."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, Protocol
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +15,12 @@ import torch
 from warpnoise.errors import Cancelled, JobError, SettingsError
 from warpnoise.job import Shot
 from warpnoise.job.names import frame_name
+from warpnoise.media.array_file import ArrayWriter, Format, open_writer, write_exr
 from warpnoise.media.atomic import replacing
 from warpnoise.motion import motions
 from warpnoise.noise import NOISE_METHODS, make_noise
+from warpnoise.pipeline.noise_layouts import LAYOUTS, Layout, arrange, layout_shape
 from warpnoise.pipeline.work_queues import Prefetch
-
-Format = Literal["npz", "safetensors"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,8 @@ class WarpOptions:
     ``width``, ``height``: of the noise; 0: from the other, both 0: the frames'. A latent model's are the frames' over
     its VAE's factor.
     ``maps``: independent noises that the same motion carries. ``noise``: "warped" or a baseline's name.
-    ``per_frame``: one file a frame, named by its number, in a folder; otherwise one file.
+    ``layout``: as `layout_shape`. ``format``: as `warpnoise.media.array_file`.
+    ``per_frame``: one file a frame, named by its number, in a folder; otherwise one file. EXR is always so.
     """
 
     channels: int = 4
@@ -41,6 +40,7 @@ class WarpOptions:
     maps: int = 1
     seed: int = 0
     noise: str = "warped"
+    layout: Layout = "planes"
     format: Format = "npz"
     per_frame: bool = False
 
@@ -51,8 +51,12 @@ class WarpOptions:
                 raise SettingsError(f"{name}: expected at least {least}, got {value}")
         if self.noise not in NOISE_METHODS:
             raise SettingsError(f"noise {self.noise!r}: there are {', '.join(NOISE_METHODS)}")
-        if self.format not in ("npz", "safetensors"):
-            raise SettingsError(f"format: expected npz or safetensors, got {self.format!r}")
+        if self.layout not in LAYOUTS:
+            raise SettingsError(f"layout: expected {', '.join(LAYOUTS)}, got {self.layout!r}")
+        if self.format not in get_args(Format):
+            raise SettingsError(f"format: expected {', '.join(get_args(Format))}, got {self.format!r}")
+        if self.format == "exr" and self.layout != "planes":
+            raise SettingsError(f"layout {self.layout}: EXR files are pictures, which have the layout planes alone")
 
 
 def warp(
@@ -60,17 +64,19 @@ def warp(
     output: Path,
     options: WarpOptions | None = None,
     *,
+    frames: Collection[int] | None = None,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> list[Path]:
-    """Write the noise of every frame of a job.
+    """Write the noise of a job's frames.
 
-    The array ``noise`` is float32 of the shape (frames, channels, height, width), with several maps (frames, maps,
-    channels, height, width); without the first axis in files of one frame. ``frames``, int64, has the frames' numbers.
+    The array ``noise`` is float32 of the shape (frames, *layout), with several maps (frames, maps, *layout); without
+    the first axis in files of one frame. ``frames``, int64, has the frames' numbers. EXR: as `write_exr`.
 
     Args:
-        job: a job folder; only ``job.json`` and the passes are read.
+        job: a job folder; only ``job.json`` and the passes up to the last wanted frame are read.
         output: the file, or with ``per_frame`` the folder. A suffix that is missing is added.
+        frames: only these; None: all. The noise comes through all frames before them.
         progress: called after each frame with how many are done and how many there are.
         cancelled: asked before each frame.
 
@@ -84,31 +90,33 @@ def warp(
     """
     options = options or WarpOptions()
     shape = _shape(job, options)
-    stacked = (options.maps, *shape) if options.maps > 1 else shape
-    frames = job.frames
+    arranged = layout_shape(options.layout, *shape)
+    stacked = (options.maps, *arranged) if options.maps > 1 else arranged
+    wanted = job.frames if frames is None else sorted(set(frames))
     files: list[Path] = []
     with contextlib.ExitStack() as stack:
-        ahead = stack.enter_context(Prefetch(_noises(job, options, shape), size=2, cancelled=cancelled))
+        ahead = stack.enter_context(Prefetch(_noises(job, options, shape, wanted), size=2, cancelled=cancelled))
         together: ArrayWriter | None = None
-        if not options.per_frame:
+        if not options.per_frame and options.format != "exr":
             files.append(_with_suffix(output, options.format))
             file = stack.enter_context(replacing(files[0], error=JobError))
-            together = stack.enter_context(_open_writer(file, options.format, (len(frames), *stacked), frames))
+            together = stack.enter_context(open_writer(file, options.format, (len(wanted), *stacked), wanted))
         for done, (frame, noise) in enumerate(ahead, start=1):
             if cancelled is not None and cancelled():
                 raise Cancelled("cancelled between two frames")
-            array = noise.reshape(stacked)
+            array = arrange(noise, options.layout).reshape(stacked)
             if together is not None:
                 together.write(array)
             else:
                 files.append(output / f"{frame_name(frame)}.{options.format}")
-                with (
-                    replacing(files[-1], error=JobError) as file,
-                    _open_writer(file, options.format, stacked, [frame]) as single,
-                ):
-                    single.write(array)
+                with replacing(files[-1], error=JobError) as file:
+                    if options.format == "exr":
+                        write_exr(file, noise)
+                    else:
+                        with open_writer(file, options.format, stacked, [frame]) as single:
+                            single.write(array)
             if progress is not None:
-                progress(done, len(frames))
+                progress(done, len(wanted))
     return files
 
 
@@ -125,60 +133,16 @@ def _shape(job: Shot, options: WarpOptions) -> tuple[int, int, int]:
 
 
 def _noises(
-    job: Shot, options: WarpOptions, shape: tuple[int, int, int]
+    job: Shot, options: WarpOptions, shape: tuple[int, int, int], wanted: list[int]
 ) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
     noise = make_noise(options.noise, shape, options.seed, "cpu", options.maps)
     for frame, motion in motions(job):
         first = noise.frame() if motion is None else noise.advance(motion)
-        yield frame, torch.stack([first, *(noise.frame(k) for k in range(1, options.maps))]).numpy()
+        if frame in wanted:
+            yield frame, torch.stack([first, *(noise.frame(k) for k in range(1, options.maps))]).numpy()
+        if frame >= wanted[-1]:
+            return
 
 
 def _with_suffix(path: Path, suffix: str) -> Path:
     return path if path.suffix == f".{suffix}" else path.with_name(f"{path.name}.{suffix}")
-
-
-class ArrayWriter(Protocol):
-    """Takes an array in parts, along its first axis, so that it never stands in memory as a whole."""
-
-    def write(self, part: npt.NDArray[np.float32], /) -> object: ...
-
-
-@dataclass(frozen=True)
-class _Raw:
-    file: BinaryIO
-
-    def write(self, part: npt.NDArray[np.float32], /) -> None:
-        self.file.write(np.ascontiguousarray(part, dtype="<f4").tobytes())
-
-
-@contextlib.contextmanager
-def _open_writer(
-    file: BinaryIO,
-    kind: Format,
-    shape: tuple[int, ...],
-    frames: list[int],
-) -> Iterator[ArrayWriter]:
-    numbers = np.array(frames, dtype="<i8")
-    if kind == "npz":
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-            with archive.open("frames.npy", "w") as member:
-                np.lib.format.write_array(member, numbers, allow_pickle=False)
-            with archive.open("noise.npy", "w", force_zip64=True) as member:
-                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_1_0(member, header)
-                yield _Raw(member)  # type: ignore[arg-type]
-        return
-    # safetensors: the header's length (8 bytes, little-endian), the header (JSON), then the tensors' bytes.
-    split = numbers.nbytes
-    header = {
-        "frames": {"dtype": "I64", "shape": list(numbers.shape), "data_offsets": [0, split]},
-        "noise": {
-            "dtype": "F32",
-            "shape": list(shape),
-            "data_offsets": [split, split + 4 * int(np.prod(shape, dtype=np.int64))],
-        },
-    }
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    file.write(len(text).to_bytes(8, "little") + text + numbers.tobytes())
-    yield _Raw(file)

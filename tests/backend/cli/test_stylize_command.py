@@ -224,3 +224,15 @@ def test_lines_for_open_job_description(warpnoise, job):
     assert percents == sorted(percents) and percents[0] == 0 and percents[-1] == 100 and len(percents) > 3
     failed = warpnoise("stylize", job.path, "--openjd", "--frames", "9")
     assert failed.status == 2 and failed.out.startswith("openjd_fail: frames: the shot has no frame 9")
+
+
+def test_the_movie_of_accumulated_frames(warpnoise, job):
+    settings = ["--accumulation", "0.5", "--no-movie"]
+    assert warpnoise("stylize", job.path, *settings, "--frames", "1-3").status == 0
+    refused = warpnoise("movie", job.path)
+    assert refused.status == 3 and "frames 4 are not finished" in refused.err
+    assert warpnoise("stylize", job.path, *settings, "--frames", "4").status == 0
+    current(job).frame(2).unlink()
+    assert "frames 2 are not finished" in warpnoise("movie", job.path).err
+    assert warpnoise("accumulate", job.path).status == 0
+    assert warpnoise("movie", job.path).status == 0

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import OpenEXR
 import pytest
 import safetensors.numpy
+import torch
 from warpnoise.errors import Cancelled, JobError, SettingsError
 from warpnoise.job import Shot
 from warpnoise.motion import motions
@@ -104,7 +106,9 @@ def test_an_output_that_cannot_be_written(make_job: MakeJob, tmp_path: Path) -> 
         ({"channels": 0}, "channels: expected at least 1, got 0"),
         ({"maps": 0}, "maps: expected at least 1, got 0"),
         ({"height": -1}, "height: expected at least 0, got -1"),
-        ({"format": "pickle"}, "format: expected npz or safetensors, got 'pickle'"),
+        ({"format": "pickle"}, "format: expected npz, npy, safetensors, exr, got 'pickle'"),
+        ({"layout": "rows"}, "layout: expected planes, last, patches, tokens, got 'rows'"),
+        ({"layout": "last", "format": "exr"}, "EXR files are pictures"),
         ({"noise": "brown"}, "noise 'brown': there are warped, "),
     ],
 )
@@ -116,3 +120,54 @@ def test_bad_options(options: dict[str, Any], message: str) -> None:
 def test_a_size_of_another_shape(make_job: MakeJob, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"frames are 16 x 12 pixels and the noise would be 8 x 2\. Give"):
         warp(make_job(), tmp_path / "noise.npz", WarpOptions(width=8, height=2))
+
+
+def test_some_frames_have_the_noise_of_the_whole_shot(make_job: MakeJob, tmp_path: Path) -> None:
+    job = make_job()
+    whole = load(warp(job, tmp_path / "whole")[0])["noise"]
+    job.passes(3).unlink()  # nothing after the last wanted frame is read
+    some = load(warp(job, tmp_path / "some", frames=[2])[0])
+    np.testing.assert_array_equal(some["noise"], whole[1:2])
+    np.testing.assert_array_equal(some["frames"], [2])
+
+
+def test_layouts_are_those_of_diffusers(make_job: MakeJob, tmp_path: Path) -> None:
+    from diffusers import Flux2KleinPipeline, FluxPipeline
+
+    job = make_job()
+    planes, *others = (
+        load(warp(job, tmp_path / layout, WarpOptions(layout=layout, maps=2))[0])["noise"]
+        for layout in ("planes", "last", "patches", "tokens")
+    )
+    last, patches, tokens = (torch.from_numpy(each).flatten(0, 1) for each in others)
+    latents = torch.from_numpy(planes).flatten(0, 1)
+    assert torch.equal(last.permute(0, 3, 1, 2), latents)
+    assert torch.equal(patches, Flux2KleinPipeline._patchify_latents(latents))
+    assert torch.equal(tokens, FluxPipeline._pack_latents(latents, *latents.shape))
+
+
+def test_blocks_need_even_sides(make_job: MakeJob, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="the noise is 4 x 3; blocks of 2 x 2 need even sides"):
+        warp(make_job(), tmp_path / "noise", WarpOptions(layout="tokens", width=4, height=3))
+
+
+def test_an_array_alone(make_job: MakeJob, tmp_path: Path) -> None:
+    job = make_job()
+    (file,) = warp(job, tmp_path / "noises", WarpOptions(format="npy", layout="last"))
+    np.testing.assert_array_equal(np.load(file).transpose(0, 3, 1, 2), load(warp(job, tmp_path / "n")[0])["noise"])
+
+
+@pytest.mark.parametrize(
+    ("channels", "names"), [(3, ["R", "G", "B"]), (5, ["noise.00", "noise.01", "noise.02", "noise.03", "noise.04"])]
+)
+def test_pictures(make_job: MakeJob, tmp_path: Path, channels: int, names: list[str]) -> None:
+    job = make_job()
+    options = WarpOptions(format="exr", channels=channels, maps=2)
+    files = warp(job, tmp_path / "noise", options)
+    assert [file.name for file in files] == ["0001.exr", "0002.exr", "0003.exr"]
+    for file, maps in zip(files, expected(job, options), strict=True):
+        planes = OpenEXR.File(str(file), separate_channels=True).channels()
+        assert set(planes) == {prefix + name for prefix in ("", "map1.") for name in names}
+        for number, noise in enumerate(maps):
+            for name, plane in zip(names, noise, strict=True):
+                np.testing.assert_array_equal(planes[f"map{number}.{name}" if number else name].pixels, plane)

@@ -1,0 +1,89 @@
+"""Arrays as files of other tools, written in parts along the first axis, so that they never stand in memory as a whole.
+
+npz           NumPy's archive: "noise" and "frames"
+npy           NumPy's array: the noise alone
+safetensors   "noise" and "frames"
+exr           one picture; no parts
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Format = Literal["npz", "npy", "safetensors", "exr"]
+Array = npt.NDArray[np.float32]
+
+
+class ArrayWriter(Protocol):
+    """Takes an array in parts, along its first axis."""
+
+    def write(self, part: Array, /) -> object: ...
+
+
+@dataclass(frozen=True)
+class _Raw:
+    file: BinaryIO
+
+    def write(self, part: Array, /) -> None:
+        self.file.write(np.ascontiguousarray(part, dtype="<f4").tobytes())
+
+
+@contextlib.contextmanager
+def open_writer(
+    file: BinaryIO, kind: Literal["npz", "npy", "safetensors"], shape: tuple[int, ...], frames: Sequence[int]
+) -> Iterator[ArrayWriter]:
+    """A writer of the array "noise", float32 of ``shape``, with the numbers of its ``frames`` beside it."""
+    numbers = np.array(frames, dtype="<i8")
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    if kind == "npy":
+        np.lib.format.write_array_header_1_0(file, header)
+        yield _Raw(file)
+        return
+    if kind == "npz":
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+            with archive.open("frames.npy", "w") as member:
+                np.lib.format.write_array(member, numbers, allow_pickle=False)
+            with archive.open("noise.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array_header_1_0(member, header)
+                yield _Raw(member)  # type: ignore[arg-type]
+        return
+    # safetensors: the header's length (8 bytes, little-endian), the header (JSON), then the tensors' bytes.
+    split = numbers.nbytes
+    tensors = {
+        "frames": {"dtype": "I64", "shape": list(numbers.shape), "data_offsets": [0, split]},
+        "noise": {
+            "dtype": "F32",
+            "shape": list(shape),
+            "data_offsets": [split, split + 4 * int(np.prod(shape, dtype=np.int64))],
+        },
+    }
+    text = json.dumps(tensors).encode()
+    text += b" " * (-len(text) % 8)
+    file.write(len(text).to_bytes(8, "little") + text + numbers.tobytes())
+    yield _Raw(file)
+
+
+def write_exr(file: BinaryIO, noise: Array) -> None:
+    """One frame's noise as an uncompressed 32-bit EXR picture, the first row on top.
+
+    Up to four channels are R, G, B and A; more are ``noise.00``, ``noise.01``, ... Further maps are layers: ``map1.R``.
+
+    Args:
+        noise: (maps, channels, height, width) float32.
+    """
+    import OpenEXR
+
+    channels = {
+        f"{f'map{number}.' if number else ''}{'RGBA'[index] if noise.shape[1] <= 4 else f'noise.{index:02d}'}": plane
+        for number, planes in enumerate(noise)
+        for index, plane in enumerate(np.ascontiguousarray(planes, dtype=np.float32))
+    }
+    OpenEXR.File({"compression": OpenEXR.NO_COMPRESSION, "type": OpenEXR.scanlineimage}, channels).write(file)
