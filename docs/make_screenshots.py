@@ -79,7 +79,7 @@ def main() -> None:
 
         window = BlenderWindow(blender, environment, x, work, "--sidebar", "--models")
         window.wait(lambda state: state["ticks"] > 8 and state["ended"])
-        time.sleep(SETTLE)
+        window.widen_sidebar(440)
         save(window, "models", height=HEIGHT)
         window.close()
 

@@ -25,6 +25,8 @@ TOLERANCE = 60
 PATIENCE = 300.0
 """Seconds that anything may take; only a hung Blender needs them."""
 WIDTH, HEIGHT = 1000, 1000
+SIDEBAR = 167
+"""The width of a sidebar as Blender opens it."""
 Box = tuple[int, int, int, int]
 """x, y, width, height in the screen's pixels."""
 
@@ -145,6 +147,18 @@ class BlenderWindow:
         self._mouse("mousemove", x + width // 2, y + height // 2)
         time.sleep(0.3)
         self._mouse("click", 1)
+
+    def widen_sidebar(self, width: int) -> None:
+        """Drags the left edge of the sidebar, which begins as wide as Blender opens it."""
+        edge, middle = WIDTH - SIDEBAR, HEIGHT // 2
+        self._mouse("mousemove", edge, middle)
+        time.sleep(0.5)
+        self._mouse("mousedown", 1)
+        for x in range(edge, WIDTH - width, -40):
+            self._mouse("mousemove", x, middle)
+            time.sleep(0.1)
+        self._mouse("mousemove", WIDTH - width, middle, "mouseup", 1)
+        time.sleep(1.0)
 
     def key(self, name: str) -> None:
         """Over the middle of the window."""

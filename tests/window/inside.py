@@ -96,7 +96,10 @@ def list_models() -> None:
     area = window.screen.areas[0]
     settings = window.scene.warpnoise
     settings.model = "stabilityai/stable-diffusion-xl-base-1.0"
-    settings.loras.add().path = "//models/loras/ink-sketch.safetensors"
+    lora = folder / "loras" / "ink-sketch.safetensors"
+    lora.parent.mkdir(exist_ok=True)
+    lora.touch()  # a path that is not there is drawn red
+    settings.loras.add().path = "//loras/ink-sketch.safetensors"
     settings.loras[0].weight = 0.8
     settings.controls.add().path = "xinsir/controlnet-union-sdxl-1.0"
     region = next(region for region in area.regions if region.type == "UI")

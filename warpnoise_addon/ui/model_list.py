@@ -82,8 +82,8 @@ def fill_list(manager: Any, model: str) -> None:
     """Make the rows of `model_facts.listing`, installed ones first. The scene's model is the chosen row."""
     rows = manager.warpnoise_models
     rows.clear()
-    suggested = (m for m in model_facts.listing.get("suggested", ()) if m.get("kind", "model") == "model")
-    for each in (*model_facts.listing.get("installed", ()), *(m for m in suggested if not m.get("installed"))):
+    suggested = (each for each in model_facts.listing.get("suggested", ()) if not each.get("installed"))
+    for each in (*model_facts.listing.get("installed", ()), *suggested):
         row = rows.add()
         row.name, row.title = each["name"], each["title"]
     manager.warpnoise_models_index = rows.find(model or DEFAULT_MODEL)
@@ -186,8 +186,13 @@ class WARPNOISE_OT_download_model(SessionOperator, bpy.types.Operator):
         return self._run(context, session)
 
     def _done(self, context: bpy.types.Context) -> set[str]:
-        context.scene.warpnoise.model = self.model
-        fill_list(context.window_manager, self.model)
+        settings = context.scene.warpnoise
+        if (listed(self.model) or {}).get("kind") == "controlnet":
+            settings.controls.add().path = self.model
+            settings.controls_index = len(settings.controls) - 1
+        else:
+            settings.model = self.model
+        fill_list(context.window_manager, settings.model)
         return {"FINISHED"}
 
 
