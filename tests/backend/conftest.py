@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
+
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # as the command does: it warns of image processors
 
 
 @pytest.fixture(scope="session", autouse=True)
