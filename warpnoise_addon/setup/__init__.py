@@ -1,10 +1,10 @@
-"""A Python environment with the backend, made at the press of a button. Imports no bpy.
+"""Set Up: creates a Python environment with the backend. Imports no bpy.
 
-hardware      which build of PyTorch suits this computer
-pythons       which Python can make an environment
-package       the backend that the extension brings
-plan          what will be done, as command lines that people can read
-environments  where the environments are, which of them counts, and how old ones go
-supervise     a script between us and pip: it ends what it started when we end
-install       a plan, done: its output, its cancelling; updates
+hardware      detects the graphics card and chooses the build of PyTorch
+pythons       finds a Python that can create environments
+package       locates the backend's wheel in the extension
+plan          lists the commands, for the dialog and for install
+environments  stores environments, names the current one, removes old ones
+supervise     a script that runs pip and ends it when Blender ends
+install       runs a plan, with progress and cancelling; updates an environment
 """

@@ -1,10 +1,10 @@
-"""Where the environments are that were made here: each in a folder of its own, one of them named in a file.
+"""The environments that Set Up created, each in its own folder.
 
-    FOLDER/current.json        the one that counts, and what is in it
+    FOLDER/current.json        which environment is current, and what is in it
     FOLDER/<id>/               an environment
 
-A new one is made beside the one that counts, and takes its place once it was found to work: a set-up that fails or is
-cancelled costs nothing that worked.
+A new environment is created beside the current one and replaces it after a successful check. A set-up that fails or is
+cancelled leaves the current environment in place.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..bounded_json import read_json
 from ..errors import SettingsError
 
 ABANDONED_SECONDS = 86400.0
-"""An unfinished environment is left alone for so long: another Blender may be making it."""
+"""Unfinished environments younger than this are kept: another Blender may be creating one."""
 FINISHED = "finished"
 _ID = re.compile(r"\d{8}-[0-9a-f]{8}")
 
@@ -51,7 +51,7 @@ class Environments:
 
     @property
     def current(self) -> Environment | None:
-        """The one that counts, though it may be broken; None: none was finished."""
+        """The current environment, which may be broken; None if no set-up has finished."""
         try:
             content = read_json(self._file)
             environment = Environment(
@@ -62,7 +62,7 @@ class Environments:
         return environment if _ID.fullmatch(environment.id) and self.path(environment).is_dir() else None
 
     def new(self) -> Path:
-        """A folder's name for a new one. Raises SettingsError: the place cannot be written."""
+        """The path for a new environment. Raises SettingsError if the folder cannot be created."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -72,7 +72,7 @@ class Environments:
         return self.folder / f"{time.strftime('%Y%m%d')}-{secrets.token_hex(4)}"
 
     def finish(self, path: Path, build: str, package: str) -> None:
-        """``path`` counts from now on, and the others go. Raises SettingsError: that cannot be written."""
+        """Make ``path`` the current environment and remove the others. Raises SettingsError if that cannot be recorded."""
         try:
             (path / FINISHED).touch()
             atomic_write(self._file, json.dumps(asdict(Environment(path.name, build, package, time.time()))))
@@ -81,7 +81,7 @@ class Environments:
         self.clean_up()
 
     def clean_up(self) -> None:
-        """Remove what does not count and is not being made."""
+        """Remove environments that are neither current nor being created."""
         current = self.current
         with contextlib.suppress(OSError):
             for path in list(self.folder.iterdir()):
@@ -92,7 +92,7 @@ class Environments:
 
 
 def remove(path: Path) -> None:
-    """Remove an environment; what resists (a file that is in use on Windows) goes the next time."""
+    """Remove an environment. Files in use, on Windows, are removed by the next clean-up."""
     shutil.rmtree(path, ignore_errors=True)
     with contextlib.suppress(OSError):
         os.utime(path, (0, 0))

@@ -1,4 +1,4 @@
-"""Which build of PyTorch suits this computer: the graphics card, and what its driver can run."""
+"""Detects the graphics card and chooses the build of PyTorch that its driver can run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plan, done: one command after the other, their output a line at a time. Called from any thread."""
+"""Runs a plan's commands one after the other and reports their output line by line. Called from any thread."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from .plan import Plan, Step
 SUPERVISE = Path(__file__).with_name("supervise.py")
 END_SECONDS = 5.0
 SILENCE_SECONDS = 1800.0
-"""A step without any output for this long is given up; an old pip says nothing during a download."""
+"""A step without output for this long is ended. Old versions of pip print nothing during a download."""
 CANCELLED = "cancelled; what was half made is removed, and an environment that worked still does"
 TAIL_LINES = 12
 RAW_PROGRESS = (24, 1)
-"""The pip that can tell its progress in numbers."""
+"""The first version of pip that reports progress in numbers."""
 
 Tell = Callable[[str, str, "float | None"], None]
-"""Called with a stage, a line of output, and how much of a download is there, 0 to 1 (None: not known)."""
+"""Called with a stage, a line of output, and the fraction of a download, 0 to 1; None if unknown."""
 
 
 def install(plan: Plan, tell: Tell, cancelled: Callable[[], bool]) -> None:
-    """Make the environment, and compile the noise in it. A half-made one is removed.
+    """Create the environment and compile the noise in it. If that fails, the environment is removed.
 
     Raises:
-        BackendMissingError: a command failed, with its last words and what to do.
-        Cancelled: ``cancelled()`` was true. What was started has ended.
+        BackendMissingError: a command failed; the message has its last lines and what to do.
+        Cancelled: ``cancelled()`` was true. All child processes have ended.
     """
     try:
         _run_steps(plan, plan.steps, tell, cancelled)
@@ -45,7 +45,7 @@ def install(plan: Plan, tell: Tell, cancelled: Callable[[], bool]) -> None:
 
 
 def update_plan(environments: Environments, package: Package, online: bool) -> Plan | None:
-    """What brings ``package`` into the environment that counts; None: there is none, or it has that one."""
+    """The plan that installs ``package`` into the current environment; None if there is none, or it is up to date."""
     current = environments.current
     if current is None or not package.digest or current.package == package.digest:
         return None
@@ -55,11 +55,11 @@ def update_plan(environments: Environments, package: Package, online: bool) -> P
 
 
 def update(plan: Plan, tell: Tell, cancelled: Callable[[], bool]) -> None:
-    """Install the package into an environment that is there, and note that. If that fails, the next try does all again.
+    """Install the package into an existing environment and record it. After a failure the next attempt does all again.
 
     Raises:
         BackendMissingError, Cancelled: as `install`.
-        SettingsError: it cannot be noted.
+        SettingsError: current.json cannot be written.
     """
     _run_steps(plan, plan.update_steps, tell, cancelled)
     Environments(plan.folder.parent).finish(plan.folder, plan.build.name, plan.package.digest)
@@ -77,7 +77,7 @@ def _run_steps(plan: Plan, steps: tuple[Step, ...], tell: Tell, cancelled: Calla
 
 
 def run_step(step: Step, python: str, tell: Tell, cancelled: Callable[[], bool]) -> None:
-    """One command; ``python`` runs the script that watches over it."""
+    """Run one command under `supervise`, which ``python`` runs."""
     environment = tool_environment() | {
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_INPUT": "1",

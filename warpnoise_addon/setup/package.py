@@ -1,4 +1,4 @@
-"""The backend that this extension brings: the wheel in a built zip, or the checkout that it runs in."""
+"""Locates the backend to install: the wheel in a built extension, or the checkout that the add-on runs from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a set-up or an update will do, as command lines that people can read before they agree."""
+"""The commands of a set-up or an update. The dialog shows them before the user agrees."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """``python`` makes the environment ``folder``; PyTorch's ``build`` and then ``package`` are installed into it.
+    """``python`` creates the environment ``folder``. PyTorch's ``build`` and then ``package`` are installed into it.
 
-    ``wheels``: a folder with the wheels of everything; the network is then not used. ``online``: it may be used.
+    ``wheels``: a folder with all wheels; if given, no network is used. ``online``: the network may be used.
     """
 
     python: str
@@ -51,7 +51,7 @@ class Plan:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """A new environment."""
+        """Create an environment."""
         steps = [Step("venv", (self.python, "-m", "venv", str(self.folder)))]
         if self.build.index and self.wheels is None:
             steps.append(Step("pytorch", (*self._pip, "--index-url", self.build.index, "torch")))
@@ -59,7 +59,7 @@ class Plan:
 
     @property
     def update_steps(self) -> tuple[Step, ...]:
-        """Another version of the package in the environment that is there. What else it needs is added if missing."""
+        """Replace the package in an existing environment. New dependencies are added; installed ones stay."""
         return (self._install("--force-reinstall", "--no-deps"), self._install(), self._warm_up)
 
     @property
@@ -78,10 +78,10 @@ class Plan:
 
 
 def check_wheels(path: Path) -> Path:
-    """A folder of wheels.
+    """Check a folder of wheels, and return its absolute path.
 
     Raises:
-        SettingsError: it is no folder, or holds no wheel of PyTorch.
+        SettingsError: there is no such folder, or it holds no wheel of PyTorch.
     """
     if not path.is_dir():
         raise SettingsError("the folder of wheels {path} is not there", path=path)

@@ -1,4 +1,4 @@
-"""Which Python can make an environment."""
+"""Finds a Python that can create environments."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SCRIPT = (
 
 @dataclass(frozen=True)
 class Python:
-    """``complete``: it has `venv` and `ensurepip`, which some distributions leave out."""
+    """``complete``: it has `venv` and `ensurepip`, which some distributions package separately."""
 
     path: str
     version: tuple[int, int, int]
@@ -32,7 +32,7 @@ class Python:
 
     @property
     def trouble(self) -> str:
-        """Why it cannot make an environment; "" if it can."""
+        """Why it cannot create an environment; "" if it can."""
         if self.version[:2] < OLDEST:
             return Message(
                 "it is Python {version}, and {oldest} or newer is needed",
@@ -45,10 +45,10 @@ class Python:
 
 
 def find_python(chosen: str = "") -> Python:
-    """``chosen``, or the first of Blender's own Python and the PATH's that can make an environment.
+    """``chosen``, or else the first of Blender's Python and those on the PATH that can create an environment.
 
     Raises:
-        BackendMissingError: there is none, with what is wrong with those that are there.
+        BackendMissingError: there is none. The message lists each candidate and its problem.
     """
     troubles = []
     for path in [chosen] if chosen else _candidates():
@@ -67,7 +67,7 @@ def find_python(chosen: str = "") -> Python:
 
 
 def ask_python(path: str) -> Python | None:
-    """What the program at ``path`` says of itself; None: it is no Python."""
+    """Run the program at ``path`` and read its version; None if it is no Python."""
     try:
         _, said, _ = ask([path, "-I", "-c", _SCRIPT], ASK_SECONDS, tool_environment())
         version, complete = parse_json(said[-1])

@@ -1,7 +1,7 @@
-"""Run a command, and end it with all that it started when standard input closes: `python supervise.py COMMAND...`.
+"""Run a command, and end it and its children when standard input closes: `python supervise.py COMMAND...`.
 
-Standard input is a pipe that only Blender holds, so pip ends with Blender, however that ends. It is a script of its
-own, run by a plain Python.
+Only Blender holds the other end of that pipe, so pip ends with Blender, even if Blender crashes. A plain Python runs
+this script: it imports nothing of the add-on.
 """
 
 from __future__ import annotations
