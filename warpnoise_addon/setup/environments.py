@@ -72,7 +72,7 @@ class Environments:
         return self.folder / f"{time.strftime('%Y%m%d')}-{secrets.token_hex(4)}"
 
     def finish(self, path: Path, build: str, package: str) -> None:
-        """Make ``path`` the current environment and remove the others. Raises SettingsError if that cannot be recorded."""
+        """Make ``path`` the current environment, remove the others. Raises SettingsError if that cannot be recorded."""
         try:
             (path / FINISHED).touch()
             atomic_write(self._file, json.dumps(asdict(Environment(path.name, build, package, time.time()))))
