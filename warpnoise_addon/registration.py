@@ -72,7 +72,7 @@ MODULES: tuple[ModuleType, ...] = (
 )
 
 
-@persistent
+@persistent  # type: ignore[untyped-decorator]
 def _another_file(*_: object) -> None:
     """A run belongs to the file that is open: it ends with it."""
     state.stop_all()

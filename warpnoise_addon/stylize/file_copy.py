@@ -131,6 +131,7 @@ def _missing_elsewhere() -> Iterator[str]:
         Message("the text '{name}'", name=text.name) for text in bpy.data.texts if _PATH.search(text.as_string())
     )
     for datablock in animatable_datablocks():
-        drivers = datablock.animation_data.drivers if getattr(datablock, "animation_data", None) else ()
+        animation = getattr(datablock, "animation_data", None)
+        drivers = animation.drivers if animation is not None else ()
         if any(_PATH.search(curve.driver.expression) for curve in drivers):
             yield f"a driver of '{datablock.name}'"
