@@ -90,7 +90,7 @@ class Status:
 
     def as_text(self) -> str:
         """One line for a terminal."""
-        text = STAGES[self.stage]
+        text = STAGES.get(self.stage, self.stage)
         if self.stage == "done" and self.result is not None:
             text += f": {self.frames_done} stylized frames in {self.result}"
         if self.frames_total and not self.over:

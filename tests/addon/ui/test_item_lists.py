@@ -20,7 +20,9 @@ LISTS = [name for name, setting in SETTINGS.items() if setting.items and not set
 def scene():
     bpy.ops.wm.read_factory_settings(use_empty=False)
     warpnoise_addon.register()
+    label = presets.WARPNOISE_MT_presets.bl_label
     yield bpy.context.scene
+    presets.WARPNOISE_MT_presets.bl_label = label  # Blender writes the preset's name there
     warpnoise_addon.unregister()
 
 

@@ -19,7 +19,9 @@ FILES = sorted((presets.SHIPPED / "presets" / presets.SUBFOLDER).glob("*.py"))
 def settings():
     bpy.ops.wm.read_factory_settings(use_empty=False)
     warpnoise_addon.register()
+    label = presets.WARPNOISE_MT_presets.bl_label
     yield bpy.context.scene.warpnoise
+    presets.WARPNOISE_MT_presets.bl_label = label  # Blender writes the preset's name there
     warpnoise_addon.unregister()
 
 
