@@ -67,8 +67,8 @@ def main() -> None:
     frame = whole / frames - advanced_frame
     cost = advanced_frame / frame
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    size, steps = f"{arguments.size} x {arguments.size}", round(arguments.strength * arguments.steps)
-    print(f"{size}, noise {shape}, {maps} map(s), {steps} steps, {torch.get_num_threads()} threads, load {load:.1f}")
+    pixels, steps = f"{arguments.size} x {arguments.size}", round(arguments.strength * arguments.steps)
+    print(f"{pixels}, noise {shape}, {maps} map(s), {steps} steps, {torch.get_num_threads()} threads, load {load:.1f}")
     print(f"stylize a frame: {1000 * frame:.0f} ms")
     print(f"read its passes: {1000 * read / arguments.frames:.1f} ms")
     print(f"read them and advance the noise: {1000 * advanced_frame:.1f} ms, {100 * cost:.2f}% of stylizing it")
