@@ -136,6 +136,8 @@ def _graphics(found: Probe, hardware: Hardware) -> Iterator[Finding]:
 
 def _machine(status: dict[str, Any], choice: BackendChoice) -> Iterator[Finding]:
     yield Finding("OK", Message("Device: {device}", device=device_text(status)))
+    if status.get("memory"):
+        yield Finding("OK", Message("Memory: {memory}", memory=str(status["memory"])))
     device = str(status.get("device", ""))
     if choice.device and not device.startswith(choice.device):
         yield Finding(

@@ -23,6 +23,25 @@ dtype_option = click.option(
     type=click.Choice(["float32", "float16", "bfloat16"]),
     help="The model's precision; without it, half where the device has it.",
 )
+
+
+def memory_options(function: F) -> F:
+    """``offload`` and ``quantize``, as `warpnoise.sdedit.load_model` takes them."""
+    offload = click.option(
+        "--offload",
+        type=click.Choice(["none", "model", "group"]),
+        help="Where the model's parts wait: on the device, or in main memory but for one part or one layer at a time. "
+        "Without it, what the device's memory allows.",
+    )
+    quantize = click.option(
+        "--quantize",
+        type=click.Choice(["none", "8bit", "4bit"]),
+        default="none",
+        help="Store the network's weights in fewer bits, which changes the picture a little.",
+    )
+    return offload(quantize(function))
+
+
 _TYPES = {"number": click.FLOAT, "integer": click.INT, "string": click.STRING, "boolean": click.BOOL}
 
 

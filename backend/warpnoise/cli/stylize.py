@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from warpnoise.cli.shared_options import (
     dtype_option,
     given,
     job_argument,
+    memory_options,
     progress_options,
     settings_options,
     subset_options,
@@ -29,6 +31,7 @@ from warpnoise.cli.shared_options import (
 @click.option("--preview", is_flag=True, help="To look at: no movie is made, and the current result stays.")
 @device_option
 @dtype_option
+@memory_options
 @click.option("--batch", type=click.IntRange(min=1), help="Frames at a time; without it, what suits the device.")
 @click.option("--movie/--no-movie", default=True, help="Write the movie once all frames are finished; the default.")
 @progress_options
@@ -39,6 +42,8 @@ def command(
     preview: bool,
     device: str | None,
     dtype: str | None,
+    offload: Any,
+    quantize: Any,
     batch: int | None,
     movie: bool,
     progress: Kind,
@@ -70,6 +75,7 @@ def command(
     with interruptible() as interrupt, show_progress(progress) as listener:
         from warpnoise.job import Shot, chunk_of
         from warpnoise.pipeline import stylize, whole_segments
+        from warpnoise.sdedit import load_model
 
         opened = Shot.open(job, needs=())
         chosen = opened.settings.updated(given(settings))
@@ -83,6 +89,7 @@ def command(
             preview=preview,
             device=device,
             dtype=dtype,
+            load=partial(load_model, offload=offload, quantize=quantize),
             batch=batch,
             movie=movie,
             progress=listener,

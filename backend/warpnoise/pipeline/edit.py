@@ -8,12 +8,12 @@ from itertools import groupby, islice, takewhile
 
 import torch
 
-from warpnoise.errors import ModelError
 from warpnoise.job import Settings
 from warpnoise.pipeline.carry import NoisyFrame
 from warpnoise.pipeline.phase import GridPlace
 from warpnoise.pipeline.read import Wanted
 from warpnoise.sdedit import Editor
+from warpnoise.sdedit.device import free_unused, is_out_of_memory
 from warpnoise.sdedit.pull import Pull
 
 Slots = Sequence[NoisyFrame | None]
@@ -58,7 +58,7 @@ class BatchEditor:
 
     Empty places are filled with copies: kernels are chosen by the batch's size and share its places out to threads, and
     differ in rounding, so that otherwise a frame's bits would depend on which frames were computed with it. When the
-    device's memory is too small, the size is halved, once and for all.
+    device's memory is too small, the size is halved, and at last the editor saves memory, once and for all.
 
     Where settings change over the shot, a batch is split into runs of frames with the same ones. Where it is split
     follows from the shot, not from which frames are wanted.
@@ -100,9 +100,14 @@ class BatchEditor:
             if present:
                 try:
                     images = self._edit_sizes(part, size, settings, pull)
-                except torch.cuda.OutOfMemoryError as error:
-                    self._shrink(present[0], error)
+                except Exception as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    self._shrink(present[0])
                     continue
+                finally:
+                    for warning in self._editor.take_warnings():
+                        self._warn(warning)
                 for noisy in present:
                     noisy.noise.drop()
                     yield EditedFrame(noisy.frame, noisy.source, images[noisy.frame])
@@ -146,13 +151,11 @@ class BatchEditor:
         )
         return place.cut(edited, filling.source.picture.image.shape[-2:])
 
-    def _shrink(self, frame: NoisyFrame, error: BaseException) -> None:
-        torch.cuda.empty_cache()
-        height, width = frame.source.picture.image.shape[-2:]
+    def _shrink(self, frame: NoisyFrame) -> None:
+        free_unused(self._editor.device)
         if self._size == 1:
-            raise ModelError(
-                f"{self._editor.device} has too little memory for one frame of {width} x {height} pixels: "
-                "render smaller frames, close other programs that use it, or choose the device cpu"
-            ) from error
+            height, width = frame.source.picture.image.shape[-2:]
+            self._warn(self._editor.save_memory(height, width))
+            return
         self._size //= 2
         self._warn(f"The device's memory was too small; {self._size} frame(s) are computed at a time.")

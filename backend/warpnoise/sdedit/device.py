@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psutil
 import torch
 
 from warpnoise.errors import SettingsError
@@ -82,3 +83,23 @@ def free_unused(device: torch.device) -> None:
         torch.cuda.empty_cache()
     elif device.type == "mps":
         torch.mps.empty_cache()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a device's memory was used up: CUDA has a class for it, other devices only words."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+
+
+def memory(device: torch.device) -> tuple[int, int]:
+    """All of a device's memory and what is free of it, in bytes; the computer's own for the CPU."""
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        return total, free
+    if device.type == "mps":
+        total = torch.mps.recommended_max_memory()
+        return total, max(total - torch.mps.driver_allocated_memory(), 0)
+    now = psutil.virtual_memory()
+    return now.total, now.available

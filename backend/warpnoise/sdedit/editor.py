@@ -142,6 +142,19 @@ class Editor(Protocol):
     def wake(self) -> None:
         """Back to the device, before the next ``edit``."""
 
+    def save_memory(self, height: int, width: int) -> str:
+        """To be called where one frame did not fit: compute with less of the device's memory from now on.
+
+        Returns:
+            What changed, as a sentence.
+
+        Raises:
+            ModelError: nothing is left to try; says what would fit.
+        """
+
+    def take_warnings(self) -> tuple[str, ...]:
+        """What happened since the last call that the user should know, as sentences."""
+
     def check(
         self,
         settings: EditSettings,

@@ -17,26 +17,32 @@ from transformers.utils import logging as transformers_logging
 
 from warpnoise.errors import ModelError
 from warpnoise.sdedit.folder import ModelFolder
+from warpnoise.sdedit.memory import place, quantization
+from warpnoise.sdedit.memory_plan import MemoryPlan
 from warpnoise.sdedit.model_bounds import check_amount, read_config
 from warpnoise.sdedit.model_files import component, find_weights
 
+_ON_THE_DEVICE = MemoryPlan()
 _LIBRARIES = ("diffusers", "transformers")
 LIBRARY_ERRORS = (Exception,)
 """What a library raises for a damaged model: anything, tokenizers the bare class. See ``first_line``."""
 _LONGEST_REASON = 300
 
 
-def load_part(folder: ModelFolder, part: str, kind: Any, device: torch.device, dtype: torch.dtype) -> Any:
+def load_part(
+    folder: ModelFolder, part: str, kind: Any, device: torch.device, dtype: torch.dtype, quantized: Any = None
+) -> Any:
     """A network of diffusers or transformers with its weights, ready for inference.
 
     Raises:
         ModelError: the weights are missing, pickled, damaged or do not fit the configuration.
     """
-    return load_network(component(folder.path, part), kind, device, dtype)
+    return load_network(component(folder.path, part), kind, device, dtype, quantized)
 
 
-def load_network(place: Path, kind: Any, device: torch.device, dtype: torch.dtype) -> Any:
-    """The same of any folder that holds one network."""
+def load_network(place: Path, kind: Any, device: torch.device, dtype: torch.dtype, quantized: Any = None) -> Any:
+    """The same of any folder that holds one network. ``quantized``: how its weights are stored, as
+    `warpnoise.sdedit.memory.quantization`; the package that does it chooses the device."""
     files, variant = find_weights(place)
     config = read_config(place / "config.json")
     try:
@@ -50,6 +56,7 @@ def load_network(place: Path, kind: Any, device: torch.device, dtype: torch.dtyp
                 variant=variant,
                 torch_dtype=dtype,
                 output_loading_info=True,
+                **({} if quantized is None else {"quantization_config": quantized}),
             )
     except ModelError:
         raise
@@ -62,6 +69,8 @@ def load_network(place: Path, kind: Any, device: torch.device, dtype: torch.dtyp
             f"{place}: its weights have no tensor {missing[0]}, which its config.json asks for. "
             "Download the model again."
         )
+    if quantized is not None:
+        return model.eval().requires_grad_(False)
     model = model.to(device=device).eval().requires_grad_(False)
     if device.type == "cpu" and all(weight.dim() <= 4 for weight in model.parameters()):
         # Convolutions on CPUs are a fifth faster so (measured); activations follow the weights.
@@ -79,21 +88,26 @@ def _numbers(kind: Any, place: Path) -> int:
     return sum(weight.numel() for weight in network.parameters())
 
 
-def load_pipeline(folder: ModelFolder, device: torch.device, dtype: torch.dtype) -> Any:
+def load_pipeline(
+    folder: ModelFolder, device: torch.device, dtype: torch.dtype, memory: MemoryPlan = _ON_THE_DEVICE
+) -> Any:
     """The pipeline of a folder that is of one of the ``FAMILIES``.
 
     Autoencoders are in float32 on every device: in half precision some overflow, and they are a small part of the work.
 
     Raises:
-        ModelError: a part is missing, damaged, or of a library that is not known.
+        ModelError: a part is missing, damaged, or of a library that is not known; quantizing needs another package.
     """
     assert folder.family is not None
-    loaded = {
-        part: load_part(folder, part, _class(folder, part), device, torch.float32 if part == "vae" else dtype)
-        for part in folder.weighted_in_folder
-    }
+    waiting = device if memory.offload == "none" else torch.device("cpu")
+    loaded = {}
+    for part in folder.weighted_in_folder:
+        kind = _class(folder, part)
+        quantize = memory.quantize if part == folder.network_part else "none"
+        stored = quantization(kind, quantize, device, dtype)
+        loaded[part] = load_part(folder, part, kind, waiting, torch.float32 if part == "vae" else dtype, stored)
     if folder.file is not None:
-        loaded[folder.network_part] = _load_file(folder, folder.file, device, dtype)
+        loaded[folder.network_part] = _load_file(folder, folder.file, waiting, dtype)
     kind = getattr(diffusers, folder.family.pipeline)
     left_out: dict[str, Any] = {part: None for part in ("safety_checker", "feature_extractor") if part in folder.index}
     if "requires_safety_checker" in folder.index:
@@ -106,6 +120,7 @@ def load_pipeline(folder: ModelFolder, device: torch.device, dtype: torch.dtype)
             f"{folder.path} cannot be loaded as a {kind.__name__} ({first_line(error)}): download the model again"
         ) from error
     pipeline.set_progress_bar_config(disable=True)
+    place(pipeline, memory, device)
     return pipeline
 
 

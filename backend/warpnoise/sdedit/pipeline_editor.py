@@ -21,6 +21,8 @@ from warpnoise.sdedit.injection import InjectedScheduler, TimestepsAsked, Timing
 from warpnoise.sdedit.ip_adapters import IpAdapters
 from warpnoise.sdedit.latent_noise import latent_noise
 from warpnoise.sdedit.loras import Loras
+from warpnoise.sdedit.memory import DeviceMemory, place
+from warpnoise.sdedit.memory_plan import Offload, Quantize
 from warpnoise.sdedit.padding import pad_to, round_up
 from warpnoise.sdedit.parts import load_pipeline
 from warpnoise.sdedit.prompts import PromptCache, check_length
@@ -44,7 +46,13 @@ class PipelineEditor:
     takes_geometry = False
 
     def __init__(
-        self, folder: ModelFolder, device: str | torch.device | None = None, dtype: str | torch.dtype | None = None
+        self,
+        folder: ModelFolder,
+        device: str | torch.device | None = None,
+        dtype: str | torch.dtype | None = None,
+        *,
+        offload: Offload | None = None,
+        quantize: Quantize = "none",
     ) -> None:
         if folder.family is None:
             raise ValueError(f"{folder.path} is a pixel model")
@@ -52,7 +60,8 @@ class PipelineEditor:
         self.family = folder.family
         self.device = pick_device(device)
         self.dtype = pick_dtype(dtype, self.device, self.family.half)
-        self.pipeline = load_pipeline(folder, self.device, self.dtype)
+        self._memory = DeviceMemory(folder, self.device, self.dtype, offload, quantize)
+        self.pipeline = self._memory.load(lambda plan: load_pipeline(folder, self.device, self.dtype, plan))
         self._prompts = self.pipeline.encode_prompt = PromptCache(self.pipeline.encode_prompt)
         if hasattr(self.pipeline, "vae"):
             make_certain(self.pipeline.vae)
@@ -81,12 +90,23 @@ class PipelineEditor:
         """The network that denoises: a U-Net or a transformer."""
         return getattr(self.pipeline, self.folder.network_part)
 
+    def save_memory(self, height: int, width: int) -> str:
+        """As ``Editor.save_memory``: parts wait in main memory from now on, or layers if parts do already."""
+        return self._memory.save(self.pipeline, f"one frame of {width} x {height} pixels")
+
+    def take_warnings(self) -> tuple[str, ...]:
+        return self._memory.take_warnings()
+
     def rest(self) -> None:
-        self._move("cpu")
+        if self._memory.plan.offload == "none":
+            self._move("cpu")
+        else:
+            self.pipeline.maybe_free_model_hooks()
         free_unused(self.device)
 
     def wake(self) -> None:
-        self._move(self.device)
+        if self._memory.plan.offload == "none":
+            self._move(self.device)
 
     def _move(self, device: str | torch.device) -> None:
         for part in self.pipeline.components.values():
@@ -104,6 +124,8 @@ class PipelineEditor:
         """Also: whether the prompts are longer than what the text encoders read."""
         warnings = check_settings(self.folder, settings)
         self._prepare(settings)
+        if self._memory.plan.sentence:
+            warnings += (self._memory.plan.sentence,)
         longest = self._parameters().get("max_sequence_length")
         warnings += check_length(self.pipeline, longest.default if longest else None, settings)
         return warnings + self._noise.warnings(settings, measuring, cancelled)
@@ -135,7 +157,7 @@ class PipelineEditor:
         height, width = images.shape[-2:]
         padded = [round_up(size, self.folder.size_multiple) for size in (height, width)]
         shown = {name: pad_to(guide.to(frames), *padded) for name, guide in (guides or {}).items()}
-        x_0 = encode(self.pipeline, pad_to(images * 2 - 1, *padded))
+        x_0 = self._coded(encode, pad_to(images * 2 - 1, *padded))
 
         def maps(index: int, /) -> torch.Tensor:
             number = self.folder.shot_map(settings, index)
@@ -156,7 +178,11 @@ class PipelineEditor:
                 self._sample(x_0[part], lambda k, part=part: maps(k)[part], call, settings, change, steps, cancelled)
             )
         x = torch.cat(parts)
-        return (decode(self.pipeline, x)[..., :height, :width] / 2 + 0.5).clamp(0, 1)
+        return (self._coded(decode, x)[..., :height, :width] / 2 + 0.5).clamp(0, 1)
+
+    def _coded(self, code: Callable[[Any, torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+        """``encode`` or ``decode``, in tiles where memory is used up."""
+        return self._memory.in_tiles_if_needed(self.pipeline, lambda: code(self.pipeline, x))
 
     def _prepare(self, settings: EditSettings) -> None:
         """Load what the settings name beside the model. Raises ModelError for what is not for this model."""
@@ -167,6 +193,8 @@ class PipelineEditor:
         if self._controls.apply(settings.controls, again=any(other_parts)):
             self.pipeline = self._controls.pipeline
             self.pipeline.encode_prompt = self._prompts
+            if self._memory.plan.offload == "model":
+                place(self.pipeline, self._memory.plan, self.device)  # its hooks know the pipeline's parts
         if settings.ip_adapters:
             self._ip_adapters.remember(self.pipeline)
         paths = [reference.path for reference in settings.references]
@@ -209,7 +237,7 @@ class PipelineEditor:
         """What draws latents, as the scheduler sees them, as ``pull`` draws pictures."""
         height, width = (side * self.folder.vae_factor for side in like.shape[-2:])
         change = latent_change(self.pipeline, pull.padded(pad_to(images, height, width)).change)
-        return lambda latents: self._laid_out(change(self._laid_back(latents, like)))
+        return lambda latents: self._laid_out(self._coded(lambda _, x: change(x), self._laid_back(latents, like)))
 
     def _ask_for_timing(self, entries: dict[str, Any], call: dict[str, Any], x_0: torch.Tensor) -> dict[str, Any]:
         """What the pipeline passes to ``set_timesteps`` for pictures of this size."""

@@ -17,6 +17,7 @@ import torch
 from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DModel
 from torch.nn import functional
 
+from warpnoise.errors import ModelError
 from warpnoise.sdedit.autoencoder import decode, encode, latent_change
 from warpnoise.sdedit.check import check_settings
 from warpnoise.sdedit.device import free_unused, pick_device, pick_dtype
@@ -81,6 +82,15 @@ class PixelEditor:
         self._unet.to(device)
         if self.vae is not None:
             self.vae.to(device)
+
+    def save_memory(self, height: int, width: int) -> str:
+        raise ModelError(
+            f"{self.device} has too little memory for one frame of {width} x {height} pixels: "
+            "render smaller frames, close other programs that use it, or choose the device cpu"
+        )
+
+    def take_warnings(self) -> tuple[str, ...]:
+        return ()
 
     def check(
         self,

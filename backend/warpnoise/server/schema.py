@@ -92,5 +92,7 @@ class StatusView(BaseModel):
     device_name: str
     memory_total: int
     memory_free: int
+    memory: str = ""
+    """What fits, for people."""
     models: list[ModelView]
     uploads: UploadsView | None = None

@@ -6,12 +6,12 @@ import functools
 import platform
 from pathlib import Path
 
-import psutil
 import torch
 
 import warpnoise
 from warpnoise.job import SCHEMA_VERSION
-from warpnoise.sdedit.device import pick_device
+from warpnoise.sdedit.device import memory, pick_device
+from warpnoise.sdedit.memory_plan import capacity, quantizers
 from warpnoise.server import INTERFACE
 from warpnoise.server.named_models import named_models
 from warpnoise.server.schema import StatusView
@@ -32,20 +32,9 @@ def status(models: Path | None = None) -> StatusView:
         device_name=device_name(device),
         memory_total=total,
         memory_free=free,
+        memory=capacity(free, quantizers()),
         models=list(named_models(models)),
     )
-
-
-def memory(device: torch.device) -> tuple[int, int]:
-    """All of a device's memory and what is free of it, in bytes."""
-    if device.type == "cuda":
-        free, total = torch.cuda.mem_get_info(device)
-        return total, free
-    if device.type == "mps":
-        total = torch.mps.recommended_max_memory()
-        return total, max(total - torch.mps.driver_allocated_memory(), 0)
-    now = psutil.virtual_memory()
-    return now.total, now.available
 
 
 @functools.cache

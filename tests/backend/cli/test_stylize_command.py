@@ -9,7 +9,9 @@ import signal
 
 import numpy as np
 import pytest
+from warpnoise.cli.stylize import command
 from warpnoise.job import Settings
+from warpnoise.job.settings_schema import as_options
 from warpnoise.media.png import read_png
 
 from .. import synthetic
@@ -70,30 +72,23 @@ def test_every_setting_has_an_option(warpnoise, job, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("warpnoise.pipeline.stylize", note)
-    given = {
-        "model": "m",
-        "style": "s",
-        "prompt": "p",
-        "negative_prompt": "n",
-        "strength": 0.25,
-        "steps": 7,
-        "guidance": 2.0,
-        "texture": 0.2,
-        "loras": [{"path": "l", "weight": 0.5}],
-        "controls": [{"path": "c", "input": "lines", "weight": 1.0, "start": 0.0, "end": 0.5}],
-        "sampler": "euler",
-        "eta": 1.0,
-        "seed": 5,
-        "noise": "fixed",
-    }
-    assert set(given) == set(Settings.model_fields)
-    lists = {"loras": ("--lora", "l,weight=0.5"), "controls": ("--control", "c,input=lines,end=0.5")}
-    plain = [
-        text for name, value in given.items() if name not in lists for text in (f"--{name.replace('_', '-')}", value)
-    ]
-    options = [*plain, *(text for pair in lists.values() for text in pair)]
-    assert warpnoise("stylize", job.path, *options).status == 130
-    assert {name: list(value) if name in lists else value for name, value in seen.items()} == given
+    given = Settings().updated(
+        {
+            "prompt": "p",
+            "strength": 0.25,
+            "steps": 7,
+            "loras": [{"path": "l", "weight": 0.5}],
+            "controls": [{"path": "c", "input": "lines", "end": 0.5}],
+            "ip_adapters": [{"path": "a", "image": "i"}],
+            "animation": [{"data_path": "prompt", "frame": 3, "value": "a house, red"}],
+            "latent_noise": "pooled",
+            "sampler": "euler",
+        }
+    )
+    assert warpnoise("stylize", job.path, *as_options(given)).status == 130
+    changed = given.model_dump(exclude_defaults=True)
+    assert seen == job.settings.updated(changed).model_dump()
+    assert {parameter.name for parameter in command.params} >= set(Settings.model_fields)
 
 
 @pytest.mark.parametrize(
