@@ -30,6 +30,7 @@ STATUS = StatusView(
     device_name="a CPU",
     memory_total=2,
     memory_free=1,
+    memory="what fits",
     models=[],
 )
 

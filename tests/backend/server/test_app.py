@@ -74,6 +74,7 @@ def test_status(client):
         "device_name": "a CPU",
         "memory_total": 2,
         "memory_free": 1,
+        "memory": "what fits",
         "models": [],
         "uploads": None,
     }
