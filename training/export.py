@@ -53,7 +53,7 @@ def export(checkpoint: Path, target: Path, autoencoder: Path | None = None) -> N
     if autoencoder is None:
         styles["size_multiple"] = SIZE_MULTIPLE
     else:
-        _add_autoencoder(beside, Latents(autoencoder, torch.device("cpu")).network)
+        add_autoencoder(beside, Latents(autoencoder, torch.device("cpu")).network)
     for weights in beside.rglob("*.safetensors"):
         weights.chmod(0o644)  # they are written readable by their owner alone, which a package must not be
     (beside / "styles.json").write_text(json.dumps(styles, indent=2) + "\n")
@@ -67,7 +67,8 @@ def export(checkpoint: Path, target: Path, autoencoder: Path | None = None) -> N
     print(f"{target}: the weights of step {step}")
 
 
-def _add_autoencoder(folder: Path, autoencoder: AutoencoderTiny) -> None:
+def add_autoencoder(folder: Path, autoencoder: AutoencoderTiny) -> None:
+    """Makes a model of pixels, a diffusers folder, one of the autoencoder's latents, in half precision."""
     autoencoder.half().save_pretrained(folder / "vae", safe_serialization=True)
     index = json.loads((folder / "model_index.json").read_text())
     index |= {"_class_name": "DiffusionPipeline", "vae": ["diffusers", "AutoencoderTiny"]}

@@ -37,6 +37,9 @@ What appearance is about, in the first and the last frame of truck, orbit and do
 
 Each shot names the model that it was made with, which may be an earlier one.
 
+Latent models, and the goals of their noise, are measured in
+[Decoder-aligned noise](decoder-aligned-noise.md#shots-and-goals).
+
 Where ours is above `chained` at lag 1, [the noise](noise.md#beside-what-is-hidden-or-uncovered) tells why.
 
 Sharpness differs from seed to seed. A frame made with white noise is as sharp, on the average over all noise, whichever

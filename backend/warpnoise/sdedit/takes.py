@@ -14,7 +14,8 @@ def unused_settings(model: ModelFolder) -> frozenset[str]:
     """Names of the settings that do nothing with a model, or that it refuses."""
     unused = set() if model.styles else {"style"}
     if model.family is None:
-        return frozenset(unused | _OF_TEXT | (set() if model.sheet.null_class is not None else {"guidance"}))
+        unused |= _OF_TEXT | (set() if model.sheet.null_class is not None else {"guidance"})
+        return frozenset(unused - ({"latent_noise"} if "vae" in model.parts else set()))
     family = model.family
     if not family.negative_prompt:
         unused.add("negative_prompt")

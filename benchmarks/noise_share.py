@@ -1,0 +1,89 @@
+"""The noise's share of a frame's time, for a model of the latents of an autoencoder.
+
+    python benchmarks/noise_share.py [--model FOLDER] [--size 512] [--frames 4] [--threads 1]
+
+Without a model: the project's latent model (training/latents.py) with random weights, at its own strength and steps.
+Noise is all of it: warped pixel noise through a slow zoom, and its reading by the decoder's patterns. `share` is that
+over the whole edit and the noise, of the same run and in turns, in time of all threads; the goal is 0.10.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from warpnoise.job import Settings
+from warpnoise.noise import Motion, make_noise
+from warpnoise.sdedit import load_model
+from warpnoise.sdedit.pixel import PixelEditor
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from diffusers import DDIMPipeline
+
+from training.export import STEPS, add_autoencoder
+from training.latents import make_autoencoder, make_latent_unet
+from training.network import make_scheduler
+
+ZOOM = 1.01
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--frames", type=int, default=4)
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        measure(arguments.model or random_model(Path(folder)), arguments.size, arguments.frames)
+
+
+def measure(model: Path, size: int, frames: int) -> None:
+    editor = load_model(model, "cpu")
+    if not isinstance(editor, PixelEditor):
+        raise SystemExit(f"{model}: expected a UNet2DModel and a scheduler")
+    settings = Settings(steps=STEPS)
+    shape = editor.noise_shape(size, size, settings)
+    noise = make_noise("warped", shape, 0)
+    picture = torch.rand((1, 3, size, size), generator=torch.Generator().manual_seed(0))
+    map_ = noise.advance(zoom(size))[None].clone()
+    editor.edit(picture, lambda index: map_, settings)  # compiles, and measures the decoder
+    shares, times = [], []
+    for _ in range(frames):
+        start = time.process_time()
+        map_ = noise.advance(zoom(size))[None].clone()
+        carried = time.process_time()
+        editor._noise.latents(map_, 0, settings)
+        projected = time.process_time()
+        editor.edit(picture, lambda index, map_=map_: map_, settings)
+        end = time.process_time()
+        # The edit reads the noise again.
+        shares.append((projected - start) / (end - projected + carried - start))
+        times.append(end - projected + carried - start)
+    print(f"noise {shape}, {size} x {size} pixels: {statistics.median(times):.2f} s of processor time a frame")
+    print(f"share {statistics.median(shares):.3f}")
+
+
+def zoom(size: int) -> Motion:
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32)
+    offset = np.stack([x, y], axis=-1) - (size - 1) / 2
+    return Motion((ZOOM - 1) * offset, (1 / ZOOM - 1) * offset)
+
+
+def random_model(folder: Path) -> Path:
+    torch.manual_seed(0)
+    DDIMPipeline(make_latent_unet(), make_scheduler()).save_pretrained(folder)
+    add_autoencoder(folder, make_autoencoder())
+    return folder
+
+
+if __name__ == "__main__":
+    main()
