@@ -15,8 +15,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+import diffusers
 import torch
 from warpnoise.job import Settings
 from warpnoise.noise import Motion, make_noise
@@ -25,11 +26,12 @@ from warpnoise.sdedit.pixel import PixelEditor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from diffusers import DDIMPipeline
 
 from training.export import STEPS, add_autoencoder
 from training.latents import make_autoencoder, make_latent_unet
 from training.network import make_scheduler
+
+library: Any = diffusers  # untyped
 
 ZOOM = 1.01
 
@@ -73,14 +75,14 @@ def measure(model: Path, size: int, frames: int) -> None:
 
 
 def zoom(size: int) -> Motion:
-    y, x = np.mgrid[0:size, 0:size].astype(np.float32)
-    offset = np.stack([x, y], axis=-1) - (size - 1) / 2
+    along = torch.arange(size) - (size - 1) / 2
+    offset = torch.stack(torch.meshgrid(along, along, indexing="xy"), dim=-1)
     return Motion((ZOOM - 1) * offset, (1 / ZOOM - 1) * offset)
 
 
 def random_model(folder: Path) -> Path:
     torch.manual_seed(0)
-    DDIMPipeline(make_latent_unet(), make_scheduler()).save_pretrained(folder)
+    library.DDIMPipeline(make_latent_unet(), make_scheduler()).save_pretrained(folder)
     add_autoencoder(folder, make_autoencoder())
     return folder
 

@@ -66,7 +66,7 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
     show_default=True,
     help="SDEdit's strength in super-resolution.",
 )
-@settings_options("noise")
+@settings_options("noise", "references")  # here --reference is a folder of the shot, rendered in full
 @device_option
 @dtype_option
 @click.option("--batch", type=click.IntRange(min=1), help="Frames at a time; without it, what suits the device.")
