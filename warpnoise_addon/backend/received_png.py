@@ -102,4 +102,4 @@ def _check_pixels(chunks: Iterator[tuple[bytes, bytes]], expected: int) -> None:
     while not unpack.eof and (more := unpack.decompress(b"", _BLOCK)):
         size += len(more)
     if size != expected or not unpack.eof or unpack.unused_data:
-        raise NotThePicture("it has not the pixels that it should have")
+        raise NotThePicture("its pixel data has another length than its size asks for")

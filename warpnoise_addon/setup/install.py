@@ -142,7 +142,7 @@ def _failure(step: Step, status: int, tail: list[str]) -> str:
     elif "No space left" in said:
         advice = Message("The disk is full: free some space")
     else:
-        advice = Message("Its last words")
+        advice = Message("Its last output")
     return Message(
         "`{step}` failed with status {status}. {advice}:\n{said}", step=step, status=status, advice=advice, said=said
     )

@@ -51,7 +51,7 @@ def check_up(
                 ),
             )
         backend = pool.acquire(choice, cancelled)
-        yield Finding("OK", Message("{address} answers, and takes the token", address=address))
+        yield Finding("OK", Message("{address} answers and accepts the token", address=address))
         if uploads := backend.status.get("uploads"):
             yield Finding(
                 "OK", Message("It takes uploads, and keeps them for {number:g} days", number=_number(uploads, "days"))

@@ -13,8 +13,8 @@ from typing import Any
 from ..messages import pack
 
 STAGES = {
-    "idle": "Nothing runs",
-    "venv": "Making the environment",
+    "idle": "Idle",
+    "venv": "Creating the environment",
     "pytorch": "Installing PyTorch",
     "package": "Installing the backend",
     "warmup": "Compiling the noise",

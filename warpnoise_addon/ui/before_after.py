@@ -43,7 +43,7 @@ def _load(name: str, path: Path) -> None:
 
 
 class WARPNOISE_OT_before_after(bpy.types.Operator):
-    """Show the render of the previewed frame instead of the stylized one, and back"""
+    """Switch between the render of the previewed frame and the stylized one"""
 
     bl_idname = "warpnoise.before_after"
     bl_label = "Before / After"
@@ -51,7 +51,7 @@ class WARPNOISE_OT_before_after(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if not {AFTER, BEFORE} <= set(bpy.data.images.keys()):
-            cls.poll_message_set("No frame was previewed yet")
+            cls.poll_message_set("Preview a frame first")
             return False
         return True
 

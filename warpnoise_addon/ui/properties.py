@@ -128,8 +128,8 @@ _JOB = {
     ),
     "keep_existing": _switch(
         name="Keep Rendered Frames",
-        description="Do not render frames again that an earlier run left in the output folder. "
-        "Only right if nothing in the scene has changed since: for other settings of the style",
+        description="Keep the frames that an earlier run rendered into the output folder. Use it for other settings of "
+        "the style; if the scene has changed, render again",
     ),
     "connect": _switch(
         name="Connect in Compositor",

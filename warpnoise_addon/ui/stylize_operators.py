@@ -185,7 +185,7 @@ class Printer:
 
 
 class WARPNOISE_OT_cancel(bpy.types.Operator):
-    """Stop within one step. What is finished stays, and stylizing again goes on from there"""
+    """Stop within one step. Finished frames stay, and the next run continues from them"""
 
     bl_idname = "warpnoise.cancel"
     bl_label = "Cancel"

@@ -15,7 +15,7 @@ class Lora(StrictModel):
     weight: float = setting(
         1.0,
         "Weight",
-        "How strongly it acts: 1 as it was trained, 0 not at all",
+        "How strongly it acts: 1 is as trained, 0 is off",
         ge=-10,
         le=10,
         soft_min=0,
@@ -33,7 +33,7 @@ class Control(StrictModel):
     input: Literal["depth", "normals", "lines", "color"] = setting(
         "depth",
         "Input",
-        "What it is shown of the scene",
+        "The pass of the scene that it sees",
         labels={
             "depth": {"label": "Depth", "description": "True depth, scaled once for the whole shot."},
             "normals": {"label": "Normals", "description": "Which way surfaces face."},
@@ -42,8 +42,8 @@ class Control(StrictModel):
         },
     )
     weight: float = setting(1.0, "Weight", "How strongly it acts", ge=0, le=10, soft_max=2, animatable=True)
-    start: float = setting(0.0, "Start", "The part of the steps from which on it acts", ge=0, le=1)
-    end: float = setting(1.0, "End", "The part of the steps up to which it acts", ge=0, le=1)
+    start: float = setting(0.0, "Start", "The fraction of the steps at which it starts", ge=0, le=1)
+    end: float = setting(1.0, "End", "The fraction of the steps at which it ends", ge=0, le=1)
 
 
 class Embedding(StrictModel):
