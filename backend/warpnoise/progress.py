@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Stage = Literal["loading", "compiling", "stylizing", "accumulating", "encoding", "finished"]
-"""``compiling``: the noise kernels, once for an installation."""
+Stage = Literal["loading", "measuring", "compiling", "stylizing", "accumulating", "encoding", "finished"]
+"""``measuring``: the autoencoder, once for a model; ``step`` of ``steps_total`` is per cent. ``compiling``: the noise
+kernels, once for an installation."""
 
 
 class Progress(BaseModel):
@@ -38,5 +39,5 @@ class Progress(BaseModel):
         """Of the run's frames, 0 to 1, the steps of the present ones included."""
         if self.frames_done >= self.frames_total:
             return 1.0
-        step = self.step / self.steps_total if self.steps_total else 0.0
+        step = self.step / self.steps_total if self.steps_total and self.stage != "measuring" else 0.0
         return (self.frames_done + min(step, 1.0)) / self.frames_total

@@ -31,7 +31,7 @@ from warpnoise.sdedit.places import (
     models_folder,
     resolve,
 )
-from warpnoise.sdedit.takes import reference_count, unused_settings
+from warpnoise.sdedit.takes import unused_settings
 
 Source = Literal["default", "folder", "file", "hub", "cache"]
 _WORKING_MEMORY = 1_500_000_000
@@ -195,7 +195,7 @@ def describe(name: str, source: Source | None = None) -> InstalledModel:
         guidance=model.guidance,
         strength=model.sheet.strength,
         takes=[setting for setting in Settings.model_fields if setting not in unused],
-        references=reference_count(model),
+        references=model.references,
     )
 
 

@@ -42,6 +42,15 @@ class Reporter:
     def frame_written(self, frame: int) -> None:
         self._written = (self._written[0] + 1, frame)
 
+    def measured(self, share: float) -> None:
+        """The autoencoder is measured up to this share, 0 to 1."""
+        if share >= 1:
+            self._update(step=0, steps_total=0)
+            self.report("loading")
+        else:
+            self._update(step=int(share * 100), steps_total=100)
+            self.report("measuring")
+
     def expect(self, batches: int) -> None:
         """That many batches are to come."""
         self._batches_left = batches

@@ -146,7 +146,7 @@ def stylize(
                 to_use.use(result)
             if todo:
                 editor = load(source, device, dtype)
-                reporter.warn(*editor.check(settings))
+                reporter.warn(*editor.check(settings, measuring=reporter.measured, cancelled=cancelled))
                 if batch is None:
                     batch = 1 if preview else pick_batch(editor.device, shot.scene.height, shot.scene.width)
                 written = _Written(to_use if not kept else None, result, reporter)

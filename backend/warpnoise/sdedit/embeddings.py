@@ -10,8 +10,8 @@ from warpnoise.errors import ModelError
 from warpnoise.sdedit.editor import EmbeddingSettings
 from warpnoise.sdedit.embedding_files import EmbeddingFile, embedding_file
 from warpnoise.sdedit.folder import ModelFolder
+from warpnoise.sdedit.libraries import LIBRARY_ERRORS, first_line, quiet
 from warpnoise.sdedit.loras import torch_safe_load
-from warpnoise.sdedit.parts import LIBRARY_ERRORS, first_line, quiet
 
 
 class Embeddings:

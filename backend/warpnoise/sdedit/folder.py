@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ from warpnoise.sdedit.editor import EditSettings
 from warpnoise.sdedit.families import FAMILIES, Family
 from warpnoise.sdedit.model_bounds import ADVICE, MOST_CLASSES, read_config
 from warpnoise.sdedit.model_files import component, find_weights
-from warpnoise.sdedit.one_file import base_of
+from warpnoise.sdedit.one_file import OneFile, read_one_file
 from warpnoise.sdedit.places import resolve
 from warpnoise.sdedit.samplers import SCHEDULERS, is_flow, is_stochastic, noise_maps, own_sampler
 from warpnoise.sdedit.styles import FILE_NAME as STYLES_FILE
@@ -46,7 +46,9 @@ class ModelFolder:
     ``family``: None: a UNet2DModel with a scheduler, of pixels, or of the latents of a VAE. ``parts``: (library, class)
     of each part that is loaded. ``network``, ``vae`` and ``scheduler`` are the contents of their configuration files,
     ``index`` that of ``model_index.json``. ``classes``: how many class labels the network knows; None: it is not
-    class-conditional. ``file``: what the network's weights come from, where that is a file of its own.
+    class-conditional. ``file``: what the weights of ``file_parts`` come from, where that is a file of its own; their
+    values are the beginnings of the tensors' names, see `one_file.OneFile`. ``own_tokenizers``: whether the package has
+    its tokenizers.
     """
 
     path: Path
@@ -60,6 +62,8 @@ class ModelFolder:
     classes: int | None
     sheet: StyleSheet
     file: Path | None = None
+    file_parts: Mapping[str, str] = field(default_factory=dict)
+    own_tokenizers: bool = False
 
     @classmethod
     def open(cls, name_or_path: str | Path) -> ModelFolder:
@@ -67,23 +71,31 @@ class ModelFolder:
 
         Args:
             name_or_path: "default", or what `places.resolve` takes for a folder that diffusers' ``save_pretrained``
-                wrote, or for a file with the network alone, of which `one_file` knows the folder with the rest.
+                wrote, or for a file, of which `one_file` knows the folder with what it lacks.
 
         Raises:
             ModelError: no such folder, not a model, of a family that is not known, weights that are missing or pickled.
         """
         path = DEFAULT_MODEL if name_or_path == "default" else resolve(name_or_path, "model")
-        file = path if path.is_file() else None
-        if file is not None:
-            path = base_of(file)
+        one = read_one_file(path) if path.is_file() else None
+        if one is not None:
+            path = one.folder
         _check_folder(path)
         index_name = "model_index.json" if (path / "model_index.json").is_file() else "config.json"
         index = read_config(path / index_name)
         parts, family = family_of(path, index, index_name)
-        if missing := [part for part in parts if index_name != "config.json" and not (path / part).is_dir()]:
+        own_tokenizers = one is not None and one.is_whole
+        if one is not None:
+            parts = {part: value for part, value in parts.items() if part not in one.left_out}
+        needed = [part for part in parts if not (own_tokenizers and part.startswith("tokenizer"))]
+        if missing := [part for part in needed if index_name != "config.json" and not (path / part).is_dir()]:
             raise ModelError(f"{path / missing[0]} is missing: this is not a complete model; download it again")
         network = read_config(component(path, "unet" if "unet" in parts else "transformer") / "config.json")
         classes = _count_classes(path, network) if family is None else None
+        scheduler, sheet = _read_scheduler(path), read_styles(path / STYLES_FILE, classes)
+        if one is not None and one.scheduler is not None:
+            scheduler, sheet = {**scheduler, **one.scheduler}, replace(sheet, steps=4, guidance=1.0)
+        network_part = "unet" if "unet" in parts else "transformer"
         folder = cls(
             path=path,
             name=str(name_or_path),
@@ -92,13 +104,15 @@ class ModelFolder:
             parts=parts,
             network=network,
             vae=read_config(path / "vae" / "config.json") if "vae" in parts else {},
-            scheduler=_read_scheduler(path),
+            scheduler=scheduler,
             classes=classes,
-            sheet=read_styles(path / STYLES_FILE, classes),
-            file=file,
+            sheet=sheet,
+            file=None if one is None else one.path,
+            file_parts={} if one is None else _of_file(one, network_part, parts),
+            own_tokenizers=own_tokenizers,
         )
-        if file is not None and family is None:
-            raise ModelError(f"model {file}: its base {path} is a pixel model, which comes as a folder only")
+        if one is not None and family is None:
+            raise ModelError(f"model {one.path}: its base {path} is a pixel model, which comes as a folder only")
         folder._check_kinds()
         folder._check_channels()
         for part in folder.weighted_in_folder:
@@ -255,7 +269,7 @@ class ModelFolder:
     @property
     def weighted_in_folder(self) -> tuple[str, ...]:
         """The parts whose weights are in the folder."""
-        return tuple(part for part in self.weighted if self.file is None or part != self.network_part)
+        return tuple(part for part in self.weighted if part not in self.file_parts)
 
     def noise_shape(self, height: int, width: int) -> tuple[int, int, int]:
         """(channels, height, width) of the noise for images of that many pixels. In latent space a latent at the
@@ -274,11 +288,20 @@ class ModelFolder:
         except OSError as error:
             raise ModelError(f"{error.filename} cannot be read ({error.strerror}): check its permissions") from error
 
+    def part_digest(self, part: str) -> str:
+        """Of one part's weights and configuration."""
+        place = component(self.path, part)
+        if self.file is not None and part in self.file_parts:
+            return digest_text(digest_file(place / "config.json"), digest_file(self.file))
+        return digest_files(place, [place / "config.json", *find_weights(place)[0]])
+
     def digest_through(self, digest: Callable[[Path], str]) -> str:
         """The same, ``digest`` giving that of each file; raises what it raises."""
         files = list(self.path.glob("*.json"))
         for part in self.parts:
             place = component(self.path, part)
+            if not place.is_dir():  # a tokenizer of the package
+                continue
             files += [file for file in place.iterdir() if file.suffix in (".json", ".txt", ".model", ".jinja")]
             if part in self.weighted_in_folder:
                 files += find_weights(place)[0]
@@ -333,6 +356,11 @@ def supported() -> str:
     titles = [family.title for family in FAMILIES.values()]
     first = "pixel models (a UNet2DModel and a scheduler, with or without a VAE)"
     return f"{first}, {', '.join(titles[:-1])} and {titles[-1]}"
+
+
+def _of_file(one: OneFile, network_part: str, parts: Mapping[str, Any]) -> dict[str, str]:
+    in_file = {network_part: ""} if one.parts is None else one.parts
+    return {part: begin for part, begin in in_file.items() if part in parts}
 
 
 def _check_folder(path: Path) -> None:

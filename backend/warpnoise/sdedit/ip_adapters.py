@@ -14,8 +14,9 @@ from warpnoise.errors import ModelError
 from warpnoise.sdedit.editor import IpAdapterSettings
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.ip_adapter_files import IpAdapterFile, ip_adapter_file
+from warpnoise.sdedit.libraries import LIBRARY_ERRORS, first_line, quiet
 from warpnoise.sdedit.loras import torch_safe_load
-from warpnoise.sdedit.parts import LIBRARY_ERRORS, first_line, load_network, quiet
+from warpnoise.sdedit.parts import load_network
 from warpnoise.sdedit.reference_pictures import read_reference
 
 

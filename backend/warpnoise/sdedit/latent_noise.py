@@ -7,12 +7,10 @@ from typing import Any, Protocol
 
 import torch
 
-from warpnoise.hashing import digest_files
 from warpnoise.sdedit.autoencoder import decode
 from warpnoise.sdedit.editor import EditSettings
 from warpnoise.sdedit.filter_bank import FilterBank, MeasurementError
 from warpnoise.sdedit.folder import ModelFolder
-from warpnoise.sdedit.model_files import component, find_weights
 
 _FINEST_CELL = 8
 """Values of the noise on a side of a latent; for autoencoders with larger latents it is coarser than the pixels."""
@@ -97,10 +95,9 @@ def latent_noise(folder: ModelFolder, pipeline: Any, device: torch.device) -> La
     ) -> FilterBank | str | None:
         if "vae" not in folder.parts:
             return None  # its latents are pixels
-        place = component(folder.path, "vae")
         try:
             return FilterBank.load_or_measure(
-                digest_files(place, [place / "config.json", *find_weights(place)[0]]),
+                folder.part_digest("vae"),
                 decoded,
                 channels=folder.latent_channels,
                 cell=folder.vae_factor,

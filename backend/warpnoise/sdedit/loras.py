@@ -15,8 +15,8 @@ import torch
 
 from warpnoise.errors import ModelError
 from warpnoise.sdedit.editor import LoraSettings
+from warpnoise.sdedit.libraries import LIBRARY_ERRORS, first_line, quiet
 from warpnoise.sdedit.model_files import check_safetensors
-from warpnoise.sdedit.parts import LIBRARY_ERRORS, first_line, quiet
 
 _DOWN = (".lora_A.weight", ".lora.down.weight", ".lora_down.weight", "_lora.down.weight")
 _UP = (".lora_B.weight", ".lora.up.weight", ".lora_up.weight", "_lora.up.weight")

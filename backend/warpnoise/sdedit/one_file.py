@@ -1,7 +1,8 @@
-"""Models in one file: a ``.safetensors`` or GGUF file with the network that denoises, for a base folder with the rest.
+"""Models in one file, ``.safetensors`` or GGUF: the network alone, or a whole pipeline, as most checkpoints are shared.
 
-Which base a file is for is said once, in a small file beside it (``warpnoise models FILE --base FOLDER`` writes it):
-``NAME.gguf.json`` with ``{"base": "FOLDER"}``, relative to the file or absolute.
+A whole file needs nothing else: the configurations and tokenizers of its family are in the package. What a file lacks
+comes from a base folder, which is said once, in a small file beside it (``warpnoise models FILE --base FOLDER`` writes
+it): ``NAME.gguf.json`` with ``{"base": "FOLDER"}``, relative to the file or absolute.
 
 This module imports neither PyTorch nor diffusers.
 """
@@ -9,7 +10,11 @@ This module imports neither PyTorch nor diffusers.
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from warpnoise.errors import ModelError
 from warpnoise.media.atomic import write_bytes
@@ -17,29 +22,92 @@ from warpnoise.sdedit.model_bounds import read_config, tensor_shapes
 from warpnoise.sdedit.model_files import PICKLES, check_safetensors
 
 SUFFIXES = (".safetensors", ".gguf")
-_WHOLE = ("first_stage_model.", "cond_stage_model.", "conditioner.", "vae.", "text_encoders.")
-"""Beginnings of names in checkpoints that hold a whole pipeline."""
+CONFIGS = Path(__file__).parents[1] / "models" / "configs"
+"""A diffusers folder without weights and tokenizers for each kind of whole file."""
+
+_Shapes = Mapping[str, tuple[int, ...]]
+
+_CLIP_L, _CLIP_G, _T5 = (f"text_encoders.{name}.transformer." for name in ("clip_l", "clip_g", "t5xxl"))
+_PREFIXES = {
+    "sd15": {"text_encoder": "cond_stage_model.transformer."},
+    "sd21": {"text_encoder": "cond_stage_model.model."},
+    "sdxl": {
+        "text_encoder": "conditioner.embedders.0.transformer.",
+        "text_encoder_2": "conditioner.embedders.1.model.",
+    },
+    "sdxl-refiner": {"text_encoder_2": "conditioner.embedders.0.model."},
+    "sd3": {"text_encoder": _CLIP_L, "text_encoder_2": _CLIP_G, "text_encoder_3": _T5},
+    "sd35-medium": {"text_encoder": _CLIP_L, "text_encoder_2": _CLIP_G, "text_encoder_3": _T5},
+    "sd35-large": {"text_encoder": _CLIP_L, "text_encoder_2": _CLIP_G, "text_encoder_3": _T5},
+    "flux-dev": {"text_encoder": _CLIP_L, "text_encoder_2": _T5},
+    "flux-schnell": {"text_encoder": _CLIP_L, "text_encoder_2": _T5},
+}
+"""How the names of each part's tensors begin, by the name of the configuration."""
+_VAE = ("first_stage_model.", "vae.")
+_NETWORK = "model.diffusion_model."
+_OPTIONAL = frozenset({"text_encoder_3"})
+"""Parts that a pipeline does without: T5 in Stable Diffusion 3."""
+
+_TRAILING = {"timestep_spacing": "trailing"}
+_DISTILLED: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("turbo", {"_class_name": "EulerAncestralDiscreteScheduler", **_TRAILING}),
+    ("lightning|hyper|dmd", {"_class_name": "EulerDiscreteScheduler", **_TRAILING}),
+    ("lcm", {"_class_name": "LCMScheduler"}),
+)
+"""Words in names of files that were distilled to a few steps, which nothing else in them says; and their schedulers."""
 
 
-def base_of(path: Path) -> Path:
-    """The folder with the parts that a one-file model lacks.
+@dataclass(frozen=True)
+class OneFile:
+    """What a file holds, and where the rest is.
+
+    ``folder``: with the configurations, and with the weights of other parts. ``parts``: those whose weights the file
+    has, and how the names of their tensors begin, where that is not left to diffusers; None: the network alone.
+    ``left_out``: parts that the pipeline does without. ``scheduler``: entries that replace the folder's, of a file that
+    was distilled to a few steps, by its name.
+    """
+
+    path: Path
+    folder: Path
+    parts: Mapping[str, str] | None
+    left_out: frozenset[str] = frozenset()
+    scheduler: Mapping[str, Any] | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the package has the rest."""
+        return self.folder.parent == CONFIGS
+
+
+def read_one_file(path: Path) -> OneFile:
+    """What a one-file model is.
 
     Raises:
-        ModelError: the file is a pickle, broken, a LoRA, or holds a whole pipeline; or its base is not said.
+        ModelError: the file is a pickle, broken, a LoRA, or of no known kind; or parts are missing and its base is not
+            said.
     """
-    check_file(path)
-    note = _note(path)
-    if not note.is_file():
+    shapes = check_file(path)
+    try:
+        kind = _kind(shapes)
+    except ModelError as error:
+        raise ModelError(f"model {path} {error}") from None
+    parts = None if kind is None else _parts(kind, shapes)
+    base = _noted_base(path)
+    if base is not None:
+        return OneFile(path, base, parts)
+    if kind is None or parts is None:
         raise ModelError(
             f"model {path} is one file, with the network alone. Say once which diffusers folder has its text encoders, "
             f"autoencoder and configuration: warpnoise models {path} --base FOLDER"
         )
-    base = read_config(note).get("base")
-    if not isinstance(base, str) or not base:
+    absent = {"vae", *_PREFIXES[kind]} - set(parts)
+    if missing := sorted(absent - _OPTIONAL):
         raise ModelError(
-            f'{note}: expected {{"base": "FOLDER"}}: write it again with warpnoise models {path} --base FOLDER'
+            f"model {path} lacks {_listed(missing)}. Say once which diffusers folder has what is missing: "
+            f"warpnoise models {path} --base FOLDER"
         )
-    return (path.parent / Path(base).expanduser()).resolve()
+    tokenizers = {name.replace("text_encoder", "tokenizer") for name in absent}
+    return OneFile(path, CONFIGS / kind, parts, frozenset(absent | tokenizers), _distilled(kind, path.name))
 
 
 def set_base(path: Path, base: Path) -> None:
@@ -49,8 +117,8 @@ def set_base(path: Path, base: Path) -> None:
     write_bytes(_note(path), content.encode(), error=ModelError)
 
 
-def check_file(path: Path) -> None:
-    """Whether a file can be the network of a model. Raises ModelError."""
+def check_file(path: Path) -> _Shapes:
+    """Whether a file can be a model. Its tensors' shapes; none of a GGUF file. Raises ModelError."""
     if path.suffix in PICKLES:
         raise ModelError(
             f"model {path} is a pickle, which can run any program when it is loaded: get it as a .safetensors file"
@@ -61,15 +129,81 @@ def check_file(path: Path) -> None:
         with path.open("rb") as file:
             if file.read(4) != b"GGUF":
                 raise ModelError(f"model {path} is no GGUF file: download it again")
-        return
+        return {}
     check_safetensors(path, "model")
-    names = list(tensor_shapes(path))
-    if any("lora" in name.lower() for name in names):
+    shapes = tensor_shapes(path)
+    if any("lora" in name.lower() for name in shapes):
         raise ModelError(f"model {path} is a LoRA: give the model that it was made for, and this file as a LoRA")
-    if any(name.startswith(_WHOLE) for name in names):
+    if any(name.startswith(("control_model.", "controlnet_cond_embedding.")) for name in shapes):
+        raise ModelError(f"model {path} is a ControlNet: give the model that it controls, and a folder as a control")
+    return shapes
+
+
+def _kind(shapes: _Shapes) -> str | None:
+    """The configuration of a file with more than a network; None: it has no more, or is of another family.
+
+    Raises:
+        ModelError: a kind of U-Net that does not run.
+    """
+
+    def has(*beginnings: str) -> bool:
+        return any(name.startswith(beginnings) for name in shapes)
+
+    def network(name: str) -> tuple[int, ...] | None:
+        return shapes.get(_NETWORK + name)
+
+    if not has(_NETWORK) or not has(*_VAE, "cond_stage_model.", "conditioner.", "text_encoders."):
+        return None
+    if first := network("input_blocks.0.0.weight"):
+        if first[1:2] != (4,):
+            raise ModelError("is an inpainting, depth or instruction model, which is not supported")
+        if has("conditioner.embedders.1."):
+            return "sdxl"
+        if has("conditioner.embedders.0.model."):
+            return "sdxl-refiner"
+        if has("cond_stage_model."):
+            return "sd15" if has("cond_stage_model.transformer.") else "sd21"
+        width = (network("input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight") or (0,))[-1]
+        return {768: "sd15", 1024: "sd21", 2048: "sdxl", 1280: "sdxl-refiner"}.get(width)
+    if has(f"{_NETWORK}joint_blocks.0."):
+        if has(f"{_NETWORK}joint_blocks.0.x_block.attn2."):
+            return "sd35-medium"
+        return "sd35-large" if has(f"{_NETWORK}joint_blocks.37.") else "sd3"
+    if has(f"{_NETWORK}double_blocks.0.img_attn.") and not has(f"{_NETWORK}distilled_guidance_layer."):
+        return "flux-dev" if has(f"{_NETWORK}guidance_in.") else "flux-schnell"
+    return None
+
+
+def _parts(kind: str, shapes: _Shapes) -> dict[str, str]:
+    network = "unet" if kind in ("sd15", "sd21", "sdxl", "sdxl-refiner") else "transformer"
+    found = {part: begin for part, begin in _PREFIXES[kind].items() if any(name.startswith(begin) for name in shapes)}
+    if any(name.startswith(_VAE) for name in shapes):
+        found["vae"] = ""
+    return {**found, network: ""}
+
+
+def _distilled(kind: str, name: str) -> dict[str, Any] | None:
+    if kind not in ("sd15", "sdxl"):
+        return None
+    words = re.sub(r"[^a-z]+", " ", name.lower())
+    return next((scheduler for word, scheduler in _DISTILLED if re.search(rf"\b(?:sdxl)?(?:{word})", words)), None)
+
+
+def _noted_base(path: Path) -> Path | None:
+    note = _note(path)
+    if not note.is_file():
+        return None
+    base = read_config(note).get("base")
+    if not isinstance(base, str) or not base:
         raise ModelError(
-            f"model {path} holds a whole pipeline in one file. Make a folder of it, once: docs/models.md says how"
+            f'{note}: expected {{"base": "FOLDER"}}: write it again with warpnoise models {path} --base FOLDER'
         )
+    return (path.parent / Path(base).expanduser()).resolve()
+
+
+def _listed(parts: list[str]) -> str:
+    names = [f"its {part.replace('_', ' ')}".replace("vae", "autoencoder") for part in parts]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _note(path: Path) -> Path:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import re
-import warnings
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import diffusers
 import torch
-from diffusers.utils import logging as diffusers_logging
-from transformers.utils import logging as transformers_logging
 
 from warpnoise.errors import ModelError
+from warpnoise.sdedit.file_parts import load_file_parts, load_tokenizers
 from warpnoise.sdedit.folder import ModelFolder
+from warpnoise.sdedit.libraries import LIBRARY_ERRORS, first_line, placed, quiet
 from warpnoise.sdedit.memory import place, quantization
 from warpnoise.sdedit.memory_plan import MemoryPlan
 from warpnoise.sdedit.model_bounds import check_amount, read_config
@@ -24,9 +21,6 @@ from warpnoise.sdedit.model_files import component, find_weights
 
 _ON_THE_DEVICE = MemoryPlan()
 _LIBRARIES = ("diffusers", "transformers")
-LIBRARY_ERRORS = (Exception,)
-"""What a library raises for a damaged model: anything, tokenizers the bare class. See ``first_line``."""
-_LONGEST_REASON = 300
 
 
 def load_part(
@@ -71,11 +65,7 @@ def load_network(place: Path, kind: Any, device: torch.device, dtype: torch.dtyp
         )
     if quantized is not None:
         return model.eval().requires_grad_(False)
-    model = model.to(device=device).eval().requires_grad_(False)
-    if device.type == "cpu" and all(weight.dim() <= 4 for weight in model.parameters()):
-        # Convolutions on CPUs are a fifth faster so (measured); activations follow the weights.
-        model = model.to(memory_format=torch.channels_last)
-    return model
+    return placed(model, device).eval().requires_grad_(False)
 
 
 def _numbers(kind: Any, place: Path) -> int:
@@ -107,9 +97,13 @@ def load_pipeline(
         stored = quantization(kind, quantize, device, dtype)
         loaded[part] = load_part(folder, part, kind, waiting, torch.float32 if part == "vae" else dtype, stored)
     if folder.file is not None:
-        loaded[folder.network_part] = _load_file(folder, folder.file, waiting, dtype)
+        loaded.update(load_file_parts(folder, folder.file, waiting, dtype, partial(_class, folder)))
+    if folder.own_tokenizers:
+        loaded.update(load_tokenizers(folder))
     kind = getattr(diffusers, folder.family.pipeline)
-    left_out: dict[str, Any] = {part: None for part in ("safety_checker", "feature_extractor") if part in folder.index}
+    named = [part for part, value in folder.index.items() if isinstance(value, list) and any(value)]
+    unused = [part for part in named if part not in folder.parts]
+    left_out: dict[str, Any] = dict.fromkeys(unused)
     if "requires_safety_checker" in folder.index:
         left_out["requires_safety_checker"] = False
     try:
@@ -124,30 +118,6 @@ def load_pipeline(
     return pipeline
 
 
-def _load_file(folder: ModelFolder, file: Path, device: torch.device, dtype: torch.dtype) -> Any:
-    """The network out of a file of its own; a GGUF file's weights stay as small as they are in it."""
-    kind = _class(folder, folder.network_part)
-    options: dict[str, Any] = {}
-    if file.suffix == ".gguf":
-        options["quantization_config"] = diffusers.GGUFQuantizationConfig(compute_dtype=dtype)  # type: ignore[no-untyped-call]
-    try:
-        with quiet():
-            network = kind.from_single_file(
-                str(file),
-                config=str(folder.path),
-                subfolder=folder.network_part,
-                local_files_only=True,
-                torch_dtype=dtype,
-                **options,
-            )
-    except LIBRARY_ERRORS as error:
-        raise ModelError(
-            f"model {file} cannot be loaded as the {kind.__name__} of {folder.path} ({first_line(error)}): it is for "
-            "another base, or damaged"
-        ) from error
-    return network.to(device).eval().requires_grad_(False)
-
-
 def _class(folder: ModelFolder, part: str) -> Any:
     library, name = folder.parts[part]
     kind = getattr(importlib.import_module(library), name, None) if library in _LIBRARIES else None
@@ -157,31 +127,3 @@ def _class(folder: ModelFolder, part: str) -> Any:
             f"{diffusers.__version__} and transformers: update Warpnoise's backend, or choose another model"
         )
     return kind
-
-
-def first_line(error: BaseException) -> str:
-    """What a library's error says, in one line, without the names of Python's classes."""
-    line = (str(error).strip().splitlines() or ["it does not say why"])[0]
-    line = re.sub(r"<class '([^']*)'>", r"\1", line)
-    return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}..."
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Without progress bars, which would stand between the command's own lines, and without warnings of libraries."""
-    shown = transformers_logging.is_progress_bar_enabled()
-    shown_by_diffusers = diffusers_logging.is_progress_bar_enabled()
-    verbosity = diffusers_logging.get_verbosity()
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    diffusers_logging.disable_progress_bar()
-    diffusers_logging.set_verbosity_error()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        diffusers_logging.set_verbosity(verbosity)
-        if shown:
-            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
-        if shown_by_diffusers:
-            diffusers_logging.enable_progress_bar()

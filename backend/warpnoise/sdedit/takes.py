@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from warpnoise.sdedit.folder import ModelFolder
 
-_OF_TEXT = frozenset(
-    ("prompt", "negative_prompt", "loras", "controls", "embeddings", "ip_adapters", "references", "latent_noise")
-)
+_OF_TEXT = frozenset(("prompt", "negative_prompt", "loras", "controls", "embeddings", "ip_adapters", "references"))
 _IP_ADAPTERS = ("StableDiffusionPipeline", "StableDiffusionXLPipeline", "StableDiffusion3Pipeline", "FluxPipeline")
 
 
 def unused_settings(model: ModelFolder) -> frozenset[str]:
     """Names of the settings that do nothing with a model, or that it refuses."""
     unused = set() if model.styles else {"style"}
+    if "vae" not in model.parts:
+        unused.add("latent_noise")
     if model.family is None:
         unused |= _OF_TEXT | (set() if model.sheet.null_class is not None else {"guidance"})
         return frozenset(unused - ({"latent_noise"} if "vae" in model.parts else set()))
@@ -23,15 +23,6 @@ def unused_settings(model: ModelFolder) -> frozenset[str]:
         unused.add("controls")
     if family.pipeline not in _IP_ADAPTERS:
         unused.add("ip_adapters")
-    if reference_count(model) == 0:
+    if model.references == 0:
         unused.add("references")
-    if "vae" not in model.parts:
-        unused.add("latent_noise")
     return frozenset(unused)
-
-
-def reference_count(model: ModelFolder) -> int:
-    """How many reference pictures a model takes besides the render."""
-    if model.family is None:
-        return 0
-    return model.family.reference_limit - int(model.family.render_is_reference)

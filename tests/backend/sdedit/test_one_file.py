@@ -96,9 +96,7 @@ def test_files_that_are_no_network(tiny: Tiny, tmp_path: Path) -> None:
 
     one = torch.zeros(1)
     refused("lora.safetensors", {"unet.x.lora_A.weight": one}, "is a LoRA: give the model that it was made for")
-    refused(
-        "all.safetensors", {"first_stage_model.x": one, "model.diffusion_model.y": one + 1}, "holds a whole pipeline"
-    )
+    refused("control.safetensors", {"control_model.x": one}, "is a ControlNet: give the model that it controls")
     (tmp_path / "broken.gguf").write_bytes(b"GGML")
     with pytest.raises(ModelError, match="is no GGUF file"):
         set_base(tmp_path / "broken.gguf", tiny("flux"))

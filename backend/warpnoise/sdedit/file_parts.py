@@ -1,0 +1,85 @@
+"""Loads parts of a pipeline out of one file, by diffusers' own converters of the layouts of shared checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from diffusers.loaders import single_file_utils
+from safetensors.torch import load_file
+
+from warpnoise.errors import ModelError
+from warpnoise.sdedit.folder import ModelFolder
+from warpnoise.sdedit.libraries import LIBRARY_ERRORS, first_line, placed, quiet
+from warpnoise.sdedit.one_file import CONFIGS
+
+TOKENIZERS = CONFIGS.parent / "tokenizers"
+_CLIP_PADDING = "!"
+"""What the second CLIP of Stable Diffusion XL and 3 pads with; the first pads with the end of the text."""
+
+
+def load_file_parts(
+    folder: ModelFolder, file: Path, device: torch.device, dtype: torch.dtype, class_of: Callable[[str], Any]
+) -> dict[str, Any]:
+    """The parts whose weights a file has. A GGUF file's weights stay as small as they are in it.
+
+    Raises:
+        ModelError: the file is for another base, damaged, or lacks weights.
+    """
+    checkpoint = None if file.suffix == ".gguf" else load_file(file)
+    loaded = {}
+    for part in sorted(folder.file_parts):
+        kind = class_of(part)
+        precision = torch.float32 if part == "vae" else dtype
+        try:
+            with quiet():
+                begin = folder.file_parts[part]
+                source: Path | dict[str, Any] = file
+                if checkpoint is not None:
+                    source = {name: weight for name, weight in checkpoint.items() if name.startswith(begin)}
+                network = _load(folder, part, kind, source, precision)
+        except LIBRARY_ERRORS as error:
+            raise ModelError(
+                f"model {file} cannot be loaded as the {kind.__name__} of {folder.path} ({first_line(error)}): it is "
+                "for another base, or damaged"
+            ) from error
+        if hasattr(network, "shared"):  # T5 reads its tokens' embeddings from there
+            network.encoder.embed_tokens = network.shared
+        if missing := [name for name, weight in network.named_parameters() if weight.is_meta]:
+            raise ModelError(
+                f"model {file} has no weights for {missing[0]} of its {part}: it is for another base, or damaged"
+            )
+        loaded[part] = network.to(device) if checkpoint is None else placed(network, device)
+        loaded[part].eval().requires_grad_(False)
+    return loaded
+
+
+def load_tokenizers(folder: ModelFolder) -> dict[str, Any]:
+    """The tokenizers of the package that a whole file's family has."""
+    loaded = {}
+    for part, (_, kind) in folder.parts.items():
+        if part.startswith("tokenizer"):
+            clip = kind.startswith("CLIP")
+            options = {"pad_token": _CLIP_PADDING} if clip and part == "tokenizer_2" else {}
+            loaded[part] = getattr(transformers, kind).from_pretrained(
+                str(TOKENIZERS / ("clip" if clip else "t5")), local_files_only=True, **options
+            )
+    return loaded
+
+
+def _load(folder: ModelFolder, part: str, kind: Any, source: Path | dict[str, Any], dtype: torch.dtype) -> Any:
+    options: dict[str, Any] = {"config": str(folder.path), "subfolder": part, "torch_dtype": dtype}
+    if isinstance(source, Path):
+        options["quantization_config"] = diffusers.GGUFQuantizationConfig(compute_dtype=dtype)  # type: ignore[no-untyped-call]
+        return kind.from_single_file(str(source), local_files_only=True, **options)
+    if hasattr(kind, "from_single_file"):
+        return kind.from_single_file(source, local_files_only=True, **options)
+    # Both are diffusers' own, which its type hints leave out.
+    convert: Any = single_file_utils.create_diffusers_t5_model_from_checkpoint
+    if kind.__name__.startswith("CLIP"):
+        convert = single_file_utils.create_diffusers_clip_model_from_ldm
+    return convert(kind, source, local_files_only=True, **options)

@@ -1,0 +1,156 @@
+"""Toy pipelines in the layouts in which people share whole checkpoints: the inverse of diffusers' converters."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+Tensors = dict[str, torch.Tensor]
+
+_RESNET = (
+    ("norm1", "in_layers.0"),
+    ("conv1", "in_layers.2"),
+    ("norm2", "out_layers.0"),
+    ("conv2", "out_layers.3"),
+    ("time_emb_proj", "emb_layers.1"),
+    ("conv_shortcut", "skip_connection"),
+)
+_ATTENTION = (("group_norm", "norm"), ("to_q", "q"), ("to_k", "k"), ("to_v", "v"), ("to_out.0", "proj_out"))
+_OPEN_CLIP = (
+    ("layer_norm1", "ln_1"),
+    ("layer_norm2", "ln_2"),
+    ("mlp.fc1", "mlp.c_fc"),
+    ("mlp.fc2", "mlp.c_proj"),
+    ("self_attn.out_proj", "attn.out_proj"),
+)
+
+
+def weights(folder: Path, part: str) -> Tensors:
+    """A part's, without the prefix that some versions of transformers write."""
+    (file,) = (folder / part).glob("*.safetensors")
+    return {name.removeprefix("text_model."): weight for name, weight in load_file(file).items()}
+
+
+def ldm_unet(folder: Path, layers: int = 1) -> Tensors:
+    """A U-Net as Stable Diffusion's checkpoints have it."""
+    step = layers + 1
+
+    def place(name: str) -> str:
+        for old, new in (
+            ("time_embedding.linear_1", "time_embed.0"),
+            ("time_embedding.linear_2", "time_embed.2"),
+            ("add_embedding.linear_1", "label_emb.0.0"),
+            ("add_embedding.linear_2", "label_emb.0.2"),
+            ("conv_in", "input_blocks.0.0"),
+            ("conv_norm_out", "out.0"),
+            ("conv_out", "out.2"),
+        ):
+            if name.startswith(old):
+                return name.replace(old, new)
+        if match := re.match(r"down_blocks\.(\d)\.(resnets|attentions|downsamplers)\.(\d)\.(.*)", name):
+            block, kind, index, rest = int(match[1]), match[2], int(match[3]), match[4]
+            if kind == "downsamplers":
+                return f"input_blocks.{step * (block + 1)}.0.op.{rest.removeprefix('conv.')}"
+            return f"input_blocks.{step * block + index + 1}.{int(kind == 'attentions')}.{rest}"
+        if match := re.match(r"up_blocks\.(\d)\.(resnets|attentions|upsamplers)\.(\d)\.(.*)", name):
+            block, kind, index, rest = int(match[1]), match[2], int(match[3]), match[4]
+            if kind == "upsamplers":
+                return f"output_blocks.{step * block + layers}.2.{rest}"
+            return f"output_blocks.{step * block + index}.{int(kind == 'attentions')}.{rest}"
+        match = re.match(r"mid_block\.(resnets|attentions)\.(\d)\.(.*)", name)
+        assert match is not None, name
+        return f"middle_block.{1 if match[1] == 'attentions' else 2 * int(match[2])}.{match[3]}"
+
+    found = {}
+    for name, weight in weights(folder, "unet").items():
+        placed = place(name)
+        if ".resnets." in name:
+            for old, new in _RESNET:
+                placed = placed.replace(f".{old}.", f".{new}.")
+        found[f"model.diffusion_model.{placed}"] = weight
+    return found
+
+
+def ldm_vae(folder: Path, prefix: str) -> Tensors:
+    found = {}
+    for name, weight in weights(folder, "vae").items():
+        placed = re.sub(r"encoder\.down_blocks\.(\d)\.resnets\.", r"encoder.down.\1.block.", name)
+        placed = re.sub(r"encoder\.down_blocks\.(\d)\.downsamplers\.0\.", r"encoder.down.\1.downsample.", placed)
+        placed = re.sub(
+            r"decoder\.up_blocks\.(\d)\.resnets\.", lambda match: f"decoder.up.{3 - int(match[1])}.block.", placed
+        )
+        placed = re.sub(
+            r"decoder\.up_blocks\.(\d)\.upsamplers\.0\.",
+            lambda match: f"decoder.up.{3 - int(match[1])}.upsample.",
+            placed,
+        )
+        placed = re.sub(r"mid_block\.resnets\.(\d)\.", lambda match: f"mid.block_{int(match[1]) + 1}.", placed)
+        placed = placed.replace("mid_block.attentions.0.", "mid.attn_1.").replace("conv_shortcut", "nin_shortcut")
+        placed = placed.replace("conv_norm_out", "norm_out")
+        if ".attn_1." in placed:
+            for old, new in (
+                ("group_norm", "norm"),
+                ("to_q", "q"),
+                ("to_k", "k"),
+                ("to_v", "v"),
+                ("to_out.0", "proj_out"),
+            ):
+                placed = placed.replace(f"attn_1.{old}.", f"attn_1.{new}.")
+            if weight.dim() == 2:
+                weight = weight[..., None, None]
+        found[prefix + placed] = weight
+    return found
+
+
+def clip(folder: Path, part: str, prefix: str) -> Tensors:
+    return {f"{prefix}text_model.{name}": weight for name, weight in weights(folder, part).items()}
+
+
+def open_clip(folder: Path, part: str, prefix: str) -> Tensors:
+    """As OpenCLIP has it, with query, key and value in one matrix."""
+    found: Tensors = {}
+    given = weights(folder, part)
+    for name, weight in given.items():
+        if name == "text_projection.weight":
+            found[f"{prefix}text_projection"] = weight.T
+        elif name.startswith("embeddings.token"):
+            found[f"{prefix}token_embedding.weight"] = weight
+        elif name.startswith("embeddings.position_embedding"):
+            found[f"{prefix}positional_embedding"] = weight
+        elif name.startswith("final_layer_norm"):
+            found[prefix + name.replace("final_layer_norm", "ln_final")] = weight
+        elif name.startswith("encoder.layers."):
+            placed = prefix + name.replace("encoder.layers.", "transformer.resblocks.")
+            for old, new in _OPEN_CLIP:
+                placed = placed.replace(f".{old}.", f".{new}.")
+            if ".self_attn.q_proj." in name:
+                rows = [given[name.replace("q_proj", each)] for each in ("q_proj", "k_proj", "v_proj")]
+                placed = placed.replace("self_attn.q_proj.", "attn.in_proj_")
+                weight = torch.cat(rows)
+            elif "k_proj" in name or "v_proj" in name:
+                continue
+            found[placed] = weight
+    return found
+
+
+def whole(name: str, folder: Path) -> Tensors:
+    """A toy of ``tiny_pipelines`` as one checkpoint."""
+    if name == "flux":
+        clip_l = clip(folder, "text_encoder", "text_encoders.clip_l.transformer.")
+        t5 = {
+            f"text_encoders.t5xxl.transformer.{key}": value for key, value in weights(folder, "text_encoder_2").items()
+        }
+        # diffusers converts a transformer of FLUX's own width only: its place is marked here.
+        marks = ("double_blocks.0.img_attn.qkv.weight", "guidance_in.in_layer.bias")
+        network = {f"model.diffusion_model.{mark}": torch.zeros(1) for mark in marks}
+        return {**network, **ldm_vae(folder, "vae."), **clip_l, **t5}
+    found = {**ldm_unet(folder), **ldm_vae(folder, "first_stage_model.")}
+    if name == "sd15":
+        return {**found, **clip(folder, "text_encoder", "cond_stage_model.transformer.")}
+    if name == "refiner":
+        return {**found, **open_clip(folder, "text_encoder_2", "conditioner.embedders.0.model.")}
+    first = clip(folder, "text_encoder", "conditioner.embedders.0.transformer.")
+    return {**found, **first, **open_clip(folder, "text_encoder_2", "conditioner.embedders.1.model.")}
