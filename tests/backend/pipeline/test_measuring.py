@@ -16,12 +16,12 @@ from .. import synthetic, tiny_pipelines
 
 
 @pytest.fixture
-def shot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shot:
+def shot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Shot, Settings]:
     monkeypatch.setenv("WARPNOISE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(response, "_SAMPLES", 4)
-    folder = synthetic.write_job(tmp_path / "job", frames=1)
+    monkeypatch.setattr(response, "_SAMPLES", 12)
     model = tiny_pipelines.write("sd15", tmp_path / "model")
-    return Shot.open(folder), Settings(model=str(model), steps=2, prompt="a fox")
+    settings = Settings(model=str(model), steps=2, prompt="a fox", noise="nearest")
+    return synthetic.make_job(tmp_path / "job", frames=1), settings
 
 
 def test_measuring_reports_and_is_done_once(shot) -> None:
