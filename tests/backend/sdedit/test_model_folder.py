@@ -57,7 +57,7 @@ def test_a_model_without_an_index(tmp_path: Path, plain_model: Path) -> None:
     """A UNet2DModel and its scheduler side by side, as some repositories have them."""
     shutil.copytree(plain_model / "unet", tmp_path, dirs_exist_ok=True)
     shutil.copytree(plain_model / "scheduler", tmp_path, dirs_exist_ok=True)
-    assert load_model(tmp_path).noise_shape(4, 4) == (3, 4, 4)
+    assert load_model(tmp_path).noise_shape(4, 4, Settings()) == (3, 4, 4)
 
 
 def test_styles_without_names_are_numbered(model: Path) -> None:
