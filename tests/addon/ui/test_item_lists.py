@@ -8,8 +8,10 @@ import bpy
 import pytest
 
 import warpnoise_addon
+from warpnoise_addon.arguments import make_parser, operator_arguments
 from warpnoise_addon.errors import SettingsError
 from warpnoise_addon.settings import SETTINGS
+from warpnoise_addon.stylize.export_command import export_arguments
 from warpnoise_addon.ui import presets
 from warpnoise_addon.ui.make_request import make_request
 
@@ -101,3 +103,21 @@ def test_a_shipped_preset_empties_lists(scene):
     file = next((presets.SHIPPED / "presets" / presets.SUBFOLDER).glob("*.py"))
     bpy.ops.script.execute_preset(filepath=str(file), menu_idname="WARPNOISE_MT_presets")
     assert len(scene.warpnoise.controls) == 0
+
+
+def test_a_second_blenders_command_line_says_the_same(scene, lora):
+    """The export of a window runs in another Blender, which is given all settings as arguments."""
+    for weight in (0.0, 0.6):
+        bpy.ops.warpnoise.add_item(setting="loras")
+        scene.warpnoise.loras[-1].path, scene.warpnoise.loras[-1].weight = lora, weight
+    bpy.ops.warpnoise.add_item(setting="controls")
+    scene.warpnoise.controls[0].path, scene.warpnoise.controls[0].input = "someone/union", "normals"
+    scene.warpnoise.keyframe_insert("strength", frame=1)
+    scene.warpnoise.strength = 0.9
+    scene.warpnoise.keyframe_insert("strength", frame=20)
+    scene.warpnoise.loras[1].keyframe_insert("weight", frame=4)
+    scene.timeline_markers.new("prompt: a house, in=snow; {at night}", frame=3)
+    request = make_request(bpy.context)
+    assert {row["data_path"] for row in request.settings["animation"]} == {"strength", "loras[1].weight", "prompt"}
+    given = operator_arguments(make_parser("p").parse_args(export_arguments(request)))
+    assert make_request(bpy.context, given).settings == request.settings
