@@ -55,10 +55,15 @@ def main() -> None:
         work = Path(folder)
         shutil.copyfile(given.scene, work / "scene.blend")
         environment = install(blender, work / "extension")
-        marked = BlenderWindow(blender, environment, x, work, "--sidebar", "--mark")
-        stylize, preview = places(marked)
-        marked.close()
 
+        def found() -> tuple[Box, Box]:
+            marked = BlenderWindow(blender, environment, x, work, "--sidebar", "--mark")
+            try:
+                return places(marked)
+            finally:
+                marked.close()
+
+        _, preview = found()
         window = BlenderWindow(blender, environment, x, work, "--sidebar")
         window.wait(lambda state: state["ticks"] > 8)
         save(window, "before")
@@ -67,6 +72,11 @@ def main() -> None:
         window.wait(lambda state: state["ended"])
         time.sleep(SETTLE)
         save(window, "preview")
+        window.close()
+
+        stylize, _ = found()  # what a new user is offered first is gone once there is a result
+        window = BlenderWindow(blender, environment, x, work, "--sidebar")
+        window.wait(lambda state: state["ticks"] > 8)
         window.click(stylize)
         window.wait(lambda state: state["stage"] == "stylizing" and state["frames_done"] >= 2)
         save(window, "running")
