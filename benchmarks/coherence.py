@@ -102,7 +102,7 @@ def light(style: str, preset: str) -> None:
     for name, make in SHOTS.items():
         with tempfile.TemporaryDirectory() as folder:
             job = make(Path(folder) / name)
-            runs = []
+            runs: list[list[Picture]] = []
             for changes in (OFF, {"coherence": preset}):
                 result = Result(Path(folder) / f"{len(runs)}" / "one")
                 settings = job.settings.updated({"style": style, **changes})

@@ -27,6 +27,7 @@ from warpnoise.pipeline.made_of import effective
 from warpnoise.progress import Progress
 from warpnoise.sdedit import Editor, ModelFolder, load_model
 from warpnoise.sdedit.check import check_settings
+from warpnoise.sdedit.takes import unused_settings
 
 Load = Callable[[str, str | None, str | None], Editor]
 
@@ -80,7 +81,7 @@ def compare(
         shot = ShotMotion(job, options.lags, meter.warn)
         seeds = tuple(range(settings.seed, settings.seed + options.seeds))
         work = _Work(job, options, folder, shot, seeds, meter, cancelled, _once(load))
-        tasks = make_tasks(job, options, settings, folder, reference, model.takes_prompt)
+        tasks = make_tasks(job, options, settings, folder, reference, "attention" not in unused_settings(model))
         noise = work.noise()
         work.stylize(tasks)
         report = Report(

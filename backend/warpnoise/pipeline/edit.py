@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice, takewhile
+from typing import Any
 
 import torch
 
@@ -14,6 +15,7 @@ from warpnoise.pipeline.phase import GridPlace
 from warpnoise.pipeline.read import Wanted
 from warpnoise.sdedit import Editor
 from warpnoise.sdedit.device import free_unused, is_out_of_memory
+from warpnoise.sdedit.key_attention import KeyFrame
 from warpnoise.sdedit.pull import Pull
 
 Slots = Sequence[NoisyFrame | None]
@@ -79,13 +81,26 @@ class BatchEditor:
         self._on_step = on_step
         self._warn = warn
         self._cancelled = cancelled
+        self._held: dict[str, Any] = {}
+        """What holds the frame that is edited to others: keywords of ``Editor.edit``."""
 
-    def edit_one(self, frame: NoisyFrame, pull: Pull | None) -> EditedFrame:
+    def key_frame(self, frame: NoisyFrame, noise: torch.Tensor, picture: torch.Tensor, strength: float) -> KeyFrame:
+        """A finished key frame that other frames attend to.
+
+        Args:
+            noise: (channels, height, width), map 0 of the frame.
+            picture: (3, h, w) float32 in [0, 1].
+        """
+        place = GridPlace(self._editor, self._settings, [frame.shift])
+        return KeyFrame(place.pictures([picture]), place.noise([noise], 0), strength)
+
+    def edit_one(self, frame: NoisyFrame, pull: Pull | None, key: KeyFrame | None = None) -> EditedFrame:
         """A frame, drawn toward a target, (1, 3, h, w), in a batch of its own. Raises as ``edit``."""
-        (edited,) = self.edit([frame], [frame.frame], pull)
+        self._held = {name: value for name, value in (("pull", pull), ("key", key)) if value is not None}
+        (edited,) = self.edit([frame], [frame.frame])
         return edited
 
-    def edit(self, slots: Slots, numbers: Sequence[int], pull: Pull | None = None) -> Iterator[EditedFrame]:
+    def edit(self, slots: Slots, numbers: Sequence[int]) -> Iterator[EditedFrame]:
         """Each frame of the batch, edited. ``numbers``: of the frames of the shot in these places.
 
         Raises:
@@ -99,7 +114,7 @@ class BatchEditor:
             present = [frame for frame in part if frame is not None]
             if present:
                 try:
-                    images = self._edit_sizes(part, size, settings, pull)
+                    images = self._edit_sizes(part, size, settings)
                 except Exception as error:
                     if not is_out_of_memory(error):
                         raise
@@ -120,23 +135,24 @@ class BatchEditor:
         alike = list(takewhile(self._settings.at(numbers[0]).__eq__, map(self._settings.at, numbers)))
         return alike[0], self._size if len(alike) == len(numbers) else len(alike)
 
-    def _edit_sizes(self, part: Slots, size: int, settings: Settings, pull: Pull | None) -> dict[int, torch.Tensor]:
+    def _edit_sizes(self, part: Slots, size: int, settings: Settings) -> dict[int, torch.Tensor]:
         """Each frame's picture. Where phase lock begins within the batch, it is two batches, of two sizes."""
         images: dict[int, torch.Tensor] = {}
         for locked in (False, True):
             alike = [frame if frame is not None and (frame.shift is not None) == locked else None for frame in part]
             present = [frame for frame in alike if frame is not None]
             if present:
-                edited = self._edit_full(alike, present[-1], size, settings, pull)
+                edited = self._edit_full(alike, present[-1], size, settings)
                 images |= {frame.frame: image for frame, image in zip(alike, edited, strict=False) if frame is not None}
         return images
 
-    def _edit_full(
-        self, part: Slots, filling: NoisyFrame, size: int, settings: Settings, pull: Pull | None
-    ) -> torch.Tensor:
+    def _edit_full(self, part: Slots, filling: NoisyFrame, size: int, settings: Settings) -> torch.Tensor:
         full = [frame or filling for frame in [*part, *[None] * (size - len(part))]]
         place = GridPlace(self._editor, settings, [frame.shift for frame in full])
         geometry = [frame.source.geometry for frame in full if frame.source.geometry is not None]
+        held = dict(self._held)
+        if pull := held.get("pull"):
+            held["pull"] = Pull(place.pictures([*pull.target]), place.pictures([*pull.weight]))
         edited = self._editor.edit(
             place.pictures([frame.source.picture.image for frame in full]),
             lambda index: place.noise([frame.noise(index) for frame in full], index),
@@ -147,7 +163,7 @@ class BatchEditor:
             },
             on_step=self._on_step,
             cancelled=self._cancelled,
-            **({} if pull is None else {"pull": Pull(place.pictures([*pull.target]), place.pictures([*pull.weight]))}),
+            **held,
         )
         return place.cut(edited, filling.source.picture.image.shape[-2:])
 

@@ -18,6 +18,7 @@ from warpnoise.noise import ALGORITHM_VERSION
 from warpnoise.pipeline.plan import Plan
 from warpnoise.sdedit import ModelFolder
 from warpnoise.sdedit.model_files import named_files
+from warpnoise.sdedit.takes import unused_settings
 
 COHERENCE_VERSION = 1
 """Bump when the same inputs are drawn toward other key frames or other colours."""
@@ -125,7 +126,7 @@ def _strengths(settings: Settings, model: ModelFolder) -> dict[str, object]:
     chosen = {
         name: preset_s if (own := getattr(settings, name)) is None else own for name, preset_s in asdict(preset).items()
     }
-    if not model.takes_prompt:
+    if "attention" in unused_settings(model) or settings.controls:  # a ControlNet's guide is one frame's
         chosen["attention"] = 0.0
     if not any(chosen[name] for name in ("pull", "accumulation", "attention")):
         return {"coherence": "off"} | dict.fromkeys(chosen)

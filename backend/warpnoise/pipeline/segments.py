@@ -6,7 +6,7 @@ in order, each with the key frames so far, the next one if it is near, and the f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +19,11 @@ from warpnoise.coherence.locate import Float
 from warpnoise.job import Result, Shot
 from warpnoise.job.digest_cache import unchanged
 from warpnoise.pipeline.carry import NoisyFrame
-from warpnoise.pipeline.edit import EditedFrame
+from warpnoise.pipeline.edit import BatchEditor, EditedFrame
 from warpnoise.pipeline.plan import Plan
 from warpnoise.pipeline.read import Source, read_picture
 from warpnoise.pipeline.write import as_written
+from warpnoise.sdedit.key_attention import KeyFrame
 from warpnoise.sdedit.pull import Pull
 
 
@@ -40,20 +41,33 @@ class _Waiting:
 
 @dataclass(frozen=True)
 class Carried:
-    """What is carried: ``strength``, in [0, 1], of the pull toward ``usable``, finished frames of ``result``."""
+    """What is carried to the frames ``todo``.
+
+    ``strength``: in [0, 1], of the pull toward ``usable``, finished frames of ``result``. ``attention``: likewise, to
+    the key frame.
+    """
 
     plan: Plan
     strength: float
+    attention: float
+    todo: Collection[int]
     result: Result
     usable: Collection[int]
 
-    def last(self, todo: Sequence[int]) -> int:
-        """The last frame that must be read to edit these."""
-        return max(self.plan.next_key(frame) or frame for frame in todo)
+    @property
+    def last(self) -> int:
+        """The last frame that must be read."""
+        return max(self.plan.next_key(frame) or frame for frame in self.todo)
 
-    def reader(self, shot: Shot, todo: Collection[int]) -> Callable[[int], Finished | None]:
+    @property
+    def noisy(self) -> set[int]:
+        """The frames whose noise is needed: those to be edited, and the key frames that they attend to."""
+        keys = {self.plan.segment(frame)[0] for frame in self.todo} if self.attention else set()
+        return {*self.todo, *keys}
+
+    def reader(self, shot: Shot) -> Callable[[int], Finished | None]:
         """Reads frames that are finished already, and painted ones. Raises MediaError: one that cannot be read."""
-        usable = {*self.usable, *self.plan.painted}.difference(set(todo) - set(self.plan.painted))
+        usable = {*self.usable, *self.plan.painted}.difference(set(self.todo) - set(self.plan.painted))
 
         def read(frame: int) -> Finished | None:
             if frame not in usable:
@@ -70,17 +84,18 @@ class SegmentEditor:
     """Edits the wanted frames of a shot.
 
     Args:
-        edit: a frame and what it is drawn toward -> the edited frame.
+        editor: edits frames one by one.
         read: a frame that is finished already; None: it is not.
     """
 
     def __init__(
         self,
         carried: Carried,
-        edit: Callable[[NoisyFrame, Pull | None], EditedFrame],
+        editor: BatchEditor,
         read: Callable[[int], Finished | None],
     ) -> None:
-        self._plan, self._strength, self._edit, self._read = carried.plan, carried.strength, edit, read
+        self._carried, self._plan, self._editor, self._read = carried, carried.plan, editor, read
+        self._key: KeyFrame | None = None
         self._finished: dict[int, Finished | None] = {}
 
     def edit(self, frames: Iterable[tuple[Source, NoisyFrame | None]]) -> Iterator[EditedFrame]:
@@ -98,30 +113,43 @@ class SegmentEditor:
                     yield from self._edited(waiting.pop(0))
                 continue
             now.before = None
+            noise = noisy.noise(0) if noisy is not None and self._carried.attention else None
+            key, self._key = self._key, None
             yield from self._edited(now)
+            self._key = key  # of the frames that waited
             _look_ahead(waiting, source)
             for each in waiting:
                 yield from self._edited(each)
             waiting.clear()
+            self._key = None if noisy is None or noise is None else self._key_frame(noisy, noise)
             self._forget({*tracker.live, *self._plan.painted, source.frame})
         for each in waiting:
             yield from self._edited(each)
 
     def _edited(self, now: _Waiting) -> Iterator[EditedFrame]:
-        if now.noisy is None:
-            return
         frame = now.source.frame
+        if now.noisy is None or frame not in self._carried.todo:
+            return
         if frame in self._plan.painted:
             picture = read_picture(self._plan.painted[frame])
             edited = EditedFrame(frame, now.noisy.source, picture.image)
         else:
-            edited = self._edit(now.noisy, self._pull(now))
+            edited = self._editor.edit_one(now.noisy, self._pull(now), self._key)
         self._finished[frame] = Finished(
             sharpened(as_written(edited.image)), _channels_last(now.noisy.source.picture.image)
         )
         yield edited
 
+    def _key_frame(self, noisy: NoisyFrame, noise: torch.Tensor) -> KeyFrame | None:
+        finished = self._picture(noisy.frame)
+        if finished is None:
+            return None
+        picture = torch.from_numpy(np.ascontiguousarray(finished.picture.transpose(2, 0, 1))).clamp(0, 1)
+        return self._editor.key_frame(noisy, noise, picture, self._carried.attention)
+
     def _pull(self, now: _Waiting) -> Pull | None:
+        if not self._carried.strength:
+            return None
         anchors = [(seen, 1.0) for seen in now.seen]
         anchors += [(seen, 1.0) for seen in self._painted_ahead(now)]
         if now.ahead is not None:
@@ -134,7 +162,7 @@ class SegmentEditor:
             return None
         colour, weight = carried(_channels_last(now.noisy.source.picture.image), known)
         target = torch.from_numpy(np.ascontiguousarray(colour.transpose(2, 0, 1)))[None]
-        return Pull(target, torch.from_numpy(self._strength * weight)[None, None])
+        return Pull(target, torch.from_numpy(self._carried.strength * weight)[None, None])
 
     def _painted_ahead(self, now: _Waiting) -> Iterator[Seen]:
         """The user's pictures of later frames, beyond the look-ahead: found by rigid motion alone."""

@@ -151,7 +151,10 @@ def stylize(
                     batch = 1 if preview else pick_batch(editor.device, shot.scene.height, shot.scene.width)
                 written = _Written(to_use if not kept else None, result, reporter)
                 writer = FrameWriter(making, preview=preview, written=written)
-                carried = None if plan is None else Carried(plan, chosen.pull or 0.0, stylized, {*there, *wanted})
+                carried = None
+                if plan is not None:
+                    strengths = chosen.pull or 0.0, chosen.attention or 0.0
+                    carried = Carried(plan, *strengths, set(todo), stylized, {*there, *wanted})
                 _make(shot, settings, todo, made_of(), editor, batch, carried, writer, reporter, cancelled)
                 _check_there(making, wanted)
         finished = (
@@ -217,12 +220,12 @@ def _make(
     noise = make_noise(settings.noise, shape, settings.seed, noise_device, maps)
     sources = read_sources(
         shot,
-        set(todo),
+        set(todo) if carried is None else carried.noisy,
         made_of,
         reporter.warn,
         geometry=editor.takes_geometry,
         guides=wanted_guides(settings),
-        last=None if carried is None else carried.last(todo),
+        last=None if carried is None else carried.last,
     )
     lock = make_lock(editor, settings)
     edit = BatchEditor(editor, settings, batch, reporter.step_done, reporter.warn, cancelled)
@@ -241,7 +244,7 @@ def _make(
             noisy = filter(None, map(itemgetter(1), frames))  # holds no more than it must
             edited = chain.from_iterable(starmap(edit.edit, batched(noisy, batches, shot.frames, batch)))
         else:
-            edited = SegmentEditor(carried, edit.edit_one, carried.reader(shot, todo)).edit(frames)
+            edited = SegmentEditor(carried, edit, carried.reader(shot)).edit(frames)
         for each in edited:
             writer.put(each)
 

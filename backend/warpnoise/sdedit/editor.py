@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     import torch
 
+    from warpnoise.sdedit.key_attention import KeyFrame
     from warpnoise.sdedit.pull import Pull
 
 
@@ -189,6 +190,7 @@ class Editor(Protocol):
         geometry: torch.Tensor | None = None,
         guides: Mapping[str, torch.Tensor] | None = None,
         pull: Pull | None = None,
+        key: KeyFrame | None = None,
         on_step: Callable[[int, int], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> torch.Tensor:
@@ -203,6 +205,7 @@ class Editor(Protocol):
             guides: (b, 3, h, w) float32 in [0, 1] each: "depth", "normals" and "lines", where the settings' controls
                 are given them.
             pull: what the surfaces look like already; the prediction of the middle steps is drawn toward it.
+            key: a key frame that self-attention sees as well, where the network can; for batches of one.
             on_step: called after each denoising step with its number, from 1, and how many there are.
             cancelled: asked before each denoising step.
 

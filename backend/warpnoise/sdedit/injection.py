@@ -76,7 +76,7 @@ class InjectedScheduler(_SchedulerFace):
         run: the timesteps and the steps.
         x: the start, as the pipeline's latents are laid out, float32.
         noise: ``noise(k)`` for the k-th stochastic step, laid out likewise.
-        change: draws predicted pictures somewhere, in the middle steps; laid out likewise.
+        change: draws predicted pictures somewhere, in the last ``change_steps``; laid out likewise.
         on_step, cancelled: as ``Editor.edit`` takes them.
     """
 
@@ -87,12 +87,14 @@ class InjectedScheduler(_SchedulerFace):
         x: torch.Tensor,
         noise: Callable[[int], torch.Tensor],
         change: Change | None = None,
+        change_steps: int = LATENT_STEPS,
         on_step: Callable[[int, int], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> None:
         super().__init__(config)
         self.x = x
         self._run, self._noise, self._change, self._on_step, self._cancelled = run, noise, change, on_step, cancelled
+        self._change_steps = change_steps
         self._index = self._stochastic = 0
         self._check_cancelled()
 
@@ -124,7 +126,7 @@ class InjectedScheduler(_SchedulerFace):
             noise = self._noise(self._stochastic)
         output = model_output.float()
         if self._change is not None:
-            output = redirected(self._run, index, output, self.x, self._change, LATENT_STEPS)
+            output = redirected(self._run, index, output, self.x, self._change, self._change_steps)
         self.x = self._run.step(index, output, self.x, noise)
         self._index += 1
         if self._on_step is not None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, cast
 
 import torch
 from PIL import Image
@@ -19,6 +20,7 @@ from warpnoise.sdedit.embeddings import Embeddings
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.injection import InjectedScheduler, TimestepsAsked, TimingProbe
 from warpnoise.sdedit.ip_adapters import IpAdapters
+from warpnoise.sdedit.key_attention import KeyFrame, KeyTokens
 from warpnoise.sdedit.latent_noise import latent_noise
 from warpnoise.sdedit.loras import Loras
 from warpnoise.sdedit.memory import DeviceMemory, place
@@ -26,7 +28,7 @@ from warpnoise.sdedit.memory_plan import Offload, Quantize
 from warpnoise.sdedit.padding import pad_to, round_up
 from warpnoise.sdedit.parts import load_pipeline
 from warpnoise.sdedit.prompts import PromptCache, check_length
-from warpnoise.sdedit.pull import Change, Pull
+from warpnoise.sdedit.pull import LATENT_STEPS, Change, Pull
 from warpnoise.sdedit.reference_pictures import read_reference
 from warpnoise.sdedit.sample import finite
 from warpnoise.sdedit.schedule import Schedule
@@ -71,6 +73,7 @@ class PipelineEditor:
         self._ip_adapters = IpAdapters(folder, self.pipeline, self.device, self.dtype)
         self._references: dict[str, Image.Image] = {}
         self._controls = Controls(folder, self.pipeline, self.device, self.dtype)
+        self._tokens, self._key = KeyTokens(), cast("KeyFrame | None", None)
         noise_scale = float(self.pipeline.config.get("noise_scale") or 1.0)
         self._schedule = Schedule(folder.scheduler, clip=False, noise_scale=noise_scale)
 
@@ -146,6 +149,7 @@ class PipelineEditor:
         geometry: torch.Tensor | None = None,
         guides: Mapping[str, torch.Tensor] | None = None,
         pull: Pull | None = None,
+        key: KeyFrame | None = None,
         on_step: Callable[[int, int], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> torch.Tensor:
@@ -174,9 +178,12 @@ class PipelineEditor:
             call.update(self._controls.call(settings.controls, seen, pad_to(frames[part], *padded)))
             steps = _shifted(on_step, begin // size, len(images) // size)
             change = None if pull is None else self._change(pull.part(part), images[part], x_0[part])
-            parts.append(
-                self._sample(x_0[part], lambda k, part=part: maps(k)[part], call, settings, change, steps, cancelled)
-            )
+            with nullcontext() if key is None else self._attending(key, settings, cancelled):
+                parts.append(
+                    self._sample(
+                        x_0[part], lambda k, part=part: maps(k)[part], call, settings, change, steps, cancelled
+                    )
+                )
         x = torch.cat(parts)
         return (self._coded(decode, x)[..., :height, :width] / 2 + 0.5).clamp(0, 1)
 
@@ -210,6 +217,7 @@ class PipelineEditor:
         change: Change | None,
         on_step: Callable[[int, int], None] | None,
         cancelled: Callable[[], bool] | None,
+        change_steps: int = LATENT_STEPS,
     ) -> torch.Tensor:
         """x_0 mixed with noise and denoised, (b, c, h, w) float32."""
         pipeline, sampler = self.pipeline, self.folder.sampler_for(settings)
@@ -222,7 +230,9 @@ class PipelineEditor:
         def laid_out(index: int) -> torch.Tensor:
             return self._laid_out(maps(index))
 
-        scheduler = InjectedScheduler(entries, run, self._laid_out(start), laid_out, change, on_step, cancelled)
+        scheduler = InjectedScheduler(
+            entries, run, self._laid_out(start), laid_out, change, change_steps, on_step, cancelled
+        )
         own = pipeline.scheduler
         try:
             pipeline.scheduler = scheduler
@@ -232,6 +242,32 @@ class PipelineEditor:
         if not scheduler.finished:
             raise ModelError(f"{type(pipeline).__name__} left out steps: this version of diffusers is not supported")
         return finite(self._laid_back(scheduler.x, x_0))
+
+    def _attending(
+        self, key: KeyFrame, settings: EditSettings, cancelled: Callable[[], bool] | None
+    ) -> AbstractContextManager[None]:
+        """Within it the network sees the key frame, too. It is shown the key frame once, noised as at each step: if
+        every prediction is redirected to the finished picture, x stays that picture and its noise, mixed."""
+        if self._key is not key:
+            height, width = (round_up(side, self.folder.size_multiple) for side in key.picture.shape[-2:])
+            picture = pad_to(key.picture.to(self.device, torch.float32), height, width)
+            x_0 = encode(self.pipeline, picture * 2 - 1)
+            noise = self._noise.latents(key.noise.to(self.device, torch.float32), 0, settings)
+            noise = pad_to(noise, *x_0.shape[-2:])
+            call = self._call(picture, x_0, settings)
+            with self._tokens.recorded(self.network):
+                self._sample(
+                    x_0,
+                    lambda _: noise,
+                    call,
+                    settings,
+                    lambda predicted: self._laid_out(x_0) - predicted,
+                    None,
+                    cancelled,
+                    change_steps=self.folder.steps_for(settings),
+                )
+            self._key = key
+        return self._tokens.seen(self.network, key.strength)
 
     def _change(self, pull: Pull, images: torch.Tensor, like: torch.Tensor) -> Change:
         """What draws latents, as the scheduler sees them, as ``pull`` draws pictures."""

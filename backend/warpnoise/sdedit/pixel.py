@@ -24,6 +24,7 @@ from warpnoise.sdedit.device import free_unused, pick_device, pick_dtype
 from warpnoise.sdedit.editor import EditSettings, NoiseMaps
 from warpnoise.sdedit.folder import GEOMETRY_CHANNELS, ModelFolder
 from warpnoise.sdedit.guidance import guide
+from warpnoise.sdedit.key_attention import KeyFrame
 from warpnoise.sdedit.latent_noise import latent_noise
 from warpnoise.sdedit.padding import pad_to, round_up
 from warpnoise.sdedit.parts import load_part
@@ -117,6 +118,7 @@ class PixelEditor:
         geometry: torch.Tensor | None = None,
         guides: Mapping[str, torch.Tensor] | None = None,
         pull: Pull | None = None,
+        key: KeyFrame | None = None,
         on_step: Callable[[int, int], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> torch.Tensor:

@@ -32,7 +32,7 @@ def sample(
         noise: ``noise(0)`` is mixed with x_0, ``noise(k)`` is added in the k-th stochastic step; (b, c, h, w) each.
         run: the timesteps, the mixing and the steps.
         denoise: the model.
-        change: draws predicted pictures somewhere, in all steps but the last.
+        change: draws predicted pictures somewhere, in every step.
 
     Returns:
         (b, c, h, w) float32, the denoised x.

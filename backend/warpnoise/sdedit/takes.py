@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from warpnoise.sdedit.folder import ModelFolder
 
-_OF_TEXT = frozenset(("prompt", "negative_prompt", "loras", "controls", "embeddings", "ip_adapters", "references"))
+_OF_TEXT = frozenset(
+    ("prompt", "negative_prompt", "loras", "controls", "embeddings", "ip_adapters", "references", "attention")
+)
 _IP_ADAPTERS = ("StableDiffusionPipeline", "StableDiffusionXLPipeline", "StableDiffusion3Pipeline", "FluxPipeline")
+
+_SELF_ATTENTION = (
+    "StableDiffusionPipeline",
+    "LatentConsistencyModelPipeline",
+    "StableDiffusionXLPipeline",
+    "StableDiffusionXLImg2ImgPipeline",
+    "PixArtAlphaPipeline",
+    "PixArtSigmaPipeline",
+)
+"""Whose networks have self-attentions that can see other tokens through diffusers' public processors. The others attend
+to text and picture jointly."""
 
 
 def unused_settings(model: ModelFolder) -> frozenset[str]:
@@ -23,6 +36,8 @@ def unused_settings(model: ModelFolder) -> frozenset[str]:
         unused.add("controls")
     if family.pipeline not in _IP_ADAPTERS:
         unused.add("ip_adapters")
+    if family.pipeline not in _SELF_ATTENTION:
+        unused.add("attention")
     if model.references == 0:
         unused.add("references")
     return frozenset(unused)

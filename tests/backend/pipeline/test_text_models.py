@@ -11,9 +11,10 @@ import pytest
 import torch
 from warpnoise.job import Shot
 from warpnoise.media.png import read_png
-from warpnoise.pipeline import stylize
+from warpnoise.pipeline import stylize, whole_segments
 
 from .. import tiny_pipelines
+from ..synthetic import Scene
 
 pytestmark = pytest.mark.slow
 
@@ -58,3 +59,25 @@ def test_a_shot_with_a_control(
     assert not all(map(np.array_equal, held, lines))
     other = frames(shot, model=str(model), sampler="dpmpp_2m_sde")
     assert not all(map(np.array_equal, other, plain))
+
+
+def test_attention_to_key_frames_has_the_same_bits_however_the_shot_is_cut(
+    make_job: Callable[..., Shot], model: Path
+) -> None:
+    shot = make_job(frames=4, width=24, height=16, scene=Scene(24, 16, turn=0.09), noise="warped")
+    chosen = {"model": str(model), "prompt": "a house", "style": None, "steps": 4, "latent_noise": "pooled"}
+    held = shot.settings.updated({**chosen, "attention": 1.0, "pull": 0.0, "accumulation": 0.0, "key_share": 0.15})
+    parts = whole_segments(shot, held)
+    assert 1 < len(parts) < 4
+    for part in reversed(parts):
+        cut = stylize(shot, held, frames=part, device="cpu", dtype="float32")
+    plain = stylize(shot, shot.settings.updated({**chosen, "coherence": "off"}), device="cpu", dtype="float32")
+    other = make_job(frames=4, width=24, height=16, scene=Scene(24, 16, turn=0.09), noise="warped")
+    whole = stylize(other, held, device="cpu", dtype="float32")
+    assert cut.result is not None and whole.result is not None and plain.result is not None
+    for frame in shot.frames:
+        np.testing.assert_array_equal(read_png(cut.result.frame(frame)), read_png(whole.result.frame(frame)))
+    starts = [part[0] for part in parts]
+    for frame in shot.frames:
+        alone = np.array_equal(read_png(cut.result.frame(frame)), read_png(plain.result.frame(frame)))
+        assert alone == (frame in starts)  # key frames have nothing to look at

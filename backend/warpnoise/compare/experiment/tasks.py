@@ -52,10 +52,10 @@ OFF: dict[str, object] = {
 """Noise alone: what holds frames together besides would hide how methods differ."""
 
 
-def coherence_variants(takes_prompt: bool) -> dict[str, dict[str, object]]:
+def coherence_variants(attends: bool) -> dict[str, dict[str, object]]:
     """What is compared in the task "coherence": each option alone, and all together."""
     ours: dict[str, object] = {**OFF, "noise": OURS}
-    options = {"pull": 1.0, "accumulation": 1.0, **({"attention": 1.0} if takes_prompt else {})}
+    options = {"pull": 1.0, "accumulation": 1.0, **({"attention": 1.0} if attends else {})}
     alone = {name: {**ours, name: strength} for name, strength in options.items()}
     return {PLAIN: ours, **alone, TOGETHER: {**ours, **options}}
 
@@ -66,7 +66,7 @@ def make_tasks(
     settings: Settings,
     folder: Path,
     reference: Callable[[int], Path] | None,
-    takes_prompt: bool,
+    attends: bool,
 ) -> list[Task]:
     """The tasks that the options name, with the settings.
 
@@ -77,9 +77,7 @@ def make_tasks(
     noises = {method: {**OFF, "noise": method} for method in options.methods}
     tasks = {
         "appearance": Task("appearance", settings, job.color, job.color, reference, noises, "random"),
-        "coherence": Task(
-            "coherence", settings, job.color, job.color, reference, coherence_variants(takes_prompt), PLAIN
-        ),
+        "coherence": Task("coherence", settings, job.color, job.color, reference, coherence_variants(attends), PLAIN),
         "super-resolution": Task(
             "super-resolution",
             settings.updated({"strength": options.restoration_strength}),

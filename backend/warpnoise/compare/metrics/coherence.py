@@ -134,4 +134,4 @@ def low_band_drift(picture: Picture, baseline: Picture) -> float:
     model makes of the frame alone.
     """
     difference = cv2.GaussianBlur(picture - baseline, (0, 0), BLUR_PX, borderType=cv2.BORDER_REFLECT)
-    return float(np.sqrt(_squares(difference) / max(difference.size, 1)))
+    return float(np.sqrt(np.square(difference, dtype=np.float64).mean()))
