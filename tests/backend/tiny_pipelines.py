@@ -540,6 +540,11 @@ def pixart() -> Any:
 
 
 @build
+def pixart_alpha() -> Any:
+    return diffusers.PixArtAlphaPipeline(**pixart().components)
+
+
+@build
 def auraflow() -> Any:
     network = diffusers.AuraFlowTransformer2DModel(
         sample_size=32,
