@@ -1,17 +1,21 @@
 """What a farm pays for cutting a shot: advancing the noise through the frames before a chunk, beside stylizing a frame.
 
     python benchmarks/farm_chunks.py [--size 256] [--frames 12] [--model default] [--steps 20] [--shot 1000]
+    python benchmarks/farm_chunks.py --size 48 --growth 400
 
 A chunk reads the passes of every frame before it, and advances the noise through them. The unit is one stylized frame
 (the model, and the file), so that the figures are ratios of one run; times are the process's CPU time. "to frame k"
 is what a chunk that begins there pays before its first frame. "overhead" is what all chunks of a shot pay together,
-in per cent of stylizing it once: with n chunks of N frames about (n - 1) / 2 times N advances.
+in per cent of stylizing it once: with n chunks of N frames about (n - 1) / 2 times N advances. ``--growth`` advances
+through so many frames and no more, and compares the first with the last ones.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import os
+import statistics
 import sys
 import tempfile
 import time
@@ -41,7 +45,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--strength", type=float, default=0.5)
     parser.add_argument("--shot", type=int, default=1000, help="frames of the shot that the table is for")
+    parser.add_argument("--growth", type=int, help="frames to advance through, instead of all else")
     arguments = parser.parse_args()
+    if arguments.growth:
+        growth(arguments.growth, arguments.size)
+        return
     settings = Settings(model=arguments.model, steps=arguments.steps, strength=arguments.strength, coherence="off")
     with tempfile.TemporaryDirectory() as folder:
         shot = synthetic.make_job(
@@ -81,12 +89,23 @@ def main() -> None:
         print(f"{size:>25} | {len(starts):>6} | {overhead:>10.1f} | {size + starts[-1] * cost:.1f}")
 
 
+def growth(count: int, size: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        shot = synthetic.make_job(Path(folder, "job"), frames=count, width=size, height=size)
+        noise = make_noise("warped", (3, size, size), 0, "cpu", 1)
+        costs = [_cpu(functools.partial(noise.advance, motion)) for _, motion in motions(shot) if motion is not None]
+    part = count // 8
+    for start in (part // 4, (count - part) // 2, count - 1 - part):
+        median = statistics.median(costs[start : start + part])
+        print(f"frames {start:>5} to {start + part:>5}: {1000 * median:.1f} ms to advance")
+
+
 def _read(shot: Shot) -> None:
     for _ in motions(shot):
         pass
 
 
-def _cpu(work: Callable[[], None]) -> float:
+def _cpu(work: Callable[[], object]) -> float:
     started = time.process_time()
     work()
     return time.process_time() - started
