@@ -17,6 +17,7 @@ from warpnoise.hub.remote import look_up
 from warpnoise.sdedit import ModelFolder
 from warpnoise.sdedit.places import download_folder
 
+from .. import tiny_pipelines
 from ..tiny_hub import Repository, TinyHub
 from ..tiny_models import write_pixel_model
 
@@ -53,6 +54,18 @@ def test_a_downloaded_model_is_the_hub_s_and_runs_by_its_id(hub: TinyHub, styled
     assert note is not None and (note.id, note.license) == ("studio/ink", "apache-2.0")
     hub.asked.clear()
     assert get() == place and hub.asked == [("model_index.json", None)]
+
+
+def test_a_pipeline_arrives_with_all_its_parts(hub: TinyHub, tmp_path: Path) -> None:
+    folder = tiny_pipelines.write("sd15", tmp_path / "repository")
+    hub.repositories["studio/ink"] = Repository(folder, card={"license": "creativeml-openrail-m"})
+    offer = look_up("studio/ink")
+    assert (offer.family, offer.license) == ("Stable Diffusion 1.x, 2.x", "creativeml-openrail-m")
+    place = download(offer, offer.license)
+    names = {file.relative_to(place).as_posix() for file in place.rglob("*") if file.is_file()}
+    there = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+    assert names - {".download"} == there
+    assert ModelFolder.open("studio/ink").digest == ModelFolder.open(folder).digest
 
 
 def test_only_what_diffusers_reads_is_downloaded(hub: TinyHub, styled_model: Path, tmp_path: Path) -> None:
