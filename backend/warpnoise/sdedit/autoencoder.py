@@ -29,7 +29,14 @@ class _Certain:
 
 def make_certain(vae: Any) -> None:
     """Have the autoencoder give its most likely latents wherever a pipeline would draw some: for controls and
-    reference pictures. It takes and gives any precision, whatever its own is."""
+    reference pictures. It takes and gives any precision, whatever its own is.
+
+    Raises:
+        ModelError: its configuration has no statistics of the latents that can be used.
+    """
+    channels = vae.config.get("z_dim") or vae.config.get("latent_channels")
+    if channels and not hasattr(vae, "bn"):
+        _statistics(vae, torch.empty(1, int(channels), 1, 1))
     plain: Callable[..., Any] = vae.encode
 
     def encode_certainly(x: torch.Tensor, *args: Any, **keywords: Any) -> Any:
