@@ -51,7 +51,8 @@ $(VENV)/.cuda: $(VENV)/.installed
 
 # The noise's CUDA kernels: in numba-cuda's simulator, and compiled by NVVM. Needs no GPU, and uses one if it is there.
 test-cuda: $(VENV)/.cuda
-	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest tests/backend/noise/test_engines.py
+	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest tests/backend/noise/test_engines.py \
+	  tests/backend/noise/test_principles.py::test_white_and_faithful_on_a_sub_pixel_pan
 	$(BIN)/python -m pytest tests/backend/noise/test_engines.py tests/backend/noise/test_cuda_code.py
 
 # Two processes at once: one for each of the usual two cores.

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import sys
 
 import numpy as np
@@ -15,10 +13,9 @@ import torch
 from warpnoise.noise import Motion, WarpedNoise
 
 from .cards import Card, motion, shift, turn
+from .conftest import ON_GPU, SIMULATED
 from .planes import WAYS
 
-SIMULATED = importlib.util.find_spec("numba_cuda") is not None and os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
-ON_GPU = importlib.util.find_spec("numba_cuda") is not None and torch.cuda.is_available() and not SIMULATED
 DEVICE = "cuda" if ON_GPU else "cpu"
 SIZE = 24 if ON_GPU else 6
 FRAMES = 12 if ON_GPU else 3

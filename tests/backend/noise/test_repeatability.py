@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from warpnoise.noise import WarpedNoise
+from warpnoise.noise import WarpedNoise, engine
+from warpnoise.noise.kernels.compile import kernel
+from warpnoise.noise.kernels.types import Array
 
 from .planes import WAYS
 
@@ -42,6 +45,26 @@ def test_the_same_bits_on_any_number_of_threads(name: str) -> None:
             results.append(run(name, LARGE, 4))
     for other in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+@kernel
+def count_up(n: int, seen: Array) -> None:
+    seen[n] += 1
+
+
+@pytest.mark.parametrize(("particles", "threads"), [(1, 1), (engine.WORTH_A_THREAD, 1), (1 << 20, 3)])
+def test_much_work_takes_all_threads_and_little_one(
+    particles: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the threads, every index is run once."""
+    started: list[object] = []
+    pool = engine._pool()
+    submit = pool.submit
+    monkeypatch.setattr(pool, "submit", lambda *job: started.append(job) or submit(*job))
+    seen = torch.from_numpy(np.zeros(particles, np.int32))
+    with torch_threads(3):
+        engine.CpuEngine().run(count_up, particles, seen)
+    assert 1 + len(started) == threads and bool((seen == 1).all())
 
 
 def test_another_seed_and_another_map_are_independent() -> None:

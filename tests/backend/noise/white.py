@@ -6,7 +6,9 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-SAMPLES = 10**6
+from .conftest import SIMULATED
+
+SAMPLES = 500 if SIMULATED else 10**6
 STANDARD_ERRORS = 4.0
 """What a figure may be off by. A figure of white noise is further off once in 16,000 times; the seeds are fixed, so a
 test that passes does so always."""
@@ -19,7 +21,7 @@ def assert_white(noise: Tensor, region: Tensor | None = None, what: str = "") ->
     """Variance 1 and covariance 0 within 3 pixels, each within 4 standard errors, and N(0, 1) as a whole.
 
     Args:
-        noise: (channels, height, width), the channels being independent; at least 10^6 values.
+        noise: (channels, height, width), the channels being independent; at least SAMPLES values.
         region: (height, width) bool: only these pixels, and pairs of them. None: all.
     """
     _, height, width = noise.shape
