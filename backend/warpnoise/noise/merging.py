@@ -83,14 +83,8 @@ class Merging:
         particles.state[dropped] = DEAD
         outer = kept[path == 1]  # the half was a root: the whole is a new, larger one
         if len(outer):
-            frame, level, ix, iy = particles.roots[particles.root[outer].to(torch.int64)].unbind(1)
-            along_x = level & 1
-            parents = torch.stack([frame, level - 1, ix >> along_x, iy >> (1 - along_x)], dim=1)
             first = table.add_roots(len(outer))
-            particles = table.particles
-            particles.roots[first:] = parents
-            particles.root[outer] = torch.arange(first, first + len(outer), dtype=torch.int32, device=table.device)
-            particles.path[outer] = 1
+            self._engine.run(transport.merge_roots, len(outer), table.particles, outer, first)
             table.uniform = False
 
     def _drop_surplus(self, step: Step) -> None:

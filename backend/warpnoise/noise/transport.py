@@ -23,7 +23,7 @@ import math
 
 from .kernels.compile import kernel
 from .kernels.cover import cover, place_leaves, uncover
-from .kernels.merging import find_small, hash_parents, pair_halves
+from .kernels.merging import find_small, hash_parents, merge_roots, pair_halves
 from .kernels.occluded import advect_occluded, occlude, occlude_beside
 from .kernels.random import mix_level
 from .kernels.rigid import ONE
@@ -74,6 +74,7 @@ __all__ = [  # noqa: RUF022 - all kernels, in the order of a step
     "find_small",
     "hash_parents",
     "pair_halves",
+    "merge_roots",
     "splat",
     "normalize",
 ]

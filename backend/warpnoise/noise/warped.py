@@ -5,30 +5,27 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from . import transport
 from .base import NoiseMethod
 from .engine import CpuEngine, Engine, engine_for
-from .kernels.random import seed_word, split_seed
-from .kernels.types import LARGE, LEAVING, OCCLUDED, VISIBLE, Leaves, Pass, Rows, Step, Tree, u64
+from .kernels.types import LARGE, LEAVING, OCCLUDED, VISIBLE, Leaves, Pass, Rows, Step, Tree
 from .kernels.white import BLOCK
 from .merging import Merging
 from .motion import Motion
 from .passes import both_passes
 from .table import BYTES, OCCLUDED_BYTES, ParticleTable, indices
+from .tree import tree_order, tree_over
 from .warmup import compile_kernels
 
 CHUNK = 1 << 18
 """Particles whose values are drawn at a time where values are not kept."""
 SPLIT_ROUNDS = 12
 """Of halving a step: a surface may grow to 4096 times its area from one frame to the next."""
-MOST_HALVINGS = 16
-"""So that levels stay below 63, with the 30 below a pixel that paths can name."""
 
 
 class WarpedNoise(NoiseMethod):
@@ -262,38 +259,6 @@ def _compile_once() -> None:
     if not _compiling:  # it makes a noise itself
         _compiling = True
         compile_kernels()
-
-
-def tree_over(height: int, width: int, atoms: int, seed: int, device: torch.device) -> Tree:
-    """The tree over a grid of height x width pixels, each of atoms x atoms leaves."""
-    halvings, rows, columns = 0, height, width
-    while rows % 2 == 0 and columns % 2 == 0 and halvings < MOST_HALVINGS:
-        rows, columns, halvings = rows // 2, columns // 2, halvings + 1
-    low, high = split_seed(seed)
-    measures = np.exp2(np.float32(2 * halvings) - np.arange(64, dtype=np.float32))
-    return Tree(
-        seed=u64(seed_word(seed)),
-        key0=u64(low),
-        key1=u64(high),
-        halvings=halvings,
-        leaf=2 * (halvings + atoms.bit_length() - 1),
-        least=np.float32(4.0 / 3.0 / atoms**2),  # type: ignore[arg-type]
-        root_level=2 * halvings,
-        measures=torch.from_numpy(measures).to(device),
-        width=width,
-        height=height,
-    )
-
-
-@lru_cache(maxsize=4)
-def tree_order(height: int, width: int, device: torch.device) -> Tensor:
-    """Where each pixel of a grid stands in the tree: (height, width) int32, the bits of its column and row in turn."""
-    x, y = torch.arange(width, device=device), torch.arange(height, device=device)
-    of_x, of_y = torch.zeros_like(x), torch.zeros_like(y)
-    for bit in range(max(width, height).bit_length()):
-        of_x |= (x >> bit & 1) << (2 * bit + 1)
-        of_y |= (y >> bit & 1) << (2 * bit)
-    return of_x.to(torch.int32) | of_y.to(torch.int32)[:, None]
 
 
 def _all_bits(count: int) -> int:

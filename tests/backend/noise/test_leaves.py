@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import stats
 from warpnoise.noise.kernels.tree import leaf_point
-from warpnoise.noise.warped import tree_over
+from warpnoise.noise.tree import tree_over
 
 SIZE = 32
 

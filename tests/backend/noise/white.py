@@ -8,7 +8,7 @@ from torch import Tensor
 
 from .conftest import SIMULATED
 
-SAMPLES = 500 if SIMULATED else 10**6
+SAMPLES = 250 if SIMULATED else 10**6
 STANDARD_ERRORS = 4.0
 """What a figure may be off by. A figure of white noise is further off once in 16,000 times; the seeds are fixed, so a
 test that passes does so always."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .compile import kernel
 from .sampling import pixel_at
-from .tree import bits_of, half_with, measure_of, node_at, parent_of, point_of, side_in_parent, split_area
+from .tree import bits_of, half_with, measure_of, node_at, node_of, parent_of, point_of, side_in_parent, split_area
 from .types import VISIBLE, Array, Node, Particles, Step, Tree, f32, i64
 
 MERGE_BELOW = f32(0.75)
@@ -55,3 +55,13 @@ def pair_halves(n: int, s: Step, rows: Array, slot: Array, first: Array, kept: A
         u, v = point_of(s.tree, whole)
         holds = side_in_parent(half) == half_with(s.tree, whole, u, v)
         kept[n], dropped[n] = (b, a) if holds else (a, b)
+
+
+@kernel
+def merge_roots(n: int, particles: Particles, rows: Array, first: int) -> None:
+    """The particle of row ``rows[n]`` carries the whole of which its root is a half: a new root, row ``first + n``."""
+    at, root = rows[n], first + n
+    whole = parent_of(node_of(particles.roots, particles.root[at], 1))
+    particles.roots[root, 0], particles.roots[root, 1] = whole.frame, whole.level
+    particles.roots[root, 2], particles.roots[root, 3] = whole.ix, whole.iy
+    particles.root[at], particles.path[at] = root, 1
