@@ -14,7 +14,7 @@ class Strengths:
     pull: float = 0.0
     accumulation: float = 0.0
     attention: float = 0.0
-    key_share: float = 0.1
+    key_share: float = 0.2
 
 
 Preset = Literal["steady", "balanced", "lively", "off"]

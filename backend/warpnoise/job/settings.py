@@ -192,7 +192,7 @@ class Settings(StrictModel):
         le=1,
         subtype="FACTOR",
         null=_THE_PRESET_S,
-        start=0.1,
+        start=0.2,
         panel="coherence",
     )
     pull: float | None = setting(
