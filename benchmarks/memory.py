@@ -1,10 +1,11 @@
 """Whether the memory that stylizing takes grows with the animation.
 
-    python benchmarks/memory.py [--frames 24 240] [--size 256]
+    python benchmarks/memory.py [--frames 20 200] [--size 256] [--model latent]
 
-Each length runs in a process of its own, on the CPU, with a toy network (a large one would hide growth behind its own
-memory) and one denoising step a frame. `ratio` is the peak over that of the shortest; the goal is 1.05. `above` is the
-peak beyond what the process held when the model was loaded, in which growth would show more clearly.
+Each length runs in a process of its own, on the CPU, with a toy network of pixels or of latents (a large one would hide
+growth behind its own memory) and one denoising step a frame. `ratio` is the peak over that of the shortest; the goal is
+1.05. `above` is the peak beyond what the process held when the model was loaded, in which growth would show more
+clearly.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ GOAL = 1.05
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, nargs="+", default=[24, 240])
+    parser.add_argument("--frames", type=int, nargs="+", default=[20, 200])
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--noise", default="warped")
+    parser.add_argument("--model", choices=["pixel", "latent"], default="pixel")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
@@ -38,13 +40,17 @@ def main() -> None:
     from backend.tiny_models import write_pixel_model
     from warpnoise.job import Settings
 
-    from backend import synthetic
+    from backend import synthetic, tiny_pipelines
 
     print(f"{arguments.size} x {arguments.size} pixels, {arguments.noise} noise")
     print(f"{'frames':>6}{'peak MB':>9}{'above MB':>10}{'ratio':>7}")
     reference = None
     with tempfile.TemporaryDirectory() as folder:
-        model = write_pixel_model(Path(folder) / "model")
+        model = Path(folder) / "model"
+        if arguments.model == "pixel":
+            write_pixel_model(model)
+        else:
+            tiny_pipelines.write("sd21", model)
         settings = Settings(model=str(model), steps=1, noise=arguments.noise)
         size = {"width": arguments.size, "height": arguments.size}
         in_a_process(synthetic.make_job(Path(folder) / "first", frames=3, settings=settings, **size).path)  # compiles

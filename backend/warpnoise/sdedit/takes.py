@@ -7,7 +7,6 @@ from warpnoise.sdedit.folder import ModelFolder
 _OF_TEXT = frozenset(
     ("prompt", "negative_prompt", "loras", "controls", "embeddings", "ip_adapters", "references", "attention")
 )
-_IP_ADAPTERS = ("StableDiffusionPipeline", "StableDiffusionXLPipeline", "StableDiffusion3Pipeline", "FluxPipeline")
 
 _SELF_ATTENTION = (
     "StableDiffusionPipeline",
@@ -34,8 +33,10 @@ def unused_settings(model: ModelFolder) -> frozenset[str]:
         unused.add("negative_prompt")
     if not family.controls:
         unused.add("controls")
-    if family.pipeline not in _IP_ADAPTERS:
+    if not family.ip_adapters:
         unused.add("ip_adapters")
+    if not family.embeddings:
+        unused.add("embeddings")
     if family.pipeline not in _SELF_ATTENTION:
         unused.add("attention")
     if model.references == 0:

@@ -15,6 +15,7 @@ from warpnoise.job import Settings
 from warpnoise.sdedit import ModelFolder, load_model
 from warpnoise.sdedit.check import check_settings
 from warpnoise.sdedit.model_files import named_files
+from warpnoise.sdedit.takes import unused_settings
 
 Tiny = Callable[[str], Path]
 pytestmark = pytest.mark.usefixtures("pooled_noise")
@@ -71,3 +72,9 @@ def test_more_than_a_model_takes_are_refused(tiny: Tiny, tmp_path: Path) -> None
     with pytest.raises(SettingsError, match="there is no such picture"):
         gone = SETTINGS.updated({"references": [{"path": str(tmp_path / "gone.png")}]})
         check_settings(ModelFolder.open(tiny("flux2_klein")), gone)
+
+
+def test_lists_that_a_model_takes_nothing_of_are_unused(tiny: Tiny) -> None:
+    lists = {"embeddings", "ip_adapters", "references"}
+    expected = {"sd21": {"references"}, "flux2_klein": {"embeddings", "ip_adapters"}, "z_image": lists}
+    assert {name: unused_settings(ModelFolder.open(tiny(name))) & lists for name in expected} == expected
