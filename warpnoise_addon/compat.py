@@ -28,6 +28,10 @@ _IMAGE_SETTINGS = (
 )
 
 
+PATH_OPTIONS = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5) else set()
+"""Of properties that hold a path: without it newer versions take a path relative to the file for a wrong one."""
+
+
 def has_property(owner: bpy.types.bpy_struct[Any], name: str) -> bool:
     """Whether this version's ``owner`` has an RNA property of that name."""
     return name in owner.bl_rna.properties

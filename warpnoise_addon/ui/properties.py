@@ -20,13 +20,14 @@ from bpy.props import (
     StringProperty,
 )
 
+from ..compat import PATH_OPTIONS
 from ..settings import MODELS_OWN, SETTINGS, Setting, Settings
 
 _LARGEST = 2**31 - 1
 
 # An operator does not remember them from one call to the next: what is not given is the scene's.
 _switch = partial(BoolProperty, default=False, options={"SKIP_SAVE"})
-_folder = partial(StringProperty, subtype="DIR_PATH", options={"SKIP_SAVE"})
+_folder = partial(StringProperty, subtype="DIR_PATH", options={"SKIP_SAVE"} | PATH_OPTIONS)
 
 
 def _property(setting: Setting) -> Any:
@@ -47,6 +48,7 @@ def _property(setting: Setting) -> Any:
     if setting.kind in ("string", "array"):
         subtype = "DIR_PATH" if hints.get("subtype") == "MODEL" else hints.get("subtype", "NONE")
         subtype = subtype if subtype in ("DIR_PATH", "FILE_PATH") else "NONE"
+        common["options"] |= PATH_OPTIONS if subtype != "NONE" else set()
         return StringProperty(**common, default=setting.text(setting.default), subtype=subtype)
     bounds = {
         "default": setting.default if setting.default is not None else hints.get("start", 0),
