@@ -28,7 +28,7 @@ _IMAGE_SETTINGS = (
 )
 
 
-PATH_OPTIONS = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5) else set()
+PATH_OPTIONS: set[Any] = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5) else set()
 """Of properties that hold a path: without it newer versions take a path relative to the file for a wrong one."""
 
 
