@@ -29,9 +29,9 @@ class Frame:
 
     number: int
     to_previous: Flow
-    """From where what a pixel shows is, to where it was in the frame before, as the file has it."""
+    """Displacement of the surface point visible at a pixel, to the previous frame, as in the file."""
     to_next: Flow
-    """From where what a pixel shows is, to where it will be in the next frame, as the file has it."""
+    """Displacement of the surface point visible at a pixel, to the next frame, as in the file."""
     surface: npt.NDArray[np.int32]
     """(h, w): the Cryptomatte hash's bits; 0: the background."""
     depth: Plane

@@ -63,7 +63,7 @@ class Merging:
             first.scatter_reduce_(0, slot, rows, "amin")
             engine.run(transport.pair_halves, len(rows), now, rows, slot, first, kept, dropped, cost=2)
             paired = indices(kept >= 0)
-            self._join(kept[paired], dropped[paired])
+            self._merge_pairs(kept[paired], dropped[paired])
             merged += len(paired)
             small[kept[paired]] = False
             # In a slot with others than a pair, two halves may not have met.
@@ -72,7 +72,7 @@ class Merging:
             rows = rows[crowded[slot] & small[rows] & (table.particles.state[rows] == VISIBLE)]
         return merged
 
-    def _join(self, kept: Tensor, dropped: Tensor) -> None:
+    def _merge_pairs(self, kept: Tensor, dropped: Tensor) -> None:
         """Lets wholes take the rows of the halves that contain their points."""
         table = self._table
         for values in table.values.values():

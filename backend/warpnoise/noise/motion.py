@@ -19,10 +19,10 @@ class Motion:
     torch's, on any device; they are kept as torch tensors.
 
     Args:
-        forward: (h, w, 2), pixels. ``forward[y, x]`` leads from where what pixel (x, y) of the old frame shows was,
-            to where it is in the new frame. NaN or infinite: not known.
-        backward: (h, w, 2), pixels. ``backward[y, x]`` leads from where what pixel (x, y) of the new frame shows is,
-            to where it was in the old frame. NaN or infinite: not known.
+        forward: (h, w, 2). ``forward[y, x]``: displacement, in pixels, of the surface point visible at old pixel
+            (x, y), from the old frame to the new. NaN or infinite: unknown.
+        backward: (h, w, 2). ``backward[y, x]``: displacement, in pixels, of the surface point visible at new pixel
+            (x, y), from the new frame back to the old. NaN or infinite: unknown.
         surface_old, surface_new: (h, w) integers: which surface a pixel of the old, of the new frame shows. The bits
             of a Cryptomatte hash, say; 0 is the background. Without them everything is one surface.
         depth_old, depth_new: (h, w), projective depth d, larger is nearer: 1 / z with a perspective camera (0 for the

@@ -197,14 +197,14 @@ class WarpedNoise(NoiseMethod):
         # In the tree's order: neighbours share most of the way down to them, and so most of the work of drawing.
         order = tree_order(tree.height, tree.width, engine.device).flatten()
         pixels = pixels[torch.argsort(order[pixels])]
-        words = masks[pixels]
-        counts = torch.zeros_like(words)
+        masks = masks[pixels]
+        counts = torch.zeros_like(masks)
         for bit in range(self.atoms**2):
-            counts += (words >> bit) & 1
+            counts += (masks >> bit) & 1
         first, count = torch.cumsum(counts, 0) - counts, int(counts.sum())
         new = table.add(count)
         table.add_roots(len(pixels))
-        arguments = (table.particles, tree, frame, pixels, words, first, new)
+        arguments = (table.particles, tree, frame, pixels, masks, first, new)
         engine.run(transport.spawn, len(pixels), *arguments, cost=self.atoms**2)
         for map_, values in table.values.items():
             self._draw(new, count, -1, map_, values)
@@ -262,7 +262,7 @@ def _compile_once() -> None:
 
 
 def _all_bits(count: int) -> int:
-    """A word whose ``count`` lowest bits are set, as a signed integer of 64 bits."""
+    """A bit mask whose ``count`` lowest bits are set, as a signed integer of 64 bits."""
     return (1 << count) - 1 if count < 64 else -1
 
 

@@ -3,7 +3,7 @@
 Chang et al., "How I Warped Your Noise" (ICLR 2024), eq. 3: a pixel's value x is refined into N parts of equal area,
 conditionally on their sum, x / N + sqrt(1 / N) (z_i - mean z). Deng et al., "Infinite-Resolution Integral Noise
 Warping" (ICLR 2025): the parts are particles that ride along the motion, and a new pixel is the sum of those that land
-in it over the square root of their area (eq. 5 of the former). The refinement is drawn anew for every frame, which is
+in it over the square root of their area (eq. 5 of the former). The refinement is drawn again for every frame, which is
 what forgets: after a step, where inside its pixel a value came from is lost.
 """
 

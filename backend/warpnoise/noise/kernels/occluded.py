@@ -27,7 +27,7 @@ def push_particle(
     """Moves particle n, an entry of ``occluded``, from (x, y, d) in motion pixels: place, depth, Jacobian and slope.
 
     Args:
-        slope_x, slope_y: how depth changes on the visible surface; NaN: ``occluded.slope`` tells.
+        slope_x, slope_y: how depth changes on the visible surface; NaN: as in ``occluded.slope``.
 
     Returns:
         The depth in float64, and whether the point is in front of the camera if it was.
