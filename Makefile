@@ -110,9 +110,10 @@ test-blender: $(VENV)/.installed
 test-window: $(VENV)/.installed
 	BLENDER="$(BLENDER)" WARPNOISE_PYTHON=$(CURDIR)/$(BIN)/python $(BIN)/python -m pytest tests/window
 
-# On a machine without a GPU INSTALL_BUILD=index takes what pip finds, cpu what PyTorch's own index has.
+# On a machine without a GPU INSTALL_BUILD=index takes what pip finds, cpu what PyTorch's own index has. INSTALL_CASE: one
+# of the test's functions, as each takes two minutes.
 test-install: $(VENV)/.installed $(DEMO_BPY)/.installed
-	BLENDER="$(BLENDER)" WARPNOISE_BPY_PYTHON=$(CURDIR)/$(DEMO_BPY)/bin/python $(BIN)/python -m pytest tests/install
+	BLENDER="$(BLENDER)" WARPNOISE_BPY_PYTHON=$(CURDIR)/$(DEMO_BPY)/bin/python $(BIN)/python -m pytest tests/install $(if $(INSTALL_CASE),-k $(INSTALL_CASE))
 
 $(VENV)/.docs: $(VENV)/.installed
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[docs]'
