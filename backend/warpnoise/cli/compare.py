@@ -43,7 +43,7 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
     help="appearance, super-resolution, coherence; without it, the first two.",
 )
 @click.option(
-    "--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="How many: --seed and those after it."
+    "--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="How many seeds, from --seed on."
 )
 @click.option(
     "--reference",

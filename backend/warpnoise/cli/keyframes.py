@@ -46,7 +46,7 @@ def command(
     other program, with the frame's number as its name. `warpnoise stylize` makes missing key frames itself; on a farm
     they are made first, so that no two machines make the same ones.
 
-    With --frames, only those that these frames need. Settings are as for `warpnoise stylize`.
+    With --frames, stylize only the key frames that these frames need. Settings are as for `warpnoise stylize`.
 
     \b
     Examples:

@@ -35,10 +35,12 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, min_open=True),
     default=7.0,
     show_default=True,
-    help="An upload that nobody touched for so long is deleted.",
+    help="Delete uploads that no client has used for this many days.",
 )
 @click.option(
-    "--uploads-size", type=click.FloatRange(0, min_open=True), help="All uploads together, in GB. The disk's size."
+    "--uploads-size",
+    type=click.FloatRange(0, min_open=True),
+    help="Limit for all uploads, in GB; without it, the disk's size.",
 )
 @click.option(
     "--models",
@@ -57,7 +59,7 @@ if TYPE_CHECKING:
     default=10.0,
     show_default=True,
     metavar="MINUTES",
-    help="So long the last model stays in main memory.",
+    help="How long the last model stays in main memory.",
 )
 @click.option("--announce", is_flag=True, help="Print one line of JSON with host and port when ready.")
 @click.option("--exit-with-parent", is_flag=True, help="End when standard input is closed.")

@@ -51,7 +51,7 @@ def command(
 ) -> None:
     """Stylize the animation in the job folder JOB.
 
-    Settings that are not given are those of JOB/job.json. Each set of settings has its result in a folder of
+    Settings that you leave out come from JOB/job.json. Each set of settings has its result in a folder of
     JOB/results: frames/, movie.mp4 and settings.json. JOB/current.json names the newest. Frames that are finished
     with the same inputs are kept, so an interrupted run continues where it stopped. Ctrl-C stops within a denoising
     step.
