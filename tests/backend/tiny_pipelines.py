@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ def write(name: str, folder: Path) -> Path:
         pipeline = BUILDERS[name]()
         _blur_no_zeros(pipeline)
         pipeline.save_pretrained(folder)
+    if name == "flux2":
+        index = folder / "model_index.json"
+        index.write_text(index.read_text().replace(type(pipeline.tokenizer).__name__, "PixtralProcessor"))
     return folder
 
 
@@ -44,6 +48,15 @@ def _blur_no_zeros(pipeline: Any) -> None:
     for weight in network.parameters():
         if not weight.any():
             torch.nn.init.normal_(weight, std=0.1)
+
+
+def has_torchvision() -> bool:
+    """Whether it can be imported: a build for another PyTorch cannot."""
+    try:
+        importlib.import_module("torchvision")
+    except (ImportError, RuntimeError):
+        return False
+    return True
 
 
 # ---- text ------------------------------------------------------------------------------------------------------------
@@ -425,6 +438,46 @@ def flux2_klein() -> Any:
     )
 
 
+def mistral_3() -> Any:
+    """With as many layers as FLUX.2 reads."""
+    return transformers.Mistral3ForConditionalGeneration(
+        transformers.Mistral3Config(
+            text_config={
+                "model_type": "mistral",
+                "vocab_size": 300,
+                "hidden_size": 16,
+                "intermediate_size": 16,
+                "num_hidden_layers": 30,
+                "num_attention_heads": 2,
+                "num_key_value_heads": 1,
+                "head_dim": 8,
+                "max_position_embeddings": 1024,
+            },
+            vision_config={
+                "model_type": "pixtral",
+                "hidden_size": 16,
+                "intermediate_size": 16,
+                "num_hidden_layers": 1,
+                "num_attention_heads": 2,
+                "image_size": 28,
+                "patch_size": 14,
+            },
+        )
+    )
+
+
+@build
+def flux2() -> Any:
+    """Published with a processor of pictures around its tokenizer, which diffusers gives no pictures."""
+    return diffusers.Flux2Pipeline(
+        flow(use_dynamic_shifting=True),
+        autoencoder_flux_2(),
+        mistral_3(),
+        qwen_tokenizer(),
+        flux_2_network(48, True),
+    )
+
+
 @build
 def qwen() -> Any:
     return diffusers.QwenImagePipeline(
@@ -450,6 +503,30 @@ def qwen() -> Any:
             axes_dims_rope=(4, 4, 8),
         ),
     )
+
+
+def qwen_processor() -> Any:
+    """Of text and pictures, a few tokens a picture."""
+    return transformers.Qwen2VLProcessor(
+        transformers.Qwen2VLImageProcessor(min_pixels=28 * 28, max_pixels=56 * 56),
+        qwen_tokenizer(),
+        transformers.Qwen2VLVideoProcessor(),
+    )
+
+
+def _qwen_edit(kind: Any) -> Any:
+    return kind(**qwen().components, processor=qwen_processor())
+
+
+if has_torchvision():
+
+    @build
+    def qwen_edit() -> Any:
+        return _qwen_edit(diffusers.QwenImageEditPipeline)
+
+    @build
+    def qwen_edit_plus() -> Any:
+        return _qwen_edit(diffusers.QwenImageEditPlusPipeline)
 
 
 @build

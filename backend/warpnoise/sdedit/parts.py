@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import diffusers
 import torch
+import transformers
 
 from warpnoise.errors import ModelError
 from warpnoise.sdedit.file_parts import load_file_parts, load_tokenizers
@@ -54,6 +55,11 @@ def load_network(place: Path, kind: Any, device: torch.device, dtype: torch.dtyp
             )
     except ModelError:
         raise
+    except ImportError as error:
+        raise ModelError(
+            f"{place} needs another package in the backend's Python: {first_line(error)}. Install it"
+            + ("" if quantized is None else ", or leave --quantize out")
+        ) from error
     except LIBRARY_ERRORS as error:
         raise ModelError(
             f"{place} cannot be loaded as a {kind.__name__} ({first_line(error)}): download the model again"
@@ -89,6 +95,11 @@ def load_pipeline(
         ModelError: a part is missing, damaged, or of a library that is not known; quantizing needs another package.
     """
     assert folder.family is not None
+    if "processor" in folder.parts and importlib.util.find_spec("torchvision") is None:
+        raise ModelError(
+            f"{folder.name} is a model of {folder.family.title}, whose text encoder is shown pictures: this needs the "
+            "package torchvision in the backend's Python. Install the one for its version of PyTorch"
+        )
     waiting = device if memory.offload == "none" else torch.device("cpu")
     loaded = {}
     for part in folder.weighted_in_folder:
@@ -103,7 +114,8 @@ def load_pipeline(
     kind = getattr(diffusers, folder.family.pipeline)
     named = [part for part, value in folder.index.items() if isinstance(value, list) and any(value)]
     unused = [part for part in named if part not in folder.parts]
-    left_out: dict[str, Any] = dict.fromkeys(unused)
+    has_processor = folder.parts.get("tokenizer", ("", ""))[1].endswith("Processor")
+    left_out: dict[str, Any] = dict.fromkeys([*unused, "tokenizer"] if has_processor else unused)
     if "requires_safety_checker" in folder.index:
         left_out["requires_safety_checker"] = False
     try:
@@ -113,9 +125,20 @@ def load_pipeline(
         raise ModelError(
             f"{folder.path} cannot be loaded as a {kind.__name__} ({first_line(error)}): download the model again"
         ) from error
+    if has_processor:
+        pipeline.register_modules(tokenizer=_tokenizer_alone(component(folder.path, "tokenizer")))
     pipeline.set_progress_bar_config(disable=True)
     place(pipeline, memory, device)
     return pipeline
+
+
+def _tokenizer_alone(place: Path) -> Any:
+    """The tokenizer of a processor that is shown no pictures: the processor would need torchvision."""
+    try:
+        with quiet():
+            return transformers.AutoTokenizer.from_pretrained(str(place), local_files_only=True)
+    except LIBRARY_ERRORS as error:
+        raise ModelError(f"{place} cannot be loaded ({first_line(error)}): download the model again") from error
 
 
 def _class(folder: ModelFolder, part: str) -> Any:

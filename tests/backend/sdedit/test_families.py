@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import inspect
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +30,16 @@ pytestmark = pytest.mark.usefixtures("pooled_noise")
 MODELS = sorted(tiny_pipelines.BUILDERS)
 SETTINGS = Settings(strength=0.75, steps=4, prompt="a still life", negative_prompt="fog")
 SIZE = (64, 96)
+
+
+@pytest.fixture(autouse=True)
+def small_references(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Qwen-Image-Edit scales references to a megapixel, which takes half a minute at any size of the network."""
+    from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit, pipeline_qwenimage_edit_plus
+
+    for module in (pipeline_qwenimage_edit, pipeline_qwenimage_edit_plus):
+        plain: Any = module.calculate_dimensions
+        monkeypatch.setattr(module, "calculate_dimensions", lambda area, ratio, plain=plain: plain(area / 64, ratio))
 
 
 def open_editor(folder: Path, dtype: str = "float32") -> PipelineEditor:
@@ -132,7 +143,9 @@ def test_a_still_shot_gives_the_same_frame_twice(tiny: Tiny, name: str) -> None:
 
 def own_pipeline(folder: Path, editor: PipelineEditor) -> Any:
     """diffusers' own, with the model's own scheduler or the one that stands in for it."""
-    pipeline = diffusers.DiffusionPipeline.from_pretrained(folder, local_files_only=True)
+    without = {"tokenizer": None} if isinstance(editor.pipeline, diffusers.Flux2Pipeline) else {}
+    pipeline = diffusers.DiffusionPipeline.from_pretrained(folder, local_files_only=True, **without)
+    pipeline.register_modules(**{part: getattr(editor.pipeline, part) for part in without})
     if type(pipeline.scheduler).__name__ == "PNDMScheduler":
         pipeline.scheduler = diffusers.DDIMScheduler.from_config(pipeline.scheduler.config, clip_sample=False)
     pipeline.set_progress_bar_config(disable=True)
@@ -235,7 +248,10 @@ def _more(own: Any) -> dict[str, Any]:
     return {"requires_safety_checker": False} if "requires_safety_checker" in own.config else {}
 
 
-@pytest.mark.parametrize("name", ["kontext"])
+EDITING = ("kontext", "flux2", "qwen_edit", "qwen_edit_plus")
+
+
+@pytest.mark.parametrize("name", sorted({*EDITING} & {*MODELS}))
 def test_the_reference_is_the_frame(tiny: Tiny, name: str) -> None:
     """Frame by frame: a batch of different frames gives what each alone gives."""
     editor = open_editor(tiny(name))
@@ -341,6 +357,20 @@ def test_a_missing_part_is_named(tiny: Tiny, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny("sdxl"), tmp_path / "model")
     shutil.rmtree(folder / "tokenizer_2")
     with pytest.raises(ModelError, match="tokenizer_2 is missing"):
+        load_model(folder, "cpu", "float32")
+
+
+def test_a_package_that_shows_pictures_to_the_text_encoder_is_asked_for(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shutil.copytree(tiny("qwen"), tmp_path / "model")
+    shutil.copytree(folder / "tokenizer", folder / "processor")
+    index = json.loads((folder / "model_index.json").read_text())
+    index.update({"_class_name": "QwenImageEditPipeline", "processor": ["transformers", "Qwen2VLProcessor"]})
+    (folder / "model_index.json").write_text(json.dumps(index))
+    plain = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torchvision" else plain(name))
+    with pytest.raises(ModelError, match="needs the package torchvision in the backend's Python"):
         load_model(folder, "cpu", "float32")
 
 

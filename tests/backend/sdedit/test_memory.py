@@ -12,11 +12,13 @@ from warpnoise.errors import ModelError, SettingsError
 from warpnoise.job import Settings
 from warpnoise.sdedit import ModelFolder, load_model, pipeline_editor
 from warpnoise.sdedit import memory as memory_module
+from warpnoise.sdedit import parts as parts_module
 from warpnoise.sdedit.device import is_out_of_memory
 from warpnoise.sdedit.memory import TILED, place, quantization
 from warpnoise.sdedit.memory_plan import (
     WORKING_MEMORY,
     MemoryPlan,
+    Offload,
     capacity,
     part_sizes,
     plan_memory,
@@ -84,10 +86,11 @@ def edit(editor: Any, settings: Settings = SETTINGS) -> torch.Tensor:
     return editor.edit(images, lambda index: noise, settings)
 
 
+@pytest.mark.parametrize("offload", ["model", "group"])
 @pytest.mark.parametrize("name", ["sdxl", "flux"])
-def test_offloading_parts_changes_no_bit(tiny: Tiny, name: str) -> None:
+def test_offloading_changes_no_bit(tiny: Tiny, name: str, offload: Offload) -> None:
     plain = edit(load_model(tiny(name), "cpu", "float32"))
-    editor = load_model(tiny(name), "cpu", "float32", offload="model")
+    editor = load_model(tiny(name), "cpu", "float32", offload=offload)
     assert "one at a time is on the device" in " ".join(editor.check(SETTINGS))
     assert torch.equal(edit(editor), plain)
     editor.rest()
@@ -100,6 +103,30 @@ def test_quantizing_needs_a_package(tiny: Tiny, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(ModelError, match="needs the package bitsandbytes or torchao in the backend's Python"):
         load_model(tiny("sdxl"), "cpu", "float32", quantize="8bit")
     assert quantization(PipelineEditor, "none", torch.device("cpu"), torch.float32) is None
+
+
+@pytest.mark.parametrize("offload", ["none", "model"])
+@pytest.mark.parametrize("name", ["sdxl", "flux"])
+def test_8_bit_paints_nearly_the_same(tiny: Tiny, name: str, offload: Offload) -> None:
+    pytest.importorskip("torchao")
+    plain = edit(load_model(tiny(name), "cpu", "float32"))
+    editor = load_model(tiny(name), "cpu", "float32", quantize="8bit", offload=offload)
+    assert isinstance(editor, PipelineEditor)
+    layers = [layer for layer in editor.network.modules() if isinstance(layer, torch.nn.Linear)]
+    assert layers and all(type(layer.weight.data) is not torch.Tensor for layer in layers)
+    painted = edit(editor)
+    assert not torch.equal(painted, plain)
+    torch.testing.assert_close(painted, plain, atol=0.02, rtol=0)
+
+
+def test_a_package_that_quantizing_needs_as_well_is_named(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*_: Any, **__: Any) -> None:
+        raise ImportError("Requires mslk >= 1.0.0")
+
+    monkeypatch.setattr(parts_module, "quantization", lambda kind, how, *_: None if how == "none" else how)
+    monkeypatch.setattr("diffusers.UNet2DConditionModel.from_pretrained", load)
+    with pytest.raises(ModelError, match=r"Requires mslk >= 1.0.0\. Install it, or leave --quantize out"):
+        load_model(tiny("sdxl"), "cpu", "float32", quantize="4bit")
 
 
 def test_pixel_models_are_not_quantized(styled_model: Path) -> None:
