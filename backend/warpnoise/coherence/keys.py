@@ -48,7 +48,7 @@ class KeyFrames:
             anchor.advance(motion, shown)  # type: ignore[arg-type]
         seen = [anchor.seen() for anchor in self._anchors]
         self.new_share = _new_share(seen, shown.size)
-        is_key = frame in self._given or self.new_share > self._share
+        is_key = not self._anchors or frame in self._given or self.new_share > self._share
         if is_key:
             if len(self._anchors) == MOST_ANCHORS:
                 least = min(range(len(seen)), key=lambda index: float(seen[index].trust.mean()))

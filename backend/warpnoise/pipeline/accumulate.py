@@ -136,10 +136,10 @@ def accumulate_finished(
         return None
     chosen = list(shot.frames if frames is None else frames)
     with DigestCache(shot.path, shot.results_folder, cancelled) as digests, result.lease(chosen[0], chosen[-1]):
-        plan = make_plan(shot, info.settings, chosen[-1], log.warning, cancelled)
+        read = shot.frames[: shot.frames.index(chosen[-1]) + RADIUS + 1]
+        plan = make_plan(shot, info.settings, read[-1], log.warning, cancelled)
         stylized = MadeOf(shot, info.settings, info.model, digests, plan)
-        last = min(shot.frames.index(chosen[-1]) + RADIUS + 1, len(shot.frames))
-        if left := unfinished(shot, result.raw, shot.frames[:last], stylized, digests):
+        if left := unfinished(shot, result.raw, read, stylized, digests):
             raise JobError(f"{result.raw.folder}: frame {left[0]} is not stylized yet. Run `warpnoise stylize` first.")
         made_of = AccumulatedOf(shot, info.settings, stylized.digest)
         accumulate_result(shot, result, info.settings, chosen, made_of, cancelled)

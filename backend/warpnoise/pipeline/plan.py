@@ -45,6 +45,11 @@ class Plan:
         index = self.frames.index(frame)
         return next((each for each in self.frames[index : index + LOOK_AHEAD + 1] if each in self.keys), None)
 
+    def last_read(self, frame: int) -> int:
+        """The last frame that must be read for a frame: the next key frame if it is near, or itself."""
+        ahead = self.next_key(frame)
+        return frame if ahead is None else ahead
+
     def drawn_toward(self, frame: int) -> list[int]:
         """The finished frames that decide a frame beside its own inputs, each with all that decide it in turn."""
         index = self.frames.index(frame)
@@ -55,7 +60,7 @@ class Plan:
 
     def in_order(self, frame: int) -> list[int]:
         """A frame and all that decide it, each after those that decide it."""
-        last = self.next_key(frame) or frame
+        last = self.last_read(frame)
         return [*(key for key in self.keys if key <= last), *(each for each in self.segment(frame)[1:])]
 
     def needed(self, frames: Collection[int]) -> list[int]:

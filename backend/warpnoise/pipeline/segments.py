@@ -57,7 +57,7 @@ class Carried:
     @property
     def last(self) -> int:
         """The last frame that must be read."""
-        return max(self.plan.next_key(frame) or frame for frame in self.todo)
+        return max(map(self.plan.last_read, self.todo))
 
     @property
     def noisy(self) -> set[int]:
@@ -110,7 +110,9 @@ class SegmentEditor:
             if not is_key:
                 waiting.append(now)
                 if len(waiting) > LOOK_AHEAD:
-                    yield from self._edited(waiting.pop(0))
+                    first = waiting.pop(0)
+                    yield from self._edited(first)
+                    self._forget({*tracker.live, *self._plan.painted, first.source.frame})
                 continue
             now.before = None
             noise = noisy.noise(0) if noisy is not None and self._carried.attention else None
@@ -130,13 +132,13 @@ class SegmentEditor:
         frame = now.source.frame
         if now.noisy is None or frame not in self._carried.todo:
             return
-        if frame in self._plan.painted:
-            picture = read_picture(self._plan.painted[frame])
-            edited = EditedFrame(frame, now.noisy.source, picture.image)
-        else:
-            edited = self._editor.edit_one(now.noisy, self._pull(now), self._key)
+        source = now.noisy.source
+        if frame in self._plan.painted:  # as `_picture` reads it
+            yield EditedFrame(frame, source, read_picture(self._plan.painted[frame]).image)
+            return
+        edited = self._editor.edit_one(now.noisy, self._pull(now), self._key)
         self._finished[frame] = Finished(
-            sharpened(as_written(edited.image)), _channels_last(now.noisy.source.picture.image)
+            sharpened(as_written(edited.image, source.picture.alpha)), _channels_last(source.picture.image)
         )
         yield edited
 

@@ -113,6 +113,7 @@ def stylize(
     chosen = effective(settings, folder)
     noticed: list[str] = []
     plan = make_plan(shot, chosen, wanted[-1], noticed.append, cancelled)
+    asked = wanted[0], wanted[-1]  # frames before them that they need, others may be making: the same ones
     if plan is not None and not preview:
         wanted = plan.needed(wanted)
         shot.check(wanted)
@@ -137,7 +138,7 @@ def stylize(
         if plan is not None and preview:
             there = _that_are_there(plan, wanted, stylized, made_of(whole=True), reporter.warn)
 
-        with result.lease(wanted[0], wanted[-1]):
+        with result.lease(*asked):
             todo = unfinished(shot, making, wanted, made_of(), digests, preview=preview)
             kept = len(wanted) - len(todo)
             reporter.found(result.name, kept)

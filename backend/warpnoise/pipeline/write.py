@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 
 from warpnoise.job import Result
+from warpnoise.pipeline.alpha import fill_transparent
 from warpnoise.pipeline.edit import EditedFrame
 
 
@@ -33,6 +34,9 @@ def to_picture(image: torch.Tensor, alpha: npt.NDArray[np.uint16] | None) -> npt
     return color if alpha is None else np.dstack([color, alpha])
 
 
-def as_written(image: torch.Tensor) -> npt.NDArray[np.float32]:
-    """(3, h, w) float32 in [0, 1] as a frame's file holds it: (h, w, 3) float32, rounded to 16 bits."""
-    return to_picture(image, None).astype(np.float32) / np.float32(65535)
+def as_written(image: torch.Tensor, alpha: npt.NDArray[np.uint16] | None) -> npt.NDArray[np.float32]:
+    """(3, h, w) float32 in [0, 1] as it is read again from its file: (h, w, 3) float32, rounded to 16 bits, and with
+    colours from beside where it is transparent."""
+    picture = to_picture(image, alpha)
+    color = picture if alpha is None else fill_transparent(picture)
+    return color.astype(np.float32) / np.float32(65535)

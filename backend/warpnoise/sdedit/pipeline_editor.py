@@ -73,7 +73,7 @@ class PipelineEditor:
         self._ip_adapters = IpAdapters(folder, self.pipeline, self.device, self.dtype)
         self._references: dict[str, Image.Image] = {}
         self._controls = Controls(folder, self.pipeline, self.device, self.dtype)
-        self._tokens, self._key = KeyTokens(), cast("KeyFrame | None", None)
+        self._tokens, self._shown = KeyTokens(), cast("tuple[KeyFrame, EditSettings] | None", None)
         noise_scale = float(self.pipeline.config.get("noise_scale") or 1.0)
         self._schedule = Schedule(folder.scheduler, clip=False, noise_scale=noise_scale)
 
@@ -105,6 +105,7 @@ class PipelineEditor:
             self._move("cpu")
         else:
             self.pipeline.maybe_free_model_hooks()
+        self._tokens, self._shown = KeyTokens(), None
         free_unused(self.device)
 
     def wake(self) -> None:
@@ -248,7 +249,7 @@ class PipelineEditor:
     ) -> AbstractContextManager[None]:
         """Within it the network sees the key frame, too. It is shown the key frame once, noised as at each step: if
         every prediction is redirected to the finished picture, x stays that picture and its noise, mixed."""
-        if self._key is not key:
+        if self._shown != (key, settings):  # the steps, and whether there is guidance, may change over the shot
             height, width = (round_up(side, self.folder.size_multiple) for side in key.picture.shape[-2:])
             picture = pad_to(key.picture.to(self.device, torch.float32), height, width)
             x_0 = encode(self.pipeline, picture * 2 - 1)
@@ -266,7 +267,7 @@ class PipelineEditor:
                     cancelled,
                     change_steps=self.folder.steps_for(settings),
                 )
-            self._key = key
+            self._shown = key, settings
         return self._tokens.seen(self.network, key.strength)
 
     def _change(self, pull: Pull, images: torch.Tensor, like: torch.Tensor) -> Change:

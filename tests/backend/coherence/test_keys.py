@@ -26,6 +26,10 @@ def test_a_shot_at_rest_has_one(tmp_path: Path) -> None:
     assert key_frames(synthetic.make_job(tmp_path / "job", frames=4, scene=scene), 0.05) == [1]
 
 
+def test_the_first_frame_is_one_whatever_the_share(tmp_path: Path) -> None:
+    assert key_frames(synthetic.make_job(tmp_path / "job", frames=3), 1.0) == [1]
+
+
 def test_there_are_more_the_less_may_be_new(tmp_path: Path) -> None:
     job = synthetic.make_job(tmp_path / "job", frames=8, scene=synthetic.Scene(turn=0.08, spin=0.2))
     counts = [len(key_frames(job, share)) for share in (0.02, 0.1, 0.6)]

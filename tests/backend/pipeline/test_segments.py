@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from warpnoise.coherence.keys import LOOK_AHEAD
 from warpnoise.errors import JobError
 from warpnoise.job import Shot
 from warpnoise.media.png import read_png, write_png
 from warpnoise.pipeline import key_frames, stylize, whole_segments
+from warpnoise.pipeline.plan import Plan
+from warpnoise.pipeline.segments import SegmentEditor
 
 from ..synthetic import Scene, current, finished_frames
 
@@ -71,6 +74,53 @@ def test_each_segment_alone_and_in_any_order_has_the_bits_of_a_whole_run(job: Sh
     expected = pictures(whole)
     for frame, picture in pictures(cut).items():
         np.testing.assert_array_equal(picture, expected[frame])
+
+
+def test_transparent_frames_have_the_same_bits_however_the_shot_is_cut(make_job: MakeJob) -> None:
+    scene = Scene(24, 20, turn=0.07, spin=0.1)
+    options: dict[str, Any] = {"frames": 4, "width": 24, "height": 20, "noise": "warped", "steps": 4, **CARRIED}
+    whole = make_job(scene=scene, transparent=True, **options)
+    cut = copy(whole, "cut")
+    assert (read_png(whole.color(1))[..., 3] == 0).any()
+    stylize(whole, device="cpu")
+    for frame in cut.frames:
+        stylize(cut, frames=[frame], device="cpu")
+    expected = pictures(whole)
+    for frame, picture in pictures(cut).items():
+        np.testing.assert_array_equal(picture, expected[frame])
+
+
+def test_a_chunk_runs_beside_the_one_before_it(job: Shot) -> None:
+    parts = whole_segments(job, job.settings)
+    result = stylize(job, frames=keys_of(job), device="cpu").result
+    assert result is not None
+    with result.lease(parts[0][0], parts[0][-1]):
+        stylize(job, frames=parts[-1], device="cpu")
+    assert set(parts[-1]) <= set(finished_frames(job))
+
+
+def test_only_frames_that_are_still_needed_stay_in_memory(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a shot of one segment, the frame before and the key frame."""
+    held: list[int] = []
+    forget = SegmentEditor._forget
+
+    def watched(self: SegmentEditor, but: Any) -> None:
+        forget(self, but)
+        held.append(len(self._finished))
+
+    monkeypatch.setattr(SegmentEditor, "_forget", watched)
+    scene = Scene(16, 16, turn=0.0, spin=0.0)
+    shot = make_job(frames=LOOK_AHEAD + 5, width=16, height=16, scene=scene, steps=2, **CARRIED)
+    assert keys_of(shot) == (1,)
+    stylize(shot, device="cpu")
+    assert len(held) > 3 and max(held) == 2
+
+
+def test_frame_0_is_looked_ahead_to_from_frames_before_it() -> None:
+    plan = Plan((-2, -1, 0, 1), (-2, 0), {}, {}, {}, 0.2)
+    assert plan.last_read(-1) == 0
+    for frame in plan.frames:
+        assert set(plan.drawn_toward(frame)) < set(plan.in_order(frame)) or plan.drawn_toward(frame) == []
 
 
 def test_key_frames_first_and_the_rest_later(job: Shot) -> None:

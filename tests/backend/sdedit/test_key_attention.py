@@ -27,10 +27,10 @@ def some(seed: int, *shape: int) -> torch.Tensor:
     return torch.randn((1, *shape), generator=torch.Generator().manual_seed(seed))
 
 
-def edit(editor: PipelineEditor, key: KeyFrame | None) -> torch.Tensor:
-    noise = some(1, *editor.noise_shape(SIZE, SIZE, SETTINGS))
+def edit(editor: PipelineEditor, key: KeyFrame | None, settings: Settings = SETTINGS) -> torch.Tensor:
+    noise = some(1, *editor.noise_shape(SIZE, SIZE, settings))
     image = some(2, 3, SIZE, SIZE).sigmoid()
-    return editor.edit(image, lambda index: noise, SETTINGS, **({} if key is None else {"key": key}))
+    return editor.edit(image, lambda index: noise, settings, **({} if key is None else {"key": key}))
 
 
 def key_frame(editor: PipelineEditor, strength: float, seed: int = 3) -> KeyFrame:
@@ -59,6 +59,18 @@ def test_the_key_frame_is_shown_once_and_another_one_anew(
     assert len(runs) == 1
     assert not torch.equal(edit(editor, second), one)
     assert len(runs) == 2
+
+
+def test_a_key_frame_is_shown_again_where_settings_change_over_the_shot(editor: PipelineEditor) -> None:
+    """More steps, and guidance, which doubles the batch."""
+    key = key_frame(editor, 1.0)
+    others = [SETTINGS.updated({"strength": 1.0}), SETTINGS.updated({"guidance": 1.0})]
+    for other in others:
+        edit(editor, key, SETTINGS)
+        after = edit(editor, key, other)
+        editor.rest()
+        editor.wake()
+        torch.testing.assert_close(edit(editor, key, other), after, atol=0, rtol=0)
 
 
 def test_the_network_is_shown_the_finished_picture_noised_as_at_each_step(
