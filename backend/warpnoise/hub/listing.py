@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -18,8 +16,8 @@ from warpnoise.hub.remote import Offer
 from warpnoise.job import Settings
 from warpnoise.sdedit.families import FAMILIES
 from warpnoise.sdedit.folder import DEFAULT_MODEL, ModelFolder
-from warpnoise.sdedit.model_bounds import read_config, tensor_shapes
-from warpnoise.sdedit.model_files import component, find_weights
+from warpnoise.sdedit.memory_plan import WORKING_MEMORY, part_sizes
+from warpnoise.sdedit.model_bounds import read_config
 from warpnoise.sdedit.one_file import SUFFIXES
 from warpnoise.sdedit.places import (
     HUB,
@@ -34,8 +32,6 @@ from warpnoise.sdedit.places import (
 from warpnoise.sdedit.takes import unused_settings
 
 Source = Literal["default", "folder", "file", "hub", "cache"]
-_WORKING_MEMORY = 1_500_000_000
-"""Bytes, about, for what is computed at 1024 x 1024."""
 
 
 class InstalledModel(BaseModel):
@@ -165,7 +161,7 @@ def describe_offer(offer: Offer) -> OfferedModel:
         gated=offer.gated,
         size=offer.size,
         to_download=left_to_download(offer),
-        memory=known.get(offer.id, offer.weights + _WORKING_MEMORY),
+        memory=known.get(offer.id, offer.weights + WORKING_MEMORY),
         free=free_disk(place),
         installed=note is not None and note.revision == offer.revision,
     )
@@ -200,27 +196,8 @@ def describe(name: str, source: Source | None = None) -> InstalledModel:
 
 
 def memory_need(model: ModelFolder) -> int:
-    """Bytes of the device, about, that a run needs with all parts on it: autoencoders in float32, else half precision;
-    GGUF files as they are."""
-    total = _WORKING_MEMORY if model.family else 0
-    for part in model.weighted_in_folder:
-        files, _ = find_weights(component(model.path, part))
-        total += sum(_numbers(*_identity(file)) for file in files) * (4 if part == "vae" else 2)
-    if model.file is not None:
-        gguf = model.file.suffix == ".gguf"
-        total += model.file.stat().st_size if gguf else 2 * _numbers(*_identity(model.file))
-    return total
-
-
-@functools.lru_cache(maxsize=4096)
-def _numbers(path: str, size: int, time: int) -> int:
-    """How many numbers a safetensors file holds; ``size`` and ``time`` are those of the file that was counted."""
-    return sum(math.prod(shape) for shape in tensor_shapes(Path(path)).values())
-
-
-def _identity(file: Path) -> tuple[str, int, int]:
-    status = file.stat()
-    return str(file), status.st_size, status.st_mtime_ns
+    """Bytes of the device, about, that a run needs with all parts on it."""
+    return sum(part_sizes(model).values()) + (WORKING_MEMORY if model.family else 0)
 
 
 def _candidates(cache: bool) -> Iterator[tuple[str, Source]]:

@@ -5,14 +5,18 @@ This module imports neither PyTorch nor diffusers.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, Literal
 
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.model_bounds import tensor_shapes
 from warpnoise.sdedit.model_files import component, find_weights
+from warpnoise.sdedit.one_file import VAE
 
 WORKING_MEMORY: Final = 2 << 30
 """Bytes left for activations, of a frame of about a megapixel."""
@@ -23,6 +27,7 @@ QUANTIZERS = ("bitsandbytes", "torchao")
 Offload = Literal["none", "model", "group"]
 Quantize = Literal["none", "8bit", "4bit"]
 _LESS: dict[Offload, Offload] = {"none": "model", "model": "group"}
+_Named = tuple[tuple[str, str | tuple[str, ...]], ...]
 _SHARE: dict[Quantize, float] = {"none": 1.0, "8bit": 0.5, "4bit": 0.28}
 """Of half precision; 4 bit with the scales of its blocks."""
 
@@ -88,14 +93,18 @@ def plan_memory(
 def part_sizes(model: ModelFolder, half: int = 2) -> dict[str, int]:
     """Bytes of each part's weights as they are computed with: autoencoders in float32, other parts in ``half`` bytes a
     number, GGUF files as they are. By the files' headers."""
-    sizes = {}
+    numbers = {}
     for part in model.weighted_in_folder:
-        numbers = sum(_numbers(tensor_shapes(file)) for file in find_weights(component(model.path, part))[0])
-        sizes[part] = numbers * (4 if part == "vae" else half)
-    if model.file is not None:
-        gguf = model.file.suffix == ".gguf"
-        size = model.file.stat().st_size if gguf else half * _numbers(tensor_shapes(model.file))
-        sizes[model.network_part] = size
+        files, _ = find_weights(component(model.path, part))
+        numbers[part] = sum(_count(file, model.network_part, ())[model.network_part] for file in files)
+    sizes = {part: count * (4 if part == "vae" else half) for part, count in numbers.items()}
+    if model.file is not None and model.file.suffix == ".gguf":
+        sizes[model.network_part] = model.file.stat().st_size
+    elif model.file is not None:
+        begins = {part: VAE if part == "vae" else begin for part, begin in model.file_parts.items()}
+        named = tuple((part, begin) for part, begin in begins.items() if begin)
+        for part, count in _count(model.file, model.network_part, named).items():
+            sizes[part] = count * (4 if part == "vae" else half)
     return sizes
 
 
@@ -132,14 +141,21 @@ def quantizers() -> dict[str, bool]:
     return {name: importlib.util.find_spec(name) is not None for name in QUANTIZERS}
 
 
-def _numbers(shapes: Mapping[str, tuple[int, ...]]) -> int:
-    total = 0
-    for shape in shapes.values():
-        count = 1
-        for side in shape:
-            count *= side
-        total += count
-    return total
+def _count(file: Path, rest: str, named: _Named) -> dict[str, int]:
+    status = file.stat()
+    return dict(_numbers(str(file), status.st_size, status.st_mtime_ns, rest, named))
+
+
+@functools.lru_cache(maxsize=4096)
+def _numbers(path: str, size: int, time: int, rest: str, named: _Named) -> dict[str, int]:
+    """How many numbers of a safetensors file are each part's, by how their names begin; of no part: those of ``rest``.
+
+    ``size`` and ``time`` are those of the file that was counted.
+    """
+    counts = dict.fromkeys([rest, *(part for part, _ in named)], 0)
+    for name, shape in tensor_shapes(Path(path)).items():
+        counts[next((part for part, begin in named if name.startswith(begin)), rest)] += math.prod(shape)
+    return counts
 
 
 def _gb(size: int) -> str:

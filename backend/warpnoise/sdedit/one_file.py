@@ -43,7 +43,7 @@ _PREFIXES = {
     "flux-schnell": {"text_encoder": _CLIP_L, "text_encoder_2": _T5},
 }
 """How the names of each part's tensors begin, by the name of the configuration."""
-_VAE = ("first_stage_model.", "vae.")
+VAE = ("first_stage_model.", "vae.")
 _NETWORK = "model.diffusion_model."
 _OPTIONAL = frozenset({"text_encoder_3"})
 """Parts that a pipeline does without: T5 in Stable Diffusion 3."""
@@ -152,7 +152,7 @@ def _kind(shapes: _Shapes) -> str | None:
     def network(name: str) -> tuple[int, ...] | None:
         return shapes.get(_NETWORK + name)
 
-    if not has(_NETWORK) or not has(*_VAE, "cond_stage_model.", "conditioner.", "text_encoders."):
+    if not has(_NETWORK) or not has(*VAE, "cond_stage_model.", "conditioner.", "text_encoders."):
         return None
     if first := network("input_blocks.0.0.weight"):
         if first[1:2] != (4,):
@@ -177,7 +177,7 @@ def _kind(shapes: _Shapes) -> str | None:
 def _parts(kind: str, shapes: _Shapes) -> dict[str, str]:
     network = "unet" if kind in ("sd15", "sd21", "sdxl", "sdxl-refiner") else "transformer"
     found = {part: begin for part, begin in _PREFIXES[kind].items() if any(name.startswith(begin) for name in shapes)}
-    if any(name.startswith(_VAE) for name in shapes):
+    if any(name.startswith(VAE) for name in shapes):
         found["vae"] = ""
     return {**found, network: ""}
 

@@ -17,6 +17,7 @@ import transformers
 from safetensors.torch import save_file
 from warpnoise.errors import ModelError
 from warpnoise.sdedit import ModelFolder, file_parts, load_model, one_file
+from warpnoise.sdedit.memory_plan import part_sizes
 
 from ..one_file_layouts import whole
 from .test_one_file import edit
@@ -52,6 +53,12 @@ def test_a_whole_file_is_its_folder(toy: Any, name: str, monkeypatch: pytest.Mon
     model = ModelFolder.open(file)
     assert model.family == ModelFolder.open(folder).family
     assert torch.equal(edit(load_model(file, "cpu", "float32")), edit(load_model(folder, "cpu", "float32")))
+
+
+@pytest.mark.parametrize("name", ["sd15", "sdxl", "refiner"])
+def test_the_memory_of_a_whole_file_is_counted_by_part(toy: Any, name: str) -> None:
+    folder, file = toy(name)
+    assert part_sizes(ModelFolder.open(file)) == pytest.approx(part_sizes(ModelFolder.open(folder)), rel=0.1)
 
 
 def test_the_text_encoders_and_the_autoencoder_of_a_flux_file(toy: Any) -> None:
