@@ -112,10 +112,14 @@ def _add_parser(actions: Any, name: str, summary: str, description: str) -> argp
 def _add_action(actions: Any, name: str, summary: str, description: str) -> argparse.ArgumentParser:
     parser = _add_parser(actions, name, summary, description)
     parser.add_argument(
-        "--frames", metavar="RANGE", help="the shot's frames, as 1-24 or 1-24:2; ALL (the scene's range)"
+        "--frames", type=_some, metavar="RANGE", help="the shot's frames, as 1-24 or 1-24:2; ALL (the scene's range)"
     )
-    parser.add_argument("--only", metavar="RANGE", help="only these of the frames, as 13-24, 1-9:2 or 7,9,20")
-    parser.add_argument("--chunk", metavar="K/N", help="only part K of N equal parts of the frames, for a farm")
+    parser.add_argument(
+        "--only", type=_some, metavar="RANGE", help="only these of the frames, as 13-24, 1-9:2 or 7,9,20"
+    )
+    parser.add_argument(
+        "--chunk", type=_some, metavar="K/N", help="only part K of N equal parts of the frames, for a farm"
+    )
     parser.add_argument(
         "--preview",
         type=int,
@@ -166,6 +170,12 @@ def _help(setting: Setting) -> str:
     chosen = ": " + ", ".join(choice[0] for choice in setting.choices) if setting.choices else ""
     text = f"{setting.description[:1].lower()}{setting.description[1:]}{chosen}{f' ({default})' if default else ''}"
     return text.replace("%", "%%")
+
+
+def _some(text: str) -> str:
+    if not text.strip():  # a variable that is not set would make every machine of a farm render the whole shot
+        raise argparse.ArgumentTypeError("expected frames, got an empty text")
+    return text
 
 
 def _count(text: str) -> int:

@@ -53,12 +53,13 @@ def parse_frames(text: str) -> list[int]:
 
 def frames_text(frames: Iterable[int]) -> str:
     """The shortest text for ascending frame numbers that ``parse_frames`` takes: ``1-9:2,20``."""
-    numbers, parts = list(frames), []
-    while numbers:
-        step = numbers[1] - numbers[0] if len(numbers) > 1 else 1
-        length = next((i for i in range(1, len(numbers)) if numbers[i] != numbers[0] + i * step), len(numbers))
+    numbers, parts, at = list(frames), [], 0
+    while at < len(numbers):
+        left = len(numbers) - at
+        step = numbers[at + 1] - numbers[at] if left > 1 else 1
+        length = next((i for i in range(1, left) if numbers[at + i] != numbers[at] + i * step), left)
         length = length if length > 2 or step == 1 else 1  # two frames are a range only where they are neighbours
-        first, last = numbers[0], numbers[length - 1]
+        first, last = numbers[at], numbers[at + length - 1]
         parts.append(str(first) if length == 1 else f"{first}-{last}" + (f":{step}" if step > 1 else ""))
-        del numbers[:length]
+        at += length
     return ",".join(parts)

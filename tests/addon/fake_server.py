@@ -99,6 +99,8 @@ class _Handler(BaseHTTPRequestHandler):
         parts = path.strip("/").split("/")[1:]
         if path == "/v2/status":
             return self.answer(status(fake.uploads))
+        if path == "/v2/check":
+            return self.answer({"warnings": []})
         if parts[0] == "uploads":
             return self.uploads(parts[1:], body)
         if path == "/v2/jobs":

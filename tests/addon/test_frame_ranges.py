@@ -41,3 +41,8 @@ def test_frames_of_a_shot(text, frames):
 def test_a_shot_has_one_frame_step(text):
     with pytest.raises(SettingsError, match=r"one frame step.*--only"):
         Frames.parse(text)
+
+
+def test_the_text_of_a_long_irregular_list_leads_back_to_it():
+    numbers = parse_frames("1-104857:3,2-104857:7")
+    assert parse_frames(frames_text(numbers)) == numbers

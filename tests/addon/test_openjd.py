@@ -32,9 +32,7 @@ def openjd(*arguments: object, **parameters: object) -> dict:
     """What the command answers."""
     given = [text for name, value in parameters.items() for text in ("--job-param", f"{name}={value}")]
     command = [str(OPENJD), *map(str, arguments), *given, "--output", "json"]
-    done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=400, env=os.environ | {"OMP_NUM_THREADS": "1"}
-    )
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr
     return json.loads(done.stdout[done.stdout.index("{") :]) if "{" in done.stdout else {}
 
@@ -79,10 +77,11 @@ def blend(tmp_path_factory) -> Path:
 def programs(tmp_path_factory) -> dict[str, Path]:
     """Blender, for which the bpy wheel stands, and the backend's command."""
     folder = tmp_path_factory.mktemp("programs")
-    blender = f'file=$2; shift 4; cd "{ROOT}"; exec "{sys.executable}" -m warpnoise_addon "$file" "$@"'
+    one_thread = "export OMP_NUM_THREADS=1"  # the bits of a model's output depend on how many there are
+    blender = f'{one_thread}; file=$2; shift 4; cd "{ROOT}"; exec "{sys.executable}" -m warpnoise_addon "$file" "$@"'
     return {
         "Blender": program(folder / "blender", blender),
-        "Warpnoise": program(folder / "warpnoise", f'exec "{PYTHON}" -m warpnoise "$@"'),
+        "Warpnoise": program(folder / "warpnoise", f'{one_thread}; exec "{PYTHON}" -m warpnoise "$@"'),
     }
 
 
