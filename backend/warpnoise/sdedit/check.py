@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 from warpnoise.errors import SettingsError
 from warpnoise.sdedit.control_files import control_class
@@ -12,6 +11,7 @@ from warpnoise.sdedit.embedding_files import embedding_warnings
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.ip_adapter_files import ip_adapter_file
 from warpnoise.sdedit.model_files import check_safetensors
+from warpnoise.sdedit.places import resolve
 from warpnoise.sdedit.reference_pictures import read_reference
 from warpnoise.sdedit.samplers import SAMPLERS, own_sampler
 
@@ -28,9 +28,9 @@ def check_settings(model: ModelFolder, settings: EditSettings) -> tuple[str, ...
     if settings.loras and model.family is None:
         raise SettingsError(f"lora {settings.loras[0].path}: the model {model.name} works on pixels and takes no LoRA")
     for lora in settings.loras:
-        check_safetensors(Path(lora.path).expanduser(), "lora")
+        check_safetensors(resolve(lora.path, "lora"), "lora")
     for control in settings.controls:
-        control_class(model, Path(control.path).expanduser())
+        control_class(model, resolve(control.path, "control"))
         if control.end <= control.start:
             raise SettingsError(f"control {control.path}: it ends at {control.end}, and starts at {control.start}")
     if settings.style is not None and settings.style not in model.styles:

@@ -18,6 +18,7 @@ from warpnoise.sdedit.control_files import UNION_MODES, check_union, control_cla
 from warpnoise.sdedit.editor import ControlSettings
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.parts import load_network
+from warpnoise.sdedit.places import resolve
 
 
 class Controls:
@@ -39,7 +40,7 @@ class Controls:
         Raises:
             ModelError: one of them is not for this model.
         """
-        paths = tuple(Path(control.path).expanduser() for control in controls)
+        paths = tuple(resolve(control.path, "control") for control in controls)
         if paths == self._paths:
             if again and paths:
                 self.pipeline = self._with(self._networks)

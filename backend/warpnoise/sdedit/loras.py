@@ -17,6 +17,7 @@ from warpnoise.errors import ModelError
 from warpnoise.sdedit.editor import LoraSettings
 from warpnoise.sdedit.libraries import LIBRARY_ERRORS, first_line, quiet
 from warpnoise.sdedit.model_files import check_safetensors
+from warpnoise.sdedit.places import resolve
 
 _DOWN = (".lora_A.weight", ".lora.down.weight", ".lora_down.weight", "_lora.down.weight")
 _UP = (".lora_B.weight", ".lora.up.weight", ".lora_up.weight", "_lora.up.weight")
@@ -36,7 +37,7 @@ class Loras:
         Raises:
             ModelError: no such file, a pickle, damaged, made for another base, or of a family that takes none.
         """
-        paths = tuple(Path(lora.path).expanduser() for lora in loras)
+        paths = tuple(resolve(lora.path, "lora") for lora in loras)
         weights = tuple(lora.weight for lora in loras)
         if (paths, weights) == (self._loaded, self._weights):
             return False

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from warpnoise.coherence.accumulate import RADIUS
+from warpnoise.coherence.keys import LOOK_AHEAD
 from warpnoise.errors import JobError
 from warpnoise.job import Shot
 from warpnoise.media.png import read_png, write_png
@@ -52,6 +54,25 @@ def test_chunks_leave_it_to_the_last_and_the_command_does_the_same(job: Shot) ->
     assert 3 not in finished_frames(job)
     with pytest.raises(JobError, match="frame 3 is not stylized"):
         accumulate_finished(job)
+
+
+def test_a_chunk_knows_the_key_frames_that_the_frames_after_it_look_ahead_to(make_job: MakeJob) -> None:
+    settings: dict[str, Any] = {"coherence": "balanced", "pull": 1.0, "accumulation": 1.0, "steps": 2}
+    key = 1 + RADIUS + LOOK_AHEAD
+    job = make_job(
+        frames=key,
+        width=16,
+        height=16,
+        scene=Scene(16, 16, turn=0.0, spin=0.0),
+        cuts=(key,),
+        noise="warped",
+        **settings,
+    )
+    stylize(job, device="cpu")
+    expected = read_png(current(job).frame(1))
+    current(job).frame(1).unlink()
+    accumulate_finished(job, [1])
+    np.testing.assert_array_equal(read_png(current(job).frame(1)), expected)
 
 
 def test_without_accumulation_there_is_nothing_to_do(job: Shot) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,17 @@ def test_a_lora_acts_by_its_weight_and_goes_without_a_trace(tiny: Tiny, lora: Ca
     assert not torch.allclose(plain, full, atol=1e-4) and not torch.allclose(half, full, atol=1e-5)
     torch.testing.assert_close(edit(editor, loras=[{**file, "weight": 0.0}]), plain, atol=1e-6, rtol=0)
     torch.testing.assert_close(edit(editor), plain, atol=1e-6, rtol=0)
+
+
+def test_a_lora_of_the_models_folder_is_found_by_its_name(
+    tiny: Tiny, lora: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "loras").mkdir()
+    shutil.copy(lora("sd15"), tmp_path / "loras" / "wash.safetensors")
+    monkeypatch.setenv("WARPNOISE_MODELS", str(tmp_path))
+    editor = load_model(tiny("sd15"), "cpu", "float32")
+    named = edit(editor, loras=[{"path": "wash"}])
+    torch.testing.assert_close(named, edit(editor, loras=[{"path": str(lora("sd15"))}]), atol=0, rtol=0)
 
 
 @pytest.mark.filterwarnings("ignore:Already found a `peft_config`")
