@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol
 
 from warpnoise.sdedit import Editor, ModelFolder, load_model
@@ -12,6 +13,8 @@ from warpnoise.sdedit import Editor, ModelFolder, load_model
 IDLE_SECONDS = 600.0
 """For so long a model is kept, unless ``KeptModel.idle_seconds`` says otherwise."""
 
+_State = tuple[int, int] | None
+"""Size and time of a file; None: it is not there."""
 _Key = tuple[str, str | None, str | None, tuple[tuple[str, int, int], ...]]
 
 
@@ -29,15 +32,25 @@ class KeptModel:
         self._lock = threading.Lock()
         self._editor: Editor | None = None
         self._key: _Key | None = None
+        self._named: dict[Path, _State] = {}
         self._in_use = False
         self._timer: threading.Timer | None = None
 
     @contextmanager
-    def for_a_job(self) -> Iterator[Load]:
-        """What loads a job's model: the kept one, if it is that and none of its files changed since."""
+    def for_a_job(self, named: Iterable[Path] = ()) -> Iterator[Load]:
+        """What loads a job's model: the kept one, if it is that and none of its files changed since.
+
+        Args:
+            named: the files beside the model that the settings name (`sdedit.model_files.named_files`). The model may
+                hold what it read from them for an earlier job; one that changed since frees it.
+        """
+        states = {path: _state(path) for path in named}
         with self._lock:
             self._in_use = True
             self._stop_timer()
+            if any(self._named.get(path, state) != state for path, state in states.items()):
+                self._editor = self._key = None
+            self._named |= states
         try:
             yield self._take
         finally:
@@ -72,6 +85,14 @@ class KeptModel:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _state(path: Path) -> _State:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def _files(model: ModelFolder) -> tuple[tuple[str, int, int], ...]:

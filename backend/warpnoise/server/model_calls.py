@@ -73,7 +73,8 @@ def model_calls(
     @router.delete("/v2/models/hub/{owner}/{name}")
     def delete_model(owner: str, name: str) -> dict[str, str | int]:
         _check_allowed(allowed, online=True)
-        free()
+        if not free():
+            raise HubError("A job uses the backend's model. Wait until it is done, or cancel it, then remove.", "busy")
         return {"removed": f"{owner}/{name}", "freed": remove(f"{owner}/{name}")}
 
     @router.post("/v2/models/free")

@@ -14,6 +14,7 @@ from warpnoise.progress import Progress
 from warpnoise.sdedit import ModelFolder
 from warpnoise.sdedit.check import check_settings
 from warpnoise.sdedit.device import pick_device
+from warpnoise.sdedit.model_files import named_files
 from warpnoise.server.kept_model import KeptModel
 from warpnoise.server.model_calls import Checked
 from warpnoise.server.named_models import check_names, find_model
@@ -42,7 +43,7 @@ class StylizeWork:
         return len(self.shot.frames if self.frames is None else self.frames)
 
     def run(self, report: Callable[[Progress], None], cancelled: Callable[[], bool]) -> None:
-        with self.kept.for_a_job() as load:
+        with self.kept.for_a_job(named_files(self.settings)) as load:
             stylize(
                 self.shot,
                 self.settings,

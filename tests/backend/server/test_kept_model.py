@@ -69,6 +69,21 @@ def test_another_model_another_device_and_changed_files_are_loaded(model: Path, 
     assert loader.loaded == [str(model), str(model), str(other), str(other)]
 
 
+def test_a_lora_that_is_replaced_is_not_painted_from_memory(model: Path, tmp_path: Path) -> None:
+    loader = Loader()
+    kept = KeptModel(loader)
+    lora, other = tmp_path / "lora.safetensors", tmp_path / "other.safetensors"
+    lora.write_bytes(b"1")
+    for named in ([lora], [other], [lora]):
+        with kept.for_a_job(named) as load:
+            load(str(model))
+    assert len(loader.loaded) == 1
+    lora.write_bytes(b"another")
+    with kept.for_a_job([lora]) as load:
+        load(str(model))
+    assert len(loader.loaded) == 2
+
+
 def test_it_is_freed_on_request_but_not_under_a_job(model: Path) -> None:
     loader = Loader()
     kept = KeptModel(loader)
