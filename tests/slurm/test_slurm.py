@@ -85,8 +85,7 @@ def test_a_node_that_dies_loses_nothing(tmp_path: Path) -> None:
         victim = stylizing()[0]
         cluster.kill(victim)
         cluster.until(lambda: cluster.states()[victim] == "DOWN", 60, "the node is seen to be down")
-        cluster.start(victim)
-        cluster.start_requeued()
+        cluster.start_requeued()  # on the other node
         states = ("COMPLETED", "FAILED", "CANCELLED", "NODE_FAIL", "TIMEOUT")
         cluster.until(lambda: all(each["JobState"] in states for each in cluster.jobs()), 600, "all tasks are over")
         jobs = cluster.jobs()
