@@ -7,9 +7,8 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderTiny, UNet2DModel
 from torch.nn import functional
-from warpnoise.sdedit.folder import GEOMETRY_CHANNELS
 
-from training.network import NULL_CLASS
+from training.network import make_unet
 
 LATENT_CHANNELS = 16
 CELL = 4
@@ -35,19 +34,7 @@ def make_autoencoder(width: int = 32) -> AutoencoderTiny:
 def make_latent_unet(channels: tuple[int, ...] = (64, 128, 192)) -> UNet2DModel:
     """As `training.network.make_unet`, of latents: the noisy ones, those of the frame, and the geometry's means over
     cells."""
-    return UNet2DModel(
-        sample_size=24,  # of the training crops; the network itself is bound to no size
-        in_channels=2 * LATENT_CHANNELS + GEOMETRY_CHANNELS,
-        out_channels=LATENT_CHANNELS,
-        block_out_channels=channels,
-        layers_per_block=1,
-        down_block_types=("ResnetDownsampleBlock2D",) * len(channels),
-        up_block_types=("UpBlock2D",) * len(channels),
-        downsample_type="resnet",
-        add_attention=False,
-        norm_num_groups=8,
-        num_class_embeds=NULL_CLASS + 1,
-    )
+    return make_unet(channels, planes=LATENT_CHANNELS, crop=24)
 
 
 class Latents:

@@ -11,7 +11,7 @@ NULL_CLASS = len(STYLES)
 SIZE_MULTIPLE = 8
 
 
-def make_unet(channels: tuple[int, ...] = (32, 64, 160, 192)) -> UNet2DModel:
+def make_unet(channels: tuple[int, ...] = (32, 64, 160, 192), *, planes: int = 3, crop: int = 64) -> UNet2DModel:
     """A small, fully convolutional, class-conditional U-Net on RGB pixels.
 
     Its input is the noisy picture and, in three more channels, the frame that SDEdit started from, so that it never
@@ -22,11 +22,15 @@ def make_unet(channels: tuple[int, ...] = (32, 64, 160, 192)) -> UNet2DModel:
     It halves by averaging inside its downsampling blocks, not by strided convolution: averaging aliases less, so that
     a picture that moves by a pixel gives nearly the same result, moved by a pixel. No attention: any size that is a
     multiple of 8 works, and the cost grows with the area alone.
+
+    Args:
+        planes: channels of a picture: 3 of RGB, or those of a latent.
+        crop: the size that the folder names, of the training crops; the network itself is bound to no size.
     """
     return UNet2DModel(
-        sample_size=64,  # of the training crops; the network itself is bound to no size
-        in_channels=6 + GEOMETRY_CHANNELS,
-        out_channels=3,
+        sample_size=crop,
+        in_channels=2 * planes + GEOMETRY_CHANNELS,
+        out_channels=planes,
         block_out_channels=channels,
         layers_per_block=1,
         down_block_types=("ResnetDownsampleBlock2D",) * len(channels),

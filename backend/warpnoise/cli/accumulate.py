@@ -38,7 +38,7 @@ def command(
     surfaces and the render says that their light did not change. The finest detail stays its own. No network runs.
 
     Without --input, the frames of the result in use are averaged as its setting `accumulation` says. `warpnoise
-    stylize` does that itself once all frames are stylized; on a farm it is a task of its own.
+    stylize` does that itself once all frames are stylized; on a farm it is a separate task.
 
     \b
     Examples:
