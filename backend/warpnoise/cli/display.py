@@ -110,8 +110,11 @@ class OpenJobDescription:
             if text not in self._warnings:
                 say(f"warning: {text}")
         self._warnings.update(warnings)
+        last = self._last
         percent, status = round(100 * fraction, 1), f"{stage}: {done} of {total} frames"
-        last, self._last = self._last, (percent, status)
+        if last is not None:  # the next frame's first step may be done before the last frame is written
+            percent = max(percent, last[0])
+        self._last = percent, status
         if last is None or last[1] != status:
             print(f"openjd_status: {status}", flush=True)
         if last is None or last[0] != percent:

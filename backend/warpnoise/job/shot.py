@@ -185,6 +185,10 @@ class Shot:
         """The same shot with other pictures: ``color`` gives each frame's."""
         return Shot(self.path, self.info, color)
 
+    def read_again(self) -> Shot:
+        """The shot as its folder tells of it now: an export may have gone on. Raises JobError as ``open`` does."""
+        return Shot(self.path, Shot.open(self.path, needs=()).info, self._color)
+
     @property
     def results_folder(self) -> Path:
         return self.path / RESULTS

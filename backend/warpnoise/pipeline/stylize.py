@@ -158,6 +158,8 @@ def stylize(
                     carried = Carried(plan, *strengths, set(todo), stylized, {*there, *wanted})
                 _make(shot, settings, todo, made_of(), editor, batch, carried, writer, reporter, cancelled)
                 _check_there(making, wanted)
+        if not preview and len(shot.info.frames) < len(shot.frames):
+            shot = shot.read_again()  # other machines have rendered more of its frames since
         finished = (
             not preview
             and all_recorded(shot, stylized)

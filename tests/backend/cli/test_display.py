@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from warpnoise.cli.display import in_words, show_progress
+from warpnoise.cli.display import OpenJobDescription, in_words, show_progress
 from warpnoise.progress import Progress
 
 NOW = Progress(
@@ -56,3 +56,11 @@ def test_a_reader_that_goes_away_is_not_answered_with_a_traceback():
     command = f'{sys.executable} -c "import time; time.sleep(0.5); {code}" | true; exit ${{PIPESTATUS[0]}}'
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_percents_do_not_go_back_while_the_last_frame_is_written(capsys):
+    show = OpenJobDescription()
+    for fraction in (0.0, 0.25, 0.125, 0.25, 0.5):
+        show("stylizing", fraction, 0, 4)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "progress" in line] == [f"openjd_progress: {each}" for each in (0.0, 25.0, 50.0)]

@@ -61,6 +61,13 @@ def test_each_chunk_alone_in_a_folder_that_has_no_more_than_it_needs(job: Shot, 
         torch.set_num_threads(before)
 
 
+def test_the_last_chunk_writes_the_movie_though_the_export_was_unfinished_when_it_began(job: Shot) -> None:
+    begun = job.info.model_copy(update={"frames": job.info.frames[:2]})
+    stylize(job, frames=job.frames[2:], device="cpu")
+    summary = stylize(Shot(job.path, begun), frames=job.frames[:2], device="cpu")
+    assert summary.movie is not None and summary.movie.is_file()
+
+
 @pytest.mark.slow
 def test_all_chunks_at_once_in_one_folder_and_the_last_one_writes_the_movie(job: Shot) -> None:
     expected = whole(job, 2)
