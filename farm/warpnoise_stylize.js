@@ -8,7 +8,7 @@ const JOB_TYPE = {
   settings: [
     { key: "start", type: "int32", required: true, eval: "C.scene.frame_start", visible: "submission", description: "First frame" },
     { key: "end", type: "int32", required: true, eval: "C.scene.frame_end", visible: "submission", description: "Last frame" },
-    { key: "step", type: "int32", default: 1, eval: "C.scene.frame_step", visible: "submission", description: "Every how many frames" },
+    { key: "step", type: "int32", default: 1, eval: "C.scene.frame_step", visible: "submission", description: "The distance from one frame to the next" },
     { key: "pass_chunk", type: "int32", default: 24, propargs: { min: 1 }, visible: "submission",
       description: "Frames that one task renders" },
     { key: "stylize_chunk", type: "int32", default: 48, propargs: { min: 1 }, visible: "submission",

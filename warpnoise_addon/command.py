@@ -58,11 +58,11 @@ def _stylize(given: argparse.Namespace, kind: str) -> None:
     save = _checked_save(getattr(given, "save", None))
     if save is not None and (hasattr(given, "chunk") or hasattr(given, "only")):
         raise SettingsError(
-            "--save: a part of the shot does not come into the compositor. When all parts are done, run `warpnoise "
+            "--save: a part of a shot is not added to the compositor. When all parts are done, run `warpnoise "
             "compositor`"
         )
     if save is not None and hasattr(given, "preview"):
-        raise SettingsError("--save: a preview does not come into the compositor, there is nothing to be saved")
+        raise SettingsError("--save: a preview is not added to the compositor, so there is nothing to save")
     try:
         bpy.ops.warpnoise.stylize(progress=kind, **operator_arguments(given))
     except RuntimeError:  # the operator's error report

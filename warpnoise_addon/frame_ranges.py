@@ -21,7 +21,7 @@ def parse_frames(text: str) -> list[int]:
     """The frame numbers that ``text`` lists, in order, each once.
 
     Raises:
-        SettingsError: a part is no frame and no range, is empty, or lies beyond Blender's frames.
+        SettingsError: a part is no frame and no range, is empty, or lies outside Blender's frame range.
     """
     chosen: set[int] = set()
     listed = 0
@@ -36,7 +36,7 @@ def parse_frames(text: str) -> list[int]:
             raise SettingsError("frames: {part!r} is empty: it ends before its start", part=part)
         if start < -FRAME_LIMIT or end > FRAME_LIMIT:
             raise SettingsError(
-                "frames: {part!r} is beyond Blender's frames, {first} to {last}",
+                "frames: {part!r} is outside Blender's frame range, {first} to {last}",
                 part=part,
                 first=-FRAME_LIMIT,
                 last=FRAME_LIMIT,
@@ -45,7 +45,7 @@ def parse_frames(text: str) -> list[int]:
         listed += len(numbers)
         if listed > 2 * FRAME_LIMIT + 1:
             raise SettingsError(
-                "frames: {part!r} makes it more frames than Blender has. List each frame once", part=part
+                "frames: with {part!r} the list has more frames than Blender. List each frame once", part=part
             )
         chosen.update(numbers)
     return sorted(chosen)

@@ -61,6 +61,11 @@ class Setting:
     hints: Mapping[str, Any]
 
     @property
+    def label(self) -> Message:
+        """The title, which errors name, so that the interface can translate it."""
+        return Message(self.title)
+
+    @property
     def nullable(self) -> bool:
         return bool(self.null)
 
@@ -102,41 +107,41 @@ class Setting:
             return value
         if not isinstance(value, _TYPES[self.kind]) or (isinstance(value, bool) and self.kind != "boolean"):
             raise SettingsError(
-                "{name}: expected {expected}, got {value!r}", name=self.name, expected=self._expected, value=value
+                "{name}: expected {expected}, got {value!r}", name=self.label, expected=self._expected, value=value
             )
         if self.choices and value not in [choice[0] for choice in self.choices]:
             raise SettingsError(
-                "{name}: expected {expected}, got {value!r}", name=self.name, expected=self._expected, value=value
+                "{name}: expected {expected}, got {value!r}", name=self.label, expected=self._expected, value=value
             )
         if isinstance(value, (int, float)) and self.kind != "boolean":
             too_small = value <= self.least if "exclusiveMinimum" in self.schema else value < self.least
             if too_small or value > self.most or not math.isfinite(value):
                 raise SettingsError(
-                    "{name}: expected {expected}, got {value!r}", name=self.name, expected=self._expected, value=value
+                    "{name}: expected {expected}, got {value!r}", name=self.label, expected=self._expected, value=value
                 )
         if self.kind == "array":
             if len(value) > self.longest:
                 raise SettingsError(
                     "{name}: expected at most {longest}, got {count}",
-                    name=self.name,
+                    name=self.label,
                     longest=self.longest,
                     count=len(value),
                 )
             return [self._item(item, Setting.check) for item in value]
         if value == "" and self.schema.get("minLength"):
-            raise SettingsError("{name}: expected a {kind}, got none", name=self.name, kind=self.title.lower())
+            raise SettingsError("{name}: expected a value, got none", name=self.label)
         return value
 
     def _item(self, item: Any, read: Callable[[Setting, Any], Any]) -> dict[str, Any]:
         """An item with its defaults, each value read by ``read``."""
         if not isinstance(item, Mapping):
             raise SettingsError(
-                "{name}: expected {known}, got {item!r}", name=self.name, known=", ".join(self.items), item=item
+                "{name}: expected {known}, got {item!r}", name=self.label, known=", ".join(self.items), item=item
             )
         if unknown := item.keys() - self.items.keys():
             raise SettingsError(
                 "{name}: there is no {unknown!r}; there are {known}",
-                name=self.name,
+                name=self.label,
                 unknown=min(unknown),
                 known=", ".join(self.items),
             )
@@ -146,7 +151,7 @@ class Setting:
                 for key, part in self.items.items()
             }
         except SettingsError as error:
-            raise SettingsError("{name}: {error}", name=self.name, error=error) from None
+            raise SettingsError("{name}: {error}", name=self.label, error=error) from None
 
     @property
     def option(self) -> str:
@@ -162,7 +167,7 @@ class Setting:
                 return self.check(float(text) if self.kind == "number" else int(text))
             except ValueError:
                 raise SettingsError(
-                    "{name}: expected {expected}, got {text!r}", name=self.name, expected=self._expected, text=text
+                    "{name}: expected {expected}, got {text!r}", name=self.label, expected=self._expected, text=text
                 ) from None
         if self.kind == "any":
             try:
@@ -213,7 +218,7 @@ class Setting:
                 return self._item(json.loads(text), Setting.check)
             except ValueError as error:
                 raise SettingsError(
-                    "{name}: {text!r} is not JSON: {error}", name=self.name, text=text, error=error
+                    "{name}: {text!r} is not JSON: {error}", name=self.label, text=text, error=error
                 ) from None
         first, *others = re.split(r",(?=[a-z_]+=)", text)
         values = {next(iter(self.items)): first} | {key: value for key, _, value in map(_pair, others)}

@@ -34,13 +34,13 @@ def test_defaults_pass_their_own_checks() -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"strength": 0}, "strength: expected a number above 0 to 1, got 0"),
-        ({"strength": "much"}, "strength: expected a number above 0 to 1, got 'much'"),
-        ({"strength": math.nan}, "strength: expected"),
-        ({"steps": 2.5}, "steps: expected a whole number from 1 to 10000, got 2.5"),
-        ({"seed": True}, "seed: expected a whole number"),
-        ({"noise": "white"}, "noise: expected one of warped, random"),
-        ({"model": None}, "model: expected a text, got None"),
+        ({"strength": 0}, "Strength: expected a number above 0 to 1, got 0"),
+        ({"strength": "much"}, "Strength: expected a number above 0 to 1, got 'much'"),
+        ({"strength": math.nan}, "Strength: expected"),
+        ({"steps": 2.5}, "Steps: expected a whole number from 1 to 10000, got 2.5"),
+        ({"seed": True}, "Seed: expected a whole number"),
+        ({"noise": "white"}, "Noise: expected one of warped, random"),
+        ({"model": None}, "Model: expected a text, got None"),
         ({"colour": 1}, "there is no setting colour"),
     ],
 )
@@ -84,11 +84,11 @@ def test_any_file_name_comes_through_a_text(name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("ink,weight=much", "loras: weight: expected a number, got 'much'"),
-        ("ink,wieght=1", "loras: there is no 'wieght'; there are file, weight"),
-        ('{"file": 1}', "loras: file: expected a text, got 1"),
+        ("ink,weight=much", "LoRAs: weight: expected a number, got 'much'"),
+        ("ink,wieght=1", "LoRAs: there is no 'wieght'; there are file, weight"),
+        ('{"file": 1}', "LoRAs: file: expected a text, got 1"),
         ('{"file": ', "is not JSON"),
-        ("ink; ink; ink; ink", "loras: expected at most 3, got 4"),
+        ("ink; ink; ink; ink", "LoRAs: expected at most 3, got 4"),
     ],
 )
 def test_bad_lists_are_refused(text: str, words: str) -> None:

@@ -225,13 +225,13 @@ class Client:
                     target.write(block)
                 except OSError as error:
                     raise JobFolderError(
-                        "what the server sent cannot be kept: {reason}", reason=error.strerror
+                        "the server's files cannot be saved: {reason}", reason=error.strerror
                     ) from None
                 digest.update(block)
                 left -= len(block)
             told = response.getheader("Content-Digest")
             if told and told != content_digest(digest.digest()):
-                raise Unreachable(Message("{path} was changed on its way", path=path))
+                raise Unreachable(Message("{path} was changed in transit", path=path))
             return Fetched(str(response.getheader("ETag") or "").strip('"'), digest.hexdigest())
 
     def _call(
@@ -288,16 +288,16 @@ class Client:
         code, message = (problem.get("code"), problem.get("message")) if isinstance(problem, dict) else (None, None)
         if status == 401:
             raise BackendError(
-                "the backend does not accept the token: one that was started by hand needs the same token "
-                "here, through the variable {token_variable} or the token file in the preferences",
+                "the backend does not accept the token: set the token of the running server in the variable "
+                "{token_variable} or in the token file in the preferences",
                 token_variable=TOKEN_VARIABLE,
             )
         raise JobError(str(message or f"HTTP {status} for {method} {path}"), str(code or "error"))
 
     def _foreign(self, method: str, path: str, status: int, content: bytes) -> BackendError:
         return BackendError(
-            "what answers at {address} is not a Warpnoise backend: expected a JSON object for {method} "
-            "{path}, got HTTP {status} and {content!r}",
+            "the server at {address} is not a Warpnoise backend: expected a JSON object for {method} {path}, got "
+            "HTTP {status} and {content!r}",
             address=self.address,
             method=method,
             path=path,
@@ -309,9 +309,7 @@ class Client:
 def _whole(response: http.client.HTTPResponse) -> bytes:
     content = response.read(LARGEST_ANSWER)
     if response.length:
-        raise Unreachable(
-            Message("the answer is {length} bytes longer than what came, or was allowed to", length=response.length)
-        )
+        raise Unreachable(Message("the answer lacks {length} bytes, or is too long by as many", length=response.length))
     return content
 
 

@@ -90,13 +90,13 @@ class Backend:
             if self.process is not None and not self.process.alive:
                 raise self.process.died()
             if cancelled():
-                raise Cancelled("cancelled while the backend was silent")
+                raise Cancelled("cancelled while the backend did not answer")
             silent = time.monotonic() - silent_since
             if silent >= limit:
                 which = f"process {self.process.pid}" if self.process else str(self.client.address)
                 raise BackendHungError(
-                    "the backend ({which}) has not answered for {silent:.0f} s: it hangs. Finished frames "
-                    "stay; running again starts a new one and goes on from there",
+                    "the backend ({which}) has not answered for {silent:.0f} s: it hangs. Finished frames stay; run "
+                    "again to start a new backend and continue from there",
                     which=which,
                     silent=silent,
                 )

@@ -58,7 +58,7 @@ class Download:
         try:
             make_settings(**info["settings"])
         except (KeyError, TypeError, SettingsError) as error:
-            raise BackendError("the settings from the server were not taken: {error}", error=error) from None
+            raise BackendError("the settings from the server were rejected: {error}", error=error) from None
         try:
             for part in ("frames", "records", "leases"):
                 (self.folder / part).mkdir(parents=True, exist_ok=True)
@@ -101,7 +101,7 @@ class Download:
                 check_png(file, self._job.width, self._job.height)
             except NotThePicture as wrong:
                 raise BackendError(
-                    "frame {frame} from the server was not taken: {wrong}", frame=frame, wrong=wrong
+                    "frame {frame} from the server was rejected: {wrong}", frame=frame, wrong=wrong
                 ) from None
 
         largest = largest_png(self._job.width, self._job.height)
@@ -116,7 +116,7 @@ class Download:
         def check(file: IO[bytes]) -> None:
             file.seek(4)
             if file.read(4) != b"ftyp":
-                raise BackendError("the movie from the server was not taken: it is not an MP4 file")
+                raise BackendError("the movie from the server was rejected: it is not an MP4 file")
 
         self._fetch("movie", self.folder / "movie.mp4", largest, check)
 

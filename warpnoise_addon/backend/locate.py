@@ -50,8 +50,8 @@ def find_backend(preference: str = "", environ: Mapping[str, str] = os.environ) 
     if command:
         return BackendCommand((command,), "PATH")
     raise BackendMissingError(
-        "no backend is set up: press Set Up in {preferences}. Or `pip install 'warpnoise[serve]'` "
-        "into a Python environment, and name that there or in the variable {python_variable}",
+        "no backend is set up: press Set Up in {preferences}. Or `pip install 'warpnoise[serve]'` into a "
+        "Python environment, and enter its Python there or in the variable {python_variable}",
         preferences=PREFERENCES,
         python_variable=PYTHON_VARIABLE,
     )

@@ -42,7 +42,7 @@ class Patience:
             Cancelled: ``cancelled()`` was true.
         """
         if self._cancelled():
-            raise Cancelled("cancelled while the backend was silent")
+            raise Cancelled("cancelled while the backend did not answer")
         now = time.monotonic()
         left = min(self._until, silent_since + self.silence) - now
         if left <= 0:

@@ -93,8 +93,8 @@ def run_job(
         if job["state"] == "running" and job["seconds_since_progress"] > stall_seconds:
             backend.close()
             raise BackendHungError(
-                "the job made no progress for {seconds_since_progress:.0f} s, at {stage}, frame "
-                "{frames_done} of {frames_total}: it was given up. Finished frames stay",
+                "the job made no progress for {seconds_since_progress:.0f} s, at {stage}, frame {frames_done} of "
+                "{frames_total}, and was stopped. Finished frames stay",
                 seconds_since_progress=job["seconds_since_progress"],
                 stage=job["stage"],
                 frames_done=job["frames_done"],

@@ -73,4 +73,4 @@ def probe(command: BackendCommand, cancelled: Callable[[], bool] = never) -> Pro
         return Probe(**found | {"python": tuple(found["python"])})
     except (ValueError, TypeError, KeyError, IndexError):
         last = ([line for line in errors if line.strip()] or [f"exit code {status}"])[-1]
-        return Probe(trouble=Message("it does not answer as a Python does: {last}", last=last))
+        return Probe(trouble=Message("it does not behave like a Python: {last}", last=last))

@@ -71,7 +71,7 @@ class BackendProcess:
         except TimedOut:
             self.stop()
             raise BackendHungError(
-                "the backend was not ready after {seconds:.0f} s and was ended{last_words}",
+                "the backend was not ready after {seconds:.0f} s and was stopped{last_words}",
                 seconds=seconds,
                 last_words=self._last_words(),
             ) from None
@@ -87,7 +87,7 @@ class BackendProcess:
         if "No module named" in words and "warpnoise" in words:
             return BackendMissingError(
                 "{program} (from {source}) has no backend: install it there with `{program} -m pip install "
-                "'warpnoise[serve]'`, or name another Python",
+                "'warpnoise[serve]'`, or choose another Python",
                 program=program,
                 source=self.command.source,
             )
@@ -103,15 +103,15 @@ class BackendProcess:
         """The error that says how it ended. To be raised when ``alive`` is false."""
         self._child.wait()
         return BackendDiedError(
-            "the backend ended in the middle: {ending}. Finished frames stay; running again goes on "
-            "from there{last_words}",
+            "the backend ended in the middle: {ending}. Finished frames stay; run again to continue from "
+            "there{last_words}",
             ending=self._child.ending,
             last_words=self._last_words(),
         )
 
     def _last_words(self) -> str:
         lines = [line.replace(self._token, "***") for line in self._child.tail if line.strip()]
-        return ". Its last words:\n" + "\n".join(lines[-8:]) if lines else ""
+        return ". Its last output:\n" + "\n".join(lines[-8:]) if lines else ""
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
         """End it: close its standard input, wait ``seconds``, kill it. Does nothing when it has ended."""

@@ -61,7 +61,7 @@ def check_png(file: IO[bytes], width: int, height: int) -> None:
     row = 1 + width * CHANNELS[color] * depth // 8
     _check_pixels(chunks, row * height)
     if file.read(1):
-        raise NotThePicture("something follows its end")
+        raise NotThePicture("it has data after its end")
 
 
 def _chunks(file: IO[bytes]) -> Iterator[tuple[bytes, bytes]]:
@@ -95,11 +95,11 @@ def _check_pixels(chunks: Iterator[tuple[bytes, bytes]], expected: int) -> None:
                 size += len(unpack.decompress(data, _BLOCK))
                 data = unpack.unconsumed_tail
                 if size > expected:
-                    raise NotThePicture("it has more pixels than it says")
+                    raise NotThePicture("it has more pixel data than its size allows")
     except zlib.error as error:
         raise NotThePicture(Message("its pixels cannot be unpacked ({error})", error=error)) from None
     # Blocks that were filled exactly may have left something behind.
     while not unpack.eof and (more := unpack.decompress(b"", _BLOCK)):
         size += len(more)
     if size != expected or not unpack.eof or unpack.unused_data:
-        raise NotThePicture("its pixel data has another length than its size asks for")
+        raise NotThePicture("the length of its pixel data does not match its size")

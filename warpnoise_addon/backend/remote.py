@@ -61,7 +61,7 @@ def run_uploaded_job(
 
     end = run_job(backend, replace(request, upload=upload_id), progress=follow, cancelled=cancelled)
     if download is None:
-        raise BackendError("the server never said which result it makes")
+        raise BackendError("the server did not name its result")
     end |= {"stage": "downloading", "state": "running", "seconds_left": None}
     begun, before = time.monotonic(), download.fetched
     while download.next():

@@ -103,13 +103,13 @@ class SentPicture:
         table = file.read(8)
         (first,) = struct.unpack("<Q", table)
         if not begin + 8 <= first <= end:
-            raise NoPictureError("its pixels are not all there")
+            raise NoPictureError("some of its pixels are missing")
         table += file.read(first - begin - 8)
         offsets = struct.unpack(f"<{len(table) // 8}Q", table[: len(table) // 8 * 8])
         first = min(offsets)
         offsets = offsets[: (first - begin) // 8]
         if not begin < first or not all(first <= offset < end for offset in offsets):
-            raise NoPictureError("its pixels are not all there")
+            raise NoPictureError("some of its pixels are missing")
         shift = sum(map(len, headers)) - begin
         self._pieces += [*headers, struct.pack(f"<{len(offsets)}Q", *(offset + shift for offset in offsets))]
         self._add(first, end)

@@ -66,11 +66,12 @@ class LocalJob:
             ) from None
         except BadJsonError as error:
             raise JobFolderError(
-                "{file} is not a job's: {error}. Render the job again", file=folder / "job.json", error=error
+                "{file} does not describe a job: {error}. Render the job again", file=folder / "job.json", error=error
             ) from None
         except (ValueError, KeyError, TypeError, OverflowError):
             raise JobFolderError(
-                "{file} is not a job's: it lacks frames or a size. Render the job again", file=folder / "job.json"
+                "{file} does not describe a job: frames or size are missing. Render the job again",
+                file=folder / "job.json",
             ) from None
 
     def files(self) -> Iterator[tuple[str, str, Path]]:
@@ -165,7 +166,7 @@ def _end_job(backend: Backend, job_id: str, cancelled: Callable[[], bool]) -> No
     while job["state"] not in ENDS:
         _stop_if(cancelled)
         if time.monotonic() > deadline:
-            raise BackendError("an earlier run of this job does not end on the server: cancel it there, or try later")
+            raise BackendError("an earlier run of this job has not ended on the server: cancel it there, or try later")
         time.sleep(POLL_SECONDS)
         job = read_job(backend.ask(lambda: backend.client.job(job_id), cancelled=cancelled))
 

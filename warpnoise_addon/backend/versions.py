@@ -34,8 +34,8 @@ def check_job_schema(schema: object, version: object, update_hint: str) -> None:
 def _compare(what: str, theirs: object, ours: int, version: object, update_hint: str) -> None:
     if not isinstance(theirs, int) or isinstance(theirs, bool):
         raise BackendVersionError(
-            "what answers is not a Warpnoise backend that this add-on {version} knows: expected {what} "
-            "{ours}, got {theirs!r}",
+            "the server is not a Warpnoise backend that this add-on {version} knows: expected {what} {ours}, got "
+            "{theirs!r}",
             version=VERSION,
             what=what,
             ours=ours,

@@ -42,7 +42,7 @@ def place_group(scene: bpy.types.Scene, group: bpy.types.NodeTree, connect: bool
     if unasked or connect:
         compat.use_compositor_tree(scene)
     elif compat.compositor_tree(scene) is None:
-        warnings.append("the compositor is switched off (Use Nodes): the group stands in its tree unlinked")
+        warnings.append("the compositor is off (Use Nodes): the group was added to its tree unlinked")
     if not scene.render.use_compositing:
         warnings.append("Post Processing > Compositing is off: the render does not pass through the compositor")
 
@@ -62,15 +62,14 @@ def place_group(scene: bpy.types.Scene, group: bpy.types.NodeTree, connect: bool
         names = ", ".join(f"'{name}'" for name in users)
         warnings.append(
             Message(
-                "the compositor tree '{name}' also renders the scene {names}, which would show these "
-                "frames too: the group is in it, unlinked. Make the tree a single-user copy, or link the "
-                "group yourself",
+                "the compositor tree '{name}' also renders the scene {names}, which would show these frames too: the "
+                "group was added unlinked. Make the tree a single-user copy, or link the group yourself",
                 name=tree.name,
                 names=names,
             )
         )
     elif not connected:
-        warnings.append("the compositor has nodes of yours: the group is in it, link it where you want it")
+        warnings.append("the compositor has your own nodes: the group was added unlinked. Link it where you want it")
     return Placed(connected, tuple(warnings))
 
 

@@ -38,9 +38,8 @@ def check_camera(camera: bpy.types.Object | None, where: str) -> None:
         )
     if camera.data.type not in KINDS:
         raise ExportError(
-            "{where} looks through '{name}', whose lens is of type {type}. Expected a perspective or "
-            "an orthographic camera: pictures of other lenses have no projection matrix to carry noise "
-            "with.",
+            "{where} looks through '{name}', whose lens is of type {type}. Expected a perspective or an "
+            "orthographic camera: other lenses have no projection matrix, which moves the noise.",
             where=where,
             name=camera.name,
             type=camera.data.type,

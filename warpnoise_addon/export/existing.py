@@ -64,8 +64,8 @@ class ExistingFrames:
             self._child.stop()
             said = "\n".join(list(self._child.tail)[-6:])
             raise BackendError(
-                "existing frames are read by `{command} ingest`, which failed ({ending}). Press Check the "
-                "Backend in the preferences. Its last words:\n{said}",
+                "existing frames are read by `{command} ingest`, which failed ({ending}). Press Check the Backend in "
+                "the preferences. Its last output:\n{said}",
                 command=" ".join(self._command.argv),
                 ending=self._child.ending,
                 said=said,

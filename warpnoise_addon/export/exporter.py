@@ -76,7 +76,7 @@ def check_range(options: ExportOptions) -> None:
     first, last = options.frame_start - options.frame_step, options.frame_end + options.frame_step
     if first < -FRAME_LIMIT or last > FRAME_LIMIT:
         raise SettingsError(
-            "Frames {frame_start} to {frame_end} in steps of {frame_step} are beyond Blender's frames, "
+            "Frames {frame_start} to {frame_end} in steps of {frame_step} are outside Blender's frame range, "
             "{first} to {last}.",
             frame_start=options.frame_start,
             frame_end=options.frame_end,
@@ -87,7 +87,7 @@ def check_range(options: ExportOptions) -> None:
     part = options.color_frames
     if part is not None and not (part and set(part) <= set(options.frames)):
         raise SettingsError(
-            "The frames {part} are no part of {frames}.", part=frames_text(part), frames=frames_text(options.frames)
+            "The frames {part} are not among {frames}.", part=frames_text(part), frames=frames_text(options.frames)
         )
 
 

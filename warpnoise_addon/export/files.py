@@ -90,7 +90,7 @@ class JobFolder:
                 if isinstance(error, ExportError):
                     raise
                 raise JobFolderError(
-                    "'{target}' could not be written: Blender left no whole file. Its messages above say more.",
+                    "'{target}' could not be written: Blender wrote no complete file. See its messages above.",
                     target=target,
                 ) from error
             path.replace(target)
@@ -127,6 +127,7 @@ class _NotWholeError(Exception):
 
 def _disk_full(target: Path) -> JobFolderError:
     return JobFolderError(
-        "The disk is full: '{target}' could not be written. Make room and export again; finished frames are kept.",
+        "The disk is full: '{target}' could not be written. Free some space and export again; finished "
+        "frames are kept.",
         target=target,
     )

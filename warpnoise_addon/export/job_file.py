@@ -120,8 +120,8 @@ class JobFile:
         missing = [frame for frame in self._options.rendered_frames if self._read("passes", frame) is None]
         if missing:
             raise ExportError(
-                "'{file}' is gone or of another export, which seems to work in the same folder. Export "
-                "again, into a folder of its own.",
+                "'{file}' is missing, or belongs to another export that uses the same folder. Export again, into "
+                "another folder.",
                 file=self._file("passes", missing[0]),
             )
 

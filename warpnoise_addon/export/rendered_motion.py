@@ -56,7 +56,7 @@ def check_cycles(scene: bpy.types.Scene) -> None:
             if compat.has_property(scene, "cycles"):
                 return
     raise ExportError(
-        "The motion is rendered with Cycles, which is not there. Switch on the add-on 'Cycles Render Engine' in "
+        "The motion render needs Cycles, which is missing. Enable the add-on 'Cycles Render Engine' in "
         "Blender's preferences, or use a Blender that was built with it."
     )
 

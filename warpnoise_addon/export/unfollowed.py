@@ -70,8 +70,9 @@ class Instances:
             self._told.add(name)
             yield (
                 Message(
-                    "The number of instances of '{name}' changes: if others than the last ones come and go, "
-                    "the motion joins different instances. Store the attribute 'id' on its points or instances.",
+                    "The number of instances of '{name}' changes. If instances other than the last are added or "
+                    "removed, the motion joins different instances. Store the attribute 'id' on its points or "
+                    "instances.",
                     name=name,
                 )
             )
@@ -111,8 +112,8 @@ def _nodes(scene: bpy.types.Scene, tree: bpy.types.NodeTree) -> Iterator[str]:
             )
         elif node.bl_idname == "CompositorNodeRLayers" and node.scene not in (scene, None):
             yield Message(
-                "The compositor's node '{name}' shows the scene '{scene}', but the motion is that of '{other}': noise "
-                "on it moves with what is behind it. Stylize the scenes one by one, and put them together after.",
+                "The compositor's node '{name}' shows the scene '{scene}', but the motion is that of '{other}': "
+                "noise on it moves with the surfaces behind it. Stylize each scene separately, then composite them.",
                 name=name,
                 scene=node.scene.name,
                 other=scene.name,

@@ -67,7 +67,7 @@ class Environments:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SettingsError(
-                "{folder} cannot be made: {reason}", folder=self.folder, reason=error.strerror
+                "{folder} cannot be created: {reason}", folder=self.folder, reason=error.strerror
             ) from None
         return self.folder / f"{time.strftime('%Y%m%d')}-{secrets.token_hex(4)}"
 

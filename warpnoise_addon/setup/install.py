@@ -100,7 +100,8 @@ def run_step(step: Step, python: str, tell: Tell, cancelled: Callable[[], bool])
         status = child.wait()
     except TimedOut:
         raise BackendMissingError(
-            "`{step}` said nothing for {minutes:.0f} min and was ended. Check the network connection, then try again",
+            "`{step}` printed nothing for {minutes:.0f} min and was stopped. Check the network connection, then "
+            "try again",
             step=step,
             minutes=SILENCE_SECONDS / 60,
         ) from None
@@ -126,18 +127,18 @@ def _pip_version(plan: Plan, cancelled: Callable[[], bool]) -> tuple[int, int]:
 def _failure(step: Step, status: int, tail: list[str]) -> str:
     said = "\n".join(tail)
     if step.stage == "venv":
-        advice = Message("Name another Python")
+        advice = Message("Choose another Python")
     elif step.stage == "warmup":
-        advice = Message("The backend is installed, but does not run")
+        advice = Message("The backend is installed, but does not work")
     elif re.search("NewConnectionError|NameResolutionError|Connection to .* timed out|Max retries|SSLError", said):
-        advice = Message("The index was not reached: look at the network connection, a proxy, or pip's configuration")
+        advice = Message("The index was not reached: check the network connection, the proxy, or pip's configuration")
     elif "No matching distribution found for" in said and "--find-links" in step.argv:
         advice = Message("The folder of wheels lacks this one, or has it for another Python or system")
     elif "No matching distribution found for" in said and "--no-index" in step.argv:
         advice = Message("The update needs a package from the network. Allow online access, or press Set Up")
     elif "No matching distribution found for" in said:
         advice = Message(
-            "There is no build for this Python. Name another Python, 3.10 to 3.13 say, or choose another build"
+            "There is no build for this Python. Choose another Python, such as 3.10 to 3.13, or another build"
         )
     elif "No space left" in said:
         advice = Message("The disk is full: free some space")

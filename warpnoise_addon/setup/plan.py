@@ -84,11 +84,11 @@ def check_wheels(path: Path) -> Path:
         SettingsError: there is no such folder, or it holds no wheel of PyTorch.
     """
     if not path.is_dir():
-        raise SettingsError("the folder of wheels {path} is not there", path=path)
+        raise SettingsError("the folder of wheels {path} does not exist", path=path)
     if not any(wheel.name.startswith("torch-") for wheel in path.glob(WHEELS)):
         raise SettingsError(
-            "{path} holds no torch-*.whl. Fill the folder on a machine with a network: see Set up "
-            "without a network in the manual",
+            "{path} holds no torch-*.whl. Fill the folder on a machine with a network: see 'Without a network' "
+            "in the documentation's page 'Backends'",
             path=path,
         )
     return path.absolute()

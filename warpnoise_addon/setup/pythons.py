@@ -59,8 +59,8 @@ def find_python(chosen: str = "") -> Python:
         troubles.append(f"{path}: {trouble}")
     found = "\n".join(troubles) or "nothing is on the PATH"
     raise BackendMissingError(
-        "no Python can make an environment. Install Python {oldest} or newer from "
-        "python.org or your system's packages, or name one here:\n{found}",
+        "no Python on this computer can create an environment. Install Python {oldest} or newer from "
+        "python.org or your system's packages, or enter one here:\n{found}",
         oldest=".".join(map(str, OLDEST)),
         found=found,
     )

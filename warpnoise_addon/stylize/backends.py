@@ -88,8 +88,8 @@ def _token(token_file: str) -> str:
         return token
     if not token_file:
         raise SettingsError(
-            "a backend at a URL needs its token: name its token file in the add-on's preferences, or "
-            "set the variable {token_variable}",
+            "a backend at a URL needs its token: choose its token file in the add-on's preferences, or set the "
+            "variable {token_variable}",
             token_variable=TOKEN_VARIABLE,
         )
     try:

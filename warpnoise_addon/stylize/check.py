@@ -72,7 +72,7 @@ def _python(found: Probe, path: str) -> Iterator[Finding]:
     if found.trouble:
         yield Finding(
             "ERROR",
-            Message("{path}: {trouble}. Name another Python, or press Set Up", path=path, trouble=found.trouble),
+            Message("{path}: {trouble}. Choose another Python, or press Set Up", path=path, trouble=found.trouble),
         )
         return
     version = ".".join(map(str, found.python))
@@ -105,7 +105,7 @@ def _python(found: Probe, path: str) -> Iterator[Finding]:
         yield Finding(
             "ERROR",
             Message(
-                "PyTorch cannot be imported ({torch_error}). Press Set Up to make it anew",
+                "PyTorch cannot be imported ({torch_error}). Press Set Up to install it again",
                 torch_error=found.torch_error,
             ),
         )
@@ -172,10 +172,10 @@ def _model(backend: Backend, model: str) -> Iterator[Finding]:
             ),
         )
     elif model == "default":
-        yield Finding("ERROR", "The backend has no default model: install a release, or name the folder of a model")
+        yield Finding("ERROR", "The backend has no default model: install a release, or choose another model")
     else:
         yield Finding(
-            "ERROR", Message("The scene's model {model} is not there: choose another folder in the panel", model=model)
+            "ERROR", Message("The scene's model {model} does not exist: choose another model in the panel", model=model)
         )
 
 

@@ -35,9 +35,7 @@ def prepare_export(request: StylizeRequest) -> PreparedExport:
     if unsaved:
         names = ", ".join(unsaved)
         warnings += (
-            Message(
-                "these images have changes that are not saved, so the render does not show them: {names}", names=names
-            ),
+            Message("these images have unsaved changes, which the render does not show: {names}", names=names),
         )
     blender = [bpy.app.binary_path, "--background"]
     # What this Blender was not allowed to run, the other one shall not run either; and the other way round.

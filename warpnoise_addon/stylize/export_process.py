@@ -48,7 +48,7 @@ def run_export(argv: list[str], reporter: Reporter, cancelled: Callable[[], bool
         status = child.wait()
     except TimedOut:
         raise ExportError(
-            "the render said nothing for {silence_seconds:.0f} s and was given up", silence_seconds=SILENCE_SECONDS
+            "the render printed nothing for {silence_seconds:.0f} s and was stopped", silence_seconds=SILENCE_SECONDS
         ) from None
     finally:
         # Every file appears whole or not at all: there is nothing to wait for.
@@ -62,7 +62,7 @@ def run_export(argv: list[str], reporter: Reporter, cancelled: Callable[[], bool
     if status != 0:
         said = "\n".join(text for text in tail if text.strip())
         raise ExportError(
-            "the render in a second Blender failed ({ending}). Its last words:\n{said}", ending=child.ending, said=said
+            "the render in a second Blender failed ({ending}). Its last output:\n{said}", ending=child.ending, said=said
         )
 
 

@@ -59,8 +59,8 @@ def save_copy() -> FileCopy:
         if not missing:
             return FileCopy(elsewhere)
         warning = Message(
-            "nothing can be saved beside {original} ({error}), so the render does not find what is "
-            "named relative to it: {missing}. Make its folder writable, or use the command line",
+            "nothing can be saved beside {original} ({error}), so the render does not find files with relative "
+            "paths: {missing}. Make its folder writable, or use the command line",
             original=original,
             error=error,
             missing=missing,

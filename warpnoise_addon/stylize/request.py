@@ -144,7 +144,7 @@ class StylizeRequest:
         if self.preview is not None:
             if self.preview not in frames:
                 raise SettingsError(
-                    "frame {preview} cannot be previewed: it is none of the frames {frames}",
+                    "frame {preview} cannot be previewed: it is not among the frames {frames}",
                     preview=self.preview,
                     frames=self.frames,
                 )

@@ -26,7 +26,7 @@ STAGES = {
     "measuring": "Measuring the autoencoder",
     "compiling": "Compiling the noise kernels, once",
     "stylizing": "Stylizing",
-    "accumulating": "Averaging frames",
+    "accumulating": "Averaging the frames",
     "encoding": "Writing the movie",
     "downloading": "Fetching the frames",
     "listing": "Looking for models",

@@ -42,14 +42,14 @@ def acquire_backend(
         )
     if (request.chunk is not None or request.only) and backend.takes_uploads:
         raise SettingsError(
-            "some of the frames: a server that frames are sent to stylizes whole animations only. Use a backend on "
+            "some of the frames: a server that takes uploads stylizes whole animations only. Use a backend on "
             "this machine, which shares the job folder with the others"
         )
     names = [str(model.get("name")) for model in backend.status.get("models", ())]
     model = request.settings["model"]
     if model == "default" and model not in names:
         raise JobError(
-            "this backend has no default model: install a release of the package, or name the folder of a model",
+            "this backend has no default model: install a release of the package, or choose another model",
             "model",
         )
     if backend.takes_uploads and model not in names:

@@ -39,7 +39,7 @@ WORKS = "The backend {name} works, on {device}"
 
 
 class WARPNOISE_OT_check_backend(SessionOperator, bpy.types.Operator):
-    """Start the backend and say what it is, or what is wrong and what to do"""
+    """Start the backend and report its state, or each problem and its solution"""
 
     bl_idname = "warpnoise.check_backend"
     bl_label = "Check the Backend"
@@ -59,7 +59,7 @@ class WARPNOISE_OT_check_backend(SessionOperator, bpy.types.Operator):
 
 
 class WARPNOISE_OT_enter_token(bpy.types.Operator):
-    """Write the server's token into a file that only you can read, and name that file here"""
+    """Write the server's token into a file that only you can read, and enter that file here"""
 
     bl_idname = "warpnoise.enter_token"
     bl_label = "Enter the Token"
@@ -67,7 +67,7 @@ class WARPNOISE_OT_enter_token(bpy.types.Operator):
 
     token: StringProperty(
         name="Token",
-        description="What `warpnoise serve` has in its token file",
+        description="The content of the token file of `warpnoise serve`",
         subtype="PASSWORD",
         options={"SKIP_SAVE", "HIDDEN"},
     )
@@ -117,7 +117,7 @@ def write_token(path: Path, token: str) -> None:
 
 
 class WARPNOISE_OT_set_up(SessionOperator, bpy.types.Operator):
-    """Install the backend and PyTorch. Shows first what is downloaded, and where to"""
+    "Install the backend and PyTorch. First shows the download, its size and its folder"
 
     bl_idname = "warpnoise.set_up"
     bl_label = "Set Up the Backend"
@@ -137,7 +137,8 @@ class WARPNOISE_OT_set_up(SessionOperator, bpy.types.Operator):
     )
     python: StringProperty(
         name="Python",
-        description="What makes the environment. Empty: Blender's own Python, or else the first on the PATH that can",
+        description="The Python that creates the environment. Empty: Blender's own, or else the first suitable one on "
+        "the PATH",
         subtype="FILE_PATH",
         options={"SKIP_SAVE"},
     )

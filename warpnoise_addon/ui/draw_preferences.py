@@ -42,7 +42,11 @@ def draw_preferences(layout: bpy.types.UILayout, chosen: WARPNOISE_Preferences) 
 
 def _draw_here(layout: bpy.types.UILayout, chosen: WARPNOISE_Preferences) -> None:
     made = environments().current
-    layout.prop(chosen, "python", placeholder=iface("What was set up" if made else "The command warpnoise on the PATH"))
+    layout.prop(
+        chosen,
+        "python",
+        placeholder=iface("The environment of Set Up" if made else "The command warpnoise on the PATH"),
+    )
     _draw_variables(layout, URL_VARIABLE, PYTHON_VARIABLE)
     row = layout.row(heading="Environment")
     running = state.running()
@@ -86,7 +90,7 @@ def _draw_variables(layout: bpy.types.UILayout, *names: str) -> None:
     for name in names:
         if value := os.environ.get(name):
             shown = iface("it is set") if name == TOKEN_VARIABLE else value
-            text = iface("The variable {name} wins: {value}", name=name, value=shown)
+            text = iface("The variable {name} overrides this: {value}", name=name, value=shown)
             layout.label(text=text, icon="INFO", translate=False)
 
 

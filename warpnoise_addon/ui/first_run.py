@@ -71,5 +71,5 @@ def draw_next_steps(layout: bpy.types.UILayout, context: bpy.types.Context) -> N
     count, size = len(session.request.frames.numbers), session.request.size
     draw_text(column, iface(PLAY, count=count, size=size), icon="INFO", width=width)
     draw_text(column, "1. Choose another style, strength or model below, and try again", width=width)
-    draw_text(column, "2. Preview one frame in full size", width=width)
+    draw_text(column, "2. Preview one frame at full size", width=width)
     draw_text(column, "3. Save the file, and stylize the whole animation", width=width)

@@ -42,7 +42,7 @@ def png_size(path: Path) -> tuple[int, int]:
     except OSError as error:
         raise JobFolderError("{path} cannot be read: {reason}", path=path, reason=error.strerror) from None
     if start[:8] != SIGNATURE or len(start) < 24:
-        raise JobFolderError("{path} is not a PNG picture. Save it as one", path=path)
+        raise JobFolderError("{path} is not a PNG picture. Save it as PNG", path=path)
     width, height = struct.unpack(">II", start[16:24])
     return width, height
 
@@ -55,7 +55,7 @@ def frame_size(scene: bpy.types.Scene) -> tuple[int, int]:
 
 
 class WARPNOISE_OT_add_key_picture(bpy.types.Operator):
-    """Copy a picture of this frame, painted over, into the job folder. Other frames are drawn toward it"""
+    """Copy your painted version of this frame into the job folder. Other frames are drawn toward it"""
 
     bl_idname = "warpnoise.add_key_picture"
     bl_label = "Add Key Picture"

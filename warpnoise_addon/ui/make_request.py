@@ -135,8 +135,8 @@ def _model(model: str, elsewhere: bool) -> str:
     if _NAME.fullmatch(model):  # which the backend looks for, before anything is rendered
         return model
     raise SettingsError(
-        "the model {model} is not there: expected `default`, a name of `warpnoise models`, or a folder or file on this "
-        "machine",
+        "the model {model} does not exist: expected `default`, a name that `warpnoise models` lists, or a "
+        "folder or file on this machine",
         model=model,
     )
 
@@ -149,7 +149,7 @@ def _existing(setting: Setting, text: str, elsewhere: bool) -> str:
     if elsewhere or _NAME.fullmatch(text):
         return text
     raise SettingsError(
-        "{name}: {text} is not there: expected a file or a folder on this machine", name=setting.name, text=text
+        "{name}: {text} does not exist: expected a file or a folder on this machine", name=setting.label, text=text
     )
 
 
@@ -159,7 +159,7 @@ def _source(scene: bpy.types.Scene, value: Any, given: dict[str, Any], name: str
     folder = value(name)
     if not folder:
         if name == "color_folder" and name not in given:
-            raise SettingsError("Existing Frames is chosen, but no folder of frames is named")
+            raise SettingsError("Existing Frames is chosen, but no folder of frames is set")
         return None
     return Path(bpy.path.abspath(folder)).absolute()
 

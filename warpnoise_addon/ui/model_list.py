@@ -148,14 +148,14 @@ class WARPNOISE_OT_list_models(SessionOperator, bpy.types.Operator):
 
 
 class WARPNOISE_OT_download_model(SessionOperator, bpy.types.Operator):
-    """Download the model to the backend's computer. Shows its size and licence first; Cancel keeps what has come"""
+    """Download the model to the backend's computer. Shows its size and license first. A cancelled download resumes"""
 
     bl_idname = "warpnoise.download_model"
     bl_label = "Download..."
 
     model: StringProperty(name="Model", description="The name on the hub, OWNER/NAME", options={"SKIP_SAVE"})
     license: StringProperty(
-        name="License", description="The licence that you have read and agree to", options={"SKIP_SAVE"}
+        name="License", description="The license that you have read and agree to", options={"SKIP_SAVE"}
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -170,12 +170,12 @@ class WARPNOISE_OT_download_model(SessionOperator, bpy.types.Operator):
         title = str(offer.get("title"))
         draw_text(layout, title, icon="IMPORT", width=LETTERS, capital=False)
         draw_text(layout, size_and_license(offer), icon="BLANK1", width=LETTERS, capital=False)
-        text = iface("To download it you agree to its licence, {license}", license=self.license or iface(NO_LICENSE))
+        text = iface("To download it, you agree to its license, {license}", license=self.license or iface(NO_LICENSE))
         draw_text(layout, text, icon="INFO", width=LETTERS)
         if offer.get("license_url"):
             layout.operator("wm.url_open", text="Read the License", icon="URL").url = offer["license_url"]
         if offer.get("gated"):
-            text = "Its owner wants an agreement on the model's page first, and a token of the hub"
+            text = "The model is gated: first accept its terms on its page, and sign in to the hub with a token"
             draw_text(layout, text, icon="ERROR", width=LETTERS)
 
     def execute(self, context: bpy.types.Context) -> set[str]:

@@ -10,13 +10,13 @@ from .managed import managed_python, managed_update
 from .online import offline
 
 LOCATIONS = (
-    ("HERE", "This Computer", "Blender starts the backend out of a Python environment on this computer"),
-    ("SERVER", "A Server", "`warpnoise serve`, started by hand: the frames are sent there, and the results fetched"),
+    ("HERE", "This Computer", "Blender starts the backend from a Python environment on this computer"),
+    ("SERVER", "A Server", "`warpnoise serve`, started by hand. Frames are sent to it, and results fetched"),
 )
 DEVICES = (
-    ("AUTO", "Automatic", "The best that the backend finds"),
-    ("cuda", "CUDA or ROCm", "A graphics card of NVIDIA or AMD"),
-    ("mps", "Metal", "A graphics card of Apple"),
+    ("AUTO", "Automatic", "The best device that the backend finds"),
+    ("cuda", "CUDA or ROCm", "An NVIDIA or AMD graphics card"),
+    ("mps", "Metal", "An Apple graphics processor"),
     ("cpu", "CPU", "The processor: works everywhere, slowly"),
 )
 NO_URL = "https://"
@@ -30,28 +30,28 @@ class WARPNOISE_Preferences(bpy.types.AddonPreferences):
     python: StringProperty(
         name="Python",
         description=f"A Python, or the folder of a virtual environment, that has the package `warpnoise`. "
-        f"Empty: the command `warpnoise` on the PATH. The variable {PYTHON_VARIABLE} wins over this",
+        f"Empty: the command `warpnoise` on the PATH. The variable {PYTHON_VARIABLE} overrides this",
         subtype="FILE_PATH",
     )
     url: StringProperty(
         name="URL",
-        description="https://SERVER of a server behind a proxy with TLS, or http://127.0.0.1:PORT of a tunnel to it. "
-        f"The variable {URL_VARIABLE} wins over this",
+        description="https://SERVER for a server behind a proxy with TLS, or http://127.0.0.1:PORT for a tunnel to it. "
+        f"The variable {URL_VARIABLE} overrides this",
     )
     token_file: StringProperty(
         name="Token File",
-        description="The server's token is read from this file, each time that it is needed, and is kept nowhere else. "
-        f"The variable {TOKEN_VARIABLE} wins over it",
+        description="The file with the server's token. Warpnoise reads it when it connects, and stores the token "
+        f"nowhere else. The variable {TOKEN_VARIABLE} overrides it",
         subtype="FILE_PATH",
     )
     delete_after: BoolProperty(
         name="Delete Frames There Afterwards",
-        description="The server keeps nothing when a run is done. Otherwise it keeps the frames for some days, and "
-        "running again with another style sends nothing again",
+        description="Delete everything on the server after a run. If off, the server keeps the frames for some days, "
+        "and a run with another style need not send them again",
     )
-    device: EnumProperty(name="Device", description="What the model runs on", items=DEVICES, default="AUTO")
+    device: EnumProperty(name="Device", description="The device that the model runs on", items=DEVICES, default="AUTO")
     batch: IntProperty(
-        name="Batch", description="Frames at a time; 0 leaves it to the backend", default=0, min=0, soft_max=64
+        name="Batch", description="Frames in a batch. 0: the backend chooses", default=0, min=0, soft_max=64
     )
 
     def draw(self, context: bpy.types.Context) -> None:

@@ -25,7 +25,7 @@ class WARPNOISE_MT_presets(bpy.types.Menu):
 
 
 class WARPNOISE_OT_reset_look(bpy.types.Operator):
-    """Set how a result looks back to the defaults. The seed, the frames and the folders stay"""
+    """Reset the settings of the look to their defaults. Seed, frames and folders stay as they are"""
 
     bl_idname = "warpnoise.reset_look"
     bl_label = "Reset to Default"

@@ -130,13 +130,13 @@ _JOB = {
     ),
     "keep_existing": _switch(
         name="Keep Rendered Frames",
-        description="Keep the frames that an earlier run rendered into the output folder. Use it for other settings of "
-        "the style; if the scene has changed, render again",
+        description="Keep the frames that an earlier run rendered into the output folder. Use it to try other "
+        "settings; if the scene has changed, render again",
     ),
     "connect": _switch(
         name="Connect in Compositor",
-        description="Put the result before the compositor's output even if there are nodes of yours. "
-        "Otherwise it is only connected where the compositor is untouched",
+        description="Connect the result to the compositor's output even if you have edited the compositor. If off, "
+        "it is connected only in an unedited compositor",
     ),
 }
 
@@ -158,20 +158,22 @@ class WARPNOISE_SceneSettings(_SceneProperties, bpy.types.PropertyGroup):
 
     range: EnumProperty(
         name="Range",
-        description="Which frames",
+        description="The range of frames to stylize",
         items=(
             ("SCENE", "Scene", "The scene's frame range and step"),
-            ("CUSTOM", "Custom", "A range of its own"),
+            ("CUSTOM", "Custom", "A range of your own"),
         ),
         default="SCENE",
         options=set(),
     )
     frame_start: IntProperty(name="Frame Start", description="The first frame", default=1, options=set())
     frame_end: IntProperty(name="End", description="The last frame", default=24, options=set())
-    frame_step: IntProperty(name="Step", description="Every how many frames", default=1, min=1, options=set())
+    frame_step: IntProperty(
+        name="Step", description="The distance from one frame to the next", default=1, min=1, options=set()
+    )
     source: EnumProperty(
         name="Source",
-        description="What is stylized",
+        description="The frames to stylize",
         items=(
             ("RENDER", "Render", "Render the frames with the scene's engine"),
             ("FRAMES", "Existing Frames", "Take existing frames from a folder"),

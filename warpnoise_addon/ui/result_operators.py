@@ -50,7 +50,7 @@ class _OfResult:
 
 
 class WARPNOISE_OT_add_strip(_OfResult, bpy.types.Operator):
-    """Add the stylized frames to the video sequencer, in a channel above all. A render then shows the sequencer"""
+    """Add the stylized frames to the video sequencer, in a channel above the others. Renders then show the sequencer"""
 
     bl_idname = "warpnoise.add_strip"
     bl_label = "Add to Sequencer"
@@ -236,7 +236,7 @@ def point_to(job: Path, result: Path) -> None:
 
 
 class WARPNOISE_OT_add_to_compositor(bpy.types.Operator):
-    """Add the frames that are finished in the output folder to the compositor, or bring their group up to date"""
+    """Add the finished frames in the output folder to the compositor, or update their group"""
 
     bl_idname = "warpnoise.add_to_compositor"
     bl_label = "Add to the Compositor"

@@ -34,21 +34,23 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
     bl_options = {"UNDO"}  # noqa: RUF012  Blender's own way
 
     frames: StringProperty(
-        name="Frames", description="The shot, as 1-24 or 1-24:2. Empty: the scene's choice", options={"SKIP_SAVE"}
+        name="Frames",
+        description="The frames of the shot, such as 1-24 or 1-24:2. Empty: the scene's range",
+        options={"SKIP_SAVE"},
     )
     only: StringProperty(
         name="Only",
-        description="Only these of the frames, as 7,9,20-24, with the noise of all. Empty: all",
+        description="Only these frames, such as 7,9,20-24, with the noise of the whole shot. Empty: all",
         options={"SKIP_SAVE"},
     )
     chunk: StringProperty(
         name="Chunk",
-        description="K/N: only part K of N equal parts of the frames, with the noise of all. Empty: all",
+        description="K/N: the K-th of N equal parts of the frames, with the noise of the whole shot. Empty: all",
         options={"SKIP_SAVE"},
     )
     preview: IntProperty(
         name="Preview",
-        description="Only this frame, to be looked at, with the noise that it has in the shot. No result is touched",
+        description="Preview only this frame, with its noise in the shot. Results stay as they are",
         options={"SKIP_SAVE"},
     )
     size: IntProperty(
@@ -58,18 +60,18 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
         options={"SKIP_SAVE"},
     )
     device: StringProperty(
-        name="Device", description="cuda, mps or cpu. Empty: the preferences' choice", options={"SKIP_SAVE"}
+        name="Device", description="cuda, mps or cpu. Empty: as in the preferences", options={"SKIP_SAVE"}
     )
     batch: IntProperty(
-        name="Batch", description="Frames at a time. 0: the preferences' choice", min=0, options={"SKIP_SAVE"}
+        name="Batch", description="Frames in a batch. 0: as in the preferences", min=0, options={"SKIP_SAVE"}
     )
     progress: EnumProperty(
         name="Progress",
-        description="What is printed in the background",
+        description="The progress lines that are printed in background mode",
         items=(
             ("TEXT", "Text", "A line of text for each frame"),
             ("JSON", "JSON", "A line of JSON for each change"),
-            ("OPENJD", "Open Job Description", "The lines that a worker of Open Job Description reads"),
+            ("OPENJD", "Open Job Description", "Lines for a worker of Open Job Description"),
             ("NONE", "None", "Nothing"),
         ),
         options={"SKIP_SAVE"},
@@ -79,9 +81,8 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
     def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
         if properties.is_property_set("preview"):
             return iface(
-                "Stylize only this frame, with the noise that it has in the shot, and show it in the image editor. "
-                "The motion of the frames before it is rendered too, for the noise comes along it. "
-                "No result is touched"
+                "Stylize only this frame, with its noise in the shot, and show it in the image editor. Also renders "
+                "the motion of earlier frames, which carries the noise. Results stay as they are"
             )
         if properties.is_property_set("size"):
             return iface(
@@ -90,8 +91,8 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
             )
         if properties.is_property_set("keep_existing"):
             return iface(
-                "Go on with the settings that the run had. Frames that are rendered and stylized already are kept: "
-                "only right if nothing in the scene has changed since"
+                "Resume the run with its settings. Keeps its rendered and stylized frames: use it only if the scene "
+                "has not changed since"
             )
         return iface(cls.__doc__ or "")
 

@@ -53,7 +53,7 @@ def read_exr_header(path: Path) -> ExrHeader:
     except Exception as error:  # OpenEXR raises whatever its layers raise
         raise _not_whole(path, " ".join(str(error).split())) from None
     if not complete:
-        raise _not_whole(path, "its pixels are not all there")
+        raise _not_whole(path, "some of its pixels are missing")
     return ExrHeader(x1 - x0 + 1, y1 - y0 + 1, frozenset(codecs), passes)
 
 

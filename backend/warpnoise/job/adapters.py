@@ -33,10 +33,10 @@ class Control(StrictModel):
     input: Literal["depth", "normals", "lines", "color"] = setting(
         "depth",
         "Input",
-        "The pass of the scene that it sees",
+        "The pass of the scene that it gets",
         labels={
             "depth": {"label": "Depth", "description": "True depth, scaled once for the whole shot."},
-            "normals": {"label": "Normals", "description": "Which way surfaces face."},
+            "normals": {"label": "Normals", "description": "The directions that surfaces face."},
             "lines": {"label": "Lines", "description": "Edges of objects, creases and silhouettes."},
             "color": {"label": "Color", "description": "The frame itself."},
         },
@@ -51,7 +51,7 @@ class Embedding(StrictModel):
 
     path: str = setting(..., "File", "A .safetensors file", min_length=1, subtype="FILE_PATH")
     token: str = setting(
-        "", "Token", "The word that stands for it in the prompt; empty: the file's own, or its name", max_length=200
+        "", "Token", "Its word in the prompt. Empty: the word in the file, or else the file's name", max_length=200
     )
 
 
@@ -59,10 +59,10 @@ class IpAdapter(StrictModel):
     """An IP-Adapter (Ye et al. 2023), the picture that it shows the model, and how strongly it acts."""
 
     path: str = setting(..., "File", "A .safetensors file", min_length=1, subtype="FILE_PATH")
-    image: str = setting(..., "Picture", "The picture whose look is taken", min_length=1, subtype="FILE_PATH")
+    image: str = setting(..., "Picture", "The picture whose look it transfers", min_length=1, subtype="FILE_PATH")
     weight: float = setting(1.0, "Weight", "How strongly it acts", ge=0, le=10, soft_max=2, animatable=True)
     encoder: str = setting(
-        "", "Encoder", "The folder of its image encoder; empty: image_encoder beside the file", subtype="DIR_PATH"
+        "", "Encoder", "The folder of its image encoder. Empty: image_encoder beside the file", subtype="DIR_PATH"
     )
 
 

@@ -24,7 +24,7 @@ def parse_frames(text: str) -> list[int]:
     """The frame numbers that ``text`` lists, in order, each once.
 
     Raises:
-        SettingsError: a part is no frame and no range, is empty, or lies beyond Blender's frames.
+        SettingsError: a part is no frame and no range, is empty, or lies outside Blender's frame range.
     """
     chosen: set[int] = set()
     listed = 0
@@ -38,11 +38,11 @@ def parse_frames(text: str) -> list[int]:
         if end < start:
             raise SettingsError(f"frames: {part!r} is empty: it ends before its start")
         if start < -FRAME_LIMIT or end > FRAME_LIMIT:
-            raise SettingsError(f"frames: {part!r} is beyond Blender's frames, {-FRAME_LIMIT} to {FRAME_LIMIT}")
+            raise SettingsError(f"frames: {part!r} is outside Blender's frame range, {-FRAME_LIMIT} to {FRAME_LIMIT}")
         numbers = range(start, end + 1, step)
         listed += len(numbers)
         if listed > 2 * FRAME_LIMIT + 1:
-            raise SettingsError(f"frames: {part!r} makes it more frames than Blender has. List each frame once")
+            raise SettingsError(f"frames: with {part!r} the list has more frames than Blender. List each frame once")
         chosen.update(numbers)
     return sorted(chosen)
 

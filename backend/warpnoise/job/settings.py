@@ -39,7 +39,7 @@ class Settings(StrictModel):
     model: str = setting(
         "default",
         "Model",
-        '"default", or the folder of a diffusers model; `warpnoise models` describes it',
+        '"default", the name of an installed model, or a folder or file; `warpnoise models` lists them',
         min_length=1,
         subtype="MODEL",
         metavar="NAME|FOLDER",
@@ -47,19 +47,24 @@ class Settings(StrictModel):
     style: str | None = setting(
         None,
         "Style",
-        "A style by its name, for a model that has styles",
+        "One of the model's styles",
         subtype="STYLE",
         null="the model's first",
         metavar="NAME",
     )
-    prompt: str = setting("", "Prompt", "What the frames show, for a model that takes a prompt", animatable=True)
+    prompt: str = setting(
+        "", "Prompt", "Describes what the frames show. Only some models take a prompt", animatable=True
+    )
     negative_prompt: str = setting(
-        "", "Negative Prompt", "What the frames do not show, for a model that takes a prompt", animatable=True
+        "",
+        "Negative Prompt",
+        "Describes what the frames must not show. Only some models take a prompt",
+        animatable=True,
     )
     strength: float = setting(
         0.5,
         "Strength",
-        "How far the model may go from the render: 0 leaves it, 1 ignores it",
+        "How far the model may depart from the render. Near 0 it keeps the render, at 1 it ignores the render",
         gt=0,
         le=1,
         subtype="FACTOR",
@@ -69,8 +74,8 @@ class Settings(StrictModel):
     steps: int | None = setting(
         None,
         "Steps",
-        "Denoising steps of the whole schedule; strength x steps of them run. More are slower, and finer up to about "
-        "50",
+        "Denoising steps in the whole schedule, of which strength x steps run. More steps take longer and "
+        "are finer, up to about 50",
         ge=1,
         le=10_000,
         null=_THE_MODEL_S,
@@ -91,8 +96,8 @@ class Settings(StrictModel):
     texture: float | None = setting(
         None,
         "Texture",
-        "Noise on the frames that moves with the surfaces, from which the model makes a material where it would leave "
-        "a surface flat",
+        "Amount of noise on the frames, which moves with the surfaces. The model turns it into material on "
+        "surfaces that it would leave flat",
         ge=0,
         le=1,
         subtype="FACTOR",
@@ -103,7 +108,7 @@ class Settings(StrictModel):
     loras: tuple[Lora, ...] = setting(
         (),
         "LoRAs",
-        "Files that change what the model paints, for the base that it was made for",
+        "LoRA files, which change what the model paints. Each fits one base model",
         max_length=16,
         option="lora",
         metavar="FILE[,weight=N]",
@@ -111,7 +116,7 @@ class Settings(StrictModel):
     controls: tuple[Control, ...] = setting(
         (),
         "Controls",
-        "ControlNets, which hold the model to the scene's depth, normals, lines or colors",
+        "ControlNets, which make the model follow the scene's depth, normals, lines or colors",
         max_length=8,
         option="control",
         metavar="FOLDER[,input=depth][,weight=N]",
@@ -119,7 +124,7 @@ class Settings(StrictModel):
     embeddings: tuple[Embedding, ...] = setting(
         (),
         "Embeddings",
-        "Textual inversions: files that teach the text encoder a word, which the prompt must hold",
+        "Textual inversions: files that teach the text encoder a word. Use the word in the prompt",
         max_length=16,
         option="embedding",
         metavar="FILE[,token=WORD]",
@@ -127,7 +132,7 @@ class Settings(StrictModel):
     ip_adapters: tuple[IpAdapter, ...] = setting(
         (),
         "IP-Adapters",
-        "Adapters that show the model a picture whose look it takes",
+        "IP-Adapters, which transfer the look of a picture to the frames",
         max_length=8,
         option="ip-adapter",
         metavar="FILE,image=PICTURE[,weight=N][,encoder=FOLDER]",
@@ -135,7 +140,7 @@ class Settings(StrictModel):
     references: tuple[Reference, ...] = setting(
         (),
         "References",
-        "Pictures beside the render, for models that edit",
+        "Pictures that an editing model sees beside the render",
         max_length=16,
         option="reference",
         metavar="PICTURE",
@@ -143,7 +148,7 @@ class Settings(StrictModel):
     sampler: str | None = setting(
         None,
         "Sampler",
-        "How each step goes from more noise to less",
+        "The solver of the denoising steps",
         enum=[*SAMPLERS, None],
         null=_THE_MODEL_S,
         start="ddim",
@@ -153,8 +158,8 @@ class Settings(StrictModel):
     eta: float = setting(
         0.0,
         "Eta",
-        "New noise in each denoising step, warped as well, where the sampler has the choice: 0 is none, 1 renews all "
-        "of it (DDIM and DDPM)",
+        "Amount of new noise in each denoising step, from 0 (DDIM) to 1 (DDPM). It moves with the surfaces, "
+        "too. Only some samplers use it",
         ge=0,
         le=1,
         subtype="FACTOR",
@@ -163,31 +168,37 @@ class Settings(StrictModel):
     phase_lock: Literal["exact", "always", "off"] = setting(
         "exact",
         "Phase Lock",
-        "Shifts each frame on the model's grid so that its largest surface keeps its place there. Shifted frames have "
-        "a border, which takes time",
+        "Shift each frame on the model's grid so that its largest surface keeps its position there. Shifted "
+        "frames need a border, which takes time",
         labels={
-            "exact": {"label": "Where Exact", "description": "In pans, as long as the whole frame moves as one."},
-            "always": {"label": "Always", "description": "Also where other surfaces move against the largest one."},
-            "off": {"label": "Off", "description": "Frames stay where they are."},
+            "exact": {"label": "Where Exact", "description": "In pans, while the whole frame moves as one."},
+            "always": {"label": "Always", "description": "Also if other surfaces move relative to the largest one."},
+            "off": {"label": "Off", "description": "No frame is shifted."},
         },
         panel="noise",
     )
     coherence: Literal["steady", "balanced", "lively", "off"] = setting(
         "off",
         "Coherence",
-        "How strongly surfaces keep what was painted on them once, beyond what the noise does",
+        "How strongly surfaces keep their painted look from frame to frame, beyond the effect of the noise",
         labels={
-            "steady": {"label": "Steady", "description": "As still as it gets; light on the paint may lag behind."},
-            "balanced": {"label": "Balanced", "description": "Held together, and as sharp as single frames."},
-            "lively": {"label": "Lively", "description": "Held together loosely, for a hand-made look."},
-            "off": {"label": "Off", "description": "Noise alone."},
+            "steady": {
+                "label": "Steady",
+                "description": "Strong: the steadiest surfaces; moving light may lag behind.",
+            },
+            "balanced": {
+                "label": "Balanced",
+                "description": "Medium: steady surfaces; frames stay as sharp as single ones.",
+            },
+            "lively": {"label": "Lively", "description": "Weak: surfaces change a little, for a hand-made look."},
+            "off": {"label": "Off", "description": "Only the noise connects the frames."},
         },
         panel="coherence",
     )
     key_share: float | None = setting(
         None,
         "Key Share",
-        "A frame is a key frame where more than this share of it was in no key frame before",
+        "A frame becomes a key frame if more than this share of it shows surfaces that no earlier key frame shows",
         ge=0.01,
         le=1,
         subtype="FACTOR",
@@ -198,7 +209,8 @@ class Settings(StrictModel):
     pull: float | None = setting(
         None,
         "Pull",
-        "How strongly the steps draw a frame toward what its surfaces look like in key frames and in the frame before",
+        "How strongly the denoising steps draw a frame toward the look of its surfaces in key frames and in "
+        "the previous frame",
         ge=0,
         le=1,
         subtype="FACTOR",
@@ -209,7 +221,7 @@ class Settings(StrictModel):
     accumulation: float | None = setting(
         None,
         "Accumulation",
-        "How much of a finished frame, but for its finest detail, is the mean of the frames around it",
+        "How strongly a finished frame is averaged with the frames around it. The finest detail stays its own",
         ge=0,
         le=1,
         subtype="FACTOR",
@@ -220,7 +232,8 @@ class Settings(StrictModel):
     attention: float | None = setting(
         None,
         "Attention",
-        "How strongly a frame looks at its key frame while it is denoised, for models with a prompt that can",
+        "How strongly the model's self-attention includes the key frame. Works with Stable Diffusion 1.x, "
+        "2.x and XL, LCM and PixArt",
         ge=0,
         le=1,
         subtype="FACTOR",
@@ -231,14 +244,14 @@ class Settings(StrictModel):
     seed: int = setting(
         0,
         "Seed",
-        "Decides every bit of the noise: another seed is another brushwork in the same style",
+        "Determines the noise. Another seed gives other brushwork in the same style",
         ge=0,
         le=2**63 - 1,
     )
     noise: str = setting(
         NOISE_METHODS[0],
         "Noise",
-        "How the noise goes from frame to frame. All but the first are for comparison",
+        "How the noise changes from frame to frame. Methods other than Warped are for comparison",
         enum=[*NOISE_METHODS],
         labels=_labels(METHODS),
         panel="noise",
@@ -246,17 +259,17 @@ class Settings(StrictModel):
     latent_noise: Literal["aligned", "pooled"] = setting(
         "aligned",
         "Latent Noise",
-        "How a model with an autoencoder reads the noise. The second is for comparison",
+        "How a latent model gets its noise from pixel noise. Pooled is for comparison",
         labels={
-            "aligned": {"label": "Decoder-Aligned", "description": "What the decoder paints moves with the noise."},
-            "pooled": {"label": "Pooled", "description": "Averaged over the pixels of each latent."},
+            "aligned": {"label": "Decoder-Aligned", "description": "The decoder's detail moves with the noise."},
+            "pooled": {"label": "Pooled", "description": "Summed over the pixels of each latent cell."},
         },
         panel="noise",
     )
     animation: tuple[Key, ...] = setting(
         (),
         "Animation",
-        "Values of settings over the shot, linear between two frames",
+        "Values that change over the shot, linear between two frames",
         max_length=100_000,
         option="key",
         metavar="DATA_PATH,frame=N,value=V",

@@ -37,17 +37,17 @@ _DISTILLED_STEPS = 50
 
 SAMPLERS: dict[str, Sampler] = {
     "ddim": Sampler("DDIM", "Deterministic at eta 0, DDPM at eta 1.", "DDIMScheduler", _DIFFUSION, "eta"),
-    "euler": Sampler("Euler", "The simplest solver, deterministic.", "EulerDiscreteScheduler", _DIFFUSION, "never"),
+    "euler": Sampler("Euler", "First order, deterministic.", "EulerDiscreteScheduler", _DIFFUSION, "never"),
     "euler_ancestral": Sampler(
         "Euler Ancestral",
-        "Each step renews noise: livelier, with the warped noise.",
+        "First order. Each step adds new warped noise.",
         "EulerAncestralDiscreteScheduler",
         _DIFFUSION,
         "always",
     ),
     "dpmpp_2m": Sampler(
         "DPM++ 2M",
-        "Second order: good from about ten steps on, deterministic.",
+        "Second order, deterministic. Good from about ten steps.",
         "DPMSolverMultistepScheduler",
         _DIFFUSION | _FLOW,
         "never",
@@ -55,7 +55,7 @@ SAMPLERS: dict[str, Sampler] = {
     ),
     "dpmpp_2m_sde": Sampler(
         "DPM++ 2M SDE",
-        "Second order, and each step renews noise.",
+        "Second order. Each step adds new warped noise.",
         "DPMSolverMultistepScheduler",
         _DIFFUSION | _FLOW,
         "always",
@@ -63,14 +63,14 @@ SAMPLERS: dict[str, Sampler] = {
     ),
     "unipc": Sampler(
         "UniPC",
-        "Second order with a corrector: good at few steps, deterministic.",
+        "Second order with a corrector, deterministic. Good at few steps.",
         "UniPCMultistepScheduler",
         _DIFFUSION | _FLOW,
         "never",
     ),
     "lcm": Sampler(
         "LCM",
-        "For latent consistency models: a few steps, each renews all noise.",
+        "For latent consistency models: few steps, each with all new noise.",
         "LCMScheduler",
         _DIFFUSION,
         "always",
@@ -78,7 +78,7 @@ SAMPLERS: dict[str, Sampler] = {
     ),
     "tcd": Sampler(
         "TCD",
-        "For trajectory consistency models: a few steps, eta says how much noise is renewed.",
+        "For trajectory consistency models: few steps. Eta sets how much noise is new in each.",
         "TCDScheduler",
         _DIFFUSION,
         "eta",
@@ -86,7 +86,7 @@ SAMPLERS: dict[str, Sampler] = {
     ),
     "flow_euler": Sampler(
         "Flow-Matching Euler",
-        "The sampler of flow-matching models; stochastic with eta above 0.",
+        "For flow-matching models. Stochastic if eta is above 0.",
         FLOW_SCHEDULER,
         _FLOW,
         "eta",

@@ -267,7 +267,7 @@ def test_what_is_no_picture_of_the_right_size_is_not_taken(server, backend, job,
     record = (result_of(job) / "records" / "0002.json").read_text()
     kept = (frames_of(job) / "0002.png").read_bytes()
     server.frame = lambda frame: (WRONG[what] if frame == 2 else png(), {"ETag": f'"{frame:032x}"'})
-    with pytest.raises(BackendError, match="frame 2 from the server was not taken"):
+    with pytest.raises(BackendError, match="frame 2 from the server was rejected"):
         run(backend, job)
     assert (frames_of(job) / "0002.png").read_bytes() == kept  # the old one stays, with its record
     assert (result_of(job) / "records" / "0002.json").read_text() == record

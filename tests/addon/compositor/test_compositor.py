@@ -249,7 +249,7 @@ def test_a_tree_that_shows_another_scene_is_not_connected_unasked(scene, tmp_pat
     next(node for node in tree.nodes if node.bl_idname == "CompositorNodeRLayers").scene = bpy.data.scenes.new("Other")
     added = add_stylized(scene, make_job(scene, tmp_path / "two"))
     assert not added.connected
-    assert any("nodes of yours" in warning for warning in added.warnings)
+    assert any("your own nodes" in warning for warning in added.warnings)
 
 
 def test_a_compositor_that_is_switched_off_stays_off(scene, tmp_path):

@@ -81,9 +81,9 @@ def test_no_view_layer(scene: bpy.types.Scene, refused: Callable) -> None:
         (5, 4, 1, "range is empty: it ends at 4, before its start at 5"),
         (1, 4, 0, "step must be 1 or more, got 0"),
         (1, 4, -2, "step must be 1 or more, got -2"),
-        (1, 1_048_574, 1, "are beyond Blender's frames"),
-        (-1_048_574, 4, 1, "are beyond Blender's frames"),
-        (1, 4, 2_000_000, "are beyond Blender's frames"),
+        (1, 1_048_574, 1, "are outside Blender's frame range"),
+        (-1_048_574, 4, 1, "are outside Blender's frame range"),
+        (1, 4, 2_000_000, "are outside Blender's frame range"),
     ],
 )
 def test_frame_range(refused: Callable, start: int, end: int, step: int, match: str) -> None:
@@ -99,7 +99,7 @@ def without_cycles(scene: bpy.types.Scene) -> Iterator[None]:
 
 
 def test_no_cycles(scene: bpy.types.Scene, without_cycles: None, refused: Callable) -> None:
-    refused(ExportError, "rendered with Cycles, which is not there. Switch on the add-on 'Cycles Render Engine'")
+    refused(ExportError, "motion render needs Cycles, which is missing. Enable the add-on 'Cycles Render Engine'")
     assert scene.render.engine == "BLENDER_WORKBENCH"
 
 

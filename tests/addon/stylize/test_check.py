@@ -101,7 +101,7 @@ def test_little_memory(look, monkeypatch):
 
 def test_models(look, tmp_path):
     assert look("empty")[0][0].text.startswith("The backend has no default model")
-    assert "is not there" in look(model=str(tmp_path / "gone"))[0][0].text
+    assert "does not exist" in look(model=str(tmp_path / "gone"))[0][0].text
     assert look(model=str(tmp_path))[0] == []
 
 

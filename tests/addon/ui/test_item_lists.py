@@ -74,10 +74,10 @@ def test_items_reach_the_request(scene, lora):
 
 def test_an_item_without_a_file_or_with_one_that_is_not_there_is_told_before_the_render(scene):
     bpy.ops.warpnoise.add_item(setting="loras")
-    with pytest.raises(SettingsError, match="loras: path: expected a file, got none"):
+    with pytest.raises(SettingsError, match="LoRAs: File: expected a value, got none"):
         make_request(bpy.context)
     scene.warpnoise.loras[0].path = "/nowhere/ink.safetensors"
-    with pytest.raises(SettingsError, match=r"/nowhere/ink\.safetensors is not there"):
+    with pytest.raises(SettingsError, match=r"/nowhere/ink\.safetensors does not exist"):
         make_request(bpy.context)
 
 

@@ -112,7 +112,7 @@ def test_a_failure_leaves_the_scene_as_it_was(scene, backend, tmp_path, mode, wo
     [
         ({"frames": "1-2,x"}, "'x' is neither"),
         ({"frames": "9:1"}, "empty"),
-        ({"model": "/nowhere/model"}, "is not there"),
+        ({"model": "/nowhere/model"}, "does not exist"),
         ({"output": __file__}, "is a file"),
         ({"color_folder": "/nowhere/frames"}, "/nowhere/frames"),
     ],
@@ -222,7 +222,7 @@ def test_a_preview_shows_the_frame_and_its_render(scene, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"preview": 3}, "Frame 3 cannot be previewed: it is none of the frames 1-2"),
+        ({"preview": 3}, "Frame 3 cannot be previewed: it is not among the frames 1-2"),
         ({"preview": 2, "frames": "1:9:2"}, "none of the frames 1-9:2"),
         ({"preview": 1, "chunk": "1/2"}, "one of only, chunk and preview"),
     ],
