@@ -21,10 +21,10 @@ examples:
   blender scene.blend --command warpnoise stylize --frames 1-240:2 --output JOB --strength 0.6 --save out.blend
   blender scene.blend --command warpnoise stylize --output JOB --color renders/
   blender scene.blend --command warpnoise stylize --frames 1-240 --chunk 3/10 --output JOB     on one machine of ten
-  blender scene.blend --command warpnoise stylize --preview 12 --output JOB --style oil          one frame, to look at
+  blender scene.blend --command warpnoise stylize --preview 12 --output JOB --style oil          preview one frame
   blender scene.blend --command warpnoise export --frames 1-24 --output JOB     then: warpnoise stylize JOB
-  blender scene.blend --command warpnoise export --frames ALL --only 13-24 --output JOB      pictures and passes of some
-  blender scene.blend --command warpnoise compositor --output JOB --save out.blend            bring the result back
+  blender scene.blend --command warpnoise export --frames ALL --only 13-24 --output JOB      only frames 13 to 24
+  blender scene.blend --command warpnoise compositor --output JOB --save out.blend            add the result in use
 """
 ACTIONS = ("stylize", "export", "compositor")
 # Arguments that are the operator's properties under another name.
@@ -47,28 +47,28 @@ def make_parser(program: str) -> argparse.ArgumentParser:
         actions,
         "stylize",
         "render the animation, stylize it, and add the result to the compositor",
-        "Without an argument its value is the scene's, as set in the panel Properties > Render > Warpnoise. "
-        "The backend is the Python in the variable WARPNOISE_PYTHON, or that of the add-on's preferences.",
+        "Arguments that you leave out are taken from the scene, as set in the panel Properties > Render > Warpnoise. "
+        "The backend is the Python in the variable WARPNOISE_PYTHON, or else in the add-on's preferences.",
     )
-    stylize.add_argument("--device", metavar="cuda|mps|cpu", help="what the model runs on")
-    stylize.add_argument("--batch", type=_count, metavar="N", help="frames at a time")
+    stylize.add_argument("--device", metavar="cuda|mps|cpu", help="the device that the model runs on")
+    stylize.add_argument("--batch", type=_count, metavar="N", help="frames in a batch")
     stylize.add_argument("--save", metavar="FILE.blend", help="save the scene with the result in its compositor")
     _add_connect(stylize)
     export = _add_action(
         actions,
         "export",
         "only render the job folder, for `warpnoise stylize JOB`",
-        "The settings are written into JOB/job.json. With --only or --chunk it renders the picture and the passes of "
-        "these frames and no others; job.json then holds the frames up to the first one that no machine has rendered.",
+        "Writes the settings into JOB/job.json. With --only or --chunk, renders the pictures and passes of only these "
+        "frames; job.json then has the frames up to the first one that no machine has rendered.",
     )
     export.add_argument(
         "--earlier-motion",
         action="store_true",
-        help="with --only or --chunk, also the motion of the frames before them, so that they can be stylized at once",
+        help="with --only or --chunk, also render the motion of earlier frames, so that these can be stylized at once",
     )
     export.add_argument("--exit-with-parent", action="store_true", help="end when standard input is closed")
     compositor = _add_parser(
-        actions, "compositor", "add the result in use to the compositor", "Nothing is rendered, no backend is needed."
+        actions, "compositor", "add the result in use to the compositor", "Renders nothing and needs no backend."
     )
     _add_connect(compositor)
     compositor.add_argument("--save", metavar="FILE.blend", required=True, help="save the scene under this name")
@@ -78,19 +78,19 @@ def make_parser(program: str) -> argparse.ArgumentParser:
 
 def _add_connect(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--connect", action="store_true", help="connect the result even if the compositor has nodes already"
+        "--connect", action="store_true", help="connect the result even if you have edited the compositor"
     )
 
 
 def _add_progress(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_mutually_exclusive_group()
-    for name, text in (("json", "lines of JSON"), ("openjd", "lines that Open Job Description reads")):
+    for name, text in (("json", "lines of JSON"), ("openjd", "lines for Open Job Description")):
         kinds.add_argument(
             f"--{name}",
             dest="progress",
             action="store_const",
             const=name.upper(),
-            help=f"progress and errors as {text}",
+            help=f"print progress and errors as {text}",
         )
 
 
@@ -112,13 +112,14 @@ def _add_parser(actions: Any, name: str, summary: str, description: str) -> argp
 def _add_action(actions: Any, name: str, summary: str, description: str) -> argparse.ArgumentParser:
     parser = _add_parser(actions, name, summary, description)
     parser.add_argument(
-        "--frames", type=_some, metavar="RANGE", help="the shot's frames, as 1-24 or 1-24:2; ALL (the scene's range)"
+        "--frames",
+        type=_some,
+        metavar="RANGE",
+        help="the shot's frames, such as 1-24 or 1-24:2 (ALL, the scene's range)",
     )
+    parser.add_argument("--only", type=_some, metavar="RANGE", help="only these frames, such as 13-24, 1-9:2 or 7,9,20")
     parser.add_argument(
-        "--only", type=_some, metavar="RANGE", help="only these of the frames, as 13-24, 1-9:2 or 7,9,20"
-    )
-    parser.add_argument(
-        "--chunk", type=_some, metavar="K/N", help="only part K of N equal parts of the frames, for a farm"
+        "--chunk", type=_some, metavar="K/N", help="only the K-th of N equal parts of the frames, for a farm"
     )
     parser.add_argument(
         "--preview",
@@ -127,12 +128,12 @@ def _add_action(actions: Any, name: str, summary: str, description: str) -> argp
         help="only this frame, with the noise of the whole shot; the result in use stays",
     )
     parser.add_argument("--size", type=_count, metavar="N", help="pixels of the longer side (the scene's size)")
-    parser.add_argument("--color", metavar="FOLDER", help="existing frames, instead of rendering them")
+    parser.add_argument("--color", metavar="FOLDER", help="existing frames, used instead of a render")
     parser.add_argument("--passes", metavar="FOLDER", help="multilayer EXRs with Depth, Vector and Cryptomatte Object")
     parser.add_argument(
         "--keep-existing",
         action="store_true",
-        help="do not render frames again that are in JOB; only right if the scene has not changed",
+        help="keep the rendered frames in JOB; use it only if the scene has not changed",
     )
     settings = parser.add_argument_group("settings")
     for name, setting in SETTINGS.items():

@@ -1,4 +1,4 @@
-"""``warpnoise accumulate``: finished frames, averaged over time where the scene says that nothing changed."""
+"""``warpnoise accumulate``: averages finished frames over time where the render shows no change."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ from warpnoise.cli.shared_options import chosen_frames, frames_option, job_argum
     "--input",
     "source",
     type=click.Path(path_type=Path),
-    help="A folder of frames that any tool made of the shot, 0001.png and so on.",
+    help="A folder of frames of the shot, 0001.png and so on, from any tool.",
 )
-@click.option("--output", "target", type=click.Path(path_type=Path), help="Where the frames of --input go.")
+@click.option(
+    "--output", "target", type=click.Path(path_type=Path), help="The folder for the averaged frames of --input."
+)
 @click.option(
     "--amount",
     type=click.FloatRange(0, 1),
     default=0.5,
     show_default=True,
-    help="For the frames of --input: how much of the mean is taken.",
+    help="For the frames of --input: the share of the mean.",
 )
 @progress_options
 def command(
@@ -34,11 +36,12 @@ def command(
 ) -> None:
     """Average finished frames of the animation in the job folder JOB over time, along its exact motion.
 
-    Each frame becomes the mean of the frames around it and of its key frames, moved to it, where they show the same
-    surfaces and the render says that their light did not change. The finest detail stays its own. No network runs.
+    Each frame becomes the mean of itself, the frames around it and its key frames, moved to it. Pixels count only where
+    they show the same surfaces and the render shows no change of light. The finest detail stays the frame's own.
+    No network runs.
 
-    Without --input, the frames of the result in use are averaged as its setting `accumulation` says. `warpnoise
-    stylize` does that itself once all frames are stylized; on a farm it is a separate task.
+    Without --input, this averages the frames of the result in use, by its setting `accumulation`. `warpnoise stylize`
+    does that itself once all frames are stylized; on a farm it is a separate task.
 
     \b
     Examples:

@@ -33,43 +33,41 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
 
 @click.command("compare")
 @job_argument
-@click.option(
-    "--methods", metavar="NAME,...", callback=_names, help="Which methods; without it, all. `warped` is ours."
-)
+@click.option("--methods", metavar="NAME,...", callback=_names, help="Noise methods; `warped` is ours. Default: all.")
 @click.option(
     "--tasks",
     metavar="NAME,...",
     callback=_names,
-    help="appearance, super-resolution, coherence; without it, the first two.",
+    help="appearance, super-resolution, coherence. Default: the first two.",
 )
 @click.option(
-    "--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="How many seeds, from --seed on."
+    "--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="The number of seeds, starting at --seed."
 )
 @click.option(
     "--reference",
     type=click.Path(path_type=Path),
-    help="A folder of PNGs of the same shot, 0001.png and so on, path-traced with its textures, say. Super-resolution "
-    "restores them.",
+    help="A folder of PNGs of the same shot, 0001.png and so on, such as a path-traced, textured render. "
+    "Super-resolution restores them.",
 )
 @click.option(
     "--pans",
     metavar="PX,...",
     default="",
     callback=_numbers,
-    help="Also compare on pans over the first frame, by so many pixels a frame.",
+    help="Also compare on pans over the first frame, by these numbers of pixels a frame.",
 )
-@click.option("--output", type=click.Path(path_type=Path), help="Where everything goes; without it, JOB/compare.")
+@click.option("--output", type=click.Path(path_type=Path), help="The output folder. Default: JOB/compare.")
 @click.option(
     "--restoration-strength",
     type=float,
     default=0.3,
     show_default=True,
-    help="SDEdit's strength in super-resolution.",
+    help="The strength of SDEdit in super-resolution.",
 )
 @settings_options("noise", "references")  # here --reference is a folder of the shot, rendered in full
 @device_option
 @dtype_option
-@click.option("--batch", type=click.IntRange(min=1), help="Frames at a time; without it, what suits the device.")
+@click.option("--batch", type=click.IntRange(min=1), help="Frames in a batch. Default: what suits the device.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON when done.")
 def command(
     job: Path,
@@ -88,16 +86,16 @@ def command(
 ) -> None:
     """Compare noise methods on the animation in the job folder JOB.
 
-    Every method stylizes all frames with every seed, and restores them from a quarter of their size. Figures, videos
-    and the noise itself come to one page that needs nothing else, JOB/compare/compare.html, and to compare.json beside
-    it. JOB/results is not touched. What is finished is kept: the same command continues where it stopped.
+    Every method stylizes all frames with every seed, and restores them from a quarter of their size. The page
+    JOB/compare/compare.html shows figures, videos and the noise, and needs no other files; compare.json has the
+    figures. JOB/results does not change. If you run the same command again, it continues where it stopped.
 
     \b
     Examples:
       warpnoise compare JOB
       warpnoise compare JOB --methods random,fixed,chained,warped --tasks appearance
       warpnoise compare JOB --strength 0.6 --reference renders --output comparison
-      warpnoise compare JOB --tasks coherence       warped noise alone, and what holds frames together besides
+      warpnoise compare JOB --tasks coherence       warped noise alone, and the settings of coherence
       warpnoise compare JOB --pans 1,2,4,8
     """
     with interruptible() as interrupt, _show_progress() as listener:
@@ -135,7 +133,7 @@ def command(
 
 
 def _summary(done: Comparison) -> Iterator[str]:
-    """A small table for each task: what is looked at first."""
+    """A small table for each task, with the main figures."""
     report = done.report
     for name, task in report.tasks.items():
         lags = report.lags

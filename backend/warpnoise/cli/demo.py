@@ -1,4 +1,4 @@
-"""``warpnoise demo``: the bundled scene through all of it."""
+"""``warpnoise demo``: renders and stylizes a bundled scene."""
 
 from __future__ import annotations
 
@@ -18,14 +18,18 @@ from warpnoise.cli.shared_options import device_option, given, settings_options
     "--output",
     type=click.Path(path_type=Path),
     required=True,
-    help="The folder for all of it; it becomes a job folder.",
+    help="The output folder, which becomes a job folder.",
 )
-@click.option("--blender", metavar="PROGRAM", help="Blender 4.2 or later; also in WARPNOISE_BLENDER.")
-@click.option("--python", metavar="PROGRAM", help="A Python with the bpy wheel; also in WARPNOISE_BPY_PYTHON.")
+@click.option("--blender", metavar="PROGRAM", help="Blender 4.2 or later. Default: WARPNOISE_BLENDER.")
+@click.option("--python", metavar="PROGRAM", help="A Python with the bpy wheel. Default: WARPNOISE_BPY_PYTHON.")
 @click.option("--frames", type=click.IntRange(2, 240), default=24, show_default=True)
-@click.option("--size", type=click.IntRange(64, 1024), default=256, show_default=True, help="Pixels a side.")
-@click.option("--random/--no-random", default=True, help="Also with random noise, to compare; the default.")
-@click.option("--scene-only", is_flag=True, help="Build scene.blend, and no more.")
+@click.option(
+    "--size", type=click.IntRange(64, 1024), default=256, show_default=True, help="Width and height in pixels."
+)
+@click.option(
+    "--random/--no-random", default=True, help="Also stylize with random noise, for comparison. Default: yes."
+)
+@click.option("--scene-only", is_flag=True, help="Only build scene.blend.")
 @settings_options()
 @device_option
 def command(
@@ -41,10 +45,9 @@ def command(
 ) -> None:
     """Build a scene, stylize it in Blender, and lay the result beside the render.
 
-    Without --blender and --python, WARPNOISE_BLENDER, WARPNOISE_BPY_PYTHON or `blender` on the PATH is used. In the
-    output folder come results/ with the result, stylized.blend (its compositor shows it), and side_by_side.png,
-    .mp4 and .webp.
-    About six minutes on two cores.
+    Without --blender and --python, WARPNOISE_BLENDER, WARPNOISE_BPY_PYTHON or `blender` on the PATH is used. The output
+    folder then has results/, stylized.blend, whose compositor shows the result, and side_by_side.png, .mp4 and .webp.
+    Takes about six minutes on two cores.
 
     \b
     Examples:

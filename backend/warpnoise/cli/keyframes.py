@@ -24,7 +24,7 @@ from warpnoise.cli.shared_options import (
 
 @click.command("keyframes")
 @job_argument
-@click.option("--list", "only_list", is_flag=True, help="Print their numbers and stylize nothing.")
+@click.option("--list", "only_list", is_flag=True, help="Only print their numbers.")
 @settings_options()
 @frames_option
 @device_option
@@ -41,10 +41,10 @@ def command(
 ) -> None:
     """Stylize the key frames of the animation in the job folder JOB.
 
-    The other frames are drawn toward them. Key frames are the first frame, each frame in which much is seen for the
-    first time, and those of which there is a picture in JOB/keys: a PNG of the frame's size, painted or made with any
-    other program, with the frame's number as its name. `warpnoise stylize` makes missing key frames itself; on a farm
-    they are made first, so that no two machines make the same ones.
+    Other frames are drawn toward key frames. Key frames are the first frame, each frame that shows many new surfaces,
+    and each frame with a picture in JOB/keys: a PNG of the frame's size from any program, named by the frame's number.
+    `warpnoise stylize` makes missing key frames itself. On a farm, make them first, so that no two machines make the
+    same ones.
 
     With --frames, stylize only the key frames that these frames need. Settings are as for `warpnoise stylize`.
 

@@ -40,19 +40,19 @@ class _Lazy(click.Group):
     "6 the server or Blender, 130 cancelled, 1 anything else.",
 )
 @click.version_option(warpnoise.__version__, prog_name="warpnoise", message="%(prog)s %(version)s")
-@click.option("--debug", is_flag=True, help="Log more, and show the traceback of an error.")
+@click.option("--debug", is_flag=True, help="Log more, and show tracebacks.")
 def cli(debug: bool) -> None:
     """Stylizes rendered animations with image diffusion models, without flicker.
 
-    Noise is carried exactly along the scene's motion, so what the model invents moves with the surfaces. The Blender
-    extension makes job folders out of scenes; these commands work on them.
+    Warpnoise carries noise exactly along the scene's motion, so the detail that a model invents moves with the
+    surfaces. The Blender extension makes job folders from scenes; these commands work on them.
 
     \b
     Examples:
-      warpnoise demo --output demo-job             a bundled scene through all of it
+      warpnoise demo --output demo-job             render and stylize a bundled scene
       warpnoise stylize JOB --strength 0.6         stylize a job folder
-      warpnoise warp JOB --output noise            only the warped noise, for other tools
-      warpnoise serve                              the process that Blender talks to
+      warpnoise warp JOB --output noise            write only the noise, for other tools
+      warpnoise serve                              serve jobs, for Blender
     """
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it warns of image processors that nobody here uses
     logging.basicConfig(

@@ -15,7 +15,7 @@ from warpnoise.errors import HubError, WarpnoiseError
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.one_file import set_base
 
-_json_option = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 class _Models(click.Group):
@@ -40,9 +40,9 @@ class _Models(click.Group):
 def command(context: click.Context, as_json: bool) -> None:
     """List the models on this machine, and models of the Hugging Face hub that suit Warpnoise.
 
-    With a FOLDER, a FILE or the ID of a downloaded model: show what it is and what it takes. Models are the default
-    one, those in the models folder (WARPNOISE_MODELS, else warpnoise/models in the user's data folder), downloaded
-    ones, and those in the Hugging Face cache.
+    With a FOLDER, a FILE or the ID of a downloaded model, show its family and inputs. The list has the default model,
+    models in the models folder (WARPNOISE_MODELS, or else warpnoise/models in the user's data folder), downloaded
+    models, and those in the Hugging Face cache.
 
     \b
     Examples:
@@ -78,11 +78,11 @@ def command(context: click.Context, as_json: bool) -> None:
 @click.option(
     "--base",
     type=click.Path(path_type=Path),
-    help="Note that the model FILE takes the parts that it lacks from this folder.",
+    help="Take the parts that FILE lacks from this folder, now and later.",
 )
 @_json_option
 def show(models: tuple[str, ...], base: Path | None, as_json: bool) -> None:
-    """Show what models are and what they take."""
+    """Show the family, inputs and memory of models."""
     if base is not None:
         for file in models:
             set_base(Path(file).expanduser(), base)
@@ -99,8 +99,8 @@ def show(models: tuple[str, ...], base: Path | None, as_json: bool) -> None:
 
 @command.command("download")
 @click.argument("model", metavar="OWNER/NAME")
-@click.option("--yes", is_flag=True, help="Agree to the licence, and do not ask.")
-@click.option("--json", "as_json", is_flag=True, help="Progress, summary and errors as lines of JSON.")
+@click.option("--yes", is_flag=True, help="Agree to the licence without a question.")
+@click.option("--json", "as_json", is_flag=True, help="Print progress, summary and errors as lines of JSON.")
 def download_command(model: str, yes: bool, as_json: bool) -> None:
     """Download a model from the Hugging Face hub into the models folder.
 

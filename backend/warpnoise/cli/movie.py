@@ -13,13 +13,13 @@ from warpnoise.cli.shared_options import job_argument, progress_options
 
 @click.command("movie")
 @job_argument
-@click.option("--result", metavar="NAME", help="A folder of JOB/results; without it, the result in use.")
+@click.option("--result", metavar="NAME", help="A folder of JOB/results. Default: the result in use.")
 @progress_options
 def command(job: Path, result: str | None, progress: Kind) -> None:
     """Write the movie of a result of the job folder JOB.
 
-    Every frame of the shot must be finished; the error names those that are not. `warpnoise stylize` writes the movie
-    by itself, unless it is told --no-movie.
+    Every frame of the shot must be finished; an error names those that are not. `warpnoise stylize` writes the movie
+    itself, except with --no-movie.
 
     \b
     Examples:

@@ -18,17 +18,19 @@ if TYPE_CHECKING:
 
 @click.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0: any free port.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="The port; 0 chooses a free one."
+)
 @click.option(
     "--token-file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="A file of mode 0600 with the token. Without it: WARPNOISE_TOKEN, or else a file in the user's state "
+    help="A file of mode 0600 with the token. Default: WARPNOISE_TOKEN, or else a file in the user's state "
     "folder, which is made if need be and whose path is printed.",
 )
 @click.option(
     "--uploads",
     type=click.Path(path_type=Path, file_okay=False),
-    help="A folder for the job folders that clients on other machines send. With it, no others are worked on.",
+    help="A folder for the job folders that clients on other machines send. With it, the server works on no others.",
 )
 @click.option(
     "--uploads-days",
@@ -40,18 +42,18 @@ if TYPE_CHECKING:
 @click.option(
     "--uploads-size",
     type=click.FloatRange(0, min_open=True),
-    help="Limit for all uploads, in GB; without it, the disk's size.",
+    help="Limit for all uploads, in GB. Default: the size of the disk.",
 )
 @click.option(
     "--models",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="The models folder: what clients can use by its name. Without it: WARPNOISE_MODELS, or the user's.",
+    help="The models folder; clients use its models by name. Default: WARPNOISE_MODELS, or else the user's.",
 )
 @click.option(
     "--downloads",
     is_flag=True,
-    help="With --uploads: clients may download models from the Hugging Face hub into the models folder, and remove "
-    "them. Without --uploads they may, as they are this machine's user.",
+    help="With --uploads: allow clients to download models from the Hugging Face hub into the models folder, and to "
+    "remove them. Without --uploads, clients always may: they are this machine's user.",
 )
 @click.option(
     "--keep-model",
@@ -59,7 +61,7 @@ if TYPE_CHECKING:
     default=10.0,
     show_default=True,
     metavar="MINUTES",
-    help="How long the last model stays in main memory.",
+    help="Minutes that the last model stays in main memory.",
 )
 @click.option("--announce", is_flag=True, help="Print one line of JSON with host and port when ready.")
 @click.option("--exit-with-parent", is_flag=True, help="End when standard input is closed.")
@@ -76,7 +78,7 @@ def command(
     announce: bool,
     exit_with_parent: bool,
 ) -> None:
-    """Serve jobs over HTTP, one at a time; the Blender add-on starts this by itself.
+    """Serve jobs over HTTP, one at a time. The Blender add-on starts this itself.
 
     Every request needs the token. Stop it with Ctrl-C, SIGTERM or the shutdown call: the running job is cancelled
     within a step, and its finished frames stay.

@@ -15,13 +15,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 job_argument = click.argument("job", type=click.Path(path_type=Path))
 
-device_option = click.option(
-    "--device", metavar="NAME", help="cpu, cuda, cuda:1, mps, ...; without it, the best that there is."
-)
+device_option = click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps, ... Default: the best device.")
 dtype_option = click.option(
     "--dtype",
     type=click.Choice(["float32", "float16", "bfloat16"]),
-    help="The model's precision; without it, half where the device has it.",
+    help="The model's precision. Default: half, if the device supports it.",
 )
 
 
@@ -30,14 +28,14 @@ def memory_options(function: F) -> F:
     offload = click.option(
         "--offload",
         type=click.Choice(["none", "model", "group"]),
-        help="Where the model's parts wait: on the device, or in main memory but for one part or one layer at a time. "
-        "Without it, what the device's memory allows.",
+        help="Keep the model in main memory, and move one part (model) or one layer (group) at a time to the device. "
+        "Default: as the device's memory requires.",
     )
     quantize = click.option(
         "--quantize",
         type=click.Choice(["none", "8bit", "4bit"]),
         default="none",
-        help="Store the network's weights in fewer bits, which changes the picture a little.",
+        help="Store the network's weights in fewer bits, which changes the pictures slightly.",
     )
     return offload(quantize(function))
 
@@ -65,7 +63,7 @@ def setting_options(schema: Mapping[str, Any], *without: str) -> Callable[[F], F
 def _option(name: str, schema: Mapping[str, Any]) -> Callable[[F], F]:
     """The option of one setting, of its JSON schema. That of a list is repeated, an item each time."""
     hints, kinds = schema.get("x-ui", {}), schema["type"]
-    null = f" ({hints['null']})" if "null" in hints else ""
+    null = f". Default: {hints['null']}" if "null" in hints else ""
     shared: dict[str, Any] = {"help": f"{schema['description']}{null}.", "metavar": hints.get("metavar")}
     if "array" in kinds:
         item = _Item(schema["items"])
@@ -112,14 +110,14 @@ class _Chunk(click.ParamType[tuple[int, int]]):
 
 
 frames_option = click.option(
-    "--frames", metavar="RANGE", help="Only these frames, as in 1-24, 1-9:2, 7,9,20 or -3--1; ALL."
+    "--frames", metavar="RANGE", help="Only these frames, such as 1-24, 1-9:2, 7,9,20 or -3--1. ALL: every frame."
 )
 """``frames``: a text for `warpnoise.job.select_frames`; None where it is not given."""
 
 
 def subset_options(function: F) -> F:
     """``frames``: as ``frames_option``; ``chunk``: number and count; each None where it is not given."""
-    chunk = click.option("--chunk", type=_Chunk(), help="Only the Kth of N equal parts, in order.")
+    chunk = click.option("--chunk", type=_Chunk(), help="Only the K-th of N equal parts of the frames.")
     return frames_option(chunk(function))
 
 
@@ -136,13 +134,13 @@ def chosen_frames(frames: Sequence[int], text: str | None, chunk: tuple[int, int
 def progress_options(function: F) -> F:
     """``progress``: "text", "json" or "openjd", for `warpnoise.cli.display.show_progress`."""
     as_json = click.option(
-        "--json", "progress", flag_value="json", help="Progress, summary and errors as lines of JSON."
+        "--json", "progress", flag_value="json", help="Print progress, summary and errors as lines of JSON."
     )
     as_openjd = click.option(
         "--openjd",
         "progress",
         flag_value="openjd",
-        help="Progress and errors as lines that Open Job Description reads.",
+        help="Print progress and errors as lines for Open Job Description.",
     )
     return as_json(
         as_openjd(click.option("--text", "progress", flag_value="text", default=True, hidden=True)(function))

@@ -28,12 +28,12 @@ from warpnoise.cli.shared_options import (
 @job_argument
 @settings_options()
 @subset_options
-@click.option("--preview", is_flag=True, help="To look at: no movie is made, and the current result stays.")
+@click.option("--preview", is_flag=True, help="Stylize frames to look at: make no movie, and keep the current result.")
 @device_option
 @dtype_option
 @memory_options
-@click.option("--batch", type=click.IntRange(min=1), help="Frames at a time; without it, what suits the device.")
-@click.option("--movie/--no-movie", default=True, help="Write the movie once all frames are finished; the default.")
+@click.option("--batch", type=click.IntRange(min=1), help="Frames in a batch. Default: what suits the device.")
+@click.option("--movie/--no-movie", default=True, help="Write the movie once all frames are finished. Default: yes.")
 @progress_options
 def command(
     job: Path,
@@ -51,24 +51,23 @@ def command(
 ) -> None:
     """Stylize the animation in the job folder JOB.
 
-    Settings that you leave out come from JOB/job.json. Each set of settings has its result in a folder of
-    JOB/results: frames/, movie.mp4 and settings.json. JOB/current.json names the newest. Frames that are finished
-    with the same inputs are kept, so an interrupted run continues where it stopped. Ctrl-C stops within a denoising
-    step.
+    Settings that you leave out come from JOB/job.json. Each set of settings has its own result folder
+    in JOB/results: frames/, movie.mp4 and settings.json. JOB/current.json names the result in use. An interrupted run
+    continues where it stopped: frames that were finished with the same inputs are kept. Ctrl-C stops within a
+    denoising step.
 
-    With --frames or --chunk only some frames are stylized, with the same bits as in a run over all: the noise still
-    comes through the passes of all frames before them. Several processes, on several machines too, may work on
-    different chunks of one shot; whoever finds all frames finished writes the movie. Where colors are carried from
-    frame to frame (--coherence), chunks are made of whole segments, a key frame and the frames up to the next, and key
-    frames that are missing are made too.
+    --frames and --chunk stylize some of the frames, bit-identical to those of a full run: the noise still passes
+    through all earlier frames. Several processes and machines may work on different chunks of one shot. The process
+    that finishes the last frame writes the movie. With --coherence, a chunk consists of whole segments (a key frame
+    and the frames up to the next), and missing key frames are stylized, too.
 
     \b
     Examples:
       warpnoise stylize JOB
       warpnoise stylize JOB --strength 0.6 --seed 3
       warpnoise stylize JOB --model ~/models/stable-diffusion-v1-5 --prompt "an ink drawing"
-      warpnoise stylize JOB --frames 12 --preview     one frame, with the noise that it has in the shot
-      warpnoise stylize JOB --noise random            how it flickers without the warped noise
+      warpnoise stylize JOB --frames 12 --preview     one frame, with its noise in the shot
+      warpnoise stylize JOB --noise random            see the flicker without warped noise
       warpnoise stylize JOB --chunk 3/10              the third of ten equal parts, on one machine of a farm
       warpnoise stylize JOB --frames 1-9:2,20 --no-movie      some frames; then: warpnoise movie JOB
     """

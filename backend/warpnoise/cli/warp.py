@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help="The file to write, or with --per-frame the folder; without it, JOB/noise.",
+    help="The file, or with --per-frame the folder. Default: JOB/noise.",
 )
 @click.option(
     "--format",
     "kind",
     type=click.Choice(["npz", "npy", "safetensors", "exr"]),
-    help="Without it, what the output's name ends in, or npz. EXR is a folder of pictures.",
+    help="The file format; exr writes a folder of pictures. Default: by the output's name, or else npz.",
 )
 @click.option(
     "--layout",
@@ -38,17 +38,23 @@ if TYPE_CHECKING:
     help="Order of a frame's values: channels first, channels last, or blocks of 2 x 2 as channels or as tokens.",
 )
 @frames_option
-@click.option("--per-frame", is_flag=True, help="One file a frame, named by its number.")
-@click.option("--channels", type=int, default=4, show_default=True, help="4 for Stable Diffusion, 3 for pixels.")
+@click.option("--per-frame", is_flag=True, help="Write a file for each frame, named by its number.")
 @click.option(
-    "--width", type=click.IntRange(min=1), help="Of the noise; without it, from the height, or as the frames."
+    "--channels",
+    type=int,
+    default=4,
+    show_default=True,
+    help="The number of channels: 4 for Stable Diffusion, 3 for pixels.",
 )
 @click.option(
-    "--height", type=click.IntRange(min=1), help="Of the noise; without it, from the width, or as the frames."
+    "--width", type=click.IntRange(min=1), help="Width of the noise. Default: from the height, or that of the frames."
 )
-@click.option("--maps", type=int, default=1, show_default=True, help="Independent noises, carried by the same motion.")
-@click.option("--seed", type=int, help="Without it, the job's own.")
-@click.option("--noise", metavar="NAME", help='"warped", or a baseline; without it, the job\'s own.')
+@click.option(
+    "--height", type=click.IntRange(min=1), help="Height of the noise. Default: from the width, or that of the frames."
+)
+@click.option("--maps", type=int, default=1, show_default=True, help="The number of independent noises.")
+@click.option("--seed", type=int, help="Default: the job's.")
+@click.option("--noise", metavar="NAME", help='"warped" or a baseline. Default: the job\'s.')
 def command(
     job: Path,
     output: Path | None,
@@ -62,10 +68,10 @@ def command(
 ) -> None:
     """Write the noise of the job folder JOB, carried along its motion, for other tools.
 
-    The array "noise" is float32, N(0, 1), of the shape (frames, channels, height, width), with several maps
-    (frames, maps, channels, height, width); "frames" holds the frames' numbers. An .npy file has the noise alone. In
-    EXR pictures the channels are R, G, B and A, or noise.00, noise.01, ... where there are more than four. Only
-    job.json and the passes are read. docs/other-tools.md says which model takes which layout.
+    The array "noise" is float32, N(0, 1), of shape (frames, channels, height, width), or with several maps (frames,
+    maps, channels, height, width). The array "frames" has the frames' numbers. An .npy file has the noise alone. In
+    EXR pictures, the channels are R, G, B and A, or noise.00, noise.01, ... if there are more than four. The command
+    reads only job.json and the passes. docs/other-tools.md lists which model takes which layout.
 
     \b
     Examples:
