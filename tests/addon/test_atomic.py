@@ -10,7 +10,7 @@ import pytest
 from warpnoise_addon.atomic import atomic_write, replacing
 
 
-def test_content_replaces_what_was_there(tmp_path: Path) -> None:
+def test_content_replaces_the_previous_content(tmp_path: Path) -> None:
     path = tmp_path / "file.json"
     atomic_write(path, "äöü\n")
     atomic_write(path, b"second")

@@ -37,7 +37,7 @@ def test_bad_texts_are_named(text: bytes, reason: str) -> None:
         parse_json(text)
 
 
-def test_what_is_just_within_the_bounds() -> None:
+def test_values_just_within_the_bounds() -> None:
     parse_json(b"[" * 200 + b"]" * 200)
     parse_json(b"[" + b"[]," * 1000 + b"[]]")
     assert parse_json(b'"\\ud83d\\ude00"') == "\U0001f600"

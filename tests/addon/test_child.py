@@ -96,6 +96,6 @@ def test_merged_output_keeps_its_order() -> None:
     child.stop()
 
 
-def test_program_that_is_not_there() -> None:
+def test_a_missing_program() -> None:
     with pytest.raises(OSError, match="nowhere"):
         Child(["/nowhere/python"])

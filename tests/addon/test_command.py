@@ -111,7 +111,7 @@ def test_stylize_and_save(blend, backend, tmp_path):
 
 
 @posix
-def test_an_export_says_its_warnings(blend, tmp_path):
+def test_an_export_reports_its_warnings(blend, tmp_path):
     """Of a scene whose Freestyle lines have no motion."""
     bpy.ops.wm.open_mainfile(filepath=str(blend))
     scene = bpy.context.scene
@@ -198,7 +198,7 @@ def test_a_chunk(blend, backend, tmp_path):
     assert [m["frames_done"] for m in messages(out) if m["stage"] == "exporting"] == [0, 1, 2]
 
 
-def test_an_empty_chunk_needs_no_backend_and_says_so(blend, tmp_path):
+def test_an_empty_chunk_needs_no_backend_and_is_reported(blend, tmp_path):
     for action in ("stylize", "export"):
         code, out, err = run(
             blend, action, "--output", tmp_path / "job", "--chunk", "1/4", "--json", WARPNOISE_PYTHON="/nowhere/python"
@@ -323,7 +323,7 @@ def test_a_scene_without_a_camera(blend, backend, tmp_path):
     assert "camera" in err
 
 
-def test_files_that_are_not_there_or_not_blender_files(tmp_path):
+def test_missing_files_and_files_of_other_programs(tmp_path):
     assert run(tmp_path / "none.blend", "stylize")[0] == 2
     (tmp_path / "text.blend").write_text("text")
     code, _, err = run(tmp_path / "text.blend", "stylize")
@@ -331,7 +331,7 @@ def test_files_that_are_not_there_or_not_blender_files(tmp_path):
     assert "cannot be opened" in err
 
 
-def test_help_says_all_there_is():
+def test_help_lists_every_option():
     code, out, _ = run("stylize", "--help")
     assert code == 0
     options = ("--frames RANGE", "--only RANGE", "--keep-existing", "--negative-prompt")

@@ -166,7 +166,7 @@ def test_the_flamenco_job_type():
 
 
 @pytest.mark.skipif(NODE is None, reason="node is not there")
-def test_flamenco_is_told_of_an_empty_range():
+def test_flamenco_rejects_an_empty_range():
     texts = ("job_folder", "more_arguments", "backend", "blendfile", "scene")
     with pytest.raises(AssertionError, match="the frame range is empty: 5 to 4"):
         compiled({"start": 5, "end": 4, "step": 1, "pass_chunk": 5, "stylize_chunk": 5} | dict.fromkeys(texts, ""))

@@ -76,7 +76,7 @@ def test_lists_as_text() -> None:
 
 
 @pytest.mark.parametrize("name", ["a;b.safetensors", "a,b.safetensors", "a,weight=2.safetensors", '{"a".safetensors'])
-def test_any_file_name_comes_through_a_text(name: str) -> None:
+def test_any_file_name_round_trips_through_text(name: str) -> None:
     items = [{"file": name, "weight": 0.5}, {"file": "b", "weight": 1.0}]
     assert LORAS.parse(LORAS.text(items)) == items
 
@@ -96,7 +96,7 @@ def test_bad_lists_are_refused(text: str, words: str) -> None:
         LORAS.check(LORAS.parse(text))
 
 
-def test_what_people_know_settings_by() -> None:
+def test_settings_are_described_by_their_differences() -> None:
     assert describe(make_settings()) == "default, 0.5"
     settings = make_settings(style="ink", strength=0.35, steps=5, seed=7, noise="random", prompt="a house")
     assert describe(settings) == 'ink, "a house", 0.35, steps 5, seed 7, random'

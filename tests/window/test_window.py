@@ -53,7 +53,7 @@ def stylized(work: Path) -> list[Path]:
     return sorted((work / "job" / "results").glob("*/frames/*.png"))
 
 
-def test_press_cancel_go_on(open_window: Callable[[], BlenderWindow], tmp_path: Path) -> None:
+def test_press_cancel_continue(open_window: Callable[[], BlenderWindow], tmp_path: Path) -> None:
     window = open_window()
     stylize = window.large_button()
     window.picture().save(PICTURES / "before.png")
@@ -89,7 +89,7 @@ def test_press_cancel_go_on(open_window: Callable[[], BlenderWindow], tmp_path: 
     window.picture().save(PICTURES / "done.png")
 
 
-def test_what_was_cut_off_is_continued(open_window: Callable[[], BlenderWindow], tmp_path: Path) -> None:
+def test_a_partial_download_is_resumed(open_window: Callable[[], BlenderWindow], tmp_path: Path) -> None:
     window = open_window()
     window.click(window.large_button())
     window.wait(lambda state: state["stage"] == "stylizing" and state["frames_done"] >= 1)

@@ -112,12 +112,12 @@ def test_versions_are_compared(mode, words):
         start_backend(command(mode))
 
 
-def test_a_backend_that_does_not_start_says_why():
+def test_a_backend_that_fails_to_start_reports_why():
     with pytest.raises(BackendMissingError, match=r"exit code 1[\s\S]*libtorch_cpu"):
         start_backend(command("broken"))
 
 
-def test_a_python_without_the_package_says_what_to_install():
+def test_an_error_for_a_python_without_the_package_says_what_to_install():
     bare = BackendCommand((sys.executable, "-I", "-m", "warpnoise"), "the test")
     with pytest.raises(BackendMissingError, match="pip install 'warpnoise"):
         start_backend(bare)
@@ -172,7 +172,7 @@ def test_a_stopped_backend_is_noticed_and_can_be_ended(backends, job, monkeypatc
     assert not backend.alive
 
 
-def test_a_job_without_progress_is_given_up(backends, job):
+def test_a_job_without_progress_is_stopped(backends, job):
     backend = backends("stalls")
     with pytest.raises(BackendHungError, match="no progress"):
         run_job(backend, job)

@@ -87,7 +87,7 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("name", ENDLESS)
-def test_an_answer_that_never_ends_is_given_up(name: str) -> None:
+def test_an_endless_answer_is_abandoned(name: str) -> None:
     with serving(ENDLESS[name]) as client, pytest.raises(BackendHungError, match=r"did not answer within 0\.5 s"):
         client.status()
 
@@ -104,14 +104,14 @@ def test_cancel_is_noticed_while_an_answer_comes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a dripping body", "100 Continue"])
-def test_a_transfer_that_drips_is_given_up(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_transfer_is_abandoned(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "TRANSFER_SECONDS", 0.3)
     monkeypatch.setattr(client_module, "SLOWEST_BYTES", 10_000_000)
     with serving(ENDLESS[name]) as client, pytest.raises(BackendHungError):
         client.fetch("/v2/jobs/1/frames/1", io.BytesIO(), 2_000_000)
 
 
-def test_a_server_that_takes_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_accepts_nothing_is_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "TRANSFER_SECONDS", 0.3)
 
     def behave(connection: socket.socket, over: threading.Event) -> None:
@@ -158,7 +158,7 @@ def test_an_unasked_304_is_no_frame() -> None:
         b"HTTP/1.1 400 Bad\r\nContent-Length: 14\r\n\r\n" + b'{"error": [1]}',
     ],
 )
-def test_answers_that_are_none_are_errors_of_ours(answer: bytes) -> None:
+def test_invalid_answers_raise_our_errors(answer: bytes) -> None:
     with serving(saying(answer)) as client, pytest.raises((BackendError, JobError, Unreachable)) as caught:
         client.status()
     assert "Error(" not in str(caught.value) and "Traceback" not in str(caught.value)

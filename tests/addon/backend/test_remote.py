@@ -109,7 +109,7 @@ def test_there_and_back(server, backend, job):
             assert view["newest_frame"] in (1, 2, 3)
 
 
-def test_what_is_there_is_not_sent_again(server, backend, job):
+def test_existing_files_are_not_sent_again(server, backend, job):
     run(backend, job)
     server.puts.clear()
     (job / "color" / "0002.png").write_bytes((job / "color" / "0003.png").read_bytes())
@@ -134,7 +134,7 @@ def test_a_copied_folder_is_another_upload(server, backend, job, tmp_path):
     assert len(server.files) == 2
 
 
-def test_an_upload_that_is_gone_is_made_anew(server, backend, job):
+def test_a_deleted_upload_is_created_again(server, backend, job):
     run(backend, job)
     server.files.clear()
     server.puts.clear()
@@ -228,7 +228,7 @@ def test_files_that_are_missing_here(server, backend, job, missing):
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"frames": [{}]}', '{"frames": [], "scene": {"width": "wide"}}'])
-def test_a_job_file_that_is_none(backend, job, content):
+def test_a_job_file_of_another_kind(backend, job, content):
     (job / "job.json").write_text(content)
     with pytest.raises(JobFolderError, match=r"job\.json"):
         run(backend, job)
@@ -262,7 +262,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_what_is_no_picture_of_the_right_size_is_not_taken(server, backend, job, what):
+def test_pictures_of_another_size_are_rejected(server, backend, job, what):
     run(backend, job)
     record = (result_of(job) / "records" / "0002.json").read_text()
     kept = (frames_of(job) / "0002.png").read_bytes()
@@ -275,7 +275,7 @@ def test_what_is_no_picture_of_the_right_size_is_not_taken(server, backend, job,
 
 
 @pytest.mark.parametrize("picture", [png(), png(color=6), png(depth=8), png(depth=8, color=6)])
-def test_pictures_that_are_taken(tmp_path, picture):
+def test_pictures_that_are_accepted(tmp_path, picture):
     (tmp_path / "a.png").write_bytes(picture)
     with (tmp_path / "a.png").open("rb") as file:
         check_png(file, WIDTH, HEIGHT)
@@ -298,13 +298,13 @@ def test_an_answer_that_is_cut_off(server, backend, job):
 
 
 @pytest.mark.parametrize("tag", ["../../x", "", "x" * 32, "0" * 500])
-def test_a_record_that_is_no_digest_is_not_kept(server, backend, job, tag):
+def test_a_record_without_a_digest_is_not_kept(server, backend, job, tag):
     server.frame = lambda frame: (png(), {"ETag": f'"{tag}"'})
     assert run(backend, job)["state"] == "done"
     assert stylized(job) == ["0001.png", "0002.png", "0003.png"] and records(job) == []
 
 
-def test_a_movie_that_is_none(server, backend, job):
+def test_a_movie_of_another_format(server, backend, job):
     server.movie = b"MZ this is a program"
     with pytest.raises(BackendError, match="not an MP4"):
         run(backend, job)
@@ -333,7 +333,7 @@ def choice_for(server: FakeServer, folder: Path) -> BackendChoice:
     return BackendChoice(url=server.url, token_file=str(token))
 
 
-def test_a_model_that_the_server_does_not_have_is_told_before_the_render(server, job):
+def test_a_model_missing_on_the_server_is_reported_before_the_render(server, job):
     settings = make_settings(model="/home/me/models/other")
     request = StylizeRequest("Scene", job, Frames(1, 3), settings, backend=choice_for(server, job))
     with pytest.raises(JobError, match="it has default"):

@@ -189,7 +189,7 @@ def user_tree(scene) -> bpy.types.NodeTree:
     return tree
 
 
-def test_a_users_tree_is_left_as_it_is(scene, tmp_path):
+def test_a_users_tree_is_unchanged(scene, tmp_path):
     tree = user_tree(scene)
     before, names = links_of(tree), {node.name for node in tree.nodes}
     added = add_stylized(scene, make_job(scene, tmp_path / "job"))
@@ -259,7 +259,7 @@ def test_a_compositor_that_is_switched_off_stays_off(scene, tmp_path):
     scene.use_nodes = False
     added = add_stylized(scene, make_job(scene, tmp_path / "job"))
     assert not added.connected and not scene.use_nodes
-    assert "switched off" in added.warnings[0]
+    assert "compositor is off" in added.warnings[0]
 
 
 def test_again_updates_the_same_group(scene, tmp_path):
@@ -275,7 +275,7 @@ def test_again_updates_the_same_group(scene, tmp_path):
     assert len([image for image in bpy.data.images if "warpnoise_job" in image]) == 1
 
 
-def test_another_job_gets_a_group_of_its_own(scene, tmp_path):
+def test_another_job_gets_its_own_group(scene, tmp_path):
     first = add_stylized(scene, make_job(scene, tmp_path / "one"))
     job = make_job(scene, tmp_path / "two", first=2, last=2)
     second = add_stylized(scene, job)
@@ -306,7 +306,7 @@ def test_a_saved_file_finds_its_group_again(scene, tmp_path):
     same(render(scene, 3, tmp_path / "out.png"), read_png(frames_of(job) / "0003.png"))
 
 
-def test_missing_and_negative_frames_are_said(scene, tmp_path):
+def test_missing_and_negative_frames_are_reported(scene, tmp_path):
     job = make_job(scene, tmp_path / "job", first=-2, last=4)
     (frames_of(job) / "0003.png").unlink()
     added = add_stylized(scene, job)
@@ -315,7 +315,7 @@ def test_missing_and_negative_frames_are_said(scene, tmp_path):
 
 
 @pytest.mark.parametrize("what", ["no job", "broken", "no frames"])
-def test_what_is_no_finished_job(scene, tmp_path, what):
+def test_an_unfinished_job(scene, tmp_path, what):
     if what == "broken":
         (tmp_path / "job.json").write_text('{"scene": {"frame_start": 1}}')
     elif what == "no frames":
@@ -334,7 +334,7 @@ def test_only_negative_frames_are_a_warning(scene, tmp_path):
     assert len(bpy.data.node_groups) == before
 
 
-def test_looks_and_rough_views_are_said(scene):
+def test_looks_and_inexact_views_are_reported(scene):
     assert view_inverse(scene).warnings == ()
     scene.view_settings.view_transform = "AgX"
     scene.view_settings.look = "AgX - Punchy"

@@ -36,7 +36,7 @@ def test_no_camera(scene: bpy.types.Scene, refused: Callable) -> None:
     refused(ExportError, "Scene 'Scene' has no camera. Add one")
 
 
-def test_camera_that_is_none(scene: bpy.types.Scene, refused: Callable) -> None:
+def test_an_object_that_is_not_a_camera(scene: bpy.types.Scene, refused: Callable) -> None:
     scene.camera = add_mesh(scene, "cube", "Cube")
     refused(ExportError, "looks through 'Cube', an object of type MESH. Expected a camera")
 
@@ -183,7 +183,7 @@ def test_full_disk_while_the_record_is_written(
     assert not list((tmp_path / "job" / ".leases").iterdir())
 
 
-def test_what_is_left_out_is_said(scene: bpy.types.Scene, export: Callable) -> None:
+def test_ignored_render_settings_are_reported(scene: bpy.types.Scene, export: Callable) -> None:
     assert export(1, 1)[0].warnings == ()
     scene.render.use_multiview = scene.render.use_border = True
     editor = scene.sequence_editor_create()

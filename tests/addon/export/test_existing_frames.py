@@ -76,7 +76,7 @@ def export(folder: Path, start: int = 1, end: int = 3, **options: object) -> dic
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_every_format_is_what_would_have_been_rendered(lit: bpy.types.Scene, tmp_path: Path, kind: str) -> None:
+def test_every_format_equals_a_render(lit: bpy.types.Scene, tmp_path: Path, kind: str) -> None:
     export(tmp_path / "reference")
     source = render(lit, tmp_path / "source", kind)
     job = export(tmp_path / "job", color_source=source)

@@ -92,7 +92,7 @@ def test_all_at_once_nothing_is_rendered_twice(whole: Path, tmp_path: Path) -> N
     assert (folder / "job.json").read_text() == (whole / "job.json").read_text()
 
 
-def test_a_part_alone_has_what_it_needs_and_no_more(saved: bpy.types.Scene, tmp_path: Path) -> None:
+def test_a_part_alone_has_only_what_it_needs(saved: bpy.types.Scene, tmp_path: Path) -> None:
     list(start(tmp_path / "job", PARTS[1]))
     assert list(pictures(tmp_path / "job")) == [
         "color/0003.png",
@@ -102,7 +102,7 @@ def test_a_part_alone_has_what_it_needs_and_no_more(saved: bpy.types.Scene, tmp_
     assert frames_of(tmp_path / "job") == [1, 2, 3, 4]
 
 
-def test_again_it_goes_on_unless_the_file_has_changed(saved: bpy.types.Scene, tmp_path: Path) -> None:
+def test_a_second_run_continues_unless_the_file_has_changed(saved: bpy.types.Scene, tmp_path: Path) -> None:
     folder = tmp_path / "job"
     export = start(folder, PARTS[1])
     next(export)
@@ -116,7 +116,7 @@ def test_again_it_goes_on_unless_the_file_has_changed(saved: bpy.types.Scene, tm
     assert all(item.kept for item in start(folder, PARTS[1], keep_existing=True))
 
 
-def test_job_json_of_another_file_is_gone_while_a_part_is_rendered(saved: bpy.types.Scene, tmp_path: Path) -> None:
+def test_job_json_of_another_file_is_removed_while_a_part_is_rendered(saved: bpy.types.Scene, tmp_path: Path) -> None:
     list(start(tmp_path / "job", PARTS[0]))
     saved.objects["Stands"].location.x += 1.0
     bpy.ops.wm.save_mainfile()
@@ -135,14 +135,14 @@ def test_two_on_the_same_frames_and_one_on_all(saved: bpy.types.Scene, tmp_path:
         assert next(start(folder, PARTS[0])).frame == 1
 
 
-def test_a_frame_that_another_machine_is_at_comes_last(saved: bpy.types.Scene, tmp_path: Path) -> None:
+def test_a_frame_of_another_machine_is_made_last(saved: bpy.types.Scene, tmp_path: Path) -> None:
     folder = tmp_path / "job"
     with frame_mutex(make(folder), 2) as ours:
         assert ours
         assert [item.frame for item in start(folder, PARTS[2])] == [5, 6, 4, 3, 1, 2]
 
 
-def test_what_a_killed_process_left_is_cleaned_up(saved: bpy.types.Scene, tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_process_are_removed(saved: bpy.types.Scene, tmp_path: Path) -> None:
     folder = make(tmp_path / "job")
     lease = Lease(folder, None)
     (lease.folder / "0001.png").touch()
@@ -179,9 +179,9 @@ def test_a_lock_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_part_that_is_none(saved: bpy.types.Scene, export: Callable, tmp_path: Path) -> None:
+def test_an_invalid_part(saved: bpy.types.Scene, export: Callable, tmp_path: Path) -> None:
     for part in (range(0), range(5, 9)):
-        with pytest.raises(SettingsError, match="no part of"):
+        with pytest.raises(SettingsError, match="are not among"):
             start(tmp_path / "job", part)
 
 

@@ -73,7 +73,7 @@ def test_a_finished_job_only_gets_its_new_settings(cube: bpy.types.Object, expor
 
 @pytest.mark.parametrize("what", ["cut off", "lost"])
 @pytest.mark.parametrize("file", ["color/0002.png", "passes/0002.exr"])
-def test_a_frame_that_is_not_whole(interrupted: Path, export: Callable, file: str, what: str) -> None:
+def test_an_incomplete_frame(interrupted: Path, export: Callable, file: str, what: str) -> None:
     path = interrupted / file
     if what == "lost":
         path.unlink()
@@ -84,7 +84,7 @@ def test_a_frame_that_is_not_whole(interrupted: Path, export: Callable, file: st
 
 @pytest.mark.parametrize("content", [None, "", "nonsense", "[1, 2]", "{}"])
 @pytest.mark.parametrize("kind", ["color", "passes"])
-def test_a_record_that_is_none(interrupted: Path, export: Callable, kind: str, content: str | None) -> None:
+def test_an_invalid_record(interrupted: Path, export: Callable, kind: str, content: str | None) -> None:
     record = interrupted / "records" / kind / "0002.json"
     if content is None:
         record.unlink()

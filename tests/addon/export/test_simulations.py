@@ -216,7 +216,7 @@ def test_liquids_that_are_replayed(falling: bpy.types.Scene, export: Callable, t
     assert job["frames"][1]["unknown_motion"] == ["Domain"], "its velocities are all 0"
 
 
-def test_what_cannot_be_baked_is_named(
+def test_simulations_that_cannot_be_baked_are_named(
     falling: bpy.types.Scene, export: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cloth(falling)

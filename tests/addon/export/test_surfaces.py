@@ -292,7 +292,7 @@ def test_velocity_spans_the_frame_step(flat: bpy.types.Scene, export: Callable, 
     assert flat.render.fps_base == 1.0
 
 
-def test_velocities_that_are_all_zero_are_none(flat: bpy.types.Scene, export: Callable, tmp_path: Path) -> None:
+def test_zero_velocities_count_as_missing(flat: bpy.types.Scene, export: Callable, tmp_path: Path) -> None:
     """As on liquids that are not baked."""
     growing_ball(flat, velocity=True)
     nodes = bpy.data.objects["Ball"].modifiers["Nodes"].node_group.nodes

@@ -34,7 +34,7 @@ def test_nodes_that_move_pixels(scene: bpy.types.Scene, kind: str) -> None:
     assert "'My node' moves pixels" in warning
 
 
-def test_each_frame_range_is_told_once(scene: bpy.types.Scene, export: Callable) -> None:
+def test_each_frame_range_is_reported_once(scene: bpy.types.Scene, export: Callable) -> None:
     node = between_render_and_output(scene, "CompositorNodeFlip")
     first, second = export(1, 2)
     assert [node.name in warning for warning in first.warnings] == [True]

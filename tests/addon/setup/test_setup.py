@@ -274,7 +274,7 @@ class TestPackage:
         assert package.path == wheel and package.digest == hashlib.sha256(wheel.read_bytes()).hexdigest()
         assert package.requirement("serve,cuda") == f"{wheel}[serve,cuda]"
 
-    def test_a_zip_without_its_wheel_says_so(self, tmp_path):
+    def test_a_zip_without_its_wheel_is_reported(self, tmp_path):
         make_wheel(tmp_path, "0.0.1")  # of another version: a build that went wrong
         with pytest.raises(BackendMissingError, match="make build"):
             brought_package(tmp_path)
@@ -303,7 +303,7 @@ class TestPlan:
         assert all("--no-index" in step.argv for step in (replaced, completed))
 
     def test_folders_of_wheels_are_looked_at_first(self, tmp_path):
-        with pytest.raises(SettingsError, match="not there"):
+        with pytest.raises(SettingsError, match="does not exist"):
             check_wheels(tmp_path / "wheels")
         with pytest.raises(SettingsError, match=r"no torch-\*\.whl"):
             check_wheels(tmp_path)
@@ -347,7 +347,7 @@ class TestEnvironments:
         plan = update_plan(environments, PACKAGE, online=True)
         assert plan is not None and plan.folder == path and plan.build == INDEX
 
-    def test_one_that_was_deleted_by_hand(self, tmp_path):
+    def test_a_result_that_was_deleted_by_hand(self, tmp_path):
         environments = Environments(tmp_path)
         shutil.rmtree(self.made(environments))
         assert environments.current is None
@@ -366,7 +366,7 @@ class TestOperator:
         with pytest.raises(RuntimeError, match=r"(?i)online access"):
             bpy.ops.warpnoise.set_up()
 
-    def test_what_still_runs_ends_with_the_add_on(self, tmp_path):
+    def test_running_processes_end_with_the_add_on(self, tmp_path):
         from warpnoise_addon.stylize import state
 
         pip = f"sleep 60 & echo $! >{tmp_path}/pid; echo started; wait"
@@ -380,7 +380,7 @@ class TestOperator:
         assert session.over and session.status.stage == "cancelled"
         assert ended(int((tmp_path / "pid").read_text())) and not plan.folder.exists()
 
-    def test_what_was_set_up_is_used(self, tmp_path, monkeypatch):
+    def test_the_environment_of_set_up_is_used(self, tmp_path, monkeypatch):
         from warpnoise_addon.ui import managed
         from warpnoise_addon.ui.preferences import backend_choice
 

@@ -105,7 +105,7 @@ def test_models(look, tmp_path):
     assert look(model=str(tmp_path))[0] == []
 
 
-def test_what_is_no_python(tmp_path):
+def test_a_program_that_is_not_a_python(tmp_path):
     program = tmp_path / "python"
     program.write_text("#!/bin/sh\necho hello; echo 'no such option' >&2; exit 3\n")
     program.chmod(0o755)
@@ -169,7 +169,7 @@ class TestServer:
         with pytest.raises(SettingsError, match="online access is off"):
             pool.acquire(choice)
 
-    def test_nobody_there(self, server, pool, tmp_path):
+    def test_no_server_answers(self, server, pool, tmp_path):
         server.close()
         with pytest.raises(BackendError, match="nobody answers"):
             self.look(pool, server.url, tmp_path / "token")

@@ -107,7 +107,7 @@ def test_files_that_cannot_be_linked_are_copied(blend: Path, monkeypatch: pytest
     assert not folder.exists() and len(list((blend.parent / "blendcache_scene").iterdir())) == 8
 
 
-def test_elsewhere_what_is_missing_is_named(blend: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_files_elsewhere_are_named(blend: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing can be written beside the file."""
     bpy.data.texts.new("reader.py").write('open(bpy.path.abspath("//table.csv"))')
     bpy.data.texts.new("other.py").write("1 // 2  # no path")

@@ -60,7 +60,7 @@ def blend(tmp_path) -> Path:
     return path
 
 
-def test_from_the_scene_to_the_compositor_and_on_from_there(tmp_path, blend, model):
+def test_from_the_scene_to_the_compositor_and_again(tmp_path, blend, model):
     job, saved = tmp_path / "job", tmp_path / "out.blend"
     settings = ["--model", model, "--style", "clay", "--steps", 4, "--save", saved]
     told = stylize(blend, job, *settings)

@@ -162,7 +162,7 @@ def test_a_backend_that_fails(session, pool, mode, words):
     assert session.cleaned == [True]
 
 
-def test_a_hung_backend_is_said_and_ended(session, pool, monkeypatch):
+def test_a_hung_backend_is_reported_and_ended(session, pool, monkeypatch):
     running = session("hangs")
     running.start()
     watch(running, lambda status: status.stage == "exporting")
@@ -203,7 +203,7 @@ def test_checking_the_backend(session, pool):
     assert check.status.backend == "0.1.0" and "a fake device" in check.status.device
 
 
-def test_the_export_is_told_everything(tmp_path):
+def test_the_export_gets_all_arguments(tmp_path):
     """A request, as arguments and back, is the same."""
     settings = make_settings(
         model="m",
@@ -232,7 +232,7 @@ def test_the_export_is_told_everything(tmp_path):
     assert make_settings(**{name: SETTINGS[name].from_property(value) for name, value in values.items()}) == settings
 
 
-def test_a_new_stage_counts_anew():
+def test_a_new_stage_resets_its_count():
     reporter = Reporter()
     reporter.update(stage="exporting", frames_done=3, frames_total=4, seconds_left=1.0)
     reporter.update(stage="loading")

@@ -22,7 +22,7 @@ def test_only_its_owner_can_read_it(tmp_path):
 
 
 @pytest.mark.parametrize("token", ["", "two words", "ünïcode", "a\nline"])
-def test_what_is_no_token(tmp_path, token):
+def test_an_invalid_token(tmp_path, token):
     with pytest.raises(SettingsError, match="expected a token"):
         write_token(tmp_path / "token", token)
     assert not (tmp_path / "token").exists()

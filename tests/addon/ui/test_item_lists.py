@@ -72,7 +72,7 @@ def test_items_reach_the_request(scene, lora):
     assert make_request(bpy.context, {"loras": given}).settings["loras"] == [{"path": lora, "weight": 2.0}]
 
 
-def test_an_item_without_a_file_or_with_one_that_is_not_there_is_told_before_the_render(scene):
+def test_an_item_without_an_existing_file_is_refused_before_the_render(scene):
     bpy.ops.warpnoise.add_item(setting="loras")
     with pytest.raises(SettingsError, match="LoRAs: File: expected a value, got none"):
         make_request(bpy.context)

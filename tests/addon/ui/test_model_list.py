@@ -48,7 +48,7 @@ def test_installed_models_come_first_and_a_click_chooses_one(scene):
     assert model_list.size_and_license(model_list.listed(TURBO)) == "6.9 GB, openrail++"
 
 
-def test_what_a_model_does_not_take_is_hidden(scene):
+def test_settings_that_a_model_does_not_take_are_hidden(scene):
     bpy.ops.warpnoise.list_models()
     assert draw_settings.takes("/models/sd15") == {"prompt", "strength", "loras"}
     assert draw_settings.takes("/elsewhere/model") is None, "all settings are shown until the backend has said it"
@@ -76,7 +76,7 @@ def test_without_online_access_nothing_is_asked(scene, monkeypatch):
     assert state.pool.current is None
 
 
-def test_a_cancelled_download_says_that_what_came_stays(scene):
+def test_a_cancelled_download_reports_that_its_part_stays(scene):
     session = DownloadSession(state.pool, BackendChoice(python=os.environ["WARPNOISE_PYTHON"]), "someone/slow", "mit")
     told = []
     tell = session._reporter._tell

@@ -79,7 +79,7 @@ def test_the_frames_are_one_image_sequence(scene, job):
     assert Path(bpy.path.abspath(image.filepath)) == frames_of(job) / "0005.png"
 
 
-def test_a_damaged_job_is_said(scene, job):
+def test_a_damaged_job_is_reported(scene, job):
     (job / "job.json").write_text("{}")
     for name in ("add_strip", "show_frames"):
         with pytest.raises(RuntimeError, match="frame_step"):

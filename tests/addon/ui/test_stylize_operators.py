@@ -140,7 +140,7 @@ def test_where_results_go(scene, backend, tmp_path):
     assert output_folder(bpy.context.scene, "//out") == tmp_path / "out"
 
 
-def test_adding_what_is_finished(scene, backend, tmp_path):
+def test_adding_finished_frames(scene, backend, tmp_path):
     backend("fails")
     with pytest.raises(RuntimeError):
         bpy.ops.warpnoise.stylize(output=str(tmp_path / "job"), progress="NONE")
@@ -223,7 +223,7 @@ def test_a_preview_shows_the_frame_and_its_render(scene, tmp_path):
     ("arguments", "words"),
     [
         ({"preview": 3}, "Frame 3 cannot be previewed: it is not among the frames 1-2"),
-        ({"preview": 2, "frames": "1:9:2"}, "none of the frames 1-9:2"),
+        ({"preview": 2, "frames": "1:9:2"}, "not among the frames 1-9:2"),
         ({"preview": 1, "chunk": "1/2"}, "one of only, chunk and preview"),
     ],
 )

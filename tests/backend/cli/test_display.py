@@ -51,7 +51,7 @@ def test_a_bar_on_a_terminal_and_nothing_of_it_left(capsys, monkeypatch):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes end otherwise on Windows")
-def test_a_reader_that_goes_away_is_not_answered_with_a_traceback():
+def test_a_closed_pipe_causes_no_traceback():
     code = "from warpnoise.cli.main import main; main(['--help'])"
     command = f'{sys.executable} -c "import time; time.sleep(0.5); {code}" | true; exit ${{PIPESTATUS[0]}}'
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)

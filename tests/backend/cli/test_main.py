@@ -62,7 +62,7 @@ def test_errors_have_a_traceback_only_with_debug(warpnoise, tmp_path):
     assert debug.err.endswith(plain.err)
 
 
-def test_what_was_not_foreseen_is_one_block_too(warpnoise, monkeypatch, tmp_path):
+def test_an_unexpected_error_is_one_block_too(warpnoise, monkeypatch, tmp_path):
     def fail(*arguments: object, **more: object) -> None:
         raise ZeroDivisionError("by zero\nand a second line")
 

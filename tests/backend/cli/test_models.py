@@ -100,7 +100,7 @@ def test_the_hugging_face_cache_is_used(warpnoise, model, tmp_path):
     assert done.status == 5 and "Warpnoise has downloaded no model studio/ink" in done.err
 
 
-def test_what_is_no_model(warpnoise, tmp_path):
+def test_a_folder_that_is_not_a_model(warpnoise, tmp_path):
     done = warpnoise("models", tmp_path)
     assert (done.status, done.out) == (5, "")
     assert "is not a diffusers model" in done.err

@@ -125,7 +125,7 @@ def test_frames_that_another_process_works_on(warpnoise, job):
     assert done.err.splitlines()[-1].startswith("error: Another process works on ")
 
 
-def test_warnings_are_said_once(warpnoise, job):
+def test_warnings_are_reported_once(warpnoise, job):
     done = warpnoise("stylize", job.path, "--prompt", "a castle")
     assert done.status == 0
     assert [line for line in done.err.splitlines() if "prompt has no effect" in line] == [
@@ -137,7 +137,7 @@ def test_warnings_are_said_once(warpnoise, job):
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_it_stops_within_a_step_and_goes_on_later(start, warpnoise, tmp_path, model, number):
+def test_an_interrupted_run_stops_within_a_step_and_resumes(start, warpnoise, tmp_path, model, number):
     job = synthetic.make_job(tmp_path / "job", frames=3, settings=Settings(model=str(model), steps=150, strength=1.0))
     process = start("stylize", job.path, "--json")
     for line in process.stdout:

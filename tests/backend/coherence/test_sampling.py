@@ -6,7 +6,7 @@ from warpnoise.coherence.sampling import catmull_rom
 from ..compare.shots import grid
 
 
-def test_pixels_come_back_as_they_are():
+def test_pixels_round_trip():
     picture = np.random.default_rng(0).random((7, 9, 3), dtype=np.float32)
     np.testing.assert_array_equal(catmull_rom(picture, grid(7, 9)), picture)
 
@@ -20,7 +20,7 @@ def test_quadratics_are_exact_between_pixels():
     np.testing.assert_allclose(catmull_rom(quadratic(grid(12, 12)), places), quadratic(places), atol=2e-5)
 
 
-def test_beyond_the_border_the_border_goes_on():
+def test_beyond_the_border_the_border_continues():
     picture = np.arange(12, dtype=np.float32).reshape(3, 4, 1)
     far = np.float32([[-100, 0], [1e30, 2], [0, -1e30], [3, 100]])
     np.testing.assert_allclose(catmull_rom(picture, far)[:, 0], [0, 11, 0, 11], atol=1e-6)

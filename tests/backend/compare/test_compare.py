@@ -114,7 +114,7 @@ def test_a_picture_that_was_changed_is_made_again(finished_job, finished):
 
 
 @pytest.mark.slow
-def test_cancelled_in_the_middle_and_taken_up_again(job):
+def test_cancelled_in_the_middle_and_resumed(job):
     seen = []
 
     def cancelled():
@@ -177,7 +177,7 @@ def test_a_reference_gives_distances_and_a_floor(job, tmp_path):
     assert task.floor["reference"].incoherence == task.floor["input"].incoherence
 
 
-def test_output_elsewhere_leaves_the_job_as_it_was(job, tmp_path):
+def test_output_elsewhere_leaves_the_job_unchanged(job, tmp_path):
     before = files(job.path)
     options = CompareOptions(methods=("warped",), tasks=("super-resolution",), seeds=1, output=tmp_path / "elsewhere")
     assert compare(job, options).page.parent == tmp_path / "elsewhere"

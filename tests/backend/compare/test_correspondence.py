@@ -48,7 +48,7 @@ def test_another_surface_is_never_read():
     assert found.visible[:, 1:16].all() and found.visible[:, 17:].all()
 
 
-def test_what_was_hidden_is_not_visible():
+def test_occluded_pixels_are_not_visible():
     """A block of the same surface that passes before it: only that there is no way back tells."""
     forward, backward = (np.zeros((*SIZE, 2), np.float32) for _ in range(2))
     forward[:, 8:16, 0] = 3

@@ -52,7 +52,7 @@ def test_the_pyramid_adds_up_to_the_picture():
     np.testing.assert_allclose(rest, picture, atol=1e-6)
 
 
-def test_a_set_has_no_distance_from_itself_and_little_from_other_patches_of_its_own():
+def test_a_set_has_no_distance_from_itself_and_little_from_its_other_patches():
     pictures = [texture(seed) for seed in range(3)]
     noise = [np.random.default_rng(seed).random((*SIZE, 3), dtype=np.float32) for seed in range(3)]
     itself = sliced_wasserstein(descriptors(pictures), descriptors(pictures))

@@ -104,7 +104,7 @@ def run(code: str, log: Path, **options) -> list[str]:
     return said
 
 
-def test_what_it_prints_is_heard_and_logged(tmp_path):
+def test_its_output_is_read_and_logged(tmp_path):
     code = "import sys; print('one'); print('zwei ä', file=sys.stderr); sys.stdout.buffer.write(b'\\xff\\n')"
     assert run(code, tmp_path / "log") == ["one", "zwei ä", "\N{REPLACEMENT CHARACTER}"]
     assert (tmp_path / "log").read_text().startswith("one\nzwei ä\n")
@@ -157,7 +157,7 @@ def test_cancelling_asks_it_to_stop_and_then_makes_it(tmp_path, monkeypatch):
     assert not woke.exists()
 
 
-def test_a_child_that_outlives_it_holds_nothing_up(tmp_path, monkeypatch):
+def test_a_surviving_grandchild_does_not_block_the_end(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "ORPHAN_SECONDS", 0.3)
     sleeper = "[sys.executable, '-c', 'import time; time.sleep(600)']"
     code = f"import subprocess, sys; print(subprocess.Popen({sleeper}).pid)"

@@ -32,7 +32,7 @@ def nothing_is_in_place(places: Path) -> bool:
     return not download_folder("studio/ink").exists()
 
 
-def test_an_offer_says_what_a_user_decides_by(hub: TinyHub, styled_model: Path) -> None:
+def test_an_offer_has_size_licence_and_memory(hub: TinyHub, styled_model: Path) -> None:
     offer = look_up("studio/ink")
     assert (offer.family, offer.license, offer.gated) == ("Pixel model", "apache-2.0", False)
     assert offer.license_url == f"{hub.address}/studio/ink"
@@ -155,7 +155,7 @@ def test_damaged_bytes_are_thrown_away(hub: TinyHub, places: Path) -> None:
     get()
 
 
-def test_a_hub_that_sends_more_than_it_said(hub: TinyHub, places: Path) -> None:
+def test_a_hub_that_sends_more_than_announced(hub: TinyHub, places: Path) -> None:
     hub.fault = lambda name, content: content + b"x" * 10_000_000 if name == WEIGHTS else content
     with pytest.raises(HubError, match="sends more than the"):
         get()
@@ -208,7 +208,7 @@ def test_lying_sizes_and_checksums(hub: TinyHub, key: str, value: Any, match: st
 
 
 @pytest.mark.parametrize("answer", [[], {"sha": "../.."}, {"sha": "0" * 40, "siblings": 3}, "text"])
-def test_answers_that_are_none(hub: TinyHub, answer: Any) -> None:
+def test_invalid_answers(hub: TinyHub, answer: Any) -> None:
     hub.change = lambda info: answer
     with pytest.raises(HubError, match=r"The hub's answer for studio/ink is damaged"):
         look_up("studio/ink")
@@ -259,7 +259,7 @@ def test_a_newer_revision_replaces_the_model(hub: TinyHub, tmp_path: Path) -> No
     assert ModelFolder.open("studio/ink").styles == () and not (place / "styles.json").exists()
 
 
-def test_what_another_revision_left_is_compared_again(hub: TinyHub, styled_model: Path, tmp_path: Path) -> None:
+def test_files_of_another_revision_are_compared_again(hub: TinyHub, styled_model: Path, tmp_path: Path) -> None:
     half = (styled_model / WEIGHTS).stat().st_size // 2
     hub.fault = lambda name, content: content[:half] if name == WEIGHTS else content
     with pytest.raises(HubError):

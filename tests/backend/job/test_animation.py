@@ -73,6 +73,6 @@ def test_frames_with_equal_values_have_equal_settings() -> None:
         ([key("guidance", 10**9, 3)], "frame: expected less than"),
     ],
 )
-def test_a_key_that_is_none_is_refused(keys: list[dict[str, object]], message: str) -> None:
+def test_an_invalid_key_is_refused(keys: list[dict[str, object]], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         animated(*keys, loras=[{"path": "a"}])

@@ -51,7 +51,7 @@ def test_another_process_s_lease_ends_with_it(folder: Path) -> None:
         pass
 
 
-def test_a_folder_that_is_none_cannot_be_leased(tmp_path: Path) -> None:
+def test_a_missing_folder_cannot_be_leased(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file", tmp_path / "nowhere"):
         with pytest.raises(JobError, match="Cannot lock"), lease(folder, 1, 1):

@@ -27,7 +27,7 @@ def result(tmp_path: Path) -> Result:
     return made
 
 
-def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
+def test_a_record_round_trips(tmp_path: Path) -> None:
     path = tmp_path / "0001.json"
     assert read_record(path, warn=never) is None
     for record in (Record(made_of="a", sha256="0" * 64), Record(made_of="b", sha256="f" * 64, preview=True)):
@@ -65,7 +65,7 @@ def test_a_frame_is_finished_while_its_picture_is_what_was_recorded(result: Resu
     assert not result.is_finished(picture, "a")
 
 
-def test_what_a_preview_made_is_finished_for_previews_only(result: Result) -> None:
+def test_frames_of_a_preview_are_finished_for_previews_only(result: Result) -> None:
     result.write_frame(1, PICTURE, "a", preview=True)
     assert result.is_finished(result.frame(1), "a", preview=True)
     assert not result.is_finished(result.frame(1), "a")
@@ -79,13 +79,13 @@ def test_a_result_tells_what_it_was_made_with(result: Result) -> None:
     assert result.info() == INFO
 
 
-def test_what_a_deletion_left_is_removed(result: Result) -> None:
+def test_leftovers_of_a_deletion_are_removed(result: Result) -> None:
     rest = result.folder.rename(result.folder.with_name(".deleted-ink-0-abcd"))
     result.create(INFO)
     assert not rest.exists() and result.info() == INFO
 
 
-def test_a_folder_that_is_gone_does_not_come_back_with_a_part_of_its_files(result: Result) -> None:
+def test_a_deleted_folder_is_not_recreated_with_some_of_its_files(result: Result) -> None:
     result.frame(1).parent.rmdir()
     with pytest.raises(JobError, match="frames is gone"):
         result.write_frame(1, PICTURE, "a")

@@ -61,7 +61,7 @@ def test_an_item_of_a_list_as_text(text: str, item: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("text", ["a,scale=1", "a,weight=much", "{"])
-def test_an_item_that_is_none_is_refused(text: str) -> None:
+def test_an_invalid_item_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"scale|expected a number|Expecting"):
         item_from_text(settings_schema(WithLists)["properties"]["adapters"]["items"], text)
 

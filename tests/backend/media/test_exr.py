@@ -45,7 +45,7 @@ def test_combined_is_not_needed(tmp_path: Path) -> None:
         read_passes(tmp_path / "a.exr", combined=True)
 
 
-def test_the_view_layer_that_has_the_passes_is_taken(tmp_path: Path) -> None:
+def test_the_view_layer_with_the_passes_is_used(tmp_path: Path) -> None:
     named = {f"Motion.{name}": plane for name, plane in PLANES.items()}
     named["Beauty.Combined.R"] = PLANES["Combined.R"]
     OpenEXR.File({"type": OpenEXR.scanlineimage}, named).write(str(tmp_path / "a.exr"))
@@ -106,7 +106,7 @@ def test_a_file_that_is_cut_off(tmp_path: Path, layout: str, part: float) -> Non
         read_passes(path)
 
 
-def test_files_that_are_no_exr(tmp_path: Path) -> None:
+def test_files_that_are_not_exr(tmp_path: Path) -> None:
     path = tmp_path / "a.exr"
     with pytest.raises(MediaError, match="no file"):
         read_passes(path)

@@ -37,7 +37,7 @@ def pixels() -> np.ndarray:
 
 
 @pytest.mark.parametrize("parts", [1, 3])
-def test_what_an_exr_notes_does_not_count(tmp_path, pixels, parts):
+def test_metadata_of_an_exr_does_not_count(tmp_path, pixels, parts):
     plain = picture_digest(exr(tmp_path / "a.exr", pixels, parts))
     noted = exr(tmp_path / "b.exr", pixels, parts, Date="2026/11/24 08:03:53", File="/somewhere/long/scene.blend")
     assert picture_digest(noted) == plain

@@ -84,7 +84,7 @@ def test_headers_that_no_png_has(tmp_path: Path, header: tuple[int, int, int, in
             read(tmp_path / "a.png")
 
 
-def test_what_follows_pixels_is_bounded(tmp_path: Path) -> None:
+def test_data_after_the_pixels_is_bounded(tmp_path: Path) -> None:
     with_header(tmp_path / "a.png", 4, 4)
     with (tmp_path / "a.png").open("ab") as file:
         file.truncate(2**25)
@@ -114,7 +114,7 @@ def test_lengths_are_not_believed(tmp_path: Path) -> None:
         read_png(path)
 
 
-def test_what_deflate_packs_best_is_read(tmp_path: Path) -> None:
+def test_the_most_compressible_data_is_read(tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
     picture = np.zeros((2000, 2000, 4), np.uint16)
     write_png(path, picture)

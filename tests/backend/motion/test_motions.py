@@ -133,7 +133,7 @@ def test_objects_whose_topology_changed_have_no_known_motion(tmp_path: Path) -> 
     assert len(told) == 1 and "Frame 3: the topology of Ball, Elsewhere changes" in told[0]
 
 
-def test_vectors_that_are_no_numbers_are_unknown_and_said_once(tmp_path: Path) -> None:
+def test_non_finite_vectors_are_unknown_and_reported_once(tmp_path: Path) -> None:
     scene = Scene(32, 32)
     job = synthetic.make_job(tmp_path / "job", frames=3, scene=scene)
     floor = np.argwhere(scene.hits(1)[2] == "Floor")
@@ -202,7 +202,7 @@ def test_vectors_that_are_averaged_over_samples(tmp_path: Path, averaged: bool, 
             assert error.max() < 1e-3
 
 
-def test_what_deformed_stays_loose_while_it_is_hidden(tmp_path: Path) -> None:
+def test_a_deformed_surface_stays_deforming_while_occluded(tmp_path: Path) -> None:
     scene = Scene(32, 32)
     job = synthetic.make_job(tmp_path / "job", frames=4, scene=scene)
     for frame in (2, 3, 4):

@@ -32,7 +32,7 @@ def test_first_frames_of_all_sizes_agree(ratio: int, atoms: int) -> None:
     assert torch.allclose(pooled(fine.frame(), ratio), coarse.frame(), atol=1e-4)
 
 
-def test_sizes_that_are_no_power_of_two_agree() -> None:
+def test_sizes_that_are_not_a_power_of_two_agree() -> None:
     fine, coarse = WarpedNoise((4, 72, 120), seed=4), WarpedNoise((4, 9, 15), seed=4)
     assert torch.allclose(pooled(fine.frame(), 8), coarse.frame(), atol=1e-4)
 

@@ -50,7 +50,7 @@ def test_of_warped_noise(arguments: dict[str, Any], said: str) -> None:
         WarpedNoise((1, 8, 8), **arguments)
 
 
-def test_a_device_that_is_not_there() -> None:
+def test_a_missing_device() -> None:
     device = f"cuda:{torch.cuda.device_count()}"
     for name in NOISE_METHODS:
         with pytest.raises(RuntimeError, match=f"device '{device}' is not there"):
@@ -88,7 +88,7 @@ def test_of_motions(arguments: dict[str, Any], said: str) -> None:
 
 
 @pytest.mark.parametrize("name", NOISE_METHODS)
-def test_a_motion_that_does_not_fit_leaves_the_noise_as_it_was(name: str) -> None:
+def test_a_misfitting_motion_leaves_the_noise_unchanged(name: str) -> None:
     noise = make_noise(name, (1, 8, 8), maps=2)
     before = noise.frame(1)
     with pytest.raises(ValueError, match="motion is 4 x 8 pixels and the noise 8 x 8: their aspect ratios must agree"):

@@ -111,7 +111,7 @@ def test_covariances_are_those_of_the_formula(name: str) -> None:
         assert_covariances(frames[distance], frames[0], expected, f"frame {distance} with the first")
 
 
-def test_control_a_video_keeps_what_is_at_rest() -> None:
+def test_control_a_video_keeps_noise_at_rest() -> None:
     """Chen et al. 2023, section 3.3: the noise of a pixel is kept where nothing happens, and drawn anew elsewhere."""
     vectors = np.zeros((SIZE, SIZE, 2), np.float32)
     vectors[:, SIZE // 2 :] = [2.0, 0.0]

@@ -52,7 +52,7 @@ def test_cpu_and_cuda_agree(name: str) -> None:
 
 @needs_cuda
 @pytest.mark.parametrize("occluded", [1.0, 0.1])
-def test_cpu_and_cuda_agree_on_what_comes_and_goes(occluded: float) -> None:
+def test_cpu_and_cuda_agree_on_spawned_and_occluded_particles(occluded: float) -> None:
     """Rigid surfaces that occlude each other, leave the frame and come back; the camera turns and comes near."""
     middle, scale = (SIZE - 1) / 2, SIZE / 24
 

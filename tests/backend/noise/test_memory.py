@@ -36,7 +36,7 @@ def inner(shown: npt.NDArray[np.int32], surface: int) -> Mask:
 
 
 @pytest.mark.parametrize("way", ["pan", "turn"])
-def test_what_left_the_frame_comes_back(way: str) -> None:
+def test_surfaces_that_left_the_frame_return_with_their_noise(way: str) -> None:
     """The camera goes 16 frames away and 16 back; a card before the background goes with it."""
     frames = 32
 
@@ -58,7 +58,7 @@ def test_what_left_the_frame_comes_back(way: str) -> None:
     assert kept(now, first, edge) >= 0.95
 
 
-def test_what_was_behind_something_comes_back() -> None:
+def test_occluded_surfaces_return_with_their_noise() -> None:
     """A card hides parts of a moving background for 16 frames and goes on."""
     frames = 40
     cards = [
@@ -99,7 +99,7 @@ def test_a_card_comes_out_on_the_other_side() -> None:
     assert wall.sum() > 60 and abs(kept(now, first, wall)) < 0.05
 
 
-def test_what_deforms_is_forgotten() -> None:
+def test_occluded_deforming_surfaces_are_forgotten() -> None:
     """Where a matrix does not say how the vectors go, it does not say either what is out of sight."""
     frames = 16
     cards = [Card(0, 0.0, lambda t: shift(1.2 * there_and_back(t, frames), 0.0))]

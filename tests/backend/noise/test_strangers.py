@@ -47,7 +47,7 @@ def test_across_an_occlusion_edge(surfaces: bool) -> None:
 
 
 @pytest.mark.parametrize("surfaces", [True, False], ids=["surfaces", "vectors alone"])
-def test_what_is_newly_seen_is_new(surfaces: bool) -> None:
+def test_disoccluded_pixels_get_new_noise(surfaces: bool) -> None:
     """The wall behind the card was never seen, and has no matrix by which it could be known."""
     scene = Occlusion(left=2.0, width=9.0)
     noise = WarpedNoise((CHANNELS, scene.size, scene.size), seed=4)

@@ -138,9 +138,7 @@ def test_a_frame_without_its_file_or_record_is_unfinished(make_job: MakeJob) -> 
 @pytest.mark.parametrize(
     "change", [lambda data: data[:-9], lambda data: data[:60] + b"?" + data[61:], lambda data: b""]
 )
-def test_a_picture_that_is_not_the_one_that_was_written_is_made_again(
-    make_job: MakeJob, change: Callable[[bytes], bytes]
-) -> None:
+def test_a_changed_picture_is_made_again(make_job: MakeJob, change: Callable[[bytes], bytes]) -> None:
     job = make_job()
     result = stylize(job, device="cpu").result
     assert result is not None
@@ -180,7 +178,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_an_error(tmp_path: Path) ->
         pass
 
 
-def test_names_of_results_tell_the_style_and_differ_by_what_makes_other_pictures(make_job: MakeJob) -> None:
+def test_result_names_contain_the_style_and_differ_with_the_pictures(make_job: MakeJob) -> None:
     settings, model = make_job().settings, ModelInfo(name="/models/Big One", digest="d")
     plain = result_name(settings, model)
     assert re.fullmatch(r"big-one-[0-9a-f]{8}", plain)

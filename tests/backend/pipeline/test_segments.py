@@ -90,7 +90,7 @@ def test_transparent_frames_have_the_same_bits_however_the_shot_is_cut(make_job:
         np.testing.assert_array_equal(picture, expected[frame])
 
 
-def test_a_chunk_runs_beside_the_one_before_it(job: Shot) -> None:
+def test_chunks_run_in_parallel(job: Shot) -> None:
     parts = whole_segments(job, job.settings)
     result = stylize(job, frames=keys_of(job), device="cpu").result
     assert result is not None
@@ -136,7 +136,7 @@ def test_key_frames_first_and_the_rest_later(job: Shot) -> None:
         np.testing.assert_array_equal(picture, expected[frame])
 
 
-def test_a_run_that_is_taken_up_again_in_a_segment_has_the_same_bits(job: Shot) -> None:
+def test_a_run_resumed_in_a_segment_is_bit_identical(job: Shot) -> None:
     stylize(job, device="cpu")
     expected = pictures(job)
     lost = max(whole_segments(job, job.settings), key=len)[-1]
@@ -156,7 +156,7 @@ def test_another_key_frame_makes_the_frames_around_it_again(job: Shot) -> None:
     assert stylize(job, device="cpu").frames_kept == FRAMES
 
 
-def test_a_preview_uses_the_key_frames_that_are_there_and_says_which_are_not(job: Shot) -> None:
+def test_a_preview_uses_existing_key_frames_and_names_missing_ones(job: Shot) -> None:
     frame = max(whole_segments(job, job.settings), key=len)[1]
     first = stylize(job, frames=[frame], preview=True, device="cpu")
     assert any("Preview without the key frames" in warning for warning in first.warnings)
@@ -224,7 +224,7 @@ def test_a_key_picture_without_alpha_is_refused_where_frames_have_some(make_job:
     assert read_png(current(job).frame(3)).shape[2] == 4
 
 
-def test_without_any_motion_it_says_so(make_job: MakeJob) -> None:
+def test_unknown_motion_is_reported(make_job: MakeJob) -> None:
     job = make_job(frames=3, cuts=(2, 3), **CARRIED)
     summary = stylize(job, device="cpu")
     assert any("No motion is known" in warning for warning in summary.warnings)

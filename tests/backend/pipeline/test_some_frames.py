@@ -39,7 +39,7 @@ def whole(job: Shot, batch: int) -> dict[int, np.ndarray]:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_each_chunk_alone_in_a_folder_that_has_no_more_than_it_needs(job: Shot, threads: int) -> None:
+def test_each_chunk_runs_in_a_folder_with_only_its_inputs(job: Shot, threads: int) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)  # they share out the places of a batch
     try:
@@ -124,7 +124,7 @@ def test_a_movie_is_written_again_when_a_frame_has_changed(job: Shot) -> None:
     assert current(job).movie.read_bytes() != first
 
 
-def test_while_somebody_writes_the_movie_nobody_else_does(job: Shot) -> None:
+def test_only_one_process_writes_the_movie(job: Shot) -> None:
     stylize(job, frames=[1], device="cpu")
     with current(job).movie_lease():
         assert stylize(job, frames=job.frames, device="cpu").movie is None
@@ -132,7 +132,7 @@ def test_while_somebody_writes_the_movie_nobody_else_does(job: Shot) -> None:
     assert stylize(job, device="cpu").movie == current(job).movie
 
 
-def test_what_is_missing_is_named_and_nothing_is_begun(job: Shot) -> None:
+def test_missing_files_are_named_before_the_start(job: Shot) -> None:
     job.passes(2).unlink()
     job.color(5).unlink()
     with pytest.raises(JobError, match=r"lacks passes/0002\.exr\."):

@@ -87,7 +87,7 @@ def geometry_given(job: Shot, batch: int, frames: Sequence[int] | None = None) -
     return listeners[0].given
 
 
-def test_a_model_that_takes_geometry_is_given_each_frame_s(make_job: MakeJob, tmp_path: Path) -> None:
+def test_a_geometry_conditional_model_gets_each_frames_geometry(make_job: MakeJob, tmp_path: Path) -> None:
     job = make_job(model=str(write_pixel_model(tmp_path / "model", in_channels=10)))
     truth = [read_frame(job, state, print).geometry() for state in job.states()]
     assert not np.array_equal(truth[0], truth[1])
@@ -154,7 +154,7 @@ def test_a_finished_job_is_not_touched(make_job: MakeJob) -> None:
     assert current(job).movie.is_file()
 
 
-def test_what_was_finished_when_it_was_cancelled_stays_and_the_rest_comes_out_as_if_it_never_had_been(
+def test_a_cancelled_run_resumes_to_the_bits_of_an_uninterrupted_one(
     make_job: MakeJob,
 ) -> None:
     job = make_job(frames=5, noise="warped", eta=1.0, steps=6)
@@ -253,9 +253,7 @@ def test_an_unreadable_frame_stops_the_job_and_the_frames_before_it_stay(make_jo
     assert not current(job).movie.exists()
 
 
-def test_a_full_disk_is_told_and_leaves_nothing_half_written(
-    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_reported_and_leaves_no_partial_file(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     job = make_job(frames=4)
     flushed = 0
 
@@ -368,7 +366,7 @@ def test_batches_shrink_to_what_fits(make_job: MakeJob) -> None:
     assert len(results(job)) == 6
 
 
-def test_a_device_that_is_too_small(make_job: MakeJob) -> None:
+def test_a_device_with_too_little_memory(make_job: MakeJob) -> None:
     with pytest.raises(ModelError, match="too little memory for one frame of 16 x 12 pixels"):
         run_on_small_device(make_job(), fits=0, batch=2)
 

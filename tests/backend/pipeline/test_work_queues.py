@@ -68,7 +68,7 @@ def test_reading_runs_ahead_but_not_further_than_its_bound() -> None:
         assert soon(lambda: len(made) == 4)
 
 
-def test_an_error_in_the_reader_comes_after_what_was_read_and_keeps_its_type() -> None:
+def test_an_error_in_the_reader_follows_the_read_items_and_keeps_its_type() -> None:
     def items() -> Iterator[int]:
         yield 1
         yield 2
@@ -152,7 +152,7 @@ def test_writing_is_not_further_behind_than_its_bound() -> None:
         filler.join(SECONDS)
 
 
-def test_what_was_put_is_written_also_when_the_work_fails() -> None:
+def test_queued_items_are_written_even_if_the_work_fails() -> None:
     written: list[int] = []
 
     def work() -> None:
@@ -185,7 +185,7 @@ def test_an_error_in_the_writer_keeps_its_type_and_nothing_hangs(count: int) -> 
     assert written == []
 
 
-def test_the_first_of_two_errors_is_told() -> None:
+def test_the_first_of_two_errors_is_raised() -> None:
     def write(number: int) -> None:
         raise MediaError("the disk is full")
 

@@ -16,7 +16,7 @@ def test_the_best_device_is_picked(monkeypatch: pytest.MonkeyPatch, cuda: bool, 
     assert pick_device() == torch.device(expected)
 
 
-def test_a_device_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_device_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
@@ -31,7 +31,7 @@ def test_a_device_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("name", ["gpu", "meta", ""])
-def test_what_is_no_device_is_an_error(name: str) -> None:
+def test_an_unknown_device_is_an_error(name: str) -> None:
     with pytest.raises(SettingsError, match="expected cuda, cuda:N, mps or cpu, got"):
         pick_device(name)
 

@@ -66,7 +66,7 @@ def test_a_word_acts_and_goes_without_a_trace(
     assert torch.equal(edit(editor, SETTINGS), plain)
 
 
-def test_a_file_without_a_token_has_its_name_or_the_one_that_is_given(tiny: Tiny, tmp_path: Path) -> None:
+def test_a_file_without_a_token_has_its_name_or_the_given_one(tiny: Tiny, tmp_path: Path) -> None:
     editor = load_model(tiny("sd21"), "cpu", "float32")
     path = write(tmp_path / "wash9.safetensors", emb_params=vectors(2, 16))
     by_name = edit(editor, SETTINGS.updated({"prompt": "wash9", "embeddings": [{"path": path}]}))
@@ -76,7 +76,7 @@ def test_a_file_without_a_token_has_its_name_or_the_one_that_is_given(tiny: Tiny
     assert warning == "The embedding wash9.safetensors has no effect: its token <w> is not in the prompt."
 
 
-def test_what_is_none_of_the_model_s_is_refused_before_anything_is_loaded(tiny: Tiny, tmp_path: Path) -> None:
+def test_misfitting_files_are_refused_before_anything_is_loaded(tiny: Tiny, tmp_path: Path) -> None:
     narrow = write(tmp_path / "narrow.safetensors", style=vectors(8))
     fits = write(tmp_path / "fits.safetensors", style=vectors(16))
     many = write(tmp_path / "many.safetensors", a=vectors(16), b=vectors(16))

@@ -280,7 +280,7 @@ def test_a_made_up_family_takes_one_row(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.pipeline)
-def test_the_rows_say_what_the_pipelines_say(family: Family) -> None:
+def test_the_rows_match_the_pipelines(family: Family) -> None:
     parameters = inspect.signature(getattr(diffusers, family.pipeline).__call__).parameters
     assert parameters[family.guidance_keyword].default == family.guidance
     assert ("negative_prompt" in parameters and not family.title.startswith("FLUX.1")) == family.negative_prompt
@@ -344,7 +344,7 @@ def test_cancelling_and_steps(tiny: Tiny) -> None:
     assert steps == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_weights_that_overflow_are_said(tiny: Tiny) -> None:
+def test_overflowing_weights_are_reported(tiny: Tiny) -> None:
     editor = open_editor(tiny("sdxl"))
     with torch.no_grad():
         editor.network.conv_out.weight.fill_(float("nan"))
@@ -360,7 +360,7 @@ def test_a_missing_part_is_named(tiny: Tiny, tmp_path: Path) -> None:
         load_model(folder, "cpu", "float32")
 
 
-def test_a_package_that_shows_pictures_to_the_text_encoder_is_asked_for(
+def test_a_missing_package_for_the_text_encoders_pictures_is_named(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = shutil.copytree(tiny("qwen"), tmp_path / "model")

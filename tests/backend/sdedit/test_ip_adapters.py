@@ -147,7 +147,7 @@ def test_a_picture_is_encoded_once_and_beside_a_control(tiny: Tiny, tmp_path: Pa
     assert calls == []
 
 
-def test_what_is_none_of_the_model_s_is_refused_by_name(tiny: Tiny, tmp_path: Path) -> None:
+def test_misfitting_settings_are_refused_by_name(tiny: Tiny, tmp_path: Path) -> None:
     image = str(picture(tmp_path))
     for_sd, for_xl = (tmp_path / name for name in ("sd", "xl"))
     for_sd.mkdir()

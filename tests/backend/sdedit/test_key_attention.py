@@ -38,7 +38,7 @@ def key_frame(editor: PipelineEditor, strength: float, seed: int = 3) -> KeyFram
     return KeyFrame(some(seed + 1, 3, SIZE, SIZE).sigmoid(), noise, strength)
 
 
-def test_it_acts_as_strongly_as_it_says_and_leaves_the_network_as_it_was(editor: PipelineEditor) -> None:
+def test_it_acts_by_its_weight_and_leaves_the_network_unchanged(editor: PipelineEditor) -> None:
     plain, processors = edit(editor, None), dict(editor.network.attn_processors)
     torch.testing.assert_close(edit(editor, key_frame(editor, 0.0)), plain, atol=1e-6, rtol=0)
     drawn = [float((edit(editor, key_frame(editor, strength)) - plain).abs().mean()) for strength in (0.3, 1.0)]
@@ -47,9 +47,7 @@ def test_it_acts_as_strongly_as_it_says_and_leaves_the_network_as_it_was(editor:
     torch.testing.assert_close(edit(editor, None), plain, atol=0, rtol=0)
 
 
-def test_the_key_frame_is_shown_once_and_another_one_anew(
-    editor: PipelineEditor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_key_frame_is_cached_once(editor: PipelineEditor, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = []
     recorded = KeyTokens.recorded
     monkeypatch.setattr(KeyTokens, "recorded", lambda self, network: runs.append(1) or recorded(self, network))

@@ -74,7 +74,7 @@ def test_the_decoder_is_measured_once(tiny: Tiny, monkeypatch: pytest.MonkeyPatc
     assert again is not None and torch.equal(first.patterns, again.patterns)
 
 
-def test_an_autoencoder_that_cannot_be_measured_is_said(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unmeasurable_autoencoder_is_reported(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> Any:
         raise MeasurementError("The decoder paints nothing.")
 

@@ -115,7 +115,7 @@ def test_a_lora_of_another_base_is_refused_and_nothing_is_loaded(
     assert torch.equal(edit(editor), plain)
 
 
-def test_files_that_are_no_lora(tiny: Tiny, styled_model: Path, lora: Callable[..., Path], tmp_path: Path) -> None:
+def test_files_that_are_not_a_lora(tiny: Tiny, styled_model: Path, lora: Callable[..., Path], tmp_path: Path) -> None:
     model = ModelFolder.open(tiny("sd15"))
 
     def check(path: Path) -> None:

@@ -70,7 +70,7 @@ def test_sizes_are_those_of_the_weights(tiny: Tiny) -> None:
         assert sizes[name] == pytest.approx(count * (4 if name == "vae" else 2), rel=0.01), name
 
 
-def test_what_would_fit_is_said() -> None:
+def test_an_error_says_what_would_fit() -> None:
     assert "--quantize 4bit" in what_would_fit(PARTS, "transformer", 4 * GB + WORKING_MEMORY)
     assert what_would_fit(PARTS, "transformer", GB).startswith("Render smaller frames")
     assert capacity(10 * GB, {"bitsandbytes": False, "torchao": False}) == (

@@ -400,7 +400,7 @@ def test_samplers_that_a_model_has_not(tiny: Callable[[str], Path]) -> None:
         check_settings(diffusion, Settings(sampler="lcm", steps=60))
 
 
-def test_a_sampler_that_stands_in_is_said(tiny: Callable[[str], Path]) -> None:
+def test_a_replaced_sampler_is_reported(tiny: Callable[[str], Path]) -> None:
     model = ModelFolder.open(tiny("sd15"))
     assert check_settings(model, Settings()) == (
         "The model's own sampler, PNDMScheduler, cannot start from a frame with noise from outside: DDIM is used.",

@@ -88,7 +88,7 @@ def test_a_gguf_file_stays_quantized(tiny: Tiny, tmp_path: Path) -> None:
     assert not torch.equal(result, full)
 
 
-def test_files_that_are_no_network(tiny: Tiny, tmp_path: Path) -> None:
+def test_files_that_are_not_a_network(tiny: Tiny, tmp_path: Path) -> None:
     def refused(name: str, tensors: dict[str, torch.Tensor], match: str) -> None:
         save_file(tensors, tmp_path / name)
         with pytest.raises(ModelError, match=match):

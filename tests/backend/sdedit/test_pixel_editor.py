@@ -68,7 +68,7 @@ def test_guidance_is_the_mix_of_style_and_none(styled: PixelEditor) -> None:
     assert not torch.equal(edit(1.0, "ink"), full)
 
 
-def test_guidance_of_its_own_for_each_style(tmp_path: Path, styled_model: Path) -> None:
+def test_each_style_has_its_own_guidance(tmp_path: Path, styled_model: Path) -> None:
     shutil.copytree(styled_model, tmp_path, dirs_exist_ok=True)
     sheet = json.loads((tmp_path / "styles.json").read_text())
     (tmp_path / "styles.json").write_text(json.dumps({**sheet, "guidance": {"ink": 1.0, "clay": 3.0}}))
@@ -79,7 +79,7 @@ def test_guidance_of_its_own_for_each_style(tmp_path: Path, styled_model: Path) 
         torch.testing.assert_close(own, given, atol=0, rtol=0)
 
 
-def test_a_model_that_takes_the_frame_is_given_it(tmp_path: Path) -> None:
+def test_a_frame_conditional_model_gets_the_frame(tmp_path: Path) -> None:
     """In [-1, 1], in the last three of six channels, at every step."""
     editor = load_model(write_pixel_model(tmp_path, in_channels=6), "cpu", "float32")
     assert isinstance(editor, PixelEditor) and editor.folder.takes_frame
@@ -94,7 +94,7 @@ def test_a_model_that_takes_the_frame_is_given_it(tmp_path: Path) -> None:
         assert (given[:, :3] - given[:, 3:]).abs().max() > 0.1
 
 
-def test_a_model_that_takes_geometry_is_given_it(tmp_path: Path) -> None:
+def test_a_geometry_conditional_model_gets_the_geometry(tmp_path: Path) -> None:
     """Behind the frame, padded like it; zeros where it is not known."""
     editor = load_model(write_pixel_model(tmp_path, in_channels=10), "cpu", "float32")
     assert isinstance(editor, PixelEditor) and editor.folder.takes_frame and editor.takes_geometry
@@ -175,7 +175,7 @@ def test_every_stochastic_step_takes_its_own_map(styled: PixelEditor) -> None:
     assert torch.equal(first, styled.edit(make_images(1, 3, 8, 8), noise, settings))
 
 
-def test_a_frame_comes_out_the_same_whatever_its_neighbours(styled: PixelEditor) -> None:
+def test_a_frame_does_not_depend_on_its_neighbours_in_the_batch(styled: PixelEditor) -> None:
     images, noise = make_images(4, 3, 8, 8), make_noise(1, 4, 3, 8, 8)
     first = styled.edit(images, noise, SETTINGS)
     order = [2, 0, 3, 1]
@@ -187,7 +187,7 @@ def test_a_frame_comes_out_the_same_whatever_its_neighbours(styled: PixelEditor)
     torch.testing.assert_close(alone[0], first[2], atol=1e-5, rtol=0)
 
 
-def test_steps_are_told_and_cancelling_takes_effect_within_one(styled: PixelEditor) -> None:
+def test_steps_are_reported_and_cancelling_takes_effect_within_one(styled: PixelEditor) -> None:
     told: list[tuple[int, int]] = []
     images, noise = make_images(1, 3, 8, 8), make_noise(1, 1, 3, 8, 8)
     styled.edit(images, noise, SETTINGS, on_step=lambda step, steps: told.append((step, steps)))
@@ -223,7 +223,7 @@ def test_bad_settings_are_refused_before_the_first_step(styled: PixelEditor) -> 
         styled.edit(make_images(1, 3, 8, 8), make_noise(1, 1, 3, 8, 8), Settings(style="oil"))
 
 
-def test_numbers_that_are_none_are_an_error(plain_model: Path) -> None:
+def test_non_finite_numbers_are_an_error(plain_model: Path) -> None:
     editor = load_model(plain_model, "cpu", "float32")
     assert isinstance(editor, PixelEditor)
     editor._unet.conv_out.bias.data[0] = torch.nan

@@ -116,7 +116,7 @@ def test_ancestral_euler_is_ddim_at_eta_one() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLERS))
-def test_a_step_adds_noise_only_where_it_is_said(name: str) -> None:
+def test_a_step_adds_noise_only_where_asked(name: str) -> None:
     flow = "diffusion" not in SAMPLERS[name].mixing
     scheduler = diffusers.FlowMatchEulerDiscreteScheduler() if flow else diffusers.DDIMScheduler(**CONFIG)
     for eta in (0.0, 0.5):

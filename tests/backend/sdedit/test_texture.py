@@ -77,7 +77,7 @@ def test_a_latent_model_takes_texture(stable_diffusion: Path) -> None:
     torch.testing.assert_close(result, plain, atol=0, rtol=0)
 
 
-def test_a_model_says_how_much_suits_its_styles(tmp_path: Path, styled_model: Path) -> None:
+def test_a_model_names_the_settings_that_suit_its_styles(tmp_path: Path, styled_model: Path) -> None:
     shutil.copytree(styled_model, tmp_path, dirs_exist_ok=True)
     sheet = json.loads((tmp_path / "styles.json").read_text())
     (tmp_path / "styles.json").write_text(json.dumps({**sheet, "texture": {"ink": 0.0, "clay": 0.2}}))

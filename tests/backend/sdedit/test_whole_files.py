@@ -76,7 +76,7 @@ def test_the_text_encoders_and_the_autoencoder_of_a_flux_file(toy: Any) -> None:
         assert all(torch.equal(weight, given[name]) for name, weight in network.state_dict().items())
 
 
-def test_a_file_says_what_it_lacks(toy: Any) -> None:
+def test_a_file_lists_its_missing_parts(toy: Any) -> None:
     folder, file = toy("flux")
     there = {key: value.contiguous() for key, value in whole("flux", folder).items()}
     save_file({key: value for key, value in there.items() if not key.startswith("text_encoders.t5xxl.")}, file)

@@ -82,7 +82,7 @@ def test_status(client):
 
 @pytest.mark.parametrize("token", [None, "wrong", "a-token-for-the-tests-012345678", "ünïcode-" * 4])
 @pytest.mark.parametrize("call", [("GET", "/v2/status"), ("POST", "/v2/shutdown"), ("GET", "/no/such/address")])
-def test_nothing_is_told_without_the_token(running, token, call):
+def test_nothing_is_revealed_without_the_token(running, token, call):
     with running.client(None) as client:
         headers = [] if token is None else [(b"Authorization", f"Bearer {token}".encode("latin-1"))]
         answer = client.request(*call, headers=headers)
@@ -181,7 +181,7 @@ def test_cancelling_a_finished_job_changes_nothing(running, client, tmp_path):
         (ZeroDivisionError("by zero"), "internal", "by zero"),
     ],
 )
-def test_a_failure_is_told_and_the_next_job_runs(running, client, tmp_path, error, code, says):
+def test_a_failure_is_reported_and_the_next_job_runs(running, client, tmp_path, error, code, says):
     first, second = submit(client, folder(tmp_path, "one")), submit(client, folder(tmp_path, "two"))
     running.works.made["one"].finish(error)
     now = wait(client, first, state="failed")
@@ -207,12 +207,12 @@ def test_a_request_of_the_wrong_form_names_its_field(client, body, names):
     assert answer.json()["error"]["message"].startswith(f"{names}: ")
 
 
-def test_what_is_not_json_is_refused(client):
+def test_text_that_is_not_json_is_refused(client):
     answer = client.post("/v2/jobs", content=b"{", headers={"Content-Type": "application/json"})
     assert problem(answer) == (422, "request")
 
 
-def test_a_folder_that_is_not_there(client, tmp_path):
+def test_a_missing_folder(client, tmp_path):
     answer = client.post("/v2/jobs", json={"path": str(tmp_path / "nowhere")})
     assert problem(answer) == (400, "job")
     assert "nowhere" in answer.json()["error"]["message"]
@@ -230,7 +230,7 @@ def test_shutdown_is_handed_on(running, client):
     assert running.shutdowns == 1
 
 
-def test_clients_that_hang_hold_up_nobody(running, client, tmp_path):
+def test_hung_clients_do_not_block_others(running, client, tmp_path):
     hung = [socket.create_connection(("127.0.0.1", running.port), timeout=5) for _ in range(20)]
     try:
         for connection in hung[10:]:
@@ -286,7 +286,7 @@ def test_closing_does_not_wait_for_work_that_does_not_listen(tmp_path):
         (b'{"path": "/x", "batch": 0}', "batch"),
     ],
 )
-def test_bodies_that_are_no_job(client, body, said):
+def test_bodies_that_are_not_a_job(client, body, said):
     answer = client.post("/v2/jobs", content=body)
     assert problem(answer) == (422, "request")
     assert said in answer.json()["error"]["message"]
@@ -314,7 +314,7 @@ def test_paths_that_no_system_has(client, path):
     assert "cannot be the job folder" in answer.json()["error"]["message"]
 
 
-def test_an_error_that_was_not_foreseen_says_nothing_of_the_inside(running, client, tmp_path):
+def test_an_unexpected_error_reveals_no_internals(running, client, tmp_path):
     def fail(request):
         raise KeyError("/home/somebody/secret")
 

@@ -66,7 +66,7 @@ def test_a_head_without_end_is_refused(limited: Running) -> None:
         assert ended(connection)
 
 
-def test_silent_connections_lock_nobody_out() -> None:
+def test_silent_connections_do_not_block_others() -> None:
     protocol = limited_protocol(MOST, head_seconds=60)
     with (
         serving(lambda here: create_app(here.queue, TOKEN, lambda: STATUS, here.count_shutdown), protocol) as here,

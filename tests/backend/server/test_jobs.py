@@ -128,7 +128,7 @@ def test_frames_that_another_process_works_on(client, job):
     assert failed["error"]["code"] == "job_locked" and "frames 2 to 3" in failed["error"]["message"]
 
 
-def test_a_job_that_fails_says_why_and_the_server_goes_on(client, job):
+def test_a_failed_job_reports_why_and_the_server_continues(client, job):
     job.passes(3).write_bytes(b"no EXR")
     failed = until(client, client.post("/v2/jobs", json={"path": str(job.path)}), lambda now: now["state"] == "failed")
     assert failed["error"]["code"] == "media" and str(job.passes(3)) in failed["error"]["message"]
@@ -136,7 +136,7 @@ def test_a_job_that_fails_says_why_and_the_server_goes_on(client, job):
 
 
 @pytest.mark.slow
-def test_killed_in_the_middle_it_leaves_whole_files_and_the_next_run_goes_on(tmp_path, model):
+def test_a_killed_run_leaves_whole_files_and_the_next_run_resumes(tmp_path, model):
     job = synthetic.make_job(tmp_path / "job", settings=Settings(model=str(model), steps=30, strength=1.0))
     environment = dict(os.environ, CUDA_VISIBLE_DEVICES="", OMP_NUM_THREADS="1")
     command = [sys.executable, "-m", "warpnoise", "stylize", str(job.path), "--json"]

@@ -114,7 +114,7 @@ def test_downloads_that_are_refused(calls: httpx.Client, body: dict[str, Any], s
     assert calls.get("/v2/downloads").json() == {"downloads": []}
 
 
-def test_a_download_that_fails_says_why(calls: httpx.Client, hub: TinyHub) -> None:
+def test_a_failed_download_reports_why(calls: httpx.Client, hub: TinyHub) -> None:
     hub.fault = lambda name, content: content[:-1] + b"\0" if name.endswith(".safetensors") else content
     ended = finished(calls, calls.post("/v2/downloads", json=WANTED).json())
     assert (ended["state"], ended["error"]["code"]) == ("failed", "hub")
@@ -151,7 +151,7 @@ def test_a_server_elsewhere_takes_names(calls: httpx.Client, toy: Path, tmp_path
     assert "works on pixels and takes no LoRA" in refused(loras=[{"path": "wash"}])
 
 
-def test_check_says_what_does_not_fit(calls: httpx.Client, toy: Path) -> None:
+def test_check_names_what_does_not_fit(calls: httpx.Client, toy: Path) -> None:
     answer = calls.post("/v2/check", json={"settings": {"model": str(toy), "prompt": "a fox"}}).json()
     assert answer["warnings"] == [f"The model {toy} takes no text: the prompt has no effect."]
     assert answer["model"]["styles"] == ["ink", "clay"]

@@ -42,7 +42,7 @@ def test_odd_folders_are_passed_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs names that are not text")
-def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+def test_a_name_that_is_not_text(tmp_path: Path) -> None:
     model(tmp_path / os.fsdecode(b"\xff\xfe"))
     (view,) = named_models(tmp_path)
     assert view.name == "default"

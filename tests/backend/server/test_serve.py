@@ -90,7 +90,7 @@ def test_it_ends_with_its_parent(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
-def test_started_by_hand_it_says_where_it_listens_and_where_the_token_is_but_not_the_token(tmp_path):
+def test_started_by_hand_it_prints_its_address_and_token_file_but_not_the_token(tmp_path):
     with serve(tmp_path, token=None) as process:
         line = process.stdout.readline()
         path = tmp_path / "state" / "warpnoise" / "token"
@@ -100,7 +100,7 @@ def test_started_by_hand_it_says_where_it_listens_and_where_the_token_is_but_not
         assert httpx.get(f"{url}/v2/status", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 
-def test_a_taken_port(tmp_path):
+def test_a_port_in_use(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with serve(tmp_path, "--port", str(port)) as process:

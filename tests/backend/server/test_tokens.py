@@ -28,7 +28,7 @@ def test_the_environment_gives_the_token_and_loses_it(monkeypatch):
     assert "WARPNOISE_TOKEN" not in os.environ
 
 
-def test_a_file_that_was_named_comes_first(tmp_path, monkeypatch):
+def test_an_explicit_file_has_priority(tmp_path, monkeypatch):
     monkeypatch.setenv("WARPNOISE_TOKEN", "another-token-0123456789")
     path = write(tmp_path / "token", f"  {TOKEN}\n")
     assert find_token(path) == (TOKEN, path)
@@ -58,7 +58,7 @@ def test_a_file_that_others_may_read_is_refused(tmp_path, mode):
 
 
 @pytest.mark.parametrize("text", ["", "\n", "short", "with a space in it 0123", "0123456789abcdef\nsecond"])
-def test_what_is_no_token_is_refused_and_not_repeated(tmp_path, text):
+def test_an_invalid_token_is_refused_and_not_repeated(tmp_path, text):
     with pytest.raises(ServerError, match="holds no usable token: expected at least 16") as caught:
         read_token_file(write(tmp_path / "token", text))
     assert not text.strip() or text.strip() not in str(caught.value)

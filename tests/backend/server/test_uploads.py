@@ -60,7 +60,7 @@ def wait(client: httpx.Client, job: str, state: str) -> dict:
     return now
 
 
-def test_the_status_says_what_is_taken(uploading):
+def test_the_status_lists_accepted_inputs(uploading):
     assert uploading.get("/v2/status").json()["uploads"] == {"largest_file": uploads.LARGEST_FILE, "days": 7.0}
 
 
@@ -70,7 +70,7 @@ def test_without_a_spool_there_are_no_uploads(client, tmp_path):
     assert refusal(client.post("/v2/jobs", json={"upload": "0" * 32})) == (503, "server")
 
 
-def test_nothing_is_taken_without_the_token(running_uploads, upload, spool):
+def test_nothing_is_accepted_without_the_token(running_uploads, upload, spool):
     with running_uploads.client("another-token-of-some-length") as stranger:
         for call, path in (
             ("POST", "/v2/uploads"),
@@ -114,14 +114,14 @@ def test_files_arrive_under_names_made_here(uploading, upload, spool):
         "other.json",
     ],
 )
-def test_names_that_are_no_frames_are_refused(uploading, upload, spool, name):
+def test_names_that_are_not_frames_are_refused(uploading, upload, spool, name):
     before = sorted(spool.rglob("*"))
     assert refusal(put(uploading, upload, name, b"x")) in ((404, "not_found"), (405, "method_not_allowed"))
     assert sorted(spool.rglob("*")) == before
 
 
 @pytest.mark.parametrize("upload_id", ["0" * 32, "..", "%2e%2e", "incoming"])
-def test_uploads_that_are_not_there(uploading, upload_id):
+def test_missing_uploads(uploading, upload_id):
     assert put(uploading, upload_id, "color/1", b"x").status_code == 404
     assert uploading.get(f"/v2/uploads/{upload_id}").status_code == 404
     assert uploading.delete(f"/v2/uploads/{upload_id}").status_code in (404, 405)
@@ -178,7 +178,7 @@ def test_a_body_that_is_cut_off_leaves_nothing(running_uploads, uploading, uploa
     assert not (spool / upload / "job" / "color" / "0001.png").exists()
 
 
-def test_a_client_that_falls_silent_is_given_up(running_uploads, upload, spool, monkeypatch):
+def test_a_silent_client_is_disconnected(running_uploads, upload, spool, monkeypatch):
     monkeypatch.setattr(upload_calls, "SILENCE_SECONDS", 0.1)
     with begin(running_uploads.port, upload, 1000, b"x" * 10) as connection:
         assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
@@ -252,7 +252,7 @@ def test_a_disk_that_fills_while_a_file_arrives(uploading, upload, spool, monkey
 
 
 @pytest.mark.parametrize("data", [b"{", b"[]", b'{"schema": 2}', b'{"schema": 2, "scene": {}}', b"[" * 100_000])
-def test_a_job_file_that_is_none(uploading, upload, spool, data):
+def test_a_job_file_of_another_kind(uploading, upload, spool, data):
     assert refusal(put(uploading, upload, "job.json", data)) == (400, "job")
     assert not (spool / upload / "job" / "job.json").exists()
 
@@ -271,7 +271,7 @@ def test_a_job_on_an_upload_keeps_its_files(running_uploads, uploading, upload, 
     assert refusal(uploading.post("/v2/jobs", json={"upload": upload})) == (404, "not_found")
 
 
-def test_no_file_is_taken_while_its_job_is_prepared(running_uploads, uploading, upload, spool):
+def test_no_file_is_accepted_while_its_job_is_prepared(running_uploads, uploading, upload, spool):
     put(uploading, upload, "color/1", b"x")
     prepare, answers = running_uploads.works.__call__, []
 
@@ -352,7 +352,7 @@ def idle(folder: Path) -> None:
 
 
 class TestSpool:
-    def test_what_was_sent_is_found_again(self, spool):
+    def test_sent_files_are_found_again(self, spool):
         first = Uploads(spool, UploadLimits(), idle)
         upload = first.create()
         for name in ("color/0001.png", "color/0002.png"):

@@ -28,7 +28,7 @@ def manifest() -> dict:
     return tomllib.loads((build_extension.ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))
 
 
-def test_the_zip_holds_the_add_on_and_one_wheel(archive, manifest):
+def test_the_zip_contains_the_add_on_and_one_wheel(archive, manifest):
     names = archive.namelist()
     roots = {"__init__.py", "blender_manifest.toml", "CHANGELOG.md", "LICENSE", "README.md", "warpnoise_addon"}
     assert {name.partition("/")[0] for name in names} == roots

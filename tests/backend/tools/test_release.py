@@ -38,7 +38,7 @@ def test_addresses_are_written_once(tmp_path):
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_workflows_name_targets_jobs_and_tools_that_are_there(path: Path):
+def test_workflows_name_existing_targets_jobs_and_tools(path: Path):
     workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
     targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.M)
     jobs = workflow["jobs"]

@@ -134,9 +134,7 @@ def test_a_view_without_depth(data: Path, tmp_path: Path) -> None:
         Crops(tmp_path, 16, 2, 0.1, seed=0)
 
 
-def test_what_a_model_was_not_given_has_no_effect_at_first(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_input_has_no_effect_at_first(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run begins with the weights of a network of fewer channels, and says the same."""
     old = Trainer(data, tmp_path / "old", SETTINGS, CPU, resume=False)
     old.train_step()

@@ -35,7 +35,7 @@ def test_the_same_width_gives_the_same_weights(narrow: UNet2DModel) -> None:
 
 
 @pytest.mark.parametrize("channels", [(8, 16, 24, 64), (8, 16, 48, 64), (8, 32, 48, 64), (8, 24, 40, 56)])
-def test_a_wider_network_says_nearly_the_same(narrow: UNet2DModel, channels: tuple[int, ...]) -> None:
+def test_a_wider_network_predicts_nearly_the_same(narrow: UNet2DModel, channels: tuple[int, ...]) -> None:
     old, new = said(narrow), said(grown(narrow, channels))
     torch.manual_seed(5)
     other = said(make_unet(channels))
@@ -43,7 +43,7 @@ def test_a_wider_network_says_nearly_the_same(narrow: UNet2DModel, channels: tup
     assert (new - old).std() < 0.2 * (other - old).std()
 
 
-def test_without_noise_and_groups_that_mix_it_says_the_very_same(
+def test_without_noise_and_mixing_groups_the_prediction_is_identical(
     narrow: UNet2DModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is not preserved is the normalization, and nothing else."""
@@ -58,7 +58,7 @@ def test_without_noise_and_groups_that_mix_it_says_the_very_same(
     torch.testing.assert_close(said(wide), said(narrow), atol=1e-4, rtol=1e-3)
 
 
-def test_new_channels_come_to_differ(narrow: UNet2DModel) -> None:
+def test_new_channels_learn_to_differ(narrow: UNet2DModel) -> None:
     """Copies that stayed copies would be a waste: what each learns differs from the first step."""
     wide = grown(narrow, (8, 16, 24, 64))
     wide(torch.randn(2, 10, 32, 32), 200, class_labels=torch.tensor([0, 1])).sample.square().mean().backward()

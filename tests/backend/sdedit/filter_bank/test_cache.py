@@ -29,7 +29,7 @@ def stored(folder: Path) -> Path:
     return file
 
 
-def test_a_stored_bank_comes_back_unmeasured(tmp_path: Path) -> None:
+def test_a_stored_bank_is_loaded_without_a_measurement(tmp_path: Path) -> None:
     measured = load(tmp_path / "new")
     again = load(tmp_path / "new", forbidden)
     assert torch.equal(again.patterns, measured.patterns)
@@ -42,7 +42,7 @@ def test_the_environment_chooses_the_folder(tmp_path: Path, monkeypatch: pytest.
     assert stored(tmp_path / "filter_banks").is_file()
 
 
-def test_other_weights_and_scales_are_measured_anew(tmp_path: Path) -> None:
+def test_other_weights_and_scales_are_measured_again(tmp_path: Path) -> None:
     load(tmp_path)
     load(tmp_path, digest="1f")
     assert load(tmp_path, scale=2).size == 2
