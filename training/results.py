@@ -14,13 +14,18 @@ from typing import Any
 INTRODUCTION = """\
 # Results
 
-Every noise method of `warpnoise compare` on held-out shots. What the figures mean stands on the page that the command
-makes, and in `backend/warpnoise/compare/`; each is the mean over the seeds, ± their standard deviation. *Warp error*
-(times 1000) and *texture incoherence* compare frames that lie 1, 4, 8 and 16 apart, moved by the true motion: less is
-better, and the floor is what the input and a path-traced, textured render of the same shot have. *Sharpness* is
-relative to random noise. Methods in italics have noise that is not white: they score by blurring the picture.
+This page compares every noise method of `warpnoise compare` on held-out shots. Each figure is the
+mean over the seeds, ± their standard deviation. `backend/warpnoise/compare/`, and the page that the
+command writes, define the figures:
 
-To make them again (the shots need the bpy wheel, everything else the backend's environment):
+- *Warp error* (times 1000) and *texture incoherence* compare frames that are 1, 4, 8 and 16 apart,
+  moved by the true motion. Less is better. The floor is that of the input, and of a path-traced,
+  textured render of the same shot.
+- *Sharpness* is relative to random noise.
+- Methods in italics have noise that is not white: they score by blurring the picture.
+
+These commands make the figures again. The shots need the bpy wheel, everything else the backend's
+environment:
 
 ```
 python -m training.shots shots
@@ -31,27 +36,28 @@ python -m training.results shots/*/job/compare/compare.json --output docs/result
 python -m training.shot_pictures shots/truck shots/orbit shots/dolly --output docs/images/results.jpg
 ```
 
-What appearance is about, in the first and the last frame of truck, orbit and dolly (seed 0, `photoreal`):
+Appearance, in the first and the last frame of truck, orbit and dolly (seed 0, `photoreal`):
 
 ![Plain render, stylized and path traced](images/results.jpg)
 
-Each shot names the model that it was made with, which may be an earlier one.
+Each shot names the model that made it, which may be an earlier one.
 
-Latent models, and the goals of their noise, are measured in
-[Decoder-aligned noise](decoder-aligned-noise.md#shots-and-goals).
+For latent models, and the goals of their noise, see
+[Decoder-aligned noise](decoder-aligned-noise.md#shots-and-goals). For the cases where ours scores
+worse than `chained` at lag 1, see
+[Beside occlusion boundaries](noise.md#beside-occlusion-boundaries).
 
-Where ours is above `chained` at lag 1, [the noise](noise.md#beside-what-is-hidden-or-uncovered) tells why.
+Sharpness differs between seeds. A single frame does not show which white method made its noise, so
+on average all white methods are equally sharp. But `random` averages 24 independent noises a seed,
+while `fixed`, `chained` and ours see little more than one. So three seeds leave an uncertainty of up
+to a tenth in appearance, and of 0.04 in the super-resolution of truck. Twelve seeds of dolly, with an
+earlier model (`8f2265f71564`), gave 1.01 ± 0.13, 1.00 ± 0.09 and 0.98 ± 0.13 for these three, all
+within a standard error of 1; three seeds had given 0.91 ± 0.02 for ours (the command above with
+`--methods random,fixed,chained,warped --tasks appearance --seeds 12`).
 
-Sharpness differs from seed to seed. A frame made with white noise is as sharp, on the average over all noise, whichever
-white method made the noise, since the frame alone does not show which. But `random` averages 24 independent noises a
-seed, and `fixed`, `chained` and ours see little more than one, so three seeds leave up to a tenth open in appearance,
-and 0.04 in the super-resolution of truck. Twelve seeds of dolly, with an earlier model (`8f2265f71564`), gave
-1.01 ± 0.13, 1.00 ± 0.09 and 0.98 ± 0.13 for these three, all within a standard error of 1, where three had given ours
-0.91 ± 0.02 (the command above with `--methods random,fixed,chained,warped --tasks appearance --seeds 12`).
-
-Super-resolution restores the path-traced render, reduced to a quarter of its width and height. That, enlarged again, is
-the input that its floor shows. Detail that is made up is not the detail that was lost: SWD, which compares textures, is
-below that input's, but so is PSNR.
+Super-resolution restores the path-traced render, reduced to a quarter of its width and height. The
+floor's input is that reduced render, enlarged again. Invented detail is not the lost detail: SWD,
+which compares textures, is below the input's, but so is PSNR.
 """
 
 GOALS = (
