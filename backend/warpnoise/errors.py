@@ -2,14 +2,14 @@
 
     WarpnoiseError
     ├── JobError            the job folder: a missing file, a bad field, sizes that differ
-    │   └── JobLockedError  another process works on these frames
+    │   └── JobLockedError  another process is working on these frames
     ├── MediaError          one EXR, PNG or movie that cannot be read or written
-    ├── ModelError          a model folder that is not one, or of a family that is not known
+    ├── ModelError          a folder without a model, or a model of an unsupported family
     │   └── HubError        a model that cannot be downloaded
-    ├── SettingsError       a setting out of its range, or one that this model does not take
-    ├── ServerError         the server cannot start, or was asked for what it does not have
-    ├── BlenderError        Blender was not found, or failed at what it was asked for
-    └── Cancelled           the user asked to stop; what was finished stays
+    ├── SettingsError       a setting out of range, or one that the model does not take
+    ├── ServerError         the server cannot start, or a request names something unknown
+    ├── BlenderError        Blender was not found, or failed
+    └── Cancelled           the user cancelled; finished files stay
 
 A message says what is wrong (expected and got) and what to do. Arguments of the wrong shape or type given by a
 programmer to a function raise the built-in ValueError and TypeError instead.
@@ -45,7 +45,7 @@ class ModelError(WarpnoiseError):
 
 
 class HubError(ModelError):
-    """``code``: "offline", "license" (not agreed to), "gated", "disk", "busy", or "hub" for all else."""
+    """``code``: "offline", "license" (not agreed to), "gated", "disk", "busy", or "hub" otherwise."""
 
     def __init__(self, message: str, code: str = "hub") -> None:
         super().__init__(message)
@@ -63,7 +63,7 @@ class ServerError(WarpnoiseError):
 
 
 class BlenderError(WarpnoiseError):
-    """``exit_status``: that of the add-on's command where it gave one of the numbers that the commands share."""
+    """``exit_status``: the status of the add-on's command, if it is one of the numbers that the commands share."""
 
     code = "blender"
 

@@ -23,17 +23,17 @@ def setting(
     """A field of a settings model.
 
     Args:
-        default: ``...``: it must be given.
+        default: the default; ``...`` makes the field required.
         title: in title case.
         description: a sentence or two for tooltips and help texts, without the last full stop.
         gt, ge, le: the range of a number. min_length, max_length: of a text or a list. enum: the allowed values.
-        hints: ``subtype``: what a text or number is: FACTOR, FILE_PATH, DIR_PATH, MODEL (one of the backend's), STYLE
-            (one of the model's). ``panel``: noise or coherence, the part of the add-on's panel that shows it; without
-            it Style does. ``min``, ``soft_min``, ``soft_max``: of a slider, where it is narrower than the range.
-            ``null``: what null means; ``start``: what is offered instead of it. ``metavar``: how the command line's
-            help names the value; ``option``: one item of a list there. ``labels``: for each allowed value
-            ``{"label", "description"}``. ``animatable``: whether it may change over the shot. ``hidden``: panels do not
-            show it.
+        hints: ``subtype``: the meaning of a text or number: FACTOR, FILE_PATH, DIR_PATH, MODEL (one of the backend's)
+            or STYLE (one of the model's). ``panel``: the part of the add-on's panel that shows it, noise or coherence;
+            default: Style. ``min``, ``soft_min``, ``soft_max``: bounds of a slider that is narrower than the range.
+            ``null``: the meaning of null; ``start``: the first value once it is not null. ``metavar``: the value's name
+            in the command line's help; ``option``: the option's name there, for one item of a list. ``labels``: for
+            each allowed value ``{"label", "description"}``. ``animatable``: whether it may change over the shot.
+            ``hidden``: panels do not show it.
     """
     extra: dict[str, Any] = ({"enum": enum} if enum else {}) | ({"x-ui": hints} if hints else {})
     bounds = {"gt": gt, "ge": ge, "le": le, "min_length": min_length, "max_length": max_length}

@@ -1,4 +1,4 @@
-"""A shot: the job folder's input, which a stylizing only reads, and where the results of the shot are."""
+"""A shot: the input in a job folder, which stylizing only reads, and the results of the shot."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Needed = Literal["color", "passes"]
 
 @dataclass(frozen=True)
 class FrameState:
-    """All that ``job.json`` says of one frame, differences resolved."""
+    """The data of one frame in ``job.json``, with differences between frames resolved."""
 
     frame: int
     camera: Camera | None
@@ -47,13 +47,13 @@ class FrameState:
     """Object-to-world, (4, 4), of every object that is drawn as itself. Arrays are shared between frames, read-only:
     an object whose array is the same in two frames did not move."""
     cut: bool
-    """Nothing of the frame before is seen again."""
+    """The frame shows nothing of the previous one."""
     unknown_motion: tuple[str, ...] = ()
-    """Names of objects whose vectors from and to the frame before mean nothing."""
+    """Names of objects whose vectors between the previous frame and this one mean nothing."""
 
 
 class Shot:
-    """A job folder that was checked: ``Shot.open`` opens one, ``Shot.create`` makes one of pictures and passes."""
+    """A checked job folder. ``Shot.open`` opens one, ``Shot.create`` creates one from pictures and passes."""
 
     def __init__(self, path: Path, info: JobInfo, color: Callable[[int], Path] | None = None) -> None:
         """``color``: each frame's picture; None: that in ``color/``."""
@@ -65,10 +65,8 @@ class Shot:
     def open(cls, path: str | os.PathLike[str], *, needs: Collection[Needed] = ("color", "passes")) -> Shot:
         """Opens the folder, reads ``job.json`` and checks that every frame has the files that ``needs`` names.
 
-        With ``needs=()`` nothing of the frames is checked, and an export need not have finished them all; then
-        ``check`` does it for those that are wanted.
-
-        Pictures' sizes are compared with the scene's; what is inside of the EXR files shows when they are read.
+        With ``needs=()``, no frame is checked, so the export may be unfinished; ``check`` then checks chosen frames.
+        The pictures' sizes must be the scene's. EXR files are not opened before they are read.
 
         Raises:
             JobError: no folder, no ``job.json``, another schema version, a bad field, missing files, another size.
@@ -96,17 +94,17 @@ class Shot:
         settings: Settings | None = None,
         **scene: Any,
     ) -> Shot:
-        """Makes a job folder by hand of any sequence of EXR files and PNG pictures, which are copied into it.
+        """Creates a job folder from any sequence of EXR files and PNG pictures, which are copied into it.
 
         Args:
-            path: The folder; it is made where it is missing. ``job.json`` is written last.
+            path: The folder; it is created if it does not exist. ``job.json`` is written last.
             passes: For each frame a multilayer EXR with the passes that ``docs/architecture.md`` names.
-            color: For each frame a PNG of what the viewer sees. Its size is the job's.
-            cameras: For each frame its camera. Without: the vectors are the only motion that is known, the
-                background's included.
-            objects: For each frame the object-to-world matrices, (4, 4), of all rigid objects by their names. Without:
-                what is hidden or out of the frame is forgotten.
-            cuts: Frame numbers at which the picture is cut from the frame before.
+            color: For each frame a PNG of what the viewer sees. Its size becomes the job's.
+            cameras: For each frame its camera. Default: unknown; then the vectors are the only motion, also on the
+                background.
+            objects: For each frame the object-to-world matrices, (4, 4), of all rigid objects by name. Default: none;
+                then surfaces lose their noise while they are occluded or out of the frame.
+            cuts: Numbers of frames that show nothing of the previous frame.
             scene: More fields of ``SceneInfo`` (``name``, ``view_transform``, ``transparent``, ...).
 
         Raises:
@@ -186,7 +184,7 @@ class Shot:
         return Shot(self.path, self.info, color)
 
     def read_again(self) -> Shot:
-        """The shot as its folder tells of it now: an export may have gone on. Raises JobError as ``open`` does."""
+        """The shot in the current state of its folder: an export may have added frames. Raises JobError as ``open``."""
         return Shot(self.path, Shot.open(self.path, needs=()).info, self._color)
 
     @property
@@ -194,7 +192,7 @@ class Shot:
         return self.path / RESULTS
 
     def result(self, name: str) -> Result:
-        """The result of that name, which need not be there."""
+        """The result of that name, which need not exist."""
         return Result(self.results_folder / name)
 
     def results(self) -> list[Result]:
@@ -224,12 +222,12 @@ class Shot:
         return self.path / "current.json"
 
     def check(self, frames: Sequence[int]) -> None:
-        """Checks that all is there that these frames are made of: their colour, and the passes of all frames up to the
-        last of them, through which the noise comes.
+        """Checks that the inputs of these frames exist: their colour, and the passes of all frames up to the last of
+        them, through which the noise passes.
 
         Raises:
-            JobError: a number that is no frame of the job; missing files; another size; an export that has not got
-                there yet.
+            JobError: a number that is not a frame of the job; missing files; another size; frames that are not
+                exported yet.
             MediaError: a colour frame that is not a PNG.
         """
         unknown = sorted(set(frames).difference(self.frames))
@@ -240,7 +238,7 @@ class Shot:
             self._check_files(["color"], frames)
 
     def check_passes(self, frames: Sequence[int]) -> None:
-        """Checks that the passes of some of the shot's frames are there. Raises JobError if not."""
+        """Checks that the passes of some of the shot's frames exist. Raises JobError if not."""
         self._check_files(["passes"], frames)
 
     def states(self) -> Iterator[FrameState]:
@@ -300,7 +298,7 @@ def _read_size(picture: Path) -> tuple[int, int]:
 
 
 def _changes(objects: Sequence[Mapping[str, npt.ArrayLike]]) -> Iterator[dict[str, Matrix | None]]:
-    """For each frame what differs from the frame before, as ``job.json`` has it."""
+    """For each frame its differences from the previous one, as ``job.json`` stores them."""
     before: dict[str, Matrix] = {}
     for matrices in objects:
         now = {name: as_matrix(matrix) for name, matrix in matrices.items()}

@@ -1,4 +1,4 @@
-"""What every noise method has in common: its arguments, and standing on a frame."""
+"""The base class of noise methods: their arguments, and their position at a frame."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ MAX_MAPS = 1 << 14
 class NoiseMethod(ABC):
     """Gaussian noise for the frames of an animation, one after the other.
 
-    A method stands on a frame: on the first one when it is made, and :meth:`advance` moves it to the next. What it
-    gives is decided by the seed and the motions, bit by bit.
+    A method is at one frame of the animation: at first the first, and :meth:`advance` moves it to the next. The seed
+    and the motions determine every bit of the noise.
 
     Args:
         shape: (channels, height, width) of the noise.
         seed: any 64-bit integer.
         device: where the noise is made and returned.
-        maps: independent fields that are carried by the same motion.
+        maps: the number of independent fields, which the same motion carries.
 
     Raises:
-        ValueError: an argument is out of its range.
-        RuntimeError: the device is not there.
+        ValueError: an argument is out of range.
+        RuntimeError: the device does not exist.
     """
 
     def __init__(
@@ -48,10 +48,10 @@ class NoiseMethod(ABC):
         self.frame_index = 0
 
     def frame(self, map: int = 0) -> Tensor:  # noqa: A002 - the name of the documented interface
-        """The noise of the frame that this stands on: (channels, height, width) float32, on the device.
+        """The noise of the current frame: (channels, height, width) float32, on the device.
 
         Args:
-            map: which of the independent fields, 0 to maps - 1.
+            map: the index of the independent field, 0 to maps - 1.
 
         Raises:
             ValueError: there is no such map.
@@ -64,14 +64,13 @@ class NoiseMethod(ABC):
         """Moves to the next frame.
 
         Args:
-            motion: from the frame that this stands on to the next. Its size may be another than the noise's, of the
-                same aspect ratio.
+            motion: from the current frame to the next. Its size may differ from the noise's, but not its aspect ratio.
 
         Returns:
             The next frame's noise, map 0: (channels, height, width) float32, on the device.
 
         Raises:
-            ValueError: the motion is no Motion, or of another aspect ratio.
+            ValueError: the argument is not a Motion, or its aspect ratio differs.
         """
         if not isinstance(motion, Motion):
             raise ValueError(f"motion must be a Motion, got {type(motion).__name__}")

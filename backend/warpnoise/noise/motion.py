@@ -13,25 +13,25 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """The motion between two frames, old and new, of h x w pixels.
+    """The motion from an old frame to a new one, both of h x w pixels.
 
-    Pixel coordinates: x right and y down, (0, 0) is the centre of the top left pixel. Arrays may be numpy's or
-    torch's, on any device; they are kept as torch tensors.
+    Pixel coordinates: x right and y down, (0, 0) is the centre of the top left pixel. Arrays may be NumPy
+    arrays or torch tensors on any device; Motion stores torch tensors.
 
     Args:
         forward: (h, w, 2). ``forward[y, x]``: displacement, in pixels, of the surface point visible at old pixel
             (x, y), from the old frame to the new. NaN or infinite: unknown.
         backward: (h, w, 2). ``backward[y, x]``: displacement, in pixels, of the surface point visible at new pixel
             (x, y), from the new frame back to the old. NaN or infinite: unknown.
-        surface_old, surface_new: (h, w) integers: which surface a pixel of the old, of the new frame shows. The bits
-            of a Cryptomatte hash, say; 0 is the background. Without them everything is one surface.
+        surface_old, surface_new: (h, w) integers: the surface that each pixel of the old and new frame shows, such as
+            the bits of a Cryptomatte hash; 0 is the background. Default: everything is one surface.
         depth_old, depth_new: (h, w), projective depth d, larger is nearer: 1 / z with a perspective camera (0 for the
             background), -z with an orthographic one, z being the distance along the camera's axis.
-        transforms: {surface: (4, 4)}: the motion of a rigid surface, also where it is occluded or out of the frame:
+        transforms: {surface: (4, 4)}: the motion of a rigid surface, also while it is occluded or out of the frame:
             ``T @ (x, y, d, 1) ~ (x', y', d', 1)`` up to a positive factor in front of the camera. Needs both depths.
 
     Raises:
-        ValueError: an array's shape or type is not the above, or one of a pair is missing.
+        ValueError: an array has another shape or type, or one of a pair is missing.
     """
 
     forward: Tensor

@@ -32,11 +32,11 @@ class WarpedNoise(NoiseMethod):
     """Integral noise that is white in every frame and faithful to every earlier one.
 
     A pixel's noise is the integral of white noise over the area of the surfaces that it covers, W(A) / sqrt(|A|) (eq. 5
-    of Chang et al., "How I Warped Your Noise", ICLR 2024). W lives on the surfaces themselves, as particles, so nothing
-    is forgotten while a surface is visible; a surface with a transform is remembered also while it is occluded.
+    of Chang et al., "How I Warped Your Noise", ICLR 2024). W lives on the surfaces, as particles, so a visible surface
+    keeps its noise. A surface with a transform keeps it while it is occluded, too.
 
-    On CUDA devices the kernels run there if `numba-cuda` is installed (``pip install warpnoise[cuda]``). Without it,
-    and for all other devices, the CPU makes the noise and hands it over.
+    On CUDA devices the kernels run there if `numba-cuda` is installed (``pip install warpnoise[cuda]``). Otherwise,
+    the CPU computes the noise and copies it to the device.
 
     Args:
         shape: (channels, height, width) of the noise.
@@ -45,13 +45,14 @@ class WarpedNoise(NoiseMethod):
         maps: number of independent fields that the same motion carries.
         atoms: k, 1, 2, 4 or 8: a pixel is cut into k x k particles, each an atom of white noise.
         grid: (height, width) of the grid on which the particles live, the same multiple of the noise's; None: the
-            noise's own. The noise is then that of the grid, pooled (sums over r x r pixels, divided by r), the very
-            same in every frame; it costs what noise of that size costs. Without, two sizes agree in the first frame,
-            and after a motion as far as particles of 1 / k pixel can: finer ones agree better.
-        occluded: how many occluded particles are remembered, in frames' worth. The oldest are dropped first.
-        memory: bytes that particles and their kept values may take. Values that do not fit are drawn for every frame;
-            particles beyond it are dropped where they crowd.
-        engine: "cpu" or "cuda"; None: "cuda" where the device is one and `numba-cuda` is installed.
+            noise's own. The noise of every frame equals that of the grid, pooled (sums over r x r pixels, divided by
+            r), at the cost of noise of the grid's size. With None, noises of two sizes agree exactly in the first
+            frame, and later to within the particles' spacing of 1 / k pixel.
+        occluded: the number of occluded particles that are remembered, as a multiple of a frame's. The oldest are
+            dropped first.
+        memory: bytes for particles and their stored values. Values that do not fit are drawn again in every frame;
+            particles that do not fit are dropped where they are densest.
+        engine: "cpu" or "cuda"; None: "cuda" if the device is a CUDA device and `numba-cuda` is installed.
 
     Raises:
         ValueError: an argument is out of range.

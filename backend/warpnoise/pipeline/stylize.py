@@ -1,4 +1,4 @@
-"""Stylizing a shot: what is unfinished is read, edited in batches and written, all three at the same time."""
+"""Stylizes a shot: reads unfinished frames, edits them in batches and writes them, all three in parallel."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ from warpnoise.sdedit.device import pick_batch
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run did.
+    """The outcome of a run.
 
-    ``frames_done`` of ``frames_total`` are finished now, ``frames_kept`` of them were before. ``result``: None if no
-    frames were asked for. ``movie``: None while frames of the shot, which others may be making, are unfinished.
+    ``frames_done`` of ``frames_total`` are finished now; ``frames_kept`` of them were finished before. ``result``: None
+    if no frames were requested. ``movie``: None while frames of the shot are unfinished; others may be making them.
     """
 
     frames_total: int
@@ -72,30 +72,29 @@ def stylize(
 ) -> Summary:
     """Stylize every frame of a shot that is not finished, or those of ``frames``, and write the movie.
 
-    The result is a folder of the settings and the model alone: ``results/ink-3f9a21c0``. Frames whose inputs are those
-    of an earlier run are kept; if nothing is left to do, no weights are loaded and no noise is computed. A frame's file
-    appears whole or not at all, and stays whatever comes after it.
+    Each combination of settings and model has its result folder, such as ``results/ink-3f9a21c0``. Frames that were
+    finished with the same inputs are kept; if all were, no weights are loaded and no noise is computed. A frame's file
+    appears whole or not at all, and stays even if the run fails later.
 
-    A frame's bits do not depend on which frames are made in the same run: the noise comes through the passes of all
-    frames before it, wanted or not, and its place in a batch is counted from the shot's start. Several processes may
-    make different frames of one result, and different results, at the same time; whoever then finds all frames of a
-    result finished writes its movie.
+    A frame's bits do not depend on the other frames of the run: the noise passes through all earlier frames, and the
+    place in a batch is counted from the shot's start. Several processes may make different frames of one result, and
+    different results, at the same time. The process that finishes the last frame of a result writes its movie.
 
     Args:
-        settings: instead of the shot's own.
-        frames: only these; None: all. Their colour is needed, and the passes of all frames up to the last of them.
-        preview: no movie is made, the result does not become the current one, and ``batch`` is 1 if it is not given;
-            a later run makes the frames again.
+        settings: settings to use instead of the shot's own.
+        frames: the frames to stylize; None: all. Needs their colour, and the passes of all frames up to the last one.
+        preview: make no movie, keep the current result, and use a ``batch`` of 1 by default. A later run makes the
+            frames again.
         device, dtype: as ``sdedit.load_model`` takes them.
-        batch: frames at a time; None: what suits the device. Batches are always full, filled up with copies where
-            frames are not wanted: for a few frames alone 1 is quickest, and differs by rounding only.
+        batch: frames in a batch; None: what suits the device. Batches are always full: copies fill the places of
+            frames that were not chosen. For a few single frames, 1 is fastest; it differs only by rounding.
         movie: whether the movie is written once all frames of the shot are finished.
         progress: called in this thread after every denoising step, and when the stage changes.
         cancelled: asked before every denoising step and during every wait.
         load: loads the model.
-        result: where the frames go, for comparisons; None: the folder of the settings in ``results/``, which becomes
-            the current one once it has a frame.
-        model: what ``ModelFolder.open`` takes, where ``settings.model`` is a name of the caller's own.
+        result: the folder for the frames, for comparisons; None: the folder of the settings in ``results/``, which
+            becomes the current one once it has a frame.
+        model: the argument of ``ModelFolder.open``, if ``settings.model`` is the caller's own name for it.
 
     Raises:
         SettingsError, ModelError, JobError, JobLockedError, MediaError: see their messages.
