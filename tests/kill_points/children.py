@@ -38,9 +38,9 @@ class Children:
             patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, self._path)))  # Python 3.11 passes no path
             forkserver.ensure_running()
 
-    def run(self, scenario: Scenario, folder: Path, number: int | None = None, *, torn: bool = False) -> bool:
+    def run(self, scenario: Scenario, folder: Path, number: int | None = None) -> bool:
         """Runs it on a folder to its end, or kills it at operation ``number``. Whether it came to its end."""
-        process = self._context.Process(target=_child, args=(scenario, folder, number, torn))
+        process = self._context.Process(target=_child, args=(scenario, folder, number))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "path", self._path)
             process.start()
@@ -59,19 +59,18 @@ class Children:
         Yields:
             what was done to the process, for messages, and ``work``.
         """
-        for torn in (False, True):
-            number = 0
-            while True:
-                shutil.rmtree(work, ignore_errors=True)
-                shutil.copytree(before, work)
-                if self.run(scenario, work, number, torn=torn):
-                    assert number > 0, f"{scenario.__name__} changes no file"
-                    break
-                yield f"killed at {'rename' if torn else 'operation'} {number}{', half written' if torn else ''}", work
-                number += 1
+        number = 0
+        while True:
+            shutil.rmtree(work, ignore_errors=True)
+            shutil.copytree(before, work)
+            if self.run(scenario, work, number):
+                assert number > 0, f"{scenario.__name__} changes no file"
+                return
+            yield f"killed at operation {number}", work
+            number += 1
 
 
-def _child(scenario: Scenario, folder: Path, number: int | None, torn: bool) -> None:
+def _child(scenario: Scenario, folder: Path, number: int | None) -> None:
     if number is not None:
-        die_at(number, folder, torn=torn)
+        die_at(number, folder)
     scenario(folder)

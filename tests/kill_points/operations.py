@@ -19,14 +19,12 @@ and of the folder's descriptor that it is relative to."""
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
-def die_at(number: int, folder: Path, *, torn: bool = False) -> None:
+def die_at(number: int, folder: Path) -> None:
     """Exit with ``KILLED`` right before the file operation of that number, from 0, below ``folder``.
 
     Operations are renames, removals, folders made and removed, and files opened to be written, of any thread, if they
-    change something. Files that a C library writes are not seen, but the rename that follows is.
-
-    Args:
-        torn: count renames alone, and cut the file that was to be renamed in half: the process died while it wrote it.
+    change something. Files that a C library writes are not seen, but the rename that follows is. Before a rename the
+    file is cut in half: the process died while it wrote it.
     """
     left = number
     mutex = threading.Lock()
@@ -34,7 +32,7 @@ def die_at(number: int, folder: Path, *, torn: bool = False) -> None:
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
         nonlocal left
         path = _changed(event, arguments)
-        if path is None or (torn and event != "os.rename") or not _is_below(path, folder):
+        if path is None or not _is_below(path, folder):
             return
         if (event == "os.mkdir" and path.is_dir()) or (event == "os.remove" and not os.path.lexists(path)):
             return
@@ -43,7 +41,7 @@ def die_at(number: int, folder: Path, *, torn: bool = False) -> None:
                 left -= 1
                 return
             left = -1  # truncating is an operation, too
-            if torn and path.is_file():
+            if event == "os.rename" and path.is_file():
                 os.truncate(path, path.stat().st_size // 2)
             os._exit(KILLED)
 

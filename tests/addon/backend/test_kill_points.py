@@ -20,13 +20,13 @@ UPLOAD = ".upload.json"
 pytestmark = [
     pytest.mark.kill,
     pytest.mark.slow,
-    pytest.mark.skipif(os.name != "posix" or bool(bpy.app.binary_path), reason="the processes need the bpy wheel"),
+    pytest.mark.skipif(os.name != "posix" or bool(bpy.app.binary_path), reason="processes are forked"),
     pytest.mark.skipif(bpy.app.version < (5, 0), reason="the file operations are alike in all versions"),
 ]
 
 
 def test_a_fetched_result_is_whole_or_fetched_again(job: Path, tmp_path: Path) -> None:  # noqa: F811
-    children = Children(without=Path(bpy.utils.resource_path("LOCAL")))
+    children = Children(["addon.backend.kill_scenarios"], without=Path(bpy.utils.resource_path("LOCAL")))
     before, whole = tmp_path / "before", tmp_path / "whole"
     before.mkdir()
     shutil.move(job, before / "job")
