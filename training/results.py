@@ -1,4 +1,4 @@
-"""Writes docs/results.md out of the figures of finished comparisons, so that no figure is typed by hand.
+"""Writes the tables of docs/results.md out of the figures of finished comparisons, so that none is typed by hand.
 
 python -m training.results shots/*/job/compare/compare.json --output docs/results.md
 """
@@ -11,54 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-INTRODUCTION = """\
-# Results
-
-This page compares every noise method of `warpnoise compare` on held-out shots. Each figure is the
-mean over the seeds, ± their standard deviation. `backend/warpnoise/compare/`, and the page that the
-command writes, define the figures:
-
-- *Warp error* (times 1000) and *texture incoherence* compare frames that are 1, 4, 8 and 16 apart,
-  moved by the true motion. Less is better. The floor is that of the input, and of a path-traced,
-  textured render of the same shot.
-- *Sharpness* is relative to random noise.
-- Methods in italics have noise that is not white: they score by blurring the picture.
-
-These commands make the figures again. The shots need the bpy wheel, everything else the backend's
-environment:
-
-```
-python -m training.shots shots
-for shot in shots/*; do
-  warpnoise compare $shot/job --reference $shot/reference --strength 0.5
-done
-python -m training.results shots/*/job/compare/compare.json --output docs/results.md
-python -m training.shot_pictures shots/truck shots/orbit shots/dolly --output docs/images/results.jpg
-```
-
-Appearance, in the first and the last frame of truck, orbit and dolly (seed 0, `photoreal`):
-
-![Plain render, stylized and path traced](images/results.jpg)
-
-Each shot names the model that made it, which may be an earlier one.
-
-For latent models, and the goals of their noise, see
-[Decoder-aligned noise](decoder-aligned-noise.md#shots-and-goals). For the cases where ours scores
-worse than `chained` at lag 1, see
-[Beside occlusion boundaries](noise.md#beside-occlusion-boundaries).
-
-Sharpness differs between seeds. A single frame does not show which white method made its noise, so
-on average all white methods are equally sharp. But `random` averages 24 independent noises a seed,
-while `fixed`, `chained` and ours see little more than one. So three seeds leave an uncertainty of up
-to a tenth in appearance, and of 0.04 in the super-resolution of truck. Twelve seeds of dolly, with an
-earlier model (`8f2265f71564`), gave 1.01 ± 0.13, 1.00 ± 0.09 and 0.98 ± 0.13 for these three, all
-within a standard error of 1; three seeds had given 0.91 ± 0.02 for ours (the command above with
-`--methods random,fixed,chained,warped --tasks appearance --seeds 12`).
-
-Super-resolution restores the path-traced render, reduced to a quarter of its width and height. The
-floor's input is that reduced render, enlarged again. Invented detail is not the lost detail: SWD,
-which compares textures, is below the input's, but so is PSNR.
-"""
+BEGIN = "<!-- `python -m training.results` writes what follows. -->"
+"""The page's introduction stands before this line and is written by hand."""
 
 GOALS = (
     ("warp error at lag 1 over random's", "warp_error", "1", "random", 0.5),
@@ -74,9 +28,12 @@ def main() -> None:
     parser.add_argument(
         "figures", type=Path, nargs="+", help="compare.json of each shot, or copies with the shots' names"
     )
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True, help="the page, whose introduction is kept")
     options = parser.parse_args()
-    parts = [INTRODUCTION]
+    introduction, begin, _ = options.output.read_text().partition(f"{BEGIN}\n")
+    if not begin:
+        raise SystemExit(f"{options.output}: no line {BEGIN!r}, after which the tables belong; add it")
+    parts = [f"{introduction}{BEGIN}\n"]
     for path in options.figures:
         name = path.stem if path.stem != "compare" else path.resolve().parents[2].name
         parts += shot_part(name, json.loads(path.read_text()))

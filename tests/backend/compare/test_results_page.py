@@ -1,6 +1,8 @@
 """docs/results.md comes out of compare.json, goals that are missed included."""
 
-from training.results import shot_part
+from pathlib import Path
+
+from training.results import BEGIN, shot_part
 
 
 def figure(mean, spread=0.01):
@@ -71,3 +73,7 @@ def test_long_lags_are_held_against_the_best_white_method():
     text = goals(0.007, 0.01, ["8", "16"], spread=0.001)
     assert line.format(8, "0.70", "met") in text and line.format(16, "0.70", "met") in text
     assert line.format(8, "1.20", "missed") in goals(0.012, 0.01, ["8"], spread=0.001)
+
+
+def test_the_page_has_the_line_that_tables_follow():
+    assert BEGIN in (Path(__file__).parents[3] / "docs/results.md").read_text().splitlines()

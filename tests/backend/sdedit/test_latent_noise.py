@@ -62,9 +62,13 @@ def test_pixel_noise_enters_projected(
     assert not torch.equal(other, result)
 
 
-def test_the_decoder_is_measured_once(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = open_editor(tiny("sd21"))._noise.bank(SETTINGS)
+def test_the_decoder_is_measured_once_and_its_share_is_logged(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="warpnoise.sdedit.latent_noise"):
+        first = open_editor(tiny("sd21"))._noise.bank(SETTINGS)
     assert first is not None
+    assert f"patterns make {first.energy:.2f} of what its decoder paints" in caplog.text
 
     def refuse(*_: Any, **__: Any) -> Any:
         raise AssertionError("measured again")
