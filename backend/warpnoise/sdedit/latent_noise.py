@@ -111,7 +111,7 @@ def latent_noise(folder: ModelFolder, pipeline: Any, device: torch.device) -> La
             )
         except MeasurementError as error:
             return str(error)
-        log.info("%s: noise patterns make %.2f of what its decoder paints commute with shifts", folder.name, bank.energy)
+        log.info("%s: patterns make %.2f of what its decoder paints from noise equivariant", folder.name, bank.energy)
         return bank
 
     return LatentNoise(folder, measure)
