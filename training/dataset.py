@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from warpnoise.compare.metrics.interpolation import enlarged_again
 from warpnoise.job import Camera
 from warpnoise.motion import surface_geometry
-from warpnoise.sdedit.folder import GEOMETRY_CHANNELS
+from warpnoise.sdedit.folder_checks import GEOMETRY_CHANNELS
 
 from training.network import NULL_CLASS
 from training.paint_dataset import begin_painting, finished_views

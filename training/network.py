@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from diffusers import DDIMScheduler, UNet2DModel
-from warpnoise.sdedit.folder import GEOMETRY_CHANNELS
+from warpnoise.sdedit.folder_checks import GEOMETRY_CHANNELS
 
 from training.styles import STYLES
 

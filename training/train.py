@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 from warpnoise.sdedit.device import computes_bfloat16
-from warpnoise.sdedit.folder import GEOMETRY_CHANNELS
+from warpnoise.sdedit.folder_checks import GEOMETRY_CHANNELS
 
 from training import checkpoint
 from training.critic import Adversary, balance

@@ -101,17 +101,17 @@ def command(
         from warpnoise.server.stylize_work import KEPT_MODEL, prepare
 
         KEPT_MODEL.idle_seconds = keep_model * 60
-        return prepare(request, models, only_named=uploads is not None)
+        return prepare(request, only_named=uploads is not None)
 
     def status() -> StatusView:
         from warpnoise.server.status import status
 
-        return status(models)
+        return status()
 
     def check(settings: dict[str, Any]) -> Checked:
         from warpnoise.server.stylize_work import check
 
-        return check(settings, models, only_named=uploads is not None)
+        return check(settings, only_named=uploads is not None)
 
     def free() -> bool:
         from warpnoise.server.stylize_work import KEPT_MODEL
@@ -123,7 +123,7 @@ def command(
     started = Downloads()
     calls = model_calls(started, free, check, allowed=downloads or uploads is None, own=uploads is None)
     limits = UploadLimits(uploads_days, None if uploads_size is None else round(uploads_size * 1e9))
-    options = ServeOptions(host, port, token_file, announce, exit_with_parent, uploads, limits, models)
+    options = ServeOptions(host, port, token_file, announce, exit_with_parent, uploads, limits)
     try:
         serve(options, prepare, status, [calls])
     finally:

@@ -11,8 +11,9 @@ from typing import Literal
 from pydantic import BaseModel
 
 from warpnoise.errors import WarpnoiseError
-from warpnoise.hub.download import folder_size, free_disk, left_to_download, read_note
+from warpnoise.hub.disk import file_size, folder_size, free_disk
 from warpnoise.hub.remote import Offer
+from warpnoise.hub.store import left_to_download, read_note
 from warpnoise.job import Settings
 from warpnoise.sdedit.families import FAMILIES
 from warpnoise.sdedit.folder import DEFAULT_MODEL, ModelFolder
@@ -280,4 +281,4 @@ def _size_of(name: str) -> int:
 
 
 def _disk_size(path: Path) -> int:
-    return folder_size(path) if path.is_dir() else (path.stat().st_size if path.exists() else 0)
+    return folder_size(path) if path.is_dir() else file_size(path)

@@ -21,9 +21,9 @@ from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_st
 from warpnoise.errors import HubError
 from warpnoise.media.json_file import parse_json
 from warpnoise.sdedit.families import FAMILIES
-from warpnoise.sdedit.folder import NO_WEIGHTS, family_of
 from warpnoise.sdedit.model_bounds import LARGEST_CONFIG, check_values
 from warpnoise.sdedit.model_files import PICKLES, choose_weights
+from warpnoise.sdedit.model_index import NO_WEIGHTS, family_of
 from warpnoise.sdedit.places import is_hub_id
 
 TRANSPORT_ERRORS: tuple[type[Exception], ...] = (HfHubHTTPError.__bases__[0], ConnectionError)

@@ -12,12 +12,21 @@ from typing import Any, TypeVar
 from warpnoise.errors import ModelError
 from warpnoise.hashing import digest_file, digest_files, digest_text
 from warpnoise.sdedit.editor import EditSettings
-from warpnoise.sdedit.families import FAMILIES, Family
-from warpnoise.sdedit.model_bounds import ADVICE, MOST_CLASSES, read_config
+from warpnoise.sdedit.families import Family
+from warpnoise.sdedit.folder_checks import (
+    GEOMETRY_CHANNELS,
+    check_channels,
+    check_folder,
+    check_values_of,
+    count_classes,
+    read_scheduler,
+)
+from warpnoise.sdedit.model_bounds import read_config
 from warpnoise.sdedit.model_files import component, find_weights
+from warpnoise.sdedit.model_index import NO_WEIGHTS, family_of
 from warpnoise.sdedit.one_file import OneFile, read_one_file
 from warpnoise.sdedit.places import resolve
-from warpnoise.sdedit.samplers import SCHEDULERS, is_flow, is_stochastic, noise_maps, own_sampler
+from warpnoise.sdedit.samplers import is_flow, is_stochastic, noise_maps, own_sampler
 from warpnoise.sdedit.styles import FILE_NAME as STYLES_FILE
 from warpnoise.sdedit.styles import StyleSheet, read_styles
 
@@ -25,18 +34,8 @@ _Number = TypeVar("_Number", int, float)
 
 DEFAULT_MODEL = Path(__file__).parents[1] / "models" / "default"
 
-GEOMETRY_CHANNELS = 4
-"""A normal's three components, and whether there is a surface: see ``Editor.edit``."""
-
 _DISTILLED = ("lcm", "tcd")
 """Samplers of models that were distilled to a few steps."""
-
-_LARGEST_SIZE = 1 << 20
-_MOST_BLOCKS = 16
-
-NO_WEIGHTS = ("Tokenizer", "TokenizerFast", "Processor", "FeatureExtractor", "Scheduler")
-"""Ends of the names of classes without weights."""
-_NOT_LOADED = ("safety_checker", "feature_extractor")
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class ModelFolder:
         one = read_one_file(path) if path.is_file() else None
         if one is not None:
             path = one.folder
-        _check_folder(path)
+        check_folder(path)
         index_name = "model_index.json" if (path / "model_index.json").is_file() else "config.json"
         index = read_config(path / index_name)
         parts, family = family_of(path, index, index_name)
@@ -90,12 +89,12 @@ class ModelFolder:
         needed = [part for part in parts if not (own_tokenizers and part.startswith("tokenizer"))]
         if missing := [part for part in needed if index_name != "config.json" and not (path / part).is_dir()]:
             raise ModelError(f"{path / missing[0]} is missing: this is not a complete model; download it again")
-        network = read_config(component(path, "unet" if "unet" in parts else "transformer") / "config.json")
-        classes = _count_classes(path, network) if family is None else None
-        scheduler, sheet = _read_scheduler(path), read_styles(path / STYLES_FILE, classes)
+        network_part = "unet" if "unet" in parts else "transformer"
+        network = read_config(component(path, network_part) / "config.json")
+        classes = count_classes(path, network) if family is None else None
+        scheduler, sheet = read_scheduler(path), read_styles(path / STYLES_FILE, classes)
         if one is not None and one.scheduler is not None:
             scheduler, sheet = {**scheduler, **one.scheduler}, replace(sheet, steps=4, guidance=1.0)
-        network_part = "unet" if "unet" in parts else "transformer"
         folder = cls(
             path=path,
             name=str(name_or_path),
@@ -113,8 +112,8 @@ class ModelFolder:
         )
         if one is not None and family is None:
             raise ModelError(f"model {one.path}: its base {path} is a pixel model, which comes as a folder only")
-        folder._check_kinds()
-        folder._check_channels()
+        check_values_of(folder)
+        check_channels(folder)
         for part in folder.weighted_in_folder:
             find_weights(component(path, part))
         return folder
@@ -308,134 +307,7 @@ class ModelFolder:
         whole = digest_files(self.path, {file for file in files if file.is_file()}, digest)
         return whole if self.file is None else digest_text(whole, digest(self.file))
 
-    def _check_kinds(self) -> None:
-        """Whether all can be computed that follows from the configuration."""
-        try:
-            sizes = (self.vae_factor, self.latent_channels, self.size_multiple, self.train_timesteps)
-            _ = (self.guidance, self.steps, self.sampler, self.weighted, self.is_distilled)
-            blocks = self.network.get("block_out_channels", [1])
-            if not (isinstance(blocks, list) and 0 < len(blocks) <= _MOST_BLOCKS and all(size > 0 for size in blocks)):
-                raise ValueError(f"block_out_channels {str(blocks)[:40]}")
-            if not all(0 < size <= _LARGEST_SIZE for size in sizes):
-                raise ValueError("a size of 0, below, or far too large")
-        except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError) as error:
-            raise ModelError(
-                f"{self.path}: its configuration holds a value that no such model has ({str(error)[:200]}). "
-                "Download the model again."
-            ) from None
-
-    def _check_channels(self) -> None:
-        if self.family is None:
-            self._check_channels_without_family()
-            return
-        expected = self.latent_channels * (self.family.cell**2 if self.family.cell > 1 else 1)
-        got = self.network.get("in_channels", expected)
-        if got != expected:
-            kind = "U-Net" if "unet" in self.parts else "transformer"
-            raise ModelError(
-                f"{self.path}: expected a {kind} of {expected} channels in, for the VAE's latents, got {got}: "
-                "inpainting, depth and instruction models are not supported"
-            )
-
-    def _check_channels_without_family(self) -> None:
-        one = self.latent_channels
-        got = (self.network.get("in_channels", 3), self.network.get("out_channels", 3))
-        learned = str(self.scheduler.get("variance_type", "")).startswith("learned")
-        out = 2 * one if learned else one
-        if got[0] not in (one, 2 * one, 2 * one + GEOMETRY_CHANNELS) or got[1] != out:
-            what = "the VAE's latents" if self.vae else "red, green, blue"
-            raise ModelError(
-                f"{self.path}: expected a U-Net of {one} channels in ({what}; {2 * one} if it is given the frame too; "
-                f"{2 * one + GEOMETRY_CHANNELS} if its geometry as well) and {out} out, got {got[0]} and {got[1]}: "
-                "choose a model of RGB images"
-            )
-
-
-def supported() -> str:
-    """The families, for messages."""
-    titles = [family.title for family in FAMILIES.values()]
-    first = "pixel models (a UNet2DModel and a scheduler, with or without a VAE)"
-    return f"{first}, {', '.join(titles[:-1])} and {titles[-1]}"
-
 
 def _of_file(one: OneFile, network_part: str, parts: Mapping[str, Any]) -> dict[str, str]:
     in_file = {network_part: ""} if one.parts is None else one.parts
     return {part: begin for part, begin in in_file.items() if part in parts}
-
-
-def _check_folder(path: Path) -> None:
-    if not path.is_dir():
-        raise ModelError(
-            f"model {path}: there is no such folder. Give 'default', the path of a diffusers folder or of a file, or "
-            "the id of a model that was downloaded: `warpnoise models` lists what there is"
-        )
-    if not (path / "model_index.json").is_file() and not (path / "config.json").is_file():
-        raise ModelError(f"{path} is not a diffusers model: it has no model_index.json. Supported are {supported()}")
-
-
-def family_of(
-    where: object, index: dict[str, Any], index_name: str = "model_index.json"
-) -> tuple[dict[str, tuple[str, str]], Family | None]:
-    """The parts and the family of a model, of the object in ``model_index.json``.
-
-    Args:
-        where: names the model in messages.
-        index_name: "config.json": the object is the network's own, of a repository that holds no more than a network
-            and its scheduler.
-
-    Returns:
-        (library, class) of each part that is loaded; and the family, None for a pixel model.
-
-    Raises:
-        ModelError: not one that Warpnoise runs.
-    """
-    pipeline = index.get("_class_name")
-    if not isinstance(pipeline, str | None):
-        raise ModelError(f"{where}: its _class_name is {str(pipeline)[:60]}; expected a name. {ADVICE}")
-    if index_name == "config.json":
-        index = {"unet": ["diffusers", pipeline], "scheduler": ["diffusers", "Scheduler"]}
-        pipeline = None
-    parts = {
-        key: (str(value[0]), str(value[1]))
-        for key, value in index.items()
-        if isinstance(value, list) and len(value) == 2 and value[1] and key not in _NOT_LOADED
-    }
-    kinds = {part: kind for part, (_, kind) in parts.items()}
-    if kinds.get("unet") == "UNet2DModel" and set(kinds) <= {"unet", "scheduler", "vae"}:
-        return parts, None
-    if pipeline in FAMILIES:
-        return parts, FAMILIES[pipeline]
-    if "controlnet" in kinds:
-        raise ModelError(
-            f"{where} is a {pipeline}, which holds a ControlNet. Give the model that it controls as the model, and "
-            f"{where}/controlnet as a control"
-        )
-    what = str(pipeline or kinds.get("unet") or "model without a name")[:80]
-    raise ModelError(f"{where} is a {what}, which is not supported. Supported are {supported()}")
-
-
-def _count_classes(path: Path, unet: dict[str, Any]) -> int | None:
-    if unet.get("class_embed_type") is not None:
-        raise ModelError(
-            f"{path}: class_embed_type {str(unet['class_embed_type'])[:40]!r} is not supported: "
-            "expected a table of embeddings (num_class_embeds, class_embed_type null)"
-        )
-    classes = unet.get("num_class_embeds")
-    if classes is None:
-        return None
-    if isinstance(classes, bool) or not isinstance(classes, int) or not 0 < classes <= MOST_CLASSES:
-        raise ModelError(
-            f"{path}: num_class_embeds is {repr(classes)[:40]}; expected a number from 1 to {MOST_CLASSES}."
-        )
-    return classes
-
-
-def _read_scheduler(path: Path) -> dict[str, Any]:
-    config = read_config(component(path, "scheduler") / "scheduler_config.json")
-    name = config.get("_class_name")
-    if name not in SCHEDULERS:
-        raise ModelError(
-            f"{path}: its scheduler is {str(name)[:80]}, whose noise schedule is not supported: "
-            f"expected one of {', '.join(sorted(SCHEDULERS))}"
-        )
-    return config

@@ -22,7 +22,8 @@ from warpnoise.sdedit.autoencoder import decode, encode, latent_change
 from warpnoise.sdedit.check import check_settings
 from warpnoise.sdedit.device import free_unused, pick_device, pick_dtype
 from warpnoise.sdedit.editor import EditSettings, NoiseMaps
-from warpnoise.sdedit.folder import GEOMETRY_CHANNELS, ModelFolder
+from warpnoise.sdedit.folder import ModelFolder
+from warpnoise.sdedit.folder_checks import GEOMETRY_CHANNELS
 from warpnoise.sdedit.guidance import guide
 from warpnoise.sdedit.key_attention import KeyFrame
 from warpnoise.sdedit.latent_noise import latent_noise

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from warpnoise.errors import HubError, JobError, JobLockedError, ServerError, WarpnoiseError
 from warpnoise.media.bounded import given_path
 from warpnoise.server.bodies import body_of
-from warpnoise.server.hidden_paths import HiddenPaths
+from warpnoise.server.hidden_paths import without_paths
 from warpnoise.server.jobs import JobQueue
 from warpnoise.server.result_calls import result_calls
 from warpnoise.server.schema import JobView, NewJob, Problem, StatusView, UploadsView
@@ -66,7 +66,6 @@ def create_app(
     status: Callable[[], StatusView],
     shutdown: Callable[[], None],
     uploads: Uploads | None = None,
-    models: Path | None = None,
     routers: Sequence[APIRouter] = (),
 ) -> FastAPI:
     """The application. ``status`` answers ``GET /v2/status``; ``shutdown`` is called once it was asked for.
@@ -74,21 +73,12 @@ def create_app(
     Args:
         uploads: job folders are sent, and no others are worked on: who has the token names no folder of this machine,
             and is told of none.
-        models: the folder of models that can be named.
         routers: more calls.
     """
-    hide: Callable[[str], str] = str
-    if uploads is not None:
-        hide = HiddenPaths(uploads.folder, *([models] if models else []))
-
-    def shown(view: JobView) -> JobView:
-        error = view.error and view.error.model_copy(update={"message": hide(view.error.message)})
-        warnings = tuple(hide(text) for text in view.warnings)
-        return view.model_copy(update={"path": hide(view.path), "error": error, "warnings": warnings})
-
-    app = FastAPI(title="Warpnoise", docs_url=None, redoc_url=None, openapi_url=None)
+    answers = JSONResponse if uploads is None else without_paths(uploads.folder)
+    app = FastAPI(title="Warpnoise", docs_url=None, redoc_url=None, openapi_url=None, default_response_class=answers)
     app.add_middleware(RequireToken, token=token)
-    _answer_errors_as_json(app, hide)
+    _answer_errors_as_json(app, answers)
 
     # The handlers are plain functions: FastAPI runs them in threads, so a slow disk holds up no other call.
     @app.get("/v2/status")
@@ -109,15 +99,15 @@ def create_app(
         if request.upload is None:
             raise HTTPException(403, "This server takes uploads only: it works on no folders of its own machine.")
         with uploads.for_job(request.upload) as folder:
-            return shown(queue.submit(request.model_copy(update={"path": str(folder), "upload": None})))
+            return queue.submit(request.model_copy(update={"path": str(folder), "upload": None}))
 
     @app.get("/v2/jobs/{job_id}")
     def get_job(job_id: str) -> JobView:
-        return shown(_found(queue.get(job_id), job_id))
+        return _found(queue.get(job_id), job_id)
 
     @app.post("/v2/jobs/{job_id}/cancel", status_code=202)
     def cancel_job(job_id: str) -> JobView:
-        return shown(_found(queue.cancel(job_id), job_id))
+        return _found(queue.cancel(job_id), job_id)
 
     @app.post("/v2/shutdown", status_code=202)
     def post_shutdown() -> dict[str, str]:
@@ -139,34 +129,36 @@ def _found(view: JobView | None, job_id: str) -> JobView:
     return view
 
 
-def _problem(status: int, code: str, message: str) -> JSONResponse:
-    return JSONResponse({"error": Problem(code=code, message=message).model_dump()}, status_code=status)
+def _problem(status: int, code: str, message: str, answers: type[JSONResponse] = JSONResponse) -> JSONResponse:
+    return answers({"error": Problem(code=code, message=message).model_dump()}, status_code=status)
 
 
-def _answer_errors_as_json(app: FastAPI, hide: Callable[[str], str]) -> None:
+def _answer_errors_as_json(app: FastAPI, answers: type[JSONResponse]) -> None:
+    problem = functools.partial(_problem, answers=answers)
+
     @app.exception_handler(WarpnoiseError)
     def warpnoise_error(request: Request, error: WarpnoiseError) -> JSONResponse:
         status = 409 if isinstance(error, JobLockedError) else 503 if isinstance(error, ServerError) else 400
         if isinstance(error, HubError):
             status = {"busy": 409, "disk": 507, "hub": 502}.get(error.code, 400)
-        return _problem(status, error.code, hide(str(error)))
+        return problem(status, error.code, str(error))
 
     @app.exception_handler(RequestValidationError)
     def bad_request(request: Request, error: RequestValidationError) -> JSONResponse:
         wrong = "; ".join(
             f"{'.'.join(str(part) for part in e['loc'][1:]) or 'body'}: {e['msg']}" for e in error.errors()
         )
-        return _problem(422, "request", wrong)
+        return problem(422, "request", wrong)
 
     @app.exception_handler(StarletteHTTPException)
     def http_error(request: Request, error: StarletteHTTPException) -> JSONResponse:
-        return _problem(error.status_code, _CODES.get(error.status_code, "http"), str(error.detail))
+        return problem(error.status_code, _CODES.get(error.status_code, "http"), str(error.detail))
 
     @app.exception_handler(UploadError)
     def upload_error(request: Request, error: UploadError) -> JSONResponse:
-        return _problem(error.status, _CODES[error.status], str(error))
+        return problem(error.status, _CODES[error.status], str(error))
 
     @app.exception_handler(Exception)
     def not_foreseen(request: Request, error: Exception) -> JSONResponse:
         log.error("%s %s: an error that was not foreseen", request.method, request.url.path, exc_info=error)
-        return _problem(500, "internal", "The server met an error that was not foreseen. Its log says which.")
+        return problem(500, "internal", "The server met an error that was not foreseen. Its log says which.")

@@ -11,13 +11,17 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from warpnoise.errors import Cancelled, WarpnoiseError
-from warpnoise.hub.download import DownloadProgress, download, left_to_download
+from warpnoise.errors import Cancelled, HubError, WarpnoiseError
+from warpnoise.hub.download import download
+from warpnoise.hub.fetch import DownloadProgress
 from warpnoise.hub.remote import Offer
+from warpnoise.hub.store import left_to_download
 from warpnoise.server.schema import Problem
 
 log = logging.getLogger("warpnoise.server")
 
+MOST_RUNNING = 2
+"""At once: more share one connection and one disk, and gain nothing."""
 REMEMBERED = 20
 """Downloads that ended and can still be asked for."""
 
@@ -49,12 +53,20 @@ class Downloads:
         self._lock = threading.Lock()
 
     def start(self, offer: Offer, agreed: str | None) -> DownloadView:
-        """Begin a download. One of this model that runs is answered with instead."""
+        """Begin a download. One of this model that runs is answered with instead.
+
+        Raises:
+            HubError: ``MOST_RUNNING`` others run.
+        """
         done = offer.size - left_to_download(offer)
         with self._lock:
-            for record in self._records.values():
-                if record.view.name == offer.id and record.view.state == "running":
-                    return record.view
+            running = [record.view for record in self._records.values() if record.view.state == "running"]
+            for view in running:
+                if view.name == offer.id:
+                    return view
+            if len(running) >= MOST_RUNNING:
+                names = " and ".join(view.name for view in running)
+                raise HubError(f"{names} are being downloaded. Wait for one of them, or cancel it.", "busy")
             view = DownloadView(id=secrets.token_hex(8), name=offer.id, bytes_done=done, bytes_total=offer.size)
             record = self._records[view.id] = _Record(view)
             over = [name for name, other in self._records.items() if other.view.state != "running"]

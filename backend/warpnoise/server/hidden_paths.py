@@ -1,22 +1,41 @@
-"""Clients elsewhere are not told where on the server their files are."""
+"""Clients elsewhere are not told where on the server its files are."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
+
+from fastapi.responses import JSONResponse
+
+import warpnoise
+from warpnoise.sdedit.places import hugging_face_cache, models_folder
 
 
-class HiddenPaths:
-    """Takes the server's own folders out of texts: ``SPOOL/<id>/job/color/0001.png`` becomes ``color/0001.png``."""
+def without_paths(spool: Path) -> type[JSONResponse]:
+    """A class of answers whose texts lack the server's own folders: uploads, models, caches, and the program.
 
-    def __init__(self, spool: Path, *others: Path) -> None:
-        """``others``: more folders, of models for example; below them, what follows is left."""
-        self._job = re.compile(rf"(?:{_either(spool)})[\\/][0-9a-f]{{32}}[\\/]job(?:[\\/]|\b)")
-        self._folders = re.compile("|".join(rf"(?:{_either(folder)})(?:[\\/]|\b)" for folder in (spool, *others)))
+    ``SPOOL/<id>/job/color/0001.png`` becomes ``color/0001.png``, and ``MODELS/ink/unet`` becomes ``ink/unet``.
+    """
+    job = rf"(?:{_either(spool)})[\\/][0-9a-f]{{32}}[\\/]job"
+    folders = (spool, models_folder(), hugging_face_cache(), Path(warpnoise.__file__).parent)
+    hidden = re.compile("|".join(rf"(?:{place})(?:[\\/]|\b)" for place in (job, *map(_either, folders))))
 
-    def __call__(self, text: str) -> str:
-        """``text`` without them."""
-        return self._folders.sub("", self._job.sub("", text))
+    class Answer(JSONResponse):
+        def render(self, content: Any) -> bytes:
+            return super().render(_each_text(content, hidden))
+
+    return Answer
+
+
+def _each_text(value: Any, hidden: re.Pattern[str]) -> Any:
+    if isinstance(value, str):
+        return hidden.sub("", value)
+    if isinstance(value, dict):
+        return {key: _each_text(item, hidden) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_each_text(item, hidden) for item in value]
+    return value
 
 
 def _either(folder: Path) -> str:

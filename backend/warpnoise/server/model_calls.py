@@ -9,9 +9,10 @@ from fastapi import APIRouter, Depends, HTTPException
 from pydantic import BaseModel, ConfigDict
 
 from warpnoise.errors import HubError
-from warpnoise.hub.download import remove
+from warpnoise.hub.download import check_license
 from warpnoise.hub.listing import InstalledModel, ModelList, OfferedModel, describe_offer, list_models
 from warpnoise.hub.remote import look_up
+from warpnoise.hub.store import remove
 from warpnoise.server.bodies import body_of
 from warpnoise.server.downloads import Downloads, DownloadView
 
@@ -85,12 +86,7 @@ def model_calls(
     def post_download(request: Annotated[NewDownload, Depends(body_of(NewDownload))]) -> DownloadView:
         _check_allowed(allowed, request.online)
         offer = look_up(request.name)
-        if request.license != offer.license:
-            raise HubError(
-                f"{offer.id} has the licence {offer.license or 'that its page names'} ({offer.license_url}). Read it "
-                "and agree to it first.",
-                "license",
-            )
+        check_license(offer, request.license)
         return downloads.start(offer, request.license)
 
     @router.get("/v2/downloads")

@@ -1,4 +1,4 @@
-"""The models that clients can name: the default one, and those in the folder of ``warpnoise serve --models``."""
+"""The models that clients can name: the default one, and those in the models folder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import functools
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 
 from warpnoise.errors import ModelError, SettingsError, WarpnoiseError
 from warpnoise.job import Settings
@@ -20,22 +19,22 @@ log = logging.getLogger("warpnoise.server")
 DEFAULT = "default"
 
 
-def named_models(folder: Path | None) -> tuple[ModelView, ...]:
+def named_models() -> tuple[ModelView, ...]:
     """All that can be named and used. They are looked for anew each time, so that one can be added."""
-    return tuple(view for name, path in _candidates(folder) if (view := _view(name, path)) is not None)
+    return tuple(view for name, path in _candidates() if (view := _view(name, path)) is not None)
 
 
-def find_model(name: str, folder: Path | None, only_named: bool) -> str:
-    """What `ModelFolder.open` takes for ``name``: that of a model in ``folder``, ``default``, or a path.
+def find_model(name: str, only_named: bool) -> str:
+    """What `ModelFolder.open` takes for ``name``: that of a model in the models folder, ``default``, or a path.
 
     Raises:
         ModelError: ``only_named`` and there is no such name.
     """
-    found = dict(_candidates(folder)).get(name)
+    found = dict(_candidates()).get(name)
     if found is not None:
         return found
     if only_named and not _is_downloaded(name) and find_named(name, "model") is None:
-        names = ", ".join(view.name for view in named_models(folder)) or "none"
+        names = ", ".join(view.name for view in named_models()) or "none"
         raise ModelError(f"This server has no model {name!r}. It has: {names}. `warpnoise serve --models` adds more.")
     return name
 
@@ -68,12 +67,13 @@ def _is_downloaded(name: str) -> bool:
     return is_hub_id(name) and find_on_disk(name) is not None
 
 
-def _candidates(folder: Path | None) -> Iterator[tuple[str, str]]:
+def _candidates() -> Iterator[tuple[str, str]]:
     yield DEFAULT, DEFAULT
-    if folder is None:
-        return
+    folder = models_folder()
     try:
         paths = sorted(folder.iterdir())
+    except FileNotFoundError:
+        return
     except OSError as refusal:
         log.warning("the models in %s cannot be listed: %s", folder, refusal.strerror)
         return

@@ -22,7 +22,6 @@ from fastapi import APIRouter
 
 import warpnoise
 from warpnoise.errors import ServerError
-from warpnoise.sdedit.places import models_folder
 from warpnoise.server import INTERFACE
 from warpnoise.server.app import create_app
 from warpnoise.server.connections import limited_protocol
@@ -45,8 +44,7 @@ CLEANING_SECONDS = 600.0
 class ServeOptions:
     """``port`` 0: any free one. ``announce``: one line of JSON on standard output when the server is ready.
 
-    ``uploads``: the folder for job folders that clients send; None: they name folders of this machine. ``models``: that
-    of the models that can be named, which clients are not told.
+    ``uploads``: the folder for job folders that clients send; None: they name folders of this machine.
     """
 
     host: str = "127.0.0.1"
@@ -56,7 +54,6 @@ class ServeOptions:
     exit_with_parent: bool = False
     uploads: Path | None = None
     upload_limits: UploadLimits = field(default_factory=UploadLimits)
-    models: Path | None = None
 
 
 def serve(
@@ -97,7 +94,6 @@ def serve(
         status,
         lambda: server.stop("asked by a client"),
         uploads,
-        options.models or models_folder(),
         routers,
     )
     server = _Server(

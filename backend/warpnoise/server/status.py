@@ -17,11 +17,8 @@ from warpnoise.server.named_models import named_models
 from warpnoise.server.schema import StatusView
 
 
-def status(models: Path | None = None) -> StatusView:
-    """The state of this machine now. Memory is the device's, so the computer's own for the CPU.
-
-    ``models``: a folder of models beside the default one.
-    """
+def status() -> StatusView:
+    """The state of this machine now. Memory is the device's, so the computer's own for the CPU."""
     device = pick_device()
     total, free = memory(device)
     return StatusView(
@@ -33,7 +30,7 @@ def status(models: Path | None = None) -> StatusView:
         memory_total=total,
         memory_free=free,
         memory=capacity(free, quantizers()),
-        models=list(named_models(models)),
+        models=list(named_models()),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from warpnoise.hub.listing import describe
@@ -58,11 +57,10 @@ class StylizeWork:
             )
 
 
-def prepare(request: NewJob, models: Path | None = None, *, only_named: bool = False) -> StylizeWork:
+def prepare(request: NewJob, *, only_named: bool = False) -> StylizeWork:
     """Open the job and check all that can be checked before it is its turn.
 
     Args:
-        models: a folder of models that can be named.
         only_named: models are named, not given by their paths.
 
     Raises:
@@ -73,21 +71,21 @@ def prepare(request: NewJob, models: Path | None = None, *, only_named: bool = F
     frames = select_frames(shot.frames, request.frames) if request.frames is not None else None
     shot.check(shot.frames if frames is None else frames)
     settings = shot.settings.updated(request.settings or {})
-    model, _ = _checked(settings, models, only_named)
+    model, _ = _checked(settings, only_named)
     pick_device(request.device)
     return StylizeWork(shot, settings, model, frames, request.preview, request.device, request.batch, KEPT_MODEL)
 
 
-def check(settings: dict[str, Any], models: Path | None = None, *, only_named: bool = False) -> Checked:
+def check(settings: dict[str, Any], *, only_named: bool = False) -> Checked:
     """Check settings against the model that they name, by the headers of files. Raises SettingsError, ModelError."""
     made = Settings().updated(settings)
-    model, warnings = _checked(made, models, only_named)
+    model, warnings = _checked(made, only_named)
     return Checked(warnings=list(warnings), model=describe(model).model_copy(update={"name": made.model}))
 
 
-def _checked(settings: Settings, models: Path | None, only_named: bool) -> tuple[str, tuple[str, ...]]:
+def _checked(settings: Settings, only_named: bool) -> tuple[str, tuple[str, ...]]:
     """What ``ModelFolder.open`` takes for the settings' model, and warnings."""
     if only_named:
         check_names(settings)
-    model = find_model(settings.model, models, only_named)
+    model = find_model(settings.model, only_named)
     return model, check_settings(ModelFolder.open(model), settings)

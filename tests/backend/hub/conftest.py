@@ -29,6 +29,6 @@ def hub(places: Path, styled_model: Path, monkeypatch: pytest.MonkeyPatch) -> It
     hub = TinyHub()
     hub.repositories["studio/ink"] = Repository(styled_model)
     monkeypatch.setattr(constants, "ENDPOINT", hub.address)
-    monkeypatch.setattr("warpnoise.hub.download._WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("warpnoise.hub.fetch._WAIT_SECONDS", 0.01)
     yield hub
     hub.close()

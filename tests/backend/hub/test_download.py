@@ -12,8 +12,10 @@ import pytest
 from huggingface_hub import constants
 from warpnoise.errors import Cancelled, HubError, ModelError
 from warpnoise.hub import download as module
-from warpnoise.hub.download import DownloadProgress, download, left_to_download, read_note, remove
+from warpnoise.hub.download import download
+from warpnoise.hub.fetch import DownloadProgress
 from warpnoise.hub.remote import look_up
+from warpnoise.hub.store import left_to_download, read_note, remove
 from warpnoise.sdedit import ModelFolder
 from warpnoise.sdedit.places import download_folder
 

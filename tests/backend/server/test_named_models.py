@@ -20,6 +20,11 @@ def model(folder: Path, **unet: object) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def models_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARPNOISE_MODELS", str(tmp_path))
+
+
 def test_odd_folders_are_passed_over(tmp_path: Path) -> None:
     model(tmp_path / "good")
     model(tmp_path / "text", num_class_embeds="many")
@@ -36,7 +41,7 @@ def test_odd_folders_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / "folder" / "model_index.json").mkdir(parents=True)
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     (tmp_path / "file").touch()
-    names = [view.name for view in named_models(tmp_path)]
+    names = [view.name for view in named_models()]
     assert {"default", "good"} <= set(names)
     assert not {"text", "list", "empty", "list of nothing", "deep", "odd", "folder", "loop", "file"} & set(names)
 
@@ -44,10 +49,11 @@ def test_odd_folders_are_passed_over(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="needs names that are not text")
 def test_a_name_that_is_not_text(tmp_path: Path) -> None:
     model(tmp_path / os.fsdecode(b"\xff\xfe"))
-    (view,) = named_models(tmp_path)
+    (view,) = named_models()
     assert view.name == "default"
 
 
-def test_a_folder_that_cannot_be_listed(tmp_path: Path) -> None:
-    (view,) = named_models(tmp_path / "missing")
+def test_a_folder_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARPNOISE_MODELS", str(tmp_path / "missing"))
+    (view,) = named_models()
     assert view.name == "default"

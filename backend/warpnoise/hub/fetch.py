@@ -1,0 +1,152 @@
+"""Fetches one file of the hub: continued where an earlier try left it, and compared with the hub's digest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from warpnoise.errors import Cancelled, HubError
+from warpnoise.hub.disk import file_size
+from warpnoise.hub.remote import TRANSPORT_ERRORS, Offer, RemoteFile, file_path, stream, unreachable
+
+_TRIES = 5
+"""In a row, of which none brings a byte."""
+_WAIT_SECONDS = 1.0
+_REPORT_SECONDS = 0.2
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class DownloadProgress:
+    """``bytes_done`` counts what earlier tries left. ``file``: the one that arrives. ``seconds_left``: or None."""
+
+    bytes_done: int
+    bytes_total: int
+    file: str | None = None
+    seconds_left: float | None = None
+
+
+class Meter:
+    """Counts bytes, reports them, and asks whether to stop."""
+
+    def __init__(
+        self,
+        offer: Offer,
+        partial: Path,
+        progress: Callable[[DownloadProgress], None] | None,
+        cancelled: Callable[[], bool] | None,
+    ) -> None:
+        self._progress, self._cancelled = progress, cancelled
+        self._total = offer.size
+        self._done = self._before = sum(min(file.size, arrived(partial / file.name)) for file in offer.files)
+        self._started = time.monotonic()
+        self._reported = 0.0
+
+    def check(self) -> None:
+        if self._cancelled is not None and self._cancelled():
+            raise Cancelled("Cancelled. What has arrived stays, and the next download continues it.")
+
+    def wait(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self.check()
+            time.sleep(min(left, 0.1))
+
+    def count(self, arrived: int, name: str) -> None:
+        """``arrived`` may be negative: bytes that were thrown away."""
+        self._done += arrived
+        self.check()
+        self.report(name)
+
+    def report(self, name: str | None, force: bool = False) -> None:
+        now = time.monotonic()
+        if self._progress is None or (not force and now - self._reported < _REPORT_SECONDS):
+            return
+        self._reported = now
+        new = self._done - self._before
+        left = (self._total - self._done) * (now - self._started) / new if new > 0 else None
+        self._progress(DownloadProgress(self._done, self._total, name, left))
+
+
+def fetch(offer: Offer, file: RemoteFile, target: Path, meter: Meter) -> None:
+    """One file, continued where an earlier try left it."""
+    meter.check()
+    if file_size(target) == file.size:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    begun, tries = file_size(part), 0
+    while True:
+        had = file_size(part)
+        try:
+            digest = _append(offer, file, part, meter)
+        except TRANSPORT_ERRORS as failure:
+            tries = 1 if file_size(part) > had else tries + 1
+            if tries >= _TRIES:
+                raise unreachable(failure) from failure
+            meter.wait(_WAIT_SECONDS)
+            continue
+        if digest == file.digest:
+            part.replace(target)
+            return
+        meter.count(-file_size(part), file.name)
+        part.unlink()
+        if not begun:
+            raise HubError(
+                f"{offer.id}: {file.name} arrived damaged: its checksum is {digest[:12]}..., the hub names "
+                f"{file.digest[:12]}.... Run again to download it anew."
+            )
+        begun = 0  # an earlier try may have left the file of another revision
+
+
+def _append(offer: Offer, file: RemoteFile, part: Path, meter: Meter) -> str:
+    """Read from the hub what is missing of a file. The digest of the whole."""
+    hasher = hashlib.sha256() if len(file.digest) == 64 else hashlib.sha1(b"blob %d\0" % file.size)
+    with part.open("ab+") as target:
+        had = target.tell()
+        if had > file.size:
+            meter.count(-had, file.name)
+            target.truncate(had := 0)
+        target.seek(0)
+        while block := target.read(_CHUNK_BYTES):
+            hasher.update(block)
+            meter.check()
+        if had < file.size:
+            for block in _blocks(offer, file, had):
+                if had + len(block) > file.size:
+                    raise HubError(f"{offer.id}: the hub sends more than the {file.size} bytes of {file.name}.")
+                target.write(block)
+                hasher.update(block)
+                had += len(block)
+                meter.count(len(block), file.name)
+        target.flush()
+        os.fsync(target.fileno())
+    if had < file.size:
+        raise ConnectionError(f"it closed the connection after {had} of {file.size} bytes of {file.name}")
+    return hasher.hexdigest()
+
+
+def _blocks(offer: Offer, file: RemoteFile, begin: int) -> Iterator[bytes]:
+    """The bytes of a file from ``begin`` on."""
+    headers = {"Range": f"bytes={begin}-"} if begin else {}
+    with stream(offer.id, file_path(offer.id, offer.revision, file.name), headers) as response:
+        skip = 0
+        if begin:
+            if response.status_code != 206:
+                skip = begin  # it knows no ranges: what is here already is read again
+            elif not response.headers.get("content-range", "").startswith(f"bytes {begin}-"):
+                raise HubError(f"{offer.id}: the hub sent another part of {file.name} than it was asked for.")
+        for block in response.iter_raw(_CHUNK_BYTES if file.size > 64 * _CHUNK_BYTES else None):
+            kept = block[skip:]
+            skip -= len(block) - len(kept)
+            if kept:
+                yield kept
+
+
+def arrived(target: Path) -> int:
+    """Bytes of a file that are here, finished or not."""
+    return file_size(target) or file_size(target.with_name(target.name + ".part"))

@@ -1,0 +1,94 @@
+"""The hub's models on this disk: downloaded ones, and what is left of broken downloads."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from warpnoise.errors import HubError, ModelError
+from warpnoise.hub.disk import disk_errors, file_size, folder_size
+from warpnoise.hub.fetch import arrived
+from warpnoise.hub.remote import Offer
+from warpnoise.media.json_file import read_object
+from warpnoise.sdedit.places import HUB, download_folder, models_folder
+
+NOTE = ".download"
+"""The file in a downloaded folder that says what it is. Without the suffix .json, it is no part of the model."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a downloaded folder says of itself."""
+
+    id: str
+    revision: str
+    family: str
+    license: str
+    license_url: str
+
+
+def read_note(folder: Path) -> Note | None:
+    """What a downloaded folder says of itself; None for any other folder."""
+    try:
+        note = read_object(folder / NOTE, error=ModelError, largest=1 << 16)
+        return Note(**{name: str(note.get(name, "")) for name in Note.__dataclass_fields__})
+    except ModelError:
+        return None
+
+
+def left_to_download(offer: Offer) -> int:
+    """Bytes that are not on this machine yet."""
+    place, partial = download_folder(offer.id), partial_folder(offer.id)
+    if (note := read_note(place)) is not None and note.revision == offer.revision:
+        return sum(file.size for file in offer.files if file_size(place / file.name) != file.size)
+    return sum(file.size - min(file.size, arrived(partial / file.name)) for file in offer.files)
+
+
+def remove(hub_id: str) -> int:
+    """Remove a downloaded model, and what is left of a broken download of it. Bytes that are free now.
+
+    Raises:
+        HubError: there is none, or it is being downloaded.
+    """
+    place, partial = download_folder(hub_id), partial_folder(hub_id)
+    with lock_download(hub_id), disk_errors(place):
+        there = [folder for folder in (place, partial) if folder.is_dir()]
+        if not there:
+            raise HubError(f"Warpnoise has downloaded no model {hub_id}. `warpnoise models` lists what there is.")
+        freed = sum(folder_size(folder) for folder in there)
+        for folder in there:
+            remove_folder(folder)
+        with contextlib.suppress(OSError):
+            place.parent.rmdir()  # the owner's, if it was the last
+    return freed
+
+
+def remove_folder(folder: Path) -> None:
+    """Out of sight at once, then file by file."""
+    aside = models_folder() / HUB / f".removed-{folder.parent.name}-{folder.name}"
+    shutil.rmtree(aside, ignore_errors=True)
+    folder.rename(aside)
+    shutil.rmtree(aside)
+
+
+def partial_folder(hub_id: str) -> Path:
+    download_folder(hub_id)
+    return models_folder() / HUB / ".partial" / hub_id.replace("/", "--")
+
+
+@contextlib.contextmanager
+def lock_download(hub_id: str) -> Iterator[None]:
+    partial = partial_folder(hub_id)
+    with disk_errors(partial):
+        partial.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(f"{os.fspath(partial)}.lock", timeout=0):
+            yield
+    except Timeout:
+        raise HubError(f"{hub_id} is being downloaded already. Wait for it, or cancel it.", "busy") from None

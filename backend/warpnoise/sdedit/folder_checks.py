@@ -1,0 +1,102 @@
+"""Whether a model's configuration is one that Warpnoise can run, before any weights are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from warpnoise.errors import ModelError
+from warpnoise.sdedit.model_bounds import MOST_CLASSES, read_config
+from warpnoise.sdedit.model_files import component
+from warpnoise.sdedit.model_index import supported
+from warpnoise.sdedit.samplers import SCHEDULERS
+
+if TYPE_CHECKING:
+    from warpnoise.sdedit.folder import ModelFolder
+
+GEOMETRY_CHANNELS = 4
+"""A normal's three components, and whether there is a surface: see ``Editor.edit``."""
+_LARGEST_SIZE = 1 << 20
+_MOST_BLOCKS = 16
+
+
+def check_folder(path: Path) -> None:
+    if not path.is_dir():
+        raise ModelError(
+            f"model {path}: there is no such folder. Give 'default', the path of a diffusers folder or of a file, or "
+            "the id of a model that was downloaded: `warpnoise models` lists what there is"
+        )
+    if not (path / "model_index.json").is_file() and not (path / "config.json").is_file():
+        raise ModelError(f"{path} is not a diffusers model: it has no model_index.json. Supported are {supported()}")
+
+
+def check_values_of(folder: ModelFolder) -> None:
+    """Whether all can be computed that follows from the configuration."""
+    try:
+        sizes = (folder.vae_factor, folder.latent_channels, folder.size_multiple, folder.train_timesteps)
+        _ = (folder.guidance, folder.steps, folder.sampler, folder.weighted, folder.is_distilled)
+        blocks = folder.network.get("block_out_channels", [1])
+        if not (isinstance(blocks, list) and 0 < len(blocks) <= _MOST_BLOCKS and all(size > 0 for size in blocks)):
+            raise ValueError(f"block_out_channels {str(blocks)[:40]}")
+        if not all(0 < size <= _LARGEST_SIZE for size in sizes):
+            raise ValueError("a size of 0, below, or far too large")
+    except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError) as error:
+        raise ModelError(
+            f"{folder.path}: its configuration holds a value that no such model has ({str(error)[:200]}). "
+            "Download the model again."
+        ) from None
+
+
+def check_channels(folder: ModelFolder) -> None:
+    if folder.family is None:
+        _check_channels_without_family(folder)
+        return
+    expected = folder.latent_channels * (folder.family.cell**2 if folder.family.cell > 1 else 1)
+    got = folder.network.get("in_channels", expected)
+    if got != expected:
+        kind = "U-Net" if "unet" in folder.parts else "transformer"
+        raise ModelError(
+            f"{folder.path}: expected a {kind} of {expected} channels in, for the VAE's latents, got {got}: "
+            "inpainting, depth and instruction models are not supported"
+        )
+
+
+def _check_channels_without_family(folder: ModelFolder) -> None:
+    one = folder.latent_channels
+    got = (folder.network.get("in_channels", 3), folder.network.get("out_channels", 3))
+    learned = str(folder.scheduler.get("variance_type", "")).startswith("learned")
+    out = 2 * one if learned else one
+    if got[0] not in (one, 2 * one, 2 * one + GEOMETRY_CHANNELS) or got[1] != out:
+        what = "the VAE's latents" if folder.vae else "red, green, blue"
+        raise ModelError(
+            f"{folder.path}: expected a U-Net of {one} channels in ({what}; {2 * one} if it is given the frame too; "
+            f"{2 * one + GEOMETRY_CHANNELS} if its geometry as well) and {out} out, got {got[0]} and {got[1]}: "
+            "choose a model of RGB images"
+        )
+
+
+def count_classes(path: Path, unet: dict[str, Any]) -> int | None:
+    if unet.get("class_embed_type") is not None:
+        raise ModelError(
+            f"{path}: class_embed_type {str(unet['class_embed_type'])[:40]!r} is not supported: "
+            "expected a table of embeddings (num_class_embeds, class_embed_type null)"
+        )
+    classes = unet.get("num_class_embeds")
+    if classes is None:
+        return None
+    if isinstance(classes, bool) or not isinstance(classes, int) or not 0 < classes <= MOST_CLASSES:
+        raise ModelError(
+            f"{path}: num_class_embeds is {repr(classes)[:40]}; expected a number from 1 to {MOST_CLASSES}."
+        )
+    return classes
+
+
+def read_scheduler(path: Path) -> dict[str, Any]:
+    config = read_config(component(path, "scheduler") / "scheduler_config.json")
+    name = config.get("_class_name")
+    if name not in SCHEDULERS:
+        raise ModelError(
+            f"{path}: its scheduler is {str(name)[:80]}, whose noise schedule is not supported: "
+            f"expected one of {', '.join(sorted(SCHEDULERS))}"
+        )
+    return config
