@@ -33,6 +33,7 @@ CLASSES = (
     model_list.WARPNOISE_ListedModel,
     model_list.WARPNOISE_UL_models,
     model_list.WARPNOISE_OT_list_models,
+    model_list.WARPNOISE_OT_offer_model,
     model_list.WARPNOISE_OT_download_model,
     model_list.WARPNOISE_OT_remove_model,
     key_pictures.WARPNOISE_OT_add_key_picture,

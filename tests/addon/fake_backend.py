@@ -51,6 +51,10 @@ SUGGESTED = {
     "size": 6_938_000_000, "memory": None, "license": "openrail++", "license_url": "https://example.org",
     "gated": False, "installed": False,
 }  # fmt: skip
+OFFER = {
+    "kind": "controlnet", "family": "ControlNet for A Family", "license": "mit", "license_url": "https://example.org",
+    "gated": False, "size": 8 * 10**9, "to_download": 8 * 10**9, "memory": 10**9, "free": 10**12, "installed": False,
+}  # fmt: skip
 CANCELLED: set[str] = set()
 HANGING = threading.Event()
 
@@ -125,6 +129,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, status())
         elif self.path == "/v2/models":
             self.answer(200, {"installed": INSTALLED, "suggested": [SUGGESTED]})
+        elif self.path.endswith("?online=true"):
+            self.answer(200, OFFER | {"name": "/".join(self.path.partition("?")[0].split("/")[4:])})
         elif self.path.startswith("/v2/models/hub/"):
             INSTALLED[:] = [model for model in INSTALLED if model["source"] != "hub"]
             self.answer(200, {"removed": SUGGESTED["name"]})

@@ -56,6 +56,18 @@ def check_model(answer: dict[str, Any]) -> None:
     })  # fmt: skip
 
 
+def check_offer(answer: dict[str, Any]) -> None:
+    """Raises BackendError: not the answer of ``GET /models/hub/...``."""
+    expected = {
+        "name": _is_text, "kind": _is_text, "family": _is_text, "license": _is_text, "license_url": _is_text,
+        "gated": _is_bool, "size": _is_count, "to_download": _is_count, "memory": _is_count, "free": _is_count,
+        "installed": _is_bool,
+    }  # fmt: skip
+    if missing := sorted(set(expected) - set(answer)):
+        raise _foreign("offer of a model", missing[0], None)
+    _check("offer of a model", answer, expected)
+
+
 def check_settings_answer(answer: dict[str, Any]) -> None:
     """Raises BackendError: not the answer of ``POST /check``."""
     _check("check of settings", answer, {"warnings": _is_texts, "model": _or_none(_is_object)})

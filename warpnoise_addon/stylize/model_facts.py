@@ -6,6 +6,8 @@ from typing import Any
 
 listing: dict[str, Any] = {}
 """The newest answer of `GET /v2/models`; empty: never asked."""
+offers: dict[str, dict[str, Any]] = {}
+"""What a download of each model would be: the newest answers of `GET /v2/models/hub/...`."""
 _described: dict[str, dict[str, Any]] = {}
 
 

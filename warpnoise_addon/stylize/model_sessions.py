@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ..backend.answers import ENDS, check_download, check_models
+from ..backend.answers import ENDS, check_download, check_models, check_offer
 from ..backend.poll import POLL_SECONDS
 from ..errors import Cancelled, JobError
 from . import model_facts
@@ -36,6 +36,21 @@ class ListSession(Session):
         answer = self._backend.ask(self._backend.client.models, cancelled=self._cancel.is_set)
         check_models(answer)
         model_facts.listing = answer
+
+
+class OfferSession(ListSession):
+    """Asks the hub what a download of a model would be, for `offers`."""
+
+    def __init__(self, pool: BackendPool, choice: BackendChoice, name: str) -> None:
+        super().__init__(pool, choice)
+        self._name = name
+
+    def _list(self) -> None:
+        self._reporter.update(stage="offering")
+        client, name = self._backend.client, self._name
+        answer = self._backend.ask(lambda: client.offered_model(name), cancelled=self._cancel.is_set)
+        check_offer(answer)
+        model_facts.offers[name] = answer
 
 
 class DownloadSession(ListSession):

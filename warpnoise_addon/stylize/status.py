@@ -30,6 +30,7 @@ STAGES = {
     "encoding": "Writing the movie",
     "downloading": "Fetching the frames",
     "listing": "Looking for models",
+    "offering": "Asking the hub about the model",
     "fetching": "Downloading the model",
     "done": "Done",
     "failed": "Failed",

@@ -3,6 +3,8 @@
 Blender reads the annotations when it registers the classes: no `annotations` future here.
 """
 
+import re
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -11,7 +13,7 @@ from bpy.props import CollectionProperty, IntProperty, StringProperty
 from ..errors import WarpnoiseError
 from ..settings import SETTINGS
 from ..stylize import model_facts, state
-from ..stylize.model_sessions import GIGA, DownloadSession, ListSession
+from ..stylize.model_sessions import GIGA, DownloadSession, ListSession, OfferSession
 from . import style_pictures
 from .modal_session import SessionOperator, redraw
 from .online import offline
@@ -21,6 +23,8 @@ from .texts import draw_text, iface, letters_in, sentence
 DEFAULT_MODEL = str(SETTINGS["model"].default)
 NO_DOWNLOAD = "nothing can be downloaded"
 LETTERS = 70
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+"""The form of a model's name on the hub."""
 NO_LICENSE = "that its page names"
 
 
@@ -104,6 +108,8 @@ def draw_models(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row.prop(settings, "model", placeholder=DEFAULT_MODEL)
     row.operator("warpnoise.list_models", text="", icon="FILE_REFRESH" if model_facts.listing else "PRESET")
     rows, index = manager.warpnoise_models, manager.warpnoise_models_index
+    if HUB_ID.fullmatch(settings.model) and listed(settings.model) is None and not Path(settings.model).exists():
+        _draw_download(layout, settings.model, letters_in(context))
     if not rows:
         return
     layout.template_list(
@@ -124,13 +130,23 @@ def _draw_model(layout: bpy.types.UILayout, model: dict[str, Any], width: int) -
     if model.get("memory"):
         facts.append(iface("about {gigabytes:.0f} GB of memory", gigabytes=model["memory"] / GIGA))
     draw_text(layout, ", ".join(filter(None, facts)), icon="INFO", width=width, capital=False)
-    row = layout.row(align=True)
     if not is_installed(model):
-        row.operator("warpnoise.download_model", icon="IMPORT").model = model["name"]
+        _draw_download(layout, model["name"], width)
+    row = layout.row(align=True)
     if model.get("source") == "hub":
         row.operator("warpnoise.remove_model", icon="TRASH").model = model["name"]
     if model.get("license_url"):
         row.operator("wm.url_open", text="License", icon="URL").url = model["license_url"]
+
+
+def _draw_download(layout: bpy.types.UILayout, name: str, width: int) -> None:
+    """The button, or why there is none."""
+    if model_facts.listing and not model_facts.listing.get("downloads", True):
+        draw_text(layout, "This server does not download models. Ask its administrator", icon="INFO", width=width)
+    elif refusal := offline(NO_DOWNLOAD):
+        draw_text(layout, refusal, icon="INTERNET_OFFLINE", width=width)
+    else:
+        layout.operator("warpnoise.offer_model", icon="IMPORT").model = name
 
 
 class WARPNOISE_OT_list_models(SessionOperator, bpy.types.Operator):
@@ -147,11 +163,31 @@ class WARPNOISE_OT_list_models(SessionOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
+class WARPNOISE_OT_offer_model(SessionOperator, bpy.types.Operator):
+    """Ask the hub for the model's size, memory need and license. Nothing is downloaded before you agree"""
+
+    bl_idname = "warpnoise.offer_model"
+    bl_label = "Download..."
+
+    model: StringProperty(name="Model", description="The name on the hub, OWNER/NAME", options={"SKIP_SAVE"})
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        if refusal := offline(NO_DOWNLOAD):
+            self.report({"ERROR"}, sentence(refusal))
+            return {"CANCELLED"}
+        return self._run(context, OfferSession(state.pool, backend_choice(context), self.model))
+
+    def _done(self, context: bpy.types.Context) -> set[str]:
+        if not bpy.app.background:
+            bpy.ops.warpnoise.download_model("INVOKE_DEFAULT", model=self.model)
+        return {"FINISHED"}
+
+
 class WARPNOISE_OT_download_model(SessionOperator, bpy.types.Operator):
-    """Download the model to the backend's computer. Shows its size and license first. A cancelled download resumes"""
+    """Download the model to the backend's computer. A cancelled download resumes"""
 
     bl_idname = "warpnoise.download_model"
-    bl_label = "Download..."
+    bl_label = "Download Model"
 
     model: StringProperty(name="Model", description="The name on the hub, OWNER/NAME", options={"SKIP_SAVE"})
     license: StringProperty(
@@ -159,22 +195,26 @@ class WARPNOISE_OT_download_model(SessionOperator, bpy.types.Operator):
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        self._offer = listed(self.model) or {"name": self.model, "title": self.model}
-        self.license = self._offer.get("license") or ""
+        self.license = model_facts.offers[self.model]["license"]
         return context.window_manager.invoke_props_dialog(self, width=480, confirm_text="Agree and Download")
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, offer = self.layout, self._offer
-        if refusal := offline(NO_DOWNLOAD):
-            draw_text(layout, refusal, icon="ERROR", width=LETTERS)
-        title = str(offer.get("title"))
-        draw_text(layout, title, icon="IMPORT", width=LETTERS, capital=False)
-        draw_text(layout, size_and_license(offer), icon="BLANK1", width=LETTERS, capital=False)
-        text = iface("To download it, you agree to its license, {license}", license=self.license or iface(NO_LICENSE))
+        layout, offer = self.layout, model_facts.offers[self.model]
+        what = ": ".join(((listed(self.model) or {}).get("title") or self.model, offer["family"]))
+        draw_text(layout, what, icon="IMPORT", width=LETTERS, capital=False)
+        text = iface(
+            "{size:.1f} GB to download, {free:.0f} GB free on the disk. Needs about {memory:.0f} GB of memory",
+            size=offer["to_download"] / GIGA,
+            free=offer["free"] / GIGA,
+            memory=offer["memory"] / GIGA,
+        )
         draw_text(layout, text, icon="INFO", width=LETTERS)
-        if offer.get("license_url"):
-            layout.operator("wm.url_open", text="Read the License", icon="URL").url = offer["license_url"]
-        if offer.get("gated"):
+        if offer["to_download"] > offer["free"]:
+            draw_text(layout, "The disk has too little free space", icon="ERROR", width=LETTERS)
+        text = iface("To download it, you agree to its license, {license}", license=self.license or iface(NO_LICENSE))
+        draw_text(layout, text, icon="BLANK1", width=LETTERS)
+        layout.operator("wm.url_open", text="Read the License", icon="URL").url = offer["license_url"]
+        if offer["gated"]:
             text = "The model is gated: first accept its terms on its page, and sign in to the hub with a token"
             draw_text(layout, text, icon="ERROR", width=LETTERS)
 
@@ -187,7 +227,8 @@ class WARPNOISE_OT_download_model(SessionOperator, bpy.types.Operator):
 
     def _done(self, context: bpy.types.Context) -> set[str]:
         settings = context.scene.warpnoise
-        if (listed(self.model) or {}).get("kind") == "controlnet":
+        described = model_facts.offers.get(self.model) or listed(self.model) or {}
+        if described.get("kind") == "controlnet":
             settings.controls.add().path = self.model
             settings.controls_index = len(settings.controls) - 1
         else:

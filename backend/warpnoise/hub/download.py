@@ -71,7 +71,7 @@ def check_license(offer: Offer, agreed: str | None) -> None:
 
 def _check(offer: Offer, folder: Path) -> None:
     """Whether what arrived can be used. Raises ModelError."""
-    if (folder / "model_index.json").is_file() or not offer.family.startswith("ControlNet"):
+    if (folder / "model_index.json").is_file() or not offer.is_control:
         ModelFolder.open(folder)
     else:
         read_config(folder / "config.json")

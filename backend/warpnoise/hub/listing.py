@@ -81,6 +81,7 @@ class OfferedModel(BaseModel):
     """What a download would be; sizes in bytes."""
 
     name: str
+    kind: Literal["model", "controlnet"]
     family: str
     license: str
     license_url: str
@@ -156,6 +157,7 @@ def describe_offer(offer: Offer) -> OfferedModel:
     known = {model.name: model.memory for model in suggested()}
     return OfferedModel(
         name=offer.id,
+        kind="controlnet" if offer.is_control else "model",
         family=offer.family,
         license=offer.license,
         license_url=offer.license_url,

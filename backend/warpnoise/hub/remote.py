@@ -29,6 +29,7 @@ from warpnoise.sdedit.places import is_hub_id
 TRANSPORT_ERRORS: tuple[type[Exception], ...] = (HfHubHTTPError.__bases__[0], ConnectionError)
 """What stands for a failed connection. The first is the HTTP library's, which differs between versions of the hub's."""
 
+_CONTROL = "ControlNet for "
 _LARGEST_ANSWER = 16 << 20
 _LARGEST_FILE = 1 << 40
 _SECONDS = 10.0
@@ -63,6 +64,11 @@ class Offer:
     def size(self) -> int:
         """Bytes."""
         return sum(file.size for file in self.files)
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it is a ControlNet, not a model."""
+        return self.family.startswith(_CONTROL)
 
     @property
     def weights(self) -> int:
@@ -222,7 +228,7 @@ def _weights(hub_id: str, prefix: str, there: dict[str, RemoteFile]) -> list[str
 
 def _controlled(kind: Any) -> str | None:
     """The family that a class of ControlNets is for."""
-    return next((f"ControlNet for {family.title}" for family in FAMILIES.values() if kind in family.controls), None)
+    return next((_CONTROL + family.title for family in FAMILIES.values() if kind in family.controls), None)
 
 
 def _parent(name: str) -> str:

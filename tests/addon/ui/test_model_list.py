@@ -27,6 +27,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     bpy.ops.wm.read_factory_settings(use_empty=False)
     monkeypatch.setenv("WARPNOISE_PYTHON", str(write_fake_python(tmp_path, "good")))
     monkeypatch.setattr(model_facts, "listing", {})
+    monkeypatch.setattr(model_facts, "offers", {})
     monkeypatch.setattr(model_list, "offline", lambda so: "")
     warpnoise_addon.register()
     yield bpy.context.scene
@@ -63,6 +64,26 @@ def test_a_download_is_followed_to_its_end_and_its_model_is_used(scene):
     assert model_facts.find_model(TURBO) is None
 
 
+def test_a_model_that_is_not_in_the_list_is_offered_by_the_hub_and_downloaded(scene):
+    assert bpy.ops.warpnoise.offer_model(model="someone/control") == {"FINISHED"}
+    offer = model_facts.offers["someone/control"]
+    assert (offer["name"], offer["license"], offer["memory"]) == ("someone/control", "mit", 10**9)
+    assert bpy.ops.warpnoise.download_model(model="someone/control", license="mit") == {"FINISHED"}
+    assert [control.path for control in scene.warpnoise.controls] == ["someone/control"]
+    assert scene.warpnoise.model == "default", "a ControlNet is no model"
+
+
+def test_only_names_of_the_hub_get_a_download_button():
+    for name, offered in (
+        ("someone/turbo-1.0", True),
+        ("default", False),
+        ("/models/sd15", False),
+        ("//models/sd15", False),
+        ("a/b/c", False),
+    ):
+        assert (model_list.HUB_ID.fullmatch(name) is not None) == offered
+
+
 def test_without_the_licence_nothing_is_downloaded(scene):
     with pytest.raises(RuntimeError, match="agree to it first"):
         bpy.ops.warpnoise.download_model(model=TURBO, license="other")
@@ -71,8 +92,9 @@ def test_without_the_licence_nothing_is_downloaded(scene):
 
 def test_without_online_access_nothing_is_asked(scene, monkeypatch):
     monkeypatch.setattr(model_list, "offline", lambda so: "online access is off")
-    with pytest.raises(RuntimeError, match="Online access is off"):
-        bpy.ops.warpnoise.download_model(model=TURBO, license="openrail++")
+    for ask in (bpy.ops.warpnoise.offer_model, bpy.ops.warpnoise.download_model):
+        with pytest.raises(RuntimeError, match="Online access is off"):
+            ask(model=TURBO)
     assert state.pool.current is None
 
 
