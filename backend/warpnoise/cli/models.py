@@ -77,11 +77,11 @@ def command(context: click.Context, as_json: bool) -> None:
 @click.argument("models", nargs=-1, required=True, metavar="[FOLDER|FILE|ID]...")
 @click.option(
     "--base",
-    type=click.Path(path_type=Path),
-    help="Take the parts that FILE lacks from this folder, now and later.",
+    metavar="FOLDER|ID",
+    help="Take the parts that FILE lacks from this folder or downloaded model, now and later.",
 )
 @_json_option
-def show(models: tuple[str, ...], base: Path | None, as_json: bool) -> None:
+def show(models: tuple[str, ...], base: str | None, as_json: bool) -> None:
     """Show the family, inputs and memory of models."""
     if base is not None:
         for file in models:

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from warpnoise.errors import ModelError
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.libraries import LIBRARY_ERRORS, first_line, placed, quiet
+from warpnoise.sdedit.network_kinds import PREFIX
 from warpnoise.sdedit.one_file import CONFIGS
 
 TOKENIZERS = CONFIGS.parent / "tokenizers"
@@ -40,7 +41,12 @@ def load_file_parts(
                 begin = folder.file_parts[part]
                 source: Path | dict[str, Any] = file
                 if checkpoint is not None:
-                    source = {name: weight for name, weight in checkpoint.items() if name.startswith(begin)}
+                    # A transformer's names lose the prefix, which not all of diffusers' converters know.
+                    drop = PREFIX if part == "transformer" else ""
+                    names = [name for name in checkpoint if name.startswith(begin)]
+                    if part == folder.network_part and any(name.startswith(PREFIX) for name in names):
+                        names = [name for name in names if name.startswith(PREFIX)]
+                    source = {name.removeprefix(drop): checkpoint[name] for name in names}
                 network = _load(folder, part, kind, source, precision)
         except LIBRARY_ERRORS as error:
             raise ModelError(

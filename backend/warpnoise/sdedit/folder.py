@@ -110,8 +110,8 @@ class ModelFolder:
             file_parts={} if one is None else _of_file(one, network_part, parts),
             own_tokenizers=own_tokenizers,
         )
-        if one is not None and family is None:
-            raise ModelError(f"model {one.path}: its base {path} is a pixel model, which comes as a folder only")
+        if one is not None:
+            _check_base(one, path, family)
         check_values_of(folder)
         check_channels(folder)
         for part in folder.weighted_in_folder:
@@ -306,6 +306,17 @@ class ModelFolder:
                 files += find_weights(place)[0]
         whole = digest_files(self.path, {file for file in files if file.is_file()}, digest)
         return whole if self.file is None else digest_text(whole, digest(self.file))
+
+
+def _check_base(one: OneFile, base: Path, family: Family | None) -> None:
+    """Raises ModelError: the file's network is not of its base's family."""
+    if family is None:
+        raise ModelError(f"model {one.path}: its base {base} is a pixel model, which comes as a folder only")
+    if one.network is not None and not family.title.startswith(one.network.family):
+        raise ModelError(
+            f"model {one.path} is a network of {one.network.family}, but its base {base} is a model of {family.title}: "
+            f"name another with warpnoise models {one.path} --base FOLDER"
+        )
 
 
 def _of_file(one: OneFile, network_part: str, parts: Mapping[str, Any]) -> dict[str, str]:

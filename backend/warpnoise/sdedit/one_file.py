@@ -20,6 +20,9 @@ from warpnoise.errors import ModelError
 from warpnoise.media.atomic import write_bytes
 from warpnoise.sdedit.model_bounds import read_config, tensor_shapes
 from warpnoise.sdedit.model_files import PICKLES, check_safetensors
+from warpnoise.sdedit.network_kinds import PREFIX as _NETWORK
+from warpnoise.sdedit.network_kinds import NetworkKind, check_quantization, gguf_shapes, network_kind
+from warpnoise.sdedit.places import resolve
 
 SUFFIXES = (".safetensors", ".gguf")
 CONFIGS = Path(__file__).parents[1] / "models" / "configs"
@@ -44,7 +47,6 @@ _PREFIXES = {
 }
 """How the names of each part's tensors begin, by the name of the configuration."""
 VAE = ("first_stage_model.", "vae.")
-_NETWORK = "model.diffusion_model."
 _OPTIONAL = frozenset({"text_encoder_3"})
 """Parts that a pipeline does without: T5 in Stable Diffusion 3."""
 
@@ -61,8 +63,9 @@ _DISTILLED: tuple[tuple[str, dict[str, Any]], ...] = (
 class OneFile:
     """What a file holds, and where the rest is.
 
-    ``folder``: with the configurations, and with the weights of other parts. ``parts``: those whose weights the file
-    has, and how the names of their tensors begin, where that is not left to diffusers; None: the network alone.
+    ``folder``: with the configurations, and with the weights of other parts. ``parts``: those whose weights are taken
+    from the file, and how the names of their tensors begin, where that is not left to diffusers; None: the network
+    alone. ``network``: the kind of that, if it is known.
     ``left_out``: parts that the pipeline does without. ``scheduler``: entries that replace the folder's, of a file that
     was distilled to a few steps, by its name.
     """
@@ -72,6 +75,7 @@ class OneFile:
     parts: Mapping[str, str] | None
     left_out: frozenset[str] = frozenset()
     scheduler: Mapping[str, Any] | None = None
+    network: NetworkKind | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -92,13 +96,18 @@ def read_one_file(path: Path) -> OneFile:
     except ModelError as error:
         raise ModelError(f"model {path} {error}") from None
     parts = None if kind is None else _parts(kind, shapes)
+    network = network_kind(shapes)
+    if network is None and kind is None:
+        raise ModelError(f"model {path} holds no network that Warpnoise knows: give a file of a supported model")
     base = _noted_base(path)
     if base is not None:
-        return OneFile(path, base, parts)
+        return OneFile(path, base, parts, network=network)
     if kind is None or parts is None:
+        assert network is not None
         raise ModelError(
-            f"model {path} is one file, with the network alone. Say once which diffusers folder has its text encoders, "
-            f"autoencoder and configuration: warpnoise models {path} --base FOLDER"
+            f"model {path} is one file, with a network of {network.family}. It takes text encoders, autoencoder, "
+            "tokenizers and configuration from a base, which is not named yet: a diffusers folder of the family, or a "
+            f"downloaded model such as {network.base}. Name it with: warpnoise models {path} --base FOLDER"
         )
     absent = {"vae", *_PREFIXES[kind]} - set(parts)
     if missing := sorted(absent - _OPTIONAL):
@@ -110,15 +119,22 @@ def read_one_file(path: Path) -> OneFile:
     return OneFile(path, CONFIGS / kind, parts, frozenset(absent | tokenizers), _distilled(kind, path.name))
 
 
-def set_base(path: Path, base: Path) -> None:
-    """Note which base a file is for. Raises ModelError for what is no such file, and where it cannot be written."""
+def set_base(path: Path, base: str) -> None:
+    """Note which base a file is for: a folder, or what else `places.resolve` takes.
+
+    Raises:
+        ModelError: no such file, no such base, or the note cannot be written.
+    """
     check_file(path)
-    content = json.dumps({"base": str(base.expanduser().resolve())}, indent=1) + "\n"
+    folder = resolve(base, "model").resolve()
+    if not (folder / "model_index.json").is_file():
+        raise ModelError(f"base {base} is no diffusers folder: it has no model_index.json")
+    content = json.dumps({"base": str(folder)}, indent=1) + "\n"
     write_bytes(_note(path), content.encode(), error=ModelError)
 
 
 def check_file(path: Path) -> _Shapes:
-    """Whether a file can be a model. Its tensors' shapes; none of a GGUF file. Raises ModelError."""
+    """Whether a file can be a model. Its tensors' shapes. Raises ModelError."""
     if path.suffix in PICKLES:
         raise ModelError(
             f"model {path} is a pickle, which can run any program when it is loaded: get it as a .safetensors file"
@@ -126,12 +142,10 @@ def check_file(path: Path) -> _Shapes:
     if path.suffix not in SUFFIXES:
         raise ModelError(f"model {path} is a file, expected a folder, a .safetensors or a .gguf file")
     if path.suffix == ".gguf":
-        with path.open("rb") as file:
-            if file.read(4) != b"GGUF":
-                raise ModelError(f"model {path} is no GGUF file: download it again")
-        return {}
+        return gguf_shapes(path)
     check_safetensors(path, "model")
     shapes = tensor_shapes(path)
+    check_quantization(path, shapes)
     if any("lora" in name.lower() for name in shapes):
         raise ModelError(f"model {path} is a LoRA: give the model that it was made for, and this file as a LoRA")
     if any(name.startswith(("control_model.", "controlnet_cond_embedding.")) for name in shapes):
