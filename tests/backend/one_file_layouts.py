@@ -136,6 +136,77 @@ def open_clip(folder: Path, part: str, prefix: str) -> Tensors:
     return found
 
 
+_Z_IMAGE = (
+    ("all_final_layer.2-1.", "final_layer."),
+    ("all_x_embedder.2-1.", "x_embedder."),
+    (".attention.to_out.0.", ".attention.out."),
+    (".attention.norm_k.", ".attention.k_norm."),
+    (".attention.norm_q.", ".attention.q_norm."),
+)
+_FLUX_2 = (
+    ("x_embedder.", "img_in."),
+    ("context_embedder.", "txt_in."),
+    ("time_guidance_embed.timestep_embedder.linear_1.", "time_in.in_layer."),
+    ("time_guidance_embed.timestep_embedder.linear_2.", "time_in.out_layer."),
+    ("time_guidance_embed.guidance_embedder.linear_1.", "guidance_in.in_layer."),
+    ("time_guidance_embed.guidance_embedder.linear_2.", "guidance_in.out_layer."),
+    ("_modulation_img.linear.", "_modulation_img.lin."),
+    ("_modulation_txt.linear.", "_modulation_txt.lin."),
+    ("single_stream_modulation.linear.", "single_stream_modulation.lin."),
+    ("norm_out.linear.", "final_layer.adaLN_modulation.1."),
+    ("proj_out.", "final_layer.linear."),
+    (".attn.to_qkv_mlp_proj.", ".linear1."),
+    (".attn.to_out.0.", ".img_attn.proj."),
+    (".attn.to_out.", ".linear2."),
+    (".attn.to_add_out.", ".txt_attn.proj."),
+    ("single_transformer_blocks.", "single_blocks."),
+    ("transformer_blocks.", "double_blocks."),
+    (".attn.norm_added_q.weight", ".txt_attn.norm.query_norm.scale"),
+    (".attn.norm_added_k.weight", ".txt_attn.norm.key_norm.scale"),
+    (".ff.linear_in.", ".img_mlp.0."),
+    (".ff.linear_out.", ".img_mlp.2."),
+    (".ff_context.linear_in.", ".txt_mlp.0."),
+    (".ff_context.linear_out.", ".txt_mlp.2."),
+)
+
+
+def network_alone(name: str, folder: Path) -> Tensors:
+    """A transformer as its makers share it; Chroma's and Qwen-Image's with diffusers' names, as those of others do."""
+    given = weights(folder, "transformer")
+    if name == "z_image":
+        given = _renamed(_fused(given, ".attention.to_", ".attention.qkv."), _Z_IMAGE)
+    if name == "flux2_klein":
+        given["norm_out.linear.weight"] = torch.cat(given["norm_out.linear.weight"].chunk(2)[::-1])
+        given = _fused(_fused(given, ".attn.to_", ".img_attn.qkv."), ".attn.add_", ".txt_attn.qkv.")
+        given = _renamed(given, _FLUX_2)
+    return {f"model.diffusion_model.{key}": weight.contiguous() for key, weight in given.items()}
+
+
+def _fused(given: Tensors, begin: str, fused: str) -> Tensors:
+    """Query, key and value in one matrix, in the query's place."""
+    found = {}
+    for key, weight in given.items():
+        if match := re.search(rf"{re.escape(begin)}([qkv])(_proj)?\.", key):
+            if match[1] == "q":
+                rows = [given[key.replace(f"{begin}q", f"{begin}{each}")] for each in "qkv"]
+                found[key.replace(match[0], fused)] = torch.cat(rows)
+        else:
+            found[key] = weight
+    return found
+
+
+def _renamed(given: Tensors, names: tuple[tuple[str, str], ...]) -> Tensors:
+    found = {}
+    for key, weight in given.items():
+        for old, new in names:
+            key = key.replace(old, new)
+        stream = ".norm" if key.startswith("single_blocks.") else ".img_attn.norm"
+        for each in ("query", "key"):
+            key = key.replace(f".attn.norm_{each[0]}.weight", f"{stream}.{each}_norm.scale")
+        found[key] = weight
+    return found
+
+
 def whole(name: str, folder: Path) -> Tensors:
     """A toy of ``tiny_pipelines`` as one checkpoint."""
     if name == "flux":

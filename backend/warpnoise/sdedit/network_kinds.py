@@ -30,7 +30,7 @@ _KINDS: tuple[tuple[tuple[str, ...], NetworkKind], ...] = (
     ),
     (("distilled_guidance_layer.",), NetworkKind("Chroma", "lodestones/Chroma1-HD")),
     (
-        ("double_blocks.0.img_mod.", "single_transformer_blocks.0.norm.linear."),
+        ("double_blocks.0.img_attn.", "single_transformer_blocks.0.norm.linear."),
         NetworkKind("FLUX.1", "black-forest-labs/FLUX.1-schnell"),
     ),
     (("layers.0.adaLN_modulation.0.",), NetworkKind("Z-Image", "Tongyi-MAI/Z-Image-Turbo")),
@@ -76,7 +76,7 @@ def gguf_shapes(path: Path) -> Mapping[str, tuple[int, ...]]:
         with path.open("rb") as file:
             if file.read(4) != b"GGUF":
                 raise ModelError(f"model {path} is no GGUF file: download it again")
-        tensors = gguf.GGUFReader(path).tensors  # type: ignore[no-untyped-call]
+        tensors = gguf.GGUFReader(path).tensors
         return {str(each.name): tuple(int(side) for side in reversed(each.shape)) for each in tensors}
     except OSError as error:
         raise ModelError(f"Cannot read {path}: {error.strerror}. Check its permissions.") from error

@@ -10,6 +10,7 @@ This module imports neither PyTorch nor diffusers.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -97,17 +98,16 @@ def read_one_file(path: Path) -> OneFile:
         raise ModelError(f"model {path} {error}") from None
     parts = None if kind is None else _parts(kind, shapes)
     network = network_kind(shapes)
-    if network is None and kind is None:
-        raise ModelError(f"model {path} holds no network that Warpnoise knows: give a file of a supported model")
     base = _noted_base(path)
     if base is not None:
         return OneFile(path, base, parts, network=network)
     if kind is None or parts is None:
-        assert network is not None
+        what = f"with a network of {network.family}" if network else "with a network of no family that is recognized"
+        such = f" such as {network.base}" if network else ""
         raise ModelError(
-            f"model {path} is one file, with a network of {network.family}. It takes text encoders, autoencoder, "
-            "tokenizers and configuration from a base, which is not named yet: a diffusers folder of the family, or a "
-            f"downloaded model such as {network.base}. Name it with: warpnoise models {path} --base FOLDER"
+            f"model {path} is one file, {what}. It takes text encoders, autoencoder, tokenizers and configuration from "
+            f"a base, which is not named yet: a diffusers folder of the family, or a downloaded model{such}. Name it "
+            f"with: warpnoise models {path} --base FOLDER"
         )
     absent = {"vae", *_PREFIXES[kind]} - set(parts)
     if missing := sorted(absent - _OPTIONAL):
@@ -119,7 +119,7 @@ def read_one_file(path: Path) -> OneFile:
     return OneFile(path, CONFIGS / kind, parts, frozenset(absent | tokenizers), _distilled(kind, path.name))
 
 
-def set_base(path: Path, base: str) -> None:
+def set_base(path: Path, base: str | os.PathLike[str]) -> None:
     """Note which base a file is for: a folder, or what else `places.resolve` takes.
 
     Raises:
@@ -183,7 +183,7 @@ def _kind(shapes: _Shapes) -> str | None:
         if has(f"{_NETWORK}joint_blocks.0.x_block.attn2."):
             return "sd35-medium"
         return "sd35-large" if has(f"{_NETWORK}joint_blocks.37.") else "sd3"
-    if has(f"{_NETWORK}double_blocks.0.img_attn.") and not has(f"{_NETWORK}distilled_guidance_layer."):
+    if (found := network_kind(shapes)) is not None and found.family == "FLUX.1":
         return "flux-dev" if has(f"{_NETWORK}guidance_in.") else "flux-schnell"
     return None
 

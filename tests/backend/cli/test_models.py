@@ -5,7 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from huggingface_hub import constants
+from safetensors.torch import save_file
 from warpnoise.sdedit import folder
 
 from ..tiny_hub import Repository, TinyHub
@@ -106,12 +108,16 @@ def test_a_folder_that_is_not_a_model(warpnoise, tmp_path):
     assert "is not a diffusers model" in done.err
 
 
-def test_a_file_s_base_is_noted(warpnoise, tmp_path):
-    file = tmp_path / "model.gguf"
-    file.write_bytes(b"GGUF")
+def test_a_file_s_base_is_noted(warpnoise, model, tmp_path):
+    file = tmp_path / "model.safetensors"
+    save_file({"layers.0.adaLN_modulation.0.weight": torch.zeros(1)}, file)
     done = warpnoise("models", file, "--base", tmp_path / "base")
-    assert done.status == 5 and "there is no such folder" in done.err
-    assert json.loads((tmp_path / "model.gguf.json").read_text()) == {"base": str(tmp_path / "base")}
+    assert done.status == 5 and "is no diffusers folder" in done.err
+    shutil.copytree(model, tmp_path / "models" / "hub" / "studio" / "ink")
+    done = warpnoise("models", file, "--base", "studio/ink")
+    assert done.status == 5 and "is a pixel model" in done.err
+    noted = json.loads((tmp_path / "model.safetensors.json").read_text())
+    assert noted == {"base": str(tmp_path / "models" / "hub" / "studio" / "ink")}
 
 
 def test_download(warpnoise, hub, places):

@@ -14,8 +14,10 @@ import torch
 from safetensors.torch import save_file
 from warpnoise.errors import ModelError
 from warpnoise.job import Settings
-from warpnoise.sdedit import ModelFolder, load_model
+from warpnoise.sdedit import ModelFolder, file_parts, load_model
 from warpnoise.sdedit.one_file import set_base
+
+from ..one_file_layouts import network_alone
 
 Tiny = Callable[[str], Path]
 pytestmark = pytest.mark.usefixtures("pooled_noise")
@@ -39,7 +41,9 @@ def test_a_safetensors_file_replaces_the_base_s_network(tiny: Tiny, tmp_path: Pa
     base = tiny("flux")
     file = tmp_path / "tuned.safetensors"
     save_file(tuned(base), file)
-    with pytest.raises(ModelError, match=r"is one file, with the network alone.* warpnoise models .* --base FOLDER"):
+    with pytest.raises(
+        ModelError, match=r"with a network of FLUX\.1\. .* such as black-forest-labs/FLUX.* --base FOLDER"
+    ):
         ModelFolder.open(file)
     set_base(file, base)
     whole = shutil.copytree(base, tmp_path / "whole")
@@ -88,6 +92,39 @@ def test_a_gguf_file_stays_quantized(tiny: Tiny, tmp_path: Path) -> None:
     assert not torch.equal(result, full)
 
 
+@pytest.mark.parametrize("name", ["z_image", "flux2_klein", "qwen", "chroma"])
+def test_a_transformer_in_the_layout_of_its_makers(tiny: Tiny, name: str, tmp_path: Path) -> None:
+    base, file = tiny(name), tmp_path / "network.safetensors"
+    save_file({**network_alone(name, base), "vae.x": torch.zeros(1)}, file)
+    title = ModelFolder.open(base).family.title  # type: ignore[union-attr]
+    with pytest.raises(ModelError, match=f"with a network of {title.split(' klein')[0]}.*takes text encoders"):
+        ModelFolder.open(file)
+    set_base(file, base)
+    folder = ModelFolder.open(file)
+    kind = getattr(diffusers, folder.parts["transformer"][1])
+    loaded = file_parts.load_file_parts(folder, file, torch.device("cpu"), torch.float32, lambda part: kind)
+    given = kind.from_pretrained(base / "transformer").state_dict()
+    assert loaded["transformer"].state_dict().keys() == given.keys()
+    assert all(torch.equal(weight, given[key]) for key, weight in loaded["transformer"].state_dict().items())
+
+
+def test_weights_that_another_program_has_quantized_are_refused(tiny: Tiny, tmp_path: Path) -> None:
+    file = tmp_path / "fp8.safetensors"
+    for mark in ("scaled_fp8", "double_blocks.0.img_attn.qkv.scale_weight", "x.weight.absmax"):
+        save_file({mark: torch.zeros(1)}, file)
+        with pytest.raises(ModelError, match=r"another program has quantized .* as a \.gguf file"):
+            set_base(file, tiny("flux"))
+
+
+def test_a_base_that_is_none_is_not_noted(tiny: Tiny, tmp_path: Path) -> None:
+    file = tmp_path / "tuned.safetensors"
+    save_file(tuned(tiny("flux")), file)
+    for base, message in ((tmp_path / "missing", "no diffusers folder"), (tmp_path, "no diffusers folder")):
+        with pytest.raises(ModelError, match=message):
+            set_base(file, base)
+    assert not (tmp_path / "tuned.safetensors.json").exists()
+
+
 def test_files_that_are_not_a_network(tiny: Tiny, tmp_path: Path) -> None:
     def refused(name: str, tensors: dict[str, torch.Tensor], match: str) -> None:
         save_file(tensors, tmp_path / name)
@@ -100,6 +137,9 @@ def test_files_that_are_not_a_network(tiny: Tiny, tmp_path: Path) -> None:
     (tmp_path / "broken.gguf").write_bytes(b"GGML")
     with pytest.raises(ModelError, match="is no GGUF file"):
         set_base(tmp_path / "broken.gguf", tiny("flux"))
+    (tmp_path / "broken.gguf").write_bytes(b"GGUF" + bytes(8))
+    with pytest.raises(ModelError, match=r"is damaged or incomplete .*: download it again"):
+        set_base(tmp_path / "broken.gguf", tiny("flux"))
     (tmp_path / "text.txt").touch()
     with pytest.raises(ModelError, match=r"expected a folder, a \.safetensors or a \.gguf file"):
         set_base(tmp_path / "text.txt", tiny("flux"))
@@ -109,6 +149,10 @@ def test_a_file_for_another_base_is_refused(tiny: Tiny, styled_model: Path, tmp_
     file = tmp_path / "tuned.safetensors"
     save_file(tuned(tiny("flux")), file)
     set_base(file, tiny("sd3"))
+    with pytest.raises(ModelError, match=r"is a network of FLUX\.1, but its base .* is a model of Stable Diffusion 3"):
+        ModelFolder.open(file)
+    save_file({name: weight[:1] for name, weight in tuned(tiny("flux")).items()}, file)
+    set_base(file, tiny("flux"))
     with pytest.raises(ModelError, match="it is for another base, or damaged"):
         load_model(file, "cpu", "float32")
     set_base(file, styled_model)
