@@ -13,8 +13,10 @@ from .backends import BackendPool
 from .request import BackendChoice
 from .session import Session
 
-GIGA = 1e9
-"""Sizes are told in GB, as hubs do."""
+
+def size_text(size: int) -> str:
+    """``6.9 GB`` or ``12.3 MB``, in powers of ten, as hubs count."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
 
 
 class ListSession(Session):
@@ -87,6 +89,6 @@ class DownloadSession(ListSession):
         done, total = answer["bytes_done"], answer["bytes_total"]
         self._reporter.update(
             share=done / total if total else 0.0,
-            amount=f"{done / GIGA:.2f} / {total / GIGA:.2f} GB",
+            amount=f"{size_text(done)} / {size_text(total)}",
             seconds_left=answer.get("seconds_left"),
         )

@@ -13,7 +13,7 @@ from bpy.props import CollectionProperty, IntProperty, StringProperty
 from ..errors import WarpnoiseError
 from ..settings import SETTINGS
 from ..stylize import model_facts, state
-from ..stylize.model_sessions import GIGA, DownloadSession, ListSession, OfferSession
+from ..stylize.model_sessions import DownloadSession, ListSession, OfferSession, size_text
 from . import style_pictures
 from .modal_session import SessionOperator, redraw
 from .online import offline
@@ -52,7 +52,6 @@ class WARPNOISE_UL_models(bpy.types.UIList):
     ) -> None:
         model = listed(item.name) or {}
         row = layout.row(align=True)
-        row.active = is_installed(model)
         picture = style_pictures.icon(style_pictures.STYLES[0]) if item.name == DEFAULT_MODEL else 0
         kind = "ERROR" if model.get("error") else "CHECKMARK" if is_installed(model) else "IMPORT"
         if picture:
@@ -78,7 +77,7 @@ def is_installed(model: dict[str, Any]) -> bool:
 
 def size_and_license(model: dict[str, Any]) -> str:
     """``6.9 GB, openrail++``; what is not known is left out."""
-    size = f"{model['size'] / GIGA:.1f} GB" if model.get("size", 0) >= GIGA / 20 else ""
+    size = size_text(model["size"]) if model.get("size") else ""
     return ", ".join(filter(None, (size, model.get("license"))))
 
 
@@ -128,7 +127,7 @@ def _draw_model(layout: bpy.types.UILayout, model: dict[str, Any], width: int) -
         draw_text(layout, description, icon="BLANK1", width=width)
     facts = [model.get("family") or "", size_and_license(model)]
     if model.get("memory"):
-        facts.append(iface("about {gigabytes:.0f} GB of memory", gigabytes=model["memory"] / GIGA))
+        facts.append(iface("about {size} of memory", size=size_text(model["memory"])))
     draw_text(layout, ", ".join(filter(None, facts)), icon="INFO", width=width, capital=False)
     if not is_installed(model):
         _draw_download(layout, model["name"], width)
@@ -200,13 +199,13 @@ class WARPNOISE_OT_download_model(SessionOperator, bpy.types.Operator):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, offer = self.layout, model_facts.offers[self.model]
-        what = ": ".join(((listed(self.model) or {}).get("title") or self.model, offer["family"]))
+        what = ": ".join(dict.fromkeys(((listed(self.model) or {}).get("title") or self.model, offer["family"])))
         draw_text(layout, what, icon="IMPORT", width=LETTERS, capital=False)
         text = iface(
-            "{size:.1f} GB to download, {free:.0f} GB free on the disk. Needs about {memory:.0f} GB of memory",
-            size=offer["to_download"] / GIGA,
-            free=offer["free"] / GIGA,
-            memory=offer["memory"] / GIGA,
+            "{size} to download, {free} free on the disk. Needs about {memory} of memory",
+            size=size_text(offer["to_download"]),
+            free=size_text(offer["free"]),
+            memory=size_text(offer["memory"]),
         )
         draw_text(layout, text, icon="INFO", width=LETTERS)
         if offer["to_download"] > offer["free"]:

@@ -113,7 +113,7 @@ def test_a_cancelled_download_reports_that_its_part_stays(scene):
     session.start()
     session.wait()
     assert session.status.stage == "cancelled" and "stays" in session.status.error
-    assert next(status.amount for status in told if status.amount) == "0.00 / 8.00 GB"
+    assert next(status.amount for status in told if status.amount) == "0.0 MB / 8.0 GB"
 
 
 @pytest.mark.parametrize(
