@@ -31,7 +31,7 @@ STAGES = {
     "downloading": "Fetching the frames",
     "listing": "Looking for models",
     "offering": "Asking the hub about the model",
-    "fetching": "Downloading the model",
+    "fetching": "Downloading",
     "done": "Done",
     "failed": "Failed",
     "cancelled": "Cancelled",

@@ -202,12 +202,13 @@ class WARPNOISE_OT_download_model(SessionOperator, bpy.types.Operator):
         what = ": ".join(dict.fromkeys(((listed(self.model) or {}).get("title") or self.model, offer["family"])))
         draw_text(layout, what, icon="IMPORT", width=LETTERS, capital=False)
         text = iface(
-            "{size} to download, {free} free on the disk. Needs about {memory} of memory",
+            "{size} to download, {free} free on the disk",
             size=size_text(offer["to_download"]),
             free=size_text(offer["free"]),
-            memory=size_text(offer["memory"]),
         )
         draw_text(layout, text, icon="INFO", width=LETTERS)
+        text = iface("Needs about {memory} of memory", memory=size_text(offer["memory"]))
+        draw_text(layout, text, icon="BLANK1", width=LETTERS)
         if offer["to_download"] > offer["free"]:
             draw_text(layout, "The disk has too little free space", icon="ERROR", width=LETTERS)
         text = iface("To download it, you agree to its license, {license}", license=self.license or iface(NO_LICENSE))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -139,15 +140,20 @@ def installed(*, cache: bool = True) -> list[InstalledModel]:
 
 def suggested() -> list[SuggestedModel]:
     """The suggestions; ``suggested.json`` has them."""
-    rows = json.loads(Path(__file__).with_name("suggested.json").read_text(encoding="utf-8"))
     return [
         SuggestedModel(
             **row,
             license_url=f"https://huggingface.co/{row['name']}",
             installed=find_on_disk(row["name"]) is not None,
         )
-        for row in rows
+        for row in _suggestions()
     ]
+
+
+@functools.cache
+def _suggestions() -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(Path(__file__).with_name("suggested.json").read_text(encoding="utf-8"))
+    return rows
 
 
 def describe_offer(offer: Offer) -> OfferedModel:
@@ -172,7 +178,8 @@ def describe_offer(offer: Offer) -> OfferedModel:
 
 def describe(name: str, source: Source | None = None) -> InstalledModel:
     """One model. What is wrong with it is in ``error``."""
-    title = Path(name).name.removesuffix(".safetensors").removesuffix(".gguf")
+    known = {row["name"]: row["title"] for row in _suggestions()}
+    title = known.get(name) or Path(name).name.removesuffix(".safetensors").removesuffix(".gguf")
     source = source or _source(name)
     note = read_note(models_folder() / HUB / name) if source == "hub" else None
     license_ = note.license or None if note else None
