@@ -64,7 +64,7 @@ def test_announced_served_and_shut_down(tmp_path):
             assert "run wholly on the device" in status["memory"]
             assert client.get("/v2/nothing", params={"token": "of no use"}).status_code == 404
             assert client.post("/v2/shutdown").status_code == 202
-        output, errors = process.communicate(timeout=20)
+        output, errors = process.communicate(timeout=60)
         assert process.returncode == 0
         assert output == ""
         assert TOKEN not in errors and "Traceback" not in errors
@@ -76,7 +76,7 @@ def test_a_signal_ends_it_cleanly(tmp_path, number):
     with serve(tmp_path, "--announce") as process:
         ready(process)
         process.send_signal(number)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
         assert "Traceback" not in errors
 
@@ -84,7 +84,7 @@ def test_a_signal_ends_it_cleanly(tmp_path, number):
 def test_it_ends_with_its_parent(tmp_path):
     with serve(tmp_path, "--announce", "--exit-with-parent") as process:
         ready(process)
-        _, errors = process.communicate(timeout=20)  # closes its standard input
+        _, errors = process.communicate(timeout=60)  # closes its standard input
     assert process.returncode == 0
     assert "standard input was closed" in errors
 
@@ -138,5 +138,5 @@ def test_a_wider_address_is_warned_of(tmp_path):
     with serve(tmp_path, "--announce", "--host", "0.0.0.0") as process:
         ready(process)
         process.terminate()
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=60)
     assert "which other machines can reach" in errors
