@@ -26,6 +26,6 @@ for frame, x in ((1, 0.0), (2, 0.5)):
     cube.location.x = x
     cube.keyframe_insert("location", index=0, frame=frame)
 assert bpy.ops.warpnoise.stylize(size=64, frames="1:2", steps=4, output=job) == {"FINISHED"}
-made = sorted(path.name for path in Path(f"{job}-64px").glob("results/*/frames/*.png"))
+made = sorted(path.name for path in Path(job).glob("results/*/frames/*.png"))
 assert made == ["0001.png", "0002.png"], made
 print("from the zip to a stylized frame in", bpy.app.version_string)

@@ -152,7 +152,7 @@ class Reporter:
         self._ended: deque[tuple[int, float]] = deque(maxlen=PACE_FRAMES)
 
     def update(self, **changes: Any) -> None:
-        """Set fields of the status. A new stage begins counting its time anew."""
+        """Set fields of the status. A new stage resets the counts and the pace."""
         if changes.get("stage", self.status.stage) != self.status.stage:
             self._ended.clear()
             changes = STAGE_START | changes
@@ -166,8 +166,10 @@ class Reporter:
             self.update(warnings=warnings)
 
     def seconds_left(self, frames_done: int, frames_total: int) -> float | None:
-        """From the pace of the last frames, once a frame has ended: the first one also starts Blender or the engine."""
-        if not self._ended or self._ended[-1][0] != frames_done:
+        """From the pace of the last frames, once two have ended: the first one also starts Blender or the engine."""
+        if frames_done and (not self._ended or self._ended[-1][0] != frames_done):
             self._ended.append((frames_done, time.monotonic()))
+        if len(self._ended) < 2:
+            return None
         (first, begun), (last, ended) = self._ended[0], self._ended[-1]
-        return (ended - begun) / (last - first) * (frames_total - frames_done) if last > first else None
+        return (ended - begun) / (last - first) * (frames_total - frames_done)

@@ -18,7 +18,7 @@ from .texts import draw_text, iface, letters_in
 SIZE = 256
 """Pixels of a trial's longer side: seconds a frame on a laptop's CPU."""
 FRAMES = 12
-NO_BACKEND = "Warpnoise needs its backend: PyTorch and the models, in a Python environment"
+NO_BACKEND = "Warpnoise needs PyTorch and its models. Press Set Up to install them"
 PLAY = "Press Space in the image editor to play the result. It shows {count} frames at {size} px. Next:"
 
 

@@ -48,7 +48,7 @@ def make_request(context: bpy.types.Context, given: dict[str, Any] | None = None
     settings = _settings(value, given, elsewhere=bool(chosen_url(backend)))
     request = StylizeRequest(
         scene=scene.name,
-        folder=_folder(scene, value("output"), given.get("size")),
+        folder=_folder(scene, given),
         frames=frames,
         settings=make_settings(**animated_settings(settings, scene, frames.numbers, given)),
         color_source=_source(scene, value, given, "color_folder"),
@@ -82,10 +82,12 @@ def output_folder(scene: bpy.types.Scene, chosen: str) -> Path:
     return state.unsaved_results(bpy.context.preferences.filepaths.temporary_directory) / _folder_name(scene)
 
 
-def _folder(scene: bpy.types.Scene, chosen: str, size: int | None) -> Path:
-    """A trial in another size has a folder beside that of the scene's size: neither renders over the other."""
-    folder = output_folder(scene, chosen)
-    return folder.with_name(f"{folder.name}-{size}px") if size else folder
+def _folder(scene: bpy.types.Scene, given: dict[str, Any]) -> Path:
+    """The given folder, or the scene's. A trial at another size goes beside the latter, not into it."""
+    folder = output_folder(scene, given.get("output", scene.warpnoise.output))
+    if given.get("size") and not given.get("output"):
+        return folder.with_name(f"{folder.name}-{given['size']}px")
+    return folder
 
 
 def existing_output(scene: bpy.types.Scene, part: str) -> Path | None:

@@ -247,6 +247,7 @@ def test_time_left_leaves_out_the_start_and_frames_from_before(monkeypatch):
     monkeypatch.setattr(status_module.time, "monotonic", lambda: now)
     reporter = Reporter()
     reporter.update(stage="exporting", frames_total=20)
+    assert reporter.seconds_left(0, 20) is None
     now = 30.0  # Blender starts
     assert reporter.seconds_left(1, 20) is None
     now = 32.0

@@ -11,8 +11,11 @@ import bpy
 import pytest
 
 import warpnoise_addon
+from warpnoise_addon.arguments import make_parser, operator_arguments
 from warpnoise_addon.stylize import state
+from warpnoise_addon.stylize.export_command import export_arguments
 from warpnoise_addon.ui import first_run, managed
+from warpnoise_addon.ui.make_request import make_request
 
 from ..fake_python import write_fake_python
 
@@ -78,6 +81,13 @@ def test_the_frames_of_a_trial(scene, start, end, current, frames):
     scene.frame_start, scene.frame_end = start, end
     scene.frame_set(current)
     assert first_run.trial_frames(scene) == frames
+
+
+def test_the_second_blender_renders_into_the_folder_of_the_trial(scene, tmp_path):
+    request = make_request(bpy.context, {"size": 64, "frames": "1:2"})
+    assert request.folder == tmp_path / "job-64px"
+    given = operator_arguments(make_parser("p").parse_args(export_arguments(request)))
+    assert (make_request(bpy.context, given).folder, given["size"]) == (request.folder, 64)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a shell script stands for the backend's Python")
