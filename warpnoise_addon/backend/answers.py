@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import BackendError
@@ -105,7 +105,7 @@ def read_job(answer: dict[str, Any]) -> Job:
     return NEW_JOB | answer
 
 
-def _check(what: str, answer: dict[str, Any], expected: dict[str, Callable[[object], bool]]) -> None:
+def _check(what: str, answer: dict[str, Any], expected: Mapping[str, Callable[[object], bool]]) -> None:
     for name, fits in expected.items():
         if name in answer and not fits(answer[name]):
             raise _foreign(what, name, answer[name])

@@ -58,7 +58,7 @@ def cli(debug: bool) -> None:
     logging.basicConfig(
         level=logging.DEBUG if debug else logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
-    for chatty in ("numba", "asyncio", "httpx", "httpcore", "urllib3", "PIL", "matplotlib"):
+    for chatty in ("numba", "asyncio", "httpx", "httpx2", "httpcore", "httpcore2", "urllib3", "PIL", "matplotlib"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

@@ -143,7 +143,8 @@ def download_command(model: str, yes: bool, as_json: bool) -> None:
     if as_json:
         write_json("summary", {"name": model, "folder": str(place)})
     else:
-        print(f"downloaded  {place}\nuse it with  --model {model}")
+        use = f"--control {model},input=depth" if offer.is_control else f"--model {model}"
+        print(f"downloaded  {place}\nuse it with  {use}")
 
 
 @command.command("remove")

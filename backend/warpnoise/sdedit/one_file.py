@@ -48,6 +48,8 @@ _PREFIXES = {
 }
 """How the names of each part's tensors begin, by the name of the configuration."""
 VAE = ("first_stage_model.", "vae.")
+_ADAPTER = re.compile(r"lora|hada_w\d|lokr_w\d", re.IGNORECASE)
+"""In names of tensors of a LoRA, a LoHa or a LoKr."""
 _OPTIONAL = frozenset({"text_encoder_3"})
 """Parts that a pipeline does without: T5 in Stable Diffusion 3."""
 
@@ -146,7 +148,7 @@ def check_file(path: Path) -> _Shapes:
     check_safetensors(path, "model")
     shapes = tensor_shapes(path)
     check_quantization(path, shapes)
-    if any("lora" in name.lower() for name in shapes):
+    if any(_ADAPTER.search(name) for name in shapes):
         raise ModelError(f"model {path} is a LoRA: give the model that it was made for, and this file as a LoRA")
     if any(name.startswith(("control_model.", "controlnet_cond_embedding.")) for name in shapes):
         raise ModelError(f"model {path} is a ControlNet: give the model that it controls, and a folder as a control")

@@ -10,16 +10,18 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from huggingface_hub import constants
 from warpnoise.sdedit.places import download_folder
 from warpnoise.server.app import create_app
 from warpnoise.server.downloads import Downloads
 from warpnoise.server.model_calls import model_calls
 from warpnoise.server.stylize_work import check
+from warpnoise.server.uploads import UploadLimits, Uploads
 
 from ..tiny_hub import Repository, TinyHub
 from ..tiny_models import write_styled_model
-from .conftest import STATUS, TOKEN, serving
+from .conftest import STATUS, TOKEN, Running, serving
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +121,35 @@ def test_a_failed_download_reports_why(calls: httpx.Client, hub: TinyHub) -> Non
     ended = finished(calls, calls.post("/v2/downloads", json=WANTED).json())
     assert (ended["state"], ended["error"]["code"]) == ("failed", "hub")
     assert "arrived damaged" in ended["error"]["message"]
+
+
+def test_more_downloads_at_a_time_are_refused(calls: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("warpnoise.server.downloads.MOST_RUNNING", 0)
+    answer = calls.post("/v2/downloads", json=WANTED)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "busy")
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_server_that_takes_uploads_names_no_folder_of_its_own(tmp_path: Path) -> None:
+    for broken in (tmp_path / "models" / "broken", tmp_path / "cache" / "models--studio--old" / "snapshots" / "abcd"):
+        broken.mkdir(parents=True)
+        (broken / "model_index.json").write_text("{")
+    (tmp_path / "cache" / "models--studio--old" / "refs").mkdir()
+    (tmp_path / "cache" / "models--studio--old" / "refs" / "main").write_text("abcd")
+
+    def app(here: Running) -> FastAPI:
+        here.uploads = Uploads(tmp_path / "spool", UploadLimits(), here.queue.busy)
+        known = model_calls(Downloads(), lambda: True, lambda settings: check(settings), **ELSEWHERE)
+        return create_app(here.queue, TOKEN, lambda: STATUS, lambda: None, here.uploads, [known])
+
+    with serving(app) as here, here.client() as client:
+        listed = client.get("/v2/models")
+        refused = client.post("/v2/check", json={"settings": {"model": "studio/old"}})
+        assert "broken/model_index.json is not JSON" in listed.text and refused.status_code == 400
+        assert "model_index.json is not JSON" in refused.text
+        assert str(tmp_path) not in listed.text + refused.text
+    assert here.uploads is not None
+    here.uploads.close()
 
 
 @pytest.mark.parametrize("calls", [ELSEWHERE], indirect=True)
