@@ -16,7 +16,9 @@ from .process import START_SECONDS, BackendProcess
 from .versions import check_interface, check_job_schema
 
 SILENCE_SECONDS = 10.0
-"""A backend that has not answered for this long is taken for hung."""
+"""A server that has not answered for this long counts as hung."""
+OWN_SILENCE_SECONDS = 60.0
+"""The same for our own process, whose end is noticed anyway: on a busy computer it may answer late."""
 RETRY_SECONDS = 0.2
 
 Answer = TypeVar("Answer")
@@ -125,7 +127,7 @@ def start_backend(
     command: BackendCommand,
     *,
     seconds: float = START_SECONDS,
-    silence_seconds: float = SILENCE_SECONDS,
+    silence_seconds: float = OWN_SILENCE_SECONDS,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Backend:
     """Start `warpnoise serve`, wait until it is ready, and compare versions. The token is new and known to us two only.
