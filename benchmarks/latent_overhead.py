@@ -16,6 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,43 +39,42 @@ module: Any = pipeline_editor
 SETTINGS = Settings(strength=1.0, prompt="a house", guidance=4.0)
 
 
-def unet() -> Any:
-    """Stable Diffusion's layout, 50 million weights."""
-    network = tiny.unet(
-        block_out_channels=(128, 256),
-        layers_per_block=2,
-        cross_attention_dim=16,
-        attention_head_dim=8,
-        norm_num_groups=32,
-        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
-        transformer_layers_per_block=4,
-    )
-    return tiny._sd(network, library.DDIMScheduler(**tiny.DIFFUSION, clip_sample=False))
-
-
-def transformer() -> Any:
-    """Chroma's layout."""
-    pipeline = tiny.chroma()
-    network = library.ChromaTransformer2DModel(
-        patch_size=1,
-        in_channels=64,
-        num_layers=4,
-        num_single_layers=8,
-        attention_head_dim=64,
-        num_attention_heads=8,
-        joint_attention_dim=32,
-        axes_dims_rope=(16, 24, 24),
-        approximator_hidden_dim=64,
-        approximator_layers=1,
-        approximator_num_channels=64,
-    )
-    return library.ChromaPipeline(**{**pipeline.components, "transformer": network})
+UNET = partial(
+    tiny.unet,
+    block_out_channels=(128, 256),
+    layers_per_block=2,
+    cross_attention_dim=16,
+    attention_head_dim=8,
+    norm_num_groups=32,
+    down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+    transformer_layers_per_block=4,
+)
+TRANSFORMER = partial(
+    library.ChromaTransformer2DModel,
+    patch_size=1,
+    in_channels=64,
+    num_layers=4,
+    num_single_layers=8,
+    attention_head_dim=64,
+    num_attention_heads=8,
+    joint_attention_dim=32,
+    axes_dims_rope=(16, 24, 24),
+    approximator_hidden_dim=64,
+    approximator_layers=1,
+    approximator_num_channels=64,
+)
+SCHEDULER = partial(library.DDIMScheduler, **tiny.BETAS, clip_sample=False)
+MODELS = {
+    "unet": tiny.changed("sd15", unet=UNET, scheduler=SCHEDULER),
+    "transformer": tiny.changed("chroma", transformer=TRANSFORMER),
+}
+"""Layouts of Stable Diffusion and Chroma, 50 million weights each."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", choices=["unet", "transformer"], default="unet")
+    parser.add_argument("--model", choices=[*MODELS], default="unet")
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--batch", type=int, default=2)
@@ -84,7 +84,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            {"unet": unet, "transformer": transformer}[arguments.model]().save_pretrained(place)
+            MODELS[arguments.model].make().save_pretrained(place)
         module.latent_noise = lambda folder, *_: LatentNoise(folder, lambda *_: None)
         editor = load_model(place, "cpu", "float32")
         own = library.DiffusionPipeline.from_pretrained(place)

@@ -52,6 +52,11 @@ def make_parser(program: str) -> argparse.ArgumentParser:
     )
     stylize.add_argument("--device", metavar="cuda|mps|cpu", help="the device that the model runs on")
     stylize.add_argument("--batch", type=_count, metavar="N", help="frames in a batch")
+    stylize.add_argument(
+        "--offload", choices=["none", "model", "group"], help="keep the model's parts or layers in main memory"
+    )
+    stylize.add_argument("--quantize", choices=["none", "8bit", "4bit"], help="store the network in fewer bits")
+    stylize.add_argument("--tiling", choices=["auto", "on", "off"], help="run the autoencoder in tiles")
     stylize.add_argument("--save", metavar="FILE.blend", help="save the scene with the result in its compositor")
     _add_connect(stylize)
     export = _add_action(

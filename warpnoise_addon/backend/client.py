@@ -13,8 +13,9 @@ import http.client
 import json
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import IO, Any
 from urllib.parse import quote
 
@@ -100,12 +101,13 @@ class Client:
         batch: int | None,
         frames: str | None = None,
         preview: bool = False,
+        memory: Mapping[str, str] = MappingProxyType({}),
     ) -> dict[str, Any]:
         """Start a job on ``{"path": FOLDER}`` or ``{"upload": ID}``, or on those of its ``frames``, as in ``1-9:2,20``.
 
-        ``settings`` replace those of job.json field by field.
+        ``settings`` replace those of job.json field by field. ``memory``: offload, quantize and tiling, if chosen.
         """
-        body: dict[str, Any] = {**folder, "settings": settings, "device": device, "batch": batch}
+        body: dict[str, Any] = {**folder, "settings": settings, "device": device, "batch": batch, **memory}
         if frames is not None:
             body["frames"] = frames
         if preview:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import BackendHungError, Cancelled, JobError
@@ -25,9 +25,9 @@ STALL_SECONDS = 1800.0
 class JobRequest:
     """``settings`` replace those of job.json field by field.
 
-    ``device`` and ``batch``: None leaves the choice to the backend. ``upload``: what ``path`` is called there, where it
-    was sent. ``frames``: only these, as in ``1-9:2,20``. ``preview``: they are to be looked at, and no result is
-    touched.
+    ``device``, ``batch`` and ``memory``: what is None or missing leaves the choice to the backend. ``upload``: what
+    ``path`` is called there, where it was sent. ``frames``: only these, as in ``1-9:2,20``. ``preview``: they are to be
+    looked at, and no result is touched.
     """
 
     path: str
@@ -37,6 +37,7 @@ class JobRequest:
     upload: str = ""
     frames: str | None = None
     preview: bool = False
+    memory: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> dict[str, str]:
@@ -64,7 +65,13 @@ def run_job(
     try:
         answer = backend.ask(
             lambda: backend.client.submit(
-                request.folder, request.settings, request.device, request.batch, request.frames, request.preview
+                request.folder,
+                request.settings,
+                request.device,
+                request.batch,
+                request.frames,
+                request.preview,
+                request.memory,
             ),
             # A backend that checks the job answers soon, and its job is cancelled then.
             cancelled=lambda: cancelled() and time.monotonic() - begun > CHECKING_SECONDS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -85,11 +85,16 @@ class Chunk:
         return f"{self.number}/{self.count}"
 
 
+MEMORY = ("offload", "quantize", "tiling")
+"""How a model shares the device's memory."""
+
+
 @dataclass(frozen=True)
 class BackendChoice:
     """Which backend: the one that runs at ``url`` if that is set, else one that we start with ``python``.
 
-    Empty texts are not set (see `backend.locate`). ``device`` None and ``batch`` None leave the choice to the backend.
+    Empty texts are not set (see `backend.locate`). ``device`` None, ``batch`` None and what ``memory`` lacks of
+    ``MEMORY`` leave the choice to the backend.
     ``exclusive``: the environment's variables do not win. ``delete_after``: a server elsewhere shall keep nothing of
     the frames. ``offline``: why a server elsewhere may not be asked; empty: it may. ``update``: what brings the backend
     of this extension into the environment of ``python``; None: it is there.
@@ -100,6 +105,7 @@ class BackendChoice:
     token_file: str = ""
     device: str | None = None
     batch: int | None = None
+    memory: Mapping[str, str] = field(default_factory=dict)
     delete_after: bool = False
     exclusive: bool = False
     offline: str = ""

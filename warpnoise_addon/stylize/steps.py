@@ -88,6 +88,7 @@ def stylize_folder(
         None if request.preview is not None else request.backend.batch,
         frames=None if request.part is None else frames_text(request.part),
         preview=request.preview is not None,
+        memory=request.backend.memory,
     )
 
     def progress(job: Job) -> None:

@@ -12,6 +12,7 @@ from ..backend.locate import PYTHON_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE
 from ..errors import SettingsError
 from ..setup.hardware import BUILDS
 from ..stylize import state
+from ..stylize.request import MEMORY
 from ..stylize.session import CheckSession
 from ..stylize.setup_session import SetupSession
 from ..stylize.status import STAGES, duration
@@ -35,6 +36,8 @@ def draw_preferences(layout: bpy.types.UILayout, chosen: WARPNOISE_Preferences) 
     column = layout.column()
     column.prop(chosen, "device")
     column.prop(chosen, "batch")
+    for name in MEMORY:
+        column.prop(chosen, name)
     layout.operator("warpnoise.check_backend", icon="VIEWZOOM")
     if isinstance(state.session, CheckSession):
         _draw_check(layout, state.session)

@@ -15,7 +15,7 @@ from ..export.animation import animated_settings
 from ..settings import SETTINGS, Setting, make_settings
 from ..stylize import state
 from ..stylize.backends import chosen_command, chosen_url
-from ..stylize.request import BackendChoice, Chunk, Frames, StylizeRequest
+from ..stylize.request import MEMORY, BackendChoice, Chunk, Frames, StylizeRequest
 from .preferences import backend_choice
 from .properties import read_settings
 from .texts import iface
@@ -168,4 +168,10 @@ def _source(scene: bpy.types.Scene, value: Any, given: dict[str, Any], name: str
 
 def _backend(context: bpy.types.Context, given: dict[str, Any]) -> BackendChoice:
     chosen = backend_choice(context)
-    return replace(chosen, device=given.get("device") or chosen.device, batch=given.get("batch") or chosen.batch)
+    memory = {name: given[name] for name in MEMORY if given.get(name)}
+    return replace(
+        chosen,
+        device=given.get("device") or chosen.device,
+        batch=given.get("batch") or chosen.batch,
+        memory={**chosen.memory, **memory},
+    )

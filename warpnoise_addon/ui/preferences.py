@@ -5,7 +5,7 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from ..backend.locate import PYTHON_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE
 from ..package import ADDON
-from ..stylize.request import BackendChoice
+from ..stylize.request import MEMORY, BackendChoice
 from .managed import managed_python, managed_update
 from .online import offline
 
@@ -18,6 +18,23 @@ DEVICES = (
     ("cuda", "CUDA or ROCm", "An NVIDIA or AMD graphics card"),
     ("mps", "Metal", "An Apple graphics processor"),
     ("cpu", "CPU", "The processor: works everywhere, slowly"),
+)
+OFFLOADS = (
+    ("AUTO", "Automatic", "What the memory allows"),
+    ("none", "Nothing", "The whole model is on the device: the fastest"),
+    ("model", "Parts", "One part of the model at a time is on the device, and the others wait in main memory"),
+    ("group", "Layers", "One layer at a time is on the device: needs least of its memory, and is slow"),
+)
+QUANTIZES = (
+    ("AUTO", "Automatic", "Only where the model fits in no other way"),
+    ("none", "Full Precision", "The weights stay as they are"),
+    ("8bit", "8 Bit", "Half the memory for the network, and the picture changes a little"),
+    ("4bit", "4 Bit", "A quarter of the memory for the network, and the picture changes more"),
+)
+TILINGS = (
+    ("AUTO", "Automatic", "Once a whole picture did not fit"),
+    ("on", "Always", "Needs less memory. The seams of tiles do not move with the picture and may be seen"),
+    ("off", "Never", "No seams: a picture that does not fit is an error"),
 )
 NO_URL = "https://"
 NO_SERVER = "no server can be asked"
@@ -53,6 +70,15 @@ class WARPNOISE_Preferences(bpy.types.AddonPreferences):
     batch: IntProperty(
         name="Batch", description="Frames in a batch. 0: the backend chooses", default=0, min=0, soft_max=64
     )
+    offload: EnumProperty(
+        name="Offload", description="What of a model waits in main memory", items=OFFLOADS, default="AUTO"
+    )
+    quantize: EnumProperty(
+        name="Weights", description="How a model's network is stored", items=QUANTIZES, default="AUTO"
+    )
+    tiling: EnumProperty(
+        name="Tiles", description="Whether a model's autoencoder works in tiles", items=TILINGS, default="AUTO"
+    )
 
     def draw(self, context: bpy.types.Context) -> None:
         from .draw_preferences import draw_preferences  # which needs this module
@@ -78,6 +104,7 @@ def backend_choice(context: bpy.types.Context) -> BackendChoice:
         token_file=bpy.path.abspath(chosen.token_file),
         device=None if chosen.device == "AUTO" else chosen.device,
         batch=chosen.batch or None,
+        memory={name: getattr(chosen, name) for name in MEMORY if getattr(chosen, name) != "AUTO"},
         delete_after=chosen.delete_after,
         offline=offline(NO_SERVER),
         update=None if chosen.python else managed_update(),

@@ -12,7 +12,7 @@ from ..errors import WarpnoiseError
 from ..stylize import state
 from ..stylize.blocking import stylize_blocking
 from ..stylize.export_command import prepare_export
-from ..stylize.request import StylizeRequest
+from ..stylize.request import MEMORY, StylizeRequest
 from ..stylize.session import StylizeSession
 from ..stylize.status import Status
 from . import preview
@@ -23,7 +23,7 @@ from .modal_session import SessionOperator, redraw
 from .properties import SettingsProperties
 from .texts import iface, sentence
 
-OWN_ARGUMENTS = ("frames", "only", "chunk", "preview", "size", "device", "batch")
+OWN_ARGUMENTS = ("frames", "only", "chunk", "preview", "size", "device", "batch", *MEMORY)
 
 
 class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operator):
@@ -64,6 +64,15 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
     )
     batch: IntProperty(
         name="Batch", description="Frames in a batch. 0: as in the preferences", min=0, options={"SKIP_SAVE"}
+    )
+    offload: StringProperty(
+        name="Offload", description="none, model or group. Empty: as in the preferences", options={"SKIP_SAVE"}
+    )
+    quantize: StringProperty(
+        name="Weights", description="none, 8bit or 4bit. Empty: as in the preferences", options={"SKIP_SAVE"}
+    )
+    tiling: StringProperty(
+        name="Tiles", description="auto, on or off. Empty: as in the preferences", options={"SKIP_SAVE"}
     )
     progress: EnumProperty(
         name="Progress",

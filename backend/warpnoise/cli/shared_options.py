@@ -24,20 +24,27 @@ dtype_option = click.option(
 
 
 def memory_options(function: F) -> F:
-    """``offload`` and ``quantize``, as `warpnoise.sdedit.load_model` takes them."""
+    """The fields of `warpnoise.sdedit.memory_plan.MemoryOptions`."""
     offload = click.option(
         "--offload",
         type=click.Choice(["none", "model", "group"]),
         help="Keep the model in main memory, and move one part (model) or one layer (group) at a time to the device. "
-        "Default: as the device's memory requires.",
+        "Default: as the memory requires.",
     )
     quantize = click.option(
         "--quantize",
         type=click.Choice(["none", "8bit", "4bit"]),
-        default="none",
-        help="Store the network's weights in fewer bits, which changes the pictures slightly.",
+        help="Store the network's weights in fewer bits, which changes the pictures slightly. Default: none, unless "
+        "the model fits in no other way.",
     )
-    return offload(quantize(function))
+    tiling = click.option(
+        "--tiling",
+        type=click.Choice(["auto", "on", "off"]),
+        default="auto",
+        help="Run the autoencoder in tiles, whose seams do not move with the picture. Default: auto, once a whole "
+        "picture did not fit.",
+    )
+    return offload(quantize(tiling(function)))
 
 
 _TYPES = {"number": click.FLOAT, "integer": click.INT, "string": click.STRING, "boolean": click.BOOL}

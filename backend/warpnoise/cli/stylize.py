@@ -44,6 +44,7 @@ def command(
     dtype: str | None,
     offload: Any,
     quantize: Any,
+    tiling: Any,
     batch: int | None,
     movie: bool,
     progress: Kind,
@@ -75,6 +76,7 @@ def command(
         from warpnoise.job import Shot, chunk_of
         from warpnoise.pipeline import stylize, whole_segments
         from warpnoise.sdedit import load_model
+        from warpnoise.sdedit.memory_plan import MemoryOptions
 
         opened = Shot.open(job, needs=())
         chosen = opened.settings.updated(given(settings))
@@ -88,7 +90,7 @@ def command(
             preview=preview,
             device=device,
             dtype=dtype,
-            load=partial(load_model, offload=offload, quantize=quantize),
+            load=partial(load_model, memory=MemoryOptions(offload, quantize, tiling)),
             batch=batch,
             movie=movie,
             progress=listener,

@@ -18,7 +18,7 @@ from warpnoise.hub.store import left_to_download, read_note
 from warpnoise.job import Settings
 from warpnoise.sdedit.families import FAMILIES
 from warpnoise.sdedit.folder import DEFAULT_MODEL, ModelFolder
-from warpnoise.sdedit.memory_plan import WORKING_MEMORY, part_sizes
+from warpnoise.sdedit.memory_plan import WORKING_MEMORY, model_sizes
 from warpnoise.sdedit.model_bounds import read_config
 from warpnoise.sdedit.one_file import SUFFIXES
 from warpnoise.sdedit.places import (
@@ -207,7 +207,7 @@ def describe(name: str, source: Source | None = None) -> InstalledModel:
 
 def memory_need(model: ModelFolder) -> int:
     """Bytes of the device, about, that a run needs with all parts on it."""
-    return sum(part_sizes(model).values()) + (WORKING_MEMORY if model.family else 0)
+    return sum(model_sizes(model).parts.values()) + (WORKING_MEMORY if model.family else 0)
 
 
 def _candidates(cache: bool) -> Iterator[tuple[str, Source]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,13 @@ _CLIP_PADDING = "!"
 
 
 def load_file_parts(
-    folder: ModelFolder, file: Path, device: torch.device, dtype: torch.dtype, class_of: Callable[[str], Any]
+    folder: ModelFolder,
+    file: Path,
+    devices: Mapping[str, torch.device],
+    dtype: torch.dtype,
+    class_of: Callable[[str], Any],
 ) -> dict[str, Any]:
-    """The parts whose weights a file has. A GGUF file's weights stay as small as they are in it.
+    """The parts whose weights a file has, each on its device. A GGUF file's weights stay as small as they are in it.
 
     Raises:
         ModelError: the file is for another base, damaged, or lacks weights.
@@ -59,7 +63,7 @@ def load_file_parts(
             raise ModelError(
                 f"model {file} has no weights for {missing[0]} of its {part}: it is for another base, or damaged"
             )
-        loaded[part] = network.to(device) if checkpoint is None else placed(network, device)
+        loaded[part] = network.to(devices[part]) if checkpoint is None else placed(network, devices[part])
         loaded[part].eval().requires_grad_(False)
     return loaded
 

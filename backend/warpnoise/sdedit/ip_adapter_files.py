@@ -51,6 +51,8 @@ def ip_adapter_file(model: ModelFolder, setting: IpAdapterSettings) -> IpAdapter
             f"ip_adapter {path} was made for another base than {model.name}: it adds to attention of {other} numbers, "
             f"and the model's has {width}"
         )
+    if "unet" not in model.parts and "proj.weight" not in inner:
+        raise ModelError(f"ip_adapter {path} is not of the plain kind, the only one that {model.family.title} takes")
     encoder = resolve(setting.encoder, "ip_adapter") if setting.encoder else path.parent / "image_encoder"
     _check_encoder(path, encoder, inner)
     return IpAdapterFile(path, encoder)

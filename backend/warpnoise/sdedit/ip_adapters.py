@@ -37,7 +37,7 @@ class IpAdapters:
         """
         files = [ip_adapter_file(self._folder, setting) for setting in settings]
         pictures = {setting.image: read_reference(setting.image, "ip_adapter") for setting in settings}
-        if list(pictures) != list(self._pictures):
+        if pictures != self._pictures:
             self._pictures = pictures
             self._known.clear()
         changed = files != self._loaded
@@ -98,7 +98,8 @@ class IpAdapters:
         network = getattr(self._pipeline, self._folder.network_part)
         if self._folder.network_part == "unet":
             names = [name.removesuffix(".processor") for name in network.attn_processors if ".attn2." in name]
-            expected = [tuple(network.get_submodule(name).to_k.weight.shape) for name in names]
+            layers = [network.get_submodule(name).to_k for name in names]
+            expected = [(layer.out_features, layer.in_features) for layer in layers]
         else:
             width = network.config.num_attention_heads * network.config.attention_head_dim
             expected = [(width, network.config.joint_attention_dim)] * network.config.num_layers

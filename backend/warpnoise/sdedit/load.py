@@ -5,22 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warpnoise.errors import SettingsError
 from warpnoise.sdedit.editor import Editor
 from warpnoise.sdedit.folder import ModelFolder
-from warpnoise.sdedit.memory_plan import Offload, Quantize
+from warpnoise.sdedit.memory_plan import MemoryOptions
 
 if TYPE_CHECKING:
     import torch
+
+
+_CHOSEN = MemoryOptions()
 
 
 def load_model(
     name_or_path: str | Path,
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
-    *,
-    offload: Offload | None = None,
-    quantize: Quantize = "none",
+    memory: MemoryOptions = _CHOSEN,
 ) -> Editor:
     """Load a model's weights.
 
@@ -30,7 +30,7 @@ def load_model(
         dtype: of the weights and activations, "float32", "float16" or "bfloat16"; None: half precision on GPUs, the one
             in which the model's family does not overflow, on a CPU bfloat16 if it has that, else float32. The sampler's
             own arithmetic, and autoencoders, are always float32.
-        offload, quantize: as `plan_memory` takes them; for models with a text prompt.
+        memory: how models with a text prompt share the device's memory; others are small.
 
     Raises:
         ModelError: no such folder, not a model, of a family that is not known, weights that are missing or pickled.
@@ -40,9 +40,7 @@ def load_model(
     if folder.family is None:
         from warpnoise.sdedit.pixel import PixelEditor
 
-        if quantize != "none":
-            raise SettingsError(f"quantize {quantize}: {folder.name} is a pixel model, which is small: leave it out")
-        return PixelEditor(folder, device, dtype)
+        return PixelEditor(folder, device, dtype, memory)
     from warpnoise.sdedit.pipeline_editor import PipelineEditor
 
-    return PipelineEditor(folder, device, dtype, offload=offload, quantize=quantize)
+    return PipelineEditor(folder, device, dtype, memory)

@@ -132,4 +132,5 @@ def _fits(module: torch.nn.Module | None, down: torch.Tensor, up: torch.Tensor |
     weight = getattr(module, "weight", None)
     if not isinstance(weight, torch.Tensor) or weight.dim() < 2:
         return False
-    return down.shape[1] == weight.shape[1] and (up is None or up.shape[0] == weight.shape[0])
+    shape = getattr(weight, "quant_shape", weight.shape)  # a quantized weight's own shape is in bytes
+    return down.shape[1] == shape[1] and (up is None or up.shape[0] == shape[0])

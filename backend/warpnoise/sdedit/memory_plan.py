@@ -6,12 +6,12 @@ This module imports neither PyTorch nor diffusers.
 from __future__ import annotations
 
 import functools
-import importlib.util
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.model_bounds import tensor_shapes
@@ -19,101 +19,160 @@ from warpnoise.sdedit.model_files import component, find_weights
 from warpnoise.sdedit.one_file import VAE
 
 WORKING_MEMORY: Final = 2 << 30
-"""Bytes left for activations, of a frame of about a megapixel."""
-
-QUANTIZERS = ("bitsandbytes", "torchao")
-"""Packages that quantize, the first that is there being used: the one for CUDA, the other for every device."""
+"""Bytes left for activations of a frame of about a megapixel, and for other programs."""
 
 Offload = Literal["none", "model", "group"]
 Quantize = Literal["none", "8bit", "4bit"]
+Tiling = Literal["auto", "on", "off"]
+
+BLOCK: Final = 32
+"""Weights that are quantized together; a row must be whole blocks."""
+_BITS: Final[dict[Quantize, float]] = {"8bit": 8.5, "4bit": 4.5}
+"""A weight, with its share of the block's scale: llama.cpp's Q8_0 and Q4_0."""
 _LESS: dict[Offload, Offload] = {"none": "model", "model": "group"}
+_SAVES_NOTHING = (None, "none", "auto", "off")
 _Named = tuple[tuple[str, str | tuple[str, ...]], ...]
-_SHARE: dict[Quantize, float] = {"none": 1.0, "8bit": 0.5, "4bit": 0.28}
-"""Of half precision; 4 bit with the scales of its blocks."""
+
+
+@dataclass(frozen=True)
+class MemoryOptions:
+    """What the user decides; None and "auto" leave it to `plan_memory`, and to what happens on the device.
+
+    ``offload`` and ``quantize``: as in `MemoryPlan`. ``tiling``: whether the autoencoder works in tiles, whose seams do
+    not move with the picture: "auto": once a whole picture did not fit.
+    """
+
+    offload: Offload | None = None
+    quantize: Quantize | None = None
+    tiling: Tiling = "auto"
+
+    @property
+    def asked(self) -> str:
+        """What is to be saved, for a message."""
+        values = {"offload": self.offload, "quantize": self.quantize, "tiling": self.tiling}
+        return ", ".join(f"{name} {value}" for name, value in values.items() if value not in _SAVES_NOTHING)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bytes of a model's weights as they are computed with.
+
+    ``network``: the part that denoises. ``layers``: of it, what can be quantized. ``half``: bytes a number.
+    """
+
+    parts: Mapping[str, int]
+    network: str
+    layers: int
+    half: int = 2
+
+    def stored(self, quantize: Quantize) -> dict[str, int]:
+        """Bytes of each part, with the network quantized."""
+        saved = 0.0 if quantize == "none" else self.layers * (1 - _BITS[quantize] / (8 * self.half))
+        return {part: size - int(saved) if part == self.network else size for part, size in self.parts.items()}
+
+
+class Room(NamedTuple):
+    """Bytes. ``device``: free on it. ``main``: all of main memory; None: the device computes in main memory itself, so
+    that offloading frees nothing (CPUs and Apple's GPUs)."""
+
+    device: int
+    main: int | None
 
 
 @dataclass(frozen=True)
 class MemoryPlan:
     """``offload``: where the parts wait: "none": all are on the device; "model": in main memory, and one part at a time
     is on the device; "group": in main memory, and one layer at a time. ``quantize``: how the network's weights are
-    stored. Offloading changes no bit of a picture; quantizing does.
+    stored. Offloading changes no bit of a picture; quantizing does. ``advice``: for the user, on another plan.
     """
 
     offload: Offload = "none"
     quantize: Quantize = "none"
+    advice: str = ""
 
     @property
     def less(self) -> MemoryPlan | None:
         """The next one that needs less of the device; None: there is none."""
         lesser = _LESS.get(self.offload)
-        return None if lesser is None else replace(self, offload=lesser)
+        return None if lesser is None else replace(self, offload=lesser, advice="")
 
     @property
     def sentence(self) -> str:
-        """What to tell the user; empty for a model that is wholly on the device, as it is."""
+        """What to tell the user; empty for a model that is wholly on the device."""
         texts = []
-        if self.quantize != "none":
-            texts.append(f"The network's weights are stored in {self.quantize.removesuffix('bit')} bit.")
         if self.offload == "model":
             texts.append("The model's parts wait in main memory, and one at a time is on the device: this is slower.")
         elif self.offload == "group":
             texts.append("The model's layers wait in main memory, and one at a time is on the device: this is slow.")
-        return " ".join(texts)
+        return " ".join([*texts, self.advice]).strip()
+
+    def fits(self, sizes: Sizes, room: Room) -> bool:
+        """Whether a frame of a megapixel can be computed so."""
+        parts = sizes.stored(self.quantize).values()
+        on_device = {"none": sum(parts), "model": max(parts, default=0), "group": 0}[self.offload]
+        waits = self.offload != "none" and room.main is not None
+        return on_device + WORKING_MEMORY <= room.device and (
+            not waits or sum(parts) + WORKING_MEMORY <= (room.main or 0)
+        )
 
 
-def plan_memory(
-    parts: Mapping[str, int],
-    network: str,
-    free: int | None,
-    *,
-    offload: Offload | None = None,
-    quantize: Quantize = "none",
-) -> MemoryPlan:
-    """The plan that is quickest among those that fit; where none does, the one that needs least.
+def plan_memory(sizes: Sizes, room: Room, options: MemoryOptions) -> MemoryPlan:
+    """The plan that loses least among those that fit: first none that changes the picture, then the quickest.
 
-    Args:
-        parts: bytes of each part, as `part_sizes`.
-        network: the part that denoises.
-        free: bytes of the device; None: the parts are in main memory anyway.
-        offload: None: choose.
-        quantize: how the network's weights are to be stored. Never chosen here, as it changes the picture.
+    So weights are quantized on their own only where they fit in no other way: frames of one shot that were made on
+    several machines, or in several runs, must not differ. Where nothing fits, the plan is the one that needs least of
+    the device without changing the picture.
     """
-    sizes = {part: int(size * (_SHARE[quantize] if part == network else 1)) for part, size in parts.items()}
-    if free is None:
-        return MemoryPlan("none", quantize)
-    if offload is not None:
-        return MemoryPlan(offload, quantize)
-    if sum(sizes.values()) + WORKING_MEMORY <= free:
-        return MemoryPlan("none", quantize)
-    if max(sizes.values(), default=0) + WORKING_MEMORY <= free:
-        return MemoryPlan("model", quantize)
-    return MemoryPlan("group", quantize)
+    offloads: list[Offload] = ["none"] if room.main is None else ["none", "model", "group"]
+    quantizes: list[Quantize] = ["none", "8bit", "4bit"] if sizes.layers else ["none"]
+    if options.offload is not None:
+        offloads = [options.offload]
+    if options.quantize is not None:
+        quantizes = [options.quantize]
+    plans = [MemoryPlan(offload, quantize) for quantize, offload in itertools.product(quantizes, offloads)]
+    plan = next((plan for plan in plans if plan.fits(sizes, room)), MemoryPlan(offloads[-1], quantizes[0]))
+    if plan.quantize != "none" and options.quantize is None:
+        return replace(plan, advice="The model is too large for this machine's memory otherwise.")
+    if plan == MemoryPlan("group") and options.offload is None:
+        quicker = (each for each in plans if each.offload != "group" and each.fits(sizes, room))
+        if (other := next(quicker, None)) is not None:
+            return replace(plan, advice=f"--quantize {other.quantize} is quicker, and changes the picture a little.")
+    return plan
 
 
-def part_sizes(model: ModelFolder, half: int = 2) -> dict[str, int]:
-    """Bytes of each part's weights as they are computed with: autoencoders in float32, other parts in ``half`` bytes a
-    number, GGUF files as they are. By the files' headers."""
-    numbers = {}
+def model_sizes(model: ModelFolder, half: int = 2) -> Sizes:
+    """Bytes of the weights: autoencoders in float32, other parts in ``half`` bytes a number, GGUF files as they are. By
+    the files' headers."""
+    network = model.network_part
+    counts: dict[str, tuple[int, int]] = {}
     for part in model.weighted_in_folder:
         files, _ = find_weights(component(model.path, part))
-        numbers[part] = sum(_count(file, model.network_part, ())[model.network_part] for file in files)
-    sizes = {part: count * (4 if part == "vae" else half) for part, count in numbers.items()}
-    if model.file is not None and model.file.suffix == ".gguf":
-        sizes[model.network_part] = model.file.stat().st_size
-    elif model.file is not None:
+        found = [_count(file, network, ())[network] for file in files]
+        counts[part] = sum(each[0] for each in found), sum(each[1] for each in found)
+    if model.file is not None and model.file.suffix != ".gguf":
         begins = {part: VAE if part == "vae" else begin for part, begin in model.file_parts.items()}
-        named = tuple((part, begin) for part, begin in begins.items() if begin)
-        for part, count in _count(model.file, model.network_part, named).items():
-            sizes[part] = count * (4 if part == "vae" else half)
-    return sizes
+        counts |= _count(model.file, network, tuple((part, begin) for part, begin in begins.items() if begin))
+    sizes = {part: numbers * (4 if part == "vae" else half) for part, (numbers, _) in counts.items()}
+    if model.file is not None and model.file.suffix == ".gguf":
+        sizes[network] = model.file.stat().st_size
+    return Sizes(sizes, network, counts.get(network, (0, 0))[1] * half, half)
 
 
-def what_would_fit(parts: Mapping[str, int], network: str, free: int) -> str:
+def is_quantizable(name: str, shape: tuple[int, ...]) -> bool:
+    """Whether a network's weight is quantized: a matrix in one of the repeated blocks, in rows of whole groups.
+
+    The few layers outside of the blocks, which all tokens pass first or last, keep their precision.
+    """
+    in_a_block = any(word.isdecimal() for word in name.split("."))
+    return name.endswith(".weight") and in_a_block and len(shape) == 2 and shape[1] % BLOCK == 0
+
+
+def what_would_fit(sizes: Sizes, room: Room, plan: MemoryPlan) -> str:
     """Advice for a device on which a run found too little memory, as a sentence."""
-    tries: list[Quantize] = ["8bit", "4bit"]
-    for quantize in tries:
-        size = int(parts.get(network, 0) * _SHARE[quantize])
-        if size + WORKING_MEMORY <= free:
+    quantizes: list[Quantize] = ["8bit", "4bit"]
+    for quantize in quantizes if plan.quantize == "none" and sizes.layers else ():
+        size = sizes.stored(quantize)[sizes.network]
+        if size + WORKING_MEMORY <= room.device:
             return (
                 f"Its network would take {_gb(size)} with --quantize {quantize}. Or render smaller frames, close other "
                 "programs that use the device, choose a smaller model, or the device cpu."
@@ -121,40 +180,35 @@ def what_would_fit(parts: Mapping[str, int], network: str, free: int) -> str:
     return "Render smaller frames, close other programs that use the device, choose a smaller model, or the device cpu."
 
 
-def capacity(free: int, quantizers: Mapping[str, bool]) -> str:
-    """What fits on a device with ``free`` bytes, for *Check the Backend*. ``quantizers``: which packages are there."""
-    whole = max(free - WORKING_MEMORY, 0)
-    missing = [name for name, there in quantizers.items() if not there]
-    quantized = (
-        "8 and 4 bit can be chosen."
-        if len(missing) < len(quantizers)
-        else (f"8 and 4 bit need the package {' or '.join(missing)}.")
-    )
+def capacity(room: Room) -> str:
+    """What fits, for *Check the Backend*."""
+    whole = _gb(max(room.device - WORKING_MEMORY, 0))
+    if room.main is None:
+        return f"Models of up to {whole} fit; of larger ones, the weights are stored in 8 or 4 bit."
+    waiting = _gb(max(room.main - WORKING_MEMORY, 0))
     return (
-        f"Models of up to {_gb(whole)} run wholly on the device; of larger ones one part or layer at a time is there, "
-        f"which is slower. {quantized}"
+        f"Models of up to {whole} run wholly on the device. Of larger ones, up to {waiting}, one part or one layer at "
+        "a time is there, which is slower. Of still larger ones, the weights are stored in 8 or 4 bit."
     )
 
 
-def quantizers() -> dict[str, bool]:
-    """Whether each of `QUANTIZERS` is installed."""
-    return {name: importlib.util.find_spec(name) is not None for name in QUANTIZERS}
-
-
-def _count(file: Path, rest: str, named: _Named) -> dict[str, int]:
+def _count(file: Path, rest: str, named: _Named) -> dict[str, tuple[int, int]]:
     status = file.stat()
     return dict(_numbers(str(file), status.st_size, status.st_mtime_ns, rest, named))
 
 
 @functools.lru_cache(maxsize=4096)
-def _numbers(path: str, size: int, time: int, rest: str, named: _Named) -> dict[str, int]:
-    """How many numbers of a safetensors file are each part's, by how their names begin; of no part: those of ``rest``.
+def _numbers(path: str, size: int, time: int, rest: str, named: _Named) -> dict[str, tuple[int, int]]:
+    """How many numbers of a safetensors file are each part's, and how many of them could be quantized, by how their
+    names begin; of no part: those of ``rest``.
 
     ``size`` and ``time`` are those of the file that was counted.
     """
-    counts = dict.fromkeys([rest, *(part for part, _ in named)], 0)
+    counts = dict.fromkeys([rest, *(part for part, _ in named)], (0, 0))
     for name, shape in tensor_shapes(Path(path)).items():
-        counts[next((part for part, begin in named if name.startswith(begin)), rest)] += math.prod(shape)
+        part = next((part for part, begin in named if name.startswith(begin)), rest)
+        count, (numbers, layers) = math.prod(shape), counts[part]
+        counts[part] = numbers + count, layers + (count if is_quantizable(name, shape) else 0)
     return counts
 
 

@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import diffusers
 import torch
-import transformers
 
 from warpnoise.errors import ModelError
 from warpnoise.sdedit.file_parts import load_file_parts, load_tokenizers
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.libraries import LIBRARY_ERRORS, first_line, placed, quiet
-from warpnoise.sdedit.memory import place, quantization
+from warpnoise.sdedit.memory import place
 from warpnoise.sdedit.memory_plan import MemoryPlan
 from warpnoise.sdedit.model_bounds import check_amount, read_config
 from warpnoise.sdedit.model_files import component, find_weights
+from warpnoise.sdedit.processors import load_processor, load_tokenizer
+from warpnoise.sdedit.quantize import quantize_network
 
 _ON_THE_DEVICE = MemoryPlan()
 _LIBRARIES = ("diffusers", "transformers")
+_SHOWN_PICTURES = ("Qwen2VLProcessor", "Qwen2_5_VLProcessor")
 
 
-def load_part(
-    folder: ModelFolder, part: str, kind: Any, device: torch.device, dtype: torch.dtype, quantized: Any = None
-) -> Any:
+def load_part(folder: ModelFolder, part: str, kind: Any, device: torch.device, dtype: torch.dtype) -> Any:
     """A network of diffusers or transformers with its weights, ready for inference.
 
     Raises:
         ModelError: the weights are missing, pickled, damaged or do not fit the configuration.
     """
-    return load_network(component(folder.path, part), kind, device, dtype, quantized)
+    return load_network(component(folder.path, part), kind, device, dtype)
 
 
-def load_network(place: Path, kind: Any, device: torch.device, dtype: torch.dtype, quantized: Any = None) -> Any:
-    """The same of any folder that holds one network. ``quantized``: how its weights are stored, as
-    `warpnoise.sdedit.memory.quantization`; the package that does it chooses the device."""
+def load_network(place: Path, kind: Any, device: torch.device, dtype: torch.dtype) -> Any:
+    """The same of any folder that holds one network."""
     files, variant = find_weights(place)
     config = read_config(place / "config.json")
     try:
@@ -51,14 +50,12 @@ def load_network(place: Path, kind: Any, device: torch.device, dtype: torch.dtyp
                 variant=variant,
                 torch_dtype=dtype,
                 output_loading_info=True,
-                **({} if quantized is None else {"quantization_config": quantized}),
             )
     except ModelError:
         raise
     except ImportError as error:
         raise ModelError(
             f"{place} needs another package in the backend's Python: {first_line(error)}. Install it"
-            + ("" if quantized is None else ", or leave --quantize out")
         ) from error
     except LIBRARY_ERRORS as error:
         raise ModelError(
@@ -69,8 +66,6 @@ def load_network(place: Path, kind: Any, device: torch.device, dtype: torch.dtyp
             f"{place}: its weights have no tensor {missing[0]}, which its config.json asks for. "
             "Download the model again."
         )
-    if quantized is not None:
-        return model.eval().requires_grad_(False)
     return placed(model, device).eval().requires_grad_(False)
 
 
@@ -92,30 +87,29 @@ def load_pipeline(
     Autoencoders are in float32 on every device: in half precision some overflow, and they are a small part of the work.
 
     Raises:
-        ModelError: a part is missing, damaged, or of a library that is not known; quantizing needs another package.
+        ModelError: a part is missing, damaged, or of a library that is not known; it cannot be quantized.
     """
     assert folder.family is not None
-    if "processor" in folder.parts and importlib.util.find_spec("torchvision") is None:
-        raise ModelError(
-            f"{folder.name} is a model of {folder.family.title}, whose text encoder is shown pictures: this needs the "
-            "package torchvision in the backend's Python. Install the one for its version of PyTorch"
-        )
     waiting = device if memory.offload == "none" else torch.device("cpu")
     loaded = {}
+    places = dict.fromkeys(folder.parts, waiting)
+    if memory.quantize != "none":
+        places[folder.network_part] = torch.device("cpu")
     for part in folder.weighted_in_folder:
-        kind = _class(folder, part)
-        quantize = memory.quantize if part == folder.network_part else "none"
-        stored = quantization(kind, quantize, device, dtype)
-        loaded[part] = load_part(folder, part, kind, waiting, torch.float32 if part == "vae" else dtype, stored)
+        precision = torch.float32 if part == "vae" else dtype
+        loaded[part] = load_part(folder, part, _class(folder, part), places[part], precision)
     if folder.file is not None:
-        loaded.update(load_file_parts(folder, folder.file, waiting, dtype, partial(_class, folder)))
+        loaded.update(load_file_parts(folder, folder.file, places, dtype, partial(_class, folder)))
+    if memory.quantize != "none":
+        quantize_network(loaded[folder.network_part], memory.quantize, dtype, folder.name)
+        loaded[folder.network_part].to(waiting)
     if folder.own_tokenizers:
         loaded.update(load_tokenizers(folder))
     kind = getattr(diffusers, folder.family.pipeline)
     named = [part for part, value in folder.index.items() if isinstance(value, list) and any(value)]
     unused = [part for part in named if part not in folder.parts]
-    has_processor = folder.parts.get("tokenizer", ("", ""))[1].endswith("Processor")
-    left_out: dict[str, Any] = dict.fromkeys([*unused, "tokenizer"] if has_processor else unused)
+    text = _text_readers(folder)
+    left_out: dict[str, Any] = dict.fromkeys([*unused, *text])
     if "requires_safety_checker" in folder.index:
         left_out["requires_safety_checker"] = False
     try:
@@ -125,20 +119,21 @@ def load_pipeline(
         raise ModelError(
             f"{folder.path} cannot be loaded as a {kind.__name__} ({first_line(error)}): download the model again"
         ) from error
-    if has_processor:
-        pipeline.register_modules(tokenizer=_tokenizer_alone(component(folder.path, "tokenizer")))
+    pipeline.register_modules(**text)
     pipeline.set_progress_bar_config(disable=True)
     place(pipeline, memory, device)
     return pipeline
 
 
-def _tokenizer_alone(place: Path) -> Any:
-    """The tokenizer of a processor that is shown no pictures: the processor would need torchvision."""
-    try:
-        with quiet():
-            return transformers.AutoTokenizer.from_pretrained(str(place), local_files_only=True)
-    except LIBRARY_ERRORS as error:
-        raise ModelError(f"{place} cannot be loaded ({first_line(error)}): download the model again") from error
+def _text_readers(folder: ModelFolder) -> dict[str, Any]:
+    """What diffusers would load with a processor's part for video."""
+    found = {}
+    for part, (_, kind) in folder.parts.items():
+        if part == "tokenizer" and kind.endswith("Processor"):
+            found[part] = load_tokenizer(component(folder.path, part))  # it is shown no pictures
+        elif kind in _SHOWN_PICTURES:
+            found[part] = load_processor(component(folder.path, part))
+    return found
 
 
 def _class(folder: ModelFolder, part: str) -> Any:

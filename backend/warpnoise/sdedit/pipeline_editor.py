@@ -24,15 +24,18 @@ from warpnoise.sdedit.key_attention import KeyFrame, KeyTokens
 from warpnoise.sdedit.latent_noise import latent_noise
 from warpnoise.sdedit.loras import Loras
 from warpnoise.sdedit.memory import DeviceMemory, place
-from warpnoise.sdedit.memory_plan import Offload, Quantize
+from warpnoise.sdedit.memory_plan import MemoryOptions
 from warpnoise.sdedit.padding import pad_to, round_up
 from warpnoise.sdedit.parts import load_pipeline
 from warpnoise.sdedit.prompts import PromptCache, check_length
 from warpnoise.sdedit.pull import LATENT_STEPS, Change, Pull
+from warpnoise.sdedit.quantize import what_is_quantized
 from warpnoise.sdedit.reference_pictures import read_reference
 from warpnoise.sdedit.sample import finite
 from warpnoise.sdedit.schedule import Schedule
 from warpnoise.sdedit.texture import maps_read, textured
+
+_CHOSEN = MemoryOptions()
 
 
 class PipelineEditor:
@@ -52,9 +55,7 @@ class PipelineEditor:
         folder: ModelFolder,
         device: str | torch.device | None = None,
         dtype: str | torch.dtype | None = None,
-        *,
-        offload: Offload | None = None,
-        quantize: Quantize = "none",
+        memory: MemoryOptions = _CHOSEN,
     ) -> None:
         if folder.family is None:
             raise ValueError(f"{folder.path} is a pixel model")
@@ -62,7 +63,7 @@ class PipelineEditor:
         self.family = folder.family
         self.device = pick_device(device)
         self.dtype = pick_dtype(dtype, self.device, self.family.half)
-        self._memory = DeviceMemory(folder, self.device, self.dtype, offload, quantize)
+        self._memory = DeviceMemory(folder, self.device, self.dtype, memory)
         self.pipeline = self._memory.load(lambda plan: load_pipeline(folder, self.device, self.dtype, plan))
         self._prompts = self.pipeline.encode_prompt = PromptCache(self.pipeline.encode_prompt)
         if hasattr(self.pipeline, "vae"):
@@ -128,6 +129,8 @@ class PipelineEditor:
         """Also: whether the prompts are longer than what the text encoders read."""
         warnings = check_settings(self.folder, settings)
         self._prepare(settings)
+        if self._memory.plan.quantize != "none":
+            warnings += (what_is_quantized(self.network),)
         if self._memory.plan.sentence:
             warnings += (self._memory.plan.sentence,)
         longest = self._parameters().get("max_sequence_length")
@@ -189,8 +192,8 @@ class PipelineEditor:
         return (self._coded(decode, x)[..., :height, :width] / 2 + 0.5).clamp(0, 1)
 
     def _coded(self, code: Callable[[Any, torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
-        """``encode`` or ``decode``, in tiles where memory is used up."""
-        return self._memory.in_tiles_if_needed(self.pipeline, lambda: code(self.pipeline, x))
+        """``encode`` or ``decode``, frame by frame or in tiles where memory is used up."""
+        return self._memory.in_slices_if_needed(self.pipeline, lambda: code(self.pipeline, x), len(x))
 
     def _prepare(self, settings: EditSettings) -> None:
         """Load what the settings name beside the model. Raises ModelError for what is not for this model."""

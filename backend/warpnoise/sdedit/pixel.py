@@ -27,12 +27,15 @@ from warpnoise.sdedit.folder_checks import GEOMETRY_CHANNELS
 from warpnoise.sdedit.guidance import guide
 from warpnoise.sdedit.key_attention import KeyFrame
 from warpnoise.sdedit.latent_noise import latent_noise
+from warpnoise.sdedit.memory_plan import MemoryOptions
 from warpnoise.sdedit.padding import pad_to, round_up
 from warpnoise.sdedit.parts import load_part
 from warpnoise.sdedit.pull import Change, Pull
 from warpnoise.sdedit.sample import Denoiser, sample
 from warpnoise.sdedit.schedule import Schedule
 from warpnoise.sdedit.texture import maps_read, textured
+
+_CHOSEN = MemoryOptions()
 
 
 class PixelEditor:
@@ -41,9 +44,14 @@ class PixelEditor:
     takes_prompt = False
 
     def __init__(
-        self, folder: ModelFolder, device: str | torch.device | None = None, dtype: str | torch.dtype | None = None
+        self,
+        folder: ModelFolder,
+        device: str | torch.device | None = None,
+        dtype: str | torch.dtype | None = None,
+        memory: MemoryOptions = _CHOSEN,
     ) -> None:
         self.folder = folder
+        self._memory = memory
         self.device = pick_device(device)
         self.dtype = pick_dtype(dtype, self.device)
         self._schedule = Schedule(folder.scheduler, clip="vae" not in folder.parts)
@@ -101,7 +109,10 @@ class PixelEditor:
         measuring: Callable[[float], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> tuple[str, ...]:
-        return check_settings(self.folder, settings) + self._noise.warnings(settings, measuring, cancelled)
+        warnings = check_settings(self.folder, settings)
+        if self._memory.asked:
+            warnings += (f"{self.name} is a pixel model, which is small: {self._memory.asked} has no effect.",)
+        return warnings + self._noise.warnings(settings, measuring, cancelled)
 
     def noise_shape(self, height: int, width: int, settings: EditSettings) -> tuple[int, int, int]:
         return self._noise.shape(height, width, settings)

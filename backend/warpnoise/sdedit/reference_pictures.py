@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from pathlib import Path
+
 from PIL import Image
 
 from warpnoise.errors import SettingsError
@@ -11,12 +14,23 @@ _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
 
 
 def read_reference(path: str, setting: str) -> Image.Image:
-    """A picture as RGB, as diffusers' pipelines take it; transparency is over white.
+    """A picture as RGB, as diffusers' pipelines take it; transparency is over white. A file that has not changed is
+    read once, and the same object is returned.
 
     Raises:
         SettingsError: no such file, of another format, too large or damaged.
     """
     file = given_path(path, f"the {setting}'s picture", error=SettingsError)
+    try:
+        status = file.stat()
+    except OSError:
+        raise SettingsError(f"{setting} {file}: there is no such picture") from None
+    return _read(file, status.st_size, status.st_mtime_ns, setting)
+
+
+@functools.lru_cache(maxsize=16)
+def _read(file: Path, size: int, time: int, setting: str) -> Image.Image:
+    """``size`` and ``time`` are the file's."""
     try:
         with Image.open(file, formats=_FORMATS) as picture:
             if picture.width * picture.height > LARGEST_PICTURE:
@@ -25,8 +39,6 @@ def read_reference(path: str, setting: str) -> Image.Image:
                     "in all. Make it smaller"
                 )
             rgba = picture.convert("RGBA")
-    except FileNotFoundError:
-        raise SettingsError(f"{setting} {file}: there is no such picture") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise SettingsError(
             f"{setting} {file} cannot be read as a picture ({str(error)[:100]}): expected {', '.join(_FORMATS)}"

@@ -9,19 +9,23 @@ from pathlib import Path
 from typing import Protocol
 
 from warpnoise.sdedit import Editor, ModelFolder, load_model
+from warpnoise.sdedit.memory_plan import MemoryOptions
 
 IDLE_SECONDS = 600.0
 """For so long a model is kept, unless ``KeptModel.idle_seconds`` says otherwise."""
 
+_CHOSEN = MemoryOptions()
 _State = tuple[int, int] | None
 """Size and time of a file; None: it is not there."""
-_Key = tuple[str, str | None, str | None, tuple[tuple[str, int, int], ...]]
+_Key = tuple[str, str | None, str | None, MemoryOptions, tuple[tuple[str, int, int], ...]]
 
 
 class Load(Protocol):
     """As ``sdedit.load_model``."""
 
-    def __call__(self, name_or_path: str, device: str | None = None, dtype: str | None = None) -> Editor: ...
+    def __call__(
+        self, name_or_path: str, device: str | None = None, dtype: str | None = None, memory: MemoryOptions = ...
+    ) -> Editor: ...
 
 
 class KeptModel:
@@ -71,13 +75,19 @@ class KeptModel:
             self._editor = self._key = None
             return True
 
-    def _take(self, name_or_path: str, device: str | None = None, dtype: str | None = None) -> Editor:
-        key = (name_or_path, device, dtype, _files(ModelFolder.open(name_or_path)))
+    def _take(
+        self,
+        name_or_path: str,
+        device: str | None = None,
+        dtype: str | None = None,
+        memory: MemoryOptions = _CHOSEN,
+    ) -> Editor:
+        key = (name_or_path, device, dtype, memory, _files(ModelFolder.open(name_or_path)))
         if self._editor is not None and key == self._key:
             self._editor.wake()
             return self._editor
         self._editor = self._key = None  # its memory is needed for the next
-        self._editor = self._load(name_or_path, device, dtype)
+        self._editor = self._load(name_or_path, device, dtype, memory)
         self._key = key
         return self._editor
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from warpnoise.progress import Progress
+from warpnoise.sdedit.memory_plan import Offload, Quantize, Tiling
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -23,6 +24,10 @@ class NewJob(BaseModel):
     """Replace those of job.json field by field, for this run."""
     device: str | None = None
     batch: int | None = Field(default=None, ge=1)
+    offload: Offload | None = None
+    """This and the next two: `warpnoise.sdedit.memory_plan.MemoryOptions`."""
+    quantize: Quantize | None = None
+    tiling: Tiling = "auto"
     frames: str | None = Field(default=None, max_length=100_000)
     """Only these frames, as in ``1-9:2,20`` (`warpnoise.job.parse_frames`)."""
     preview: bool = False

@@ -11,7 +11,8 @@ import torch
 import warpnoise
 from warpnoise.job import SCHEMA_VERSION
 from warpnoise.sdedit.device import memory, pick_device
-from warpnoise.sdedit.memory_plan import capacity, quantizers
+from warpnoise.sdedit.memory import room_on
+from warpnoise.sdedit.memory_plan import capacity
 from warpnoise.server import INTERFACE
 from warpnoise.server.named_models import named_models
 from warpnoise.server.schema import StatusView
@@ -29,7 +30,7 @@ def status() -> StatusView:
         device_name=device_name(device),
         memory_total=total,
         memory_free=free,
-        memory=capacity(free, quantizers()),
+        memory=capacity(room_on(device)),
         models=list(named_models()),
     )
 

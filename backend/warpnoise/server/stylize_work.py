@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from warpnoise.hub.listing import describe
@@ -13,6 +14,7 @@ from warpnoise.progress import Progress
 from warpnoise.sdedit import ModelFolder
 from warpnoise.sdedit.check import check_settings
 from warpnoise.sdedit.device import pick_device
+from warpnoise.sdedit.memory_plan import MemoryOptions
 from warpnoise.sdedit.model_files import named_files
 from warpnoise.server.kept_model import KeptModel
 from warpnoise.server.model_calls import Checked
@@ -35,6 +37,7 @@ class StylizeWork:
     preview: bool
     device: str | None
     batch: int | None
+    memory: MemoryOptions
     kept: KeptModel
 
     @property
@@ -53,7 +56,7 @@ class StylizeWork:
                 batch=self.batch,
                 progress=report,
                 cancelled=cancelled,
-                load=load,
+                load=partial(load, memory=self.memory),
             )
 
 
@@ -73,7 +76,10 @@ def prepare(request: NewJob, *, only_named: bool = False) -> StylizeWork:
     settings = shot.settings.updated(request.settings or {})
     model, _ = _checked(settings, only_named)
     pick_device(request.device)
-    return StylizeWork(shot, settings, model, frames, request.preview, request.device, request.batch, KEPT_MODEL)
+    memory = MemoryOptions(request.offload, request.quantize, request.tiling)
+    return StylizeWork(
+        shot, settings, model, frames, request.preview, request.device, request.batch, memory, KEPT_MODEL
+    )
 
 
 def check(settings: dict[str, Any], *, only_named: bool = False) -> Checked:

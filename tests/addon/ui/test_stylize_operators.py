@@ -78,6 +78,14 @@ def test_the_scenes_properties_and_arguments_over_them(scene, backend, tmp_path)
     assert [got[name] for name in ("steps", "guidance", "texture")] == [None] * 3, "the model's own"
 
 
+def test_how_the_model_shares_the_memory(scene, backend, tmp_path):
+    backend("good")
+    scene.warpnoise.output = str(tmp_path / "job")
+    assert bpy.ops.warpnoise.stylize(frames="1", quantize="8bit", tiling="on", progress="NONE") == {"FINISHED"}
+    request = json.loads((tmp_path / "job" / "request.json").read_text())
+    assert (request["quantize"], request["tiling"]) == ("8bit", "on") and "offload" not in request
+
+
 def test_the_result_is_in_the_compositor_and_nothing_else_is_left(scene, backend, tmp_path):
     backend("good")
     images = {image.name for image in bpy.data.images}

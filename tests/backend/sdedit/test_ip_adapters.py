@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
 from warpnoise.errors import ModelError, SettingsError
 from warpnoise.job import Settings
-from warpnoise.sdedit import ModelFolder, load_model
+from warpnoise.sdedit import ModelFolder, load_model, reference_pictures
 from warpnoise.sdedit.check import check_settings
 from warpnoise.sdedit.pipeline_editor import PipelineEditor
 
@@ -43,8 +43,28 @@ def encoder(folder: Path, width: int = WIDTH) -> Path:
     return folder
 
 
-def adapter(editor: PipelineEditor, folder: Path, seed: int = 0) -> Path:
-    """A file for a model, whose every layer acts, with its image encoder beside it."""
+def resampler(cross: int, random: torch.Generator) -> dict[str, torch.Tensor]:
+    """A projection of the Plus kind, of 3 tokens: a perceiver of 4 layers with heads of 64 numbers."""
+    width, hidden = 64, 16  # of the perceiver; of the image encoder's layers
+    sizes = {"latents": (1, 3, width), "proj_in.weight": (width, hidden), "proj_out.weight": (cross, width)}
+    sizes |= {
+        "proj_in.bias": (width,),
+        "proj_out.bias": (cross,),
+        "norm_out.weight": (cross,),
+        "norm_out.bias": (cross,),
+    }
+    for layer in range(4):
+        attention, forward = f"layers.{layer}.0", f"layers.{layer}.1"
+        for norm in (f"{attention}.norm1", f"{attention}.norm2", f"{forward}.0"):
+            sizes |= {f"{norm}.weight": (width,), f"{norm}.bias": (width,)}
+        sizes |= {f"{attention}.to_q.weight": (64, width), f"{attention}.to_kv.weight": (128, width)}
+        sizes |= {f"{attention}.to_out.weight": (width, 64)}
+        sizes |= {f"{forward}.1.weight": (4 * width, width), f"{forward}.3.weight": (width, 4 * width)}
+    return {name: torch.randn(size, generator=random) * (0.2 if len(size) == 2 else 1) for name, size in sizes.items()}
+
+
+def adapter(editor: PipelineEditor, folder: Path, seed: int = 0, plus: bool = False) -> Path:
+    """A file for a model, whose every layer acts, with its image encoder beside it. ``plus``: of the Plus kind."""
     random = torch.Generator().manual_seed(seed)
     network = editor.network
     if "unet" in editor.folder.parts:
@@ -67,10 +87,15 @@ def adapter(editor: PipelineEditor, folder: Path, seed: int = 0) -> Path:
                 tensors[layer.format(index, kind, "weight")] = torch.randn((width, cross), generator=random)
                 tensors[layer.format(index, kind, "bias")] = torch.zeros(width)
         prefix = "ip_adapter_proj_model"
-    tensors[f"{prefix}.proj.weight"] = torch.randn((4 * cross, WIDTH), generator=random)
-    tensors[f"{prefix}.proj.bias"] = torch.zeros(4 * cross)
-    tensors[f"{prefix}.norm.weight"] = torch.ones(cross)
-    tensors[f"{prefix}.norm.bias"] = torch.zeros(cross)
+    projection = {
+        "proj.weight": torch.randn((4 * cross, WIDTH), generator=random),
+        "proj.bias": torch.zeros(4 * cross),
+        "norm.weight": torch.ones(cross),
+        "norm.bias": torch.zeros(cross),
+    }
+    if plus:
+        projection = resampler(cross, random)
+    tensors |= {f"{prefix}.{name}": tensor for name, tensor in projection.items()}
     path = folder / f"adapter_{seed}.safetensors"
     save_file(tensors, path)
     if not (folder / "image_encoder").is_dir():
@@ -97,10 +122,14 @@ def edit(editor: Any, settings: Settings, **more: Any) -> torch.Tensor:
     return editor.edit(images, lambda index: noise, settings, **more)
 
 
-@pytest.mark.parametrize("name", ["sd15", "sdxl", "flux"])
-def test_a_picture_acts_by_its_weight_and_goes_without_a_trace(tiny: Tiny, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "plus"), [("sd15", False), ("sd15", True), ("sdxl", False), ("sdxl", True), ("flux", False)]
+)
+def test_a_picture_acts_by_its_weight_and_goes_without_a_trace(
+    tiny: Tiny, tmp_path: Path, name: str, plus: bool
+) -> None:
     editor = open_editor(tiny(name))
-    item = {"path": str(adapter(editor, tmp_path)), "image": str(picture(tmp_path))}
+    item = {"path": str(adapter(editor, tmp_path, plus=plus)), "image": str(picture(tmp_path))}
     plain = edit(editor, SETTINGS)
     full, half, none = (
         edit(editor, SETTINGS.updated({"ip_adapters": [{**item, "weight": weight}]})) for weight in (1.0, 0.5, 0.0)
@@ -113,8 +142,10 @@ def test_a_picture_acts_by_its_weight_and_goes_without_a_trace(tiny: Tiny, tmp_p
 
 
 def test_two_adapters_are_those_of_diffusers(tiny: Tiny, tmp_path: Path) -> None:
+    """One plain, the other of the Plus kind."""
     editor, own = open_editor(tiny("sd15")), open_editor(tiny("sd15"))
-    paths, pictures = [adapter(editor, tmp_path, seed) for seed in (0, 1)], [picture(tmp_path, seed) for seed in (0, 1)]
+    paths = [adapter(editor, tmp_path, seed, plus=seed == 1) for seed in (0, 1)]
+    pictures = [picture(tmp_path, seed) for seed in (0, 1)]
     items = [
         {"path": str(path), "image": str(image), "weight": weight}
         for path, image, weight in zip(paths, pictures, (0.7, 0.3), strict=True)
@@ -132,7 +163,9 @@ def test_two_adapters_are_those_of_diffusers(tiny: Tiny, tmp_path: Path) -> None
     torch.testing.assert_close(edit(own, SETTINGS), result, atol=1e-6, rtol=0)
 
 
-def test_a_picture_is_encoded_once_and_beside_a_control(tiny: Tiny, tmp_path: Path) -> None:
+def test_a_picture_is_read_and_encoded_once_and_beside_a_control(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     editor = open_editor(tiny("sd15"))
     unet_control(tiny("sd15")).save_pretrained(tmp_path / "control")
     item = {"path": str(adapter(editor, tmp_path)), "image": str(picture(tmp_path))}
@@ -143,8 +176,13 @@ def test_a_picture_is_encoded_once_and_beside_a_control(tiny: Tiny, tmp_path: Pa
     assert not torch.allclose(result, without, atol=1e-4)
     calls: list[int] = []
     editor.pipeline.image_encoder.register_forward_hook(lambda *_: calls.append(1))
+    monkeypatch.setattr(reference_pictures.Image, "open", lambda *_, **__: pytest.fail("a picture was read again"))
     assert torch.equal(edit(editor, both), result) and torch.equal(edit(editor, both), result)
     assert calls == []
+    monkeypatch.undo()
+    Image.new("RGB", (60, 40), "red").save(item["image"])
+    assert not torch.equal(edit(editor, both), result)
+    assert len(calls) > 0
 
 
 def test_misfitting_settings_are_refused_by_name(tiny: Tiny, tmp_path: Path) -> None:
@@ -174,6 +212,9 @@ def test_misfitting_settings_are_refused_by_name(tiny: Tiny, tmp_path: Path) -> 
         check("sd15", sd, encoder=str(encoder(tmp_path / "narrow", 8)))
     with pytest.raises(ModelError, match="is no IP-Adapter"):
         check("sd15", tmp_path / "none.safetensors")
+    flux = open_editor(tiny("flux"))
+    with pytest.raises(ModelError, match=r"is not of the plain kind, the only one that FLUX\.1 takes"):
+        check("flux", adapter(flux, tmp_path, 9, plus=True))
     with pytest.raises(SettingsError, match="Z-Image, which takes no IP-Adapter"):
         check("z_image", sd)
     with pytest.raises(SettingsError, match="there is no such picture"):

@@ -8,19 +8,21 @@ from typing import Any
 
 import pytest
 import torch
-from warpnoise.errors import ModelError, SettingsError
+from warpnoise.errors import ModelError
 from warpnoise.job import Settings
 from warpnoise.sdedit import ModelFolder, load_model, pipeline_editor
 from warpnoise.sdedit import memory as memory_module
-from warpnoise.sdedit import parts as parts_module
 from warpnoise.sdedit.device import is_out_of_memory
-from warpnoise.sdedit.memory import TILED, place, quantization
+from warpnoise.sdedit.memory import SLICED, TILED, place
 from warpnoise.sdedit.memory_plan import (
     WORKING_MEMORY,
+    MemoryOptions,
     MemoryPlan,
     Offload,
+    Room,
+    Sizes,
     capacity,
-    part_sizes,
+    model_sizes,
     plan_memory,
     what_would_fit,
 )
@@ -30,24 +32,55 @@ Tiny = Callable[[str], Path]
 pytestmark = pytest.mark.usefixtures("pooled_noise")
 SETTINGS = Settings(strength=0.5, steps=2, prompt="a house", guidance=3.0)
 GB = 10**9
-PARTS = {"transformer": 12 * GB, "text_encoder": 9 * GB, "vae": GB // 2}
+SIZES = Sizes({"transformer": 12 * GB, "text_encoder": 9 * GB, "vae": GB // 2}, "transformer", 12 * GB)
+"""21.5 GB; 15.9 GB with a network of 8 bit, 12.9 GB with one of 4 bit."""
+CHOSEN = MemoryOptions()
+EIGHT, FOUR = MemoryOptions(quantize="8bit"), MemoryOptions(quantize="4bit")
 
 
 @pytest.mark.parametrize(
-    ("free", "quantize", "offload"),
+    ("device", "main", "options", "plan"),
     [
-        (None, "none", "none"),
-        (24 * GB, "none", "none"),
-        (16 * GB, "none", "model"),
-        (8 * GB, "none", "group"),
-        (24 * GB, "4bit", "none"),
-        (12 * GB, "8bit", "model"),
-        (10 * GB, "8bit", "group"),
+        (24, 64, CHOSEN, ("none", "none")),
+        (16, 64, CHOSEN, ("model", "none")),
+        (8, 64, CHOSEN, ("group", "none")),
+        (24, 64, FOUR, ("none", "4bit")),
+        (12, 64, EIGHT, ("model", "8bit")),
+        (10, 64, EIGHT, ("group", "8bit")),
+        (99, 64, MemoryOptions("group"), ("group", "none")),
+        # In a small main memory nothing can wait unless it is quantized.
+        (24, 16, CHOSEN, ("none", "none")),
+        (18.2, 16, CHOSEN, ("none", "8bit")),
+        (12, 18.2, CHOSEN, ("model", "8bit")),
+        (8, 18.2, CHOSEN, ("group", "8bit")),
+        (8, 16, CHOSEN, ("group", "4bit")),
+        (8, 16, MemoryOptions(quantize="none"), ("group", "none")),
+        (8, 8, CHOSEN, ("group", "none")),
+        # CPUs and Apple's GPUs compute in main memory: nothing waits elsewhere.
+        (24, None, CHOSEN, ("none", "none")),
+        (20, None, CHOSEN, ("none", "8bit")),
+        (16, None, CHOSEN, ("none", "4bit")),
+        (8, None, CHOSEN, ("none", "none")),
+        (16, None, MemoryOptions("model"), ("model", "none")),
     ],
 )
-def test_the_quickest_plan_that_fits_is_chosen(free: int | None, quantize: Any, offload: str) -> None:
-    assert plan_memory(PARTS, "transformer", free, quantize=quantize) == MemoryPlan(offload, quantize)  # type: ignore[arg-type]
-    assert plan_memory(PARTS, "transformer", 99 * GB, offload="group").offload == "group"
+def test_the_plan_that_loses_least_is_chosen(
+    device: float, main: float | None, options: MemoryOptions, plan: tuple[str, str]
+) -> None:
+    room = Room(int(device * GB), None if main is None else int(main * GB))
+    chosen = plan_memory(SIZES, room, options)
+    assert (chosen.offload, chosen.quantize) == plan
+    too_large = "The model is too large for this machine's memory otherwise."
+    assert (chosen.advice == too_large) == (chosen.quantize != "none" and options.quantize is None)
+
+
+def test_a_slow_plan_says_what_would_be_quicker() -> None:
+    chosen = plan_memory(SIZES, Room(12 * GB, 64 * GB), CHOSEN)
+    assert chosen.sentence == (
+        "The model's layers wait in main memory, and one at a time is on the device: this is slow. --quantize 8bit is "
+        "quicker, and changes the picture a little."
+    )
+    assert plan_memory(SIZES, Room(5 * GB, 64 * GB), CHOSEN).advice == ""
 
 
 def test_plans_need_less_and_less() -> None:
@@ -56,7 +89,6 @@ def test_plans_need_less_and_less() -> None:
         plans.append(less)
     assert [plan.offload for plan in plans] == ["none", "model", "group"]
     assert plans[0].sentence == "" and "one at a time" in plans[1].sentence and "layers" in plans[2].sentence
-    assert "8 bit" in MemoryPlan(quantize="8bit").sentence
 
 
 def test_sizes_are_those_of_the_weights(tiny: Tiny) -> None:
@@ -64,25 +96,34 @@ def test_sizes_are_those_of_the_weights(tiny: Tiny) -> None:
     editor = load_model(tiny("sdxl"), "cpu", "float32")
     assert isinstance(editor, PipelineEditor)
     numbers = {name: sum(w.numel() for w in getattr(editor.pipeline, name).parameters()) for name in folder.weighted}
-    sizes = part_sizes(folder)
+    sizes = model_sizes(folder).parts
     assert sizes.keys() == numbers.keys()
     for name, count in numbers.items():
         assert sizes[name] == pytest.approx(count * (4 if name == "vae" else 2), rel=0.01), name
 
 
 def test_an_error_says_what_would_fit() -> None:
-    assert "--quantize 4bit" in what_would_fit(PARTS, "transformer", 4 * GB + WORKING_MEMORY)
-    assert what_would_fit(PARTS, "transformer", GB).startswith("Render smaller frames")
-    assert capacity(10 * GB, {"bitsandbytes": False, "torchao": False}) == (
-        "Models of up to 7.9 GB run wholly on the device; of larger ones one part or layer at a time is there, which "
-        "is slower. 8 and 4 bit need the package bitsandbytes or torchao."
+    room = Room(8 * GB + WORKING_MEMORY, 64 * GB)
+    assert "take 6.4 GB with --quantize 8bit" in what_would_fit(SIZES, room, MemoryPlan())
+    assert "--quantize 4bit" in what_would_fit(SIZES, Room(6 * GB, None), MemoryPlan())
+    for advice in (
+        what_would_fit(SIZES, Room(GB, 64 * GB), MemoryPlan()),
+        what_would_fit(SIZES, room, MemoryPlan(quantize="8bit")),
+    ):
+        assert advice.startswith("Render smaller frames")
+    assert capacity(Room(10 * GB, 32 * GB)) == (
+        "Models of up to 7.9 GB run wholly on the device. Of larger ones, up to 29.9 GB, one part or one layer at a "
+        "time is there, which is slower. Of still larger ones, the weights are stored in 8 or 4 bit."
+    )
+    assert capacity(Room(10 * GB, None)) == (
+        "Models of up to 7.9 GB fit; of larger ones, the weights are stored in 8 or 4 bit."
     )
 
 
-def edit(editor: Any, settings: Settings = SETTINGS) -> torch.Tensor:
+def edit(editor: Any, settings: Settings = SETTINGS, frames: int = 1) -> torch.Tensor:
     random = torch.Generator().manual_seed(1)
-    images = torch.rand((1, 3, 64, 64), generator=random)
-    noise = torch.randn((1, *editor.noise_shape(64, 64, settings)), generator=random)
+    images = torch.rand((frames, 3, 64, 64), generator=random)
+    noise = torch.randn((frames, *editor.noise_shape(64, 64, settings)), generator=random)
     return editor.edit(images, lambda index: noise, settings)
 
 
@@ -90,48 +131,12 @@ def edit(editor: Any, settings: Settings = SETTINGS) -> torch.Tensor:
 @pytest.mark.parametrize("name", ["sdxl", "flux"])
 def test_offloading_changes_no_bit(tiny: Tiny, name: str, offload: Offload) -> None:
     plain = edit(load_model(tiny(name), "cpu", "float32"))
-    editor = load_model(tiny(name), "cpu", "float32", offload=offload)
+    editor = load_model(tiny(name), "cpu", "float32", MemoryOptions(offload))
     assert "one at a time is on the device" in " ".join(editor.check(SETTINGS))
     assert torch.equal(edit(editor), plain)
     editor.rest()
     editor.wake()
     assert torch.equal(edit(editor), plain)
-
-
-def test_quantizing_needs_a_package(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory_module, "quantizers", lambda: {"bitsandbytes": False, "torchao": False})
-    with pytest.raises(ModelError, match="needs the package bitsandbytes or torchao in the backend's Python"):
-        load_model(tiny("sdxl"), "cpu", "float32", quantize="8bit")
-    assert quantization(PipelineEditor, "none", torch.device("cpu"), torch.float32) is None
-
-
-@pytest.mark.parametrize("offload", ["none", "model"])
-@pytest.mark.parametrize("name", ["sdxl", "flux"])
-def test_8_bit_paints_nearly_the_same(tiny: Tiny, name: str, offload: Offload) -> None:
-    pytest.importorskip("torchao")
-    plain = edit(load_model(tiny(name), "cpu", "float32"))
-    editor = load_model(tiny(name), "cpu", "float32", quantize="8bit", offload=offload)
-    assert isinstance(editor, PipelineEditor)
-    layers = [layer for layer in editor.network.modules() if isinstance(layer, torch.nn.Linear)]
-    assert layers and all(type(layer.weight.data) is not torch.Tensor for layer in layers)
-    painted = edit(editor)
-    assert not torch.equal(painted, plain)
-    torch.testing.assert_close(painted, plain, atol=0.02, rtol=0)
-
-
-def test_a_package_that_quantizing_needs_as_well_is_named(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    def load(*_: Any, **__: Any) -> None:
-        raise ImportError("Requires mslk >= 1.0.0")
-
-    monkeypatch.setattr(parts_module, "quantization", lambda kind, how, *_: None if how == "none" else how)
-    monkeypatch.setattr("diffusers.UNet2DConditionModel.from_pretrained", load)
-    with pytest.raises(ModelError, match=r"Requires mslk >= 1.0.0\. Install it, or leave --quantize out"):
-        load_model(tiny("sdxl"), "cpu", "float32", quantize="4bit")
-
-
-def test_pixel_models_are_not_quantized(styled_model: Path) -> None:
-    with pytest.raises(SettingsError, match="is a pixel model, which is small"):
-        load_model(styled_model, "cpu", quantize="4bit")
 
 
 OUT_OF_MEMORY = [
@@ -158,20 +163,36 @@ class TestOutOfMemory:
 
         monkeypatch.setattr(pipeline_editor, "load_pipeline", load)
         fails = 1
-        editor = load_model(tiny("sdxl"), "cpu", "float32", offload="model")
+        editor = load_model(tiny("sdxl"), "cpu", "float32", MemoryOptions("model"))
         assert plans == ["model", "group"]
         (warning,) = editor.take_warnings()
         assert warning.startswith("The device's memory was too small. The model's layers wait in main memory")
         plans.clear()
         fails = 2
         with pytest.raises(ModelError, match=r"cpu has too little memory for the parts of .*\. "):
-            load_model(tiny("sdxl"), "cpu", "float32", offload="model")
+            load_model(tiny("sdxl"), "cpu", "float32", MemoryOptions("model"))
+
+    def test_of_a_batch_in_the_autoencoder(
+        self, tiny: Tiny, error: RuntimeError, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Once more frame by frame, which changes nothing else."""
+        editor = load_model(tiny("sdxl"), "cpu", "float32")
+        plain, expected = pipeline_editor.decode, edit(editor, frames=2)
+
+        def decode(pipeline: Any, x: torch.Tensor) -> torch.Tensor:
+            if not pipeline.vae.use_slicing:
+                raise error
+            return plain(pipeline, x)
+
+        monkeypatch.setattr(pipeline_editor, "decode", decode)
+        torch.testing.assert_close(edit(editor, frames=2), expected, atol=1e-5, rtol=0)
+        assert editor.take_warnings() == (SLICED,)
 
     @pytest.mark.parametrize("step", ["encode", "decode"])
     def test_in_the_autoencoder(
         self, tiny: Tiny, error: RuntimeError, step: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Once more in tiles, which stay."""
+        """Once more in tiles, which stay; not if the user wants none."""
         editor = load_model(tiny("sdxl"), "cpu", "float32")
         plain = getattr(pipeline_editor, step)
 
@@ -186,6 +207,10 @@ class TestOutOfMemory:
         monkeypatch.setattr(pipeline_editor, step, lambda *_: (_ for _ in ()).throw(error))
         with pytest.raises(type(error), match="out of memory"):
             edit(editor)
+        editor = load_model(tiny("sdxl"), "cpu", "float32", MemoryOptions(tiling="off"))
+        with pytest.raises(type(error), match="out of memory"):
+            edit(editor)
+        assert editor.take_warnings() == ()
 
     def test_while_denoising(self, tiny: Tiny, error: RuntimeError, monkeypatch: pytest.MonkeyPatch) -> None:
         """Parts wait in main memory, then layers; then it is said what would fit."""
@@ -199,6 +224,13 @@ class TestOutOfMemory:
         with pytest.raises(ModelError, match=r"too little memory for one frame of 32 x 64 pixels. .* --quantize 8bit"):
             editor.save_memory(64, 32)
         assert placed == ["model", "group"]
+
+
+def test_tiles_that_are_asked_for(tiny: Tiny) -> None:
+    editor: Any = load_model(tiny("sdxl"), "cpu", "float32", MemoryOptions(tiling="on"))
+    assert editor.pipeline.vae.use_tiling and torch.isfinite(edit(editor)).all()
+    with pytest.raises(ModelError, match=r"tiling on: .* has no autoencoder that works in tiles: leave it out"):
+        load_model(tiny("prx"), "cpu", "float32", MemoryOptions(tiling="on"))
 
 
 def test_layers_are_offloaded_where_diffusers_does_it(tiny: Tiny) -> None:

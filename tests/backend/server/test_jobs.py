@@ -73,6 +73,15 @@ def test_a_job_is_done_and_then_kept(client, job):
     assert again["frames_kept"] == 4
 
 
+def test_how_the_model_shares_the_memory(client, job):
+    request = {"path": str(job.path), "offload": "model", "quantize": "4bit", "tiling": "on"}
+    now = until(client, client.post("/v2/jobs", json=request), lambda now: now["state"] == "done")
+    assert "offload model, quantize 4bit, tiling on has no effect" in " ".join(now["warnings"])
+    for name in ("offload", "quantize", "tiling"):
+        answer = client.post("/v2/jobs", json={**request, name: "half"})
+        assert answer.status_code in (400, 422) and name in answer.json()["error"]["message"]
+
+
 def test_only_some_frames(client, job):
     request = {"path": str(job.path), "frames": "2-3"}
     job.color(4).unlink()

@@ -13,9 +13,12 @@ from typing import Any, cast
 import pytest
 from warpnoise.errors import ModelError
 from warpnoise.sdedit import Editor, load_model
+from warpnoise.sdedit.memory_plan import MemoryOptions
 from warpnoise.server.kept_model import KeptModel
 
 from ..tiny_models import write_styled_model
+
+CHOSEN = MemoryOptions()
 
 
 class Loader:
@@ -24,9 +27,17 @@ class Loader:
     def __init__(self) -> None:
         self.loaded: list[str] = []
         self.calls: list[str] = []
+        self.memories: list[MemoryOptions] = []
 
-    def __call__(self, name_or_path: str, device: str | None = None, dtype: str | None = None) -> Editor:
+    def __call__(
+        self,
+        name_or_path: str,
+        device: str | None = None,
+        dtype: str | None = None,
+        memory: MemoryOptions = CHOSEN,
+    ) -> Editor:
         self.loaded.append(name_or_path)
+        self.memories.append(memory)
         editor: Any = load_model(name_or_path, "cpu")
         for name in ("rest", "wake"):
             plain = getattr(editor, name)
@@ -43,9 +54,9 @@ def model(tmp_path: Path) -> Path:
     return write_styled_model(tmp_path / "model")
 
 
-def run(kept: KeptModel, path: Path, device: str | None = None) -> Editor:
+def run(kept: KeptModel, path: Path, device: str | None = None, memory: MemoryOptions = CHOSEN) -> Editor:
     with kept.for_a_job() as load:
-        return load(str(path), device)
+        return load(str(path), device, memory=memory)
 
 
 def test_the_next_job_finds_the_model_loaded(model: Path) -> None:
@@ -67,6 +78,15 @@ def test_another_model_another_device_and_changed_files_are_loaded(model: Path, 
     os.utime(other / "unet" / "diffusion_pytorch_model.safetensors", ns=(1, 1))
     run(kept, other)
     assert loader.loaded == [str(model), str(model), str(other), str(other)]
+
+
+def test_a_model_that_shall_take_less_memory_is_loaded_again(model: Path) -> None:
+    loader, less = Loader(), MemoryOptions(quantize="8bit")
+    kept = KeptModel(loader)
+    first = run(kept, model)
+    second = run(kept, model, memory=less)
+    assert second is not first and run(kept, model, memory=less) is second
+    assert loader.memories == [CHOSEN, less]
 
 
 def test_a_lora_that_is_replaced_is_not_painted_from_memory(model: Path, tmp_path: Path) -> None:
