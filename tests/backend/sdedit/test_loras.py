@@ -17,6 +17,7 @@ from warpnoise.errors import ModelError, SettingsError
 from warpnoise.job import Settings
 from warpnoise.sdedit import ModelFolder, load_model
 from warpnoise.sdedit.check import check_settings
+from warpnoise.sdedit.memory_plan import MemoryOptions, Quantize
 from warpnoise.sdedit.pipeline_editor import PipelineEditor
 
 Tiny = Callable[[str], Path]
@@ -53,9 +54,19 @@ def edit(editor: Any, settings: Settings = SETTINGS, **changes: Any) -> torch.Te
     return editor.edit(images, lambda index: noise, settings.updated(changes))
 
 
-@pytest.mark.parametrize("name", ["sd15", "sdxl", "sd3", "flux", "z_image", "qwen"])
-def test_a_lora_acts_by_its_weight_and_goes_without_a_trace(tiny: Tiny, lora: Callable[..., Path], name: str) -> None:
-    editor = load_model(tiny(name), "cpu", "float32")
+@pytest.mark.parametrize(
+    ("name", "quantize"),
+    [
+        *((name, "none") for name in ("sd15", "sdxl", "sd3", "flux", "z_image", "qwen")),
+        ("sdxl", "8bit"),
+        ("flux", "4bit"),
+    ],
+)
+def test_a_lora_acts_by_its_weight_and_goes_without_a_trace(
+    tiny: Tiny, lora: Callable[..., Path], name: str, quantize: Quantize
+) -> None:
+    """On quantized weights too."""
+    editor = load_model(tiny(name), "cpu", "float32", MemoryOptions(quantize=quantize))
     file = {"path": str(lora(name))}
     plain = edit(editor)
     full = edit(editor, loras=[file])
