@@ -276,7 +276,7 @@ FLUX_DEV = {
     "transformer": flux_network,
     "scheduler": partial(FLOW, shift=3.0, use_dynamic_shifting=True, **FLUX_SHIFT),
 }
-SANA_PARTS = {
+SANA_PARTS: dict[str, Make | None] = {
     "transformer": SANA,
     "tokenizer": parts.qwen_tokenizer,
     "text_encoder": partial(parts.gemma_2, 1),

@@ -11,11 +11,11 @@ from warpnoise.errors import ModelError
 from warpnoise.sdedit.libraries import LIBRARY_ERRORS, first_line, quiet
 
 
-class _PictureProcessor(transformers.Qwen2VLProcessor):  # type: ignore[misc]
+class _PictureProcessor(transformers.Qwen2VLProcessor):
     """Of text and pictures."""
 
     def __init__(self, image_processor: Any = None, tokenizer: Any = None, chat_template: Any = None) -> None:
-        super().__init__(image_processor, tokenizer, chat_template=chat_template)
+        super().__init__(image_processor, tokenizer, chat_template=chat_template)  # type: ignore[no-untyped-call]
 
 
 def load_tokenizer(place: Path) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, cast
+from typing import Any
 
 import gguf
 import torch
@@ -33,7 +33,7 @@ def quantize_network(network: torch.nn.Module, quantize: Quantize, dtype: torch.
         ModelError: no weight of it can be quantized, or they are already.
     """
     layers = {
-        path: cast("torch.nn.Linear", module)
+        path: module
         for path, module in network.named_modules()
         if type(module) is torch.nn.Linear and is_quantizable(f"{path}.weight", tuple(module.weight.shape))
     }
@@ -50,7 +50,7 @@ def quantize_network(network: torch.nn.Module, quantize: Quantize, dtype: torch.
 
 def what_is_quantized(network: torch.nn.Module) -> str:
     """What `quantize_network` did, as a sentence."""
-    layers = [module for module in network.modules() if isinstance(module, GGUFLinear)]
+    layers: list[Any] = [module for module in network.modules() if isinstance(module, GGUFLinear)]
     now = sum(weight.nbytes for weight in network.parameters())
     saved = sum(
         math.prod(layer.weight.quant_shape) * layer.compute_dtype.itemsize - layer.weight.nbytes for layer in layers
@@ -65,7 +65,7 @@ def what_is_quantized(network: torch.nn.Module) -> str:
 def _quantized(layer: torch.nn.Linear, kind: Any, dtype: torch.dtype) -> Any:
     blocks = torch.from_numpy(gguf.quants.quantize(layer.weight.float().numpy(), kind))
     made: Any = GGUFLinear(layer.in_features, layer.out_features, compute_dtype=dtype, device=torch.device("meta"))
-    made.weight = GGUFParameter(blocks, quant_type=kind)
+    made.weight = GGUFParameter(blocks, quant_type=kind)  # type: ignore[no-untyped-call]
     made.bias = layer.bias
     return made.eval()
 

@@ -217,7 +217,7 @@ class TestOutOfMemory:
         editor = load_model(tiny("sdxl"), "cpu", "float32")
         placed: list[str] = []
         monkeypatch.setattr(memory_module, "place", lambda pipeline, plan, device: placed.append(plan.offload))
-        editor._memory._device = torch.device("meta")  # type: ignore[attr-defined]  # one with a memory of its own
+        editor._memory._device = torch.device("meta")  # one with a memory of its own
         monkeypatch.setattr(memory_module, "memory", lambda device: (8 * GB, 4 * GB))
         assert "parts wait in main memory" in editor.save_memory(64, 32)
         assert "layers wait in main memory" in editor.save_memory(64, 32)

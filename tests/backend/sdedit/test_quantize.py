@@ -63,7 +63,7 @@ def test_a_model_too_large_for_the_memory_is_quantized(tiny: Tiny, monkeypatch: 
     """Nothing else would fit: the CPU computes in main memory."""
     sizes = model_sizes(ModelFolder.open(tiny("flux")), 4)
     for quantize, bits in (("8bit", "8"), ("4bit", "4")):
-        room = sum(sizes.stored(quantize).values()) + WORKING_MEMORY  # type: ignore[arg-type]
+        room = sum(sizes.stored(quantize).values()) + WORKING_MEMORY
         monkeypatch.setattr(memory_module, "memory", lambda device, room=room: (room, room))
         editor = load(tiny("flux"))
         said = " ".join(editor.check(SETTINGS))

@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 from warpnoise.job import Settings, Shot
+from warpnoise.sdedit.memory_plan import MemoryOptions
+from warpnoise.server.schema import NewJob
+from warpnoise.server.stylize_work import prepare
 
 from .. import synthetic
 from ..synthetic import current, finished_frames
@@ -73,13 +76,13 @@ def test_a_job_is_done_and_then_kept(client, job):
     assert again["frames_kept"] == 4
 
 
-def test_how_the_model_shares_the_memory(client, job):
+def test_how_the_model_shares_the_memory_reaches_the_model(job):
     request = {"path": str(job.path), "offload": "model", "quantize": "4bit", "tiling": "on"}
-    now = until(client, client.post("/v2/jobs", json=request), lambda now: now["state"] == "done")
-    assert "offload model, quantize 4bit, tiling on has no effect" in " ".join(now["warnings"])
+    assert prepare(NewJob(**request)).memory == MemoryOptions("model", "4bit", "on")
+    assert prepare(NewJob(path=str(job.path))).memory == MemoryOptions()
     for name in ("offload", "quantize", "tiling"):
-        answer = client.post("/v2/jobs", json={**request, name: "half"})
-        assert answer.status_code in (400, 422) and name in answer.json()["error"]["message"]
+        with pytest.raises(ValueError, match=name):
+            NewJob(**{**request, name: "half"})
 
 
 def test_only_some_frames(client, job):
