@@ -1,217 +1,206 @@
-"""Does coherence hold frames together without ghosts, and what does it cost? The goals, measured.
+"""How far coherence goes beyond warped noise, and what it costs: its goals, measured.
 
-    python benchmarks/coherence.py held-out SHOTS [--styles ink] [--seeds 3]     job folders of training.shots
-    python benchmarks/coherence.py light [--styles photoreal]                    shots made here, a minute each
+    python benchmarks/coherence.py shots SHOT... --output FOLDER [--styles ink] [--options plain,balanced]
+    python benchmarks/coherence.py pans SHOT... --output FOLDER --model FOLDER [--pixels 1,2]
+    python benchmarks/coherence.py light --output FOLDER [--styles photoreal]
+    python benchmarks/coherence.py time SHOT --output FOLDER
+    python benchmarks/coherence.py picture SHOT --output FOLDER --picture docs/images/coherence.jpg
+    python benchmarks/coherence.py report FOLDER... --page docs/results.md
 
-held-out: warp error, incoherence and gradient energy of each shot with the setting's values, over those of warped noise
-    alone, and the ratio of the times.
-light: a shadow that moves over a still, textured wall; a highlight that moves over it; a turning cylinder with a
-    silhouette. Where light changed by more than 0.1 since the frame before, the low band (a Gaussian of 3 px) is
-    compared with that of warped noise alone, in units of 1/255.
+A SHOT is a folder of ``training.shots``, job/ in it. ``shots`` stylizes the start of each with every option, style and
+seed; ``pans`` does so on pans over its first frame; ``light`` on shots that are made here: a shadow and a highlight
+that move over a still wall, and a cylinder that turns before it. Each sequence adds a line to FOLDER/figures.jsonl as
+soon as it is finished. Run a command again and it continues. ``time`` stylizes the same frames with each option in
+turn, so that they share the load. ``report`` writes the goals, met or missed, into the page's part *Coherence*.
+
+An option is a preset ("balanced") or strengths ("pull=0.9+accumulation=0.5"); "plain" is warped noise alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
+from warpnoise.compare.experiment.pan import make_pan
 from warpnoise.compare.experiment.shot_motion import ShotMotion
-from warpnoise.compare.metrics.coherence import Coherence, CoherenceMeter
-from warpnoise.job import Camera, Result, Settings, Shot
-from warpnoise.media.png import read_png, write_png
+from warpnoise.compare.experiment.tasks import OFF
+from warpnoise.compare.metrics.coherence import CoherenceMeter, low_band_drift
+from warpnoise.job import Result, Settings, Shot
 from warpnoise.pipeline import stylize
+from warpnoise.sdedit import ModelFolder
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from backend.synthetic import write_passes
+from coherence_light import LIGHT_SHOTS, changed_light, picture
+from coherence_report import PLAIN, read_lines, write_report
 
 LAGS = (1, 4, 8, 16)
-FRAMES, SIZE = 12, 128
-OFF: dict[str, Any] = {"coherence": "off", "pull": 0.0, "accumulation": 0.0, "attention": 0.0}
-Picture = npt.NDArray[np.float32]
+PAN_LAGS = (1, 4, 8)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("held-out", "light"))
-    parser.add_argument("shots", nargs="*", type=Path, help="folders with job/ in them")
-    parser.add_argument("--styles", default="ink")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--preset", default="balanced")
-    parser.add_argument("--frames", type=int, help="only so many of each shot")
+    parser.add_argument("part", choices=("shots", "pans", "light", "time", "picture", "report"))
+    parser.add_argument("folders", nargs="*", type=Path)
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--model", default=Settings().model)
+    parser.add_argument("--styles", default="ink", help="names, with commas")
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--options", default="plain,balanced")
+    parser.add_argument("--frames", type=int, default=18, help="of each shot (default %(default)s)")
+    parser.add_argument("--pixels", default="1,2", help="a frame, of pans")
+    parser.add_argument("--picture", type=Path)
+    parser.add_argument("--page", type=Path)
     arguments = parser.parse_args()
-    for style in arguments.styles.split(","):
-        if arguments.part == "light":
-            light(style, arguments.preset)
-        else:
-            held_out(arguments.shots, style, arguments.seeds, arguments.preset, arguments.frames)
+    folders, output = arguments.folders, arguments.output
+    if arguments.part == "report":
+        write_report(folders, arguments.page)
+        return
+    output.mkdir(parents=True, exist_ok=True)
+    if arguments.part == "shots":
+        for style, seed in ((s, int(n)) for s in arguments.styles.split(",") for n in arguments.seeds.split(",")):
+            for folder in folders:
+                measure_shot(start_of(folder, arguments), folder.name, LAGS, arguments, style, seed)
+    elif arguments.part == "pans":
+        for folder in folders:
+            for pixels in map(int, arguments.pixels.split(",")):
+                name, job = f"{folder.name}, pan of {pixels} px", Shot.open(folder / "job")
+                place = output / name / "job"
+                pan = (
+                    Shot.open(place) if place.exists() else make_pan(job, place, pixels, arguments.frames, job.settings)
+                )
+                for seed in map(int, arguments.seeds.split(",")):
+                    measure_shot(pan, name, PAN_LAGS, arguments, arguments.styles.split(",")[0], seed)
+    elif arguments.part == "light":
+        for style in arguments.styles.split(","):
+            measure_light(arguments, style)
+    elif arguments.part == "time":
+        measure_time(start_of(folders[0], arguments), arguments)
+    else:
+        draw(start_of(folders[0], arguments), arguments)
 
 
-def held_out(shots: list[Path], style: str, seeds: int, preset: str, frames: int | None) -> None:
-    lags = [f"lag {lag}" for lag in LAGS]
-    print(f"{style}, {preset}: over warped noise alone")
-    print(f"{'':<14}{'warp error':<32}{'incoherence':<32}{'gradients':>9}{'time':>7}")
-    print(f"{'':<14}{''.join(f'{lag:>8}' for lag in lags * 2)}", flush=True)
-    for folder in shots:
-        job = Shot.open(folder / "job")
-        motion = ShotMotion(job, LAGS, lambda _: None)
-        for seed in range(seeds):
-            settings = job.settings.updated({"style": style, "seed": seed})
-            plain, plain_time = run(job, motion, settings.updated(OFF), frames)
-            held, held_time = run(job, motion, settings.updated({"coherence": preset}), frames)
-            ratios = [ratio(held.warp_error, plain.warp_error, lag) for lag in LAGS]
-            ratios += [ratio(held.incoherence, plain.incoherence, lag) for lag in LAGS]
-            cells = "".join(f"{each:8.2f}" for each in ratios)
-            gradients = held.gradient_energy / plain.gradient_energy
-            print(f"{folder.name + f' {seed}':<14}{cells}{gradients:9.2f}{held_time / plain_time:7.2f}", flush=True)
+def start_of(folder: Path, arguments: argparse.Namespace) -> Shot:
+    """The first frames of a shot, as a job in OUTPUT/SHOT/job: only whole shots are accumulated."""
+    place = arguments.output / folder.name / "job"
+    if not place.exists():
+        content = json.loads((folder / "job" / "job.json").read_text())
+        content["frames"] = content["frames"][: arguments.frames]
+        content["scene"]["frame_end"] = content["frames"][-1]["frame"]
+        for kind in ("color", "passes"):
+            shutil.copytree(folder / "job" / kind, place / kind)
+        (place / "job.json").write_text(json.dumps(content))
+    return Shot.open(place)
 
 
-def ratio(ours: Mapping[int, float], plain: Mapping[int, float], lag: int) -> float:
-    return ours[lag] / plain[lag] if lag in ours and lag in plain else float("nan")
-
-
-def run(job: Shot, motion: ShotMotion, settings: Settings, frames: int | None) -> tuple[Coherence, float]:
-    """Its figures, and seconds of the CPU."""
-    chosen = job.frames[:frames]
-    with tempfile.TemporaryDirectory() as folder:
-        result = Result(Path(folder) / "results" / "one")
-        began = time.process_time()
-        stylize(job, settings, frames=chosen, result=result, device="cpu", movie=False)
-        seconds = time.process_time() - began
-        meter = CoherenceMeter(motion.lags)
-        for number, found in motion:
-            if number in chosen:
-                meter.add(picture(result.frame(number)), found.values())
-        return meter.result(), seconds
-
-
-def picture(path: Path) -> Picture:
-    return np.asarray(read_png(path)[..., :3] / np.float32(65535), np.float32)
-
-
-def light(style: str, preset: str) -> None:
-    for name, make in SHOTS.items():
-        with tempfile.TemporaryDirectory() as folder:
-            job = make(Path(folder) / name)
-            runs: list[list[Picture]] = []
-            for changes in (OFF, {"coherence": preset}):
-                result = Result(Path(folder) / f"{len(runs)}" / "one")
-                settings = job.settings.updated({"style": style, **changes})
-                stylize(job, settings, result=result, device="cpu", movie=False)
-                runs.append([picture(result.frame(frame)) for frame in job.frames])
-            renders = [picture(job.color(frame)) for frame in job.frames]
-            print(f"{style}, {preset}, {name}: {compared(renders, *runs)}", flush=True)
-            keep = Path(tempfile.gettempdir()) / f"coherence-{name}-{style}.png"
-            sheet = [np.concatenate([each[i] for i in (0, FRAMES // 2, FRAMES - 1)], 1) for each in (renders, *runs)]
-            write_png(keep, np.asarray(np.concatenate(sheet, 0).clip(0, 1) * 65535, np.uint16))
-            print(f"  render, warped noise alone, {preset}: {keep}")
-
-
-def compared(renders: list[Picture], plain: list[Picture], held: list[Picture]) -> str:
-    moved, still, flicker = [], [], []
-    for index in range(1, len(renders)):
-        changed = np.abs(renders[index] - renders[index - 1]).max(-1) > 0.1
-        difference = np.abs(low(held[index]) - low(plain[index])).mean(-1) * 255
-        inner = cv2.erode(changed.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        if inner.any():
-            moved.append(difference[inner].mean())
-        still.append(difference[~changed].mean())
-        flicker.append([np.abs(each[index] - each[index - 1])[~changed].mean() * 255 for each in (plain, held)])
-    before, after = np.mean(flicker, axis=0)
-    at = f"{np.mean(moved):.2f}" if moved else "none"
-    return (
-        f"low band off by {at} where light moved, by {np.mean(still):.2f} elsewhere; change from frame to frame "
-        f"where it did not {before:.2f} -> {after:.2f} (of 255)"
+def settings_of(job: Shot, arguments: argparse.Namespace, style: str, seed: int) -> Settings:
+    model = ModelFolder.open(arguments.model)
+    return job.settings.updated(
+        {"model": arguments.model, "style": style if style in model.styles else None, "seed": seed}
     )
 
 
-def low(image: Picture) -> Picture:
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), 3.0), np.float32)
+def changes(option: str) -> dict[str, Any]:
+    if option == PLAIN:
+        return dict(OFF)
+    if "=" not in option:
+        return {"coherence": option}
+    return {**OFF, **{name: float(value) for name, value in (part.split("=") for part in option.split("+"))}}
 
 
-def wall() -> Picture:
-    """A still wall with stains of all sizes."""
-    generator = np.random.default_rng(0)
-    stains = sum(
-        cv2.resize(generator.normal(0, 1, (size, size)).astype(np.float32), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
-        for size in (4, 8, 16, 32)
-    )
-    tint = np.array([0.62, 0.55, 0.45], np.float32)
-    return np.asarray(tint * (1 + 0.09 * np.asarray(stains))[..., None], np.float32).clip(0, 1)
+def measure_shot(
+    job: Shot, name: str, lags: Sequence[int], arguments: argparse.Namespace, style: str, seed: int
+) -> None:
+    """A line for each option that has none."""
+    lines = [line for line in read_lines(arguments.output) if line["part"] == arguments.part]
+    done = {(line["shot"], line["style"], line["seed"], line["option"]) for line in lines}
+    left = [option for option in arguments.options.split(",") if (name, style, seed, option) not in done]
+    if not left:
+        return
+    motion = ShotMotion(job, lags, lambda _: None)
+    settings = settings_of(job, arguments, style, seed)
+    folder = arguments.output / name / f"{style}-{seed}"
+    for option in left:
+        result, plain = Result(folder / option), Result(folder / PLAIN)
+        stylize(job, settings.updated(changes(option)), result=result, device="cpu", movie=False)
+        meter, drifts = CoherenceMeter(motion.lags), []
+        for frame, found in motion:
+            pixels = picture(result.frame(frame))
+            meter.add(pixels, found.values())
+            drifts.append(low_band_drift(pixels, picture(plain.frame(frame))) * 255)
+        figures = meter.result()
+        append(
+            arguments,
+            shot=name,
+            style=style,
+            seed=seed,
+            option=option,
+            frames=len(job.frames),
+            warp_error=figures.warp_error,
+            incoherence=figures.incoherence,
+            gradient_energy=figures.gradient_energy,
+            drift=float(np.sqrt(np.mean(np.square(drifts)))),
+        )
 
 
-def lit(path: Path, at: Any) -> Shot:
-    """The wall under light that changes: ``at(t)``, (h, w), is what it is multiplied with."""
-    still = np.zeros((SIZE, SIZE), np.float32)
-    frames = [np.asarray((wall() * at(t)[..., None]).clip(0, 1), np.float32) for t in range(FRAMES)]
-    return job_of(path, frames, [[still] * 4] * FRAMES, np.ones((SIZE, SIZE), np.uint32))
+def measure_light(arguments: argparse.Namespace, style: str) -> None:
+    lines = [line for line in read_lines(arguments.output) if line["part"] == "light"]
+    done = {(line["shot"], line["style"], line["option"]) for line in lines}
+    for name, make in LIGHT_SHOTS.items():
+        place = arguments.output / name / "job"
+        job = Shot.open(place) if place.exists() else make(place)
+        plain = Result(arguments.output / name / style / PLAIN)
+        for option in [PLAIN, *(each for each in arguments.options.split(",") if each != PLAIN)]:
+            result = Result(arguments.output / name / style / option)
+            settings = settings_of(job, arguments, style, 0).updated(changes(option))
+            stylize(job, settings, result=result, device="cpu", movie=False)
+            if option == PLAIN or (name, style, option) in done:
+                continue
+            renders, plains, carried = (
+                [picture(file(frame)) for frame in job.frames] for file in (job.color, plain.frame, result.frame)
+            )
+            append(arguments, shot=name, style=style, option=option, **changed_light(renders, plains, carried))
 
 
-def shadow(path: Path) -> Shot:
-    x = np.arange(SIZE, dtype=np.float32)[None].repeat(SIZE, 0)
-    return lit(path, lambda t: 1 - 0.55 * np.exp(-(((x - 20 - 7 * t) / 12) ** 4)))
+def measure_time(job: Shot, arguments: argparse.Namespace, rounds: int = 3) -> None:
+    """Seconds of the CPU a frame: the least of some rounds, kernels being compiled."""
+    seconds: dict[str, list[float]] = {}
+    settings = settings_of(job, arguments, arguments.styles.split(",")[0], 0)
+    for number in range(rounds + 1):
+        for option in arguments.options.split(","):
+            result = Result(arguments.output / "time" / f"{option}-{number}")
+            began = time.process_time()
+            stylize(job, settings.updated(changes(option)), result=result, device="cpu", movie=False)
+            if number:
+                seconds.setdefault(option, []).append((time.process_time() - began) / len(job.frames))
+    for option, each in seconds.items():
+        append(arguments, option=option, frames=len(job.frames), seconds=min(each))
 
 
-def highlight(path: Path) -> Shot:
-    y, x = np.mgrid[:SIZE, :SIZE].astype(np.float32)
-    return lit(path, lambda t: 1 + 0.7 * np.exp(-(((x - 25 - 6 * t) ** 2 + (y - 60) ** 2) / 2 / 12**2)))
+def draw(job: Shot, arguments: argparse.Namespace) -> None:
+    """Some frames of the shot with each option, seed 0: a row for each."""
+    frames = [job.frames[index] for index in np.linspace(0, arguments.frames - 1, 4).round().astype(int)]
+    folder = arguments.output / job.path.parent.name / f"{arguments.styles.split(',')[0]}-0"
+    rows = [
+        [picture(Result(folder / option).frame(frame)) for frame in frames] for option in arguments.options.split(",")
+    ]
+    sheet = np.concatenate([np.concatenate(row, 1) for row in rows], 0)
+    cv2.imwrite(str(arguments.picture), (sheet[..., ::-1] * 255).round(), [cv2.IMWRITE_JPEG_QUALITY, 90])
 
 
-def silhouette(path: Path) -> Shot:
-    """A cylinder that turns about its axis before the wall: its surface comes and goes at its edges."""
-    y, x = np.mgrid[:SIZE, :SIZE].astype(np.float32)
-    radius, middle, turn = 34.0, SIZE / 2, 0.07
-    across = (x - middle) / radius
-    on = np.abs(across) < 1
-    angle = np.arcsin(across.clip(-1, 1))
-    bands = wall()
-
-    def frame(t: int) -> Picture:
-        column = ((angle - turn * t) * radius * 1.3 + 200) % (SIZE - 1)
-        skin = cv2.remap(bands[..., ::-1].copy(), column.astype(np.float32), y, cv2.INTER_LINEAR)
-        shaded = skin * (0.45 + 0.55 * np.cos(angle))[..., None]
-        return np.asarray(np.where(on[..., None], shaded, bands), np.float32)
-
-    def along(by: float) -> Picture:
-        """How far a point moves that turns by an angle; not a number where it goes out of sight."""
-        to = angle + by
-        moved = radius * np.sin(to) + middle - x
-        return np.where(on, np.where(np.abs(to) < np.pi / 2, moved, np.nan), 0).astype(np.float32)
-
-    zero = np.zeros_like(x)
-    passes = [[-along(-turn) * -1, zero, -along(turn), zero] for _ in range(FRAMES)]
-    return job_of(path, [frame(t) for t in range(FRAMES)], passes, np.where(on, 0x3F8A1B2C, 1).astype(np.uint32))
-
-
-SHOTS = {"shadow": shadow, "highlight": highlight, "silhouette": silhouette}
-
-
-def job_of(path: Path, frames: list[Picture], vectors: list[Any], surface: npt.NDArray[np.uint32]) -> Shot:
-    sources = path.with_name(f"{path.name}-sources")
-    sources.mkdir(parents=True, exist_ok=True)
-    colors, passes = [], []
-    one, zero = np.ones((SIZE, SIZE), np.float32), np.zeros((SIZE, SIZE), np.float32)
-    for number, (frame, vector) in enumerate(zip(frames, vectors, strict=True), start=1):
-        colors.append(sources / f"{number:04d}.png")
-        write_png(colors[-1], np.asarray(frame * 65535, np.uint16))
-        passes.append(sources / f"{number:04d}.exr")
-        planes = dict(zip(("Vector.X", "Vector.Y", "Vector.Z", "Vector.W"), vector, strict=True))
-        crypto = {"CryptoObject00.r": surface.view(np.float32), "CryptoObject00.g": one}
-        crypto |= {"CryptoObject00.b": zero, "CryptoObject00.a": zero}
-        write_passes(passes[-1], {"Depth.Z": one * 5, **planes, **crypto}, manifest={"Wall": 1})
-    cameras: list[Camera | None] = [None] * FRAMES
-    shot = Shot.create(path, passes=passes, color=colors, cameras=cameras, settings=Settings())
-    shutil.rmtree(sources)
-    return shot
+def append(arguments: argparse.Namespace, **line: Any) -> None:
+    model = ModelFolder.open(arguments.model)
+    head = {"part": arguments.part, "latent": "vae" in model.parts, "model": model.digest[:12]}
+    with (arguments.output / "figures.jsonl").open("a") as file:
+        print(json.dumps(head | line), file=file)
 
 
 if __name__ == "__main__":

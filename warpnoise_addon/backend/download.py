@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from ..atomic import atomic_write, replacing
 from ..bounded_json import read_json
-from ..errors import BackendError, Cancelled, JobFolderError, SettingsError
+from ..errors import BackendError, Cancelled, JobError, JobFolderError, SettingsError
 from ..results import frame_path, result_folder
 from ..settings import make_settings
 from .client import NotModified
@@ -73,18 +73,26 @@ class Download:
         return len(self._job.wanted) - len(self._waiting)
 
     def next_until(self, newest: int | None) -> bool:
-        """Fetch one frame of those that are finished: the job makes them in order, so all up to ``newest`` are.
+        """Fetch one frame up to ``newest``, the frame that the job finished last.
 
-        Returns whether there was one. Raises as ``fetch``.
+        Returns whether there was one: a key frame is finished before frames that come earlier. Raises as ``fetch``.
         """
         if newest is None or not self._waiting or self._waiting[0] > newest:
             return False
-        self.fetch(self._waiting[0])
+        try:
+            self.fetch(self._waiting[0])
+        except JobError as error:
+            if error.code != "not_found":
+                raise
+            return False
         return True
 
     def next(self) -> bool:
-        """The same, once all are finished."""
-        return self.next_until(self._waiting[-1] if self._waiting else None)
+        """The same, once all are finished: a frame that the server lacks is an error."""
+        if not self._waiting:
+            return False
+        self.fetch(self._waiting[0])
+        return True
 
     def fetch(self, frame: int) -> None:
         """Fetch a finished frame, unless it is the one that we have.

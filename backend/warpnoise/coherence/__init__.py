@@ -1,6 +1,6 @@
-"""Coherence beyond noise: what was painted once is carried along the exact motion.
+"""Coherence beyond noise: carries stylized pictures from frame to frame, along the exact motion.
 
-`keys` chooses key frames from the motion alone, `anchor` knows where a surface point was in an earlier or later frame,
-`carry` makes of anchors' finished pictures what a frame is drawn toward, and `accumulate` averages finished frames.
+`keys` chooses key frames from the motion alone. `anchor` locates the current frame's pixels in an earlier or later
+frame. `carry` blends the anchors' stylized pictures into the target of the pull. `accumulate` averages stylized frames.
 The package knows arrays and motions: no files, no models.
 """

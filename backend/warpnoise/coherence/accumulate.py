@@ -1,7 +1,7 @@
-"""Accumulation: a finished frame's low and middle bands become the mean of the frames around it, without any network.
+"""Accumulation: averages a stylized frame's low and middle bands with the frames around it, without a network.
 
-The mean is gated by the render, so nothing ghosts where light moved. It is made of the frames as they were stylized, so
-it is not recursive. The finest detail stays the frame's own; a mean of it would be blurred.
+The render gates the mean, so nothing ghosts where light moved. The mean reads frames as the model stylized them, so it
+is not recursive. The finest detail stays the frame's own; a mean would blur it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import numpy as np
 from warpnoise.coherence.anchor import Seen
 from warpnoise.coherence.carry import Finished, gate
 from warpnoise.coherence.locate import Float
-from warpnoise.coherence.sampling import catmull_rom
+from warpnoise.coherence.sampling import read_spline
 
 RADIUS = 2
-"""Frames before and after that are averaged."""
+"""Frames before, and frames after, in the mean."""
 BAND_PX = 1.0
-"""Standard deviation of the Gaussian through which changes pass: finer detail stays the frame's own."""
+"""Standard deviation of the Gaussian that changes pass through: finer detail stays the frame's own."""
 
 
 def accumulated(frame: Finished, others: Iterable[tuple[Seen, Finished]], amount: float) -> Float:
@@ -31,7 +31,7 @@ def accumulated(frame: Finished, others: Iterable[tuple[Seen, Finished]], amount
     total, weights = frame.picture.copy(), np.ones(frame.picture.shape[:2], np.float32)
     for seen, other in others:
         weight = seen.trust * gate(frame.render, seen, other)
-        total += weight[..., None] * np.nan_to_num(catmull_rom(other.picture, seen.position))
+        total += weight[..., None] * np.nan_to_num(read_spline(other.coefficients, seen.position))
         weights += weight
     change = cv2.GaussianBlur(total / weights[..., None] - frame.picture, (0, 0), BAND_PX)
     return np.asarray(np.clip(frame.picture + amount * change, 0, 1), np.float32)

@@ -1,4 +1,4 @@
-"""An anchor: a frame whose finished picture is carried to others, and where their pixels lie in it."""
+"""Anchors: frames whose stylized pictures are carried to others, and the positions of the others' pixels in them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from warpnoise.coherence.locate import Float, Ints, follow, locate
 from warpnoise.noise import Motion
 
 SILHOUETTE_PX = 3
-"""What is drawn so near to where one surface ends and another begins belongs to the view, not to a surface."""
+"""Contours this near to a silhouette belong to the view, not to a surface."""
 _SHARP = (0.4, 0.75, 1.5, 3.0)
-"""Pixels of the anchor per pixel, along a side: outside of the outer two its picture is too coarse or too fine."""
+"""Pixels of the anchor per pixel, along a side. Outside of the outer two, its picture is too coarse or too fine."""
 _FAIR = 0.5
-"""Of that sharpness: from here on an anchor shows a pixel well enough that no new key frame is needed."""
+"""Sharpness from which an anchor covers a pixel, so that it needs no new key frame."""
 
 
 Matrix = npt.NDArray[np.float64]
@@ -25,7 +25,7 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Surfaces:
-    """What a frame shows. ``surface``: (h, w) int32; ``depth``: (h, w) float32, projective, larger is nearer."""
+    """A frame's surfaces. ``surface``: (h, w) int32; ``depth``: (h, w) float32, projective, larger is nearer."""
 
     surface: Ints
     depth: Float
@@ -37,12 +37,12 @@ class Surfaces:
 
 @dataclass(frozen=True)
 class Seen:
-    """Where the anchor numbered ``anchor`` shows what each pixel shows.
+    """Positions of a frame's surface points in the anchor numbered ``anchor``.
 
-    ``position``: (h, w, 2) float32, x and y in pixels of the anchor; NaN: it does not.
-    ``trust``: (h, w) float32 in [0, 1]: 0 where it does not, beside silhouettes, and where the anchor's pixels are much
-    larger or smaller.
-    ``covered``: (h, w), where it does, at about the same size, also beside silhouettes.
+    ``position``: (h, w, 2) float32, x and y in pixels of the anchor; NaN where the point is not visible there.
+    ``trust``: (h, w) float32 in [0, 1]: 0 where the point is not visible, beside silhouettes, and where the anchor's
+    pixels are much larger or smaller.
+    ``covered``: (h, w), where the point is visible at about the same size, also beside silhouettes.
     """
 
     anchor: int
@@ -52,20 +52,20 @@ class Seen:
 
 
 class Anchor:
-    """Stands on the frame that it is made of; `advance` moves it along a motion, forwards or, reversed, backwards."""
+    """An anchor, and a current frame that is located in it. `advance` moves the current frame to a neighbour."""
 
     def __init__(self, number: int, shown: Surfaces) -> None:
         self.number = number
         self._key = self._now = shown
         self._edges = silhouettes(shown.surface)
         self._transforms: dict[int, Matrix] | None = None
-        """From the frame that it stands on to its own, by surface; None: still on its own."""
+        """From the current frame to the anchor, by surface; None: the current frame is the anchor."""
         height, width = shown.size
         y, x = np.mgrid[:height, :width].astype(np.float32)
         self._followed = np.stack([x, y], axis=-1)
 
     def advance(self, motion: Motion, shown: Surfaces) -> None:
-        """Moves to the next frame, which shows ``shown``."""
+        """Moves the current frame along the motion to one that shows ``shown``. Reverse the motion to go back."""
         inverse = {number: np.linalg.inv(matrix) for number, matrix in (motion.transforms or {}).items()}
         if self._transforms is None:
             self._transforms = inverse
@@ -78,16 +78,16 @@ class Anchor:
         self._followed, self._now = followed, shown
 
     def seen(self) -> Seen:
-        """For the frame that it stands on."""
+        """For the current frame."""
         return _seen(self.number, self._key, self._edges, self._now, self._transforms or {}, self._followed)
 
 
 def seen_through(steps: Sequence[Mapping[int, Matrix]], number: int, key: Surfaces, now: Surfaces) -> Seen:
-    """Where a later frame, ``number``, shows what a frame shows, by rigid motion alone.
+    """Positions of a frame's surface points in a later frame, ``number``, by rigid motion alone.
 
     Args:
         steps: rigid motions by surface, of each frame after this one up to the later frame, from the frame before.
-        key: what the later frame shows. now: what this one shows.
+        key: the later frame's surfaces. now: this frame's.
     """
     transforms = dict(steps[0])
     for step in steps[1:]:
@@ -136,7 +136,7 @@ def silhouettes(surface: Ints) -> Float:
 
 
 def _sharpness(position: Float) -> Float:
-    """(h, w) in [0, 1]: whether a pixel covers about a pixel of the anchor; 1 where that is not known."""
+    """(h, w) in [0, 1]: 1 where a pixel covers about a pixel of the anchor, and where its neighbours are unknown."""
     if min(position.shape[:2]) < 2:
         return np.ones(position.shape[:2], np.float32)
     down, along = np.gradient(position, axis=0), np.gradient(position, axis=1)

@@ -1,4 +1,4 @@
-"""Key frames, chosen from the motion alone: the first, then wherever much of the picture was in no key frame before."""
+"""Key frames, chosen from the motion alone: the first, then each frame that shows much for the first time."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from warpnoise.coherence.anchor import Anchor, Seen, Surfaces
 from warpnoise.noise import Motion
 
 MOST_ANCHORS = 6
-"""So many key frames are carried at a time; beyond, the one of which least is seen is let go."""
+"""Key frames carried at a time. One more replaces the one that shows least of the current frame."""
 LOOK_AHEAD = 8
-"""So many frames before a key frame it is carried back to them, less and less, so that nothing pops up at it."""
+"""A key frame is carried back to so many frames before it, with falling weight, so that nothing pops up at it."""
 _SEAM_PX = 5
 
 
 class KeyFrames:
-    """Goes through a shot frame by frame, decides which are key frames, and carries these along.
+    """Goes through a shot frame by frame, chooses key frames, and tracks them.
 
     Args:
         share: of the picture, that no key frame has shown before: above it, a frame becomes a key frame.
-        given: frames that are key frames in any case: those that a user painted.
+        given: frames that are always key frames: those that a user painted.
     """
 
     def __init__(self, share: float, given: Collection[int] = ()) -> None:
         self._share, self._given = share, given
         self._anchors: list[Anchor] = []
         self.new_share = 1.0
-        """Of the newest frame: the share of the picture that the key frames before it do not show."""
+        """Of the newest frame: the share of the picture that no earlier key frame shows."""
 
     @property
     def live(self) -> tuple[int, ...]:
-        """The numbers of the key frames that are carried."""
+        """The numbers of the tracked key frames."""
         return tuple(anchor.number for anchor in self._anchors)
 
     def see(self, frame: int, motion: Motion | None, shown: Surfaces) -> tuple[bool, list[Seen]]:
-        """The next frame: whether it is a key frame, and where the key frames before it show what it shows.
+        """The next frame: whether it is a key frame, and its positions in the key frames before it.
 
         Args:
-            motion: from the frame before; None: nothing of it is seen again.
+            motion: from the frame before; None: a cut, all key frames are dropped.
         """
         if motion is None:
             self._anchors.clear()
@@ -58,7 +58,7 @@ class KeyFrames:
 
 
 def _new_share(seen: list[Seen], size: tuple[int, int]) -> float:
-    """Of the picture, what no anchor shows. Narrow seams do not count: beside silhouettes there are always some."""
+    """The share of the picture that no anchor shows. Narrow seams do not count: silhouettes always have some."""
     unseen = np.ones(size, np.uint8)
     for each in seen:
         unseen[each.covered] = 0
@@ -66,7 +66,7 @@ def _new_share(seen: list[Seen], size: tuple[int, int]) -> float:
 
 
 def segment_starts(frames: Sequence[int], keys: Collection[int]) -> dict[int, int]:
-    """For each frame the key frame that its segment begins with: itself, or the nearest before it."""
+    """For each frame the key frame that begins its segment: itself, or the nearest before it."""
     starts: dict[int, int] = {}
     start = frames[0]
     for frame in frames:

@@ -1,7 +1,7 @@
-"""Where what a frame shows lies in another frame: kernels.
+"""Kernels that locate a frame's surface points in another frame.
 
-Rigid surfaces are found by their transforms alone and tested against the other frame's depth, so they are found also
-after they were occluded. Other surfaces are followed from frame to frame along the flow, and lost once they are hidden.
+Transforms locate rigid surfaces directly, and a depth test in the other frame decides whether they are visible, so they
+are found again after an occlusion. Other surfaces are advected from frame to frame along the flow, until occluded.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ Float = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 
 TOLERANCE_PX = 0.25
-"""How far forward and backward flow may miss each other; a hidden surface misses by far more."""
+"""How far forward and backward flow may disagree. Motions are exact, bilinear reads of them are not; occluded surfaces
+disagree by far more."""
 _DEPTH_SLACK = 1e-3
-"""Of a depth: on curved surfaces, depth between four pixels is not quite bilinear."""
+"""Relative to the depth: on curved surfaces, depth between four pixels is not quite bilinear."""
 
 
 @numba.njit(cache=True, parallel=True, nogil=True)
 def locate(surface, depth, surfaces, matrices, key_surface, key_depth, followed, position):  # type: ignore[no-untyped-def]
-    """Positions in the key frame of what every pixel shows, NaN where the key frame does not show it.
+    """Positions of every pixel's surface point in the key frame, NaN where it is not visible there.
 
     Args:
         surface, depth: (h, w) of this frame; depth is projective.
@@ -52,7 +53,7 @@ def locate(surface, depth, surfaces, matrices, key_surface, key_depth, followed,
 
 @numba.njit(cache=True, nogil=True)
 def _shown(surfaces, depths, number, u, v, depth):  # type: ignore[no-untyped-def]
-    """Whether all pixels around (u, v) show the surface, at about this depth."""
+    """Whether all pixels around (u, v) show the surface at about this depth."""
     height, width = surfaces.shape
     if not (0 <= u <= width - 1 and 0 <= v <= height - 1):
         return False
@@ -74,11 +75,11 @@ def _shown(surfaces, depths, number, u, v, depth):  # type: ignore[no-untyped-de
 
 @numba.njit(cache=True, parallel=True, nogil=True)
 def follow(followed, surface_new, backward, surface_old, forward, result):  # type: ignore[no-untyped-def]
-    """One frame further: the positions that pixels of the new frame inherit from where they were in the old frame.
+    """One frame further: pixels of the new frame inherit the positions of their points in the old frame.
 
     Args:
         followed: (h, w, 2) float32, positions for the old frame's pixels; NaN: lost.
-        result: (h, w, 2) float32, the same for the new frame's pixels.
+        result: (h, w, 2) float32, written: the same for the new frame's pixels.
     """
     height, width = surface_new.shape
     tolerance = np.float32(TOLERANCE_PX)
@@ -90,14 +91,39 @@ def follow(followed, surface_new, backward, surface_old, forward, result):  # ty
             if np.isnan(bx) or np.isnan(by):
                 continue
             px, py = x + bx, y + by
-            fx, fy = _read(forward, surface_old, number, px, py)
+            fx, fy = _bilinear(forward, surface_old, number, px, py)
             if abs(bx + fx) <= tolerance and abs(by + fy) <= tolerance:  # false for NaN
-                result[y, x, 0], result[y, x, 1] = _read(followed, surface_old, number, px, py)
+                result[y, x, 0], result[y, x, 1] = _bilinear(followed, surface_old, number, px, py)
+
+
+@numba.njit(cache=True, parallel=True, nogil=True)
+def step_back(position, start, backward, forward, surface_new, surface_old):  # type: ignore[no-untyped-def]
+    """Moves positions one frame back in place; NaN where forward and backward flow disagree.
+
+    Args:
+        position: (h, w, 2) float32, of surface points in the new frame.
+        start: (h, w) int32, the surfaces of these points.
+    """
+    height, width = start.shape
+    tolerance = np.float32(TOLERANCE_PX)
+    for y in numba.prange(height):
+        for x in range(width):
+            px, py = position[y, x, 0], position[y, x, 1]
+            if np.isnan(px):
+                continue
+            surface = start[y, x]
+            bx, by = _bilinear(backward, surface_new, surface, px, py)
+            qx, qy = px + bx, py + by
+            fx, fy = _bilinear(forward, surface_old, surface, qx, qy)
+            if abs(bx + fx) <= tolerance and abs(by + fy) <= tolerance:  # false for NaN
+                position[y, x, 0], position[y, x, 1] = qx, qy
+            else:
+                position[y, x, 0] = position[y, x, 1] = np.nan
 
 
 @numba.njit(cache=True, nogil=True)
-def _read(field, surfaces, surface, x, y):  # type: ignore[no-untyped-def]
-    """A field at a place, bilinear; NaN outside of the frame, and where a pixel shows another surface."""
+def _bilinear(field, surfaces, surface, x, y):  # type: ignore[no-untyped-def]
+    """A field at (x, y), bilinear; NaN outside of the frame, and where a pixel shows another surface."""
     height, width = surfaces.shape
     nan = np.float32(np.nan)
     if not (0 <= x <= width - 1 and 0 <= y <= height - 1):

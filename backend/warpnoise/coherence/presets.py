@@ -1,4 +1,4 @@
-"""How strongly frames are held together: presets, for models that work on pixels and for those that work on latents."""
+"""Presets of coherence, for models of pixels and for models of latents."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Strengths:
-    """``pull``, ``accumulation``, ``attention``: 0 is off, 1 as much as there is. ``key_share``: of the picture, that
-    no key frame has shown before; above it a frame becomes a key frame."""
+    """``pull``, ``accumulation``, ``attention``: 0 is off, 1 is full. ``key_share``: the share of new pixels above
+    which a frame becomes a key frame."""
 
     pull: float = 0.0
     accumulation: float = 0.0
@@ -22,13 +22,13 @@ Preset = Literal["steady", "balanced", "lively", "off"]
 PRESETS: dict[bool, dict[str, Strengths]] = {
     False: {
         "steady": Strengths(pull=1.0, accumulation=0.5),
-        "balanced": Strengths(pull=0.9),
+        "balanced": Strengths(pull=1.0),
         "lively": Strengths(pull=0.5),
         "off": Strengths(),
     },
     True: {
         "steady": Strengths(pull=1.0, accumulation=1.0),
-        "balanced": Strengths(pull=0.9, accumulation=0.5),
+        "balanced": Strengths(pull=1.0, accumulation=0.5),
         "lively": Strengths(pull=0.5),
         "off": Strengths(),
     },

@@ -33,7 +33,7 @@ from warpnoise.pipeline.write import to_picture
 
 log = logging.getLogger(__name__)
 
-ACCUMULATION_VERSION = 1
+ACCUMULATION_VERSION = 2
 
 
 class AccumulatedOf:
@@ -109,14 +109,16 @@ def accumulate_result(
     frames: Sequence[int],
     made_of: AccumulatedOf,
     cancelled: Callable[[], bool] | None = None,
+    written: Callable[[int], None] = lambda frame: None,
 ) -> None:
-    """Writes those of the final frames of ``result`` that are not there yet. Raises as ``accumulate``."""
+    """Writes the missing final frames of ``result``, and calls ``written`` after each. Raises as ``accumulate``."""
     todo = [frame for frame in frames if not result.is_finished(result.frame(frame), made_of.digest(frame))]
     if not todo:
         return
     share, amount = settings.key_share or 1.0, settings.accumulation or 0.0
     for frame, picture in accumulate(shot, result.raw.frame, todo, amount, share, cancelled):
         result.write_frame(frame, picture, made_of.digest(frame))
+        written(frame)
 
 
 def accumulate_finished(

@@ -1,4 +1,4 @@
-"""Which frames of a shot are key frames, known from the motion before stylizing, and what depends on what."""
+"""The key frames of a shot, chosen from the motion before stylizing, and the dependencies between frames."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from warpnoise.motion import frames_and_motions
 class Plan:
     """The key frames of a shot, up to a frame.
 
-    ``frames``: those that were looked at, in order: all up to a little after the last that is wanted. ``keys``: the key
-    frames among them. ``painted``: the user's own pictures, by frame; ``painted_surfaces``: what these frames show.
-    ``steps``: for each frame its rigid motions from the frame before, by surface.
+    ``frames``: in order, up to the look-ahead of the last wanted one. ``keys``: the key frames among them. ``painted``:
+    the user's own pictures, by frame; ``painted_surfaces``: these frames' surfaces. ``steps``: for each frame its rigid
+    motions from the frame before, by surface.
     """
 
     frames: tuple[int, ...]
@@ -39,19 +39,19 @@ class Plan:
         return [each for each in self.frames if start <= each <= frame]
 
     def next_key(self, frame: int) -> int | None:
-        """The next key frame, if it is near enough to be looked at; of a key frame, None."""
+        """The next key frame within the look-ahead; of a key frame, None."""
         if frame in self.keys:
             return None
         index = self.frames.index(frame)
         return next((each for each in self.frames[index : index + LOOK_AHEAD + 1] if each in self.keys), None)
 
     def last_read(self, frame: int) -> int:
-        """The last frame that must be read for a frame: the next key frame if it is near, or itself."""
+        """The last frame to read for a frame: the next key frame within the look-ahead, or itself."""
         ahead = self.next_key(frame)
         return frame if ahead is None else ahead
 
     def drawn_toward(self, frame: int) -> list[int]:
-        """The finished frames that decide a frame beside its own inputs, each with all that decide it in turn."""
+        """The stylized frames that a frame depends on directly."""
         index = self.frames.index(frame)
         if frame in self.keys:
             return [key for key in self.keys if key < frame][-1:]
@@ -59,12 +59,12 @@ class Plan:
         return [self.frames[index - 1], *([] if ahead is None else [ahead])]
 
     def in_order(self, frame: int) -> list[int]:
-        """A frame and all that decide it, each after those that decide it."""
+        """A frame and all that it depends on, each after its own dependencies."""
         last = self.last_read(frame)
         return [*(key for key in self.keys if key <= last), *(each for each in self.segment(frame)[1:])]
 
     def needed(self, frames: Collection[int]) -> list[int]:
-        """The frames that must be there before ``frames`` are, and these: key frames, and the frames of a segment."""
+        """``frames`` and all that they depend on: key frames, and the frames of a segment."""
         needed = {*frames, *self.painted}
         for frame in frames:
             needed.update(self.in_order(frame))
@@ -83,7 +83,7 @@ def make_plan(
     warn: Callable[[str], None],
     cancelled: Callable[[], bool] | None = None,
 ) -> Plan | None:
-    """The plan of a shot up to frame ``last``, and as far beyond as that looks ahead; None where nothing is carried.
+    """The plan of a shot up to frame ``last`` and its look-ahead; None without pull and attention.
 
     Args:
         settings: the effective ones.

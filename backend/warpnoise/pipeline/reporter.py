@@ -39,8 +39,14 @@ class Reporter:
             new = tuple(dict.fromkeys(text for text in warnings if text not in self._warnings))
             self._warnings += new
 
-    def frame_written(self, frame: int) -> None:
-        self._written = (self._written[0] + 1, frame)
+    def frame_written(self, frame: int, *, final: bool) -> None:
+        """Counts a frame; ``final``: what lies in the result is not to be accumulated yet."""
+        self._written = (self._written[0] + 1, frame if final else self._written[1])
+
+    def frame_accumulated(self, frame: int) -> None:
+        """A counted frame is final now. Called in the thread of ``report``."""
+        self._written = (self._written[0], frame)
+        self.report()
 
     def measured(self, share: float) -> None:
         """The autoencoder is measured up to this share, 0 to 1."""

@@ -1,7 +1,7 @@
-"""Frames between key frames: each is drawn toward what its surfaces look like in finished frames.
+"""Edits frames with coherence: each is drawn toward its surfaces' colours in stylized frames.
 
-Key frames come first: the frames before one wait until it is finished, as far as they look ahead. Then they are edited
-in order, each with the key frames so far, the next one if it is near, and the frame before.
+Key frames come first: the frames that look ahead to one wait until it is stylized. Then they are edited in order, each
+with the earlier key frames, the next one if it is near, and the frame before.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from warpnoise.coherence.anchor import Anchor, Seen, reverse, seen_through
-from warpnoise.coherence.carry import Finished, carried, sharpened
+from warpnoise.coherence.carry import Finished, carried
 from warpnoise.coherence.keys import LOOK_AHEAD, KeyFrames
 from warpnoise.coherence.locate import Float
 from warpnoise.job import Result, Shot
@@ -29,7 +29,7 @@ from warpnoise.sdedit.pull import Pull
 
 @dataclass
 class _Waiting:
-    """A frame that is to be edited once the next key frame is, if there is one near."""
+    """A frame that waits for the next key frame, if one is near."""
 
     source: Source
     noisy: NoisyFrame | None
@@ -41,9 +41,9 @@ class _Waiting:
 
 @dataclass(frozen=True)
 class Carried:
-    """What is carried to the frames ``todo``.
+    """What to carry to the frames ``todo``.
 
-    ``strength``: in [0, 1], of the pull toward ``usable``, finished frames of ``result``. ``attention``: likewise, to
+    ``strength``: in [0, 1], of the pull toward ``usable``, stylized frames of ``result``. ``attention``: likewise, to
     the key frame.
     """
 
@@ -56,17 +56,17 @@ class Carried:
 
     @property
     def last(self) -> int:
-        """The last frame that must be read."""
+        """The last frame to read."""
         return max(map(self.plan.last_read, self.todo))
 
     @property
     def noisy(self) -> set[int]:
-        """The frames whose noise is needed: those to be edited, and the key frames that they attend to."""
+        """The frames that need noise: those to edit, and the key frames that they attend to."""
         keys = {self.plan.segment(frame)[0] for frame in self.todo} if self.attention else set()
         return {*self.todo, *keys}
 
     def reader(self, shot: Shot) -> Callable[[int], Finished | None]:
-        """Reads frames that are finished already, and painted ones. Raises MediaError: one that cannot be read."""
+        """Reads frames that were stylized before, and painted ones. Raises MediaError: one cannot be read."""
         usable = {*self.usable, *self.plan.painted}.difference(set(self.todo) - set(self.plan.painted))
 
         def read(frame: int) -> Finished | None:
@@ -75,7 +75,7 @@ class Carried:
             made = self.plan.painted.get(frame) or self.result.frame(frame)
             with unchanged(made, shot.color(frame)):
                 picture, render = (read_picture(path).image for path in (made, shot.color(frame)))
-            return Finished(sharpened(_channels_last(picture)), _channels_last(render))
+            return Finished(_channels_last(picture), _channels_last(render))
 
         return read
 
@@ -85,7 +85,7 @@ class SegmentEditor:
 
     Args:
         editor: edits frames one by one.
-        read: a frame that is finished already; None: it is not.
+        read: a frame that was stylized before; None: it was not.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class SegmentEditor:
         self._finished: dict[int, Finished | None] = {}
 
     def edit(self, frames: Iterable[tuple[Source, NoisyFrame | None]]) -> Iterator[EditedFrame]:
-        """The wanted frames, each with noise; all frames before them must be there, without. Key frames come early."""
+        """Edits the frames that have noise, of these and all frames before them. Yields key frames early."""
         tracker = KeyFrames(self._plan.share, self._plan.painted)
         waiting: list[_Waiting] = []
         before: Source | None = None
@@ -138,7 +138,7 @@ class SegmentEditor:
             return
         edited = self._editor.edit_one(now.noisy, self._pull(now), self._key)
         self._finished[frame] = Finished(
-            sharpened(as_written(edited.image, source.picture.alpha)), _channels_last(source.picture.image)
+            as_written(edited.image, source.picture.alpha), _channels_last(source.picture.image)
         )
         yield edited
 
@@ -167,7 +167,7 @@ class SegmentEditor:
         return Pull(target, torch.from_numpy(self._carried.strength * weight)[None, None])
 
     def _painted_ahead(self, now: _Waiting) -> Iterator[Seen]:
-        """The user's pictures of later frames, beyond the look-ahead: found by rigid motion alone."""
+        """The user's pictures of later frames, beyond the look-ahead: located by rigid motion alone."""
         frame, frames = now.source.frame, self._plan.frames
         for painted, shown in self._plan.painted_surfaces.items():
             if painted > frame and not (now.ahead and now.ahead.anchor == painted):
@@ -193,7 +193,7 @@ def _from_before(before: Source | None, source: Source) -> Seen | None:
 
 
 def _look_ahead(waiting: list[_Waiting], key: Source) -> None:
-    """Tells the frames that wait where the key frame shows what they show."""
+    """Locates the waiting frames in the key frame."""
     anchor, motion = Anchor(key.frame, key.shown), key.motion
     for distance, each in enumerate(reversed(waiting), start=1):
         if motion is None:

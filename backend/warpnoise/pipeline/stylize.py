@@ -149,7 +149,7 @@ def stylize(
                 reporter.warn(*editor.check(settings, measuring=reporter.measured, cancelled=cancelled))
                 if batch is None:
                     batch = 1 if preview else pick_batch(editor.device, shot.scene.height, shot.scene.width)
-                written = _Written(to_use if not kept else None, result, reporter)
+                written = _Written(to_use if not kept else None, result, reporter, final=making is result)
                 writer = FrameWriter(making, preview=preview, written=written)
                 carried = None
                 if plan is not None:
@@ -166,9 +166,8 @@ def stylize(
         )
         if finished and chosen.accumulation:
             reporter.report("accumulating")
-            accumulate_result(
-                shot, result, chosen, shot.frames, AccumulatedOf(shot, chosen, made_of().digest), cancelled
-            )
+            accumulated_of = AccumulatedOf(shot, chosen, made_of().digest)
+            accumulate_result(shot, result, chosen, shot.frames, accumulated_of, cancelled, reporter.frame_accumulated)
         if finished and movie:
             written_movie = write_movie_of(shot, result, lambda: reporter.report("encoding"), cancelled)
     reporter.report("finished")
@@ -190,12 +189,13 @@ class _Written:
     shot: Shot | None
     result: Result
     reporter: Reporter
+    final: bool
 
     def __call__(self, frame: int) -> None:
         if self.shot is not None:
             self.shot.use(self.result)
             self.shot = None
-        self.reporter.frame_written(frame)
+        self.reporter.frame_written(frame, final=self.final)
 
 
 def _make(

@@ -30,7 +30,7 @@ from warpnoise.sdedit.latent_noise import latent_noise
 from warpnoise.sdedit.memory_plan import MemoryOptions
 from warpnoise.sdedit.padding import pad_to, round_up
 from warpnoise.sdedit.parts import load_part
-from warpnoise.sdedit.pull import Change, Pull
+from warpnoise.sdedit.pull import LATENT_STEPS, Change, Pull
 from warpnoise.sdedit.sample import Denoiser, sample
 from warpnoise.sdedit.schedule import Schedule
 from warpnoise.sdedit.texture import maps_read, textured
@@ -153,7 +153,8 @@ class PixelEditor:
         given = self._given(x_0, geometry)
         change = None if pull is None else self._change(pull.padded(frames))
         denoiser = self._denoiser(given, settings)
-        x = sample(x_0, maps, run, denoiser, change=change, on_step=on_step, cancelled=cancelled)
+        steps = None if self.vae is None else LATENT_STEPS
+        x = sample(x_0, maps, run, denoiser, change=change, changed_steps=steps, on_step=on_step, cancelled=cancelled)
         return (decode(self, x)[..., :height, :width] / 2 + 0.5).clamp(0, 1)
 
     def _change(self, pull: Pull) -> Change:

@@ -22,6 +22,7 @@ def sample(
     denoise: Denoiser,
     *,
     change: Change | None = None,
+    changed_steps: int | None = None,
     on_step: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> torch.Tensor:
@@ -32,7 +33,7 @@ def sample(
         noise: ``noise(0)`` is mixed with x_0, ``noise(k)`` is added in the k-th stochastic step; (b, c, h, w) each.
         run: the timesteps, the mixing and the steps.
         denoise: the model.
-        change: draws predicted pictures somewhere, in every step.
+        change: draws predicted pictures somewhere, in the last ``changed_steps``; None: in every step.
 
     Returns:
         (b, c, h, w) float32, the denoised x.
@@ -49,7 +50,7 @@ def sample(
             raise Cancelled("cancelled between two denoising steps")
         output = denoise(x, t)
         if change is not None:
-            output = redirected(run, index, output, x, change, total)
+            output = redirected(run, index, output, x, change, total if changed_steps is None else changed_steps)
         n = None
         if run.is_stochastic(index):
             stochastic += 1

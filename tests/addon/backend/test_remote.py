@@ -109,6 +109,20 @@ def test_there_and_back(server, backend, job):
             assert view["newest_frame"] in (1, 2, 3)
 
 
+def test_a_frame_that_a_key_frame_overtakes_is_fetched_later(server, backend, job):
+    refused = []
+
+    def before(method, path):
+        if path.endswith("/frames/1") and any(each["state"] == "running" for each in server.jobs.values()):
+            refused.append(path)
+            return 404, "not_found"
+        return None
+
+    server.before = before
+    assert run(backend, job)["state"] == "done"
+    assert refused and stylized(job) == ["0001.png", "0002.png", "0003.png"]
+
+
 def test_existing_files_are_not_sent_again(server, backend, job):
     run(backend, job)
     server.puts.clear()

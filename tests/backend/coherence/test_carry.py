@@ -20,7 +20,8 @@ def painted(value: float, render: np.ndarray = GREY) -> Finished:
 
 
 def test_the_first_anchor_counts_as_far_as_it_is_trusted() -> None:
-    colour, weight = carried(GREY, [(seen(1), painted(0.2), 0.75), (seen(2), painted(0.8), 1.0)])
+    anchors = [(seen(1), painted(0.2), 0.75), (seen(2), painted(0.8), 1.0)]
+    colour, weight = carried(GREY, anchors)
     np.testing.assert_allclose(colour, 0.75 * 0.2 + 0.25 * 0.8, atol=1e-6)
     np.testing.assert_allclose(weight, 1)
 

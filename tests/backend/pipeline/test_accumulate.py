@@ -29,8 +29,11 @@ def job(make_job: MakeJob) -> Shot:
 
 
 def test_a_result_keeps_its_frames_as_they_were_and_has_the_means(job: Shot) -> None:
-    summary = stylize(job, device="cpu")
+    newest: dict[str, set[int | None]] = {}
+    summary = stylize(job, device="cpu", progress=lambda now: newest.setdefault(now.stage, set()).add(now.newest_frame))
     assert summary.movie is not None
+    assert newest["stylizing"] == {None}  # none of them is in the result yet
+    assert newest["accumulating"] == {None, *job.frames}
     result = current(job)
     raw, final = (
         np.stack([read_png(each.frame(frame)) for frame in job.frames]).astype(float) for each in (result.raw, result)

@@ -11,24 +11,48 @@ import numpy as np
 import pytest
 from warpnoise.coherence.keys import LOOK_AHEAD
 from warpnoise.errors import JobError
-from warpnoise.job import Shot
+from warpnoise.job import Settings, Shot
 from warpnoise.media.png import read_png, write_png
 from warpnoise.pipeline import key_frames, stylize, whole_segments
 from warpnoise.pipeline.plan import Plan
 from warpnoise.pipeline.segments import SegmentEditor
 
+from .. import synthetic
 from ..synthetic import Scene, current, finished_frames
+from .conftest import settle
 
 MakeJob = Callable[..., Shot]
 CARRIED: dict[str, Any] = {"coherence": "balanced", "pull": 1.0, "accumulation": 0.0, "key_share": 0.12}
 FRAMES = 7
 
 
-@pytest.fixture
-def job(make_job: MakeJob) -> Shot:
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory, styled_model: Path) -> Shot:
     """Seven frames with a few key frames."""
+    settings = Settings(model=str(styled_model), noise="warped", steps=8, **CARRIED)
     scene = Scene(24, 20, turn=0.07, spin=0.1)
-    return make_job(frames=FRAMES, width=24, height=20, scene=scene, noise="warped", steps=8, **CARRIED)
+    path = tmp_path_factory.mktemp("segments") / "untouched"
+    job = synthetic.make_job(path, frames=FRAMES, width=24, height=20, scene=scene, settings=settings)
+    settle(job.path)
+    return job
+
+
+@pytest.fixture(scope="module")
+def stylized(untouched: Shot) -> Shot:
+    """The same, stylized in one run."""
+    whole = copy(untouched, "stylized")
+    assert stylize(whole, device="cpu").movie is not None
+    return whole
+
+
+@pytest.fixture
+def job(untouched: Shot, tmp_path: Path) -> Shot:
+    return Shot.open(shutil.copytree(untouched.path, tmp_path / "job"), needs=())
+
+
+@pytest.fixture
+def finished(stylized: Shot, tmp_path: Path) -> Shot:
+    return Shot.open(shutil.copytree(stylized.path, tmp_path / "finished"), needs=())
 
 
 def copy(job: Shot, name: str) -> Shot:
@@ -53,26 +77,22 @@ def test_the_shot_has_several_segments(job: Shot) -> None:
     assert [frame for part in parts for frame in part] == job.frames
 
 
-def test_frames_are_drawn_toward_key_frames(job: Shot) -> None:
-    plain = copy(job, "plain")
-    stylize(plain, plain.settings.updated({"coherence": "off", "pull": 0.0}), device="cpu")
-    stylize(job, device="cpu")
-    made, alone = pictures(job), pictures(plain)
-    assert current(job).name != current(plain).name
+def test_frames_are_drawn_toward_key_frames(job: Shot, stylized: Shot) -> None:
+    stylize(job, job.settings.updated({"coherence": "off", "pull": 0.0}), device="cpu")
+    made, alone = pictures(stylized), pictures(job)
+    assert current(stylized).name != current(job).name
     np.testing.assert_array_equal(made[1], alone[1])  # the first key frame has nothing to be drawn toward
     for frame in job.frames[1:]:
         assert (made[frame] != alone[frame]).any()
 
 
-def test_each_segment_alone_and_in_any_order_has_the_bits_of_a_whole_run(job: Shot) -> None:
-    whole, cut = copy(job, "whole"), copy(job, "cut")
-    assert stylize(whole, device="cpu").movie is not None
-    for part in reversed(whole_segments(cut, cut.settings)):
-        summary = stylize(cut, frames=part, device="cpu")
-        assert set(part) <= set(finished_frames(cut))
+def test_each_segment_alone_and_in_any_order_has_the_bits_of_a_whole_run(job: Shot, stylized: Shot) -> None:
+    for part in reversed(whole_segments(job, job.settings)):
+        summary = stylize(job, frames=part, device="cpu")
+        assert set(part) <= set(finished_frames(job))
     assert summary.movie is not None
-    expected = pictures(whole)
-    for frame, picture in pictures(cut).items():
+    expected = pictures(stylized)
+    for frame, picture in pictures(job).items():
         np.testing.assert_array_equal(picture, expected[frame])
 
 
@@ -123,37 +143,33 @@ def test_frame_0_is_looked_ahead_to_from_frames_before_it() -> None:
         assert set(plan.drawn_toward(frame)) < set(plan.in_order(frame)) or plan.drawn_toward(frame) == []
 
 
-def test_key_frames_first_and_the_rest_later(job: Shot) -> None:
-    whole = copy(job, "whole")
-    stylize(whole, device="cpu")
+def test_key_frames_first_and_the_rest_later(job: Shot, stylized: Shot) -> None:
     keys = keys_of(job)
     stylize(job, frames=keys, device="cpu")
     assert finished_frames(job) == list(keys)
     summary = stylize(job, device="cpu")
     assert summary.frames_kept == len(keys)
-    expected = pictures(whole)
+    expected = pictures(stylized)
     for frame, picture in pictures(job).items():
         np.testing.assert_array_equal(picture, expected[frame])
 
 
-def test_a_run_resumed_in_a_segment_is_bit_identical(job: Shot) -> None:
-    stylize(job, device="cpu")
-    expected = pictures(job)
-    lost = max(whole_segments(job, job.settings), key=len)[-1]
-    current(job).frame(lost).unlink()
-    assert stylize(job, device="cpu").frames_kept == FRAMES - 1
-    np.testing.assert_array_equal(read_png(current(job).frame(lost)), expected[lost])
+def test_a_run_resumed_in_a_segment_is_bit_identical(finished: Shot) -> None:
+    expected = pictures(finished)
+    lost = max(whole_segments(finished, finished.settings), key=len)[-1]
+    current(finished).frame(lost).unlink()
+    assert stylize(finished, device="cpu").frames_kept == FRAMES - 1
+    np.testing.assert_array_equal(read_png(current(finished).frame(lost)), expected[lost])
 
 
-def test_another_key_frame_makes_the_frames_around_it_again(job: Shot) -> None:
-    stylize(job, device="cpu")
-    later = keys_of(job)[1]
-    picture = read_png(job.color(later))
+def test_another_key_frame_makes_the_frames_around_it_again(finished: Shot) -> None:
+    later = keys_of(finished)[1]
+    picture = read_png(finished.color(later))
     picture[5] = 65535 - picture[5]
-    write_png(job.color(later), picture)
-    kept = stylize(job, device="cpu").frames_kept
+    write_png(finished.color(later), picture)
+    kept = stylize(finished, device="cpu").frames_kept
     assert kept < later  # also the frames before it that look ahead to it
-    assert stylize(job, device="cpu").frames_kept == FRAMES
+    assert stylize(finished, device="cpu").frames_kept == FRAMES
 
 
 def test_a_preview_uses_existing_key_frames_and_names_missing_ones(job: Shot) -> None:
@@ -177,14 +193,12 @@ def paint(job: Shot, frame: int, size: tuple[int, int] = (20, 24), channels: int
     return picture
 
 
-def test_a_painted_key_frame_stays_and_its_look_is_carried(job: Shot) -> None:
-    other = copy(job, "other")
-    stylize(other, device="cpu")
+def test_a_painted_key_frame_stays_and_its_look_is_carried(job: Shot, stylized: Shot) -> None:
     picture = paint(job, 4)
     assert 4 in keys_of(job)
     stylize(job, device="cpu")
     np.testing.assert_array_equal(read_png(current(job).frame(4)), picture)
-    made, alone = pictures(job), pictures(other)
+    made, alone = pictures(job), pictures(stylized)
     for frame in (1, 2, 3, 5):  # before it, too
         assert (made[frame] != alone[frame]).any()
     paint(job, 4)[:] = 0

@@ -12,16 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from warpnoise.coherence.locate import step_back
+
 if TYPE_CHECKING:
     from warpnoise.noise import Motion
-
-TOLERANCE_PX = 0.25
-"""How far forward and backward motion may miss each other. The motions are exact, what is read between pixels is not:
-the second derivative of a rigid motion over one pixel stays well below this, a hidden surface far above."""
 
 
 @dataclass(frozen=True)
@@ -86,48 +83,5 @@ def _follow(steps: Sequence[_Step]) -> Iterator[tuple[int, npt.NDArray[np.float3
     start = steps[0].surface_new
     for lag, step in enumerate(steps, start=1):
         position = position.copy()
-        _step_back(
-            position, start, step.backward, step.forward, step.surface_new, step.surface_old, np.float32(TOLERANCE_PX)
-        )
+        step_back(position, start, step.backward, step.forward, step.surface_new, step.surface_old)
         yield lag, position
-
-
-@numba.njit(cache=True, parallel=True)
-def _step_back(position, start, backward, forward, surface_new, surface_old, tolerance):  # type: ignore[no-untyped-def]
-    """Moves every position one frame back in place; NaN where that cannot be trusted."""
-    height, width = start.shape
-    for y in numba.prange(height):
-        for x in range(width):
-            px, py = position[y, x, 0], position[y, x, 1]
-            if np.isnan(px):
-                continue
-            surface = start[y, x]
-            bx, by = _read(backward, surface_new, surface, px, py)
-            qx, qy = px + bx, py + by
-            fx, fy = _read(forward, surface_old, surface, qx, qy)
-            if abs(bx + fx) <= tolerance and abs(by + fy) <= tolerance:  # false for NaN
-                position[y, x, 0], position[y, x, 1] = qx, qy
-            else:
-                position[y, x, 0] = position[y, x, 1] = np.nan
-
-
-@numba.njit(cache=True)
-def _read(field, surfaces, surface, x, y):  # type: ignore[no-untyped-def]
-    """The motion at a place, bilinear; NaN outside of the frame, and where a pixel shows another surface."""
-    height, width = surfaces.shape
-    nan = np.float32(np.nan)
-    if not (0 <= x <= width - 1 and 0 <= y <= height - 1):
-        return nan, nan
-    left, top = min(int(x), max(width - 2, 0)), min(int(y), max(height - 2, 0))
-    s, t = x - np.float32(left), y - np.float32(top)
-    vx, vy = np.float32(0), np.float32(0)
-    for dy in range(2):
-        for dx in range(2):
-            weight = (s if dx else 1 - s) * (t if dy else 1 - t)
-            if weight == 0:
-                continue
-            if surfaces[top + dy, left + dx] != surface:
-                return nan, nan
-            vx += weight * field[top + dy, left + dx, 0]
-            vy += weight * field[top + dy, left + dx, 1]
-    return vx, vy
