@@ -8,10 +8,9 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from pydantic import field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from warpnoise.job.setting_field import setting
-from warpnoise.job.validation import OWN_MESSAGE, StrictModel
+from warpnoise.job.validation import StrictModel
 
 PROMPTS = ("prompt", "negative_prompt")
 """The settings that are texts."""
@@ -34,20 +33,17 @@ class Key(StrictModel):
     @classmethod
     def _is_a_path(cls, path: str) -> str:
         if _PATH.fullmatch(path) is None:
-            names = {"path": repr(path[:60]), "known": ", ".join((*PROMPTS, *_NUMBERS))}
-            text = (
-                "{path} cannot change over the shot; expected {known}, or the weight of an item as in loras[0].weight"
+            raise ValueError(
+                f"{path[:60]!r} cannot change over the shot; expected {', '.join((*PROMPTS, *_NUMBERS))}, or the weight "
+                "of an item as in loras[0].weight"
             )
-            raise PydanticCustomError(OWN_MESSAGE, text, names)
         return path
 
     @model_validator(mode="after")
     def _value_is_of_the_setting_s_kind(self) -> Key:
         if isinstance(self.value, str) != (self.data_path in PROMPTS):
             kind = "a text" if self.data_path in PROMPTS else "a number"
-            raise PydanticCustomError(
-                OWN_MESSAGE, "value of {path}: expected {kind}", {"path": self.data_path, "kind": kind}
-            )
+            raise ValueError(f"value of {self.data_path}: expected {kind}")
         return self
 
     @staticmethod
@@ -64,7 +60,7 @@ Curves = dict[str, list[tuple[int, float | str]]]
 
 
 def curves_of(keys: Iterable[Key]) -> Curves:
-    """The keys, in any order, as curves. Raises PydanticCustomError: two keys of one setting at one frame."""
+    """The keys, in any order, as curves. Raises ValueError: two keys of one setting at one frame."""
     curves: Curves = {}
     for key in keys:
         curves.setdefault(key.data_path, []).append((key.frame, key.value))
@@ -72,8 +68,7 @@ def curves_of(keys: Iterable[Key]) -> Curves:
         curve.sort(key=lambda key: key[0])
         twice = next((a[0] for a, b in pairwise(curve) if a[0] == b[0]), None)
         if twice is not None:
-            text = "animation: {path} has two values at frame {frame}"
-            raise PydanticCustomError(OWN_MESSAGE, text, {"path": path, "frame": twice})
+            raise ValueError(f"animation: {path} has two values at frame {twice}")
     return curves
 
 

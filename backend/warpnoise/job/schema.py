@@ -11,11 +11,10 @@ from typing import Annotated, Final, Literal
 import numpy as np
 import numpy.typing as npt
 from pydantic import AfterValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from warpnoise.errors import JobError
 from warpnoise.job.settings import Settings
-from warpnoise.job.validation import OWN_MESSAGE, StrictModel, short, validated
+from warpnoise.job.validation import StrictModel, short, validated
 from warpnoise.media.bounded import LARGEST_PICTURE
 
 SCHEMA_VERSION: Final = 2
@@ -39,7 +38,7 @@ def _invertible(matrix: Matrix) -> Matrix:
     except np.linalg.LinAlgError:
         inverse = np.full((4, 4), np.inf)
     if not np.abs(inverse).max() <= _LARGEST_ENTRY:
-        raise PydanticCustomError(OWN_MESSAGE, "expected a matrix that can be inverted")
+        raise ValueError("expected a matrix that can be inverted")
     return matrix
 
 
@@ -121,44 +120,28 @@ class JobInfo(StrictModel):
     def _frames_are_the_scene_s(self) -> JobInfo:
         scene = self.scene
         if scene.width * scene.height > LARGEST_PICTURE:
-            raise PydanticCustomError(
-                OWN_MESSAGE,
-                "scene.width, scene.height: expected at most {most} pixels in all, got {width} x {height}",
-                {"most": LARGEST_PICTURE, "width": scene.width, "height": scene.height},
+            raise ValueError(
+                f"scene.width, scene.height: expected at most {LARGEST_PICTURE} pixels in all, got {scene.width} x "
+                f"{scene.height}"
             )
         if scene.rate < SLOWEST_MOVIE:
-            raise PydanticCustomError(
-                OWN_MESSAGE,
-                "scene.fps, scene.frame_step: expected at least {least} pictures a second, got {fps} / {step}",
-                {"least": float(SLOWEST_MOVIE), "fps": scene.fps, "step": scene.frame_step},
+            raise ValueError(
+                f"scene.fps, scene.frame_step: expected at least {float(SLOWEST_MOVIE)} pictures a second, got "
+                f"{scene.fps} / {scene.frame_step}"
             )
         if scene.frame_end < scene.frame_start:
-            raise PydanticCustomError(
-                OWN_MESSAGE,
-                "scene.frame_end: expected {start} (scene.frame_start) or more, got {end}",
-                {"start": scene.frame_start, "end": scene.frame_end},
+            raise ValueError(
+                f"scene.frame_end: expected {scene.frame_start} (scene.frame_start) or more, got {scene.frame_end}"
             )
         if not self.frames:
-            raise PydanticCustomError(OWN_MESSAGE, "frames: expected one entry for each frame, got none")
+            raise ValueError("frames: expected one entry for each frame, got none")
         for index, (expected, info) in enumerate(zip(scene.frames, self.frames, strict=False)):
             if info.frame != expected:
-                raise PydanticCustomError(
-                    OWN_MESSAGE,
-                    "frames[{index}].frame: expected {expected}, got {got}",
-                    {"index": index, "expected": expected, "got": info.frame},
-                )
+                raise ValueError(f"frames[{index}].frame: expected {expected}, got {info.frame}")
         if len(self.frames) > len(scene.frames):
-            raise PydanticCustomError(
-                OWN_MESSAGE,
-                "frames: expected {expected} entries at most, for frames {start} to {end} in steps of {step}, "
-                "got {got}",
-                {
-                    "expected": len(scene.frames),
-                    "start": scene.frame_start,
-                    "end": scene.frame_end,
-                    "step": scene.frame_step,
-                    "got": len(self.frames),
-                },
+            raise ValueError(
+                f"frames: expected {len(scene.frames)} entries at most, for frames {scene.frame_start} to "
+                f"{scene.frame_end} in steps of {scene.frame_step}, got {len(self.frames)}"
             )
         return self
 

@@ -15,13 +15,12 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from warpnoise.errors import SettingsError
 from warpnoise.job.adapters import Control, Embedding, IpAdapter, Lora, Reference
 from warpnoise.job.animation import Curves, Key, curves_of, numbers_in, values_at
 from warpnoise.job.setting_field import setting
-from warpnoise.job.validation import OWN_MESSAGE, StrictModel, first_message, validated
+from warpnoise.job.validation import StrictModel, first_message, validated
 from warpnoise.noise import METHODS, NOISE_METHODS
 from warpnoise.sdedit.samplers import SAMPLERS
 
@@ -285,8 +284,7 @@ class Settings(StrictModel):
     def _known(cls, name: str | None, info: ValidationInfo) -> str | None:
         known: Mapping[str, object] = SAMPLERS if info.field_name == "sampler" else METHODS
         if name is not None and name not in known:
-            names = {"name": repr(name), "known": ", ".join(known)}
-            raise PydanticCustomError(OWN_MESSAGE, "there is no {name}; there are {known}", names)
+            raise ValueError(f"there is no {name!r}; there are {', '.join(known)}")
         return name
 
     @model_validator(mode="after")
@@ -296,13 +294,13 @@ class Settings(StrictModel):
         for path in numbers:
             name, index = Key.place(path)
             if index is not None and index >= len(getattr(self, name)):
-                raise _misfit("animation: {path}: there are {count} {name}", path, len(getattr(self, name)), name)
+                raise ValueError(f"animation: {path}: there are {len(getattr(self, name))} {name}")
         for extreme in (min, max) if numbers else ():  # ranges have no holes: the extremes stand for all values
             fields = self.model_dump() | {"animation": ()}
             try:
                 Settings.model_validate(_changed(fields, {path: extreme(values) for path, values in numbers.items()}))
             except ValidationError as failure:
-                raise _misfit("animation: {path}", first_message(Settings, failure)) from None
+                raise ValueError(f"animation: {first_message(Settings, failure)}") from None
         return self
 
     def at(self, frame: int) -> Settings:
@@ -364,7 +362,3 @@ def _changed(fields: dict[str, Any], values: Mapping[str, float]) -> dict[str, A
         else:
             fields[name][index]["weight"] = value
     return fields
-
-
-def _misfit(text: str, path: str, count: int = 0, name: str = "") -> PydanticCustomError:
-    return PydanticCustomError(OWN_MESSAGE, text, {"path": path, "count": count, "name": name})

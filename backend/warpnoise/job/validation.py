@@ -12,12 +12,11 @@ from pydantic_core import ErrorDetails
 
 from warpnoise.errors import WarpnoiseError
 
-OWN_MESSAGE = "expected"
-"""The type of a PydanticCustomError whose message is a whole one, without its field."""
-
-
 class StrictModel(BaseModel):
-    """Frozen; a number in quotes is not a number, and unknown fields are refused: they are mostly typing errors."""
+    """Frozen; a number in quotes is not a number, and unknown fields are refused: they are mostly typing errors.
+
+    Validators raise ValueError with a whole sentence, which messages have as it is.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, populate_by_name=True)
 
@@ -66,8 +65,8 @@ def _message(model: type[BaseModel], detail: ErrorDetails) -> str:
     if kind == "extra_forbidden":
         near = difflib.get_close_matches(short(detail["loc"][-1]), _field_names(model, detail["loc"][:-1]), n=1)
         return f"{place}: no such field" + (f"; perhaps {near[0]!r} is meant" if near else "")
-    if kind == OWN_MESSAGE:
-        text = short(detail["msg"], 300)
+    if kind == "value_error":
+        text = short(detail["ctx"]["error"], 300)
         return f"{place}: {text}" if detail["loc"] else text
     expected = re.sub(r"^(Input|String) should", "expected to", detail["msg"]).replace("expected to be", "expected")
     return f"{place}: {expected}, got {short(repr(detail['input']))}"
