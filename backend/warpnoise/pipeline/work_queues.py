@@ -1,14 +1,14 @@
 """Two bounded work queues with a thread each: one prefetches what is read, one writes what was edited.
 
-Memory stays constant because a full queue makes its producer wait. Every wait ends when the other side is gone, and an
-exception in a thread is raised again, itself, in the thread that uses it.
+Memory stays constant because a full queue makes its producer wait. An exception in a thread is raised again, itself, in
+the thread that uses it.
 """
 
 from __future__ import annotations
 
-import queue
-import threading
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -21,69 +21,49 @@ _END = object()
 
 
 class Prefetch(Generic[T]):
-    """Runs an iterator in a thread, at most ``size`` items ahead of whoever iterates over this.
+    """Runs an iterator in a thread: ``size`` items wait, and one is being made.
 
     Leaving the ``with`` block stops the thread after the item that it works on, and closes the iterator there.
     """
 
     def __init__(self, items: Iterator[T], size: int, cancelled: Callable[[], bool] | None = None) -> None:
         self._items = items
-        self._queue: queue.Queue[object] = queue.Queue(max(size, 1))
         self._cancelled = cancelled
-        self._stop = threading.Event()
-        self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="warpnoise-read", daemon=True)
+        self._thread = ThreadPoolExecutor(1, "warpnoise-read")
+        self._ahead: deque[Future[T | object]] = deque()
+        for _ in range(max(size, 1) + 1):
+            self._read_one()
 
     def __enter__(self) -> Prefetch[T]:
-        self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop.set()
-        self._thread.join()
+        self._thread.shutdown(cancel_futures=True)
+        close = getattr(self._items, "close", None)
+        if close is not None:
+            close()
 
     def __iter__(self) -> Prefetch[T]:
         return self
 
     def __next__(self) -> T:
         """The next item. Raises what the iterator raised, and Cancelled as soon as ``cancelled()`` is true."""
+        first = self._ahead[0]
         while True:
             if self._cancelled is not None and self._cancelled():
                 raise Cancelled("cancelled while frames were read")
-            try:
-                item = self._queue.get(timeout=_POLL_SECONDS)
-            except queue.Empty:
-                continue
-            if item is _END:
-                self._queue.put(_END)  # for whoever asks once more; there is room, nothing else comes
-                if self._failure is not None:
-                    raise self._failure
-                raise StopIteration
-            return item  # type: ignore[return-value]
+            if wait([first], _POLL_SECONDS).done:
+                break
+        if (item := first.result()) is _END:
+            raise StopIteration
+        self._ahead.popleft()
+        self._read_one()
+        return item  # type: ignore[return-value]
 
-    def _run(self) -> None:
-        try:
-            for item in self._items:
-                if not self._put(item):
-                    break
-        except BaseException as error:
-            self._failure = error
-        finally:
-            close = getattr(self._items, "close", None)
-            if close is not None:
-                close()
-            self._put(_END)
-
-    def _put(self, item: object) -> bool:
-        while not self._stop.is_set():
-            try:
-                self._queue.put(item, timeout=_POLL_SECONDS)
-            except queue.Full:
-                continue
-            return True
-        return False
+    def _read_one(self) -> None:
+        self._ahead.append(self._thread.submit(next, self._items, _END))
 
 
 class WriteQueue(Generic[T]):
@@ -94,33 +74,32 @@ class WriteQueue(Generic[T]):
     """
 
     def __init__(self, write: Callable[[T], None], size: int) -> None:
-        self._write = write
-        self._queue: queue.Queue[object] = queue.Queue(max(size, 1))
-        self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="warpnoise-write", daemon=True)
+        self._write, self._size = write, max(size, 1)
+        self._thread = ThreadPoolExecutor(1, "warpnoise-write")
+        self._behind: deque[Future[None]] = deque()
+        self._failed = False
 
     def __enter__(self) -> WriteQueue[T]:
-        self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._queue.put(_END)
-        self._thread.join()
-        if error is None and self._failure is not None:
-            raise self._failure
+        self._thread.shutdown()
+        for written in self._behind if error is None else ():
+            written.result()
 
     def put(self, item: T) -> None:
         """Hand an item over; waits while the queue is full. Raises what an earlier ``write`` raised."""
-        if self._failure is not None:
-            raise self._failure
-        self._queue.put(item)  # the thread goes on taking after a failure, so this wait ends
+        while self._behind and (self._failed or len(self._behind) > self._size):
+            self._behind.popleft().result()
+        self._behind.append(self._thread.submit(self._run, item))
 
-    def _run(self) -> None:
-        while (item := self._queue.get()) is not _END:
-            if self._failure is None:
-                try:
-                    self._write(item)  # type: ignore[arg-type]
-                except BaseException as error:
-                    self._failure = error
+    def _run(self, item: T) -> None:
+        if self._failed:
+            return
+        try:
+            self._write(item)
+        except BaseException:
+            self._failed = True
+            raise
