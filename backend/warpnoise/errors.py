@@ -17,6 +17,8 @@ programmer to a function raise the built-in ValueError and TypeError instead.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 
 class WarpnoiseError(Exception):
     """The base of all of them. ``code`` names the kind in JSON and decides the command's exit status."""
@@ -75,3 +77,16 @@ class BlenderError(WarpnoiseError):
 class Cancelled(WarpnoiseError):
     code = "cancelled"
     exit_status = 130
+
+
+def stop_if(cancelled: Callable[[], bool] | None, message: str) -> None:
+    """Raises Cancelled with this message if ``cancelled()`` is true."""
+    if cancelled is not None and cancelled():
+        raise Cancelled(message)
+
+
+def first_few(items: Iterable[object], most: int = 5) -> str:
+    """Items for a message: the first of them, and how many more there are."""
+    texts = list(map(str, items))
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from warpnoise.errors import MediaError
-from warpnoise.ingest.numbered import numbered_files
 from warpnoise.ingest.passes import check_passes, copy_passes, decode_passes, read_exr_header
 from warpnoise.ingest.pictures import SUFFIXES, read_header, read_picture
 from warpnoise.media.json_file import parse_json
+from warpnoise.media.numbered_files import numbered_files
 from warpnoise.media.png import write_png
 
 EXR = ".exr"

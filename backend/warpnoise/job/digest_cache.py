@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from warpnoise.errors import Cancelled, JobError, MediaError
+from warpnoise.errors import JobError, MediaError, stop_if
 from warpnoise.job.lock import MUTEX_SECONDS, locked
 from warpnoise.media.atomic import write_bytes
 from warpnoise.media.json_file import read_json
@@ -60,8 +60,7 @@ class DigestCache:
             known = self._known.get(key)
             if known is not None and known[:2] == stamp:
                 return str(known[2])
-            if self._cancelled is not None and self._cancelled():
-                raise Cancelled("cancelled while files were digested")
+            stop_if(self._cancelled, "cancelled while files were digested")
             digest = function(path)
         except OSError as error:
             raise MediaError(f"Cannot read {path}: {error.strerror or error}.") from error

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from warpnoise import __version__
-from warpnoise.errors import JobError, MediaError
+from warpnoise.errors import JobError, MediaError, first_few
 from warpnoise.job.lock import MUTEX_SECONDS, locked
 from warpnoise.job.names import frame_name
 from warpnoise.job.result import RESULTS, Result
@@ -276,8 +276,9 @@ class Shot:
             if not files[kind](frame).is_file()
         ]
         if missing:
-            shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
-            raise JobError(f"{self.path} lacks {shown}. Export these frames again, or correct the range in job.json.")
+            raise JobError(
+                f"{self.path} lacks {first_few(missing)}. Export these frames again, or correct the range in job.json."
+            )
         if "color" in needs:
             for frame in frames:
                 self._check_size(self.color(frame))

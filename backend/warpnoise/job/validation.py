@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from warpnoise.errors import WarpnoiseError
 
+
 class StrictModel(BaseModel):
     """Frozen; a number in quotes is not a number, and unknown fields are refused: they are mostly typing errors.
 

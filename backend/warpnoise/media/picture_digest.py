@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from warpnoise.errors import MediaError
+from warpnoise.hashing import digest_file
 from warpnoise.media.exr_layout import BadLayoutError, read_layout
 
 _DIGEST_BYTES = 16
@@ -39,19 +41,21 @@ class _UnfamiliarError(Exception):
 def picture_digest(path: Path) -> str:
     """BLAKE2b in hexadecimal of what a PNG or an EXR shows; of any other file, and of damaged ones, of all bytes.
 
-    Raises OSError as ``open`` does.
+    Raises MediaError: the file cannot be read.
     """
-    for kind in (_png, _exr):
-        state = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-        with path.open("rb") as file:
-            try:
-                for block in kind(file):
-                    state.update(block)
-            except (_UnfamiliarError, struct.error):
-                continue
-        return state.hexdigest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=_DIGEST_BYTES)).hexdigest()
+    try:
+        for kind in (_png, _exr):
+            state = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+            with path.open("rb") as file:
+                try:
+                    for block in kind(file):
+                        state.update(block)
+                except (_UnfamiliarError, struct.error):
+                    continue
+            return state.hexdigest()
+        return digest_file(path)
+    except OSError as refusal:
+        raise MediaError(f"Cannot read {path}: {refusal.strerror or refusal}.") from refusal
 
 
 def _png(file: BinaryIO) -> Iterator[bytes]:

@@ -16,7 +16,7 @@ from warpnoise.coherence.accumulate import RADIUS, accumulated
 from warpnoise.coherence.anchor import Anchor, Seen, Surfaces, reverse
 from warpnoise.coherence.carry import Finished
 from warpnoise.coherence.keys import KeyFrames
-from warpnoise.errors import Cancelled, JobError
+from warpnoise.errors import JobError, first_few, stop_if
 from warpnoise.hashing import digest_text
 from warpnoise.job import Result, Settings, Shot
 from warpnoise.job.digest_cache import DigestCache
@@ -86,8 +86,7 @@ def accumulate(
     window: deque[_Frame] = deque(maxlen=2 * RADIUS + 1)
     waiting: deque[int] = deque()
     for (frame, motion), number in zip(frames_and_motions(shot), read, strict=False):
-        if cancelled is not None and cancelled():
-            raise Cancelled("cancelled while frames were accumulated: what was finished stays")
+        stop_if(cancelled, "cancelled while frames were accumulated: what was finished stays")
         shown = Surfaces(frame.surface, frame.depth)
         _, seen = keys.see(number, motion, shown)
         window.append(_Frame(number, motion, shown, seen))
@@ -175,9 +174,8 @@ def check_there(shot: Shot, source: Callable[[int], Path], frames: Sequence[int]
     """Raises JobError: frames that are to be accumulated are missing."""
     missing = [source(frame) for frame in frames if not source(frame).is_file()]
     if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise JobError(
-            f"{missing[0]}{more} is missing: frames are averaged with those around them and before them. Stylize "
+            f"{first_few(missing, 1)} is missing: frames are averaged with those around them and before them. Stylize "
             "them first, or give the folder that holds them all."
         )
     shot.check_passes(frames)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from warpnoise.errors import Cancelled, JobError, JobLockedError
+from warpnoise.errors import JobError, JobLockedError, stop_if
 from warpnoise.hashing import digest_text
 from warpnoise.job import Result, Shot, frames_text
 from warpnoise.job.digest_cache import DigestCache
@@ -94,6 +94,5 @@ def _record(result: Result, frame: int) -> Record:
 
 def _pictures(shot: Shot, result: Result, cancelled: Callable[[], bool] | None) -> Iterator[npt.NDArray[np.uint16]]:
     for frame in shot.frames:
-        if cancelled is not None and cancelled():
-            raise Cancelled("cancelled while the movie was written; all frames are finished")
+        stop_if(cancelled, "cancelled while the movie was written; all frames are finished")
         yield read_png(result.frame(frame))

@@ -11,7 +11,7 @@ import numpy as np
 
 from warpnoise.coherence.anchor import Surfaces
 from warpnoise.coherence.keys import LOOK_AHEAD, KeyFrames
-from warpnoise.errors import Cancelled, JobError
+from warpnoise.errors import JobError, stop_if
 from warpnoise.job import Settings, Shot
 from warpnoise.media.png import read_png
 from warpnoise.motion import frames_and_motions
@@ -103,8 +103,7 @@ def make_plan(
     finder = KeyFrames(share, painted)
     keys, steps, surfaces, unknown = [], {}, {}, 0
     for (frame, motion), number in zip(frames_and_motions(shot, warn=warn), frames, strict=False):
-        if cancelled is not None and cancelled():
-            raise Cancelled("cancelled while key frames were chosen")
+        stop_if(cancelled, "cancelled while key frames were chosen")
         shown = Surfaces(frame.surface, frame.depth)
         is_key, _ = finder.see(number, motion, shown)
         steps[number] = {} if motion is None else dict(motion.transforms or {})

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from warpnoise.errors import Cancelled, JobError, SettingsError
+from warpnoise.errors import JobError, SettingsError, stop_if
 from warpnoise.job import Shot
 from warpnoise.job.names import frame_name
 from warpnoise.media.array_file import ArrayWriter, Format, open_writer, write_exr
@@ -102,8 +102,7 @@ def warp(
             file = stack.enter_context(replacing(files[0], error=JobError))
             together = stack.enter_context(open_writer(file, options.format, (len(wanted), *stacked), wanted))
         for done, (frame, noise) in enumerate(ahead, start=1):
-            if cancelled is not None and cancelled():
-                raise Cancelled("cancelled between two frames")
+            stop_if(cancelled, "cancelled between two frames")
             array = arrange(noise, options.layout).reshape(stacked)
             if together is not None:
                 together.write(array)

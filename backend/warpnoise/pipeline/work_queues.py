@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from warpnoise.errors import Cancelled
+from warpnoise.errors import stop_if
 
 T = TypeVar("T")
 
@@ -52,8 +52,7 @@ class Prefetch(Generic[T]):
         """The next item. Raises what the iterator raised, and Cancelled as soon as ``cancelled()`` is true."""
         first = self._ahead[0]
         while True:
-            if self._cancelled is not None and self._cancelled():
-                raise Cancelled("cancelled while frames were read")
+            stop_if(self._cancelled, "cancelled while frames were read")
             if wait([first], _POLL_SECONDS).done:
                 break
         if (item := first.result()) is _END:

@@ -232,18 +232,18 @@ def test_a_reference_that_does_not_fit(job, tmp_path):
     def with_reference(folder):
         return compare(job, CompareOptions(methods=("warped",), seeds=1, reference=folder))
 
-    with pytest.raises(JobError, match="not a folder"):
+    with pytest.raises(JobError, match="There is no folder '.*nowhere'"):
         with_reference(tmp_path / "nowhere")
     folder = tmp_path / "reference"
     write_png(folder / "0001.png", read_png(job.color(1)))
-    with pytest.raises(JobError, match="lacks frame 2, 3"):
+    with pytest.raises(JobError, match="no file for 2 of 3 frames: 2, 3"):
         with_reference(folder)
     for frame in (2, 3):
         write_png(folder / f"{frame:04d}.png", np.zeros((16, 32, 3), np.uint16))
     with pytest.raises(JobError, match=r"expected 32 x 32 pixels, as the job has, got 32 x 16"):
         with_reference(folder)
     shutil.copy(folder / "0002.png", folder / "again-0002.png")
-    with pytest.raises(JobError, match="frame 2 twice"):
+    with pytest.raises(JobError, match="two files for frame 2"):
         with_reference(folder)
 
 

@@ -33,7 +33,7 @@ def test_json_is_the_file(job, capsys):
         (["--tasks", ""], 2, "expected at least one of"),
         (["--strength", "2"], 2, "strength"),
         (["--noise", "fixed"], 2, "No such option"),
-        (["--reference", "nowhere"], 3, "not a folder"),
+        (["--reference", "nowhere"], 3, "There is no folder 'nowhere'"),
         (["--model", "nowhere"], 5, "there is no such folder"),
     ],
 )

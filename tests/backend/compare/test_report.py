@@ -5,6 +5,7 @@ import json
 import math
 
 import pytest
+from warpnoise.compare.experiment.figure_cache import remembered
 from warpnoise.compare.experiment.measure import SequenceFigures
 from warpnoise.compare.experiment.report import Report, report_method
 from warpnoise.compare.metrics.statistics import Figure
@@ -34,9 +35,11 @@ def test_sharpness_is_relative_to_random_noise_of_the_same_seed():
     assert report_method(random, None).sharpness is None
 
 
-def test_figures_survive_their_file():
+def test_figures_survive_their_file(tmp_path):
     figures = SequenceFigures({1: 0.1, 4: 0.2}, {1: 0.3}, 0.4, psnr=30.0, ssim=0.9)
-    assert SequenceFigures.from_json(json.loads(json.dumps(figures.to_json()))) == figures
+    made = iter([figures])
+    for _ in range(2):  # the second time from the file
+        assert remembered(tmp_path / "figures.json", "digest", SequenceFigures, made.__next__) == figures
 
 
 def test_the_best_is_the_best_of_white_noise():

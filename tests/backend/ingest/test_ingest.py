@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 from warpnoise.errors import MediaError
 from warpnoise.ingest import serve
-from warpnoise.ingest.numbered import numbered_files
 from warpnoise.ingest.passes import LOSSLESS, check_passes, read_exr_header
 from warpnoise.ingest.pictures import read_header, read_picture
+from warpnoise.media.numbered_files import numbered_files
 
 WIDTH, HEIGHT = 16, 8
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
+
+from pydantic import TypeAdapter
 
 from warpnoise.errors import JobError, MediaError
 from warpnoise.media.atomic import write_bytes
@@ -14,25 +16,24 @@ from warpnoise.media.json_file import read_json
 T = TypeVar("T")
 
 
-def remembered(
-    path: Path, digest: str, parse: Callable[[Mapping[str, Any]], T], make: Callable[[], dict[str, Any]]
-) -> T:
-    """``parse`` of what ``make`` gave when the file was written with this digest; otherwise it is made and written now.
+def remembered(path: Path, digest: str, kind: type[T], make: Callable[[], T]) -> T:
+    """What ``make`` gave when the file was written with this digest; otherwise it is made and written now.
 
     Args:
         digest: of all that ``make`` depends on.
-        parse: raises KeyError, TypeError, ValueError or AttributeError for what it cannot understand.
+        kind: a dataclass, or anything else that pydantic can check and write as JSON.
 
     Raises:
         JobError: the file cannot be written.
     """
+    figures = TypeAdapter(kind)
     try:
         content = read_json(path, finite=False)
         if content["digest"] == digest:
-            return parse(content["figures"])
-    except (MediaError, ValueError, KeyError, TypeError, AttributeError):
+            return figures.validate_python(content["figures"])
+    except (MediaError, ValueError, KeyError, TypeError):
         pass  # not there, or spoiled: figures cost time, not work
-    figures = make()
-    text = json.dumps({"digest": digest, "figures": figures}, indent=1)
+    made = make()
+    text = json.dumps({"digest": digest, "figures": figures.dump_python(made, mode="json")}, indent=1)
     write_bytes(path, (text + "\n").encode(), error=JobError)
-    return parse(figures)
+    return made

@@ -6,10 +6,9 @@ it can be. The pixels are a square patch of the last frame and what that patch c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +18,7 @@ from warpnoise.compare.experiment.figure_cache import remembered
 from warpnoise.compare.experiment.shot_motion import ShotMotion
 from warpnoise.compare.metrics.correspondence import Correspondence, correspondences
 from warpnoise.compare.metrics.covariance import exact_covariance
-from warpnoise.errors import Cancelled
+from warpnoise.errors import stop_if
 from warpnoise.hashing import digest_text
 from warpnoise.noise import ALGORITHM_VERSION, Motion, make_noise
 
@@ -49,12 +48,8 @@ class Patch:
 class Matrices:
     """``own``: of the patch with itself, exact is the identity. ``across``: of the patch with what it covered."""
 
-    own: Matrix
-    across: Matrix
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Matrices:
-        return cls(np.array(content["own"], dtype=np.float64), np.array(content["across"], dtype=np.float64))
+    own: list[list[float]]
+    across: list[list[float]]
 
 
 def find_patch(shot: ShotMotion) -> Patch | None:
@@ -77,21 +72,20 @@ def estimate(
         f"matrices {ALGORITHM_VERSION} {MATRICES_VERSION}", shot.digest, f"{method} {seed} {patch.lag}"
     )
 
-    def make() -> dict[str, Any]:
+    def make() -> Matrices:
         height, width = patch.size
         noise = make_noise(method, (CHANNELS, height, width), seed)
         first_needed = len(shot.job.frames) - 1 - patch.lag
         before = after = noise.frame()
         for index, (_, motion) in enumerate(shot.motions()):
-            if cancelled is not None and cancelled():
-                raise Cancelled("cancelled while covariances were estimated: what was finished stays")
+            stop_if(cancelled, "cancelled while covariances were estimated: what was finished stays")
             after = noise.frame() if motion is None else noise.advance(motion)
             if index == first_needed:
                 before = after.clone()
         a, b = _values(after, patch.here), _values(before, patch.there)
-        return {"own": (a @ a.T / CHANNELS).round(3).tolist(), "across": (a @ b.T / CHANNELS).round(3).tolist()}
+        return Matrices((a @ a.T / CHANNELS).round(3).tolist(), (a @ b.T / CHANNELS).round(3).tolist())
 
-    return remembered(cache, digest, Matrices.from_json, make)
+    return remembered(cache, digest, Matrices, make)
 
 
 def _values(noise: torch.Tensor, pixels: npt.NDArray[np.intp]) -> Matrix:

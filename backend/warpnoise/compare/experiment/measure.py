@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,7 @@ from warpnoise.compare.experiment.shot_motion import ShotMotion
 from warpnoise.compare.metrics.coherence import CoherenceMeter, low_band_drift
 from warpnoise.compare.metrics.quality import psnr, ssim
 from warpnoise.compare.metrics.wasserstein import PATCH_PX, PatchSampler, sliced_wasserstein
-from warpnoise.errors import Cancelled, MediaError
+from warpnoise.errors import stop_if
 from warpnoise.hashing import digest_text
 from warpnoise.media.picture_digest import picture_digest
 from warpnoise.media.png import read_png
@@ -37,38 +36,6 @@ class SequenceFigures:
     wasserstein: float | None = None
     drift: float | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "warp_error": {str(lag): value for lag, value in self.warp_error.items()},
-            "incoherence": {str(lag): value for lag, value in self.incoherence.items()},
-            "gradient_energy": self.gradient_energy,
-            "psnr": self.psnr,
-            "ssim": self.ssim,
-            "wasserstein": self.wasserstein,
-            "drift": self.drift,
-        }
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> SequenceFigures:
-        """Raises KeyError, TypeError or ValueError for what ``to_json`` did not write."""
-        return cls(
-            warp_error=_by_lag(content["warp_error"]),
-            incoherence=_by_lag(content["incoherence"]),
-            gradient_energy=float(content["gradient_energy"]),
-            psnr=_number(content["psnr"]),
-            ssim=_number(content["ssim"]),
-            wasserstein=_number(content["wasserstein"]),
-            drift=_number(content["drift"]),
-        )
-
-
-def _by_lag(content: Mapping[str, Any]) -> dict[int, float]:
-    return {int(lag): float(value) for lag, value in content.items()}
-
-
-def _number(content: Any) -> float | None:
-    return None if content is None else float(content)
-
 
 def measure(
     shot: ShotMotion,
@@ -88,12 +55,19 @@ def measure(
         JobError: the file cannot be written.
         Cancelled: ``cancelled()`` was true.
     """
-    return remembered(
-        cache,
-        _digest(shot, picture, reference, baseline),
-        SequenceFigures.from_json,
-        lambda: _measure(shot, picture, reference, cancelled, baseline).to_json(),
+    digest = digest_text(
+        f"figures {FIGURES_VERSION}",
+        shot.digest,
+        " ".join(map(str, shot.lags)),
+        *(picture_digest(picture(frame)) for frame in shot.job.frames),
+        *(
+            picture_digest(each(frame))
+            for each in (reference, baseline)
+            if each is not None
+            for frame in shot.job.frames
+        ),
     )
+    return remembered(cache, digest, SequenceFigures, lambda: _measure(shot, picture, reference, cancelled, baseline))
 
 
 def read_picture(path: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_] | None]:
@@ -117,8 +91,7 @@ def _measure(
     ratios, similarities, patches, reference_patches = [], [], PatchSampler(), PatchSampler()
     comparable = reference is not None and min(shot.job.scene.width, shot.job.scene.height) >= PATCH_PX
     for frame, found in shot:
-        if cancelled is not None and cancelled():
-            raise Cancelled("cancelled while a sequence was measured: what was finished stays")
+        stop_if(cancelled, "cancelled while a sequence was measured: what was finished stays")
         pixels, opaque = read_picture(picture(frame))
         correspondences = found.values()
         meter.add(pixels, correspondences if opaque is None else [each.only(opaque) for each in correspondences])
@@ -141,16 +114,3 @@ def _measure(
         wasserstein=sliced_wasserstein(patches.descriptors(), reference_patches.descriptors()) if comparable else None,
         drift=float(np.sqrt(np.mean(np.square(drifts)))) if drifts else None,
     )
-
-
-def _digest(shot: ShotMotion, picture: Callable[[int], Path], *others: Callable[[int], Path] | None) -> str:
-    try:
-        return digest_text(
-            f"figures {FIGURES_VERSION}",
-            shot.digest,
-            " ".join(map(str, shot.lags)),
-            *(picture_digest(picture(frame)) for frame in shot.job.frames),
-            *(picture_digest(other(frame)) for other in others if other is not None for frame in shot.job.frames),
-        )
-    except OSError as refusal:
-        raise MediaError(f"Cannot read {refusal.filename}: {refusal.strerror or refusal}.") from refusal

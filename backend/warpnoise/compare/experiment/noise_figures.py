@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +16,7 @@ from warpnoise.compare.experiment.figure_cache import remembered
 from warpnoise.compare.experiment.shot_motion import ShotMotion
 from warpnoise.compare.metrics.covariance import fidelity_sums
 from warpnoise.compare.metrics.whiteness import Whiteness, WhitenessMeter
-from warpnoise.errors import Cancelled, MediaError
+from warpnoise.errors import MediaError, stop_if
 from warpnoise.hashing import digest_text
 from warpnoise.media.atomic import write_bytes
 from warpnoise.noise import ALGORITHM_VERSION, make_noise
@@ -39,23 +38,6 @@ class NoiseFigures:
     fidelity: Mapping[int, float]
     seconds_per_frame: float
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "variance": self.whiteness.variance,
-            "correlation": self.whiteness.correlation,
-            "fidelity": {str(lag): value for lag, value in self.fidelity.items()},
-            "seconds_per_frame": self.seconds_per_frame,
-        }
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> NoiseFigures:
-        """Raises KeyError, TypeError or ValueError for what ``to_json`` did not write."""
-        return cls(
-            Whiteness(float(content["variance"]), float(content["correlation"])),
-            {int(lag): float(value) for lag, value in content["fidelity"].items()},
-            float(content["seconds_per_frame"]),
-        )
-
 
 def measure_noise(
     shot: ShotMotion, method: str, seed: int, folder: Path, cancelled: Callable[[], bool] | None = None
@@ -76,10 +58,7 @@ def measure_noise(
     if not all((folder / name).is_file() for name in ("crop.png", "slice.png")):
         (folder / "figures.json").unlink(missing_ok=True)
     return remembered(
-        folder / "figures.json",
-        digest,
-        NoiseFigures.from_json,
-        lambda: _measure(shot, method, seed, folder, cancelled).to_json(),
+        folder / "figures.json", digest, NoiseFigures, lambda: _measure(shot, method, seed, folder, cancelled)
     )
 
 
@@ -99,8 +78,7 @@ def _measure(
     past: deque[Noise] = deque(maxlen=max(shot.lags) + 1)  # the newest first
     rows: list[Noise] = []
     for (_, motion), (_, found) in zip(shot.motions(), shot, strict=True):
-        if cancelled is not None and cancelled():
-            raise Cancelled("cancelled while noise was measured: what was finished stays")
+        stop_if(cancelled, "cancelled while noise was measured: what was finished stays")
         started = time.perf_counter()
         if noise is None or motion is None:
             noise = make_noise(method, (CHANNELS, scene.height, scene.width), seed)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from warpnoise.compare.metrics.correspondence import Correspondence, correspondences
-from warpnoise.errors import JobError, MediaError
+from warpnoise.errors import JobError
 from warpnoise.hashing import digest_text
 from warpnoise.media.picture_digest import picture_digest
 from warpnoise.motion import motions
@@ -46,7 +46,13 @@ class ShotMotion:
         self.lags = tuple(lag for lag in sorted(set(lags)) if lag < len(job.frames)) or (1,)
         self._warn = warn
         self._kept: list[Frame] | None = None
-        self.digest = _digest(job)
+        self.digest = digest_text(
+            *(
+                part
+                for info in job.info.frames
+                for part in (info.model_dump_json(), picture_digest(job.passes(info.frame)))
+            )
+        )
         self.speed_px, self.row = self._look_through()
 
     def __iter__(self) -> Iterator[Frame]:
@@ -100,16 +106,3 @@ def _weights(motion: Motion | None) -> npt.NDArray[np.float32]:
     if motion is None or motion.surface_new is None:
         return np.ones((), np.float32)
     return np.where(motion.surface_new.numpy(force=True) == 0, np.float32(0.01), np.float32(1))
-
-
-def _digest(job: Shot) -> str:
-    try:
-        return digest_text(
-            *(
-                part
-                for info in job.info.frames
-                for part in (info.model_dump_json(), picture_digest(job.passes(info.frame)))
-            )
-        )
-    except OSError as refusal:
-        raise MediaError(f"Cannot read {refusal.filename}: {refusal.strerror or refusal}.") from refusal

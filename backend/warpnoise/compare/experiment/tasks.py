@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from warpnoise.compare.experiment.options import OURS, PLAIN, TOGETHER, CompareOptions
 from warpnoise.compare.metrics.interpolation import enlarged_again
-from warpnoise.errors import Cancelled, MediaError
+from warpnoise.errors import stop_if
 from warpnoise.hashing import digest_text
 from warpnoise.job import Result, Settings, Shot
 from warpnoise.media.picture_digest import picture_digest
@@ -99,12 +99,11 @@ def prepare_input(job: Shot, task: Task, cancelled: Callable[[], bool] | None = 
         Cancelled: ``cancelled()`` was true.
     """
     for frame in job.frames:
-        if cancelled is not None and cancelled():
-            raise Cancelled("cancelled while pictures were reduced: what was finished stays")
+        stop_if(cancelled, "cancelled while pictures were reduced: what was finished stays")
         target, source = task.color(frame), task.source(frame)
         if target != source:
             reduced = Result(target.parent.parent)
-            made_of = digest_text(_INPUT_VERSION, _digest(source))
+            made_of = digest_text(_INPUT_VERSION, picture_digest(source))
             if not reduced.is_finished(target, made_of):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 reduced.write_frame(frame, _reduced(source), made_of)
@@ -119,10 +118,3 @@ def _reduced(source: Path) -> npt.NDArray[np.uint16]:
     large = enlarged_again(color, max(width // REDUCTION, 1), max(height // REDUCTION, 1))
     restored = np.clip(large.round(), 0, 65535).astype(np.uint16)
     return np.dstack([restored, picture[..., 3:]]) if picture.shape[2] == 4 else restored
-
-
-def _digest(path: Path) -> str:
-    try:
-        return picture_digest(path)
-    except OSError as refusal:
-        raise MediaError(f"Cannot read {path}: {refusal.strerror or refusal}.") from refusal

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from warpnoise.compare.experiment.measure import read_picture
-from warpnoise.errors import Cancelled, MediaError
+from warpnoise.errors import MediaError, stop_if
 from warpnoise.media.movie import write_movie
 
 Picture = npt.NDArray[np.uint8]
@@ -69,8 +69,7 @@ def make_wall(
 
     def pictures() -> Iterator[Picture]:
         for index in order:
-            if cancelled is not None and cancelled():
-                raise Cancelled("cancelled while the page's movies were made: figures and frames stay")
+            stop_if(cancelled, "cancelled while the page's movies were made: figures and frames stay")
             tiles = [_resized(read_picture(where(frames[index]))[0], width, height) for where in sequences]
             tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
             rows = [np.concatenate(tiles[start : start + columns], axis=1) for start in range(0, len(tiles), columns)]
@@ -89,9 +88,9 @@ def make_slice(where: Callable[[int], Path], frames: Sequence[int], row: int) ->
     return png_uri(to_bytes(np.stack(rows)))
 
 
-def matrix_uri(matrix: npt.NDArray[np.float64]) -> str:
+def matrix_uri(matrix: npt.ArrayLike) -> str:
     """A matrix in [-1, 1] as a PNG's data URI, a pixel an entry: blue below 0, red above."""
-    amount = np.clip(matrix, -1, 1)[..., None]
+    amount = np.clip(np.asarray(matrix, np.float64), -1, 1)[..., None]
     color = _NOTHING + np.where(amount < 0, _COLD - _NOTHING, _WARM - _NOTHING) * np.abs(amount)
     return png_uri(np.round(color).astype(np.uint8))
 

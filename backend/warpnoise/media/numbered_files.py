@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from pathlib import Path
 
-from warpnoise.errors import MediaError
+from warpnoise.errors import MediaError, WarpnoiseError, first_few
 
 # `shot-0003` is frame 3 of `shot-`; only a name that is nothing but a number has a sign.
 _NUMBER = re.compile(r"^-\d+$|\d+$")
 
 
-def numbered_files(folder: Path, suffixes: Collection[str], frames: range) -> dict[int, Path]:
+def numbered_files(
+    folder: Path, suffixes: Collection[str], frames: Collection[int], *, error: type[WarpnoiseError] = MediaError
+) -> dict[int, Path]:
     """The file of each frame: one with a suffix of ``suffixes`` (lower case), whose name ends with the frame's number.
 
     Raises:
-        MediaError: no such folder; two files for one frame; frames without a file.
+        error: no such folder; two files for one frame; frames without a file.
     """
     if not folder.is_dir():
-        raise MediaError(f"There is no folder '{folder}'. Choose the folder that the frames were rendered into.")
+        raise error(f"There is no folder '{folder}'. Choose the folder that the frames were rendered into.")
     found: dict[int, Path] = {}
     for path in sorted(folder.iterdir()):
         match = _NUMBER.search(path.stem)
@@ -27,7 +29,7 @@ def numbered_files(folder: Path, suffixes: Collection[str], frames: range) -> di
             continue
         frame = int(match[0])
         if frame in found and frame in frames:
-            raise MediaError(
+            raise error(
                 f"Folder '{folder}' has two files for frame {frame}: '{found[frame].name}' and '{path.name}'. Move the "
                 "files of one sequence into a folder of their own."
             )
@@ -35,15 +37,8 @@ def numbered_files(folder: Path, suffixes: Collection[str], frames: range) -> di
     missing = [frame for frame in frames if frame not in found]
     if missing:
         kinds = ", ".join(sorted(suffixes))
-        raise MediaError(
-            f"Folder '{folder}' has no file for {len(missing)} of {len(frames)} frames: {in_words(missing)}. Expected "
+        raise error(
+            f"Folder '{folder}' has no file for {len(missing)} of {len(frames)} frames: {first_few(missing)}. Expected "
             f"one file a frame ({kinds}), the frame's number last in its name, as in 'render_{missing[0]:04d}'."
         )
     return {frame: found[frame] for frame in frames}
-
-
-def in_words(frames: Iterable[int], most: int = 5) -> str:
-    """Frame numbers for a message: the first few, and how many more there are."""
-    numbers = list(frames)
-    shown = ", ".join(str(number) for number in numbers[:most])
-    return shown if len(numbers) <= most else f"{shown} and {len(numbers) - most} more"
