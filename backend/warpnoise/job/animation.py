@@ -34,8 +34,8 @@ class Key(StrictModel):
     def _is_a_path(cls, path: str) -> str:
         if _PATH.fullmatch(path) is None:
             raise ValueError(
-                f"{path[:60]!r} cannot change over the shot; expected {', '.join((*PROMPTS, *_NUMBERS))}, or the weight "
-                "of an item as in loras[0].weight"
+                f"{path[:60]!r} cannot change over the shot; expected {', '.join((*PROMPTS, *_NUMBERS))}, or the "
+                "weight of an item as in loras[0].weight"
             )
         return path
 

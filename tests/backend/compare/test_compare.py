@@ -232,7 +232,7 @@ def test_a_reference_that_does_not_fit(job, tmp_path):
     def with_reference(folder):
         return compare(job, CompareOptions(methods=("warped",), seeds=1, reference=folder))
 
-    with pytest.raises(JobError, match="There is no folder '.*nowhere'"):
+    with pytest.raises(JobError, match=r"There is no folder '.*nowhere'"):
         with_reference(tmp_path / "nowhere")
     folder = tmp_path / "reference"
     write_png(folder / "0001.png", read_png(job.color(1)))

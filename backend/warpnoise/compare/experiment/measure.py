@@ -55,17 +55,12 @@ def measure(
         JobError: the file cannot be written.
         Cancelled: ``cancelled()`` was true.
     """
+    sequences = [each for each in (picture, reference, baseline) if each is not None]
     digest = digest_text(
         f"figures {FIGURES_VERSION}",
         shot.digest,
         " ".join(map(str, shot.lags)),
-        *(picture_digest(picture(frame)) for frame in shot.job.frames),
-        *(
-            picture_digest(each(frame))
-            for each in (reference, baseline)
-            if each is not None
-            for frame in shot.job.frames
-        ),
+        *(picture_digest(path(frame)) for path in sequences for frame in shot.job.frames),
     )
     return remembered(cache, digest, SequenceFigures, lambda: _measure(shot, picture, reference, cancelled, baseline))
 

@@ -47,11 +47,7 @@ class ShotMotion:
         self._warn = warn
         self._kept: list[Frame] | None = None
         self.digest = digest_text(
-            *(
-                part
-                for info in job.info.frames
-                for part in (info.model_dump_json(), picture_digest(job.passes(info.frame)))
-            )
+            *(info.model_dump_json() + picture_digest(job.passes(info.frame)) for info in job.info.frames)
         )
         self.speed_px, self.row = self._look_through()
 
