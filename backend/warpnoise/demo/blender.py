@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import queue
 import shlex
 import shutil
 import subprocess
 import sys
-import threading
+import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
-from warpnoise.errors import BlenderError, Cancelled
+from warpnoise.errors import BlenderError, stop_if
 
 BLENDER_VARIABLE = "WARPNOISE_BLENDER"
 PYTHON_VARIABLE = "WARPNOISE_BPY_PYTHON"
@@ -22,8 +21,8 @@ PYTHON_VARIABLE = "WARPNOISE_BPY_PYTHON"
 SILENCE_SECONDS = 600.0
 """A Blender that prints nothing for so long hangs: frames, steps and stages are all printed."""
 
-ORPHAN_SECONDS = 3.0
-"""How long to read on when Blender has ended but a child of it still holds its output open."""
+POLL_SECONDS = 0.1
+"""How often its output is looked at."""
 
 STOP_SECONDS = 30.0
 """How long Blender may take to put a scene back and end after it was asked to."""
@@ -141,50 +140,35 @@ def run_blender(
         BlenderError: it failed (with its exit status), or printed nothing for SILENCE_SECONDS; quotes its last lines.
         Cancelled: ``cancelled()`` was true; the process was asked to stop, and made to if it did not.
     """
-    lines: queue.Queue[str | None] = queue.Queue()
-    last: list[str] = []
-    with log.open("a", encoding="utf-8", errors="replace") as file:
+    last: deque[str] = deque(maxlen=20)
+    heard, rest = time.monotonic(), b""
+    with log.open("ab") as output, log.open("rb") as printed:
+        printed.seek(0, os.SEEK_END)
         try:
             process = subprocess.Popen(
-                command,
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                errors="replace",
+                command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
             )
         except OSError as error:
             raise BlenderError(f"Blender could not be started: {command[0]}: {error.strerror}.") from None
-        threading.Thread(target=_read, args=(process.stdout, lines), daemon=True).start()
         try:
-            silent = 0.0
-            while True:
-                try:
-                    line = lines.get(timeout=0.2)
-                except queue.Empty:
-                    silent += 0.2
-                    if cancelled():
-                        raise Cancelled("cancelled: what was finished stays") from None
-                    if process.poll() is not None and silent >= ORPHAN_SECONDS:
-                        break
-                    if silent >= SILENCE_SECONDS:
-                        raise BlenderError(
-                            f"{what} hangs: Blender said nothing for {SILENCE_SECONDS:.0f} s. Its output is in {log}."
-                        ) from None
-                    continue
-                if line is None:
-                    break
-                silent = 0.0
-                file.write(line)
-                file.flush()
-                last = [*last[-19:], line.rstrip()]
-                say(line.rstrip())
-            status = _end(process)
+            ended = False
+            while not ended:
+                ended = process.poll() is not None  # asked first: then all that it printed is read
+                *lines, rest = (rest + printed.read()).split(b"\n")
+                for line in [*lines, rest] if ended and rest else lines:
+                    last.append(line.decode(errors="replace").rstrip())
+                    say(last[-1])
+                heard = time.monotonic() if lines else heard
+                stop_if(cancelled, "cancelled: what was finished stays")
+                if time.monotonic() - heard > SILENCE_SECONDS:
+                    raise BlenderError(
+                        f"{what} hangs: Blender said nothing for {SILENCE_SECONDS:.0f} s. Its output is in {log}."
+                    )
+                if not ended:
+                    time.sleep(POLL_SECONDS)
         finally:
             _stop(process)
-    if cancelled():
-        raise Cancelled("cancelled: what was finished stays")
+    status = process.returncode
     if status != 0:
         told = "\n".join(line for line in last if line)
         raise BlenderError(
@@ -193,25 +177,14 @@ def run_blender(
         )
 
 
-def _read(stream: IO[str], lines: queue.Queue[str | None]) -> None:
-    with stream:
-        for line in stream:
-            lines.put(line)
-    lines.put(None)
-
-
-def _stop(process: subprocess.Popen[str]) -> None:
+def _stop(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         process.terminate()
-        _end(process)
-
-
-def _end(process: subprocess.Popen[str]) -> int:
-    try:
-        return process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _checkout() -> Path | None:

@@ -157,8 +157,7 @@ def test_cancelling_asks_it_to_stop_and_then_makes_it(tmp_path, monkeypatch):
     assert not woke.exists()
 
 
-def test_a_surviving_grandchild_does_not_block_the_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "ORPHAN_SECONDS", 0.3)
+def test_a_surviving_grandchild_does_not_block_the_end(tmp_path):
     sleeper = "[sys.executable, '-c', 'import time; time.sleep(600)']"
     code = f"import subprocess, sys; print(subprocess.Popen({sleeper}).pid)"
     [pid] = run(code, tmp_path / "log")
