@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from warpnoise.errors import MediaError
-from warpnoise.media.png import read_png
+from warpnoise.media.png import read_png, to_rgb
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
 _EXTRA_SAMPLES, _ASSOCIATED = 338, 1
@@ -23,10 +23,9 @@ _EXTRA_SAMPLES, _ASSOCIATED = 338, 1
 
 @dataclass(frozen=True)
 class PictureHeader:
-    """``associated``: the file's colour is multiplied by alpha."""
+    """``size``: width and height in pixels. ``associated``: the file's colour is multiplied by alpha."""
 
-    width: int
-    height: int
+    size: tuple[int, int]
     alpha: bool
     sixteen_bits: bool
     associated: bool
@@ -54,7 +53,7 @@ def read_header(path: Path) -> PictureHeader:
         raw_mode = str(coding[0] if isinstance(coding, tuple) else coding)
         tags = getattr(image, "tag_v2", {})
         associated = tags.get(_EXTRA_SAMPLES, (0,))[:1] == (_ASSOCIATED,)
-        return PictureHeader(*image.size, alpha, ";16" in raw_mode, alpha and associated)
+        return PictureHeader(image.size, alpha, ";16" in raw_mode, alpha and associated)
 
 
 def read_picture(path: Path, *, alpha: bool) -> npt.NDArray[np.uint16]:
@@ -87,15 +86,14 @@ def _read_16_bits(path: Path, header: PictureHeader) -> npt.NDArray[np.uint16]:
     picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
     if picture is None or picture.dtype != np.uint16:
         raise _damaged(path, "OpenCV cannot decode it")
-    to_rgb = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
-    picture = cv2.cvtColor(picture, to_rgb[1 if picture.ndim == 2 else picture.shape[2]])
+    picture = to_rgb(picture)
     if header.associated:
         opacity = picture[..., 3:].astype(np.float32) / 65535.0
         straight = np.divide(
             picture[..., :3], opacity, out=np.zeros(picture[..., :3].shape, np.float32), where=opacity > 0
         )
         picture[..., :3] = np.rint(np.clip(straight, 0, 65535))
-    return np.asarray(picture, np.uint16)
+    return picture
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from warpnoise.errors import MediaError
-from warpnoise.ingest.passes import check_passes, copy_passes, decode_passes, read_exr_header
+from warpnoise.ingest.passes import check_exr, copy_passes
 from warpnoise.ingest.pictures import SUFFIXES, read_header, read_picture
 from warpnoise.media.json_file import parse_json
 from warpnoise.media.numbered_files import numbered_files
@@ -63,22 +63,15 @@ class _Service:
         for path in self._color.values():
             if path.suffix.lower() == EXR:
                 scene_linear = True
-                exr = read_exr_header(path)
-                _check_size(path, exr.width, exr.height, size)
+                _check_size(path, check_exr(path, passes=False), size)
             else:
                 header = read_header(path)
-                _check_size(path, header.width, header.height, size)
+                _check_size(path, header.size, size)
                 alpha |= header.alpha
         if passes is not None:
             self._passes = numbered_files(Path(passes["folder"]), (EXR,), _frames(passes))
         for path in self._passes.values():
-            exr = read_exr_header(path)
-            check_passes(path, exr)
-            _check_size(path, exr.width, exr.height, size)
-        for path in list(self._passes.values())[
-            :1
-        ]:  # pixel types are not in the header; the others are seen when copied
-            decode_passes(path, path)
+            _check_size(path, check_exr(path, passes=True), size)
         return {"alpha": alpha, "scene_linear": scene_linear}
 
     def _write_color(self, frame: int, target: Path, alpha: bool) -> dict[str, Any]:
@@ -94,9 +87,9 @@ def _frames(given: dict[str, Any]) -> range:
     return range(start, end + 1, step)
 
 
-def _check_size(path: Path, width: int, height: int, expected: tuple[int, int]) -> None:
-    if (width, height) != tuple(expected):
+def _check_size(path: Path, size: tuple[int, int], expected: tuple[int, int]) -> None:
+    if size != tuple(expected):
         raise MediaError(
-            f"'{path}' is {width} x {height} pixels, the scene renders {expected[0]} x {expected[1]}. Set the scene's "
-            "resolution to that of the frames, or render them again."
+            f"'{path}' is {size[0]} x {size[1]} pixels, the scene renders {expected[0]} x {expected[1]}. Set the "
+            "scene's resolution to that of the frames, or render them again."
         )

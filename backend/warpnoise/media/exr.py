@@ -86,22 +86,13 @@ def read_passes(path: Path, size: tuple[int, int] | None = None, *, combined: bo
         MediaError: the file is missing, cut off, not an EXR, of half precision, cropped, of another size, or lacks a
             pass.
     """
-    wanted = [name for name in _PASSES if combined or name != "combined"]
-    with _opened(path) as file:
-        try:
-            layout = read_layout(file)
-            layers = _layers(layout)
-            layer = _first_with(layers, wanted)
-            if layer is None:
-                raise _lacking(path, layers, wanted)
-            channels = {name: _components(path, layer, layers[layer], *_PASSES[name]) for name in wanted}
-            manifest = _manifest(path, layer, layout)
-            found = [place for places in channels.values() for place in places]
-            for index in sorted({index for index, _ in found}):
-                _check_windows(path, layout.parts[index], size)
-            planes = _decode(path, file, layout, found)
-        except BadLayoutError as failure:
-            raise _damaged(path, str(failure)) from None
+    with _opened(path) as (file, layout):
+        layer, channels = _find(path, layout, combined=combined)
+        manifest = _manifest(path, layer, layout)
+        found = [place for places in channels.values() for place in places]
+        for index in sorted({index for index, _ in found}):
+            _check_windows(path, layout.parts[index], size)
+        planes = _decode(path, file, layout, found)
     x, y, z, w = (planes[place] for place in channels["vector"])
     return Passes(
         depth=planes[channels["depth"][0]],
@@ -112,6 +103,14 @@ def read_passes(path: Path, size: tuple[int, int] | None = None, *, combined: bo
     )
 
 
+def read_header(path: Path, *, passes: bool) -> Layout:
+    """The file's structure; no pixels. With ``passes`` it has all that ``read_passes`` needs. Raises MediaError."""
+    with _opened(path) as (_, layout):
+        if passes:
+            _find(path, layout, combined=False)
+        return layout
+
+
 _Place = tuple[int, str]
 """A channel: the number of its part, and its name there."""
 _Layers = dict[str, dict[str, dict[str, tuple[int, Channel]]]]
@@ -119,7 +118,7 @@ _Layers = dict[str, dict[str, dict[str, tuple[int, Channel]]]]
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, Layout]]:
     if not path.is_file():
         raise MediaError(f"There is no file {path}. Export this frame again.")
     try:
@@ -130,9 +129,21 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
             if start != MAGIC:
                 raise MediaError(f"{path} is not an EXR file. Export this frame again, as an OpenEXR MultiLayer file.")
             file.seek(0)
-            yield file
+            yield file, read_layout(file)
     except OSError as refusal:
         raise MediaError(f"Cannot read {path}: {refusal.strerror or refusal}.") from refusal
+    except BadLayoutError as failure:
+        raise damaged(path, str(failure)) from None
+
+
+def _find(path: Path, layout: Layout, *, combined: bool) -> tuple[str, dict[str, list[_Place]]]:
+    """The first view layer that has all passes, and their channels. Raises MediaError."""
+    wanted = [name for name in _PASSES if combined or name != "combined"]
+    layers = _layers(layout)
+    layer = next((name for name, found in layers.items() if all(_PASSES[item][0] in found for item in wanted)), None)
+    if layer is None:
+        raise _lacking(path, layers, wanted)
+    return layer, {name: _components(path, layer, layers[layer], *_PASSES[name]) for name in wanted}
 
 
 def _layers(layout: Layout) -> _Layers:
@@ -144,10 +155,6 @@ def _layers(layout: Layout) -> _Layers:
             passes = layers.setdefault(".".join(layer), {})
             passes.setdefault(pass_name, {})[component.upper()] = index, channel
     return layers
-
-
-def _first_with(layers: _Layers, wanted: list[str]) -> str | None:
-    return next((name for name, found in layers.items() if all(_PASSES[item][0] in found for item in wanted)), None)
 
 
 def _components(
@@ -212,12 +219,12 @@ def _decode(path: Path, file: BinaryIO, layout: Layout, places: Collection[_Plac
             else:
                 decoded = OpenEXR.File(source, separate_channels=True, num_threads=threads).channels()
         except (RuntimeError, ValueError, TypeError, OSError, MemoryError, OpenEXR.error) as failure:
-            raise _damaged(path, " ".join(str(failure).split()) or "it cannot be decoded") from None
+            raise damaged(path, " ".join(str(failure).split()) or "it cannot be decoded") from None
         width, height = part.size
         for name in names:
             pixels = None if name not in decoded else getattr(decoded[name], "pixels", decoded[name])
             if pixels is None or pixels.shape != (height, width) or pixels.dtype != np.float32:
-                raise _damaged(path, "pixels are missing")
+                raise damaged(path, "pixels are missing")
             planes[index, name] = pixels
     return planes
 
@@ -251,13 +258,14 @@ def _pool() -> int:
     return threads
 
 
-def _damaged(path: Path, reason: str) -> MediaError:
+def damaged(path: Path, reason: str) -> MediaError:
+    """The error for a file that is not whole; ``reason``: the end of a sentence."""
     return MediaError(f"{path} is cut off or damaged ({reason}). Export this frame again.")
 
 
 def _lacking(path: Path, layers: _Layers, wanted: list[str]) -> MediaError:
     if not layers:
-        return _damaged(path, "it has no channels")
+        return damaged(path, "it has no channels")
     # Of the layer that has the most of them: its lack is the likely mistake.
     layer = max(layers, key=lambda name: sum(_PASSES[item][0] in layers[name] for item in wanted))
     lacking = [item for item in wanted if _PASSES[item][0] not in layers[layer]]
@@ -265,7 +273,7 @@ def _lacking(path: Path, layers: _Layers, wanted: list[str]) -> MediaError:
     advice = "; ".join(_SWITCHES[item] for item in lacking)
     found = ", ".join(sorted(layers[layer])[:40])
     return MediaError(
-        f"{path} lacks the pass {names} (view layer {layer!r} has {found}). In Blender, {advice}; then export again."
+        f"{path} lacks the pass {names} (view layer {layer!r} has {found}). In Blender, {advice}; then render again."
     )
 
 

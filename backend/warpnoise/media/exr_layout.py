@@ -27,8 +27,9 @@ HALF, FLOAT = 1, 2
 _BYTES = {0: 4, HALF: 2, FLOAT: 4}
 """Of a value, by the number of the pixel type: unsigned int, half, float."""
 _TILED, _LONG_NAMES, _DEEP, _MULTIPART = 0x200, 0x400, 0x800, 0x1000
-_LINES = {0: 1, 1: 1, 2: 1, 3: 16, 4: 32, 5: 16, 6: 32, 7: 32, 8: 32, 9: 256, 10: 256, 11: 32}
-"""Scan lines in a chunk: none, RLE, ZIPS, ZIP, PIZ, PXR24, B44, B44A, DWAA, DWAB, HTJ2K (of 256 and of 32 lines)."""
+_LINES = {0: 1, 1: 1, 2: 1, 3: 16, 4: 32, 5: 16, 6: 32, 7: 32, 8: 32, 9: 256, 10: 256, 11: 32, 12: 256, 13: 1}
+"""Scan lines in a chunk: none, RLE, ZIPS, ZIP, PIZ, PXR24, B44, B44A, DWAA, DWAB, HTJ2K (of 256 and of 32 lines), LJ2K,
+ZSTD."""
 
 
 class BadLayoutError(Exception):

@@ -70,9 +70,13 @@ def read_png(path: Path, size: tuple[int, int] | None = None) -> npt.NDArray[np.
         raise MediaError(f"{path} is damaged. Export or render this frame again.")
     if picture.dtype == np.uint8:
         picture = picture.astype(np.uint16) * 257
-    to_rgb = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
-    channels = 1 if picture.ndim == 2 else picture.shape[2]
-    return np.asarray(cv2.cvtColor(picture, to_rgb[channels]), dtype=np.uint16)
+    return to_rgb(picture)
+
+
+def to_rgb(picture: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+    """A picture as OpenCV reads it, grey, BGR or BGRA, as RGB or RGBA."""
+    kinds = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
+    return np.asarray(cv2.cvtColor(picture, kinds[1 if picture.ndim == 2 else picture.shape[2]]), dtype=np.uint16)
 
 
 def write_png(path: Path, picture: npt.NDArray[np.uint16]) -> None:
