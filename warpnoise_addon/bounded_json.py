@@ -1,6 +1,6 @@
 """JSON from outside, with bounds. Everything that the add-on reads as JSON goes through here.
 
-A text is UTF-8 (a byte order mark is passed over), at most ``LARGEST`` bytes, nested at most ``DEEPEST`` levels, and
+A text is UTF-8 (a byte order mark is passed over), at most ``LARGEST`` bytes, nested no deeper than Python calls, and
 holds finite numbers and whole characters only. Of a key that stands twice in an object, the last counts.
 """
 
@@ -18,8 +18,6 @@ from .messages import Message
 
 LARGEST = 64 << 20
 """Bytes. A shot's job.json may be larger: see ``largest``."""
-DEEPEST = 200
-_MAY_OVERFLOW = re.compile(r"[eE]\+?[0-9]{3}|[0-9]{300}")
 _MAY_BE_HALF = re.compile(r"\\u[dD]")
 
 
@@ -39,11 +37,7 @@ def parse_json(data: bytes | str, largest: int = LARGEST) -> Any:
         )
     try:
         text = data if isinstance(data, str) else data.decode("utf-8-sig")
-        value = json.loads(text, parse_constant=_refuse)
-        if text.count("[") + text.count("{") > DEEPEST:
-            _check_depth(value)
-        if _MAY_OVERFLOW.search(text):
-            _check_finite(value)
+        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
         if _MAY_BE_HALF.search(text):
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
@@ -88,27 +82,7 @@ def _refuse(constant: str) -> NoReturn:
     raise BadJsonError(Message("it holds {constant}, which is not a number", constant=constant))
 
 
-def _check_depth(value: Any) -> None:
-    level = [value] if isinstance(value, (dict, list)) else []
-    for _ in range(DEEPEST):
-        level = [
-            item
-            for container in level
-            for item in (container.values() if isinstance(container, dict) else container)
-            if isinstance(item, (dict, list))
-        ]
-        if not level:
-            return
-    raise BadJsonError("it is nested too deeply")
-
-
-def _check_finite(value: Any) -> None:
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, dict):
-            waiting.extend(item.values())
-        elif isinstance(item, list):
-            waiting.extend(item)
-        elif isinstance(item, float) and not math.isfinite(item):
-            raise BadJsonError("it holds a number that is too large")
+def _finite(digits: str) -> float:
+    if not math.isfinite(number := float(digits)):
+        raise BadJsonError("it holds a number that is too large")
+    return number

@@ -106,19 +106,13 @@ class Setting:
         if value is None and self.nullable:
             return value
         if not isinstance(value, _TYPES[self.kind]) or (isinstance(value, bool) and self.kind != "boolean"):
-            raise SettingsError(
-                "{name}: expected {expected}, got {value!r}", name=self.label, expected=self._expected, value=value
-            )
+            raise self._wrong(value)
         if self.choices and value not in [choice[0] for choice in self.choices]:
-            raise SettingsError(
-                "{name}: expected {expected}, got {value!r}", name=self.label, expected=self._expected, value=value
-            )
+            raise self._wrong(value)
         if isinstance(value, (int, float)) and self.kind != "boolean":
             too_small = value <= self.least if "exclusiveMinimum" in self.schema else value < self.least
             if too_small or value > self.most or not math.isfinite(value):
-                raise SettingsError(
-                    "{name}: expected {expected}, got {value!r}", name=self.label, expected=self._expected, value=value
-                )
+                raise self._wrong(value)
         if self.kind == "array":
             if len(value) > self.longest:
                 raise SettingsError(
@@ -166,9 +160,7 @@ class Setting:
             try:
                 return self.check(float(text) if self.kind == "number" else int(text))
             except ValueError:
-                raise SettingsError(
-                    "{name}: expected {expected}, got {text!r}", name=self.label, expected=self._expected, text=text
-                ) from None
+                raise self._wrong(text) from None
         if self.kind == "any":
             try:
                 return self.check(float(text))
@@ -232,6 +224,11 @@ class Setting:
         if text.startswith("{") or re.split(r",(?=[a-z_]+=)", text)[0] != str(item[first]):
             return json.dumps({first: item[first]} | kept)
         return text
+
+    def _wrong(self, value: Any) -> SettingsError:
+        return SettingsError(
+            "{name}: expected {expected}, got {value!r}", name=self.label, expected=self._expected, value=value
+        )
 
     @property
     def _expected(self) -> Message:

@@ -13,7 +13,7 @@ from . import unfinished
 from .backends import BackendPool
 from .request import StylizeRequest
 from .status import Reporter, Status
-from .steps import acquire_backend, done, failure, nothing_to_do, stylize_folder
+from .steps import nothing_to_do, run, stylize
 
 
 def export_blocking(
@@ -51,17 +51,9 @@ def stylize_blocking(
 ) -> Status:
     """Render and stylize. How it ended, errors too, is in the status that is returned."""
     reporter = Reporter(tell)
-    try:
-        if nothing_to_do(request, reporter):
-            return reporter.status
-        acquire_backend(pool, request, reporter, cancelled)
+
+    def export() -> None:
         export_blocking(context, request, reporter, cancelled)
-        view = stylize_folder(pool, request, reporter, cancelled)
-        unfinished.finish(request)
-        done(reporter, view)
-    except Exception as error:
-        changes = failure(error)
-        reporter.update(**changes)
-        if changes["exit_status"] == 1:
-            raise
+
+    run(reporter, lambda: stylize(pool, request, reporter, export, cancelled))
     return reporter.status

@@ -6,18 +6,17 @@ It calls nothing of bpy: what needs Blender's data (a copy of the file before, t
 from __future__ import annotations
 
 import abc
+import contextlib
 import threading
-import traceback
 from collections.abc import Callable
 
 from ..setup.hardware import Hardware, detect
-from . import unfinished
 from .backends import BackendPool
 from .check import Finding, check_up
 from .export_process import run_export
 from .request import BackendChoice, StylizeRequest
 from .status import Reporter, Status
-from .steps import acquire_backend, device_text, done, failure, nothing_to_do, stylize_folder
+from .steps import device_text, run, stylize
 
 JOIN_SECONDS = 5.0
 
@@ -66,15 +65,7 @@ class Session(abc.ABC):
             self._thread.join(seconds)
 
     def _run(self) -> None:
-        try:
-            self._work()
-            if not self.status.over:
-                self._reporter.update(stage="done")
-        except Exception as error:
-            changes = failure(error)
-            if changes["exit_status"] == 1:
-                traceback.print_exc()
-            self._reporter.update(**changes)
+        run(self._reporter, self._work)
 
     @abc.abstractmethod
     def _work(self) -> None:
@@ -97,18 +88,16 @@ class StylizeSession(Session):
 
     def _work(self) -> None:
         cancelled = self._cancel.is_set
-        try:
-            if nothing_to_do(self.request, self._reporter):
-                return
-            acquire_backend(self._pool, self.request, self._reporter, cancelled)
-            total = len(self.request.export_options.rendered_frames)
-            self._reporter.update(stage="exporting", frames_total=total)
-            run_export(self._export, self._reporter, cancelled)
-        finally:
-            self._clean_up()
-        view = stylize_folder(self._pool, self.request, self._reporter, cancelled)
-        unfinished.finish(self.request)
-        done(self._reporter, view)
+        with contextlib.ExitStack() as rest:
+            rest.callback(self._clean_up)
+
+            def export() -> None:
+                with rest:  # the copy of the file is not needed for longer
+                    total = len(self.request.export_options.rendered_frames)
+                    self._reporter.update(stage="exporting", frames_total=total)
+                    run_export(self._export, self._reporter, cancelled)
+
+            stylize(self._pool, self.request, self._reporter, export, cancelled)
 
 
 class CheckSession(Session):

@@ -47,6 +47,13 @@ STAGE_START: dict[str, Any] = {
 }  # fmt: skip
 
 
+IN_JSON = (
+    "stage", "frames_done", "frames_total", "frames_kept", "step", "steps_total", "seconds_left", "newest", "result",
+    "warnings",
+)  # fmt: skip
+"""The fields of a status that programs read."""
+
+
 @dataclass(frozen=True)
 class Status:
     """``frames_done`` counts within the stage; ``frames_kept`` of them are those of an earlier run.
@@ -116,24 +123,12 @@ class Status:
 
         ``messages``: the templates of texts with values.
         """
-        line = {
-            "warpnoise": "progress",
-            "stage": self.stage,
-            "frames_done": self.frames_done,
-            "frames_total": self.frames_total,
-            "frames_kept": self.frames_kept,
-            "step": self.step,
-            "steps_total": self.steps_total,
-            "seconds_left": self.seconds_left,
-            "newest": str(self.newest) if self.newest else None,
-            "result": str(self.result) if self.result else None,
-            "warnings": list(self.warnings),
-        }
+        line: dict[str, Any] = {"warpnoise": "progress"} | {name: getattr(self, name) for name in IN_JSON}
         if packed := pack([*self.warnings, self.error]):
             line["messages"] = packed
         if self.error:
             line["error"] = {"message": self.error, "exit_status": self.exit_status}
-        return json.dumps(line)
+        return json.dumps(line, default=str)
 
 
 def duration(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..export.files import JobFolder
 from ..frame_ranges import frames_text
 from ..messages import Message
 from ..results import frame_path, result_folder
+from . import unfinished
 from .backends import BackendPool
 from .model_facts import remember_model
 from .request import StylizeRequest
@@ -19,6 +21,40 @@ from .status import Reporter
 
 FRAME_COUNTS = ("frames_done", "frames_total", "frames_kept", "step", "steps_total", "seconds_left")
 """Fields of a job that a run's status has under the same names."""
+
+
+def stylize(
+    pool: BackendPool,
+    request: StylizeRequest,
+    reporter: Reporter,
+    export: Callable[[], None],
+    cancelled: Callable[[], bool],
+) -> None:
+    """One run. ``export`` renders the job folder: here, or in another Blender.
+
+    Raises:
+        WarpnoiseError: what stopped it.
+    """
+    if nothing_to_do(request, reporter):
+        return
+    acquire_backend(pool, request, reporter, cancelled)
+    export()
+    job = stylize_folder(pool, request, reporter, cancelled)
+    unfinished.finish(request)
+    reporter.update(stage="done", **{name: job[name] for name in FRAME_COUNTS[:3]})
+
+
+def run(reporter: Reporter, work: Callable[[], None]) -> None:
+    """Do ``work``. How it ends is in the reporter's status, errors too; one of ours is printed with its origin."""
+    try:
+        work()
+        if not reporter.status.over:
+            reporter.update(stage="done")
+    except Exception as error:
+        changes = failure(error)
+        if changes["exit_status"] == 1:
+            traceback.print_exc()
+        reporter.update(**changes)
 
 
 def acquire_backend(
@@ -114,11 +150,6 @@ def stylize_folder(
     except (BackendDiedError, BackendHungError):
         pool.discard()
         raise
-
-
-def done(reporter: Reporter, job: Job) -> None:
-    """The status of a run that has done all it should."""
-    reporter.update(stage="done", **{name: job[name] for name in FRAME_COUNTS[:3]})
 
 
 def nothing_to_do(request: StylizeRequest, reporter: Reporter) -> bool:

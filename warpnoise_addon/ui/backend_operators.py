@@ -21,6 +21,7 @@ from .managed import environments
 from .modal_session import SessionOperator
 from .online import offline
 from .preferences import backend_choice, preferences
+from .reporting import reporting, warn
 from .texts import draw_text, iface, sentence
 
 WIDTH = 600
@@ -51,9 +52,8 @@ class WARPNOISE_OT_check_backend(SessionOperator, bpy.types.Operator):
     def _done(self, context: bpy.types.Context) -> set[str]:
         status = state.last
         session = state.session
-        for finding in session.findings if isinstance(session, CheckSession) else ():
-            if finding.level != "OK":
-                self.report({"WARNING"}, sentence(finding.text))
+        if isinstance(session, CheckSession):
+            warn(self, (finding.text for finding in session.findings if finding.level != "OK"))
         self.report({"INFO"}, sentence(WORKS, name=status.backend, device=status.device))
         return {"FINISHED"}
 
@@ -83,13 +83,10 @@ class WARPNOISE_OT_enter_token(bpy.types.Operator):
         self.layout.prop(self, "token")
         self.layout.label(text=iface("It is written to {path}", path=token_path()), translate=False)
 
+    @reporting
     def execute(self, context: bpy.types.Context) -> set[str]:
         token, self.token = self.token.strip(), ""
-        try:
-            write_token(token_path(), token)
-        except SettingsError as error:
-            self.report({"ERROR"}, sentence(str(error)))
-            return {"CANCELLED"}
+        write_token(token_path(), token)
         preferences(context).token_file = str(token_path())
         return {"FINISHED"}
 
@@ -184,18 +181,15 @@ class WARPNOISE_OT_set_up(SessionOperator, bpy.types.Operator):
         wheels = Path(bpy.path.abspath(self.wheels)) if self.wheels else None
         return Plan(python, folder, build, brought_package(), wheels)
 
+    @reporting
     def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            if self.wheels:
-                check_wheels(Path(bpy.path.abspath(self.wheels)))
-            elif refusal := offline(NO_DOWNLOAD):
-                raise WarpnoiseError(refusal)
-            build = self.build if self.properties.is_property_set("build") else detect().build
-            python = find_python(bpy.path.abspath(self.python)).path
-            plan = self._plan(python, environments().new(), BUILDS[build])
-        except WarpnoiseError as error:
-            self.report({"ERROR"}, sentence(str(error)))
-            return {"CANCELLED"}
+        if self.wheels:
+            check_wheels(Path(bpy.path.abspath(self.wheels)))
+        elif refusal := offline(NO_DOWNLOAD):
+            raise WarpnoiseError(refusal)
+        build = self.build if self.properties.is_property_set("build") else detect().build
+        python = find_python(bpy.path.abspath(self.python)).path
+        plan = self._plan(python, environments().new(), BUILDS[build])
         session = SetupSession(state.pool, environments(), plan, model=context.scene.warpnoise.model or "default")
         return self._run(context, session)
 

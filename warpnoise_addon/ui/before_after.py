@@ -9,6 +9,7 @@ import bpy
 
 from ..names import frame_name
 from ..results import frame_path
+from .modal_session import areas
 
 AFTER, BEFORE = "Warpnoise Preview", "Warpnoise Preview, Render"
 
@@ -22,14 +23,11 @@ def show_preview(context: bpy.types.Context, job: Path, result: Path, frame: int
 
 def show_image(context: bpy.types.Context, image: bpy.types.Image) -> int:
     """Show the image in every image editor of every window, and return how many there are."""
-    shown = 0
-    for window in context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "IMAGE_EDITOR":
-                area.spaces.active.image = image
-                area.tag_redraw()
-                shown += 1
-    return shown
+    editors = areas(context, "IMAGE_EDITOR")
+    for area in editors:
+        area.spaces.active.image = image
+        area.tag_redraw()
+    return len(editors)
 
 
 def _load(name: str, path: Path) -> None:
@@ -67,10 +65,5 @@ def is_before(context: bpy.types.Context) -> bool:
 
 def _shown(context: bpy.types.Context) -> str:
     """The name of the image in the first image editor that shows one of the two."""
-    for window in context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "IMAGE_EDITOR":
-                image = area.spaces.active.image
-                if image is not None and image.name in (AFTER, BEFORE):
-                    return image.name
-    return ""
+    images = (area.spaces.active.image for area in areas(context, "IMAGE_EDITOR"))
+    return next((image.name for image in images if image is not None and image.name in (AFTER, BEFORE)), "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from pathlib import Path
 
 import bpy
@@ -24,19 +25,18 @@ def draw_results(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     column.operator("warpnoise.open_movie", icon="PLAY")
 
 
-_listed: tuple[object, list[Result]] = (None, [])
-
-
 def _results(job: Path) -> list[Result]:
     """Those of the folder, read again only when something of it has changed: this is asked for whenever it is drawn."""
-    global _listed
-    seen: list[object] = [job]
+    changed = []
     for path in (job / "results", *(job / "results").glob("*/frames")):
         with contextlib.suppress(OSError):
-            seen.append((path, path.stat().st_mtime_ns))
-    if _listed[0] != seen:
-        _listed = (seen, list_results(job))
-    return _listed[1]
+            changed.append((path, path.stat().st_mtime_ns))
+    return _read(job, tuple(changed))
+
+
+@functools.lru_cache(1)
+def _read(job: Path, changed: tuple[tuple[Path, int], ...]) -> list[Result]:
+    return list_results(job)
 
 
 def _draw_list(layout: bpy.types.UILayout, job: Path) -> None:

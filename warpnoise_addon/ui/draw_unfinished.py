@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import bpy
@@ -9,8 +10,6 @@ import bpy
 from ..stylize.unfinished import RECORD, Unfinished, unfinished
 from .properties import write_settings
 from .texts import draw_text, iface, letters_in
-
-_known: tuple[object, Unfinished | None] = (None, None)
 
 
 def draw_unfinished(layout: bpy.types.UILayout, context: bpy.types.Context, job: Path) -> None:
@@ -30,11 +29,12 @@ def draw_unfinished(layout: bpy.types.UILayout, context: bpy.types.Context, job:
 
 def _unfinished(job: Path) -> Unfinished | None:
     """Read again only when the folder has changed: this is asked for whenever it is drawn."""
-    global _known
     try:
-        seen = (job, *((job / part).stat().st_mtime_ns for part in ("records", RECORD)))
+        return _read(job, tuple((job / part).stat().st_mtime_ns for part in ("records", RECORD)))
     except OSError:
         return None
-    if _known[0] != seen:
-        _known = (seen, unfinished(job))
-    return _known[1]
+
+
+@functools.lru_cache(1)
+def _read(job: Path, changed: tuple[int, ...]) -> Unfinished | None:
+    return unfinished(job)

@@ -12,10 +12,12 @@ import bpy
 from bpy.props import IntProperty, StringProperty
 
 from ..atomic import replacing
-from ..errors import JobFolderError, WarpnoiseError
+from ..errors import JobFolderError
+from ..export.rendering import render_size
 from ..names import frame_name
 from .make_request import existing_output, output_folder
-from .texts import iface, sentence
+from .reporting import reporting
+from .texts import iface
 
 FOLDER = "keys"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -47,13 +49,6 @@ def png_size(path: Path) -> tuple[int, int]:
     return width, height
 
 
-def frame_size(scene: bpy.types.Scene) -> tuple[int, int]:
-    """Of the scene's render, in pixels."""
-    render = scene.render
-    share = render.resolution_percentage / 100
-    return int(render.resolution_x * share), int(render.resolution_y * share)
-
-
 class WARPNOISE_OT_add_key_picture(bpy.types.Operator):
     """Copy your painted version of this frame into the job folder. Other frames are drawn toward it"""
 
@@ -68,30 +63,27 @@ class WARPNOISE_OT_add_key_picture(bpy.types.Operator):
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
+    @reporting
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene, source = context.scene, Path(bpy.path.abspath(self.filepath))
+        size, wanted = png_size(source), render_size(scene)
+        if size != wanted:
+            raise JobFolderError(
+                "{path} has {width} x {height} pixels; the render has {wanted_width} x {wanted_height}. Save it in "
+                "the render's size",
+                path=source,
+                width=size[0],
+                height=size[1],
+                wanted_width=wanted[0],
+                wanted_height=wanted[1],
+            )
+        target = output_folder(scene, scene.warpnoise.output) / FOLDER / f"{frame_name(self.frame)}.png"
         try:
-            size, wanted = png_size(source), frame_size(scene)
-            if size != wanted:
-                raise JobFolderError(
-                    "{path} has {width} x {height} pixels; the render has {wanted_width} x {wanted_height}. Save it in "
-                    "the render's size",
-                    path=source,
-                    width=size[0],
-                    height=size[1],
-                    wanted_width=wanted[0],
-                    wanted_height=wanted[1],
-                )
-            target = output_folder(scene, scene.warpnoise.output) / FOLDER / f"{frame_name(self.frame)}.png"
-            try:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with source.open("rb") as file, replacing(target) as copy:
-                    shutil.copyfileobj(file, copy)
-            except OSError as error:
-                raise JobFolderError("{path} cannot be written: {reason}", path=target, reason=error.strerror) from None
-        except WarpnoiseError as error:
-            self.report({"ERROR"}, sentence(str(error)))
-            return {"CANCELLED"}
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with source.open("rb") as file, replacing(target) as copy:
+                shutil.copyfileobj(file, copy)
+        except OSError as error:
+            raise JobFolderError("{path} cannot be written: {reason}", path=target, reason=error.strerror) from None
         return {"FINISHED"}
 
 

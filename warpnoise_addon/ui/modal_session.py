@@ -89,7 +89,10 @@ class SessionOperator:
 
 def redraw(context: bpy.types.Context) -> None:
     """Draw again what shows a session: the panel, and the preferences."""
-    for window in context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type in ("PROPERTIES", "PREFERENCES", "NODE_EDITOR", "IMAGE_EDITOR"):
-                area.tag_redraw()
+    for area in areas(context, "PROPERTIES", "PREFERENCES", "NODE_EDITOR", "IMAGE_EDITOR"):
+        area.tag_redraw()
+
+
+def areas(context: bpy.types.Context, *kinds: str) -> list[bpy.types.Area]:
+    """The areas of these types in every window."""
+    return [area for window in context.window_manager.windows for area in window.screen.areas if area.type in kinds]

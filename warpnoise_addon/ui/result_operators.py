@@ -14,11 +14,13 @@ from .. import compat
 from ..compositor import add_stylized
 from ..compositor.colorspace import view_inverse
 from ..compositor.sequence import ONLY_NEGATIVE, Sequence, read_sequence
-from ..errors import JobFolderError, WarpnoiseError
+from ..errors import JobFolderError
 from ..names import frame_name
 from ..results import CURRENT, current_folder, remove_result, use_result
 from ..stylize import state
 from .make_request import existing_output, output_folder
+from .modal_session import areas
+from .reporting import reporting, warn
 from .texts import sentence
 
 
@@ -34,17 +36,13 @@ class _OfResult:
             return False
         return True
 
+    @reporting
     def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            sequence, warnings = read_sequence(output_folder(context.scene, context.scene.warpnoise.output))
-            if sequence is None:
-                raise JobFolderError(ONLY_NEGATIVE)
-            said = self.bring(context, sequence)
-        except WarpnoiseError as error:
-            self.report({"ERROR"}, sentence(str(error)))
-            return {"CANCELLED"}
-        for text in warnings:
-            self.report({"WARNING"}, sentence(text))
+        sequence, warnings = read_sequence(output_folder(context.scene, context.scene.warpnoise.output))
+        if sequence is None:
+            raise JobFolderError(ONLY_NEGATIVE)
+        said = self.bring(context, sequence)
+        warn(self, warnings)
         self.report({"INFO"}, said)
         return {"FINISHED"}
 
@@ -117,14 +115,11 @@ def show_sequence(context: bpy.types.Context, sequence: Sequence) -> int:
     image.source = "SEQUENCE"
     image.filepath = str(sequence.path)
     image.reload()
-    shown = 0
-    for window in context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "IMAGE_EDITOR":
-                _show(area.spaces.active, image, sequence)
-                area.tag_redraw()
-                shown += 1
-    return shown
+    editors = areas(context, "IMAGE_EDITOR")
+    for area in editors:
+        _show(area.spaces.active, image, sequence)
+        area.tag_redraw()
+    return len(editors)
 
 
 def _image_name(sequence: Sequence) -> str:
@@ -175,12 +170,9 @@ class _OnResult:
             return False
         return context.scene is not None
 
+    @reporting
     def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            said = self.do(context, output_folder(context.scene, context.scene.warpnoise.output))
-        except WarpnoiseError as error:
-            self.report({"ERROR"}, sentence(str(error)))
-            return {"CANCELLED"}
+        said = self.do(context, output_folder(context.scene, context.scene.warpnoise.output))
         self.report({"INFO"}, said)
         return {"FINISHED"}
 
@@ -246,14 +238,9 @@ class WARPNOISE_OT_add_to_compositor(bpy.types.Operator):
         name="Output", description="The job folder. Empty: the scene's", subtype="DIR_PATH", options={"SKIP_SAVE"}
     )
 
+    @reporting
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene
-        try:
-            folder = output_folder(scene, self.output or scene.warpnoise.output)
-            added = add_stylized(scene, folder, scene.warpnoise.connect)
-        except WarpnoiseError as error:
-            self.report({"ERROR"}, sentence(str(error)))
-            return {"CANCELLED"}
-        for text in added.warnings:
-            self.report({"WARNING"}, sentence(text))
+        folder = output_folder(scene, self.output or scene.warpnoise.output)
+        warn(self, add_stylized(scene, folder, scene.warpnoise.connect).warnings)
         return {"FINISHED"}

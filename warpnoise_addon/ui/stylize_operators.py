@@ -21,6 +21,7 @@ from .first_run import show_trial
 from .make_request import make_request
 from .modal_session import SessionOperator, redraw
 from .properties import SettingsProperties
+from .reporting import warn
 from .texts import iface, sentence
 
 OWN_ARGUMENTS = ("frames", "only", "chunk", "preview", "size", "device", "batch", *MEMORY)
@@ -118,8 +119,7 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
         self._request = request
         preview.clear()
         state.begin(StylizeSession(state.pool, request, export.argv, export.clean_up))
-        for text in export.warnings:
-            self.report({"WARNING"}, sentence(text))
+        warn(self, export.warnings)
         return self._watch(context)
 
     def _block(self, context: bpy.types.Context, request: StylizeRequest) -> set[str]:
@@ -161,8 +161,7 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
             return self._fail(error)
         warnings = tuple(dict.fromkeys((*state.last.warnings, *added.warnings)))
         state.last = state.last.but(warnings=warnings)
-        for text in warnings:
-            self.report({"WARNING"}, sentence(text))
+        warn(self, warnings)
         text = "{count} stylized frames in {folder}"
         folder = state.last.result or request.folder
         self.report({"INFO"}, sentence(text, count=state.last.frames_done, folder=folder))

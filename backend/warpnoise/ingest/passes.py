@@ -39,7 +39,7 @@ def check_exr(path: Path, *, passes: bool) -> tuple[int, int]:
         except Exception as error:  # OpenEXR raises whatever its layers raise
             raise damaged(path, " ".join(str(error).split())) from None
         if not complete:
-            raise damaged(path, "its pixels are not all there")
+            raise damaged(path, "some of its pixels are missing")
     lossy = {CODECS[part.attributes["compression"][1][0]] for part in layout.parts} - LOSSLESS
     if passes and lossy:
         raise MediaError(
