@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from warpnoise.errors import SettingsError
 from warpnoise.sdedit.control_files import control_class
 from warpnoise.sdedit.editor import EditSettings
@@ -24,7 +22,7 @@ def check_settings(model: ModelFolder, settings: EditSettings) -> tuple[str, ...
         ModelError: a file that the settings name is missing or broken.
     """
     _check_sampler(model, settings)
-    _check_ranges(model, settings)
+    _check_steps(model, settings)
     if settings.loras and model.family is None:
         raise SettingsError(f"lora {settings.loras[0].path}: the model {model.name} works on pixels and takes no LoRA")
     for lora in settings.loras:
@@ -65,26 +63,15 @@ def _check_sampler(model: ModelFolder, settings: EditSettings) -> None:
     fitting = [name for name, sampler in SAMPLERS.items() if mixing in sampler.mixing]
     if settings.sampler is not None and settings.sampler not in fitting:
         kind = "is a flow-matching model and" if model.is_flow else "is a diffusion model and"
-        known = "" if settings.sampler in SAMPLERS else ", which is not known"
-        raise SettingsError(
-            f"sampler {settings.sampler!r}{known}: the model {model.name} {kind} takes {', '.join(fitting)}"
-        )
+        raise SettingsError(f"sampler {settings.sampler!r}: the model {model.name} {kind} takes {', '.join(fitting)}")
 
 
-def _check_ranges(model: ModelFolder, settings: EditSettings) -> None:
-    if not 0 < settings.strength <= 1:
-        raise SettingsError(f"strength: expected more than 0 and at most 1, got {settings.strength}")
+def _check_steps(model: ModelFolder, settings: EditSettings) -> None:
     steps, sampler = model.steps_for(settings), SAMPLERS[model.sampler_for(settings)]
     if not 1 <= steps <= model.train_timesteps:
         raise SettingsError(f"steps: expected 1 to {model.train_timesteps}, as the model was trained, got {steps}")
     if sampler.most_steps is not None and steps > sampler.most_steps:
         raise SettingsError(f"steps: expected 1 to {sampler.most_steps} with the sampler {sampler.label}, got {steps}")
-    if not 0 <= settings.eta <= 1:
-        raise SettingsError(f"eta: expected 0 (deterministic) to 1 (fully stochastic), got {settings.eta}")
-    if settings.guidance is not None and not (math.isfinite(settings.guidance) and settings.guidance >= 0):
-        raise SettingsError(f"guidance: expected a number of at least 0, got {settings.guidance}")
-    if settings.texture is not None and not 0 <= settings.texture <= 1:
-        raise SettingsError(f"texture: expected 0 to 1, got {settings.texture}")
 
 
 def _sampler_warnings(model: ModelFolder, settings: EditSettings) -> tuple[str, ...]:

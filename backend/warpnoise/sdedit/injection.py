@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from diffusers.configuration_utils import FrozenDict
 
-from warpnoise.errors import Cancelled, ModelError
+from warpnoise.errors import ModelError, stop_if
 from warpnoise.sdedit.pull import LATENT_STEPS, Change, redirected
 from warpnoise.sdedit.sample import finite, wait_for
 from warpnoise.sdedit.schedule import Run
@@ -35,7 +35,7 @@ class Stepped(NamedTuple):
 
 
 class _SchedulerFace:
-    """What pipelines read of a scheduler before its first step."""
+    """What pipelines read of a scheduler before its first step. They look at the arguments of ``set_timesteps``."""
 
     order = 1
     init_noise_sigma = 1.0
@@ -50,10 +50,6 @@ class _SchedulerFace:
     def scale_model_input(self, sample: torch.Tensor, timestep: Any = None) -> torch.Tensor:
         return sample  # our x is what the network is shown
 
-
-class TimingProbe(_SchedulerFace):
-    """Stops a pipeline where it asks for its timesteps: its own sigmas, and its shift for the picture's size."""
-
     def set_timesteps(
         self,
         num_inference_steps: int | None = None,
@@ -63,9 +59,18 @@ class TimingProbe(_SchedulerFace):
         mu: float | None = None,
         **_: Any,
     ) -> None:
-        raise TimestepsAsked(
-            {"num_inference_steps": num_inference_steps, "timesteps": timesteps, "sigmas": sigmas, "mu": mu}
-        )
+        timing = {"num_inference_steps": num_inference_steps, "timesteps": timesteps, "sigmas": sigmas, "mu": mu}
+        self._begin(device, timing)
+
+    def _begin(self, device: Any, timing: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+
+class TimingProbe(_SchedulerFace):
+    """Stops a pipeline where it asks for its timesteps: its own sigmas, and its shift for the picture's size."""
+
+    def _begin(self, device: Any, timing: dict[str, Any]) -> None:
+        raise TimestepsAsked(timing)
 
 
 class InjectedScheduler(_SchedulerFace):
@@ -98,15 +103,7 @@ class InjectedScheduler(_SchedulerFace):
         self._index = self._stochastic = 0
         self._check_cancelled()
 
-    def set_timesteps(
-        self,
-        num_inference_steps: int | None = None,
-        device: Any = None,
-        timesteps: Any = None,
-        sigmas: Any = None,
-        mu: float | None = None,
-        **_: Any,
-    ) -> None:
+    def _begin(self, device: Any, timing: dict[str, Any]) -> None:
         self.timesteps = self._run.timesteps.to(device or "cpu")
         self.num_inference_steps = len(self.timesteps)
         self.sigmas = getattr(self._run, "sigmas", self.timesteps / int(self.config.get("num_train_timesteps", 1000)))
@@ -143,5 +140,4 @@ class InjectedScheduler(_SchedulerFace):
         return self._index == len(self._run.timesteps)
 
     def _check_cancelled(self) -> None:
-        if self._cancelled is not None and self._cancelled():
-            raise Cancelled("cancelled between two denoising steps")
+        stop_if(self._cancelled, "cancelled between two denoising steps")

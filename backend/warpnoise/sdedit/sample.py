@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from warpnoise.errors import Cancelled, ModelError
+from warpnoise.errors import ModelError, stop_if
 from warpnoise.sdedit.editor import NoiseMaps
 from warpnoise.sdedit.pull import Change, redirected
 from warpnoise.sdedit.schedule import Run
@@ -46,8 +46,7 @@ def sample(
     x = run.start(x_0, noise(0))
     stochastic = 0
     for index, t in enumerate(run.timesteps):
-        if cancelled is not None and cancelled():
-            raise Cancelled("cancelled between two denoising steps")
+        stop_if(cancelled, "cancelled between two denoising steps")
         output = denoise(x, t)
         if change is not None:
             output = redirected(run, index, output, x, change, total if changed_steps is None else changed_steps)

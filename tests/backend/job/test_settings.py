@@ -42,6 +42,23 @@ def test_schema_has_what_interfaces_are_made_of() -> None:
     assert set(schema["properties"]["noise"]["x-ui"]["labels"]) == set(schema["properties"]["noise"]["enum"])
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"strength": 0.0},
+        {"strength": 1.01},
+        {"eta": -0.1},
+        {"guidance": float("nan")},
+        {"texture": -0.1},
+        {"texture": 1.1},
+        {"sampler": "perlin"},
+    ],
+)
+def test_values_out_of_range_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match=next(iter(changes))):
+        Settings().updated(changes)
+
+
 def test_lists_are_inlined_in_the_schema() -> None:
     setting = settings_schema(WithLists)["properties"]["adapters"]
     assert (setting["type"], setting["items"]["type"]) == ("array", "object")

@@ -338,29 +338,9 @@ def test_settings_that_the_model_does_not_take(styled_model: Path, changes: dict
         check_settings(ModelFolder.open(styled_model), Settings().updated(changes))
 
 
-class Loose:
-    """Settings that nobody has checked."""
-
-    style, prompt, negative_prompt, strength, steps, guidance, eta = None, "", "", 0.5, 10, None, 0.0
-    texture, sampler, loras, controls = None, None, (), ()
-
-    def __init__(self, **changes: Any) -> None:
-        self.__dict__.update(changes)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"strength": 0}, "strength: expected more than 0 and at most 1, got 0"),
-        ({"strength": 1.01}, "strength"),
-        ({"steps": 0}, "steps: expected 1 to 1000"),
-        ({"eta": -0.1}, "eta: expected 0"),
-        ({"guidance": float("nan")}, "guidance: expected a number of at least 0, got nan"),
-    ],
-)
-def test_settings_out_of_range(styled_model: Path, changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(SettingsError, match=message):
-        check_settings(ModelFolder.open(styled_model), Loose(**changes))
+def test_steps_beyond_the_training_s_are_refused(styled_model: Path) -> None:
+    with pytest.raises(SettingsError, match="steps: expected 1 to 1000"):
+        check_settings(ModelFolder.open(styled_model), Settings(steps=1001))
 
 
 def test_settings_of_a_plain_model(plain_model: Path) -> None:
@@ -394,8 +374,6 @@ def test_samplers_that_a_model_has_not(tiny: Callable[[str], Path]) -> None:
         check_settings(diffusion, Settings(sampler="flow_euler"))
     with pytest.raises(SettingsError, match=r"'euler': the model .* takes dpmpp_2m, dpmpp_2m_sde, unipc, flow_euler"):
         check_settings(flow, Settings(sampler="euler"))
-    with pytest.raises(SettingsError, match="'ddpm', which is not known"):
-        check_settings(diffusion, Loose(sampler="ddpm"))
     with pytest.raises(SettingsError, match="steps: expected 1 to 50 with the sampler LCM, got 60"):
         check_settings(diffusion, Settings(sampler="lcm", steps=60))
 
