@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from warpnoise.job.setting_field import setting
-from warpnoise.job.validation import StrictModel
+from warpnoise.media.validation import StrictModel
 
 
 class Lora(StrictModel):

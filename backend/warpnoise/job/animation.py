@@ -10,7 +10,7 @@ from itertools import pairwise
 from pydantic import field_validator, model_validator
 
 from warpnoise.job.setting_field import setting
-from warpnoise.job.validation import StrictModel
+from warpnoise.media.validation import StrictModel
 
 PROMPTS = ("prompt", "negative_prompt")
 """The settings that are texts."""

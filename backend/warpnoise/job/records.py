@@ -9,9 +9,9 @@ from pathlib import Path
 from pydantic import Field
 
 from warpnoise.errors import JobError
-from warpnoise.job.validation import StrictModel, validated
 from warpnoise.media.atomic import write_bytes
 from warpnoise.media.json_file import read_json
+from warpnoise.media.validation import StrictModel, validated
 
 log = logging.getLogger(__name__)
 

@@ -28,9 +28,9 @@ from warpnoise.job.lock import MUTEX_SECONDS, locked
 from warpnoise.job.names import frame_name
 from warpnoise.job.records import Record, read_record, write_record
 from warpnoise.job.settings import Settings
-from warpnoise.job.validation import StrictModel, validated
 from warpnoise.media.atomic import write_bytes
 from warpnoise.media.json_file import read_json
+from warpnoise.media.validation import StrictModel, validated
 
 RESULTS = "results"
 """The folder of a shot's results, in the job folder."""

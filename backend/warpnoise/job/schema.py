@@ -14,8 +14,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from warpnoise.errors import JobError
 from warpnoise.job.settings import Settings
-from warpnoise.job.validation import StrictModel, short, validated
 from warpnoise.media.bounded import LARGEST_PICTURE
+from warpnoise.media.validation import StrictModel, short, validated
 
 SCHEMA_VERSION: Final = 2
 

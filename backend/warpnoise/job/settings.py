@@ -20,7 +20,7 @@ from warpnoise.errors import SettingsError
 from warpnoise.job.adapters import Control, Embedding, IpAdapter, Lora, Reference
 from warpnoise.job.animation import Curves, Key, curves_of, numbers_in, values_at
 from warpnoise.job.setting_field import setting
-from warpnoise.job.validation import StrictModel, first_message, validated
+from warpnoise.media.validation import StrictModel, first_message, validated
 from warpnoise.noise import METHODS, NOISE_METHODS
 from warpnoise.sdedit.samplers import SAMPLERS
 

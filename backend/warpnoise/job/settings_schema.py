@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from warpnoise.job.settings import Settings
-from warpnoise.job.validation import StrictModel
+from warpnoise.media.validation import StrictModel
 
 
 def settings_schema(model: type[StrictModel] = Settings) -> dict[str, Any]:

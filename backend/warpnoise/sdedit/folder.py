@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -94,7 +94,7 @@ class ModelFolder:
         classes = count_classes(path, network) if family is None else None
         scheduler, sheet = read_scheduler(path), read_styles(path / STYLES_FILE, classes)
         if one is not None and one.scheduler is not None:
-            scheduler, sheet = {**scheduler, **one.scheduler}, replace(sheet, steps=4, guidance=1.0)
+            scheduler, sheet = {**scheduler, **one.scheduler}, sheet.model_copy(update={"steps": 4, "guidance": 1.0})
         folder = cls(
             path=path,
             name=str(name_or_path),

@@ -8,21 +8,25 @@ steps, texture and strength may differ by style: ``"guidance": {"photoreal": 1.5
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from pydantic import Field, model_validator
 
 from warpnoise.errors import ModelError
-from warpnoise.media.json_file import read_json
+from warpnoise.media.json_file import read_object
+from warpnoise.media.validation import StrictModel, validated
 from warpnoise.sdedit.model_bounds import LARGEST_CONFIG, MOST_CLASSES
 
 FILE_NAME = "styles.json"
-_MOST = {"guidance": 1000, "steps": 10_000, "texture": 1, "strength": 1, "size_multiple": 4096}
-"""The largest values."""
+
+_Name = Annotated[str, Field(min_length=1)]
+_Guidance = Annotated[float, Field(ge=0, le=1000)]
+_Steps = Annotated[int, Field(ge=1, le=10_000)]
+_Share = Annotated[float, Field(ge=0, le=1)]
 
 
-@dataclass(frozen=True)
-class StyleSheet:
+class StyleSheet(StrictModel):
     """The entries of ``styles.json``.
 
     ``styles``: names in the order of the class labels. ``null_class``: the label that stands for no class, which
@@ -33,13 +37,26 @@ class StyleSheet:
     for.
     """
 
-    styles: tuple[str, ...] = ()
-    null_class: int | None = None
-    guidance: float | dict[str, float] | None = None
-    steps: int | dict[str, int] | None = None
-    texture: float | dict[str, float] = 0.0
-    strength: float | dict[str, float] | None = None
-    size_multiple: int | None = None
+    styles: tuple[_Name, ...] = ()
+    null_class: Annotated[int, Field(ge=0, le=MOST_CLASSES)] | None = None
+    guidance: _Guidance | dict[str, _Guidance] | None = None
+    steps: _Steps | dict[str, _Steps] | None = None
+    texture: _Share | dict[str, _Share] = 0.0
+    strength: _Share | dict[str, _Share] | None = None
+    size_multiple: Annotated[int, Field(ge=1, le=4096)] | None = None
+
+    @model_validator(mode="after")
+    def _names_each_style_once(self) -> StyleSheet:
+        if len(set(self.styles)) != len(self.styles):
+            raise ValueError("styles: one style is named twice")
+        for key in ("guidance", "steps", "texture", "strength"):
+            value = getattr(self, key)
+            if isinstance(value, dict) and (not self.styles or set(value) != set(self.styles)):
+                raise ValueError(
+                    f"{key} names {', '.join(value)[:100] or 'no style'}; expected each of the styles once "
+                    f"({', '.join(self.styles)[:100] or 'there are none'}), or one number for all"
+                )
+        return self
 
 
 def read_styles(path: Path, classes: int | None) -> StyleSheet:
@@ -54,67 +71,10 @@ def read_styles(path: Path, classes: int | None) -> StyleSheet:
     """
     if not path.is_file():
         return StyleSheet(styles=tuple(str(label) for label in range(classes or 0)))
-    entries = read_json(path, error=ModelError, advice="Write it again or delete it.", largest=LARGEST_CONFIG)
-    if not isinstance(entries, dict):
-        raise ModelError(f"{path}: expected an object with the key 'styles', got {type(entries).__name__}")
-    known = StyleSheet.__dataclass_fields__
-    if unknown := sorted(set(entries) - set(known)):
-        raise ModelError(f"{path}: unknown key {unknown[0][:60]!r}: the keys are {', '.join(known)}")
-    styles = _names(path, entries.get("styles", []))
-    sheet = StyleSheet(
-        styles=styles,
-        null_class=_number(path, entries, "null_class", int, 0, None),
-        guidance=_by_style(path, entries, "guidance", styles, float, 0, None),
-        steps=_by_style(path, entries, "steps", styles, int, 1, None),
-        texture=_by_style(path, entries, "texture", styles, float, 0, 0.0),
-        strength=_by_style(path, entries, "strength", styles, float, 0, None),
-        size_multiple=_number(path, entries, "size_multiple", int, 1, None, _MOST["size_multiple"]),
-    )
+    content = read_object(path, error=ModelError, advice="Write it again or delete it.", largest=LARGEST_CONFIG)
+    sheet = validated(StyleSheet, content, str(path), ModelError)
     _check_classes(path, sheet, classes)
     return sheet
-
-
-def _names(path: Path, value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
-        raise ModelError(f"{path}: 'styles' must be a list of names, got {str(value)[:80]}")
-    if len(set(value)) != len(value):
-        raise ModelError(f"{path}: 'styles' names one style twice: {str(value)[:300]}")
-    return tuple(value)
-
-
-def _by_style(
-    path: Path,
-    entries: dict[str, Any],
-    key: str,
-    styles: tuple[str, ...],
-    kind: type,
-    least: int,
-    default: float | None,
-) -> Any:
-    value = entries.get(key)
-    if not isinstance(value, dict):
-        return _number(path, entries, key, kind, least, default, _MOST[key])
-    if not styles or set(value) != set(styles):
-        raise ModelError(
-            f"{path}: {key!r} names {', '.join(value)[:300] or 'no style'}: expected each of the styles once "
-            f"({', '.join(styles)[:300] or 'there are none'}), or one number for all"
-        )
-    return {style: _number(path, value, style, kind, least, default, _MOST[key]) for style in styles}
-
-
-def _number(
-    path: Path, entries: dict[str, Any], key: str, kind: type, least: int, default: Any, most: int = MOST_CLASSES
-) -> Any:
-    value = entries.get(key)
-    if value is None:
-        return default
-    allowed = (int,) if kind is int else (int, float)
-    if isinstance(value, bool) or not isinstance(value, allowed) or not least <= value <= most:
-        raise ModelError(
-            f"{path}: {key!r} must be a number of at least {least} and at most {most} ({kind.__name__}), got "
-            f"{str(value)[:40]}"
-        )
-    return kind(value)
 
 
 def _check_classes(path: Path, sheet: StyleSheet, classes: int | None) -> None:

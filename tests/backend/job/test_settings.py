@@ -12,7 +12,7 @@ from warpnoise.errors import SettingsError
 from warpnoise.job import Settings
 from warpnoise.job.settings import setting
 from warpnoise.job.settings_schema import item_from_text, schema_path, schema_text, settings_schema
-from warpnoise.job.validation import StrictModel
+from warpnoise.media.validation import StrictModel
 
 
 class Adapter(StrictModel):

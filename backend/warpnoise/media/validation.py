@@ -1,4 +1,4 @@
-"""Pydantic's complaints as sentences: the field, what was expected, what was given."""
+"""What comes from outside as checked models: pydantic's complaints as sentences that name the field."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ class StrictModel(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, populate_by_name=True)
 
+
+_BRANCH = re.compile(r"constrained-\w+|dict\[.*\]")
+"""What pydantic calls the branches of a union, as parts of a place."""
 
 _Model = TypeVar("_Model", bound=StrictModel)
 
@@ -82,6 +85,8 @@ def short(text: object, longest: int = 60) -> str:
 def _place(loc: Iterable[int | str]) -> str:
     text = ""
     for part in loc:
+        if isinstance(part, str) and _BRANCH.fullmatch(part):
+            continue
         text += f"[{part}]" if isinstance(part, int) else f".{short(part)}"
     return text.removeprefix(".") or "the whole"
 
