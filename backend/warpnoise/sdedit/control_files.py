@@ -14,9 +14,6 @@ from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.model_bounds import read_config
 from warpnoise.sdedit.model_files import find_weights
 
-INPUTS = ("depth", "normals", "lines", "color")
-"""What a control can be given."""
-
 UNION_MODES = {"depth": 1, "lines": 3, "normals": 4, "color": 6}
 """What the union ControlNet of SDXL calls its inputs."""
 

@@ -15,78 +15,59 @@ if TYPE_CHECKING:
 class LoraSettings(Protocol):
     """A LoRA file and how strongly it acts: 1 as it was trained, 0 not at all."""
 
-    @property
-    def path(self) -> str: ...
-    @property
-    def weight(self) -> float: ...
+    path: str
+    weight: float
 
 
 class ControlSettings(Protocol):
     """A ControlNet's folder, what it is shown ("depth", "normals", "lines", "color"), how strongly it acts, and over
     which part of the steps, 0 to 1."""
 
-    @property
-    def path(self) -> str: ...
+    path: str
+
     @property
     def input(self) -> str: ...
-    @property
-    def weight(self) -> float: ...
-    @property
-    def start(self) -> float: ...
-    @property
-    def end(self) -> float: ...
+
+    weight: float
+    start: float
+    end: float
 
 
 class EmbeddingSettings(Protocol):
     """A textual inversion's file, and its token ("": the file's own)."""
 
-    @property
-    def path(self) -> str: ...
-    @property
-    def token(self) -> str: ...
+    path: str
+    token: str
 
 
 class IpAdapterSettings(Protocol):
     """An IP-Adapter's file, its picture, how strongly it acts, and its image encoder's folder ("": beside the file)."""
 
-    @property
-    def path(self) -> str: ...
-    @property
-    def image(self) -> str: ...
-    @property
-    def weight(self) -> float: ...
-    @property
-    def encoder(self) -> str: ...
+    path: str
+    image: str
+    weight: float
+    encoder: str
 
 
 class ReferenceSettings(Protocol):
     """A picture for a model that edits."""
 
-    @property
-    def path(self) -> str: ...
+    path: str
 
 
 class EditSettings(Protocol):
     """The fields of a job's settings that SDEdit reads; docs/architecture.md gives their meaning and ranges."""
 
-    @property
-    def style(self) -> str | None: ...
-    @property
-    def prompt(self) -> str: ...
-    @property
-    def negative_prompt(self) -> str: ...
-    @property
-    def strength(self) -> float: ...
-    @property
-    def steps(self) -> int | None: ...
-    @property
-    def guidance(self) -> float | None: ...
-    @property
-    def texture(self) -> float | None: ...
-    @property
-    def eta(self) -> float: ...
-    @property
-    def sampler(self) -> str | None: ...
+    style: str | None
+    prompt: str
+    negative_prompt: str
+    strength: float
+    steps: int | None
+    guidance: float | None
+    texture: float | None
+    eta: float
+    sampler: str | None
+
     @property
     def loras(self) -> Sequence[LoraSettings]: ...
     @property
