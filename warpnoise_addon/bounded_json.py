@@ -14,14 +14,14 @@ import stat
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .messages import Message
+from .messages import MessageError
 
 LARGEST = 64 << 20
 """Bytes. A shot's job.json may be larger: see ``largest``."""
 _MAY_BE_HALF = re.compile(r"\\u[dD]")
 
 
-class BadJsonError(ValueError):
+class BadJsonError(MessageError, ValueError):
     """What is wrong with the text, as the end of a sentence: "it is nested too deeply"."""
 
 
@@ -32,9 +32,7 @@ def parse_json(data: bytes | str, largest: int = LARGEST) -> Any:
         BadJsonError: too large, not UTF-8, not JSON, nested too deeply, a number that is not finite, half a character.
     """
     if len(data) > largest:
-        raise BadJsonError(
-            Message("it has {count} bytes; expected at most {largest}", count=len(data), largest=largest)
-        )
+        raise BadJsonError("it has {count} bytes; expected at most {largest}", count=len(data), largest=largest)
     try:
         text = data if isinstance(data, str) else data.decode("utf-8-sig")
         value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
@@ -49,7 +47,7 @@ def parse_json(data: bytes | str, largest: int = LARGEST) -> Any:
     except BadJsonError:
         raise
     except ValueError as error:
-        raise BadJsonError(Message("it is not JSON: {error}", error=error)) from None
+        raise BadJsonError("it is not JSON: {error}", error=error) from None
     return value
 
 
@@ -72,14 +70,12 @@ def read_bytes(path: Path, largest: int) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise BadJsonError("it is not a regular file")
         if status.st_size > largest:
-            raise BadJsonError(
-                Message("it has {size} bytes; expected at most {largest}", size=status.st_size, largest=largest)
-            )
+            raise BadJsonError("it has {size} bytes; expected at most {largest}", size=status.st_size, largest=largest)
         return file.read(largest + 1)
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise BadJsonError(Message("it holds {constant}, which is not a number", constant=constant))
+    raise BadJsonError("it holds {constant}, which is not a number", constant=constant)
 
 
 def _finite(digits: str) -> float:

@@ -20,16 +20,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .messages import Message
+from .messages import MessageError
 
 
-class WarpnoiseError(Exception):
+class WarpnoiseError(MessageError):
     """The base of all of them. ``exit_status`` is the command's (docs/architecture.md, "Errors, exit codes")."""
 
     exit_status = 1
-
-    def __init__(self, template: str, **values: object) -> None:
-        super().__init__(Message(template, **values) if values else template)
 
 
 class SettingsError(WarpnoiseError):

@@ -29,6 +29,13 @@ class Message(str):
         return _filled(translate(self.template), self.values, translate)
 
 
+class MessageError(Exception):
+    """An error with a message of a template and its values, if it has any."""
+
+    def __init__(self, template: str, **values: object) -> None:
+        super().__init__(Message(template, **values) if values else template)
+
+
 def _filled(template: str, values: Mapping[str, object], translate: Callable[[str], str]) -> str:
     return template.format(**{name: _shown(value, translate) for name, value in values.items()}) if values else template
 

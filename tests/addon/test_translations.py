@@ -30,7 +30,14 @@ def _all_errors(base: type = WarpnoiseError) -> Iterator[type]:
 SHOWN = ("text", "heading", "placeholder", "confirm_text")
 CALLS = {"iface": 0, "sentence": 0, "draw_text": 1, "offline": 0, "poll_message_set": 0}
 """Functions that show a text, and which argument it is."""
-MESSAGES = ("Message", "NoPictureError", "NotThePicture", "Unreachable", *(each.__name__ for each in _all_errors()))
+MESSAGES = (
+    "Message",
+    "BadJsonError",
+    "NoPictureError",
+    "NotThePicture",
+    "Unreachable",
+    *(each.__name__ for each in _all_errors()),
+)
 """What is made of an English text, wherever it is in the add-on; with values it has a template."""
 MESSAGE_ARGUMENTS = ("cancel_text",)
 NOT_WORDS = {"", "https://server"}

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from typing import IO
 
-from ..messages import Message
+from ..messages import MessageError
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHANNELS = {2: 3, 6: 4}
@@ -20,7 +20,7 @@ HARMLESS = (b"gAMA", b"cHRM", b"sRGB", b"pHYs", b"sBIT", b"tIME")
 _BLOCK = 1 << 20
 
 
-class NotThePicture(Exception):
+class NotThePicture(MessageError):
     """What is wrong with it."""
 
 
@@ -42,21 +42,15 @@ def check_png(file: IO[bytes], width: int, height: int) -> None:
     got_width, got_height, depth, color, *methods = struct.unpack(">IIBBBBB", header)
     if (got_width, got_height) != (width, height):
         raise NotThePicture(
-            Message(
-                "expected {width} x {height} pixels, got {got_width} x {got_height}",
-                width=width,
-                height=height,
-                got_width=got_width,
-                got_height=got_height,
-            )
+            "expected {width} x {height} pixels, got {got_width} x {got_height}",
+            width=width,
+            height=height,
+            got_width=got_width,
+            got_height=got_height,
         )
     if depth not in (8, 16) or color not in CHANNELS or any(methods):
         raise NotThePicture(
-            Message(
-                "expected RGB or RGBA of 8 or 16 bits, got colour type {color} of {depth} bits",
-                color=color,
-                depth=depth,
-            )
+            "expected RGB or RGBA of 8 or 16 bits, got colour type {color} of {depth} bits", color=color, depth=depth
         )
     row = 1 + width * CHANNELS[color] * depth // 8
     _check_pixels(chunks, row * height)
@@ -71,7 +65,7 @@ def _chunks(file: IO[bytes]) -> Iterator[tuple[bytes, bytes]]:
             raise NotThePicture("it is cut off")
         length, kind = struct.unpack(">I4s", start)
         if length > 64 and kind != b"IDAT":
-            raise NotThePicture(Message("its part {kind!r} is too long", kind=kind))
+            raise NotThePicture("its part {kind!r} is too long", kind=kind)
         data, check = file.read(length), file.read(4)
         if len(data) < length or len(check) < 4:
             raise NotThePicture("it is cut off")
@@ -90,14 +84,14 @@ def _check_pixels(chunks: Iterator[tuple[bytes, bytes]], expected: int) -> None:
             if kind in HARMLESS:
                 continue
             if kind != b"IDAT":
-                raise NotThePicture(Message("it has a part {kind!r}, which is not expected", kind=kind))
+                raise NotThePicture("it has a part {kind!r}, which is not expected", kind=kind)
             while data and not unpack.eof:
                 size += len(unpack.decompress(data, _BLOCK))
                 data = unpack.unconsumed_tail
                 if size > expected:
                     raise NotThePicture("it has more pixel data than its size allows")
     except zlib.error as error:
-        raise NotThePicture(Message("its pixels cannot be unpacked ({error})", error=error)) from None
+        raise NotThePicture("its pixels cannot be unpacked ({error})", error=error) from None
     # Blocks that were filled exactly may have left something behind.
     while not unpack.eof and (more := unpack.decompress(b"", _BLOCK)):
         size += len(more)

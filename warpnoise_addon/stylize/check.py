@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,11 @@ LITTLE_MEMORY = 2 * 2**30
 """Bytes; the default model at 1024 x 1024 needs about as much."""
 
 
-@dataclass(frozen=True)
 class Finding:
-    """``level``: OK, WARNING (it works, but), or ERROR."""
+    """``level``: OK, WARNING (it works, but), or ERROR. ``text``: a `Message` of the template and its values."""
 
-    level: str
-    text: str
+    def __init__(self, level: str, template: str, **values: object) -> None:
+        self.level, self.text = level, Message(template, **values)
 
 
 def check_up(
@@ -45,17 +43,13 @@ def check_up(
         if address.readable_by_others:
             yield Finding(
                 "WARNING",
-                Message(
-                    "The token and the frames travel unencrypted to {address}. Use https, or an SSH tunnel",
-                    address=address,
-                ),
+                "The token and the frames travel unencrypted to {address}. Use https, or an SSH tunnel",
+                address=address,
             )
         backend = pool.acquire(choice, cancelled)
-        yield Finding("OK", Message("{address} answers and accepts the token", address=address))
+        yield Finding("OK", "{address} answers and accepts the token", address=address)
         if uploads := backend.status.get("uploads"):
-            yield Finding(
-                "OK", Message("It takes uploads, and keeps them for {number:g} days", number=_number(uploads, "days"))
-            )
+            yield Finding("OK", "It takes uploads, and keeps them for {number:g} days", number=_number(uploads, "days"))
     else:
         command = chosen_command(choice)
         found = probe(command, cancelled)
@@ -63,7 +57,7 @@ def check_up(
             yield from _python(found, command.argv[0])
             yield from _graphics(found, hardware())
         backend = pool.acquire(choice, cancelled)
-    yield Finding("OK", Message("The backend {name} works", name=backend.name))
+    yield Finding("OK", "The backend {name} works", name=backend.name)
     yield from _machine(backend.refresh_status(), choice)
     yield from _model(backend, model)
 
@@ -71,8 +65,7 @@ def check_up(
 def _python(found: Probe, path: str) -> Iterator[Finding]:
     if found.trouble:
         yield Finding(
-            "ERROR",
-            Message("{path}: {trouble}. Choose another Python, or press Set Up", path=path, trouble=found.trouble),
+            "ERROR", "{path}: {trouble}. Choose another Python, or press Set Up", path=path, trouble=found.trouble
         )
         return
     version = ".".join(map(str, found.python))
@@ -80,34 +73,28 @@ def _python(found: Probe, path: str) -> Iterator[Finding]:
         oldest = ".".join(map(str, OLDEST_PYTHON))
         yield Finding(
             "ERROR",
-            Message(
-                "{path} is Python {version}: {oldest} or newer is needed. Press Set Up for a new one",
-                path=path,
-                version=version,
-                oldest=oldest,
-            ),
+            "{path} is Python {version}: {oldest} or newer is needed. Press Set Up for a new one",
+            path=path,
+            version=version,
+            oldest=oldest,
         )
     else:
-        yield Finding("OK", Message("Python {version}: {path}", version=version, path=path))
+        yield Finding("OK", "Python {version}: {path}", version=version, path=path)
     if found.warpnoise_error:
         yield Finding(
             "ERROR",
-            Message(
-                "It has no backend that can be imported ({warpnoise_error}). Press Set Up, or install it "
-                "there with `{path} -m pip install 'warpnoise[serve]'`",
-                warpnoise_error=found.warpnoise_error,
-                path=path,
-            ),
+            "It has no backend that can be imported ({warpnoise_error}). Press Set Up, or install it "
+            "there with `{path} -m pip install 'warpnoise[serve]'`",
+            warpnoise_error=found.warpnoise_error,
+            path=path,
         )
     else:
-        yield Finding("OK", Message("The package warpnoise {warpnoise}", warpnoise=found.warpnoise))
+        yield Finding("OK", "The package warpnoise {warpnoise}", warpnoise=found.warpnoise)
     if found.torch_error:
         yield Finding(
             "ERROR",
-            Message(
-                "PyTorch cannot be imported ({torch_error}). Press Set Up to install it again",
-                torch_error=found.torch_error,
-            ),
+            "PyTorch cannot be imported ({torch_error}). Press Set Up to install it again",
+            torch_error=found.torch_error,
         )
 
 
@@ -122,60 +109,54 @@ def _graphics(found: Probe, hardware: Hardware) -> Iterator[Finding]:
         )
         yield Finding(
             "WARNING",
-            Message(
-                "There is a graphics card ({gpu}), but PyTorch {torch} {why}",
-                gpu=hardware.gpu,
-                torch=found.torch,
-                why=why,
-            ),
+            "There is a graphics card ({gpu}), but PyTorch {torch} {why}",
+            gpu=hardware.gpu,
+            torch=found.torch,
+            why=why,
         )
     else:
         text = "PyTorch {version}, with a graphics card" if found.gpu else "PyTorch {version}, on the CPU"
-        yield Finding("OK", Message(text, version=found.torch))
+        yield Finding("OK", text, version=found.torch)
 
 
 def _machine(status: dict[str, Any], choice: BackendChoice) -> Iterator[Finding]:
-    yield Finding("OK", Message("Device: {device}", device=device_text(status)))
+    yield Finding("OK", "Device: {device}", device=device_text(status))
     if status.get("memory"):
-        yield Finding("OK", Message("Memory: {memory}", memory=str(status["memory"])))
+        yield Finding("OK", "Memory: {memory}", memory=str(status["memory"]))
     device = str(status.get("device", ""))
     if choice.device and not device.startswith(choice.device):
         yield Finding(
             "WARNING",
-            Message(
-                "The device {device} is chosen, but the backend's best is {best}", device=choice.device, best=device
-            ),
+            "The device {device} is chosen, but the backend's best is {best}",
+            device=choice.device,
+            best=device,
         )
     free = _number(status, "memory_free")
     if 0 < free < LITTLE_MEMORY:
         yield Finding(
             "WARNING",
-            Message(
-                "Only {gigabytes:.1f} GB of memory are free: close other programs, or render smaller frames",
-                gigabytes=free / 2**30,
-            ),
+            "Only {gigabytes:.1f} GB of memory are free: close other programs, or render smaller frames",
+            gigabytes=free / 2**30,
         )
 
 
 def _model(backend: Backend, model: str) -> Iterator[Finding]:
     names = [str(known.get("name")) for known in backend.status.get("models", ())]
     if model in names or (not backend.takes_uploads and model != "default" and Path(model).is_dir()):
-        yield Finding("OK", Message("The scene's model: {model}", model=model))
+        yield Finding("OK", "The scene's model: {model}", model=model)
     elif backend.takes_uploads:
         has = ", ".join(names) or "none"
         yield Finding(
             "ERROR",
-            Message(
-                "The server has no model {model}: it has {has}. `warpnoise serve --models` adds more",
-                model=model,
-                has=has,
-            ),
+            "The server has no model {model}: it has {has}. `warpnoise serve --models` adds more",
+            model=model,
+            has=has,
         )
     elif model == "default":
         yield Finding("ERROR", "The backend has no default model: install a release, or choose another model")
     else:
         yield Finding(
-            "ERROR", Message("The scene's model {model} does not exist: choose another model in the panel", model=model)
+            "ERROR", "The scene's model {model} does not exist: choose another model in the panel", model=model
         )
 
 
