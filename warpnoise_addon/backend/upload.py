@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -112,22 +113,22 @@ def send_job(backend: Backend, job: LocalJob, progress: Callable[[Job], None], c
                 "seconds_left": None if pace is None else pace * bytes_left,
             }
         )
-        picture = _picture(path)
-        digest = _digest(picture, path, cancelled)
-        if _is_there(there, name, picture.size, digest):
+        with _readable(path):
+            picture = SentPicture(path)
+        digest = hashlib.sha256()
+        for block in _blocks(picture, path, cancelled):
+            digest.update(block)
+        if _is_there(there, name, picture.size, digest.digest()):
             kept += 1
         else:
-            _send(backend, upload_id, call, picture, path, digest, cancelled)
+            blocks = partial(_blocks, picture, path, cancelled)
+            _send(backend, upload_id, call, picture.size, digest.digest(), blocks, cancelled)
             sent, bytes_sent = sent + 1, bytes_sent + sizes[name]
         bytes_left -= sizes[name]
     # Last, as everywhere: a folder that has it is complete.
-    digest = hashlib.sha256(job.description).digest()
-    if not _is_there(there, "job.json", len(job.description), digest):
-        _ask(
-            backend,
-            lambda: backend.client.send(upload_id, "job.json", len(job.description), digest, iter([job.description])),
-            cancelled,
-        )
+    size, described = len(job.description), hashlib.sha256(job.description).digest()
+    if not _is_there(there, "job.json", size, described):
+        _send(backend, upload_id, "job.json", size, described, lambda: iter([job.description]), cancelled)
     return upload_id
 
 
@@ -198,24 +199,18 @@ def _send(
     backend: Backend,
     upload_id: str,
     call: str,
-    picture: SentPicture,
-    path: Path,
+    size: int,
     digest: bytes,
+    blocks: Callable[[], Iterator[bytes]],
     cancelled: Callable[[], bool],
 ) -> None:
-    _ask(
-        backend,
-        lambda: backend.client.send(upload_id, call, picture.size, digest, _blocks(picture, path, cancelled)),
-        cancelled,
-    )
-
-
-def _ask(backend: Backend, call: Callable[[], None], cancelled: Callable[[], bool]) -> None:
     """Send one file, again where the connection broke: the server may take a while to notice that it did."""
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
-            return backend.ask(call, cancelled=cancelled)
+            return backend.ask(
+                lambda: backend.client.send(upload_id, call, size, digest, blocks()), cancelled=cancelled
+            )
         except JobError as error:
             if error.code != "job_locked" or time.monotonic() > deadline:
                 raise
@@ -224,23 +219,6 @@ def _ask(backend: Backend, call: Callable[[], None], cancelled: Callable[[], boo
             raise
         _stop_if(cancelled)
         time.sleep(POLL_SECONDS)
-
-
-def _picture(path: Path) -> SentPicture:
-    with _readable(path):
-        try:
-            return SentPicture(path)
-        except NoPictureError as error:
-            raise JobFolderError(
-                "{path} is not sent: {error}. Render this frame again", path=path, error=error
-            ) from None
-
-
-def _digest(picture: SentPicture, path: Path, cancelled: Callable[[], bool]) -> bytes:
-    digest = hashlib.sha256()
-    for block in _blocks(picture, path, cancelled):
-        digest.update(block)
-    return digest.digest()
 
 
 def _blocks(picture: SentPicture, path: Path, cancelled: Callable[[], bool]) -> Iterator[bytes]:
@@ -269,6 +247,8 @@ def _readable(path: Path) -> Iterator[None]:
         raise JobFolderError("{path} is missing. Render the job again", path=path) from None
     except OSError as error:
         raise JobFolderError("{path} cannot be read: {reason}", path=path, reason=error.strerror) from None
+    except NoPictureError as error:
+        raise JobFolderError("{path} is not sent: {error}. Render this frame again", path=path, error=error) from None
 
 
 def _stop_if(cancelled: Callable[[], bool]) -> None:
