@@ -39,11 +39,7 @@ def upload_calls(uploads: Uploads) -> APIRouter:
 
     @router.get("/{upload_id}")
     def get_upload(upload_id: str) -> UploadView:
-        files = {
-            name: FileView(size=received.size, sha256=received.sha256)
-            for name, received in uploads.files(upload_id).items()
-        }
-        return UploadView(id=upload_id, files=files, job=uploads.job_of(upload_id))
+        return UploadView(id=upload_id, files=uploads.files(upload_id), job=uploads.job_of(upload_id))
 
     @router.delete("/{upload_id}")
     def delete_upload(upload_id: str) -> dict[str, str]:

@@ -34,6 +34,7 @@ from warpnoise.job.schema import LARGEST_JOB_FILE, LAST_FRAME
 from warpnoise.media.atomic import write_bytes
 from warpnoise.media.bounded import given_path
 from warpnoise.media.json_file import parse_json, read_json
+from warpnoise.server.schema import FileView
 
 log = logging.getLogger("warpnoise.server")
 
@@ -57,14 +58,6 @@ class UploadError(Exception):
         self.status = status
 
 
-@dataclass(frozen=True)
-class Received:
-    """A file that arrived whole. ``sha256`` in hexadecimal."""
-
-    size: int
-    sha256: str
-
-
 @dataclass
 class Upload:
     """One client's job folder.
@@ -75,7 +68,7 @@ class Upload:
 
     id: str
     folder: Path
-    files: dict[str, Received] = field(default_factory=dict)
+    files: dict[str, FileView] = field(default_factory=dict)
     arriving: dict[str, int] = field(default_factory=dict)
     preparing: int = 0
     idle: float = 0.0
@@ -164,7 +157,7 @@ class Uploads:
             self._touch(upload)
             return upload
 
-    def files(self, upload_id: str) -> dict[str, Received]:
+    def files(self, upload_id: str) -> dict[str, FileView]:
         """What is there of an upload."""
         with self._lock:
             return dict(self.get(upload_id).files)
@@ -217,7 +210,7 @@ class Uploads:
                         # Until the second line, nothing is known of the file: whichever it is, it is sent again.
                         self._note(upload, name, None)
                         beside.replace(upload.job / name)
-                        self._note(upload, name, Received(size, sha256))
+                        self._note(upload, name, FileView(size=size, sha256=sha256))
 
                 yield file, finish
         finally:
@@ -296,7 +289,7 @@ class Uploads:
         if shutil.disk_usage(upload.folder).free - arriving - size < FREE_BYTES:
             raise UploadError(507, f"The server's disk has no room for {size} bytes more. Free some space there.")
 
-    def _note(self, upload: Upload, name: str, received: Received | None) -> None:
+    def _note(self, upload: Upload, name: str, received: FileView | None) -> None:
         """Write to the journal what is there under a name; None: nobody knows."""
         with upload.writing, upload.journal.open("a", encoding="utf-8") as journal:
             journal.write(_line(name, received))
@@ -335,21 +328,20 @@ def name_of(kind: str, frame: str) -> str:
     return f"{kind}/{frame_name(int(frame))}.{_SUFFIX[kind]}"
 
 
-def _line(name: str, received: Received | None) -> str:
-    known = {} if received is None else {"size": received.size, "sha256": received.sha256}
-    return json.dumps({"file": name, **known}) + "\n"
+def _line(name: str, received: FileView | None) -> str:
+    return json.dumps({"file": name, **({} if received is None else received.model_dump())}) + "\n"
 
 
-def _read_journal(upload: Upload) -> dict[str, Received]:
+def _read_journal(upload: Upload) -> dict[str, FileView]:
     """What it says of files that are still there; a torn last line is a file that is sent again."""
-    files: dict[str, Received] = {}
+    files: dict[str, FileView] = {}
     for line in upload.journal.read_bytes().splitlines():
         with contextlib.suppress(MediaError, KeyError, TypeError, ValueError):
             entry = parse_json(line, "a line of the journal", largest=1000)
             name = str(entry["file"])
             files.pop(name, None)
             if _NAME.fullmatch(name) and "size" in entry:
-                files[name] = Received(int(entry["size"]), str(entry["sha256"]))
+                files[name] = FileView(size=entry["size"], sha256=entry["sha256"])
     return {name: received for name, received in files.items() if _size(upload.job / name) == received.size}
 
 
