@@ -155,11 +155,11 @@ def _add_action(actions: Any, name: str, summary: str, description: str) -> argp
     return parser
 
 
-def operator_arguments(given: argparse.Namespace) -> dict[str, Any]:
+def operator_arguments(parsed: argparse.Namespace) -> dict[str, Any]:
     """The arguments of `bpy.ops.warpnoise.stylize` among those that were given."""
     return {
         _PROPERTIES.get(name, name): SETTINGS[name].to_property(value) if name in SETTINGS else value
-        for name, value in vars(given).items()
+        for name, value in vars(parsed).items()
         if name not in _OTHERS
     }
 

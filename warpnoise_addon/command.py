@@ -38,14 +38,14 @@ _registered: object = None
 def run(arguments: list[str], program: str = f"blender FILE.blend --command {COMMAND}") -> int:
     """Do what the arguments say to the open file, and return the exit status (docs/architecture.md)."""
     try:
-        given = make_parser(program).parse_args(arguments)
+        parsed = make_parser(program).parse_args(arguments)
     except SystemExit as end:  # --help, or bad arguments, which it has told
         return int(end.code or 0)
-    kind = getattr(given, "progress", "TEXT")
+    kind = getattr(parsed, "progress", "TEXT")
     with _signals(), _backend_ends():
         try:
-            with _scene(given):
-                {"export": _export, "stylize": _stylize, "compositor": _compositor}[given.action](given, kind)
+            with _scene(parsed):
+                {"export": _export, "stylize": _stylize, "compositor": _compositor}[parsed.action](parsed, kind)
             return 0
         except WarpnoiseError as error:
             return _told(Status(**failure(error)), kind)
@@ -54,17 +54,17 @@ def run(arguments: list[str], program: str = f"blender FILE.blend --command {COM
             return _told(Status(**failure(error)), kind)
 
 
-def _stylize(given: argparse.Namespace, kind: str) -> None:
-    save = _checked_save(getattr(given, "save", None))
-    if save is not None and (hasattr(given, "chunk") or hasattr(given, "only")):
+def _stylize(parsed: argparse.Namespace, kind: str) -> None:
+    save = _checked_save(getattr(parsed, "save", None))
+    if save is not None and (hasattr(parsed, "chunk") or hasattr(parsed, "only")):
         raise SettingsError(
             "--save: a part of a shot is not added to the compositor. When all parts are done, run `warpnoise "
             "compositor`"
         )
-    if save is not None and hasattr(given, "preview"):
+    if save is not None and hasattr(parsed, "preview"):
         raise SettingsError("--save: a preview is not added to the compositor, so there is nothing to save")
     try:
-        bpy.ops.warpnoise.stylize(progress=kind, **operator_arguments(given))
+        bpy.ops.warpnoise.stylize(progress=kind, **operator_arguments(parsed))
     except RuntimeError:  # the operator's error report
         if state.last.exit_status == 0:
             raise
@@ -80,22 +80,22 @@ def _save(path: Path, kind: str) -> None:
         print(f"warpnoise: saved {path}", flush=True)
 
 
-def _compositor(given: argparse.Namespace, kind: str) -> None:
-    save = _checked_save(given.save)
+def _compositor(parsed: argparse.Namespace, kind: str) -> None:
+    save = _checked_save(parsed.save)
     scene = bpy.context.scene
-    folder = output_folder(scene, getattr(given, "output", scene.warpnoise.output))
-    added = add_stylized(scene, folder, getattr(given, "connect", scene.warpnoise.connect))
+    folder = output_folder(scene, getattr(parsed, "output", scene.warpnoise.output))
+    added = add_stylized(scene, folder, getattr(parsed, "connect", scene.warpnoise.connect))
     for text in added.warnings:
         print(f"warpnoise: warning: {text}", file=sys.stderr, flush=True)
     _save(save, kind)
     Printer("NONE" if kind == "TEXT" else kind).show(Status("done"))
 
 
-def _export(given: argparse.Namespace, kind: str) -> None:
-    if getattr(given, "exit_with_parent", False):
+def _export(parsed: argparse.Namespace, kind: str) -> None:
+    if getattr(parsed, "exit_with_parent", False):
         # A parent that was killed cannot remove the copy that this process has opened.
         end_with_parent(last=functools.partial(remove_copy, Path(bpy.data.filepath)))
-    arguments = operator_arguments(given)
+    arguments = operator_arguments(parsed)
     arguments.setdefault("earlier_motion", "preview" in arguments)
     request = make_request(bpy.context, arguments)
     reporter = Reporter(Printer(kind).show)
@@ -135,9 +135,9 @@ def _told(status: Status, kind: str) -> int:
 
 
 @contextlib.contextmanager
-def _scene(given: argparse.Namespace) -> Iterator[None]:
+def _scene(parsed: argparse.Namespace) -> Iterator[None]:
     """The scene that was named is the context's."""
-    name = getattr(given, "scene", None)
+    name = getattr(parsed, "scene", None)
     if name is None:
         yield
         return

@@ -219,10 +219,10 @@ class Setting:
     def item_text(self, item: Mapping[str, Any]) -> str:
         """An item as `parse_item` reads it, without defaults."""
         first, *others = self.items
-        kept = {key: item[key] for key in others if item.get(key) not in (None, self.items[key].default)}
-        text = ",".join([str(item[first]), *(f"{key}={value}" for key, value in kept.items())])
+        changed = {key: item[key] for key in others if item.get(key) not in (None, self.items[key].default)}
+        text = ",".join([str(item[first]), *(f"{key}={value}" for key, value in changed.items())])
         if text.startswith("{") or re.split(r",(?=[a-z_]+=)", text)[0] != str(item[first]):
-            return json.dumps({first: item[first]} | kept)
+            return json.dumps({first: item[first]} | changed)
         return text
 
     def _wrong(self, value: Any) -> SettingsError:

@@ -121,20 +121,20 @@ class SentPicture:
 
 def _stripped_header(file: BinaryIO, end: int) -> bytes:
     """One part's header with the attributes that are sent; empty where the headers have ended."""
-    kept = bytearray()
+    stripped = bytearray()
     found = False
     while name := _text(file):
         found = True
         kind = _text(file)
         (length,) = struct.unpack("<I", file.read(4))
-        if length > end - file.tell() or len(kept) > _LARGEST_HEADERS:
+        if length > end - file.tell() or len(stripped) > _LARGEST_HEADERS:
             raise NoPictureError("it is cut off or damaged")
         text = name.decode()
         if text in _EXR_ATTRIBUTES or text.startswith("cryptomatte/"):
-            kept += name + b"\0" + kind + b"\0" + struct.pack("<I", length) + file.read(length)
+            stripped += name + b"\0" + kind + b"\0" + struct.pack("<I", length) + file.read(length)
         else:
             file.seek(length, 1)
-    return bytes(kept + b"\0") if found else b""
+    return bytes(stripped + b"\0") if found else b""
 
 
 def _text(file: BinaryIO) -> bytes:

@@ -75,7 +75,7 @@ def _make_interface(group: bpy.types.NodeTree) -> None:
 def _make_nodes(group: bpy.types.NodeTree, image: bpy.types.Image, sequence: Sequence, view: ViewInverse) -> None:
     group.nodes.clear()
     nodes = Nodes(group)
-    given = nodes.add("NodeGroupInput", "Render")
+    group_input = nodes.add("NodeGroupInput", "Render")
     shown = nodes.add("CompositorNodeImage", IMAGE_NODE)
     _show_sequence(shown, image, sequence)
 
@@ -91,12 +91,12 @@ def _make_nodes(group: bpy.types.NodeTree, image: bpy.types.Image, sequence: Seq
     in_range = nodes.math(
         "COMPARE", "Job Has Frame", time.outputs["Frame"], (first + last) / 2, (last - first) / 2 + 0.49
     )
-    factor = nodes.math("MULTIPLY", "Factor in Range", given.outputs["Factor"], in_range)
-    mixed = nodes.mix("Mix", "MIX", factor, given.outputs["Image"], exposure.outputs["Image"])
+    factor = nodes.math("MULTIPLY", "Factor in Range", group_input.outputs["Factor"], in_range)
+    mixed = nodes.mix("Mix", "MIX", factor, group_input.outputs["Image"], exposure.outputs["Image"])
 
     # Mixing colours keeps the first one's alpha: render + factor * (stylized - render) is made beside it.
     render_alpha = nodes.add("CompositorNodeSeparateColor", "Render Alpha")
-    nodes.link(given.outputs["Image"], render_alpha.inputs[0])
+    nodes.link(group_input.outputs["Image"], render_alpha.inputs[0])
     difference = nodes.math("SUBTRACT", "Alpha Difference", shown.outputs["Alpha"], render_alpha.outputs["Alpha"])
     alpha = nodes.math("MULTIPLY_ADD", "Mixed Alpha", factor, difference, render_alpha.outputs["Alpha"])
     result = nodes.add("NodeGroupOutput", "Result")

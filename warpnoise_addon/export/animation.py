@@ -18,7 +18,7 @@ _MARKER = re.compile(r"(negative[ _])?prompt:\s*(.*)", re.IGNORECASE | re.DOTALL
 
 
 def animated_settings(
-    settings: Settings, scene: bpy.types.Scene, frames: Sequence[int], given: Collection[str] = ()
+    settings: Settings, scene: bpy.types.Scene, frames: Sequence[int], overridden: Collection[str] = ()
 ) -> dict[str, Any]:
     """The settings with ``animation``, the table of their values over the shot.
 
@@ -33,9 +33,11 @@ def animated_settings(
         SettingsError: two markers with a prompt at one frame.
     """
     found = dict(settings)
-    if "animation" in given or not frames:
+    if "animation" in overridden or not frames:
         return found
-    rows = [row for row in [*_curve_rows(settings, scene, frames), *_marker_rows(scene)] if _name(row) not in given]
+    rows = [
+        row for row in [*_curve_rows(settings, scene, frames), *_marker_rows(scene)] if _name(row) not in overridden
+    ]
     for row in sorted(rows, key=lambda row: -row["frame"]):  # the first value is set last
         _set(found, row["data_path"], row["value"])
     found["animation"] = rows

@@ -48,8 +48,8 @@ class ExistingFrames:
                 "{program} cannot be started: {reason}", program=self._command.argv[0], reason=error.strerror
             ) from None
         check = {
-            name: given and {"folder": str(given[0]), "frames": [given[1].start, given[1][-1], given[1].step]}
-            for name, given in (("color", color), ("passes", passes))
+            name: source and {"folder": str(source[0]), "frames": [source[1].start, source[1][-1], source[1].step]}
+            for name, source in (("color", color), ("passes", passes))
         }
         found = self.ask({"check": {"size": render_size(scene), **check}})
         self.transparent = bool(found["alpha"] or (found["scene_linear"] and scene.render.film_transparent))

@@ -126,11 +126,11 @@ def _export(
             warnings.extend(instances.next(state.objects.instances))
 
         def finished(steps: Iterator[tuple[int, bool]], color_file: bool, before: int = 0) -> Iterator[ExportedFrame]:
-            for done, (frame, kept) in enumerate(steps, start=before + 1):
+            for done, (frame, existed) in enumerate(steps, start=before + 1):
                 picture = folder.color(frame) if color_file else None
                 told = tuple(warnings)
                 warnings.clear()
-                yield ExportedFrame(frame, done, total, picture, folder.passes(frame), kept, told)
+                yield ExportedFrame(frame, done, total, picture, folder.passes(frame), existed, told)
 
         own = options.frames if options.color_frames is None else options.color_frames
         yield from finished(_own_frames(own, job, add_color, add_motion), True)
@@ -168,15 +168,15 @@ def _frames_before(
             if not ours:
                 passed_over.append(frame)
                 continue
-            kept = job.has_passes(frame)
-            if not kept:
+            existed = job.has_passes(frame)
+            if not existed:
                 add_motion(frame)
-        yield frame, kept
+        yield frame, existed
     for frame in passed_over:  # if it still is, both make the same bits
-        kept = job.has_passes(frame)
-        if not kept:
+        existed = job.has_passes(frame)
+        if not existed:
             add_motion(frame)
-        yield frame, kept
+        yield frame, existed
 
 
 @contextlib.contextmanager

@@ -78,7 +78,7 @@ class ExportOptions:
 
 @dataclass(frozen=True)
 class ExportedFrame:
-    """One finished frame. ``kept``: it was there already. ``color``: None where only its motion is needed.
+    """One finished frame. ``existed``: it was there already. ``color``: None where only its motion is needed.
 
     ``warnings``: sentences for the user, each once: what of the scene cannot be as in its own render.
     """
@@ -88,5 +88,5 @@ class ExportedFrame:
     frames_total: int
     color: Path | None
     passes: Path
-    kept: bool = False
+    existed: bool = False
     warnings: tuple[str, ...] = ()

@@ -24,43 +24,43 @@ _NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 """What may be a name in the backend's models folder, or OWNER/NAME of a hub's model."""
 
 
-def make_request(context: bpy.types.Context, given: dict[str, Any] | None = None) -> StylizeRequest:
-    """What to do for ``context.scene``. ``given`` wins over the scene's properties, name by name.
+def make_request(context: bpy.types.Context, arguments: dict[str, Any] | None = None) -> StylizeRequest:
+    """What to do for ``context.scene``. ``arguments`` wins over the scene's properties, name by name.
 
     Raises:
         SettingsError: frames that cannot be read, an output that is no folder, or a model that is not there.
         BackendMissingError: existing frames, and no backend on this computer to read them.
     """
-    scene, given = context.scene, given or {}
-    backend = _backend(context, given)
+    scene, arguments = context.scene, arguments or {}
+    backend = _backend(context, arguments)
 
     def value(name: str) -> Any:
-        if name in given:
-            return given[name]
+        if name in arguments:
+            return arguments[name]
         hidden = name in SETTINGS and SETTINGS[name].hidden
         return SETTINGS[name].default if hidden else getattr(scene.warpnoise, name)
 
     frames = (
         _scene_frames(scene)
-        if given.get("frames", "").strip().upper() in ("", "ALL")
-        else Frames.parse(given["frames"])
+        if arguments.get("frames", "").strip().upper() in ("", "ALL")
+        else Frames.parse(arguments["frames"])
     )
-    settings = _settings(value, given, elsewhere=bool(chosen_url(backend)))
+    settings = _settings(value, arguments, elsewhere=bool(chosen_url(backend)))
     request = StylizeRequest(
         scene=scene.name,
-        folder=_folder(scene, given),
+        folder=_folder(scene, arguments),
         frames=frames,
-        settings=make_settings(**animated_settings(settings, scene, frames.numbers, given)),
-        color_source=_source(scene, value, given, "color_folder"),
-        passes_source=_source(scene, value, given, "passes_folder"),
+        settings=make_settings(**animated_settings(settings, scene, frames.numbers, arguments)),
+        color_source=_source(scene, value, arguments, "color_folder"),
+        passes_source=_source(scene, value, arguments, "passes_folder"),
         keep_existing=value("keep_existing"),
         connect=value("connect"),
         backend=backend,
-        only=given.get("only", ""),
-        chunk=Chunk.parse(given["chunk"]) if given.get("chunk") else None,
-        preview=given.get("preview"),
-        earlier_motion=given.get("earlier_motion", True),
-        size=given.get("size") or None,
+        only=arguments.get("only", ""),
+        chunk=Chunk.parse(arguments["chunk"]) if arguments.get("chunk") else None,
+        preview=arguments.get("preview"),
+        earlier_motion=arguments.get("earlier_motion", True),
+        size=arguments.get("size") or None,
     )
     if request.color_source or request.passes_source:
         request = replace(request, reader=chosen_command(backend))
@@ -82,11 +82,11 @@ def output_folder(scene: bpy.types.Scene, chosen: str) -> Path:
     return state.unsaved_results(bpy.context.preferences.filepaths.temporary_directory) / _folder_name(scene)
 
 
-def _folder(scene: bpy.types.Scene, given: dict[str, Any]) -> Path:
+def _folder(scene: bpy.types.Scene, arguments: dict[str, Any]) -> Path:
     """The given folder, or the scene's. A trial at another size goes beside the latter, not into it."""
-    folder = output_folder(scene, given.get("output", scene.warpnoise.output))
-    if given.get("size") and not given.get("output"):
-        return folder.with_name(f"{folder.name}-{given['size']}px")
+    folder = output_folder(scene, arguments.get("output", scene.warpnoise.output))
+    if arguments.get("size") and not arguments.get("output"):
+        return folder.with_name(f"{folder.name}-{arguments['size']}px")
     return folder
 
 
@@ -117,8 +117,8 @@ def _scene_frames(scene: bpy.types.Scene) -> Frames:
     return Frames(scene.frame_start, scene.frame_end, scene.frame_step)
 
 
-def _settings(value: Callable[[str], Any], given: dict[str, Any], elsewhere: bool) -> dict[str, Any]:
-    settings = read_settings(value, given)
+def _settings(value: Callable[[str], Any], arguments: dict[str, Any], elsewhere: bool) -> dict[str, Any]:
+    settings = read_settings(value, arguments)
     settings["model"] = _model(settings["model"].strip(), elsewhere)
     for name, setting in SETTINGS.items():
         for item in settings[name] if setting.items else ():
@@ -155,23 +155,23 @@ def _existing(setting: Setting, text: str, elsewhere: bool) -> str:
     )
 
 
-def _source(scene: bpy.types.Scene, value: Any, given: dict[str, Any], name: str) -> Path | None:
-    if name not in given and scene.warpnoise.source == "RENDER":
+def _source(scene: bpy.types.Scene, value: Any, arguments: dict[str, Any], name: str) -> Path | None:
+    if name not in arguments and scene.warpnoise.source == "RENDER":
         return None
     folder = value(name)
     if not folder:
-        if name == "color_folder" and name not in given:
+        if name == "color_folder" and name not in arguments:
             raise SettingsError("Existing Frames is chosen, but no folder of frames is set")
         return None
     return Path(bpy.path.abspath(folder)).absolute()
 
 
-def _backend(context: bpy.types.Context, given: dict[str, Any]) -> BackendChoice:
+def _backend(context: bpy.types.Context, arguments: dict[str, Any]) -> BackendChoice:
     chosen = backend_choice(context)
-    memory = {name: given[name] for name in MEMORY if given.get(name)}
+    memory = {name: arguments[name] for name in MEMORY if arguments.get(name)}
     return replace(
         chosen,
-        device=given.get("device") or chosen.device,
-        batch=given.get("batch") or chosen.batch,
+        device=arguments.get("device") or chosen.device,
+        batch=arguments.get("batch") or chosen.batch,
         memory={**chosen.memory, **memory},
     )

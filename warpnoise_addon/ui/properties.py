@@ -92,10 +92,10 @@ PRESET_PROPERTIES = tuple(name for name in _properties(_ON_SCENE) if name != "se
 """How a result looks: what a preset holds."""
 
 
-def read_settings(value: Callable[[str], Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of properties. ``value`` tells a property's; those of ``given`` need no check box."""
+def read_settings(value: Callable[[str], Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of properties. ``value`` tells a property's; those of ``arguments`` need no check box."""
     return {
-        name: setting.from_property(value(name)) if name in given or _is_on(setting, value) else None
+        name: setting.from_property(value(name)) if name in arguments or _is_on(setting, value) else None
         for name, setting in SETTINGS.items()
     }
 

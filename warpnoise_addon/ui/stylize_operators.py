@@ -108,9 +108,9 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         names = [*SettingsProperties.__annotations__, *OWN_ARGUMENTS]
-        given = {name: getattr(self, name) for name in names if self.properties.is_property_set(name)}
+        arguments = {name: getattr(self, name) for name in names if self.properties.is_property_set(name)}
         try:
-            request = make_request(context, given)
+            request = make_request(context, arguments)
             if bpy.app.background:
                 return self._block(context, request)
             export = prepare_export(request)

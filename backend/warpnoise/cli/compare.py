@@ -13,7 +13,7 @@ import click
 from warpnoise.cli.display import Shown, display
 from warpnoise.cli.extras import needs_extra
 from warpnoise.cli.interrupt import interruptible
-from warpnoise.cli.shared_options import device_option, dtype_option, given, job_argument, settings_options
+from warpnoise.cli.shared_options import device_option, dtype_option, job_argument, named_settings, settings_options
 
 if TYPE_CHECKING:  # the comparison brings PyTorch
     from warpnoise.compare.compare import Comparison
@@ -109,7 +109,7 @@ def command(
             methods=METHODS if methods is None else methods,
             tasks=NOISE_TASKS if tasks is None else tasks,
             seeds=seeds,
-            settings=opened.settings.updated(given(settings)),
+            settings=opened.settings.updated(named_settings(settings)),
             restoration_strength=restoration_strength,
             reference=reference,
             pans=pans,

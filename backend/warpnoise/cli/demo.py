@@ -10,7 +10,7 @@ import click
 
 from warpnoise.cli.display import in_words, say, show_progress
 from warpnoise.cli.interrupt import interruptible
-from warpnoise.cli.shared_options import device_option, given, settings_options
+from warpnoise.cli.shared_options import device_option, named_settings, settings_options
 
 
 @click.command("demo")
@@ -59,7 +59,7 @@ def command(
         from warpnoise.demo.blender import find_blender
         from warpnoise.demo.steps import DEMO_SETTINGS, DemoOptions, run_demo
 
-        changes = given(settings)
+        changes = named_settings(settings)
         if "model" in changes:  # another model has other styles
             changes = {"style": None, **changes}
         options = DemoOptions(output, DEMO_SETTINGS.updated(changes), frames, size, device, random, scene_only)

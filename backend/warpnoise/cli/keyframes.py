@@ -15,8 +15,8 @@ from warpnoise.cli.shared_options import (
     device_option,
     dtype_option,
     frames_option,
-    given,
     job_argument,
+    named_settings,
     progress_options,
     settings_options,
 )
@@ -58,7 +58,7 @@ def command(
         from warpnoise.pipeline import key_frames, stylize
 
         opened = Shot.open(job, needs=())
-        chosen = opened.settings.updated(given(settings))
+        chosen = opened.settings.updated(named_settings(settings))
         wanted = chosen_frames(opened.frames, frames) or opened.frames
         plan = key_frames(opened, chosen, wanted, cancelled=interrupt)
         keys = [] if plan is None else [frame for frame in plan.needed(wanted) if frame in plan.keys]

@@ -84,7 +84,7 @@ def _option(name: str, schema: Mapping[str, Any]) -> Callable[[F], F]:
     return click.option(flag, type=_TYPES[kind], **shared)
 
 
-def given(settings: Mapping[str, Any]) -> dict[str, Any]:
+def named_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Only the settings that the command line names."""
     return {name: value for name, value in settings.items() if value not in (None, ())}
 

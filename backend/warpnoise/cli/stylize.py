@@ -15,9 +15,9 @@ from warpnoise.cli.shared_options import (
     chosen_frames,
     device_option,
     dtype_option,
-    given,
     job_argument,
     memory_options,
+    named_settings,
     progress_options,
     settings_options,
     subset_options,
@@ -79,7 +79,7 @@ def command(
         from warpnoise.sdedit.memory_plan import MemoryOptions
 
         opened = Shot.open(job, needs=())
-        chosen = opened.settings.updated(given(settings))
+        chosen = opened.settings.updated(named_settings(settings))
         subset = chosen_frames(opened.frames, frames, None)
         if chunk is not None:
             subset = [frame for part in chunk_of(whole_segments(opened, chosen, subset), *chunk) for frame in part]

@@ -68,10 +68,10 @@ def compare(
         Cancelled: ``cancelled()`` was true.
     """
     options = options or CompareOptions()
-    given = options.settings or job.settings
-    model = ModelFolder.open(given.model)
-    warnings = check_settings(model, given)
-    settings = effective(given, model)
+    chosen = options.settings or job.settings
+    model = ModelFolder.open(chosen.model)
+    warnings = check_settings(model, chosen)
+    settings = effective(chosen, model)
     folder = options.output or job.path / "compare"
     reference = None if options.reference is None else open_reference(options.reference, job)
     with _lock(folder):

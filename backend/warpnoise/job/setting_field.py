@@ -37,5 +37,5 @@ def setting(
     """
     extra: dict[str, Any] = ({"enum": enum} if enum else {}) | ({"x-ui": hints} if hints else {})
     bounds = {"gt": gt, "ge": ge, "le": le, "min_length": min_length, "max_length": max_length}
-    given: dict[str, Any] = {name: bound for name, bound in bounds.items() if bound is not None}
-    return Field(default, title=title, description=description, json_schema_extra=extra, **given)
+    constraints: dict[str, Any] = {name: bound for name, bound in bounds.items() if bound is not None}
+    return Field(default, title=title, description=description, json_schema_extra=extra, **constraints)

@@ -112,8 +112,8 @@ class Shot:
             JobError: no frames, a bad value, pictures of different sizes, a folder that cannot be written.
             MediaError: a file that cannot be copied, or a picture that is not a PNG.
         """
-        given = {"passes": passes, "color": color, "cameras": cameras, "objects": objects}
-        lengths = {name: len(items) for name, items in given.items() if items is not None}
+        sequences = {"passes": passes, "color": color, "cameras": cameras, "objects": objects}
+        lengths = {name: len(items) for name, items in sequences.items() if items is not None}
         if len(set(lengths.values())) != 1:
             raise ValueError(f"expected one item for each frame, got {lengths}")
         if not color:

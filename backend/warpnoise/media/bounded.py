@@ -50,20 +50,20 @@ def given_path(text: str | os.PathLike[str], what: str, *, error: type[Warpnoise
         error: the system cannot have such a path: it is empty, too long, holds NUL or a lone surrogate, or names a
             user who does not exist.
     """
-    given = os.fspath(text)
+    name = os.fspath(text)
     try:
-        if not given:
+        if not name:
             raise ValueError("it is empty")
-        path = Path(given).expanduser()
+        path = Path(name).expanduser()
         os.lstat(path)
     except FileNotFoundError:
         pass
     except OSError as refusal:
         if isinstance(refusal, NotADirectoryError | PermissionError):
             return path  # who opens it reports this better
-        raise error(f"{_shown(given)} cannot be {what}: {refusal.strerror or refusal}. Give another path.") from None
+        raise error(f"{_shown(name)} cannot be {what}: {refusal.strerror or refusal}. Give another path.") from None
     except (ValueError, RuntimeError) as failure:
-        raise error(f"{_shown(given)} cannot be {what}: {str(failure).rstrip('.')}. Give another path.") from None
+        raise error(f"{_shown(name)} cannot be {what}: {str(failure).rstrip('.')}. Give another path.") from None
     return path
 
 

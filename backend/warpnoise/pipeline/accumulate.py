@@ -94,8 +94,8 @@ def accumulate(
         waiting.append(number)
         if len(waiting) > RADIUS:
             yield from _final(waiting.popleft(), frames, window, pictures, source, amount)
-        kept = {*keys.live, *(each.number for each in window)}
-        for gone in pictures.keys() - kept:
+        needed = {*keys.live, *(each.number for each in window)}
+        for gone in pictures.keys() - needed:
             del pictures[gone]
     for number in waiting:
         yield from _final(number, frames, window, pictures, source, amount)

@@ -28,7 +28,7 @@ def unfinished(
         before = shot.frames[: shot.frames.index(made[-1]) + 1]
         digests.digest_all([*map(shot.passes, before), *map(shot.color, made)])
         digests.digest_all(map(result.frame, made), file_sha256)
-    kept = {
+    finished = {
         frame
         for frame in made
         if result.is_finished(
@@ -38,7 +38,7 @@ def unfinished(
             sha256=lambda path: digests.digest(path, file_sha256),
         )
     }
-    return [frame for frame in frames if frame not in kept]
+    return [frame for frame in frames if frame not in finished]
 
 
 def all_recorded(shot: Shot, result: Result) -> bool:

@@ -84,7 +84,7 @@ def test_all_at_once_nothing_is_rendered_twice(whole: Path, tmp_path: Path) -> N
         for number, export in enumerate(exports):
             with contextlib.suppress(StopIteration):
                 item = next(export)
-                rendered[number] += [] if item.kept else [item.frame]
+                rendered[number] += [] if item.existed else [item.frame]
     for export in exports:
         export.close()
     assert rendered == {0: [1, 2], 1: [3, 4], 2: [5, 6]}
@@ -107,13 +107,13 @@ def test_a_second_run_continues_unless_the_file_has_changed(saved: bpy.types.Sce
     export = start(folder, PARTS[1])
     next(export)
     export.close()
-    assert [item.kept for item in start(folder, PARTS[1])] == [True, False, False, False]
-    assert all(item.kept for item in start(folder, PARTS[1]))
+    assert [item.existed for item in start(folder, PARTS[1])] == [True, False, False, False]
+    assert all(item.existed for item in start(folder, PARTS[1]))
     saved.objects["Stands"].location.x += 1.0
     bpy.ops.wm.save_mainfile()
-    assert not any(item.kept for item in start(folder, PARTS[1]))
+    assert not any(item.existed for item in start(folder, PARTS[1]))
     bpy.ops.wm.save_mainfile()
-    assert all(item.kept for item in start(folder, PARTS[1], keep_existing=True))
+    assert all(item.existed for item in start(folder, PARTS[1], keep_existing=True))
 
 
 def test_job_json_of_another_file_is_removed_while_a_part_is_rendered(saved: bpy.types.Scene, tmp_path: Path) -> None:

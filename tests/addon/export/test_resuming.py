@@ -47,7 +47,7 @@ def test_an_interrupted_export(interrupted: Path) -> None:
 def test_going_on(interrupted: Path, export: Callable, tmp_path: Path) -> None:
     before = written(interrupted)
     progress = export(1, 5, keep_existing=True)
-    assert [item.kept for item in progress] == [True, True, True, False, False]
+    assert [item.existed for item in progress] == [True, True, True, False, False]
     assert [item.frames_done for item in progress] == [1, 2, 3, 4, 5]
     assert before.items() <= written(interrupted).items()
     job = json.loads((interrupted / "job.json").read_text())
@@ -57,14 +57,14 @@ def test_going_on(interrupted: Path, export: Callable, tmp_path: Path) -> None:
 
 def test_without_being_asked_nothing_is_kept(interrupted: Path, export: Callable) -> None:
     before = written(interrupted)
-    assert not any(item.kept for item in export(1, 5))
+    assert not any(item.existed for item in export(1, 5))
     assert not before.items() & written(interrupted).items()
 
 
 def test_a_finished_job_only_gets_its_new_settings(cube: bpy.types.Object, export: Callable, tmp_path: Path) -> None:
     export(1, 3)
     before, first = written(tmp_path / "job"), json.loads((tmp_path / "job" / "job.json").read_text())
-    assert all(item.kept for item in export(1, 3, keep_existing=True, settings=make_settings(prompt="ink", steps=5)))
+    assert all(item.existed for item in export(1, 3, keep_existing=True, settings=make_settings(prompt="ink", steps=5)))
     assert written(tmp_path / "job") == before
     second = json.loads((tmp_path / "job" / "job.json").read_text())
     assert (second["settings"]["prompt"], second["settings"]["steps"]) == ("ink", 5)
@@ -79,7 +79,7 @@ def test_an_incomplete_frame(interrupted: Path, export: Callable, file: str, wha
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[:-20])
-    assert [item.kept for item in export(1, 5, keep_existing=True)] == [True, False, True, False, False]
+    assert [item.existed for item in export(1, 5, keep_existing=True)] == [True, False, True, False, False]
 
 
 @pytest.mark.parametrize("content", [None, "", "nonsense", "[1, 2]", "{}"])
@@ -90,17 +90,17 @@ def test_an_invalid_record(interrupted: Path, export: Callable, kind: str, conte
         record.unlink()
     else:
         record.write_text(content)
-    assert [item.kept for item in export(1, 5, keep_existing=True)] == [True, False, True, False, False]
+    assert [item.existed for item in export(1, 5, keep_existing=True)] == [True, False, True, False, False]
 
 
 def test_another_size_range_or_view_is_another_job(scene: bpy.types.Scene, interrupted: Path, export: Callable) -> None:
-    assert not any(item.kept for item in export(1, 4, keep_existing=True))
+    assert not any(item.existed for item in export(1, 4, keep_existing=True))
     scene.render.resolution_x = 48
-    assert not any(item.kept for item in export(1, 4, keep_existing=True))
+    assert not any(item.existed for item in export(1, 4, keep_existing=True))
     scene.view_settings.exposure = 0.0
     scene.view_settings.view_transform = "Standard"
-    assert not any(item.kept for item in export(1, 4, keep_existing=True))
-    assert all(item.kept for item in export(1, 4, keep_existing=True))
+    assert not any(item.existed for item in export(1, 4, keep_existing=True))
+    assert all(item.existed for item in export(1, 4, keep_existing=True))
 
 
 def test_a_finished_job_is_unfinished_while_it_is_made_again(

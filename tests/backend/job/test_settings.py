@@ -7,7 +7,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
-from warpnoise.cli.shared_options import given, setting_options, settings_options
+from warpnoise.cli.shared_options import named_settings, setting_options, settings_options
 from warpnoise.errors import SettingsError
 from warpnoise.job import Settings
 from warpnoise.job.settings import setting
@@ -85,7 +85,7 @@ def test_an_invalid_item_is_refused(text: str) -> None:
 
 def options_given(decorate: Any, *arguments: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    command = click.command()(decorate(lambda **settings: found.update(given(settings))))
+    command = click.command()(decorate(lambda **settings: found.update(named_settings(settings))))
     result = CliRunner().invoke(command, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return found

@@ -45,14 +45,14 @@ class ShotMotion:
         self.job = job
         self.lags = tuple(lag for lag in sorted(set(lags)) if lag < len(job.frames)) or (1,)
         self._warn = warn
-        self._kept: list[Frame] | None = None
+        self._cached: list[Frame] | None = None
         self.digest = digest_text(
             *(info.model_dump_json() + picture_digest(job.passes(info.frame)) for info in job.info.frames)
         )
         self.speed_px, self.row = self._look_through()
 
     def __iter__(self) -> Iterator[Frame]:
-        return iter(self._kept) if self._kept is not None else self._read()
+        return iter(self._cached) if self._cached is not None else self._read()
 
     def motions(self) -> Iterator[tuple[int, Motion | None]]:
         """For each frame its number and its motion from the frame before."""
@@ -66,14 +66,14 @@ class ShotMotion:
         """The median speed of what is visible, in pixels a frame, and the row in which objects move sideways most."""
         scene = self.job.scene
         size = len(self.job.frames) * len(self.lags) * scene.width * scene.height * 9
-        kept: list[Frame] = []
+        cached: list[Frame] = []
         speeds, fastest, sideways = [], 0.0, np.zeros(scene.height)
         y, x = np.mgrid[0 : scene.height, 0 : scene.width].astype(np.float32)
         here = np.stack([x, y], axis=-1)
         shown, steps = tee(motion for _, motion in self.motions())
         for number, motion, found in zip(self.job.frames, shown, correspondences(steps, self.lags), strict=True):
             if size <= _KEPT_BYTES:
-                kept.append((number, found))
+                cached.append((number, found))
             step = found.get(self.lags[0])
             if step is not None and step.visible.any():
                 moved = (step.position - here) / step.lag
@@ -92,7 +92,7 @@ class ShotMotion:
                 "keeps its noise looks the same. Compare on a shot with a moving camera or moving objects."
             )
         if size <= _KEPT_BYTES:
-            self._kept = kept
+            self._cached = cached
         border = scene.height // 8
         return float(np.median(speeds)), border + int(sideways[border : scene.height - border].argmax())
 
