@@ -32,6 +32,13 @@ def _labels(known: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     return {name: {"label": each.label, "description": each.description} for name, each in known.items()}
 
 
+def _share_of_preset(title: str, description: str, start: float, least: float = 0) -> Any:
+    """A strength from 0 to 1 that the coherence preset gives where it is null."""
+    return setting(
+        None, title, description, ge=least, le=1, subtype="FACTOR", null=_THE_PRESET_S, start=start, panel="coherence"
+    )
+
+
 class Settings(StrictModel):
     """What to make of a shot. The order is that of panels and help texts."""
 
@@ -44,12 +51,7 @@ class Settings(StrictModel):
         metavar="NAME|FOLDER",
     )
     style: str | None = setting(
-        None,
-        "Style",
-        "One of the model's styles",
-        subtype="STYLE",
-        null="the model's first",
-        metavar="NAME",
+        None, "Style", "One of the model's styles", subtype="STYLE", null="the model's first", metavar="NAME"
     )
     prompt: str = setting(
         "", "Prompt", "Describes what the frames show. Only some models take a prompt", animatable=True
@@ -194,58 +196,31 @@ class Settings(StrictModel):
         },
         panel="coherence",
     )
-    key_share: float | None = setting(
-        None,
+    key_share: float | None = _share_of_preset(
         "Key Share",
         "A frame becomes a key frame if more than this share of it shows surfaces that no earlier key frame shows",
-        ge=0.01,
-        le=1,
-        subtype="FACTOR",
-        null=_THE_PRESET_S,
         start=0.2,
-        panel="coherence",
+        least=0.01,
     )
-    pull: float | None = setting(
-        None,
+    pull: float | None = _share_of_preset(
         "Pull",
         "How strongly the denoising steps draw a frame toward the look of its surfaces in key frames and in "
         "the previous frame",
-        ge=0,
-        le=1,
-        subtype="FACTOR",
-        null=_THE_PRESET_S,
         start=0.9,
-        panel="coherence",
     )
-    accumulation: float | None = setting(
-        None,
+    accumulation: float | None = _share_of_preset(
         "Accumulation",
         "How strongly a finished frame is averaged with the frames around it. The finest detail stays its own",
-        ge=0,
-        le=1,
-        subtype="FACTOR",
-        null=_THE_PRESET_S,
         start=0.5,
-        panel="coherence",
     )
-    attention: float | None = setting(
-        None,
+    attention: float | None = _share_of_preset(
         "Attention",
         "How strongly the model's self-attention includes the key frame. Works with Stable Diffusion 1.x, "
         "2.x and XL, LCM and PixArt",
-        ge=0,
-        le=1,
-        subtype="FACTOR",
-        null=_THE_PRESET_S,
         start=0.5,
-        panel="coherence",
     )
     seed: int = setting(
-        0,
-        "Seed",
-        "Determines the noise. Another seed gives other brushwork in the same style",
-        ge=0,
-        le=2**63 - 1,
+        0, "Seed", "Determines the noise. Another seed gives other brushwork in the same style", ge=0, le=2**63 - 1
     )
     noise: str = setting(
         NOISE_METHODS[0],
