@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -73,7 +74,7 @@ def read_png(path: Path, size: tuple[int, int] | None = None) -> npt.NDArray[np.
     return to_rgb(picture)
 
 
-def to_rgb(picture: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+def to_rgb(picture: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
     """A picture as OpenCV reads it, grey, BGR or BGRA, as RGB or RGBA."""
     kinds = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
     return np.asarray(cv2.cvtColor(picture, kinds[1 if picture.ndim == 2 else picture.shape[2]]), dtype=np.uint16)
