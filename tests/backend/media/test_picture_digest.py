@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import OpenEXR
 import pytest
+from warpnoise.errors import MediaError
 from warpnoise.media.picture_digest import picture_digest
 from warpnoise.media.png import write_png
 
@@ -77,7 +78,7 @@ def test_of_other_and_damaged_files_all_bytes_count(tmp_path, pixels):
 
 
 def test_a_missing_file(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(MediaError, match=r"none\.exr: No such file"):
         picture_digest(tmp_path / "none.exr")
 
 
