@@ -171,15 +171,17 @@ class TestRefused:
             (tmp_path / f"{frame}.png").write_bytes(b"no picture")
         refused("'.*1.png' is not a picture that can be read", color_source=tmp_path)
 
-    @pytest.mark.parametrize("content", [b"", b"no picture", None])
+    @pytest.mark.parametrize(
+        ("content", "said"), [(b"", "is empty"), (b"no picture", "is not an EXR file"), (None, "is cut off or damaged")]
+    )
     def test_not_a_whole_exr(
-        self, lit: bpy.types.Scene, refused: Callable, tmp_path: Path, content: bytes | None
+        self, lit: bpy.types.Scene, refused: Callable, tmp_path: Path, content: bytes | None, said: str
     ) -> None:
         source = render(lit, tmp_path / "source")
         path = source / "f_0002.exr"
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if content is None else content)
-        refused("f_0002.exr' is cut off or damaged", color_source=source)
-        refused("f_0002.exr' is cut off or damaged", passes_source=source)
+        refused(f"f_0002.exr' {said}", color_source=source)
+        refused(f"f_0002.exr' {said}", passes_source=source)
 
     @pytest.mark.parametrize(
         ("switch", "name"),
