@@ -77,7 +77,8 @@ def _option(name: str, schema: Mapping[str, Any]) -> Callable[[F], F]:
         return click.option(f"--{hints['option']}", name, type=item, multiple=True, default=None, **shared)
     flag = f"--{name.replace('_', '-')}"
     if "enum" in schema:
-        return click.option(flag, type=click.Choice(schema["enum"]), **shared)
+        names = [name for name in schema["enum"] if name is not None]
+        return click.option(flag, type=click.Choice(names), **shared)
     (kind,) = {kinds} if isinstance(kinds, str) else set(kinds) - {"null"}
     if kind == "boolean":
         return click.option(f"{flag}/--no-{flag[2:]}", default=None, help=shared["help"])

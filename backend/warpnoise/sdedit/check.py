@@ -13,6 +13,9 @@ from warpnoise.sdedit.places import resolve
 from warpnoise.sdedit.reference_pictures import read_reference
 from warpnoise.sdedit.samplers import SAMPLERS, own_sampler
 
+_SHORTEST_REFERENCE, _LONGEST_REFERENCE = 64, 8
+"""What FLUX.2 takes: pixels of the shorter side, and how many times as long the other may be."""
+
 
 def check_settings(model: ModelFolder, settings: EditSettings) -> tuple[str, ...]:
     """Warnings about settings that have no effect with this model, as whole sentences.
@@ -55,7 +58,12 @@ def _check_references(model: ModelFolder, settings: EditSettings) -> None:
             f"reference {settings.references[model.references].path}: the model {model.name} takes {takes}"
         )
     for reference in settings.references:
-        read_reference(reference.path, "reference")
+        short, long = sorted(read_reference(reference.path, "reference").size)
+        if short < _SHORTEST_REFERENCE or long > _LONGEST_REFERENCE * short:
+            raise SettingsError(
+                f"reference {reference.path}: {short} x {long} pixels; expected a shorter side of at least "
+                f"{_SHORTEST_REFERENCE}, and a longer one of at most {_LONGEST_REFERENCE} times that"
+            )
 
 
 def _check_sampler(model: ModelFolder, settings: EditSettings) -> None:

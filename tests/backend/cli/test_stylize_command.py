@@ -99,6 +99,7 @@ def test_every_setting_has_an_option(warpnoise, job, monkeypatch):
         (["--steps", "0"], 2, "steps"),
         (["--style", "oil"], 2, "ink, clay"),
         (["--noise", "purple"], 2, "purple"),
+        (["--sampler", "None"], 2, "'flow_euler'."),
         (["--device", "abacus"], 2, "abacus"),
         (["--model", "/no/such/model"], 5, "/no/such/model"),
     ],

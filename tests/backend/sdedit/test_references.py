@@ -74,6 +74,15 @@ def test_more_than_a_model_takes_are_refused(tiny: Tiny, tmp_path: Path) -> None
         check_settings(ModelFolder.open(tiny("flux2_klein")), gone)
 
 
+@pytest.mark.parametrize("size", [(8, 8), (63, 80), (64, 520)])
+def test_too_small_and_too_long_references_are_refused(tiny: Tiny, tmp_path: Path, size: tuple[int, int]) -> None:
+    """Before the pipeline refuses them, in the middle of a run."""
+    Image.new("RGB", size).save(tmp_path / "odd.png")
+    settings = SETTINGS.updated({"references": [{"path": str(tmp_path / "odd.png")}]})
+    with pytest.raises(SettingsError, match=r"expected a shorter side of at least 64, and a longer one of at most 8"):
+        check_settings(ModelFolder.open(tiny("flux2_klein")), settings)
+
+
 def test_lists_that_a_model_takes_nothing_of_are_unused(tiny: Tiny) -> None:
     lists = {"embeddings", "ip_adapters", "references"}
     expected = {"sd21": {"references"}, "flux2_klein": {"embeddings", "ip_adapters"}, "z_image": lists}
