@@ -43,6 +43,8 @@ class WarpnoiseAccumulate:
         size = (len(shot.frames), shot.shot.scene.height, shot.shot.scene.width, 3)
         if tuple(images.shape) != size:
             raise ValueError(f"Warpnoise Accumulate: the images are {tuple(images.shape)}; the shot's are {size}.")
+        if not torch.isfinite(images).all():
+            raise ValueError("Warpnoise Accumulate: the images have values that are not finite (NaN).")
         with tempfile.TemporaryDirectory(prefix="warpnoise-") as folder:
             given, made = Path(folder, "given"), Path(folder, "made")
             given.mkdir()

@@ -74,7 +74,7 @@ class ShotNoise:
         if len(shape) != 4:
             raise ValueError(f"Warpnoise Noise: expected a latent of 4 or 5 dimensions, got {tuple(shape)}.")
         index = self._batch_index
-        if index is not None and len(index) == shape[0] and max(index) < len(frames):
+        if index is not None and len(index) == shape[0] and all(0 <= i < len(frames) for i in index):
             return [frames[i] for i in index]
         if shape[0] != len(frames):
             raise ValueError(
@@ -129,6 +129,11 @@ class WarpnoiseNoise:
     ) -> tuple[ShotNoise, dict[str, torch.Tensor]]:
         noise = ShotNoise(shot, noise_seed, degradation=degradation)
         scene = shot.shot.scene
+        if downscale > min(scene.width, scene.height):
+            raise ValueError(
+                f"Warpnoise Noise: downscale is {downscale}; expected at most {min(scene.width, scene.height)}, as "
+                f"frames are {scene.width} x {scene.height} pixels."
+            )
         shape = (len(shot.frames), channels, scene.height // downscale, scene.width // downscale)
         return noise, {"samples": next(noise.maps(shape, 0, 1))}
 

@@ -51,10 +51,17 @@ def parse_frames(text: str) -> list[int]:
     return sorted(chosen)
 
 
-def frames_text(frames: Iterable[int]) -> str:
-    """The shortest text for ascending frame numbers that ``parse_frames`` takes: ``1-9:2,20``."""
+def frames_text(frames: Iterable[int], most: int | None = None) -> str:
+    """The shortest text for ascending frame numbers that ``parse_frames`` takes: ``1-9:2,20``.
+
+    Args:
+        most: for messages: ``...`` replaces the parts after so many.
+    """
     numbers, parts, at = list(frames), [], 0
     while at < len(numbers):
+        if len(parts) == most:
+            parts.append("...")
+            break
         left = len(numbers) - at
         step = numbers[at + 1] - numbers[at] if left > 1 else 1
         length = next((i for i in range(1, left) if numbers[at + i] != numbers[at] + i * step), left)

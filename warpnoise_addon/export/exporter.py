@@ -87,7 +87,9 @@ def check_range(options: ExportOptions) -> None:
     part = options.color_frames
     if part is not None and not (part and set(part) <= set(options.frames)):
         raise SettingsError(
-            "The frames {part} are not among {frames}.", part=frames_text(part), frames=frames_text(options.frames)
+            "The frames {part} are not among {frames}.",
+            part=frames_text(part, 10),
+            frames=frames_text(options.frames, 10),
         )
 
 

@@ -161,7 +161,7 @@ class StylizeRequest:
             if missing:
                 raise SettingsError(
                     "only: the shot has no frame {missing}; it has {frames}",
-                    missing=frames_text(missing),
+                    missing=frames_text(missing, 10),
                     frames=self.frames,
                 )
             return wanted

@@ -47,10 +47,17 @@ def parse_frames(text: str) -> list[int]:
     return sorted(chosen)
 
 
-def frames_text(frames: Iterable[int]) -> str:
-    """The shortest text for ascending frame numbers that ``parse_frames`` takes: ``1-9:2,20``."""
+def frames_text(frames: Iterable[int], most: int | None = None) -> str:
+    """The shortest text for ascending frame numbers that ``parse_frames`` takes: ``1-9:2,20``.
+
+    Args:
+        most: for messages: ``...`` replaces the parts after so many.
+    """
     numbers, parts, at = list(frames), [], 0
     while at < len(numbers):
+        if len(parts) == most:
+            parts.append("...")
+            break
         left = len(numbers) - at
         step = numbers[at + 1] - numbers[at] if left > 1 else 1
         length = next((i for i in range(1, left) if numbers[at + i] != numbers[at] + i * step), left)
@@ -75,11 +82,13 @@ def select_frames(frames: Sequence[int], text: str) -> list[int]:
     wanted = parse_frames(text)
     outside = [number for number in wanted if not frames[0] <= number <= frames[-1]]
     if outside:
-        raise SettingsError(f"frames: the shot has no frame {frames_text(outside)}; it has {frames_text(frames)}")
+        raise SettingsError(
+            f"frames: the shot has no frame {frames_text(outside, 10)}; it has {frames_text(frames, 10)}"
+        )
     present = set(frames)
     chosen = [number for number in wanted if number in present]
     if not chosen:
-        raise SettingsError(f"frames: the shot has none of {frames_text(wanted)}; it has {frames_text(frames)}")
+        raise SettingsError(f"frames: the shot has none of {frames_text(wanted, 10)}; it has {frames_text(frames, 10)}")
     return chosen
 
 

@@ -49,7 +49,7 @@ def write_finished_movie(
             missing = [each for each in shot.frames if not result.is_finished(result.frame(each), made_of.digest(each))]
     if missing:
         raise JobError(
-            f"{result.folder}: frames {frames_text(missing)} are not finished, or their inputs have changed since. "
+            f"{result.folder}: frames {frames_text(missing, 10)} are not finished, or their inputs have changed since. "
             "Stylize and accumulate them, then write the movie."
         )
     movie = write_movie_of(shot, result, starting, cancelled)

@@ -179,6 +179,15 @@ def test_latents_that_do_not_fit(nodes: Loaded, job: Any, shape: tuple[int, ...]
         noise.generate_noise({"samples": torch.zeros(shape)})
 
 
+def test_cells_larger_than_the_frames_and_frames_before_the_first_are_refused(nodes: Loaded, job: Any) -> None:
+    shot = run(nodes, "WarpnoiseShot", job=str(job.path))[0]
+    with pytest.raises(ValueError, match="downscale is 25; expected at most 24, as frames are 32 x 24"):
+        run(nodes, "WarpnoiseNoise", shot=shot, downscale=25)
+    noise = run(nodes, "WarpnoiseNoise", shot=shot)[0]
+    with pytest.raises(ValueError, match="has 2 frames, the shot 5"):
+        noise.generate_noise({"samples": torch.zeros(2, 4, 3, 4), "batch_index": [0, -1]})
+
+
 @dataclass
 class Sampler:
     """ComfyUI's KSAMPLER: a function of k-diffusion's signature, and options for it."""
@@ -251,3 +260,6 @@ def test_accumulated_frames_are_those_of_the_command(nodes: Loaded, job: Any, tm
     some = run(nodes, "WarpnoiseShot", job=str(job.path), frames="2-4")[0]
     with pytest.raises(ValueError, match="choose ALL frames"):
         run(nodes, "WarpnoiseAccumulate", shot=some, images=images[1:4])
+    images[2, 3, 4] = torch.nan
+    with pytest.raises(ValueError, match="not finite"):
+        run(nodes, "WarpnoiseAccumulate", shot=shot, images=images)

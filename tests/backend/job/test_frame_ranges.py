@@ -30,6 +30,8 @@ def test_frames_of_a_shot() -> None:
     assert select_frames(frames, "2-6") == [3, 5]
     assert select_frames(frames, "7,1") == [1, 7]
     assert select_frames(frames, "all") == select_frames(frames, "1:7") == frames
+    assert frames_text(range(1, 1000, 4), most=10) == "1-997:4"
+    assert frames_text([1, 2, 3, 5, 8, 20], most=2) == "1-3,5,..."
     for text, says in (
         ("0-3", "no frame 0; it has 1-7:2"),
         ("3-8,12", "no frame 8,12; it has"),

@@ -145,25 +145,3 @@ def test_a_failed_job_reports_why_and_the_server_continues(client, job):
     failed = until(client, client.post("/v2/jobs", json={"path": str(job.path)}), lambda now: now["state"] == "failed")
     assert failed["error"]["code"] == "media" and str(job.passes(3)) in failed["error"]["message"]
     assert client.get("/v2/status").status_code == 200
-
-
-@pytest.mark.slow
-def test_a_killed_run_leaves_whole_files_and_the_next_run_resumes(tmp_path, model):
-    job = synthetic.make_job(tmp_path / "job", settings=Settings(model=str(model), steps=30, strength=1.0))
-    environment = dict(os.environ, CUDA_VISIBLE_DEVICES="", OMP_NUM_THREADS="1")
-    command = [sys.executable, "-m", "warpnoise", "stylize", str(job.path), "--json"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
-        for line in process.stdout:
-            if json.loads(line)["frames_done"] >= 1:
-                break
-        process.kill()
-    assert process.returncode != 0 and not current(job).movie.exists()
-    with current(job).lease(1, 4):
-        pass
-    finished = finished_frames(job)
-    assert finished and 4 not in finished
-    before = {frame: current(job).frame(frame).stat().st_mtime_ns for frame in finished}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, timeout=120, check=True)
-    summary = json.loads(done.stdout.splitlines()[-1])
-    assert (summary["frames_done"], summary["frames_kept"]) == (4, len(finished))
-    assert before == {frame: current(job).frame(frame).stat().st_mtime_ns for frame in finished}
