@@ -189,6 +189,7 @@ def test_sigterm_ends_a_long_render_and_leaves_nothing_half_written(blend, tmp_p
 
 
 @posix
+@pytest.mark.once
 def test_a_chunk(blend, backend, tmp_path):
     code, out, err = run(blend, "stylize", "--output", tmp_path / "job", "--chunk", "2/3", "--json", **backend("good"))
     assert code == 0, err
@@ -198,6 +199,7 @@ def test_a_chunk(blend, backend, tmp_path):
     assert [m["frames_done"] for m in messages(out) if m["stage"] == "exporting"] == [0, 1, 2]
 
 
+@pytest.mark.once
 def test_an_empty_chunk_needs_no_backend_and_is_reported(blend, tmp_path):
     for action in ("stylize", "export"):
         code, out, err = run(
@@ -220,6 +222,7 @@ def test_only_negative_frames_are_stylized_and_saved_with_a_warning(blend, backe
     assert saved.is_file()
 
 
+@pytest.mark.once
 def test_frames_that_are_rendered_already(blend, backend, tmp_path):
     code, _, err = run(blend, "export", "--output", tmp_path / "first")
     assert code == 0, err
@@ -232,6 +235,7 @@ def test_frames_that_are_rendered_already(blend, backend, tmp_path):
 
 
 @posix
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("mode", "status", "words"),
     [
@@ -254,6 +258,7 @@ def test_every_failure_has_a_message_and_a_status(blend, backend, tmp_path, mode
     assert (frames_of(tmp_path / "job") / "0001.png").exists() == (mode in ("dies", "fails"))
 
 
+@pytest.mark.once
 def test_no_backend(blend, tmp_path):
     code, _, err = run(blend, "stylize", "--output", tmp_path / "job", PATH="")
     assert code == 6
@@ -289,6 +294,7 @@ def test_the_export_ends_with_its_parent(blend, tmp_path):
         process.stdin = None
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -323,6 +329,7 @@ def test_a_scene_without_a_camera(blend, backend, tmp_path):
     assert "camera" in err
 
 
+@pytest.mark.once
 def test_missing_files_and_files_of_other_programs(tmp_path):
     assert run(tmp_path / "none.blend", "stylize")[0] == 2
     (tmp_path / "text.blend").write_text("text")

@@ -100,6 +100,7 @@ def server(tmp_path, model) -> Iterator[str]:
         assert process.wait(30) == 0
 
 
+@pytest.mark.once
 def test_over_a_server_that_sees_no_folder_of_ours(tmp_path, blend, model, server):
     job = tmp_path / "job"
     settings = ["--style", "clay", "--steps", 4]
@@ -117,6 +118,7 @@ def test_over_a_server_that_sees_no_folder_of_ours(tmp_path, blend, model, serve
     assert {path.name: path.read_bytes() for path in sorted(frames_of(job).glob("*.png"))} == frames
 
 
+@pytest.mark.once
 def test_a_preview_is_the_frame_of_the_shot_and_leaves_the_result(tmp_path, blend, model, server):
     job = tmp_path / "job"
     stylize(blend, job, "--model", model, "--style", "clay", "--steps", 4)
