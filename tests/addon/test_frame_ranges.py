@@ -46,3 +46,8 @@ def test_a_shot_has_one_frame_step(text):
 def test_the_text_of_a_long_irregular_list_leads_back_to_it():
     numbers = parse_frames("1-104857:3,2-104857:7")
     assert parse_frames(frames_text(numbers)) == numbers
+
+
+def test_messages_list_few_parts():
+    assert frames_text([1, 2, 3, 5, 8, 20], most=2) == "1-3,5,..."
+    assert frames_text([1, 2, 3, 5], most=2) == "1-3,5"
