@@ -182,7 +182,7 @@ def measure_time(job: Shot, arguments: argparse.Namespace, rounds: int = 3) -> N
             if number:
                 seconds.setdefault(option, []).append((time.process_time() - began) / len(job.frames))
     for option, each in seconds.items():
-        append(arguments, option=option, frames=len(job.frames), seconds=min(each))
+        append(arguments, shot=job.path.parent.name, option=option, frames=len(job.frames), seconds=min(each))
 
 
 def draw(job: Shot, arguments: argparse.Namespace) -> None:
@@ -193,7 +193,9 @@ def draw(job: Shot, arguments: argparse.Namespace) -> None:
         [picture(Result(folder / option).frame(frame)) for frame in frames] for option in arguments.options.split(",")
     ]
     sheet = np.concatenate([np.concatenate(row, 1) for row in rows], 0)
-    cv2.imwrite(str(arguments.picture), (sheet[..., ::-1] * 255).round(), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    cv2.imwrite(
+        str(arguments.picture), np.asarray((sheet[..., ::-1] * 255).round(), np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 90]
+    )
 
 
 def append(arguments: argparse.Namespace, **line: Any) -> None:
