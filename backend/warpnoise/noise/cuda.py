@@ -36,15 +36,13 @@ class CudaEngine(Engine):
     """numba-cuda's code on torch's current stream."""
 
     block = 1
+    batch = 4
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
 
     def run(self, kernel: Kernel, count: int, *records: Any, cost: int = 1) -> None:
         self._launch(grid_kernel(kernel), count, records)
-
-    def zeros(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        return torch.zeros(shape, dtype=dtype, device=self.device)
 
     def splat(self, *records: Any) -> None:
         self._launch(_splat_kernel(), len(records[3]), records)
@@ -92,10 +90,11 @@ def _grid(count: int, records: Any) -> None:
 
 def _grid_with_scratch(count: int, records: Any) -> None:
     n = i64(cuda.grid(1))
-    floats = cuda.local.array((2, 64, 4), numba.float32)
-    ints = cuda.local.array((2, 64), numba.int64)
+    values = cuda.local.array((64, 4), numba.float32)
+    normals = cuda.local.array((64, 4), numba.float32)
+    places = cuda.local.array((64, 2), numba.int64)
     if n < count:
-        body(n, Scratch(floats, ints), *records)  # type: ignore[name-defined]  # noqa: F821
+        body(n, Scratch(values, normals, places), *records)  # type: ignore[name-defined]  # noqa: F821
 
 
 @functools.cache

@@ -16,7 +16,7 @@ from torch import Tensor
 from .kernels.compile import Kernel
 from .kernels.types import Scratch
 
-WORTH_A_THREAD = 1 << 15
+WORTH_A_THREAD = 1 << 14
 """Particles: on a busy machine, waiting for a thread takes longer than moving so few."""
 
 
@@ -26,6 +26,8 @@ class Engine(ABC):
     device: torch.device
     block: int
     """Pixels that a thread should normalize in one go."""
+    batch: int
+    """Channels whose values a thread should draw in one go."""
 
     @abstractmethod
     def run(self, kernel: Kernel, count: int, *records: Any, cost: int = 1) -> None:
@@ -37,10 +39,6 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def zeros(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        """A tensor of zeros on the device."""
-
-    @abstractmethod
     def splat(self, *records: Any) -> None:
         """Runs `transport.splat` with all records but the first two."""
 
@@ -50,6 +48,7 @@ class CpuEngine(Engine):
 
     device = torch.device("cpu")
     block = 64  # whose sums fit in the innermost cache
+    batch = 16  # fills the vector registers
 
     def run(self, kernel: Kernel, count: int, *records: Any, cost: int = 1) -> None:
         if count < 1:
@@ -65,9 +64,6 @@ class CpuEngine(Engine):
         for other in others:
             other.result()
 
-    def zeros(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        return torch.from_numpy(np.zeros(shape, torch.empty(0, dtype=dtype).numpy().dtype))  # cleared at first use
-
     def splat(self, *records: Any) -> None:
         from .transport import splat
 
@@ -82,7 +78,8 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def _scratch() -> Scratch:
-    return Scratch(np.empty((2, 64, 4), np.float32), np.empty((2, 64), np.int64))
+    values, normals = np.empty((2, 64, CpuEngine.batch), np.float32)
+    return Scratch(values, normals, np.empty((64, 2), np.int64))
 
 
 def views_of(record: Any, view: Any) -> Any:
@@ -90,8 +87,7 @@ def views_of(record: Any, view: Any) -> Any:
     if isinstance(record, Tensor):
         return view(record)
     if isinstance(record, tuple):
-        fields = [views_of(field, view) for field in record]
-        return record._make(fields) if hasattr(record, "_make") else tuple(fields)
+        return tuple.__new__(type(record), [views_of(field, view) for field in record])
     return record
 
 

@@ -46,24 +46,18 @@ def both_passes(motion: Motion, height: int, width: int, engine: Engine) -> tupl
         return Pass._make([*planes, moved, torch.from_numpy(stack).to(device), no_transforms, none, *scale])
 
     passes = (one_way(0, 1, matrices), one_way(1, 0, np.linalg.inv(matrices)))
-    forward, backward = (_with_interior(_with_transforms(p, engine), engine) for p in passes)
+    forward, backward = (_prepared(p, engine) for p in passes)
     return forward, backward
 
 
-def _with_transforms(p: Pass, engine: Engine) -> Pass:
-    if not len(p.surfaces):
-        return p
-    found = torch.empty_like(p.source)
+def _prepared(p: Pass, engine: Engine) -> Pass:
+    """Adds the flow and the indices of transforms, and the interior mask."""
     h, w = p.source.shape
-    engine.run(transport.find_transforms, h, p, found, cost=w)
-    return p._replace(transform_of=found)
-
-
-def _with_interior(p: Pass, engine: Engine) -> Pass:
-    h, w = p.source.shape
-    if min(h, w) < 4 or h * w > INTERIOR_RATIO * p.height * p.width:
-        return p
-    returns, interior = (torch.empty((h, w), dtype=torch.bool, device=engine.device) for _ in range(2))
-    engine.run(transport.mark_returning, h, p, returns, cost=2 * w)
-    engine.run(transport.mark_interior, h, p, returns, interior, cost=w)
-    return p._replace(interior=interior)
+    flow, transform_of = (
+        (torch.empty_like(p.flow), torch.empty_like(p.source)) if len(p.surfaces) else (p.flow, p.transform_of)
+    )
+    returns, interior = (torch.zeros((h, w), dtype=torch.bool, device=engine.device) for _ in range(2))
+    engine.run(transport.advect_pixels, h, p, flow, transform_of, returns, cost=2 * w)
+    if min(h, w) >= 4 and h * w <= INTERIOR_RATIO * p.height * p.width:
+        engine.run(transport.mark_interior, h, p, returns, interior, cost=w // 4)
+    return p._replace(flow=flow, transform_of=transform_of, interior=interior)

@@ -8,11 +8,10 @@ from torch import Tensor
 
 from .kernels.types import DEAD, Occlusion, Particles, Rows
 
-BYTES = 4 * (1 + 1 + 4 + 1 + 1) + 1
+BYTES = 4 * (1 + 1 + 4 + 3) + 1
 """Of a particle, without its values."""
 OCCLUDED_BYTES = 8 + 4 + 8 + 1 + 4
 """Of an occluded one, besides."""
-CHUNK = 1 << 20
 SPARE = 4
 """A full table grows by its quarter."""
 
@@ -30,25 +29,20 @@ class ParticleTable:
         """{map: (capacity, channels) float32}: W(A) of every row."""
         self.count = 0
         """Rows in use, holes among them."""
-        self.root_count = 0
         self.occluded_count = 0
-        self.uniform = True
-        """Whether all roots are pixels."""
 
         def empty(dtype: torch.dtype, *parts: int) -> Tensor:
             return torch.empty((0, *parts), dtype=dtype, device=device)
 
         f, i = torch.float32, torch.int32
-        self._particles = Particles(empty(f), empty(f), empty(f, 4), empty(i), empty(i), empty(torch.int8), empty(i, 4))
+        self._particles = Particles(empty(f), empty(f), empty(f, 4), empty(i), empty(i), empty(i), empty(torch.int8))
         self._occluded = Occlusion(empty(torch.int64), empty(f), empty(f, 2), empty(torch.bool), empty(i))
         self._holes = empty(torch.int64)
-        self._collect_at = 4096
 
     @property
     def particles(self) -> Particles:
         """All rows: views, to read and write, until the table grows."""
-        *columns, roots = self._particles
-        return Particles._make([*(column[: self.count] for column in columns), roots[: self.root_count]])
+        return Particles._make([column[: self.count] for column in self._particles])
 
     @property
     def occluded(self) -> Occlusion:
@@ -91,85 +85,38 @@ class ParticleTable:
         beyond = torch.arange(new.end, new.end + count - len(new.holes), device=self.device)
         return torch.cat([new.holes, beyond])
 
-    def add_roots(self, count: int) -> int:
-        """Makes room for roots; returns the row of the first one."""
-        first = self.root_count
-        self.root_count += count
-        if self.root_count > len(self._particles.roots):
-            roots = grown(self._particles.roots, self.root_count + self.root_count // 4)
-            self._particles = self._particles._replace(roots=roots)
-        return first
-
     def add_occluded(self, rows: Tensor, most: int) -> int:
-        """Enters particles as the newest occluded ones. Beyond ``most`` the oldest die; their entries become gaps.
+        """Enters particles as the newest occluded ones. Beyond ``most`` the oldest die.
 
         Returns:
             The first of their entries, which are still to be set.
         """
-        entries = self._occluded.row
-        known = indices(entries[: self.occluded_count] >= 0)
-        surplus = max(0, len(known) + len(rows) - most)
-        oldest, lost = known[:surplus], max(0, surplus - len(known))
-        self._particles.state[torch.cat([entries[oldest], rows[:lost]])] = DEAD
-        entries[oldest] = -1
-        if self.occluded_count + len(rows) > len(entries):
-            self._close_gaps()
-            capacity = self.occluded_count + len(rows)
-            capacity += capacity // SPARE
-            if capacity > len(entries):
-                self._occluded = Occlusion(*(grown(column, capacity) for column in self._occluded))
+        state, lost = self._particles.state, max(0, len(rows) - most)
+        state[rows[:lost]] = DEAD
+        if self.occluded_count + len(rows) > min(most, len(self._occluded.row)):
+            known = indices(self.occluded.row >= 0)
+            surplus = len(known) + len(rows) - most
+            if surplus > 0:  # some more, so that not every frame drops some
+                surplus = min(surplus + most // SPARE**2, len(known))
+                state[self.occluded.row[known[:surplus]]] = DEAD
+                known = known[surplus:]
+            for column in self._occluded:
+                column[: len(known)] = column.index_select(0, known)
+            self.occluded_count = len(known)
         first = self.occluded_count
         self.occluded_count += len(rows)
+        if self.occluded_count > len(self._occluded.row):
+            capacity = self.occluded_count + self.occluded_count // SPARE
+            self._occluded = Occlusion(*(grown(column, capacity) for column in self._occluded))
+        self._occluded.row[first : self.occluded_count] = rows
         self._occluded.row[first : first + lost] = -1
-        self._occluded.row[first + lost : self.occluded_count] = rows[lost:]
         return first
-
-    def _close_gaps(self) -> None:
-        entries = indices(self.occluded.row >= 0)
-        for column in self._occluded:
-            column[: len(entries)] = column.index_select(0, entries)
-        self.occluded_count = len(entries)
-
-    def close_up(self) -> None:
-        """Removes holes; the other rows move up in order, so that neighbours stay close in memory."""
-        state = self.particles.state
-        alive = state != DEAD
-        number = torch.cumsum(alive, 0, dtype=torch.int32) - 1
-        occluded = self.occluded.row
-        occluded.copy_(torch.where(occluded < 0, occluded, number[occluded.clamp(min=0)].to(torch.int64)))
-        end = 0
-        for start in range(0, self.count, CHUNK):
-            rows = alive[start : start + CHUNK].nonzero()[:, 0] + start
-            for column in (*self._particles[:-1], *self.values.values()):
-                column[end : end + len(rows)] = column.index_select(0, rows)
-            end += len(rows)
-        self.count = end
-        self._holes = self._holes[:0]
-
-    def collect_roots(self) -> None:
-        """Removes roots without particles, once there may be many."""
-        if self.root_count < self._collect_at:
-            return
-        root, state = self.particles.root, self.particles.state
-        used = torch.zeros(self.root_count, dtype=torch.bool, device=self.device)
-        for first in range(0, self.count, CHUNK):
-            part = slice(first, first + CHUNK)
-            used[root[part][state[part] != DEAD].to(torch.int64)] = True
-        number = torch.cumsum(used, dim=0, dtype=torch.int32) - 1
-        for first in range(0, self.count, CHUNK):
-            part = slice(first, first + CHUNK)
-            # A dead row's root may be beyond the table.
-            root[part] = number[torch.where(state[part] != DEAD, root[part], 0).to(torch.int64)]
-        roots = self.particles.roots[used]
-        self.root_count = len(roots)
-        self._particles.roots[: self.root_count] = roots
-        self._collect_at = 4096 + self.root_count * 3 // 2
 
     def reserve(self, capacity: int) -> None:
         """Makes room for so many particles. No more than one column is held twice."""
         columns = list(self._particles)
         del self._particles
-        for index in range(len(columns) - 1):
+        for index in range(len(columns)):
             columns[index] = grown(columns[index], capacity)
         self._particles = Particles(*columns)
         for map_ in self.values:

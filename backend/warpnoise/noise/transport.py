@@ -5,7 +5,7 @@ spawned. Its value never changes, its place does. From a frame to the next:
 
 1. **Advect** (:func:`advect`, :func:`advect_occluded`; eq. 4: a warped area has the noise of the area before the warp).
    A particle moves along the flow of its surface, or by the surface's transform.
-2. **Visibility** (:func:`mark_returning`, :func:`mark_interior`, :func:`occlude`, :func:`occlude_beside`). A particle
+2. **Visibility** (:func:`advect_pixels`, :func:`mark_interior`, :func:`occlude`, :func:`occlude_beside`). A particle
    that the next frame does not show dies; if a transform tells where it is, it stays as an occluded one.
 3. **Split and merge** (:func:`split`, :func:`split_values`, :func:`pair_halves`; eq. 3: refinement conditional on the
    value).
@@ -22,10 +22,9 @@ from __future__ import annotations
 import math
 
 from .kernels.compile import kernel
-from .kernels.cover import cover, place_leaves, uncover
-from .kernels.merging import find_small, hash_parents, merge_roots, pair_halves
+from .kernels.leaves import arrive, drop_shown, find_disoccluded, place_leaves
+from .kernels.merging import find_small, hash_parents, merge, pair_halves
 from .kernels.occluded import advect_occluded, occlude, occlude_beside
-from .kernels.random import mix_level
 from .kernels.rigid import ONE
 from .kernels.sampling import inside, pixel_at
 from .kernels.tree import (
@@ -34,62 +33,73 @@ from .kernels.tree import (
     leaf_place,
     measure_of,
     node_at,
-    occupy,
-    parent_of,
     pixel_of,
     point_of,
+    put_node,
     row_of,
-    scrambled_point,
-    scrambles,
-    side_in_parent,
     split_area,
 )
-from .kernels.types import LARGE, LEAVING, VISIBLE, Array, Particles, Pass, Rows, Step, Tree, f32, i64, u64
+from .kernels.types import (
+    LARGE,
+    LEAVING,
+    OCCUPIED,
+    VISIBLE,
+    Array,
+    Leaves,
+    Node,
+    Particles,
+    Rows,
+    Step,
+    Tree,
+    f32,
+    i64,
+    u64,
+)
 from .kernels.visibility import (
     advect_interior,
+    advect_pixels,
     advect_point,
-    find_transforms,
     is_interior,
     mark_interior,
-    mark_returning,
 )
-from .kernels.white import draw_white_noise, half_value, node_normals
+from .kernels.white import draw_white_noise, split_values
 
 __all__ = [  # noqa: RUF022 - all kernels, in the order of a step
-    "find_transforms",
-    "mark_returning",
+    "advect_pixels",
     "mark_interior",
+    "find_disoccluded",
+    "place_leaves",
+    "drop_shown",
     "advect",
     "advect_occluded",
     "occlude",
     "split",
     "split_values",
     "occlude_beside",
-    "disoccluded",
-    "place_leaves",
-    "cover",
-    "uncover",
     "spawn",
     "draw_white_noise",
     "find_small",
     "hash_parents",
     "pair_halves",
-    "merge_roots",
+    "merge",
     "splat",
     "normalize",
 ]
 
-MAX_PATH = 1 << 30
-"""Particles with a path from here on are not split further."""
+MAX_DEPTH = 30
+"""Levels below a pixel, from which on particles are not split further."""
 
 
 # 1. Advect; 2. visibility
 
 
 @kernel
-def advect(n: int, s: Step, occupied: Array) -> None:
-    """Moves a visible particle: x' = x + flow(x), J' = (1 + d flow / dx) J. ``occupied``, (height * width,) bool, gets
-    the pixels that keep particles."""
+def advect(n: int, s: Step, leaves: Leaves, flags: Array) -> None:
+    """Moves a visible particle: x' = x + flow(x), J' = (1 + d flow / dx) J.
+
+    Args:
+        flags: (height * width,) uint8: NEAR and OCCUPIED pixels.
+    """
     particles, p, tree = s.particles, s.motion, s.tree
     if particles.state[n] != VISIBLE:
         return
@@ -102,35 +112,36 @@ def advect(n: int, s: Step, occupied: Array) -> None:
     if state != VISIBLE:
         particles.state[n] = state
         return
-    j = particles.jacobian
-    j00, j01, j10, j11 = j[n, 0], j[n, 1], j[n, 2], j[n, 3]
-    n00, n01 = m00 * j00 + m01 * j10, m00 * j01 + m01 * j11
-    n10, n11 = m10 * j00 + m11 * j10, m10 * j01 + m11 * j11
-    j[n, 0], j[n, 1], j[n, 2], j[n, 3] = n00, n01, n10, n11
     particles.x[n], particles.y[n] = x1, y1
-    occupy(occupied, tree, x1, y1)
-    if abs(m00 * m11 - m01 * m10) > ONE:  # else it was split before, if it had to be
-        area = abs(n00 * n11 - n01 * n10) * measure_of(tree, particles, n)
-        if area > tree.least and area > split_area(tree, node_at(particles, n)):
-            particles.state[n] = LARGE
+    if m00 != ONE or m01 != 0 or m10 != 0 or m11 != ONE:
+        j = particles.jacobian
+        j00, j01, j10, j11 = j[n, 0], j[n, 1], j[n, 2], j[n, 3]
+        n00, n01 = m00 * j00 + m01 * j10, m00 * j01 + m01 * j11
+        n10, n11 = m10 * j00 + m11 * j10, m10 * j01 + m11 * j11
+        j[n, 0], j[n, 1], j[n, 2], j[n, 3] = n00, n01, n10, n11
+        if abs(m00 * m11 - m01 * m10) > ONE:  # else it was split before, if it had to be
+            area = abs(n00 * n11 - n01 * n10) * measure_of(tree, particles, n)
+            if area > tree.least and area > split_area(tree, node_at(particles, n)):
+                particles.state[n] = LARGE
+    arrive(s, leaves, flags, n)
 
 
 # 3. Split and merge
 
 
 @kernel
-def split(n: int, s: Step, rows: Array, to: Array, occupied: Array) -> None:
+def split(n: int, s: Step, rows: Array, to: Array, flags: Array) -> None:
     """Halves the LARGE particle of row ``rows[n]``.
 
     The half that contains the particle's point keeps its row. The other half, in row ``to[n]``, lies where the Jacobian
-    carries its point. It is occluded if that shows another surface or is out of the frame. A path of 0 in row ``to[n]``
-    says that the particle was not halved.
+    carries its point. It is occluded if that shows another surface or is out of the frame. An origin of -1 in row
+    ``to[n]`` says that the particle was not halved.
     """
     particles, p, tree, j = s.particles, s.motion, s.tree, s.particles.jacobian
     at, new = rows[n], to[n]
-    own, node = i64(particles.path[at]), node_at(particles, at)
-    particles.state[at], particles.path[new] = VISIBLE, 0
-    if own >= MAX_PATH:
+    node = node_at(particles, at)
+    particles.state[at], particles.origin[new] = VISIBLE, -1
+    if node.level >= 2 * tree.halvings + MAX_DEPTH:
         return
     u, v = point_of(tree, node)
     side = half_with(tree, node, u, v)
@@ -141,91 +152,39 @@ def split(n: int, s: Step, rows: Array, to: Array, occupied: Array) -> None:
     x1 = x + (j[at, 0] * step_u + j[at, 1] * step_v)
     y1 = y + (j[at, 2] * step_u + j[at, 3] * step_v)
     area = abs(j[at, 0] * j[at, 3] - j[at, 1] * j[at, 2]) * tree.measures[kept.level]
-    particles.path[at], particles.path[new] = 2 * own + side, 2 * own + 1 - side
+    put_node(particles, at, kept)
+    put_node(particles, new, other)
     if area > split_area(tree, kept):
         particles.state[at] = LARGE
-    particles.x[new], particles.y[new], particles.root[new] = x1, y1, particles.root[at]
+    particles.x[new], particles.y[new] = x1, y1
     for part in range(4):
         j[new, part] = j[at, part]
     if inside(p, x1, y1) and p.target[pixel_at(p.target, p, x, y)] == p.target[pixel_at(p.target, p, x1, y1)]:
         particles.state[new] = LARGE if area > split_area(tree, other) else VISIBLE
-        occupy(occupied, tree, x1, y1)
+        flags[pixel_of(tree, x1, y1)] = OCCUPIED
     elif p.surfaces.size > 0:
         particles.state[new] = LEAVING
-
-
-@kernel
-def split_values(n: int, particles: Particles, tree: Tree, rows: Array, to: Array, map_: int, values: Array) -> None:
-    """Eq. 3: the values of two halves, in rows ``rows[n]`` and ``to[n]``, from their whole's, which the former has."""
-    at, other, channels = rows[n], to[n], values.shape[1]
-    if particles.path[other] == 0:
-        return
-    half = node_at(particles, at)
-    whole, side = parent_of(half), side_in_parent(half)
-    for group in range((channels + 3) // 4):
-        z0, z1, z2, z3 = node_normals(tree, whole, whole.level, group, map_)
-        for q in range(4 * group, min(4 * group + 4, channels)):
-            part = q & 3
-            z = z0 if part == 0 else z1 if part == 1 else z2 if part == 2 else z3
-            x = values[at, q]
-            values[at, q] = half_value(tree, whole.level, x, z, side)
-            values[other, q] = half_value(tree, whole.level, x, z, 1 - side)
 
 
 # 4. Spawn
 
 
 @kernel
-def disoccluded(n: int, p: Pass, tree: Tree, frame: int, masks: Array) -> None:
-    """Which leaves of the pixels of row n show what the other frame did not.
-
-    Args:
-        p: the backward pass, from the new frame.
-        masks: (height * width,) int64: bit b is the leaf of heap code k * k + b.
-    """
-    h, w = p.source.shape
-    shift = (tree.leaf >> 1) - tree.halvings
-    same_size = h == tree.height and w == tree.width
-    level_bits = mix_level(tree.seed, frame, tree.leaf)
-    for column in range(tree.width):
-        mask = i64(0)
-        # A leaf's point may round into the pixel to the right or below.
-        right, below = min(column + 1, w - 1), min(n + 1, h - 1)
-        known = same_size and is_interior(p, n, column) and is_interior(p, n, right)
-        if not (known and is_interior(p, below, column) and is_interior(p, below, right)):
-            columns, rows = scrambles(tree, frame, column, n)
-            for leaf in range(1 << (2 * shift)):
-                i, j = leaf_place(leaf, shift)
-                u, v = scrambled_point(tree, level_bits, columns, rows, (column << shift) + i, (n << shift) + j)
-                x, y = f32(u), f32(v)
-                at_row, at_column = pixel_at(p.source, p, x, y)
-                if not is_interior(p, at_row, at_column) and advect_point(p, x, y)[0] != VISIBLE:
-                    mask |= i64(1) << leaf
-        masks[n * tree.width + column] = mask
-
-
-@kernel
 def spawn(
-    n: int, particles: Particles, tree: Tree, frame: int, pixels: Array, masks: Array, first: Array, new: Rows
+    n: int, particles: Particles, tree: Tree, frame: int, leaves: Leaves, chosen: Array, first: Array, new: Rows
 ) -> None:
-    """Puts the leaves of pixel ``pixels[n]`` into the table, as new particles from ``first[n]`` on. The pixel becomes a
-    root, among the last of ``roots``."""
-    shift = (tree.leaf >> 1) - tree.halvings
-    column, row = pixels[n] % tree.width, pixels[n] // tree.width
-    root = particles.roots.shape[0] - pixels.shape[0] + n
-    particles.roots[root, 0], particles.roots[root, 1] = frame, 2 * tree.halvings
-    particles.roots[root, 2], particles.roots[root, 3] = column, row
-    columns, rows = scrambles(tree, frame, column, row)
-    level_bits = mix_level(tree.seed, frame, tree.leaf)
+    """Puts the leaves of pixel ``pixels[chosen[n]]`` into the table, as new particles from ``first[n]`` on."""
+    shift, slot = (tree.leaf >> 1) - tree.halvings, chosen[n]
+    column, row = leaves.pixels[slot] % tree.width, leaves.pixels[slot] // tree.width
     place, jacobian = first[n], particles.jacobian
     for leaf in range(1 << (2 * shift)):
-        if (masks[n] >> leaf) & 1:
-            i, j = leaf_place(leaf, shift)
-            x, y = scrambled_point(tree, level_bits, columns, rows, (column << shift) + i, (row << shift) + j)
+        i, j = leaf_place(leaf, shift)
+        x, y = leaves.points[slot, j, i, 0], leaves.points[slot, j, i, 1]
+        if not math.isnan(x):
             at = row_of(new, place)
-            particles.x[at], particles.y[at], particles.state[at] = f32(x), f32(y), VISIBLE
+            particles.x[at], particles.y[at], particles.state[at] = x, y, VISIBLE
             jacobian[at, 0], jacobian[at, 1], jacobian[at, 2], jacobian[at, 3] = 1.0, 0.0, 0.0, 1.0
-            particles.root[at], particles.path[at] = root, (1 << (2 * shift)) + leaf
+            put_node(particles, at, Node(frame, tree.leaf, (column << shift) + i, (row << shift) + j))
             place += 1
 
 
@@ -255,10 +214,16 @@ def splat(
 
 @kernel
 def normalize(n: int, block: int, w: Array, area: Array, noise: Array) -> None:
-    """Eq. 5: n(i) = W(A_i) / sqrt(|A_i|), for the pixels i of block n. ``noise`` is (channels, pixels) float32."""
+    """Eq. 5: n(i) = W(A_i) / sqrt(|A_i|), for the pixels i of block n; sets the sums to 0 for the next frame.
+
+    ``noise`` is (channels, pixels) float32.
+    """
     first, end = n * block, min((n + 1) * block, area.shape[0])
     for i in range(first, end):
         area[i] = math.sqrt(area[i])
     for q in range(noise.shape[0]):
         for i in range(first, end):
             noise[q, i] = f32(w[i, q] / area[i])
+            w[i, q] = 0.0
+    for i in range(first, end):
+        area[i] = 0.0

@@ -12,7 +12,7 @@ from .kernels.random import seed_word, split_seed
 from .kernels.types import Tree, u64
 
 MOST_HALVINGS = 16
-"""So that levels stay below 63, with the 30 below a pixel that paths can name."""
+"""So that levels stay below 63, with the 30 below a pixel (transport.MAX_DEPTH)."""
 
 
 def tree_over(height: int, width: int, atoms: int, seed: int, device: torch.device) -> Tree:
@@ -29,7 +29,6 @@ def tree_over(height: int, width: int, atoms: int, seed: int, device: torch.devi
         halvings=halvings,
         leaf=2 * (halvings + atoms.bit_length() - 1),
         least=np.float32(4.0 / 3.0 / atoms**2),  # type: ignore[arg-type]
-        root_level=2 * halvings,
         measures=torch.from_numpy(measures).to(device),
         width=width,
         height=height,

@@ -13,7 +13,7 @@ from torch import Tensor
 from . import transport
 from .base import NoiseMethod
 from .engine import CpuEngine, Engine, engine_for
-from .kernels.types import LARGE, LEAVING, OCCLUDED, VISIBLE, Leaves, Pass, Rows, Step, Tree
+from .kernels.types import LARGE, LEAVING, OCCLUDED, OCCUPIED, VISIBLE, Leaves, Pass, Rows, Step
 from .kernels.white import BLOCK
 from .merging import Merging
 from .motion import Motion
@@ -89,6 +89,8 @@ class WarpedNoise(NoiseMethod):
         self._pixels = height * width
         self._tree = tree_over(height, width, atoms, seed, self._engine.device)
         self._table = ParticleTable(self._engine.device)
+        self._w = torch.zeros((self._pixels, self.shape[0]), dtype=torch.float64, device=self._engine.device)
+        self._area = torch.zeros(self._pixels, dtype=torch.float64, device=self._engine.device)
         particles = atoms * atoms * self._pixels
         most = max(particles * 5 // 4, min(particles * 8, memory // (BYTES + 12)))
         self._most_occluded = int(
@@ -96,7 +98,8 @@ class WarpedNoise(NoiseMethod):
         )
         self._merging = Merging(self._engine, self._table, particles * 17 // 16, most)
         self._table.reserve(particles * 9 // 8)
-        self._spawn(torch.full((self._pixels,), _all_bits(atoms * atoms), device=self._engine.device), 0)
+        for pixels in torch.split(torch.arange(self._pixels, device=self._engine.device), CHUNK // atoms**2):
+            self._spawn(self._place_leaves(pixels, 0), 0)
 
     @property
     def atom_count(self) -> int:
@@ -114,42 +117,42 @@ class WarpedNoise(NoiseMethod):
         return self._table.bytes
 
     def _advance(self, motion: Motion) -> None:
-        engine, table, tree = self._engine, self._table, self._tree_now()
+        engine, table, tree = self._engine, self._table, self._tree
         forward, backward = both_passes(motion, tree.height, tree.width, engine)
         frame = self.frame_index + 1
 
+        # Leaves that show something new; known particles will drop those in their areas.
+        disoccluded = torch.empty((tree.height, tree.width), dtype=torch.bool, device=engine.device)
+        engine.run(transport.find_disoccluded, tree.height, backward, tree, frame, disoccluded, cost=4 * tree.width)
+        leaves = self._place_leaves(indices(disoccluded.flatten()), frame)
+        flags = torch.zeros(self._pixels, dtype=torch.uint8, device=engine.device)
+        engine.run(transport.drop_shown, len(leaves.pixels), backward, tree, leaves, flags, cost=4 * self.atoms**2)
+        if not len(forward.surfaces):
+            flags.zero_()  # nothing comes back
+
         # Advect, visibility.
-        occupied = torch.zeros(self._pixels, dtype=torch.bool, device=engine.device)
-        engine.run(transport.advect, table.count, self._step(forward), occupied, cost=2)
-        engine.run(transport.advect_occluded, table.occluded_count, self._step(forward), occupied, cost=2)
+        engine.run(transport.advect, table.count, self._step(forward), leaves, flags)
+        engine.run(transport.advect_occluded, table.occluded_count, self._step(forward), leaves, flags, cost=2)
         leaving = table.rows_in(LEAVING)
         first = table.add_occluded(leaving, self._most_occluded)
-        engine.run(transport.occlude, len(leaving), self._step(forward), first, cost=4)
+        engine.run(transport.occlude, len(leaving), self._step(forward), first, leaves, flags, cost=4)
 
         # Split.
         table.find_holes()
-        self._split(forward, occupied)
+        self._split(forward, flags)
 
-        # Spawn.
-        masks = torch.empty(self._pixels, dtype=torch.int64, device=engine.device)
-        engine.run(transport.disoccluded, tree.height, backward, tree, frame, masks, cost=4 * tree.width)
-        if table.occluded_count:
-            self._remove_covered(masks, forward, frame)
-        # A pixel with no particle would have no noise.
-        masks = torch.where(occupied | (masks != 0), masks, _all_bits(self.atoms**2))
-        self._spawn(masks, frame)
+        # Spawn. A pixel with no particle would have no noise.
+        spawned = self._spawn(leaves, frame)
+        flags[spawned] = OCCUPIED
+        self._spawn(self._place_leaves(indices(flags & OCCUPIED, 0), frame), frame)
 
         # Merge.
         self._merging.run(partial(self._step, forward))
-        table.collect_roots()
 
     def _step(self, motion: Pass) -> Step:
-        return Step(self._table.particles, self._table.occluded, motion, self._tree_now())
+        return Step(self._table.particles, self._table.occluded, motion, self._tree)
 
-    def _tree_now(self) -> Tree:
-        return self._tree._replace(root_level=2 * self._tree.halvings if self._table.uniform else -1)
-
-    def _split(self, forward: Pass, occupied: Tensor) -> None:
+    def _split(self, forward: Pass, flags: Tensor) -> None:
         """Halves LARGE particles until none is left."""
         engine, table = self._engine, self._table
         rows = table.rows_in(LARGE)
@@ -158,7 +161,7 @@ class WarpedNoise(NoiseMethod):
                 return
             to = table.rows(table.add(len(rows)), len(rows))
             step = self._step(forward)
-            engine.run(transport.split, len(rows), step, rows, to, occupied, cost=4)
+            engine.run(transport.split, len(rows), step, rows, to, flags, cost=4)
             for map_, values in table.values.items():
                 arguments = (step.particles, step.tree, rows, to, map_, values)
                 engine.run(transport.split_values, len(rows), *arguments, cost=8)
@@ -170,56 +173,46 @@ class WarpedNoise(NoiseMethod):
             rows = both[indices(step.particles.state[both], LARGE)]
         table.particles.state[rows] = VISIBLE
 
-    def _remove_covered(self, masks: Tensor, forward: Pass, frame: int) -> None:
-        """Takes the leaves that known particles cover out of masks."""
-        engine, table, tree, k = self._engine, self._table, self._tree_now(), self.atoms
-        pixels = indices(masks != 0)
-        count = len(pixels)
-        leaves = Leaves(
-            pixels,
-            masks[pixels],
-            torch.full((self._pixels,), -1, dtype=torch.int32, device=engine.device),
-            torch.empty((count, k, k, 2), device=engine.device),
-            torch.empty((count, k, k), dtype=torch.bool, device=engine.device),
-        )
-        engine.run(transport.place_leaves, count, tree, frame, leaves, cost=k * k)
-        spawning = (leaves.slots >= 0).view(1, tree.height, tree.width).to(torch.float32)
-        rim = torch.nn.functional.pad(spawning, (1, 1, 1, 1))
-        near = torch.nn.functional.max_pool2d(rim, 3, stride=1, padding=1)[0] > 0
-        engine.run(transport.cover, table.count + table.occluded_count, self._step(forward), leaves, near)
-        engine.run(transport.uncover, count, tree, leaves, masks, cost=k * k)
+    def _place_leaves(self, pixels: Tensor, frame: int) -> Leaves:
+        """All leaves of pixels."""
+        device, k = self._engine.device, self.atoms
+        slots = torch.full((self._pixels,), -1, dtype=torch.int32, device=device)
+        leaves = Leaves(pixels, slots, torch.empty((len(pixels), k, k, 2), device=device))
+        self._engine.run(transport.place_leaves, len(pixels), self._tree, frame, leaves, cost=k * k)
+        return leaves
 
-    def _spawn(self, masks: Tensor, frame: int) -> None:
-        """Adds the particles of the leaves that masks name."""
-        engine, table, tree = self._engine, self._table, self._tree_now()
-        pixels = indices(masks != 0)
-        if not len(pixels):
-            return
+    def _spawn(self, leaves: Leaves, frame: int) -> Tensor:
+        """Adds the particles of leaves; returns the pixels in which they are."""
+        engine, table, tree = self._engine, self._table, self._tree
+        counts = leaves.points[..., 0].isfinite().sum((1, 2))
+        chosen = indices(counts > 0)
+        if not len(chosen):
+            return chosen
         # In the tree's order: neighbours share most of the way down to them, and so most of the work of drawing.
         order = tree_order(tree.height, tree.width, engine.device).flatten()
-        pixels = pixels[torch.argsort(order[pixels])]
-        masks = masks[pixels]
-        counts = torch.zeros_like(masks)
-        for bit in range(self.atoms**2):
-            counts += (masks >> bit) & 1
-        first, count = torch.cumsum(counts, 0) - counts, int(counts.sum())
+        chosen = chosen[torch.argsort(order[leaves.pixels[chosen]])]
+        ends = torch.cumsum(counts[chosen], 0)
+        first, count = ends - counts[chosen], int(ends[-1])
         new = table.add(count)
-        table.add_roots(len(pixels))
-        arguments = (table.particles, tree, frame, pixels, masks, first, new)
-        engine.run(transport.spawn, len(pixels), *arguments, cost=self.atoms**2)
+        arguments = (table.particles, tree, frame, leaves, chosen, first, new)
+        engine.run(transport.spawn, len(chosen), *arguments, cost=self.atoms**2)
         for map_, values in table.values.items():
             self._draw(new, count, -1, map_, values)
+        pixels: Tensor = leaves.pixels[chosen]
+        return pixels
 
     def _draw(self, new: Rows, count: int, first: int, map_: int, values: Tensor) -> None:
         """Values of particles; see `transport.draw_white_noise`."""
-        groups, blocks = (values.shape[1] + 3) // 4, (count + BLOCK - 1) // BLOCK
-        arguments = (self._table.particles, self._tree_now(), new, count, first, map_, values)
-        self._engine.run(transport.draw_white_noise, blocks * groups, *arguments, cost=8 * BLOCK)
+        channels, blocks = values.shape[1], (count + BLOCK - 1) // BLOCK
+        batches = (channels + self._engine.batch - 1) // self._engine.batch
+        arguments = (self._table.particles, self._tree, new, count, first, map_, values)
+        self._engine.run(
+            transport.draw_white_noise, blocks * batches, *arguments, cost=(4 + channels // batches) * BLOCK
+        )
 
     def _frame(self, map: int) -> Tensor:  # noqa: A002
-        channels, engine, table, tree = self.shape[0], self._engine, self._table, self._tree_now()
-        w = engine.zeros((self._pixels, channels), torch.float64)
-        area = engine.zeros((self._pixels,), torch.float64)
+        channels, engine, table, tree = self.shape[0], self._engine, self._table, self._tree
+        w, area = self._w, self._area
         values = self._kept_values(map)
         if values is not None:
             engine.splat(0, table.particles, tree, values[: table.count], w, area)
@@ -260,11 +253,6 @@ def _compile_once() -> None:
     if not _compiling:  # it makes a noise itself
         _compiling = True
         compile_kernels()
-
-
-def _all_bits(count: int) -> int:
-    """A bit mask whose ``count`` lowest bits are set, as a signed integer of 64 bits."""
-    return (1 << count) - 1 if count < 64 else -1
 
 
 def _checked_ratio(grid: tuple[int, int] | None, shape: tuple[int, int, int]) -> int:

@@ -10,7 +10,7 @@ CPU = torch.device("cpu")
 
 
 def table_of(*names: int) -> ParticleTable:
-    """Visible particles whose path is their name."""
+    """Visible particles whose column is their name."""
     table = ParticleTable(CPU)
     add(table, *names)
     return table
@@ -18,8 +18,7 @@ def table_of(*names: int) -> ParticleTable:
 
 def add(table: ParticleTable, *names: int, state: int = VISIBLE) -> torch.Tensor:
     rows = table.rows(table.add(len(names)), len(names))
-    table.particles.path[rows] = torch.tensor(names, dtype=torch.int32)
-    table.particles.root[rows] = 0
+    table.particles.ix[rows] = torch.tensor(names, dtype=torch.int32)
     table.particles.state[rows] = state
     return rows
 
@@ -33,13 +32,13 @@ def hide(table: ParticleTable, *names: int, most: int = 100) -> None:
 
 
 def names(table: ParticleTable, state: int) -> list[int]:
-    return sorted(table.particles.path[table.rows_in(state)].tolist())
+    return sorted(table.particles.ix[table.rows_in(state)].tolist())
 
 
 def occluded(table: ParticleTable) -> list[int]:
     """Occluded particles, by their entries; every column must agree with the row."""
     held = Occlusion(*(column[table.occluded.row >= 0] for column in table.occluded))
-    found = table.particles.path[held.row]
+    found = table.particles.ix[held.row]
     assert torch.equal(held.depth, found.float()) and torch.equal(held.slope[:, 1], found.float())
     assert torch.equal(held.surface, found) and torch.equal(held.behind, found % 2 == 1)
     assert sorted(found.tolist()) == names(table, OCCLUDED)
@@ -47,7 +46,7 @@ def occluded(table: ParticleTable) -> list[int]:
 
 
 def kill(table: ParticleTable, *chosen: int) -> None:
-    dead = torch.isin(table.particles.path, torch.tensor(chosen, dtype=torch.int32))
+    dead = torch.isin(table.particles.ix, torch.tensor(chosen, dtype=torch.int32))
     table.particles.state[dead] = DEAD
     entries = table.occluded.row
     entries[(entries >= 0) & dead[entries.clamp(min=0)]] = -1
@@ -65,17 +64,6 @@ def test_rows_not_yet_set_are_dead() -> None:
     table = table_of(1)
     table.add(3)
     assert table.number_of(VISIBLE) == 1 and table.number_of(DEAD) == 3
-
-
-def test_closing_up_keeps_order_values_and_entries() -> None:
-    table = table_of(1, 2, 3)
-    hide(table, 4, 5)
-    add(table, 6)
-    table.values[0] = torch.arange(table.capacity, dtype=torch.float32)[:, None].clone()
-    kill(table, 1, 4)
-    table.close_up()
-    assert table.particles.path.tolist() == [2, 3, 5, 6] and occluded(table) == [5]
-    assert table.values[0][: table.count, 0].tolist() == [1, 2, 4, 5]
 
 
 def test_the_oldest_occluded_particles_make_room() -> None:
@@ -116,16 +104,3 @@ def test_none_are_remembered_if_none_may_be() -> None:
     table = table_of(1)
     hide(table, 2, 3, most=0)
     assert occluded(table) == [] and names(table, VISIBLE) == [1]
-
-
-def test_roots_without_particles_are_forgotten() -> None:
-    table = ParticleTable(CPU)
-    first = table.add_roots(6000)
-    table.particles.roots[first:] = torch.arange(6000, dtype=torch.int32)[:, None].expand(-1, 4)
-    rows = add(table, *range(6000))
-    table.particles.root[rows] = torch.arange(6000, dtype=torch.int32)
-    table.particles.state[:5990] = DEAD
-    table.collect_roots()
-    alive = table.rows_in(VISIBLE)
-    assert table.root_count == 10
-    assert table.particles.roots[table.particles.root[alive].long(), 0].tolist() == list(range(5990, 6000))

@@ -1,14 +1,15 @@
 """Which particles are merged where the picture shrinks: two halves of one node, near each other on one surface.
 
-Halves find each other in a hash table of their parents.
+Halves find each other by a hash of their parents.
 """
 
 from __future__ import annotations
 
 from .compile import kernel
+from .random import S1, S32
 from .sampling import pixel_at
-from .tree import bits_of, half_with, measure_of, node_at, node_of, parent_of, point_of, side_in_parent, split_area
-from .types import VISIBLE, Array, Node, Particles, Step, Tree, f32, i64
+from .tree import bits_of, half_with, measure_of, node_at, parent_of, point_of, put_node, side_in_parent, split_area
+from .types import DEAD, VISIBLE, Array, Node, Particles, Step, Tree, f32, i64
 
 MERGE_BELOW = f32(0.75)
 """Halves are merged if their whole covers less than this part of the area at which it would split again."""
@@ -29,39 +30,33 @@ def find_small(n: int, particles: Particles, tree: Tree, small: Array) -> None:
 
 
 @kernel
-def hash_parents(n: int, particles: Particles, tree: Tree, rows: Array, salt: int, slots: int, slot: Array) -> None:
-    """``slot[n]``: the slot of a hash table, of ``slots``, for the parent of row ``rows[n]``."""
+def hash_parents(n: int, particles: Particles, tree: Tree, rows: Array, parents: Array) -> None:
+    """``parents[n]``: 63 bits that tell the parent of row ``rows[n]`` from most others."""
     whole = parent_of(node_at(particles, rows[n]))
-    slot[n] = i64(bits_of(tree, Node(whole.frame ^ (salt << 20), whole.level, whole.ix, whole.iy))) % slots
+    bits = bits_of(tree, whole)
+    parents[n] = i64(((bits >> S1) << S32) | bits_of(tree, Node(whole.frame, whole.level + 64, whole.ix, whole.iy)))
 
 
 @kernel
-def pair_halves(n: int, s: Step, rows: Array, slot: Array, first: Array, kept: Array, dropped: Array) -> None:
-    """For the second of two halves in a slot of the hash table that can be merged: the row that the whole keeps, and
-    the one that it drops; -1 for all others. ``first``, (slots,) int64, has the first row of each slot."""
+def pair_halves(n: int, s: Step, first: Array, second: Array, kept: Array, dropped: Array) -> None:
+    """If rows ``first[n]`` and ``second[n]`` can be merged: the row that the whole keeps, and the one that it drops.
+    Else -1."""
     particles, p, x, y = s.particles, s.motion, s.particles.x, s.particles.y
     kept[n], dropped[n] = -1, -1
-    a, b = first[slot[n]], rows[n]
-    if a == b:
-        return
+    a, b = first[n], second[n]
     half = node_at(particles, b)
     whole, other = parent_of(half), parent_of(node_at(particles, a))
     if other.frame != whole.frame or other.level != whole.level or other.ix != whole.ix or other.iy != whole.iy:
         return
-    row, column = pixel_at(p.target, p, x[a], y[a])
-    other_row, other_column = pixel_at(p.target, p, x[b], y[b])
     near = abs(x[a] - x[b]) < NEAR and abs(y[a] - y[b]) < NEAR
-    if near and p.target[row, column] == p.target[other_row, other_column]:
+    if near and p.target[pixel_at(p.target, p, x[a], y[a])] == p.target[pixel_at(p.target, p, x[b], y[b])]:
         u, v = point_of(s.tree, whole)
         holds = side_in_parent(half) == half_with(s.tree, whole, u, v)
         kept[n], dropped[n] = (b, a) if holds else (a, b)
 
 
 @kernel
-def merge_roots(n: int, particles: Particles, rows: Array, first: int) -> None:
-    """The particle of row ``rows[n]`` carries the whole of which its root is a half: a new root, row ``first + n``."""
-    at, root = rows[n], first + n
-    whole = parent_of(node_of(particles.roots, particles.root[at], 1))
-    particles.roots[root, 0], particles.roots[root, 1] = whole.frame, whole.level
-    particles.roots[root, 2], particles.roots[root, 3] = whole.ix, whole.iy
-    particles.root[at], particles.path[at] = root, 1
+def merge(n: int, particles: Particles, kept: Array, dropped: Array) -> None:
+    """Lets a whole take the row ``kept[n]`` of the half that contains its point."""
+    put_node(particles, kept[n], parent_of(node_at(particles, kept[n])))
+    particles.state[dropped[n]] = DEAD

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 from .compile import kernel, scalar
+from .leaves import arrive, stay_occluded
 from .rigid import FARTHEST, find, project, push
 from .sampling import HALF, depth_test, inside, pixel_at, sample_depth
-from .tree import measure_of, node_at, occupy, split_area
-from .types import DEAD, LARGE, OCCLUDED, VISIBLE, Array, Step, f32, f64, i64
+from .tree import measure_of, node_at, split_area
+from .types import DEAD, LARGE, OCCLUDED, VISIBLE, Array, Leaves, Step, f32, f64, i64
 
 
 @scalar
@@ -53,7 +54,7 @@ def settle(s: Step, n: int, entry: int, occluded: bool) -> None:
 
 
 @kernel
-def occlude(n: int, s: Step, first: int) -> None:
+def occlude(n: int, s: Step, first: int, leaves: Leaves, flags: Array) -> None:
     """Moves a LEAVING particle, entry ``first + n`` of ``occluded``, by the transform of the source pixel in which it
     was."""
     entry, p = first + n, s.motion
@@ -68,6 +69,8 @@ def occlude(n: int, s: Step, first: int) -> None:
     _, front = push_particle(s, at, entry, transform, f64(xs), f64(ys), f64(d), f64(slope_x), f64(slope_y))
     s.occluded.behind[entry], s.occluded.surface[entry] = not front, p.source[row, column]
     settle(s, at, entry, is_trackable(s, at, entry))
+    if s.particles.state[at] == OCCLUDED:
+        stay_occluded(s, leaves, flags, at, entry)
 
 
 @kernel
@@ -91,7 +94,7 @@ def occlude_beside(n: int, s: Step, first: int, beside: Array) -> None:
 
 
 @kernel
-def advect_occluded(n: int, s: Step, occupied: Array) -> None:
+def advect_occluded(n: int, s: Step, leaves: Leaves, flags: Array) -> None:
     """Moves an occluded particle, entry n of ``occluded``. It dies if its surface has no transform in this step, and is
     visible again if the target frame shows its surface at its depth."""
     particles, occluded, p = s.particles, s.occluded, s.motion
@@ -111,7 +114,8 @@ def advect_occluded(n: int, s: Step, occupied: Array) -> None:
     x1, y1, j = particles.x[at], particles.y[at], particles.jacobian
     if occluded.behind[n] or not inside(p, x1, y1) or not depth_test(p, occluded.surface[n], x1, y1, d):
         settle(s, at, n, True)
+        stay_occluded(s, leaves, flags, at, n)
         return
-    occupy(occupied, s.tree, x1, y1)
     area = abs(j[at, 0] * j[at, 3] - j[at, 1] * j[at, 2]) * measure_of(s.tree, particles, at)
     particles.state[at] = LARGE if area > split_area(s.tree, node_at(particles, at)) else VISIBLE
+    arrive(s, leaves, flags, at)

@@ -81,13 +81,16 @@ def project_surface(
 
 
 @scalar
-def transform_of_pixel(p: Pass, j: int, i: int) -> int:
-    """The transform by which a source pixel moves, or -1: its surface has none, or its flow differs from it."""
+def transform_of_pixel(p: Pass, j: int, i: int) -> tuple[int, float, float, float]:
+    """The transform by which a source pixel moves, and its place and depth in the target frame, NaN behind the camera.
+    -1: its surface has no transform, or its flow differs from it."""
     n = find(p.surfaces, i64(p.source[j, i]))
     d = f64(p.source_depth[j, i, 0])
     if n < 0 or not math.isfinite(d):
-        return -1
-    px, py, _, _, front = project(p.transforms, n, f64(i), f64(j), d)
+        return -1, 0.0, 0.0, 0.0
+    px, py, pd, _, front = project(p.transforms, n, f64(i), f64(j), d)
     vx, vy = p.flow[j, i, 0], p.flow[j, i, 1]
     known = front and math.isfinite(vx) and math.isfinite(vy)
-    return -1 if known and max(abs(px - i - vx), abs(py - j - vy)) > STRAYS else n
+    if known and max(abs(px - i - vx), abs(py - j - vy)) > STRAYS:
+        return -1, 0.0, 0.0, 0.0
+    return n, px if front else math.nan, py, pd

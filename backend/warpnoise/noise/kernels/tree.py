@@ -5,62 +5,24 @@ ceil(l / 2) doublings of the base grid's columns and floor(l / 2) of its rows. T
 which the pixel grid halves, which all sizes share that are a power of two apart: noise of 1024 x 1024 pooled to
 128 x 128 *is* the noise of 128 x 128, until something moves.
 
-A particle's *tree address* is a root (a node, most often a pixel) and a path, the heap code below it.
+A particle's *tree address* is the node whose white noise it carries.
 """
 
 from __future__ import annotations
 
-import numpy as np
-
 from .compile import scalar
 from .random import mix, mix_level, mix_place
-from .types import Array, Node, Particles, Rows, Tree, f32, f64, i64, u64
+from .types import FRAME_SHIFT, LEVEL, Node, Particles, Rows, Tree, f32, f64, i64, u64
 
 CHOICE, COLUMNS, ROWS = u64(0x5BD1E995), u64(0x2545F491), u64(0x6C078965)  # tell a node's choices from its point
 S16, S31, LOW16, LOW24 = u64(16), u64(31), u64(0xFFFF), u64(0xFFFFFF)
 TO_SHARE, ONE = f32(2.0**-24), f32(1.0)
-SHORT_DEPTH = 8
-SHORT = 1 << SHORT_DEPTH
-DEPTHS = np.array([max(code.bit_length() - 1, 0) for code in range(SHORT)], np.uint8)
-
-
-@scalar
-def depth_of(path: int) -> int:
-    """Levels from a root down to a heap code."""
-    if path < SHORT:  # nearly all; a loop of data-dependent length is mispredicted
-        return i64(DEPTHS[u64(path)])
-    depth = SHORT_DEPTH
-    while path >> (depth + 1):
-        depth += 1
-    return depth
-
-
-@scalar
-def node_of(roots: Array, root: int, path: int) -> Node:
-    """The node at a tree address."""
-    level, ix, iy = i64(roots[root, 1]), i64(roots[root, 2]), i64(roots[root, 3])
-    for step in range(depth_of(path) - 1, -1, -1):
-        side = (path >> step) & 1
-        if level & 1:
-            iy = 2 * iy + side
-        else:
-            ix = 2 * ix + side
-        level += 1
-    return Node(i64(roots[root, 0]), level, ix, iy)
-
-
-@scalar
-def level_of(tree: Tree, p: Particles, n: int) -> int:
-    """The level of the node whose white noise particle n carries."""
-    # The table of roots is looked up only if it must be: it is scattered.
-    level = tree.root_level if tree.root_level >= 0 else i64(p.roots[p.root[n], 1])
-    return level + depth_of(i64(p.path[n]))
 
 
 @scalar
 def measure_of(tree: Tree, p: Particles, n: int) -> float:
     """|A|: the area at spawn that a particle carries, noise pixels. float32, a power of two."""
-    return tree.measures[u64(level_of(tree, p, n))]  # type: ignore[no-any-return]
+    return tree.measures[u64(p.origin[n] & LEVEL)]  # type: ignore[no-any-return]
 
 
 @scalar
@@ -86,7 +48,13 @@ def parent_of(node: Node) -> Node:
 @scalar
 def node_at(p: Particles, n: int) -> Node:
     """The node whose white noise particle n carries."""
-    return node_of(p.roots, p.root[n], i64(p.path[n]))
+    origin = i64(p.origin[n])
+    return Node(origin >> FRAME_SHIFT, origin & LEVEL, i64(p.ix[n]), i64(p.iy[n]))
+
+
+@scalar
+def put_node(p: Particles, n: int, node: Node) -> None:
+    p.origin[n], p.ix[n], p.iy[n] = (node.frame << FRAME_SHIFT) | node.level, node.ix, node.iy
 
 
 @scalar
@@ -221,13 +189,6 @@ def pixel_of(tree: Tree, x: float, y: float) -> int:
     """The noise pixel that contains a point of the frame, row-major. uint64."""
     # A point just inside the frame may have rounded to its right or lower border.
     return u64(min(i64(y), tree.height - 1) * tree.width + min(i64(x), tree.width - 1))
-
-
-@scalar
-def occupy(occupied: Array, tree: Tree, x: float, y: float) -> None:
-    pixel = pixel_of(tree, x, y)
-    if not occupied[pixel]:  # threads that write the same again and again wait for each other
-        occupied[pixel] = True
 
 
 @scalar

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
     def f32(value: float) -> float: ...
     def f64(value: float) -> float: ...
+    def i32(value: float) -> int: ...
     def i64(value: float) -> int: ...
     def u64(value: float) -> int: ...
 else:
-    f32, f64, i64, u64 = np.float32, np.float64, np.int64, np.uint64
+    f32, f64, i32, i64, u64 = np.float32, np.float64, np.int32, np.int64, np.uint64
 
 DEAD, VISIBLE, OCCLUDED = 0, 1, 2
 """States of a particle."""
@@ -28,6 +29,12 @@ LARGE = 3
 """Visible and due to be split; only within a step."""
 LEAVING = 4
 """Occluded in this step, its depth still unknown; only within a step."""
+
+FRAME_SHIFT, LEVEL = 6, 63
+"""Of a particle's ``origin``: where the frame begins, and the bits of the level."""
+
+OCCUPIED, NEAR = 1, 2
+"""Bits of a noise pixel's flags: it has a visible particle; leaves in it, or beside it, are to be spawned."""
 
 
 class Pass(NamedTuple):
@@ -73,14 +80,13 @@ class Particles(NamedTuple):
     y: Array
     jacobian: Array
     """(n, 4) float32: dx/du, dx/dv, dy/du, dy/dv of the place now by the place (u, v) at spawn."""
-    root: Array
-    """(n,) int32: row in ``roots``. With ``path`` it is the particle's tree address."""
-    path: Array
-    """(n,) int32: heap code below the root: 1 is the root, 2 c and 2 c + 1 are the halves of c."""
+    origin: Array
+    """(n,) int32: frame of spawn << FRAME_SHIFT | level. With ``ix`` and ``iy`` it is the particle's tree address."""
+    ix: Array
+    """(n,) int32: column and row on the level's grid."""
+    iy: Array
     state: Array
     """(n,) int8: DEAD, VISIBLE or OCCLUDED."""
-    roots: Array
-    """(r, 4) int32: frame, level, column, row of nodes."""
 
 
 class Occlusion(NamedTuple):
@@ -120,8 +126,6 @@ class Tree(NamedTuple):
     """Level of the leaves."""
     least: float
     """float32: area, noise pixels, above which a particle may be split; at twice this it is."""
-    root_level: int
-    """Level of all roots, or -1: they differ."""
     measures: Array
     """(64,) float32: area of nodes by level, noise pixels."""
     width: int
@@ -152,20 +156,18 @@ class Leaves(NamedTuple):
 
     pixels: Array
     """(m,) int64, row-major."""
-    masks: Array
-    """(m,) int64: bit b is the leaf of heap code k * k + b."""
     slots: Array
     """(height * width,) int32: the place of each pixel in ``pixels``, or -1."""
     points: Array
-    """(m, k, k, 2) float32, by row and column: the leaves' points, noise pixels; NaN: not to be spawned."""
-    covered: Array
-    """(m, k, k) bool: a known particle covers the leaf."""
+    """(m, k, k, 2) float32, by row and column: the leaves' points, noise pixels; x is NaN: not to be spawned."""
 
 
 class Scratch(NamedTuple):
-    """Memory of one thread."""
+    """Memory of one thread, by level of the tree, for a batch of ``width`` channels: a multiple of four."""
 
-    floats: Array
-    """(2, 64, 4) float32."""
-    ints: Array
-    """(2, 64) int64."""
+    values: Array
+    """(64, width) float32."""
+    normals: Array
+    """(64, width) float32."""
+    places: Array
+    """(64, 2) int64: columns and rows."""

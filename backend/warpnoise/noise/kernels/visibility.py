@@ -8,7 +8,7 @@ for the pixel: it and its eight neighbours pass it with twice the accuracy, amid
 from __future__ import annotations
 
 from .compile import kernel, scalar
-from .rigid import ONE, project, project_surface, transform_of_pixel
+from .rigid import ONE, project_surface, transform_of_pixel
 from .sampling import (
     HALF,
     all_of,
@@ -21,7 +21,7 @@ from .sampling import (
     sample_depth,
     sample_flow,
 )
-from .types import DEAD, LEAVING, VISIBLE, Array, Pass, f32, f64, i64, u64
+from .types import DEAD, LEAVING, VISIBLE, Array, Pass, f32, f64, u64
 
 RETURN_TOLERANCE = f32(0.1 * 0.1)
 """Square of the distance, motion pixels, within which forward and reverse flow return."""
@@ -63,92 +63,85 @@ def advect_point(p: Pass, x: float, y: float) -> Advected:
 
 @scalar
 def is_interior(p: Pass, row: int, column: int) -> bool:
-    """Whether a source pixel is interior; false where the mask was not computed."""
-    return p.interior.size > 0 and p.interior[u64(row), u64(column)]  # type: ignore[no-any-return]
+    return p.interior[u64(row), u64(column)]  # type: ignore[no-any-return]
 
 
 @scalar
 def advect_interior(p: Pass, row: int, column: int, x: float, y: float) -> Advected:
     """:func:`advect_point` in an interior pixel, where all four corners count and only the frame can be left."""
     h, w = p.source.shape
-    xs, ys = x * p.sx - HALF, y * p.sy - HALF
-    left, _, top, _, tx, ty = corners(xs, ys, h, w)
-    i, j = u64(left), u64(top)  # unsigned: a signed index is tested for counting from the end
-    if p.transform_of.size > 0 and p.transform_of[u64(row), u64(column)] >= 0:
-        n = p.transform_of[u64(row), u64(column)]
-        z = p.source_depth
-        d, slope_x, slope_y = blend(z[j, i, U0], z[j, i + U1, U0], z[j + U1, i, U0], z[j + U1, i + U1, U0], tx, ty)
-        front, x1, y1, _, m00, m01, m10, m11 = project_surface(
-            p, n, f64(xs), f64(ys), f64(d), f64(slope_x), f64(slope_y)
-        )
-        return VISIBLE if front and inside(p, x1, y1) else LEAVING, x1, y1, m00, m01, m10, m11
-    f = p.flow
+    left, _, top, _, tx, ty = corners(x * p.sx - HALF, y * p.sy - HALF, h, w)
+    i, j, f = u64(left), u64(top), p.flow  # unsigned: a signed index is tested for counting from the end
     vx, x_x, x_y = blend(f[j, i, U0], f[j, i + U1, U0], f[j + U1, i, U0], f[j + U1, i + U1, U0], tx, ty)
     vy, y_x, y_y = blend(f[j, i, U1], f[j, i + U1, U1], f[j + U1, i, U1], f[j + U1, i + U1, U1], tx, ty)
-    x1, y1 = x + vx * p.ux, y + vy * p.uy
-    state = VISIBLE if inside(p, x1, y1) else DEAD
+    x1, y1, state = x + vx * p.ux, y + vy * p.uy, VISIBLE
+    if not inside(p, x1, y1):
+        state = LEAVING if p.transform_of.size > 0 and p.transform_of[u64(row), u64(column)] >= 0 else DEAD
     return state, x1, y1, x_x + ONE, x_y * p.sy_ux, y_x * p.sx_uy, y_y + ONE
 
 
 @scalar
-def pixel_returns(p: Pass, j: int, i: int) -> bool:
-    """Whether the target frame shows a source pixel amid four pixels of its surface."""
+def target_shows(p: Pass, j: int, i: int, n: int, x: float, y: float, d: float) -> bool:
+    """Whether the target frame shows source pixel (i, j) amid four pixels of its surface, motion pixels.
+
+    Args:
+        n: its transform, or -1.
+        x, y, d: its place and depth in the target frame.
+    """
     h, w = p.source.shape
     surface = p.source[j, i]
-    x, y = f32(i), f32(j)
-    n = i64(p.transform_of[j, i]) if p.transform_of.size > 0 else -1
-    pd = 0.0
-    if n >= 0:
-        px, py, pd, _, front = project(p.transforms, n, f64(i), f64(j), f64(p.source_depth[j, i, 0]))
-        if not front:
-            return False
-        x1, y1 = f32(px), f32(py)
-    else:
-        x1, y1 = x + p.flow[j, i, 0], y + p.flow[j, i, 1]
-    if not (x1 >= 0 and x1 <= w - 1 and y1 >= 0 and y1 <= h - 1):
+    if not (x >= 0 and x <= w - 1 and y >= 0 and y <= h - 1):
         return False
-    left, right, top, bottom, tx, ty = corners(x1, y1, h, w)
+    left, right, top, bottom, tx, ty = corners(x, y, h, w)
     if not all_of(p.target, surface, top, bottom, left, right):
         return False
     if n >= 0:
-        known, value, _, _, spread = sample_depth(p.target_depth, p.target, surface, x1, y1)
-        return known and depth_agrees(pd, f64(value), f64(spread))
+        known, value, _, _, spread = sample_depth(p.target_depth, p.target, surface, x, y)
+        return known and depth_agrees(d, f64(value), f64(spread))
     r = p.reverse
     bx, _, _ = blend(r[top, left, 0], r[top, right, 0], r[bottom, left, 0], r[bottom, right, 0], tx, ty)
     by, _, _ = blend(r[top, left, 1], r[top, right, 1], r[bottom, left, 1], r[bottom, right, 1], tx, ty)
-    residual_x, residual_y = (x1 + bx) - x, (y1 + by) - y
+    residual_x, residual_y = (x + bx) - f32(i), (y + by) - f32(j)
     return residual_x * residual_x + residual_y * residual_y <= INTERIOR_TOLERANCE
 
 
+@kernel
+def advect_pixels(n: int, p: Pass, flow: Array, transform_of: Array, returns: Array) -> None:
+    """Where the source pixels of row n move, and whether the target frame shows them.
+
+    Args:
+        flow, transform_of: get what ``Pass`` says of them: ``p`` has the flow that was given. Both are left as they are
+            if no surface has a transform.
+        returns: (h, w) bool.
+    """
+    for i in range(p.source.shape[1]):
+        x, y, d, transform = f32(i) + p.flow[n, i, 0], f32(n) + p.flow[n, i, 1], 0.0, -1
+        if p.surfaces.size > 0:
+            transform, px, py, d = transform_of_pixel(p, n, i)
+            vx, vy = p.flow[n, i, 0], p.flow[n, i, 1]
+            if transform >= 0:
+                x, y, vx, vy = f32(px), f32(py), f32(px - i), f32(py - n)
+            flow[n, i, 0], flow[n, i, 1], transform_of[n, i] = vx, vy, transform
+        returns[n, i] = target_shows(p, n, i, transform, x, y, d)
+
+
 @scalar
-def pixel_is_interior(p: Pass, returns: Array, j: int, i: int) -> bool:
-    """Whether a source pixel and its eight neighbours in the frame show one surface, move alike and return."""
-    h, w = p.source.shape
-    for row in range(max(j - 1, 0), min(j + 2, h)):
-        for column in range(max(i - 1, 0), min(i + 2, w)):
-            if not returns[row, column] or p.source[row, column] != p.source[j, i]:
-                return False
-            if p.transform_of.size > 0 and p.transform_of[row, column] != p.transform_of[j, i]:
-                return False
-    return True
-
-
-@kernel
-def find_transforms(n: int, p: Pass, transform_of: Array) -> None:
-    """The transform of each source pixel of row n; -1: it moves by its flow."""
-    for i in range(p.source.shape[1]):
-        transform_of[n, i] = transform_of_pixel(p, n, i)
-
-
-@kernel
-def mark_returning(n: int, p: Pass, returns: Array) -> None:
-    """Source pixels of row n that the target frame shows."""
-    for i in range(p.source.shape[1]):
-        returns[n, i] = pixel_returns(p, n, i)
+def surrounded(p: Pass, returns: Array, j: int, i: int, above: int, below: int, left: int, right: int) -> bool:
+    """Whether a source pixel and its eight neighbours show one surface and return. Without branches."""
+    s, own = p.source, p.source[j, i]
+    same = (s[above, left] == own) & (s[above, i] == own) & (s[above, right] == own) & (s[j, left] == own)
+    same &= (s[j, right] == own) & (s[below, left] == own) & (s[below, i] == own) & (s[below, right] == own)
+    same &= returns[above, left] & returns[above, i] & returns[above, right] & returns[j, left] & returns[j, i]
+    same &= returns[j, right] & returns[below, left] & returns[below, i] & returns[below, right]
+    return same  # type: ignore[no-any-return]
 
 
 @kernel
 def mark_interior(n: int, p: Pass, returns: Array, interior: Array) -> None:
     """Source pixels of row n around which nothing is occluded."""
-    for i in range(p.source.shape[1]):
-        interior[n, i] = pixel_is_interior(p, returns, n, i)
+    h, w = p.source.shape
+    above, below, end = max(n - 1, 0), min(n + 1, h - 1), w - 1
+    interior[n, 0] = surrounded(p, returns, n, 0, above, below, 0, 1)
+    interior[n, end] = surrounded(p, returns, n, end, above, below, end - 1, end)
+    for i in range(1, end):
+        interior[n, i] = surrounded(p, returns, n, i, above, below, i - 1, i + 1)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from .compile import kernel_with_scratch, scalar
 from .random import normals
-from .tree import ancestor_of, node_at, power_of_two, row_of, side_in_parent
+from .tree import ancestor_of, node_at, parent_of, power_of_two, row_of, side_in_parent
 from .types import DEAD, Array, Node, Particles, Rows, Scratch, Tree, f32, f64, u64
 
 ROOT = 63  # in place of a level: the counters of the base grid's values
@@ -26,80 +26,86 @@ INTEGERS = 1.5 * 2.0**52  # a float64 of this size has no bits for fractions
 
 
 @scalar
-def half_value(tree: Tree, level: int, x: float, z: float, side: int) -> float:
-    """Eq. 3: the value of a half of a node of a level and of value x, z being the node's normal value."""
-    half_root = power_of_two(tree.halvings - 1 - (level >> 1)) * (SQRT_HALF if level & 1 else 1.0)
-    quantum = power_of_two(tree.halvings - QUANTUM - ((level + 1) >> 1))
-    first = quantized(x * HALF + z * f32(half_root), quantum)
-    return x - first if side else first
+def half_root(tree: Tree, level: int) -> float:
+    """sqrt(a) / 2, a being the measure of a level's nodes. float32."""
+    return f32(power_of_two(tree.halvings - 1 - (level >> 1)) * (SQRT_HALF if level & 1 else 1.0))
 
 
 @scalar
-def quantized(x: float, quantum: float) -> float:
+def quantum_of(tree: Tree, level: int) -> int:
+    """log2 of a level's quantum."""
+    return tree.halvings - QUANTUM - (level >> 1)
+
+
+@scalar
+def quantized(x: float, quantum: float, inverse: float) -> float:
     """The nearest multiple of a power of two, the even one of two. float32."""
-    return f32(((f64(x) / quantum + INTEGERS) - INTEGERS) * quantum)
+    return f32(((f64(x) * inverse + INTEGERS) - INTEGERS) * quantum)
 
 
 @scalar
-def node_normals(tree: Tree, node: Node, level: int, group: int, map_: int) -> tuple[float, float, float, float]:
-    """z of a node for the four channels of a group; ``level`` is ROOT for the base grid's values."""
-    word = u64(level + (group << GROUP_SHIFT) + (map_ << MAP_SHIFT))
-    return normals(u64(node.ix), u64(node.iy), u64(node.frame), word, tree.key0, tree.key1)
+def draw_normals(tree: Tree, to: Array, node: Node, level: int, first: int, count: int, map_: int) -> None:
+    """z of a node for ``count`` channels from ``first`` on, a multiple of four. ``level`` is ROOT for the base grid's
+    values. ``to`` has room for a multiple of four."""
+    for group in range((count + 3) // 4):
+        word = u64(level + (((first >> 2) + group) << GROUP_SHIFT) + (map_ << MAP_SHIFT))
+        z = normals(u64(node.ix), u64(node.iy), u64(node.frame), word, tree.key0, tree.key1)
+        to[4 * group], to[4 * group + 1], to[4 * group + 2], to[4 * group + 3] = z
 
 
 @scalar
-def descend(tree: Tree, scratch: Scratch, node: Node, last: Node, drawn: int, group: int, map_: int) -> int:
-    """Values of a node and all its ancestors, for the four channels of a group.
+def split_value(tree: Tree, level: int, whole: Array, normal: Array, side: int, half: Array, count: int) -> None:
+    """Eq. 3: the values of a half of a node of a level, in ``count`` channels, from the node's values and normals."""
+    root, exponent = half_root(tree, level), quantum_of(tree, level + 1)
+    quantum, inverse = power_of_two(exponent), power_of_two(-exponent)
+    for q in range(count):
+        first = quantized(whole[q] * HALF + normal[q] * root, quantum, inverse)
+        half[q] = whole[q] - first if side else first
+
+
+@scalar
+def descend(
+    tree: Tree, scratch: Scratch, node: Node, last: Node, drawn: int, channel: int, count: int, map_: int
+) -> int:
+    """Values of a node and all its ancestors, for ``count`` channels from ``channel`` on.
 
     Neighbours share most of the way down from the base grid: only below their common ancestor is it walked again.
 
     Args:
-        scratch: ``floats[0, level]`` gets the values, ``floats[1, level]`` the normals that split them,
-            ``ints[:, level]`` columns and rows.
+        scratch: ``values[level]`` gets the values, ``normals[level]`` the normals that split them, ``places[level]``
+            column and row.
         last: the previous node, whose ancestors ``scratch`` has; its level is -1 if there is none.
         drawn: the number of levels whose normals ``scratch`` has.
 
     Returns:
         The number of levels whose normals ``scratch`` has now.
     """
-    values, at = scratch.floats, scratch.ints
+    values, drawn_normals, at = scratch.values, scratch.normals, scratch.places
     start = min(last.level, node.level) if node.frame == last.frame else -1
     while start >= 0:
         above = ancestor_of(node, start)
-        if at[0, start] == above.ix and at[1, start] == above.iy:
+        if at[start, 0] == above.ix and at[start, 1] == above.iy:
             break
         start -= 1
     if start < 0:
         base = ancestor_of(node, 0)
-        at[0, 0], at[1, 0] = base.ix, base.iy
-        z0, z1, z2, z3 = node_normals(tree, base, ROOT, group, map_)
-        values[0, 0, 0], values[0, 0, 1], values[0, 0, 2], values[0, 0, 3] = z0, z1, z2, z3
-        for q in range(4):
-            values[0, 0, q] = quantized(
-                values[0, 0, q] * f32(power_of_two(tree.halvings)), power_of_two(tree.halvings - QUANTUM)
-            )
+        at[0, 0], at[0, 1] = base.ix, base.iy
+        draw_normals(tree, values[0], base, ROOT, channel, count, map_)
+        root, exponent = f32(power_of_two(tree.halvings)), quantum_of(tree, 0)
+        for q in range(count):
+            values[0, q] = quantized(values[0, q] * root, power_of_two(exponent), power_of_two(-exponent))
         start, drawn = 0, 0
     drawn = min(drawn, start + 1)
     for level in range(start, node.level):
         if level >= drawn:
             drawn = level + 1
-            above = Node(node.frame, level, at[0, level], at[1, level])
-            z0, z1, z2, z3 = node_normals(tree, above, level, group, map_)
-            values[1, level, 0], values[1, level, 1], values[1, level, 2], values[1, level, 3] = z0, z1, z2, z3
+            above = Node(node.frame, level, at[level, 0], at[level, 1])
+            draw_normals(tree, drawn_normals[level], above, level, channel, count, map_)
         below = ancestor_of(node, level + 1)
-        at[0, level + 1], at[1, level + 1] = below.ix, below.iy
+        at[level + 1, 0], at[level + 1, 1] = below.ix, below.iy
         side = side_in_parent(below)
-        for q in range(4):
-            values[0, level + 1, q] = half_value(tree, level, values[0, level, q], values[1, level, q], side)
+        split_value(tree, level, values[level], drawn_normals[level], side, values[level + 1], count)
     return drawn
-
-
-@scalar
-def store(values: Array, row: int, group: int, scratch: Scratch, level: int) -> None:
-    """Puts the four values of a level into a row's channels."""
-    first = 4 * group
-    for q in range(min(4, values.shape[1] - first)):
-        values[row, first + q] = scratch.floats[0, level, q]
 
 
 @kernel_with_scratch
@@ -114,20 +120,43 @@ def draw_white_noise(
     map_: int,
     values: Array,
 ) -> None:
-    """Draws W(A) of new particles: block and group of four channels n, from the base grid of the tree down.
+    """Draws W(A) of new particles: block and batch of channels n, from the base grid of the tree down.
 
     Args:
         count: of new particles.
         first: the row of ``values`` for new particle 0; -1: each has its row of the table.
         values: (rows, channels) float32.
     """
-    groups = (values.shape[1] + 3) // 4
-    block, group = n // groups, n % groups
+    width = scratch.values.shape[1]
+    batches = (values.shape[1] + width - 1) // width
+    block, channel = n // batches, n % batches * width
+    channels = min(width, values.shape[1] - channel)
     last, drawn = Node(-1, -1, 0, 0), 0
     for item in range(block * BLOCK, min((block + 1) * BLOCK, count)):
         at = row_of(new, item)
         if particles.state[at] != DEAD:
             node = node_at(particles, at)
-            drawn = descend(tree, scratch, node, last, drawn, group, map_)
-            store(values, at if first < 0 else first + item, group, scratch, node.level)
+            drawn = descend(tree, scratch, node, last, drawn, channel, channels, map_)
+            row = at if first < 0 else first + item
+            for q in range(channels):
+                values[row, channel + q] = scratch.values[node.level, q]
             last = node
+
+
+@kernel_with_scratch
+def split_values(
+    n: int, scratch: Scratch, particles: Particles, tree: Tree, rows: Array, to: Array, map_: int, values: Array
+) -> None:
+    """Values of two halves, in rows ``rows[n]`` and ``to[n]``, from their whole's, which the former has."""
+    at, other = rows[n], to[n]
+    if particles.origin[other] < 0:
+        return
+    half = node_at(particles, at)
+    whole, side, width = parent_of(half), side_in_parent(half), scratch.values.shape[1]
+    for channel in range(0, values.shape[1], width):
+        count = min(width, values.shape[1] - channel)
+        draw_normals(tree, scratch.normals[0], whole, whole.level, channel, count, map_)
+        kept, new = values[at, channel : channel + count], values[other, channel : channel + count]
+        split_value(tree, whole.level, kept, scratch.normals[0], 1 - side, new, count)
+        for q in range(count):
+            kept[q] -= new[q]  # exact
