@@ -56,11 +56,10 @@ class CpuEngine(Engine):
         views = views_of(records, Tensor.numpy)
         parts = min(count, torch.get_num_threads(), max(1, count * cost // WORTH_A_THREAD))
         bounds = [count * part // parts for part in range(parts + 1)]
-        jobs = [partial(kernel.loop, bounds[part], bounds[part + 1]) for part in range(parts)]
-        if kernel.scratch:
-            jobs = [partial(job, _scratch()) for job in jobs]
-        others = [_pool().submit(job, views) for job in jobs[1:]]
-        jobs[0](views)
+        given = [(_scratch(), *views) if kernel.scratch else views for _ in range(parts)]
+        jobs = [partial(kernel.loop, bounds[part], bounds[part + 1], given[part]) for part in range(parts)]
+        others = [_pool().submit(job) for job in jobs[1:]]
+        jobs[0]()
         for other in others:
             other.result()
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import torch
 
-from . import transport
 from .engine import Engine
+from .kernels.merging import find_small, hash_parents, merge, pair_halves
 from .kernels.types import DEAD, VISIBLE, Step
 from .table import ParticleTable, indices
 
@@ -48,21 +48,21 @@ class Merging:
         """Merges all halves that can be merged now; returns the number of pairs."""
         engine, table = self._engine, self._table
         small = torch.empty(table.count, dtype=torch.bool, device=engine.device)
-        engine.run(transport.find_small, table.count, step.particles, step.tree, small)
+        engine.run(find_small, table.count, step.particles, step.tree, small)
         rows = indices(small)
         parents = torch.empty_like(rows)
-        engine.run(transport.hash_parents, len(rows), step.particles, step.tree, rows, parents, cost=2)
+        engine.run(hash_parents, len(rows), step.particles, step.tree, rows, parents, cost=2)
         order = torch.argsort(parents, stable=True)
         rows, parents = rows[order], parents[order]
         siblings = indices(parents[1:] == parents[:-1])
         first, second = rows[siblings], rows[siblings + 1]
         kept, dropped = torch.empty_like(first), torch.empty_like(first)
-        engine.run(transport.pair_halves, len(first), step, first, second, kept, dropped, cost=2)
+        engine.run(pair_halves, len(first), step, first, second, kept, dropped, cost=2)
         paired = indices(kept >= 0)
         kept, dropped = kept[paired], dropped[paired]
         for values in table.values.values():
             values[kept] += values[dropped]  # exact
-        engine.run(transport.merge, len(kept), step.particles, kept, dropped)
+        engine.run(merge, len(kept), step.particles, kept, dropped)
         return len(kept)
 
     def _drop_surplus(self, step: Step) -> None:

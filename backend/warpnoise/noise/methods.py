@@ -72,18 +72,12 @@ def make_noise(
     device: str | torch.device = "cpu",
     maps: int = 1,
 ) -> NoiseMethod:
-    """Makes a noise method at the first frame.
+    """Makes the noise method ``name``, one of :data:`NOISE_METHODS`, at the first frame.
 
-    Args:
-        name: one of :data:`NOISE_METHODS`.
-        shape: (channels, height, width) of the noise.
-        seed: any 64-bit integer.
-        device: where the noise is made and returned.
-        maps: number of independent fields that the same motion carries.
+    The other arguments and errors are those of :class:`NoiseMethod`.
 
     Raises:
-        ValueError: no method has this name, or an argument is out of range.
-        RuntimeError: the device does not exist.
+        ValueError: no method has this name.
     """
     if name not in METHODS:
         raise ValueError(f"there is no noise method {name!r}; there are {', '.join(NOISE_METHODS)}")

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import transport
 from .engine import Engine
 from .kernels.types import Pass, f32
+from .kernels.visibility import advect_pixels, mark_interior
 from .motion import Motion
 
 INTERIOR_RATIO = 4
@@ -57,7 +57,7 @@ def _prepared(p: Pass, engine: Engine) -> Pass:
         (torch.empty_like(p.flow), torch.empty_like(p.source)) if len(p.surfaces) else (p.flow, p.transform_of)
     )
     returns, interior = (torch.zeros((h, w), dtype=torch.bool, device=engine.device) for _ in range(2))
-    engine.run(transport.advect_pixels, h, p, flow, transform_of, returns, cost=2 * w)
+    engine.run(advect_pixels, h, p, flow, transform_of, returns, cost=2 * w)
     if min(h, w) >= 4 and h * w <= INTERIOR_RATIO * p.height * p.width:
-        engine.run(transport.mark_interior, h, p, returns, interior, cost=w // 4)
+        engine.run(mark_interior, h, p, returns, interior, cost=w // 4)
     return p._replace(flow=flow, transform_of=transform_of, interior=interior)

@@ -3,17 +3,17 @@
 White noise W lives on the surfaces as particles. A particle carries W(A) of one area A of the frame in which it was
 spawned. Its value never changes, its place does. From a frame to the next:
 
-1. **Advect** (:func:`advect`, :func:`advect_occluded`; eq. 4: a warped area has the noise of the area before the warp).
-   A particle moves along the flow of its surface, or by the surface's transform.
-2. **Visibility** (:func:`advect_pixels`, :func:`mark_interior`, :func:`occlude`, :func:`occlude_beside`). A particle
-   that the next frame does not show dies; if a transform tells where it is, it stays as an occluded one.
-3. **Split and merge** (:func:`split`, :func:`split_values`, :func:`pair_halves`; eq. 3: refinement conditional on the
-   value).
-4. **Spawn** (:func:`disoccluded`, :func:`cover`, :func:`spawn`, :func:`draw_white_noise`). Where the frame shows
-   something new, new particles get fresh white noise.
+1. **Advect** (:func:`advect`; eq. 4: a warped area has the noise of the area before the warp). A particle moves along
+   the flow of its surface, or by the surface's transform.
+2. **Visibility** (`kernels.visibility`, `kernels.occluded`). A particle that the next frame does not show dies; if a
+   transform tells where it is, it stays as an occluded one.
+3. **Split and merge** (:func:`split`, `kernels.merging`; eq. 3, :func:`.kernels.white.split_value`: refinement
+   conditional on the value).
+4. **Spawn** (`kernels.leaves`, :func:`spawn`, :func:`.kernels.white.draw_white_noise`). Where the frame shows something
+   new, new particles get uncorrelated white noise.
 5. **Splat and normalize** (:func:`splat`, :func:`normalize`; eq. 5): n = sum of W(A) / sqrt(sum of |A|) over a pixel.
 
-Every kernel runs for one index ``n``, on CPU threads and on CUDA; :class:`warpnoise.noise.WarpedNoise` calls them.
+Every kernel runs for one index ``n``, on CPU threads and on CUDA. `warped.WarpedNoise` calls them in this order.
 `kernels.types` describes the records.
 """
 
@@ -22,9 +22,7 @@ from __future__ import annotations
 import math
 
 from .kernels.compile import kernel
-from .kernels.leaves import arrive, drop_shown, find_disoccluded, place_leaves
-from .kernels.merging import find_small, hash_parents, merge, pair_halves
-from .kernels.occluded import advect_occluded, occlude, occlude_beside
+from .kernels.leaves import arrive
 from .kernels.rigid import ONE
 from .kernels.sampling import inside, pixel_at
 from .kernels.tree import (
@@ -55,36 +53,7 @@ from .kernels.types import (
     i64,
     u64,
 )
-from .kernels.visibility import (
-    advect_interior,
-    advect_pixels,
-    advect_point,
-    is_interior,
-    mark_interior,
-)
-from .kernels.white import draw_white_noise, split_values
-
-__all__ = [  # noqa: RUF022 - all kernels, in the order of a step
-    "advect_pixels",
-    "mark_interior",
-    "find_disoccluded",
-    "place_leaves",
-    "drop_shown",
-    "advect",
-    "advect_occluded",
-    "occlude",
-    "split",
-    "split_values",
-    "occlude_beside",
-    "spawn",
-    "draw_white_noise",
-    "find_small",
-    "hash_parents",
-    "pair_halves",
-    "merge",
-    "splat",
-    "normalize",
-]
+from .kernels.visibility import advect_interior, advect_point, is_interior
 
 MAX_DEPTH = 30
 """Levels below a pixel, from which on particles are not split further."""

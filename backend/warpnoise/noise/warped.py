@@ -10,15 +10,17 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from . import transport
 from .base import NoiseMethod
 from .engine import CpuEngine, Engine, engine_for
+from .kernels.leaves import drop_shown, find_disoccluded, place_leaves
+from .kernels.occluded import advect_occluded, occlude, occlude_beside
 from .kernels.types import LARGE, LEAVING, OCCLUDED, OCCUPIED, VISIBLE, Leaves, Pass, Rows, Step
-from .kernels.white import BLOCK
+from .kernels.white import BLOCK, draw_white_noise, split_values
 from .merging import Merging
 from .motion import Motion
 from .passes import both_passes
 from .table import BYTES, OCCLUDED_BYTES, ParticleTable, indices
+from .transport import advect, normalize, spawn, split
 from .tree import tree_order, tree_over
 from .warmup import compile_kernels
 
@@ -39,10 +41,7 @@ class WarpedNoise(NoiseMethod):
     the CPU computes the noise and copies it to the device.
 
     Args:
-        shape: (channels, height, width) of the noise.
-        seed: any 64-bit integer.
-        device: where the noise is returned.
-        maps: number of independent fields that the same motion carries.
+        shape, seed, device, maps: see :class:`NoiseMethod`.
         atoms: k, 1, 2, 4 or 8: a pixel is cut into k x k particles, each an atom of white noise.
         grid: (height, width) of the grid on which the particles live, the same multiple of the noise's; None: the
             noise's own. The noise of every frame equals that of the grid, pooled (sums over r x r pixels, divided by
@@ -123,19 +122,19 @@ class WarpedNoise(NoiseMethod):
 
         # Leaves that show something new; known particles will drop those in their areas.
         disoccluded = torch.empty((tree.height, tree.width), dtype=torch.bool, device=engine.device)
-        engine.run(transport.find_disoccluded, tree.height, backward, tree, frame, disoccluded, cost=4 * tree.width)
+        engine.run(find_disoccluded, tree.height, backward, tree, frame, disoccluded, cost=4 * tree.width)
         leaves = self._place_leaves(indices(disoccluded.flatten()), frame)
         flags = torch.zeros(self._pixels, dtype=torch.uint8, device=engine.device)
-        engine.run(transport.drop_shown, len(leaves.pixels), backward, tree, leaves, flags, cost=4 * self.atoms**2)
+        engine.run(drop_shown, len(leaves.pixels), backward, tree, leaves, flags, cost=4 * self.atoms**2)
         if not len(forward.surfaces):
             flags.zero_()  # nothing comes back
 
         # Advect, visibility.
-        engine.run(transport.advect, table.count, self._step(forward), leaves, flags)
-        engine.run(transport.advect_occluded, table.occluded_count, self._step(forward), leaves, flags, cost=2)
+        engine.run(advect, table.count, self._step(forward), leaves, flags)
+        engine.run(advect_occluded, table.occluded_count, self._step(forward), leaves, flags, cost=2)
         leaving = table.rows_in(LEAVING)
         first = table.add_occluded(leaving, self._most_occluded)
-        engine.run(transport.occlude, len(leaving), self._step(forward), first, leaves, flags, cost=4)
+        engine.run(occlude, len(leaving), self._step(forward), first, leaves, flags, cost=4)
 
         # Split.
         table.find_holes()
@@ -161,14 +160,14 @@ class WarpedNoise(NoiseMethod):
                 return
             to = table.rows(table.add(len(rows)), len(rows))
             step = self._step(forward)
-            engine.run(transport.split, len(rows), step, rows, to, flags, cost=4)
+            engine.run(split, len(rows), step, rows, to, flags, cost=4)
             for map_, values in table.values.items():
                 arguments = (step.particles, step.tree, rows, to, map_, values)
-                engine.run(transport.split_values, len(rows), *arguments, cost=8)
+                engine.run(split_values, len(rows), *arguments, cost=8)
             leaving = indices(step.particles.state[to], LEAVING)
             if len(leaving):
                 first = table.add_occluded(to[leaving], self._most_occluded)
-                engine.run(transport.occlude_beside, len(leaving), self._step(forward), first, rows[leaving], cost=4)
+                engine.run(occlude_beside, len(leaving), self._step(forward), first, rows[leaving], cost=4)
             both = torch.cat([rows, to])
             rows = both[indices(step.particles.state[both], LARGE)]
         table.particles.state[rows] = VISIBLE
@@ -178,7 +177,7 @@ class WarpedNoise(NoiseMethod):
         device, k = self._engine.device, self.atoms
         slots = torch.full((self._pixels,), -1, dtype=torch.int32, device=device)
         leaves = Leaves(pixels, slots, torch.empty((len(pixels), k, k, 2), device=device))
-        self._engine.run(transport.place_leaves, len(pixels), self._tree, frame, leaves, cost=k * k)
+        self._engine.run(place_leaves, len(pixels), self._tree, frame, leaves, cost=k * k)
         return leaves
 
     def _spawn(self, leaves: Leaves, frame: int) -> Tensor:
@@ -195,20 +194,18 @@ class WarpedNoise(NoiseMethod):
         first, count = ends - counts[chosen], int(ends[-1])
         new = table.add(count)
         arguments = (table.particles, tree, frame, leaves, chosen, first, new)
-        engine.run(transport.spawn, len(chosen), *arguments, cost=self.atoms**2)
+        engine.run(spawn, len(chosen), *arguments, cost=self.atoms**2)
         for map_, values in table.values.items():
             self._draw(new, count, -1, map_, values)
         pixels: Tensor = leaves.pixels[chosen]
         return pixels
 
     def _draw(self, new: Rows, count: int, first: int, map_: int, values: Tensor) -> None:
-        """Values of particles; see `transport.draw_white_noise`."""
+        """Values of particles; see `kernels.white.draw_white_noise`."""
         channels, blocks = values.shape[1], (count + BLOCK - 1) // BLOCK
         batches = (channels + self._engine.batch - 1) // self._engine.batch
         arguments = (self._table.particles, self._tree, new, count, first, map_, values)
-        self._engine.run(
-            transport.draw_white_noise, blocks * batches, *arguments, cost=(4 + channels // batches) * BLOCK
-        )
+        self._engine.run(draw_white_noise, blocks * batches, *arguments, cost=(4 + channels // batches) * BLOCK)
 
     def _frame(self, map: int) -> Tensor:  # noqa: A002
         channels, engine, table, tree = self.shape[0], self._engine, self._table, self._tree
@@ -225,7 +222,7 @@ class WarpedNoise(NoiseMethod):
         noise = torch.empty((channels, tree.height, tree.width), device=engine.device)
         blocks = (self._pixels + engine.block - 1) // engine.block
         cost = engine.block * (1 + channels // 4)
-        engine.run(transport.normalize, blocks, engine.block, w, area, noise.view(channels, -1), cost=cost)
+        engine.run(normalize, blocks, engine.block, w, area, noise.view(channels, -1), cost=cost)
         if self._pooled > 1:
             noise = torch.nn.functional.avg_pool2d(noise, self._pooled) * self._pooled
         return noise.to(self.device)

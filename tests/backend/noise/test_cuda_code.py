@@ -11,14 +11,13 @@ from typing import Any
 import numba
 import pytest
 from torch import Tensor
-from warpnoise.noise import transport, warmup
+from warpnoise.noise import warmup, warped  # noqa: F401 - has all kernels
 from warpnoise.noise.engine import CpuEngine, views_of
-from warpnoise.noise.kernels.compile import Kernel
+from warpnoise.noise.kernels.compile import KERNELS, Kernel
 
 pytestmark = pytest.mark.slow
 HOPPER = (9, 0)
-LIBRARY = {"draw_white_noise", "split_values"}
-"""Kernels that draw normal values: the logarithm and the cosine of NVIDIA's library contract by themselves."""
+BACKEND_KERNELS = [kernel for kernel in KERNELS if kernel.function.__module__.startswith("warpnoise.")]
 
 
 def has_nvvm() -> bool:
@@ -56,20 +55,20 @@ def hopper(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(not has_nvvm(), reason="needs numba-cuda with NVVM: pip install warpnoise[cuda]")
-@pytest.mark.parametrize("name", [value.name for value in vars(transport).values() if isinstance(value, Kernel)])
-def test_kernels_compile_without_contraction(name: str, arguments: dict[Kernel, tuple[Any, ...]], hopper: None) -> None:
+@pytest.mark.parametrize("kernel", BACKEND_KERNELS, ids=lambda kernel: kernel.name)
+def test_kernels_compile_without_contraction(
+    kernel: Kernel, arguments: dict[Kernel, tuple[Any, ...]], hopper: None
+) -> None:
     from numba import cuda
     from warpnoise.noise.cuda import _splat, exact_arithmetic, grid_kernel
 
-    kernel = getattr(transport, name)
     function, records = grid_kernel(kernel).py_func, arguments[kernel]
-    if name == "splat":
+    if kernel.name == "splat":
         function, records = _splat, records[1:]
     with exact_arithmetic():
         code, _ = cuda.compile_ptx(function, numba.void(numba.int64, numba.typeof(records)), cc=HOPPER)
     assert ".entry" in code
     assert not re.search(r"(?<![.\w])(mul|add|sub)\.f(32|64)", code), "an operation that the assembler may contract"
-    if name not in LIBRARY:
-        assert not re.search(r"\bfma\.", code)
-    if name == "splat":
+    assert not re.search(r"\bfma\.", code)
+    if kernel.name == "splat":
         assert "atom.global.add.f64" in code

@@ -24,8 +24,6 @@ from typing import Any, TypeVar
 import numba
 import platformdirs
 
-from .types import Scratch
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False}
@@ -64,34 +62,33 @@ class Kernel:
 
     @functools.cached_property
     def loop(self) -> Callable[..., None]:
-        """``loop(first, end, [scratch,] records)``, for one CPU thread."""
-        template = _loop_with_scratch if self.scratch else _loop
+        """``loop(first, end, records)``, for one CPU thread."""
         file = cache_file()
-        code = template.__code__.replace(co_name=self.name, co_filename=file or template.__code__.co_filename)
+        code = _loop.__code__.replace(co_name=self.name, co_filename=file or _loop.__code__.co_filename)
         function = FunctionType(code, {"__name__": __name__, "range": range, "body": self.body}, self.name)
         function.__qualname__ = self.name
         result: Callable[..., None] = numba.njit(cache=file is not None, **OPTIONS)(function)
         return result
 
 
+KERNELS: list[Kernel] = []
+"""All kernels of the modules that were imported."""
+
+
 def kernel(function: Callable[..., None]) -> Kernel:
-    return Kernel(function, scratch=False)
+    KERNELS.append(Kernel(function, scratch=False))
+    return KERNELS[-1]
 
 
 def kernel_with_scratch(function: Callable[..., None]) -> Kernel:
-    return Kernel(function, scratch=True)
+    KERNELS.append(Kernel(function, scratch=True))
+    return KERNELS[-1]
 
 
 def _loop(first: int, end: int, records: Any) -> None:
     for n in range(first, end):
         if n >= 0:  # always; LLVM then knows that no index counts from the end
             body(n, *records)  # type: ignore[name-defined]  # noqa: F821
-
-
-def _loop_with_scratch(first: int, end: int, scratch: Scratch, records: Any) -> None:
-    for n in range(first, end):
-        if n >= 0:
-            body(n, scratch, *records)  # type: ignore[name-defined]  # noqa: F821
 
 
 @functools.cache
