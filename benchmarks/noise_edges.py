@@ -4,7 +4,7 @@
     python benchmarks/noise_edges.py JOB --pictures JOB/compare/appearance [--frames 24]
 
 A frame is compared with the frame before, moved by the true motion, on pixels that are visible in both, by the
-distance, in pixels, to the nearest pixel that is not. A model answers to the noise of a neighbourhood, so the noise is
+distance, in pixels, to the nearest pixel that is not. A model answers to the noise of a neighborhood, so the noise is
 blurred (a Gaussian of 2 pixels): half of the mean squared difference over the variance, 0 for what moves with the
 surface and 1 for what is unrelated. For the pictures of a comparison it is the mean squared difference times 1000, as
 in its warp error, over all seeds. The pixels' number is the mean of the frames.

@@ -1,4 +1,4 @@
-"""Which way surfaces face, out of a frame's depth: what a model is told of a scene besides its colours.
+"""Which way surfaces face, out of a frame's depth: what a model is told of a scene besides its colors.
 
 Projective depth d (`warpnoise.motion.cameras`) is an affine function of the pixel's position on every plane, with
 perspective cameras too. So the tangent plane in pixel space, -d_x x - d_y y + d - c = 0, is exact for flat surfaces;
@@ -48,7 +48,7 @@ def surface_geometry(
 
 
 def _slope(d: npt.NDArray[np.float64], axis: int) -> npt.NDArray[np.float64]:
-    """The lesser of the differences to the two neighbours: the other one may lead over an edge."""
+    """The lesser of the differences to the two neighbors: the other one may lead over an edge."""
     steps = np.diff(d, axis=axis)
     steps[np.isnan(steps)] = np.inf
     nothing = np.full_like(np.take(d, [0], axis), np.inf)

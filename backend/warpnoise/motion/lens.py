@@ -140,8 +140,8 @@ def _maps(source: Camera, target: Camera, width: int, height: int) -> dict[str, 
 def _plane_map(camera: Camera, projection: Matrix, width: int, height: int) -> npt.NDArray[np.float64]:
     """The (2, 3) affine map to pixels, from X / z, Y / z with a perspective camera, from X, Y with an orthographic."""
     matrix = camera_to_pixels(camera, projection, width, height)[:2]
-    centre = -matrix[:, 2] if camera.type == "PERSP" else matrix[:, 3]
-    return np.column_stack([matrix[:, :2], centre])
+    center = -matrix[:, 2] if camera.type == "PERSP" else matrix[:, 3]
+    return np.column_stack([matrix[:, :2], center])
 
 
 def _square(affine: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -112,7 +112,7 @@ def _predict(
     last, at = np.int32(0), -2
     for y in range(height):
         for x in range(width):
-            if surface[y, x] != last or at == -2:  # neighbours mostly show the same
+            if surface[y, x] != last or at == -2:  # neighbors mostly show the same
                 last = surface[y, x]
                 at = int(np.searchsorted(surfaces, last))
                 if at == len(surfaces) or surfaces[at] != last:
@@ -155,7 +155,7 @@ class Rigidity:
     A surface that disagreed once is not rigid until it agrees again.
 
     ``averaged``: vectors are means over a pixel's samples. They may then lie anywhere among the predictions of the
-    pixel and its neighbours: at silhouettes they are mixtures of two surfaces' motions.
+    pixel and its neighbors: at silhouettes they are mixtures of two surfaces' motions.
     """
 
     averaged: bool = False

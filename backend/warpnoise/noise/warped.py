@@ -187,7 +187,7 @@ class WarpedNoise(NoiseMethod):
         chosen = indices(counts > 0)
         if not len(chosen):
             return chosen
-        # In the tree's order: neighbours share most of the way down to them, and so most of the work of drawing.
+        # In the tree's order: neighbors share most of the way down to them, and so most of the work of drawing.
         order = tree_order(tree.height, tree.width, engine.device).flatten()
         chosen = chosen[torch.argsort(order[leaves.pixels[chosen]])]
         ends = torch.cumsum(counts[chosen], 0)

@@ -11,7 +11,7 @@ from ..motion import Motion
 def backward_at(motion: Motion, height: int, width: int, device: torch.device) -> Tensor:
     """(height, width, 2) float32: where what each noise pixel shows was in the old frame, noise pixels.
 
-    The vector is the one of the motion pixel that holds the noise pixel's centre: a mean over several surfaces would
+    The vector is the one of the motion pixel that holds the noise pixel's center: a mean over several surfaces would
     point nowhere. NaN where the motion is not known.
     """
     h, w = motion.size

@@ -24,7 +24,7 @@ from .visibility import advect_point, is_interior
 REACH = 2.0
 """Leaves along x and y beyond which a particle's area is not looked at."""
 SLACK = 0.02
-"""Of an area's sides: so that no crack is left between neighbours."""
+"""Of an area's sides: so that no crack is left between neighbors."""
 
 
 @scalar

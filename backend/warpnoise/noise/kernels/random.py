@@ -68,7 +68,8 @@ def logarithm(x: Any) -> Any:
     """Of a positive float32 that is not subnormal."""
     bits = f32(x).view(i32)  # type: ignore[attr-defined]
     exponent = i32(i32(bits - ROOT_HALF_BITS) >> MANTISSA)
-    t = i32(bits - (exponent << MANTISSA)).view(f32) - ONE  # from sqrt(1/2) to sqrt(2)
+    mantissa = i32(bits - (exponent << MANTISSA)).view(f32)  # type: ignore[attr-defined]
+    t = mantissa - ONE  # the mantissa is from sqrt(1/2) to sqrt(2)
     square = t * t
     y = ((((((L0 * t + L1) * t + L2) * t + L3) * t + L4) * t + L5) * t + L6) * t
     y = ((y + L7) * t + L8) * t * square

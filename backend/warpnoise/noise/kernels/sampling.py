@@ -2,7 +2,7 @@
 
 Near a silhouette a bilinear mix of two surfaces' flows belongs to neither and tears the noise. So of the four pixels
 around a point only those of its own surface with known values count; the others are extrapolated from them and from
-the next pixels of the surface, linearly where that is possible. Beyond the outermost pixel centres the field is
+the next pixels of the surface, linearly where that is possible. Beyond the outermost pixel centers the field is
 extrapolated linearly. Fields are (h, w, 1 or 2) float32; a value that is not finite is unknown.
 """
 
@@ -64,8 +64,8 @@ def counts(field: Array, surfaces: Array, surface: int, j: int, i: int) -> bool:
 def extrapolated(
     field: Array, surfaces: Array, surface: int, q: int, j: int, i: int, other: int, side: int
 ) -> tuple[float, bool]:
-    """One corner from its neighbours in column ``side`` and row ``other``: by the plane through the other three
-    corners, else by the line through two pixels of a row or column, else by a neighbour's value. False: only the
+    """One corner from its neighbors in column ``side`` and row ``other``: by the plane through the other three
+    corners, else by the line through two pixels of a row or column, else by a neighbor's value. False: only the
     corner across counts."""
     if counts(field, surfaces, surface, j, i):
         return field[j, i, q], True

@@ -2,7 +2,7 @@
 
 A particle is visible if forward and reverse flow return to where they started, on the same surface; on a surface with a
 transform, if the target frame shows its surface at its depth. For particles of *interior* pixels the test is made once
-for the pixel: it and its eight neighbours pass it with twice the accuracy, amid pixels of their own surface.
+for the pixel: it and its eight neighbors pass it with twice the accuracy, amid pixels of their own surface.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def advect_pixels(n: int, p: Pass, flow: Array, transform_of: Array, returns: Ar
 
 @scalar
 def surrounded(p: Pass, returns: Array, j: int, i: int, above: int, below: int, left: int, right: int) -> bool:
-    """Whether a source pixel and its eight neighbours show one surface and return. Without branches."""
+    """Whether a source pixel and its eight neighbors show one surface and return. Without branches."""
     s, own = p.source, p.source[j, i]
     same = (s[above, left] == own) & (s[above, i] == own) & (s[above, right] == own) & (s[j, left] == own)
     same &= (s[j, right] == own) & (s[below, left] == own) & (s[below, i] == own) & (s[below, right] == own)

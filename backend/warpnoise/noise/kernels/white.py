@@ -21,7 +21,7 @@ GROUP_SHIFT, MAP_SHIFT = 6, 18  # in the counter's last word: the level, the gro
 QUANTUM = 20  # a level's values are multiples of their standard deviation (or the next power of 2) times 2**-QUANTUM
 HALF, SQRT_HALF = f32(0.5), 0.5**0.5
 BLOCK = 64
-"""Particles whose values a thread draws in one go: neighbours share most of their ancestors."""
+"""Particles whose values a thread draws in one go: neighbors share most of their ancestors."""
 INTEGERS = 1.5 * 2.0**52  # a float64 of this size has no bits for fractions
 
 
@@ -69,7 +69,7 @@ def descend(
 ) -> int:
     """Values of a node and all its ancestors, for ``count`` channels from ``channel`` on.
 
-    Neighbours share most of the way down from the base grid: only below their common ancestor is it walked again.
+    Neighbors share most of the way down from the base grid: only below their common ancestor is it walked again.
 
     Args:
         scratch: ``values[level]`` gets the values, ``normals[level]`` the normals that split them, ``places[level]``
