@@ -19,15 +19,13 @@ from .planes import WAYS
 DEVICE = "cuda" if ON_GPU else "cpu"
 SIZE = 24 if ON_GPU else 6
 FRAMES = 12 if ON_GPU else 3
-ATOMS = 4 if ON_GPU else 2
 SPEED = {"zoom in": 20, "zoom out": 20}
 """Of the motion's frames a step, so that particles split and merge within a few."""
 
 needs_cuda = pytest.mark.skipif(not (ON_GPU or SIMULATED), reason="needs numba-cuda with a GPU or its simulator")
 
 
-def both(channels: int, maps: int = 1, atoms: int = ATOMS, **options: float) -> tuple[WarpedNoise, WarpedNoise]:
-    options["atoms"] = atoms
+def both(channels: int, maps: int = 1, **options: float) -> tuple[WarpedNoise, WarpedNoise]:
     ours = WarpedNoise((channels, SIZE, SIZE), seed=1, maps=maps, engine="cpu", **options)  # type: ignore[arg-type]
     return ours, WarpedNoise((channels, SIZE, SIZE), 1, DEVICE, maps, engine="cuda", **options)  # type: ignore[arg-type]
 
@@ -77,7 +75,7 @@ def test_cpu_and_cuda_agree_on_spawned_and_occluded_particles(occluded: float) -
 
 @needs_cuda
 def test_cpu_and_cuda_agree_where_nothing_is_known() -> None:
-    cpu, cuda = both(2, atoms=4)
+    cpu, cuda = both(2)
     unknown = np.full((SIZE, SIZE, 2), np.nan, np.float32)
     for noise in (cpu, cuda):
         noise.advance(Motion(unknown, unknown))
