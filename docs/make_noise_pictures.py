@@ -21,8 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "backend"
 
 from planes import WAYS, Way, all_maps, fidelity, pan
 from warpnoise.noise import NOISE_METHODS, WarpedNoise, make_noise
-from warpnoise.noise.kernels.tree import node_of
-from warpnoise.noise.kernels.types import VISIBLE
+from warpnoise.noise.kernels.types import FRAME_SHIFT, LEVEL, VISIBLE
 
 TARGET = Path(__file__).resolve().parent / "images" / "noise"
 COLOURS = "RdBu_r"
@@ -87,8 +86,8 @@ def scatter_atoms(panel: Axes, noise: WarpedNoise, followed: tuple[int, int]) ->
     rows, values = table.rows_in(VISIBLE), noise._kept_values(0)
     assert values is not None
     particles = table.particles
-    roots, addresses = particles.roots.numpy(), zip(particles.root[rows], particles.path[rows], strict=True)
-    frame, level, ix, iy = torch.tensor([node_of(roots, int(root), int(path)) for root, path in addresses]).unbind(1)
+    origin, ix, iy = (column[rows].long() for column in (particles.origin, particles.ix, particles.iy))
+    frame, level = origin >> FRAME_SHIFT, origin & LEVEL
     measure = tree.measures[level]
     values = values[rows, 0] / measure.sqrt()
     left, top = ix * 2.0 ** (tree.halvings - (level + 1) // 2), iy * 2.0 ** (tree.halvings - level // 2)
