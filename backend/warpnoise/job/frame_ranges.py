@@ -53,7 +53,7 @@ def frames_text(frames: Iterable[int], most: int | None = None) -> str:
     Args:
         most: for messages: ``...`` replaces the parts after so many.
     """
-    numbers, parts, at = list(frames), [], 0
+    numbers, parts, at = list(frames), list[str](), 0
     while at < len(numbers):
         if len(parts) == most:
             parts.append("...")
