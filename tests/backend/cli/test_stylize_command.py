@@ -139,7 +139,8 @@ def test_warnings_are_reported_once(warpnoise, job):
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_stops_within_a_step_and_resumes(start, warpnoise, tmp_path, model, number):
-    job = synthetic.make_job(tmp_path / "job", frames=3, settings=Settings(model=str(model), steps=150, strength=1.0))
+    settings = Settings(model=str(model), steps=150, strength=1.0)
+    job = synthetic.make_job(tmp_path / "job", frames=20, settings=settings)
     process = start("stylize", job.path, "--json")
     for line in process.stdout:
         now = json.loads(line)
@@ -150,8 +151,9 @@ def test_an_interrupted_run_stops_within_a_step_and_resumes(start, warpnoise, tm
     assert process.returncode == 130
     assert json.loads(out.splitlines()[-1])["code"] == "cancelled"
     assert "error: " in err and "Traceback" not in err
-    assert finished_frames(job) in ([1], [1, 2])
-    with current(job).lease(1, 3):
+    done = finished_frames(job)
+    assert done == job.frames[: len(done)] and 1 <= len(done) < 20
+    with current(job).lease(1, 20):
         pass
     assert not list(job.path.rglob("*.tmp"))
 

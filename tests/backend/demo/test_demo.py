@@ -23,7 +23,7 @@ from ..tiny_models import write_styled_model
 pytestmark = pytest.mark.slow
 
 TESTS = Path(__file__).parents[2]
-ROOT = TESTS.parents[1]
+ROOT = TESTS.parent
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,8 @@ def test_a_folder_that_cannot_be_made(demo, tmp_path):
 
 def bpy_pythons() -> list[str]:
     given = os.environ.get("WARPNOISE_BPY_PYTHON")
-    return [given] if given else [str(path) for path in sorted(ROOT.glob(".envs/bpy-*/bin/python"))]
+    installed = sorted(ROOT.glob(".envs/bpy-*/.installed"))
+    return [given] if given else [str(path.with_name("bin") / "python") for path in installed]
 
 
 @pytest.mark.skipif(not bpy_pythons(), reason="no Python with bpy: .envs/bpy-* or WARPNOISE_BPY_PYTHON")
