@@ -102,7 +102,9 @@ def test_a_transformer_in_the_layout_of_its_makers(tiny: Tiny, name: str, tmp_pa
     set_base(file, base)
     folder = ModelFolder.open(file)
     kind = getattr(diffusers, folder.parts["transformer"][1])
-    loaded = file_parts.load_file_parts(folder, file, torch.device("cpu"), torch.float32, lambda part: kind)
+    loaded = file_parts.load_file_parts(
+        folder, file, {"transformer": torch.device("cpu")}, torch.float32, lambda part: kind
+    )
     given = kind.from_pretrained(base / "transformer").state_dict()
     assert loaded["transformer"].state_dict().keys() == given.keys()
     assert all(torch.equal(weight, given[key]) for key, weight in loaded["transformer"].state_dict().items())

@@ -70,7 +70,11 @@ def test_the_text_encoders_and_the_autoencoder_of_a_flux_file(toy: Any) -> None:
     classes = {"vae": diffusers.AutoencoderKL, "text_encoder": transformers.CLIPTextModel}
     classes["text_encoder_2"] = transformers.T5EncoderModel
     loaded = file_parts.load_file_parts(
-        replace(model, file_parts=beside), file, torch.device("cpu"), torch.float32, classes.__getitem__
+        replace(model, file_parts=beside),
+        file,
+        dict.fromkeys(beside, torch.device("cpu")),
+        torch.float32,
+        classes.__getitem__,
     )
     for part, network in loaded.items():
         given = classes[part].from_pretrained(folder / part).state_dict()
