@@ -1,4 +1,4 @@
-"""Render passes -> ``Motion``, and what else they tell of a scene, frame by frame."""
+"""Turns render passes into ``Motion`` and surface normals, frame by frame."""
 
 from warpnoise.motion.geometry import surface_geometry
 from warpnoise.motion.sequence import frames_and_motions, motions

@@ -38,7 +38,7 @@ class Displacement:
 def dominant_displacement(motion: Motion) -> Displacement:
     """The median motion of the surface with the most pixels of known motion in the old frame.
 
-    A frame of which nothing is known does not move.
+    If no motion is known, the displacement is 0.
     """
     vectors = motion.forward.reshape(-1, 2).cpu()
     known = vectors.isfinite().all(dim=1)
@@ -62,7 +62,7 @@ class PhaseLock:
     Args:
         cell: pixels on a side of a cell.
         step: shifts are multiples of it: the ``scale`` of the pixel noise. Divides ``cell``.
-        exact: from the first frame pair on of which less than EXACT_SHARE moves as one, the shift stays what it was:
+        exact: from the first frame pair on of which less than EXACT_SHARE moves as one, the shift stays constant:
             for other motion the lock holds one surface and moves all others.
 
     Raises:

@@ -6,8 +6,8 @@ lens. What it uses instead differs between versions (measured with 4.2.23, 4.3, 
     perspective    4.2: the source frame's lens; the others: the target's focal length, the source's shift
     orthographic   the source frame's scale and shift; in 4.3, 4.5 and 5.0, if the camera moves, a perspective lens
 
-Pixels of objects with known matrices tell which it was. All but the last is corrected exactly, for deforming objects
-too: lenses differ by an affine map of the picture.
+Pixels of objects with known matrices show which case applies. All but the last is corrected exactly, for deforming
+objects too: lenses differ by an affine map of the picture.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _CERTAIN = 0.5
 
 @dataclass
 class LensCorrection:
-    """Corrects flows, one frame pair after the other. A lens that was found holds until there is evidence again."""
+    """Corrects flows, one frame pair after the other. A detected lens stays in use until new evidence."""
 
     warn: Callable[[str], None]
     _lens: str = "focal length"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MethodInfo:
-    """A noise method as a user sees it, and where its class is.
+    """A noise method as a user sees it, and the location of its class.
 
     ``label``: title case, for menus and headings. ``location``: "module:Class", the module relative to
     ``warpnoise.noise``. ``description``: one sentence.

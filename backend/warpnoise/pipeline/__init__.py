@@ -1,8 +1,8 @@
 """A shot from its passes to its stylized frames, or to its noise alone.
 
 A frame goes through ``read`` (picture, passes, motion), ``carry`` (the noise), ``edit`` (the model) and ``write``.
-``stylize`` connects the four with ``work_queues``; ``made_of`` and ``resume`` tell which frames are left to be made.
-Where colours are carried, ``plan`` chooses key frames and ``segments`` stands between ``carry`` and ``edit``.
+``stylize`` connects the four with ``work_queues``; ``made_of`` and ``resume`` find the unfinished frames.
+If colours are carried, ``plan`` chooses key frames, and ``segments`` runs between ``carry`` and ``edit``.
 """
 
 from warpnoise.pipeline.accumulate import accumulate_finished, accumulate_folder

@@ -1,6 +1,6 @@
 """Phase lock: frames are shifted on the model's grid, edited there, and cut again.
 
-For the model these are frames that are a cell larger. It knows nothing of shifts.
+The model gets frames that are a cell larger, and does not know the shifts.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def noise_step(editor: Editor, settings: Settings) -> int:
 
 
 class GridPlace:
-    """Where the frames of a batch stand on the model's grid.
+    """The positions of a batch's frames on the model's grid.
 
     Args:
-        shifts: (down, right) in pixels for each frame; all None: they stay where they are.
+        shifts: (down, right) in pixels for each frame; all None: no frame is shifted.
     """
 
     def __init__(self, editor: Editor, settings: Settings, shifts: Sequence[tuple[int, int] | None]) -> None:

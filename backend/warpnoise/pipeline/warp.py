@@ -25,10 +25,10 @@ from warpnoise.pipeline.work_queues import Prefetch
 
 @dataclass(frozen=True)
 class WarpOptions:
-    """What noise, and how it is written.
+    """Which noise to write, and its file format.
 
-    ``width``, ``height``: of the noise; 0: from the other, both 0: the frames'. A latent model's are the frames' over
-    its VAE's factor.
+    ``width``, ``height``: the noise's size. If one is 0, it follows from the other; if both are, the noise has the
+    frames' size. For a latent model, give the frames' size divided by the VAE's factor.
     ``maps``: independent noises that the same motion carries. ``noise``: "warped" or a baseline's name.
     ``layout``: as `layout_shape`. ``format``: as `warpnoise.media.array_file`.
     ``per_frame``: one file a frame, named by its number, in a folder; otherwise one file. EXR is always so.
@@ -76,7 +76,7 @@ def warp(
     Args:
         job: a job folder; only ``job.json`` and the passes up to the last wanted frame are read.
         output: the file, or with ``per_frame`` the folder. A suffix that is missing is added.
-        frames: only these; None: all. The noise comes through all frames before them.
+        frames: only these; None: all. The noise is advanced through all earlier frames.
         progress: called after each frame with how many are done and how many there are.
         cancelled: asked before each frame.
 
@@ -86,7 +86,7 @@ def warp(
     Raises:
         SettingsError: an option out of its range.
         JobError, MediaError: a file cannot be read, or ``output`` cannot be written.
-        Cancelled: ``cancelled()`` was true; what was finished stays, with one file for all frames nothing is left.
+        Cancelled: ``cancelled()`` was true. Files of finished frames stay; a single file for all frames is not written.
     """
     options = options or WarpOptions()
     shape = _shape(job, options)

@@ -1,4 +1,4 @@
-"""What every model family looks like from outside, and what it is asked with."""
+"""The interface of every model family, and the types of its arguments."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Editor(Protocol):
     def takes_prompt(self) -> bool: ...
     @property
     def takes_geometry(self) -> bool:
-        """Whether ``edit`` has a use for ``geometry``."""
+        """Whether ``edit`` uses ``geometry``."""
 
     @property
     def digest(self) -> str:
@@ -115,17 +115,17 @@ class Editor(Protocol):
     @property
     def device(self) -> torch.device: ...
     def cell(self, settings: EditSettings) -> int:
-        """Pixels on a side of the network's grid: a shift of picture and noise by whole cells shifts the result. 1: it
-        has none that noise can be shifted on."""
+        """Pixels on a side of the network's grid: if picture and noise shift by whole cells, so does the result.
+        1: there is no grid on which noise can be shifted."""
 
     def rest(self) -> None:
-        """Leave the device's memory to others; the weights wait in main memory."""
+        """Free the device's memory: move the weights to main memory."""
 
     def wake(self) -> None:
-        """Back to the device, before the next ``edit``."""
+        """Move the weights back to the device, before the next ``edit``."""
 
     def save_memory(self, height: int, width: int) -> str:
-        """To be called where one frame did not fit: compute with less of the device's memory from now on.
+        """Use less of the device's memory from now on. Call it if a single frame did not fit.
 
         Returns:
             What changed, as a sentence.
@@ -135,7 +135,7 @@ class Editor(Protocol):
         """
 
     def take_warnings(self) -> tuple[str, ...]:
-        """What happened since the last call that the user should know, as sentences."""
+        """Messages for the user since the last call, as sentences."""
 
     def check(
         self,
@@ -151,8 +151,8 @@ class Editor(Protocol):
             cancelled: asked while measuring.
 
         Raises:
-            SettingsError: settings that cannot be taken.
-            ModelError: what they name beside the model is not for it.
+            SettingsError: a setting that the model does not take.
+            ModelError: a file that the settings name, such as a LoRA, does not fit the model.
             Cancelled: ``cancelled()`` was true.
         """
 
@@ -181,12 +181,13 @@ class Editor(Protocol):
             images: (b, 3, h, w) float32 in [0, 1], display-referred (sRGB); on any device.
             noise: gives the maps, each (b, *noise_shape(h, w, settings)); on any device.
             geometry: (b, 4, h, w) float32, for models that take it: the surfaces' unit normals in camera space (x
-                right, y up, z towards the viewer; 0: not known), and 1 at surfaces, -1 at the background. None: nothing
+                right, y up, z toward the viewer; 0: not known), and 1 at surfaces, -1 at the background. None: nothing
                 is known.
             guides: (b, 3, h, w) float32 in [0, 1] each: "depth", "normals" and "lines", where the settings' controls
                 are given them.
-            pull: what the surfaces look like already; the prediction of the middle steps is drawn toward it.
-            key: a key frame that self-attention sees as well, where the network can; for batches of one.
+            pull: the look that the surfaces already have; the predictions are drawn toward it, in latent models
+                only those of the last steps.
+            key: a key frame that self-attention also sees, if the network supports it; for batches of one.
             on_step: called after each denoising step with its number, from 1, and how many there are.
             cancelled: asked before each denoising step.
 
