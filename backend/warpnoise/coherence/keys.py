@@ -21,7 +21,7 @@ class KeyFrames:
     """Goes through a shot frame by frame, chooses key frames, and tracks them.
 
     Args:
-        share: of the picture, that no key frame has shown before: above it, a frame becomes a key frame.
+        share: a frame becomes a key frame if more than this share of it shows surfaces that no key frame has shown.
         given: frames that are always key frames: those that a user painted.
     """
 

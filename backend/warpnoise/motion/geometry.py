@@ -1,4 +1,4 @@
-"""Which way surfaces face, out of a frame's depth: what a model is told of a scene besides its colors.
+"""Surface normals from a frame's depth: an input of some models besides the colors.
 
 Projective depth d (`warpnoise.motion.cameras`) is an affine function of the pixel's position on every plane, with
 perspective cameras too. So the tangent plane in pixel space, -d_x x - d_y y + d - c = 0, is exact for flat surfaces;

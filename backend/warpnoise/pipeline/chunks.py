@@ -1,4 +1,4 @@
-"""Key frames and segments of a shot, for who divides the work before it is done."""
+"""Key frames and segments of a shot, for callers that divide the work beforehand."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def key_frames(
 def whole_segments(
     shot: Shot, settings: Settings, frames: Sequence[int] | None = None, *, model: str | None = None
 ) -> list[list[int]]:
-    """What chunks are made of: ``frames`` (None: all) by segments, or each alone where nothing is carried."""
+    """The units of chunks: ``frames`` (None: all) by segments, or each alone where nothing is carried."""
     wanted = shot.frames if frames is None else frames
     plan = key_frames(shot, settings, wanted, model=model)
     if plan is None:

@@ -1,4 +1,4 @@
-"""The movie, written once all frames of the shot are finished, by whoever finds them so."""
+"""The movie, written once all frames of the shot are finished, by the process that finds them finished."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def write_finished_movie(
 ) -> Path:
     """Writes the movie of a result, as ``write_movie_of`` does, once it has checked that every frame is finished.
 
-    The model is not needed: what it was is read from the result.
+    The model's folder is not needed: the result records which model it was.
 
     Raises:
         JobError: frames are unfinished, or were made of other inputs; their numbers are named. The result's settings
