@@ -87,7 +87,9 @@ def main() -> None:
         time.sleep(SETTLE)
         window.close()
 
-        window = BlenderWindow(blender, environment, x, work, "--sidebar", "--models")
+        window = BlenderWindow(
+            [*blender, "--online-mode"], environment, x, work, "--sidebar", "--models"
+        )  # offers Download
         window.wait(lambda state: state["ticks"] > 8 and state["ended"])
         window.widen_sidebar(440)
         save(window, "models", height=HEIGHT)

@@ -30,6 +30,7 @@ ACTIONS = ("stylize", "export", "compositor")
 # Arguments that are the operator's properties under another name.
 _PROPERTIES = {"color": "color_folder", "passes": "passes_folder"}
 _METAVARS = {"integer": "N", "number": "X", "string": "TEXT", "array": "VALUE[,KEY=VALUE...]"}
+NO_ITEMS = "none"  # in place of a list's item; a file of that name is ./none
 _OTHERS = ("action", "progress", "save", "scene", "exit_with_parent")
 
 
@@ -147,7 +148,7 @@ def _add_action(actions: Any, name: str, summary: str, description: str) -> argp
             setting.option,
             dest=name,
             action="append" if many else "store",
-            type=partial(_parse, setting.parse_item if many else setting.parse),
+            type=partial(_parse, partial(_item, setting) if many else setting.parse),
             metavar=setting.hints.get("metavar", _METAVARS.get(setting.kind, "X")),
             help=_help(setting),
         )
@@ -158,10 +159,18 @@ def _add_action(actions: Any, name: str, summary: str, description: str) -> argp
 def operator_arguments(parsed: argparse.Namespace) -> dict[str, Any]:
     """The arguments of `bpy.ops.warpnoise.stylize` among those that were given."""
     return {
-        _PROPERTIES.get(name, name): SETTINGS[name].to_property(value) if name in SETTINGS else value
+        _PROPERTIES.get(name, name): _property(SETTINGS[name], value) if name in SETTINGS else value
         for name, value in vars(parsed).items()
         if name not in _OTHERS
     }
+
+
+def _item(setting: Setting, text: str) -> dict[str, Any] | None:
+    return None if text == NO_ITEMS else setting.parse_item(text)
+
+
+def _property(setting: Setting, value: Any) -> Any:
+    return setting.to_property([item for item in value if item is not None] if setting.kind == "array" else value)
 
 
 def _parse(parse: Callable[[str], Any], text: str) -> Any:
@@ -175,6 +184,8 @@ def _help(setting: Setting) -> str:
     default = setting.null or (setting.text(setting.default) if setting.default not in (None, "") else "")
     chosen = ": " + ", ".join(choice[0] for choice in setting.choices) if setting.choices else ""
     text = f"{setting.description[:1].lower()}{setting.description[1:]}{chosen}{f' ({default})' if default else ''}"
+    if setting.kind == "array":
+        text += f"; repeat it for several; {NO_ITEMS}: leave out the scene's"
     return text.replace("%", "%%")
 
 

@@ -154,7 +154,7 @@ class Handler(BaseHTTPRequestHandler):
         words = self.path.split("/")
         if len(words) == 3:
             if request["license"] not in ("openrail++", "mit") or not request["online"]:
-                return self.problem(400, "license", "Read its licence and agree to it first.")
+                return self.problem(400, "license", "Read its license and agree to it first.")
             DOWNLOADS["1"] = {"id": "1", "name": request["name"], "state": "running", "bytes_done": 0,
                               "bytes_total": 8 * 10**9, "seconds_left": None, "error": None}  # fmt: skip
             return self.answer(201, DOWNLOADS["1"])

@@ -351,3 +351,5 @@ def test_help_lists_every_option():
 def test_only_what_was_given_reaches_the_operator():
     given = make_parser("p").parse_args(["stylize", "--color", "in", "--steps", "5", "--save", "x.blend", "--json"])
     assert operator_arguments(given) == {"color_folder": "in", "steps": 5}
+    given = make_parser("p").parse_args(["stylize", "--control", "none", "--lora", "./none"])
+    assert operator_arguments(given) == {"controls": "", "loras": "./none"}

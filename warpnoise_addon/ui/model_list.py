@@ -35,7 +35,7 @@ class WARPNOISE_ListedModel(bpy.types.PropertyGroup):
 
 
 class WARPNOISE_UL_models(bpy.types.UIList):
-    """The models by their titles, with their sizes and licences."""
+    """The models by their titles, with their sizes and licenses."""
 
     bl_idname = "WARPNOISE_UL_models"
 

@@ -99,12 +99,12 @@ def show(models: tuple[str, ...], base: str | None, as_json: bool) -> None:
 
 @command.command("download")
 @click.argument("model", metavar="OWNER/NAME")
-@click.option("--yes", is_flag=True, help="Agree to the licence without a question.")
+@click.option("--yes", is_flag=True, help="Agree to the license without a question.")
 @click.option("--json", "as_json", is_flag=True, help="Print progress, summary and errors as lines of JSON.")
 def download_command(model: str, yes: bool, as_json: bool) -> None:
     """Download a model from the Hugging Face hub into the models folder.
 
-    Shows the licence, the size and the memory that it needs, and asks. A broken or cancelled download continues where
+    Shows the license, the size and the memory that it needs, and asks. A broken or cancelled download continues where
     it stopped. Only configurations and safetensors are downloaded. For models that ask for an agreement, sign in with
     `hf auth login` or set HF_TOKEN.
     """
@@ -161,7 +161,7 @@ def _show_offer(facts: dict[str, Any]) -> None:
     from warpnoise.hub.disk import gigabytes
 
     print(f"{facts['name']}: {facts['family']}, needs about {gigabytes(facts['memory'])} of memory")
-    print(f"  licence   {facts['license'] or 'not said'}  {facts['license_url']}")
+    print(f"  license   {facts['license'] or 'not said'}  {facts['license_url']}")
     print(
         f"  download  {gigabytes(facts['to_download'])} of {gigabytes(facts['size'])}; {gigabytes(facts['free'])} free"
     )
@@ -170,8 +170,8 @@ def _show_offer(facts: dict[str, Any]) -> None:
 def _ask(model: str) -> None:
     """Raises HubError: no."""
     if not sys.stdin.isatty():
-        raise HubError(f"Nobody can be asked here: read the licence of {model}, and give --yes to agree.", "license")
-    if not click.confirm("Agree to the licence and download?"):
+        raise HubError(f"Nobody can be asked here: read the license of {model}, and give --yes to agree.", "license")
+    if not click.confirm("Agree to the license and download?"):
         raise HubError(f"{model} was not downloaded.", "license")
 
 

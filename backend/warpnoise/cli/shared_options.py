@@ -47,6 +47,9 @@ def memory_options(function: F) -> F:
     return offload(quantize(tiling(function)))
 
 
+NO_ITEMS = "none"
+"""What the option of a list takes in place of an item. A file of that name is ``./none``."""
+
 _TYPES = {"number": click.FLOAT, "integer": click.INT, "string": click.STRING, "boolean": click.BOOL}
 
 
@@ -74,6 +77,7 @@ def _option(name: str, schema: Mapping[str, Any]) -> Callable[[F], F]:
     shared: dict[str, Any] = {"help": f"{schema['description']}{null}.", "metavar": hints.get("metavar")}
     if "array" in kinds:
         item = _Item(schema["items"])
+        shared["help"] += f" Repeat the option for several. {NO_ITEMS}: leave out those that job.json names."
         return click.option(f"--{hints['option']}", name, type=item, multiple=True, default=None, **shared)
     flag = f"--{name.replace('_', '-')}"
     if "enum" in schema:
@@ -86,21 +90,24 @@ def _option(name: str, schema: Mapping[str, Any]) -> Callable[[F], F]:
 
 
 def named_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Only the settings that the command line names."""
-    return {name: value for name, value in settings.items() if value not in (None, ())}
+    """Only the settings that the command line names. A list whose option got ``NO_ITEMS`` is empty."""
+    named = {name: value for name, value in settings.items() if value not in (None, ())}
+    return {name: tuple(i for i in v if i is not None) if isinstance(v, tuple) else v for name, v in named.items()}
 
 
-class _Item(click.ParamType[dict[str, Any]]):
-    """An item of a list-valued setting."""
+class _Item(click.ParamType["dict[str, Any] | None"]):
+    """An item of a list-valued setting; None: ``NO_ITEMS``."""
 
     name = "VALUE[,KEY=VALUE...]"
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self._schema = schema
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any] | None:
         if isinstance(value, dict):
             return value
+        if value == NO_ITEMS:
+            return None
         try:
             return item_from_text(self._schema, value)
         except ValueError as failure:

@@ -70,7 +70,7 @@ def compare(
     options = options or CompareOptions()
     chosen = options.settings or job.settings
     model = ModelFolder.open(chosen.model)
-    warnings = check_settings(model, chosen)
+    warnings = check_settings(model, chosen, (job.scene.width, job.scene.height))
     settings = effective(chosen, model)
     folder = options.output or job.path / "compare"
     reference = None if options.reference is None else open_reference(options.reference, job)

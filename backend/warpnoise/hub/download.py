@@ -35,10 +35,10 @@ def download(
     """Download a model, or the rest of it. The folder.
 
     Args:
-        agreed: the licence that the user agreed to, as ``offer.license`` names it.
+        agreed: the license that the user agreed to, as ``offer.license`` names it.
 
     Raises:
-        HubError: another licence; too little disk; a download of it runs elsewhere; the connection fails; a file is not
+        HubError: another license; too little disk; a download of it runs elsewhere; the connection fails; a file is not
             what the hub said.
         ModelError: what arrived is no model that Warpnoise runs.
         Cancelled: ``cancelled()`` was true; asked at every block.
@@ -60,10 +60,10 @@ def download(
 
 
 def check_license(offer: Offer, agreed: str | None) -> None:
-    """Raises HubError: the user agreed to another licence, or to none."""
+    """Raises HubError: the user agreed to another license, or to none."""
     if agreed != offer.license:
         raise HubError(
-            f"{offer.id} has the licence {offer.license or 'that its page names'} ({offer.license_url}). Read it and "
+            f"{offer.id} has the license {offer.license or 'that its page names'} ({offer.license_url}). Read it and "
             "agree to it first.",
             "license",
         )

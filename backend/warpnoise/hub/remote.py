@@ -1,4 +1,4 @@
-"""What the Hugging Face hub says of a model: its licence, and the files that Warpnoise would download.
+"""What the Hugging Face hub says of a model: its license, and the files that Warpnoise would download.
 
 Only configurations, tokenizers and safetensors are ever asked for, at the places where diffusers has them: a
 repository's other files, pickles among them, are passed over. The hub's answers have bounds, as all that comes from
@@ -236,7 +236,7 @@ def _parent(name: str) -> str:
 
 
 def _word(value: Any) -> str:
-    """A licence's name."""
+    """A license's name."""
     if isinstance(value, list):
         value = value[0] if value else ""
     return value.strip()[:100] if isinstance(value, str) and value.isprintable() else ""

@@ -104,7 +104,7 @@ def stylize(
     settings = shot.settings if settings is None else settings
     source = settings.model if model is None else model
     folder = ModelFolder.open(source)
-    warnings = check_settings(folder, settings)
+    warnings = check_settings(folder, settings, (shot.scene.width, shot.scene.height))
     wanted = shot.frames if frames is None else sorted(set(frames))
     if not wanted:
         return Summary(0, 0, 0, None, None, time.monotonic() - started, warnings)

@@ -15,13 +15,20 @@ from warpnoise.sdedit.samplers import SAMPLERS, own_sampler
 
 _SHORTEST_REFERENCE, _LONGEST_REFERENCE = 64, 8
 """What FLUX.2 takes: pixels of the shorter side, and how many times as long the other may be."""
+_BOUNDS = (
+    f"expected a shorter side of at least {_SHORTEST_REFERENCE}, and a longer one of at most {_LONGEST_REFERENCE} "
+    "times that"
+)
 
 
-def check_settings(model: ModelFolder, settings: EditSettings) -> tuple[str, ...]:
+def check_settings(model: ModelFolder, settings: EditSettings, size: tuple[int, int] | None = None) -> tuple[str, ...]:
     """Warnings about settings that have no effect with this model, as whole sentences.
 
+    Args:
+        size: width and height of the frames in pixels; None: not known yet.
+
     Raises:
-        SettingsError: a setting out of its range, or one that this model cannot take.
+        SettingsError: a setting out of its range, or one that this model cannot take; frames of a size likewise.
         ModelError: a file that the settings name is missing or broken.
     """
     _check_sampler(model, settings)
@@ -47,6 +54,7 @@ def check_settings(model: ModelFolder, settings: EditSettings) -> tuple[str, ...
         ip_adapter_file(model, adapter)
         read_reference(adapter.image, "ip_adapter")
     _check_references(model, settings)
+    _check_size(model, size)
     embedded = embedding_warnings(model, settings)
     return _sampler_warnings(model, settings) + _text_warnings(model, settings) + embedded
 
@@ -58,12 +66,23 @@ def _check_references(model: ModelFolder, settings: EditSettings) -> None:
             f"reference {settings.references[model.references].path}: the model {model.name} takes {takes}"
         )
     for reference in settings.references:
-        short, long = sorted(read_reference(reference.path, "reference").size)
-        if short < _SHORTEST_REFERENCE or long > _LONGEST_REFERENCE * short:
-            raise SettingsError(
-                f"reference {reference.path}: {short} x {long} pixels; expected a shorter side of at least "
-                f"{_SHORTEST_REFERENCE}, and a longer one of at most {_LONGEST_REFERENCE} times that"
-            )
+        picture = read_reference(reference.path, "reference")
+        if _out_of_bounds(*picture.size):
+            raise SettingsError(f"reference {reference.path}: {picture.width} x {picture.height} pixels; {_BOUNDS}")
+
+
+def _check_size(model: ModelFolder, size: tuple[int, int] | None) -> None:
+    bounded = model.family is not None and model.family.bounded_references
+    if bounded and size is not None and _out_of_bounds(*size):
+        raise SettingsError(
+            f"the frames have {size[0]} x {size[1]} pixels, and the model {model.name} takes each as a reference: "
+            f"{_BOUNDS}. Render at another size, or choose another model"
+        )
+
+
+def _out_of_bounds(width: int, height: int) -> bool:
+    short, long = sorted((width, height))
+    return short < _SHORTEST_REFERENCE or long > _LONGEST_REFERENCE * short
 
 
 def _check_sampler(model: ModelFolder, settings: EditSettings) -> None:

@@ -30,6 +30,8 @@ _WIDTHS = (
 )
 """Entries of a configuration that a ControlNet shares with its base."""
 
+_LEAVE_OUT = "leave it out (--control none)"
+
 
 def control_class(model: ModelFolder, path: Path) -> str:
     """The class of a ControlNet.
@@ -45,17 +47,18 @@ def control_class(model: ModelFolder, path: Path) -> str:
     family = model.family
     if family is None or not family.controls:
         title = "a pixel model" if family is None else family.title
-        raise ModelError(f"control {path}: the model {model.name} is {title}, which takes no ControlNet")
+        raise ModelError(f"control {path}: the model {model.name} is {title}, which takes no ControlNet: {_LEAVE_OUT}")
     if kind not in family.controls:
         raise ModelError(
-            f"control {path} is a {kind}; {family.title} takes a {' or a '.join(family.controls)}: choose one for it"
+            f"control {path} is a {kind}; {family.title} takes a {' or a '.join(family.controls)}: choose one for it, "
+            f"or {_LEAVE_OUT}"
         )
     for key in _WIDTHS:
         ours, theirs = model.network.get(key), config.get(key)
         if key in config and key in model.network and ours != theirs:
             raise ModelError(
                 f"control {path} was made for another base than {model.name}: {key} is {theirs}, and the model's is "
-                f"{ours}"
+                f"{ours}: choose one for it, or {_LEAVE_OUT}"
             )
     find_weights(path)
     return kind

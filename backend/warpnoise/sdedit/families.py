@@ -47,7 +47,8 @@ class Family:
     width and height in pixels, that the pipeline insists on. ``options``: more keywords of the call.
     ``start_as_image``: an image-to-image form that must be given ``image`` too. ``reference_keyword``: of reference
     pictures, for models that edit. ``render_is_reference``: whether the render is the first of them.
-    ``reference_limit``: how many there may be. ``one_at_a_time``: the pipeline cannot take a batch of frames, or is
+    ``reference_limit``: how many there may be. ``bounded_references``: the pipeline refuses references, the render too,
+    that are small or narrow. ``one_at_a_time``: the pipeline cannot take a batch of frames, or is
     given references that are one frame's. ``controls``: classes of ControlNets, and the pipeline that takes each.
     ``embeddings``: whether it takes textual inversions. ``ip_adapters``: whether it takes IP-Adapters.
     """
@@ -69,6 +70,7 @@ class Family:
     reference_keyword: str | None = None
     render_is_reference: bool = False
     reference_limit: int = 0
+    bounded_references: bool = False
     one_at_a_time: bool = False
     controls: dict[str, str] = field(default_factory=dict)
     embeddings: bool = False
@@ -82,6 +84,7 @@ _FLUX_2_EDITS: dict[str, Any] = {
     "reference_keyword": "image",
     "render_is_reference": True,
     "reference_limit": 4,
+    "bounded_references": True,
     "one_at_a_time": True,
 }
 _ANY_SIZE: dict[str, Any] = {"use_resolution_binning": False, "clean_caption": False}

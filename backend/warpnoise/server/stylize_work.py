@@ -74,7 +74,7 @@ def prepare(request: NewJob, *, only_named: bool = False) -> StylizeWork:
     frames = select_frames(shot.frames, request.frames) if request.frames is not None else None
     shot.check(shot.frames if frames is None else frames)
     settings = shot.settings.updated(request.settings or {})
-    model, _ = _checked(settings, only_named)
+    model, _ = _checked(settings, only_named, (shot.scene.width, shot.scene.height))
     pick_device(request.device)
     memory = MemoryOptions(request.offload, request.quantize, request.tiling)
     return StylizeWork(
@@ -89,9 +89,9 @@ def check(settings: dict[str, Any], *, only_named: bool = False) -> Checked:
     return Checked(warnings=list(warnings), model=describe(model).model_copy(update={"name": made.model}))
 
 
-def _checked(settings: Settings, only_named: bool) -> tuple[str, tuple[str, ...]]:
+def _checked(settings: Settings, only_named: bool, size: tuple[int, int] | None = None) -> tuple[str, tuple[str, ...]]:
     """What ``ModelFolder.open`` takes for the settings' model, and warnings."""
     if only_named:
         check_names(settings)
     model = find_model(settings.model, only_named)
-    return model, check_settings(ModelFolder.open(model), settings)
+    return model, check_settings(ModelFolder.open(model), settings, size)

@@ -175,7 +175,7 @@ def test_a_hung_backend_is_reported_and_ended(session, pool, monkeypatch):
 @pytest.mark.parametrize(
     ("script", "words"),
     [
-        ("import sys; print('no licence'); sys.exit(3)", "exit code 3"),
+        ("import sys; print('no license'); sys.exit(3)", "exit code 3"),
         ("import os; os.kill(os.getpid(), 9)", "killed by SIGKILL"),
         ('print(\'{"warpnoise": "progress", "error": {"message": "no camera", "exit_status": 3}}\')', "no camera"),
     ],

@@ -1,4 +1,4 @@
-"""The list of models: what a backend says of them, the choice, a download with its progress, cancel and licence."""
+"""The list of models: what a backend says of them, the choice, a download with its progress, cancel and license."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_only_names_of_the_hub_get_a_download_button():
         assert (model_list.HUB_ID.fullmatch(name) is not None) == offered
 
 
-def test_without_the_licence_nothing_is_downloaded(scene):
+def test_without_the_license_nothing_is_downloaded(scene):
     with pytest.raises(RuntimeError, match="agree to it first"):
         bpy.ops.warpnoise.download_model(model=TURBO, license="other")
     assert scene.warpnoise.model == "default"

@@ -123,7 +123,7 @@ def test_a_file_s_base_is_noted(warpnoise, model, tmp_path):
 def test_download(warpnoise, hub, places):
     done = warpnoise("models", "download", "studio/ink", "--yes")
     assert done.status == 0 and "HTTP Request" not in done.err
-    assert "studio/ink: Pixel model, needs about" in done.out and "licence   apache-2.0" in done.out
+    assert "studio/ink: Pixel model, needs about" in done.out and "license   apache-2.0" in done.out
     assert f"downloaded  {places / 'hub' / 'studio' / 'ink'}" in done.out
     (listed,) = json.loads(warpnoise("models", "--json").out)["installed"]
     assert (listed["name"], listed["source"], listed["license"]) == ("studio/ink", "hub", "apache-2.0")

@@ -34,7 +34,7 @@ def nothing_is_in_place(places: Path) -> bool:
     return not download_folder("studio/ink").exists()
 
 
-def test_an_offer_has_size_licence_and_memory(hub: TinyHub, styled_model: Path) -> None:
+def test_an_offer_has_size_license_and_memory(hub: TinyHub, styled_model: Path) -> None:
     offer = look_up("studio/ink")
     assert (offer.family, offer.license, offer.gated) == ("Pixel model", "apache-2.0", False)
     assert offer.license_url == f"{hub.address}/studio/ink"
@@ -125,13 +125,13 @@ def test_cancel_keeps_what_has_arrived(hub: TinyHub, places: Path) -> None:
 
 
 @pytest.mark.parametrize("agreed", [None, "", "mit"])
-def test_a_licence_that_was_not_agreed_to(hub: TinyHub, places: Path, agreed: str | None) -> None:
-    with pytest.raises(HubError, match=r"has the licence apache-2\.0 .* agree to it first") as caught:
+def test_a_license_that_was_not_agreed_to(hub: TinyHub, places: Path, agreed: str | None) -> None:
+    with pytest.raises(HubError, match=r"has the license apache-2\.0 .* agree to it first") as caught:
         download(look_up("studio/ink"), agreed)
     assert caught.value.code == "license" and not places.exists()
 
 
-def test_a_licence_of_the_owner_s_own(hub: TinyHub) -> None:
+def test_a_license_of_the_owner_s_own(hub: TinyHub) -> None:
     hub.repositories["studio/ink"].card = {
         "license": "other",
         "license_name": "studio-community",

@@ -125,6 +125,8 @@ def test_lists_and_switches_are_options_too() -> None:
     options = setting_options(settings_schema(WithLists))
     found = options_given(options, "--adapter", "a", "--adapter", "b,weight=2", "--no-tiled")
     assert found == {"adapters": ({"path": "a"}, {"path": "b", "weight": 2.0}), "tiled": False}
+    assert options_given(options, "--adapter", "none") == {"adapters": ()}, "without those of the job"
+    assert options_given(options, "--adapter", "./none") == {"adapters": ({"path": "./none"},)}
     assert options_given(options) == {}
     result = CliRunner().invoke(click.command()(options(lambda **settings: None)), ["--adapter", "b,weight=x"])
     assert result.exit_code == 2 and "expected a number" in result.output

@@ -74,6 +74,15 @@ def test_more_than_a_model_takes_are_refused(tiny: Tiny, tmp_path: Path) -> None
         check_settings(ModelFolder.open(tiny("flux2_klein")), gone)
 
 
+def test_frames_that_the_pipeline_refuses_as_references_are_refused_before(tiny: Tiny) -> None:
+    model = ModelFolder.open(tiny("flux2_klein"))
+    check_settings(model, SETTINGS, (512, 64))
+    for size in ((63, 80), (520, 64)):
+        with pytest.raises(SettingsError, match=rf"{size[0]} x {size[1]} pixels.*at least 64.*Render at another size"):
+            check_settings(model, SETTINGS, size)
+    check_settings(ModelFolder.open(tiny("kontext")), SETTINGS, (48, 48))
+
+
 @pytest.mark.parametrize("size", [(8, 8), (63, 80), (64, 520)])
 def test_too_small_and_too_long_references_are_refused(tiny: Tiny, tmp_path: Path, size: tuple[int, int]) -> None:
     """Before the pipeline refuses them, in the middle of a run."""
