@@ -127,6 +127,8 @@ def set_base(path: Path, base: str | os.PathLike[str]) -> None:
     Raises:
         ModelError: no such file, no such base, or the note cannot be written.
     """
+    if path.is_dir():
+        raise ModelError(f"model {path} is a folder, which needs no base: leave it out, or give a file")
     check_file(path)
     folder = resolve(base, "model").resolve()
     if not (folder / "model_index.json").is_file():

@@ -164,3 +164,8 @@ def test_a_file_for_another_base_is_refused(tiny: Tiny, styled_model: Path, tmp_
     (tmp_path / "tuned.safetensors.json").write_text("{}")
     with pytest.raises(ModelError, match=r'expected {"base": "FOLDER"}'):
         ModelFolder.open(file)
+
+
+def test_a_folder_needs_no_base(tiny: Tiny) -> None:
+    with pytest.raises(ModelError, match="is a folder, which needs no base"):
+        set_base(tiny("sd15"), tiny("sd15"))
