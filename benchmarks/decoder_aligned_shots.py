@@ -27,7 +27,7 @@ from warpnoise.compare.experiment.shot_motion import ShotMotion
 from warpnoise.compare.metrics.coherence import CoherenceMeter, gradient_energy
 from warpnoise.job import Settings, Shot
 from warpnoise.motion import frames_and_motions
-from warpnoise.noise import make_noise
+from warpnoise.noise.warped import WarpedNoise
 from warpnoise.pipeline.read import read_picture
 from warpnoise.sdedit.filter_bank import FilterBank
 from warpnoise.sdedit.filter_bank.response import measure_response
@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("--lags", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--scale", type=int, default=1, help="pixels on a side of a value of the noise")
+    parser.add_argument("--particles", type=int, default=4, help="on a side of such a value (default %(default)s)")
     arguments = parser.parse_args()
     model = chosen_model(parser, arguments)
     if model.edit is None:
@@ -108,7 +109,7 @@ def measured(shot: Shot, model: LatentModel, edit: Edit, bank: FilterBank, argum
         ]))  # fmt: skip
         for name, noises in (
             ("pooled", carried(motion, model.noise_shape(*size), seed)),
-            ("aligned", map(bank.project, carried(motion, bank.noise_shape(*size), seed))),
+            ("aligned", map(bank.project, carried(motion, bank.noise_shape(*size), seed, arguments.particles))),
         ):
             meter = CoherenceMeter(arguments.lags)
             for frame, known, noise, (_, seen) in zip(frames, geometry, noises, motion, strict=False):
@@ -119,9 +120,9 @@ def measured(shot: Shot, model: LatentModel, edit: Edit, bank: FilterBank, argum
     return found
 
 
-def carried(motion: ShotMotion, shape: tuple[int, int, int], seed: int) -> Iterator[Tensor]:
+def carried(motion: ShotMotion, shape: tuple[int, int, int], seed: int, particles: int = 4) -> Iterator[Tensor]:
     """Warped noise for each frame of a shot."""
-    noise = make_noise("warped", shape, seed)
+    noise = WarpedNoise(shape, seed, atoms=particles)
     for _, step in motion.motions():
         yield (noise.frame() if step is None else noise.advance(step)).clone()
 

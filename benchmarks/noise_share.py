@@ -1,6 +1,6 @@
 """The noise's share of a frame's time, for a model of the latents of an autoencoder.
 
-    python benchmarks/noise_share.py [--model FOLDER] [--size 512] [--frames 4] [--threads 1]
+    python benchmarks/noise_share.py [--model FOLDER] [--size 512] [--frames 4] [--threads 1] [--particles 4]
 
 Without a model: the project's latent model (training/latents.py) with random weights, at its own strength and steps.
 Noise is all of it: warped pixel noise through a slow zoom, and its reading by the decoder's patterns. `share` is that
@@ -20,7 +20,8 @@ from typing import Any
 import diffusers
 import torch
 from warpnoise.job import Settings
-from warpnoise.noise import Motion, make_noise
+from warpnoise.noise import Motion
+from warpnoise.noise.warped import WarpedNoise
 from warpnoise.sdedit import load_model
 from warpnoise.sdedit.pixel import PixelEditor
 
@@ -42,19 +43,20 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--frames", type=int, default=4)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--particles", type=int, default=4, help="on a side of a pixel (default %(default)s)")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     with tempfile.TemporaryDirectory() as folder:
-        measure(arguments.model or random_model(Path(folder)), arguments.size, arguments.frames)
+        measure(arguments.model or random_model(Path(folder)), arguments.size, arguments.frames, arguments.particles)
 
 
-def measure(model: Path, size: int, frames: int) -> None:
+def measure(model: Path, size: int, frames: int, particles: int) -> None:
     editor = load_model(model, "cpu")
     if not isinstance(editor, PixelEditor):
         raise SystemExit(f"{model}: expected a UNet2DModel and a scheduler")
     settings = Settings(steps=STEPS)
     shape = editor.noise_shape(size, size, settings)
-    noise = make_noise("warped", shape, 0)
+    noise = WarpedNoise(shape, 0, atoms=particles)
     picture = torch.rand((1, 3, size, size), generator=torch.Generator().manual_seed(0))
     map_ = noise.advance(zoom(size))[None].clone()
     editor.edit(picture, lambda index: map_, settings)  # compiles, and measures the decoder
