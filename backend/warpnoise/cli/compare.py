@@ -54,7 +54,8 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
     metavar="PX,...",
     default="",
     callback=_numbers,
-    help="Also compare on pans over the first frame, by these numbers of pixels a frame.",
+    help="Also compare on pans over the first frame, by these numbers of pixels a frame. With a latent model, the "
+    "figures give each lag in cells of the latents, too.",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="The output folder. Default: JOB/compare.")
 @click.option(

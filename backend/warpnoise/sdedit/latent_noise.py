@@ -54,8 +54,8 @@ class LatentNoise:
         if not isinstance(found, str):
             return ()
         return (
-            f"{found} Warpnoise uses pooled noise instead: texture flickers where the picture moves by less than a "
-            "latent cell.",
+            f"{found} Warpnoise uses pooled noise instead: texture flickers where the picture moves by a fraction "
+            "of a latent cell.",
         )
 
     def is_fine(self, settings: EditSettings) -> bool:

@@ -87,7 +87,7 @@ def test_an_unmeasurable_autoencoder_is_reported(tiny: Tiny, monkeypatch: pytest
     assert editor.noise_shape(40, 48, SETTINGS) == (4, 5, 6)
     assert editor.check(SETTINGS) == (
         "The decoder paints nothing. Warpnoise uses pooled noise instead: texture flickers where the picture moves by "
-        "less than a latent cell.",
+        "a fraction of a latent cell.",
     )
 
 

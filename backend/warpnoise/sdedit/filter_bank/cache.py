@@ -92,7 +92,8 @@ def _read(path: Path, key: Key) -> Stored | None:
             content = file.get_slice("patterns")
             if tuple(content.get_shape()) != shape or content.get_dtype() != "F32":
                 return None
-            patterns, energy = file.get_tensor("patterns"), float((file.metadata() or {}).get("energy", "nan"))
+            # A copy: what safetensors returns is the mapped file, which another machine may change.
+            patterns, energy = file.get_tensor("patterns").clone(), float((file.metadata() or {}).get("energy", "nan"))
     except (OSError, SafetensorError, ValueError):
         return None
     good = bool(torch.isfinite(patterns).all()) and 0 <= energy <= 1

@@ -86,6 +86,14 @@ def test_a_damaged_file_is_measured_again_and_replaced(tmp_path: Path, kind: str
     assert torch.equal(load(tmp_path, forbidden).patterns, measured.patterns)
 
 
+def test_a_loaded_bank_does_not_change_with_its_file(tmp_path: Path) -> None:
+    measured = load(tmp_path)
+    loaded = load(tmp_path, forbidden)
+    with stored(tmp_path).open("r+b") as file:
+        file.write(bytes(stored(tmp_path).stat().st_size))
+    assert torch.equal(loaded.patterns, measured.patterns)
+
+
 def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     assert load(tmp_path / "file" / "banks").channels == 4
