@@ -7,7 +7,8 @@
 # From the environment:
 #   PASS_TASKS (10), STYLIZE_TASKS (5)        equal parts of the frames
 #   BLENDER (blender), WARPNOISE (warpnoise)  the programs
-#   SBATCH_PASSES (-c 2 --mem=4G), SBATCH_STYLIZE (--gpus=1 --mem=8G), SBATCH_OTHERS ()  more options of sbatch
+#   SBATCH_PASSES (-c 2 --mem=4G), SBATCH_STYLIZE (--gpus=1 --mem=8G), SBATCH_OTHERS ()
+#                                             options of sbatch; yours replace those in brackets
 set -eu
 
 if [ $# -ne 4 ]; then

@@ -63,6 +63,12 @@ def test_options_that_cannot_be(warpnoise, job, options, status, says):
     assert not (job.path / "noise.npz").exists()
 
 
+def test_an_exr_name_alone_is_refused_rather_than_written_as_npz(warpnoise, job, tmp_path):
+    done = warpnoise("warp", job.path, "--output", tmp_path / "noise.exr")
+    assert done.status == 2 and "--format exr" in done.err
+    assert not list(tmp_path.glob("noise*"))
+
+
 def test_colours_are_not_needed(warpnoise, job):
     for frame in job.frames:
         job.color(frame).unlink()
