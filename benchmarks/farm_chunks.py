@@ -86,7 +86,8 @@ def main() -> None:
     for size in CHUNKS:
         starts = range(0, arguments.shot, size)
         overhead = 100 * cost * sum(starts) / arguments.shot
-        print(f"{size:>25} | {len(starts):>6} | {overhead:>10.1f} | {size + starts[-1] * cost:.1f}")
+        longest = max(min(size, arguments.shot - start) + start * cost for start in starts)
+        print(f"{size:>25} | {len(starts):>6} | {overhead:>10.1f} | {longest:.1f}")
 
 
 def growth(count: int, size: int) -> None:
