@@ -69,6 +69,7 @@ def export(checkpoint: Path, target: Path, autoencoder: Path | None = None) -> N
 
 def add_autoencoder(folder: Path, autoencoder: AutoencoderTiny) -> None:
     """Makes a model of pixels, a diffusers folder, one of the autoencoder's latents, in half precision."""
+    autoencoder.register_to_config(_name_or_path="")  # else the exporter's own path
     autoencoder.half().save_pretrained(folder / "vae", safe_serialization=True)
     index = json.loads((folder / "model_index.json").read_text())
     index |= {"_class_name": "DiffusionPipeline", "vae": ["diffusers", "AutoencoderTiny"]}

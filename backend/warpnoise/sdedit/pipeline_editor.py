@@ -189,7 +189,7 @@ class PipelineEditor:
                     )
                 )
         x = torch.cat(parts)
-        return (self._coded(decode, x)[..., :height, :width] / 2 + 0.5).clamp(0, 1)
+        return (finite(self._coded(decode, x))[..., :height, :width] / 2 + 0.5).clamp(0, 1)
 
     def _coded(self, code: Callable[[Any, torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
         """``encode`` or ``decode``, frame by frame or in tiles where memory is used up."""

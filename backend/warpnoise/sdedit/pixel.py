@@ -31,7 +31,7 @@ from warpnoise.sdedit.memory_plan import MemoryOptions
 from warpnoise.sdedit.padding import pad_to, round_up
 from warpnoise.sdedit.parts import load_part
 from warpnoise.sdedit.pull import LATENT_STEPS, Change, Pull
-from warpnoise.sdedit.sample import Denoiser, sample
+from warpnoise.sdedit.sample import Denoiser, finite, sample
 from warpnoise.sdedit.schedule import Schedule
 from warpnoise.sdedit.texture import maps_read, textured
 
@@ -155,7 +155,7 @@ class PixelEditor:
         denoiser = self._denoiser(given, settings)
         steps = None if self.vae is None else LATENT_STEPS
         x = sample(x_0, maps, run, denoiser, change=change, changed_steps=steps, on_step=on_step, cancelled=cancelled)
-        return (decode(self, x)[..., :height, :width] / 2 + 0.5).clamp(0, 1)
+        return (finite(decode(self, x))[..., :height, :width] / 2 + 0.5).clamp(0, 1)
 
     def _change(self, pull: Pull) -> Change:
         return pull.change if self.vae is None else latent_change(self, pull.change)

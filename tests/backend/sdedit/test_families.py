@@ -343,10 +343,12 @@ def test_cancelling_and_steps(tiny: Tiny) -> None:
     assert steps == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_overflowing_weights_are_reported(tiny: Tiny) -> None:
+@pytest.mark.parametrize("part", ["network", "decoder"])
+def test_overflowing_weights_are_reported(tiny: Tiny, part: str) -> None:
     editor = open_editor(tiny("sdxl"))
     with torch.no_grad():
-        editor.network.conv_out.weight.fill_(float("nan"))
+        network = editor.network if part == "network" else editor.pipeline.vae.decoder
+        network.conv_out.weight.fill_(float("nan"))
     maps = noise_maps(editor, 1, size=(64, 64))
     with pytest.raises(ModelError, match="infinite or undefined numbers"):
         editor.edit(images(1, (64, 64)), lambda index: maps[index], SETTINGS)
