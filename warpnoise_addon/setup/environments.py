@@ -71,7 +71,7 @@ class Environments:
             ) from None
         return self.folder / f"{time.strftime('%Y%m%d')}-{secrets.token_hex(4)}"
 
-    def finish(self, path: Path, build: str, package: str) -> None:
+    def make_current(self, path: Path, build: str, package: str) -> None:
         """Make ``path`` the current environment, remove the others. Raises SettingsError if that cannot be recorded."""
         try:
             (path / FINISHED).touch()

@@ -62,7 +62,7 @@ def update(plan: Plan, tell: Tell, cancelled: Callable[[], bool]) -> None:
         SettingsError: current.json cannot be written.
     """
     _run_steps(plan, plan.update_steps, tell, cancelled)
-    Environments(plan.folder.parent).finish(plan.folder, plan.build.name, plan.package.digest)
+    Environments(plan.folder.parent).make_current(plan.folder, plan.build.name, plan.package.digest)
 
 
 def _run_steps(plan: Plan, steps: tuple[Step, ...], tell: Tell, cancelled: Callable[[], bool]) -> None:

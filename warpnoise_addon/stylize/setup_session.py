@@ -40,7 +40,7 @@ class SetupSession(CheckSession):
             self._tell("backend", "Starting the backend in it", None)
             try:
                 super()._work()
-                self._environments.finish(self.plan.folder, self.plan.build.name, self.plan.package.digest)
+                self._environments.make_current(self.plan.folder, self.plan.build.name, self.plan.package.digest)
             except BaseException:
                 self._pool.discard()
                 remove(self.plan.folder)

@@ -1,7 +1,7 @@
 """Ctrl-C and SIGTERM as a wish to stop: the running job notices it within a step and finishes its files.
 
-Farms send SIGTERM and kill what is still there some seconds later. A step that takes longer than GRACE_SECONDS is ended
-here: files appear whole or not at all, so nothing is lost but that step.
+Farms send SIGTERM, and kill processes that still run some seconds later. This module ends a step that takes longer than
+GRACE_SECONDS. Files appear whole or not at all, so only that step is lost.
 """
 
 from __future__ import annotations

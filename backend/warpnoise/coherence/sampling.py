@@ -21,7 +21,7 @@ _SPLINE_FILTER = (_TAPS / _TAPS.sum()).astype(np.float32)
 
 
 def catmull_rom(picture: Float, position: Float) -> Float:
-    """The picture at the given places; pixels at the border stand for what lies beyond it.
+    """The picture, sampled at the given positions. Positions beyond its border read the border pixels.
 
     Args:
         picture: (h, w, channels) float32.

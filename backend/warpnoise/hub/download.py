@@ -51,7 +51,7 @@ def download(
         _make_room(offer, partial)
         _begin(offer, partial)
         meter = Meter(offer, partial, progress, cancelled)
-        for file in sorted(offer.files, key=lambda file: file.size):  # what is wrong with a model is in small files
+        for file in sorted(offer.files, key=lambda file: file.size):  # small files show early that a model is unusable
             fetch(offer, file, partial / file.name, meter)
         _check(offer, partial)
         _put_in_place(partial, place)
@@ -91,7 +91,7 @@ def _make_room(offer: Offer, partial: Path) -> None:
 
 
 def _begin(offer: Offer, partial: Path) -> None:
-    """Note what arrives here. What is left of another revision is compared again with the hub's digests, or goes."""
+    """Record the offer in the folder. Files of another revision are checked against the hub's digests, or deleted."""
     note = read_note(partial)
     wanted = {partial / file.name for file in offer.files}
     for file in [path for path in partial.rglob("*") if path.is_file() and path.name != NOTE]:

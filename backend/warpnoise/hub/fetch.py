@@ -98,7 +98,7 @@ def fetch(offer: Offer, file: RemoteFile, target: Path, meter: Meter) -> None:
         if not begun:
             raise HubError(
                 f"{offer.id}: {file.name} arrived damaged: its checksum is {digest[:12]}..., the hub names "
-                f"{file.digest[:12]}.... Run again to download it anew."
+                f"{file.digest[:12]}.... Run again to download it from the start."
             )
         begun = 0  # an earlier try may have left the file of another revision
 
@@ -107,26 +107,26 @@ def _append(offer: Offer, file: RemoteFile, part: Path, meter: Meter) -> str:
     """Read from the hub what is missing of a file. The digest of the whole."""
     hasher = hashlib.sha256() if len(file.digest) == 64 else hashlib.sha1(b"blob %d\0" % file.size)
     with part.open("ab+") as target:
-        had = target.tell()
-        if had > file.size:
-            meter.count(-had, file.name)
-            target.truncate(had := 0)
+        received = target.tell()
+        if received > file.size:
+            meter.count(-received, file.name)
+            target.truncate(received := 0)
         target.seek(0)
         while block := target.read(_CHUNK_BYTES):
             hasher.update(block)
             meter.check()
-        if had < file.size:
-            for block in _blocks(offer, file, had):
-                if had + len(block) > file.size:
+        if received < file.size:
+            for block in _blocks(offer, file, received):
+                if received + len(block) > file.size:
                     raise HubError(f"{offer.id}: the hub sends more than the {file.size} bytes of {file.name}.")
                 target.write(block)
                 hasher.update(block)
-                had += len(block)
+                received += len(block)
                 meter.count(len(block), file.name)
         target.flush()
         os.fsync(target.fileno())
-    if had < file.size:
-        raise ConnectionError(f"it closed the connection after {had} of {file.size} bytes of {file.name}")
+    if received < file.size:
+        raise ConnectionError(f"it closed the connection after {received} of {file.size} bytes of {file.name}")
     return hasher.hexdigest()
 
 
@@ -137,7 +137,7 @@ def _blocks(offer: Offer, file: RemoteFile, begin: int) -> Iterator[bytes]:
         skip = 0
         if begin:
             if response.status_code != 206:
-                skip = begin  # it knows no ranges: what is here already is read again
+                skip = begin  # the server ignores ranges and sends the file from its start
             elif not response.headers.get("content-range", "").startswith(f"bytes {begin}-"):
                 raise HubError(f"{offer.id}: the hub sent another part of {file.name} than it was asked for.")
         for block in response.iter_raw(_CHUNK_BYTES if file.size > 64 * _CHUNK_BYTES else None):

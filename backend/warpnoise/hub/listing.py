@@ -177,7 +177,7 @@ def describe_offer(offer: Offer) -> OfferedModel:
 
 
 def describe(name: str, source: Source | None = None) -> InstalledModel:
-    """One model. What is wrong with it is in ``error``."""
+    """One model. ``error`` says why it cannot be used."""
     known = {row["name"]: row["title"] for row in _suggestions()}
     title = known.get(name) or Path(name).name.removesuffix(".safetensors").removesuffix(".gguf")
     source = source or _source(name)

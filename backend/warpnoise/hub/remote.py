@@ -27,7 +27,7 @@ from warpnoise.sdedit.model_index import NO_WEIGHTS, family_of
 from warpnoise.sdedit.places import is_hub_id
 
 TRANSPORT_ERRORS: tuple[type[Exception], ...] = (HfHubHTTPError.__bases__[0], ConnectionError)
-"""What stands for a failed connection. The first is the HTTP library's, which differs between versions of the hub's."""
+"""Errors of a failed connection. The first is of the HTTP library that the installed hub library uses."""
 
 _CONTROL = "ControlNet for "
 _LARGEST_ANSWER = 16 << 20

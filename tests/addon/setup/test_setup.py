@@ -315,7 +315,7 @@ class TestEnvironments:
     def made(self, environments: Environments) -> Path:
         path = environments.new()
         path.mkdir()
-        environments.finish(path, "cpu", "digest")
+        environments.make_current(path, "cpu", "digest")
         return path
 
     def test_the_newest_counts_and_the_others_go(self, tmp_path):
@@ -389,5 +389,5 @@ class TestOperator:
         assert backend_choice(bpy.context).python == ""
         path = environments.new()
         path.mkdir()
-        environments.finish(path, "cpu", "digest")
+        environments.make_current(path, "cpu", "digest")
         assert backend_choice(bpy.context).python == str(path)

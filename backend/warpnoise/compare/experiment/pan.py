@@ -30,7 +30,7 @@ def make_pan(job: Shot, folder: Path, pixels: int, frames: int, settings: Settin
     The camera's lens shifts, and nothing else moves, so that the motion is uniform and known exactly.
 
     Args:
-        folder: of the new job; what is there is replaced.
+        folder: of the new job. An existing folder is replaced.
         frames: at most; fewer where the window would become narrower than half of the frame.
 
     Raises:

@@ -29,7 +29,7 @@ class Task:
     """What every method is run on.
 
     ``source``: the picture that the task starts from. ``color``: the picture that the model gets, made from it or the
-    same. ``reference``: the picture it should come to; None: not known. ``methods``: what is compared, and the settings
+    same. ``reference``: the ideal result; None: not known. ``methods``: the noise methods to compare, with the settings
     of each; ``baseline``: the one that the others' sharpness and drift are relative to.
     """
 
