@@ -133,7 +133,8 @@ def _add_action(actions: Any, name: str, summary: str, description: str) -> argp
         metavar="FRAME",
         help="only this frame, with the noise of the whole shot; the result in use stays",
     )
-    parser.add_argument("--size", type=_count, metavar="N", help="pixels of the longer side (the scene's size)")
+    size_help = "a small trial: pixels of the longer side, with at most 16 samples"
+    parser.add_argument("--size", type=_count, metavar="N", help=size_help)
     parser.add_argument("--color", metavar="FOLDER", help="existing frames, used instead of a render")
     parser.add_argument("--passes", metavar="FOLDER", help="multilayer EXRs with Depth, Vector and Cryptomatte Object")
     parser.add_argument(

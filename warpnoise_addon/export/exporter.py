@@ -18,7 +18,7 @@ from .leases import frame_mutex
 from .options import ExportedFrame, ExportOptions
 from .rendered_color import RenderedColor
 from .rendered_motion import RenderedMotion
-from .rendering import left_out, render_size, resize
+from .rendering import left_out, make_small, render_size
 from .simulations import Simulations
 from .unfollowed import Instances, unfollowed
 from .view_layers import add_motion_layer, enabled_layers
@@ -107,7 +107,7 @@ def _export(
         _unchanged(scene) as changes,
     ):
         if options.size is not None:
-            resize(scene, options.size, changes)
+            make_small(scene, options.size, changes)
         layer = add_motion_layer(scene, changes)
         job = JobFile(folder, scene_block(scene, options, color.transparent), options)
         job.start()

@@ -56,7 +56,7 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
     )
     size: IntProperty(
         name="Size",
-        description="Render with this many pixels on the longer side. 0: the scene's size",
+        description="A small trial: pixels of the longer side, with at most 16 samples. 0: as the scene renders",
         min=0,
         options={"SKIP_SAVE"},
     )

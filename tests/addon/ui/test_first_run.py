@@ -94,7 +94,12 @@ def test_the_second_blender_renders_into_the_folder_of_the_trial(scene, tmp_path
 def test_a_trial_is_small_and_leaves_the_scene_and_its_folder_alone(scene, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", os.defpath)
     monkeypatch.setenv("WARPNOISE_PYTHON", str(write_fake_python(tmp_path, "good")))
+    scene.cycles.samples, samples = 4096, set()
+    handlers = bpy.app.handlers.render_pre
+    handlers.append(note := lambda scene, _: samples.add(scene.cycles.samples))
     assert bpy.ops.warpnoise.stylize(size=64, frames="1:2", progress="NONE") == {"FINISHED"}
+    handlers.remove(note)
+    assert max(samples) == 16 and scene.cycles.samples == 4096
     trial = tmp_path / "job-64px"
     assert json.loads((trial / "job.json").read_text())["scene"]["width"] == 64
     assert struct.unpack(">II", (trial / "color" / "0001.png").read_bytes()[16:24]) == (64, 32)
