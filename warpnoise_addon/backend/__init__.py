@@ -5,12 +5,15 @@
     address     where one listens that somebody else runs
     process     one running `warpnoise serve`: start, readiness, death, end
     client      the HTTP interface of docs/architecture.md
+    patience    a limit of silence and a deadline for each request
+    answers     whether an answer has the interface's shape
     versions    whether this add-on and that backend fit
     connection  a Backend: a client, and its process where we started it
-    run         one job from its POST to its end
+    poll        one job from its POST to its end
     remote      the same with a server elsewhere:
     upload        the job folder on its way there
     download      the result on its way back
+    sent_picture  what of a picture is sent
     received_png  whether what came is a picture of the right size
 
 Nothing in here blocks without a time limit, and everything may be called from any thread.

@@ -12,25 +12,24 @@ import hashlib
 import http.client
 import json
 import ssl
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import IO, Any
 from urllib.parse import quote
 
 from ..bounded_json import BadJsonError, parse_json
+from ..child import never
 from ..errors import BackendError, BackendHungError, JobError, JobFolderError
 from ..messages import Message
 from .address import Address
 from .broken_pipe import broken_pipes_raise
 from .locate import TOKEN_VARIABLE
-from .patience import Patience, PatientConnection, PatientTlsConnection
+from .patience import Patience
 
 REQUEST_SECONDS = 5.0
 """How long one answer may take. The backend computes in a thread of its own and answers at once."""
-SUBMIT_SECONDS = 60.0
-"""How long checking and queueing a job may take: the backend opens every frame's header for it."""
+WORK_SECONDS = 60.0
+"""How long an answer may take that needs work: the backend opens every frame's header before it queues a job."""
 TRANSFER_SECONDS = 20.0
 """How long a file's transfer may stand still, and how long a server may take to put a file on its disk."""
 SLOWEST_BYTES = 50_000
@@ -74,132 +73,69 @@ class Client:
         self._token = token
         self._request_seconds = request_seconds
         self._tls = ssl.create_default_context() if address.scheme == "https" else None
-        self._thread = threading.local()
 
-    @contextlib.contextmanager
-    def cancellable(self, cancelled: Callable[[], bool]) -> Iterator[None]:
-        """Calls of this thread in this block raise Cancelled within moments once ``cancelled()`` is true."""
-        before, self._thread.cancelled = self._cancelled, cancelled
-        try:
-            yield
-        finally:
-            self._thread.cancelled = before
-
-    @property
-    def _cancelled(self) -> Callable[[], bool]:
-        return getattr(self._thread, "cancelled", lambda: False)
-
-    def status(self) -> dict[str, Any]:
-        """Version, device, memory, models."""
-        return self._call("GET", "/v2/status")
-
-    def submit(
+    def call(
         self,
-        folder: dict[str, str],
-        settings: dict[str, Any] | None,
-        device: str | None,
-        batch: int | None,
-        frames: str | None = None,
-        preview: bool = False,
-        memory: Mapping[str, str] = MappingProxyType({}),
+        method: str,
+        *parts: str,
+        query: str = "",
+        body: dict[str, Any] | None = None,
+        seconds: float | None = None,
+        cancelled: Callable[[], bool] = never,
     ) -> dict[str, Any]:
-        """Start a job on ``{"path": FOLDER}`` or ``{"upload": ID}``, or on those of its ``frames``, as in ``1-9:2,20``.
+        """The answer of one call.
 
-        ``settings`` replace those of job.json field by field. ``memory``: offload, quantize and tiling, if chosen.
+        Args:
+            parts: of the path below ``/v2``, not quoted yet.
+            seconds: how long it may take; None: as long as what the backend answers at once.
         """
-        body: dict[str, Any] = {**folder, "settings": settings, "device": device, "batch": batch, **memory}
-        if frames is not None:
-            body["frames"] = frames
-        if preview:
-            body["preview"] = True
-        return self._call("POST", "/v2/jobs", body, SUBMIT_SECONDS)
+        path = path_of(*parts) + query
+        data = None if body is None else json.dumps(body).encode()
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        seconds = seconds or self._request_seconds
+        with self._response(method, path, data, headers, Patience(seconds, seconds, cancelled)) as response:
+            return self._answer(method, path, response.status, _whole(response))
 
-    def job(self, job_id: str) -> dict[str, Any]:
-        return self._call("GET", f"/v2/jobs/{_name(job_id)}")
-
-    def cancel(self, job_id: str) -> dict[str, Any]:
-        return self._call("POST", f"/v2/jobs/{_name(job_id)}/cancel")
-
-    def settings(self, job_id: str) -> dict[str, Any]:
-        """What the job's result is made with: the content of its ``settings.json``."""
-        return self._call("GET", f"/v2/jobs/{_name(job_id)}/settings")
-
-    def check(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """``warnings`` about settings, and the ``model`` that they name. Opens no weights."""
-        return self._call("POST", "/v2/check", {"settings": settings}, SUBMIT_SECONDS)
-
-    def models(self) -> dict[str, Any]:
-        """The models that are ``installed`` there, and those that are ``suggested``."""
-        return self._call("GET", "/v2/models", seconds=SUBMIT_SECONDS)
-
-    def offered_model(self, name: str) -> dict[str, Any]:
-        """What a download from the hub would be: size, license, memory. Asks the hub."""
-        owner, _, model = name.partition("/")
-        return self._call("GET", f"/v2/models/hub/{_name(owner)}/{_name(model)}?online=true", seconds=SUBMIT_SECONDS)
-
-    def remove_model(self, name: str) -> dict[str, Any]:
-        """Delete a model that was downloaded."""
-        owner, _, model = name.partition("/")
-        return self._call("DELETE", f"/v2/models/hub/{_name(owner)}/{_name(model)}", seconds=SUBMIT_SECONDS)
-
-    def start_download(self, name: str, license: str) -> dict[str, Any]:  # noqa: A002  the interface's word
-        """``license``: the one that the user agreed to."""
-        body = {"name": name, "license": license, "online": True}
-        return self._call("POST", "/v2/downloads", body, SUBMIT_SECONDS)
-
-    def download(self, download_id: str) -> dict[str, Any]:
-        return self._call("GET", f"/v2/downloads/{_name(download_id)}")
-
-    def cancel_download(self, download_id: str) -> dict[str, Any]:
-        return self._call("POST", f"/v2/downloads/{_name(download_id)}/cancel")
-
-    def shutdown(self) -> None:
-        self._call("POST", "/v2/shutdown")
-
-    def new_upload(self) -> dict[str, Any]:
-        """An empty job folder on the server."""
-        return self._call("POST", "/v2/uploads")
-
-    def upload(self, upload_id: str) -> dict[str, Any]:
-        """What is there of an upload, and the job that works on it."""
-        return self._call("GET", f"/v2/uploads/{_name(upload_id)}", seconds=SUBMIT_SECONDS)
-
-    def delete_upload(self, upload_id: str) -> None:
-        self._call("DELETE", f"/v2/uploads/{_name(upload_id)}", seconds=SUBMIT_SECONDS)
-
-    def send(self, upload_id: str, name: str, size: int, sha256: bytes, blocks: Iterator[bytes]) -> None:
-        """Send one file. ``name``: ``color/FRAME``, ``passes/FRAME`` or ``job.json``; ``blocks``: ``size`` bytes."""
+    def send(
+        self,
+        parts: tuple[str, ...],
+        size: int,
+        sha256: bytes,
+        blocks: Iterator[bytes],
+        cancelled: Callable[[], bool] = never,
+    ) -> None:
+        """Send a file of ``size`` bytes to the path of ``parts``."""
         headers = {
             "Content-Type": "application/octet-stream",
             "Content-Length": str(size),
             "Content-Digest": content_digest(sha256),
         }
-        path = f"/v2/uploads/{_name(upload_id)}/{quote(name)}"
-        with self._response("PUT", path, blocks, headers, _patience(size, self._cancelled)) as (response, _):
+        path, patience = path_of(*parts), _patience(size, cancelled)
+        with self._response("PUT", path, blocks, headers, patience) as response:
             self._answer("PUT", path, response.status, _whole(response))
 
     def fetch(
         self,
-        path: str,
+        parts: tuple[str, ...],
         target: IO[bytes],
         largest: int,
         have: str | None = None,
-        cancelled: Callable[[], None] = lambda: None,
+        cancelled: Callable[[], bool] = never,
     ) -> Fetched:
-        """Write what is at ``path`` to ``target``.
+        """Write what is at the path of ``parts`` to ``target``.
 
         Args:
-            path: below ``/v2``.
             largest: bytes; more are an error before they are read.
             have: the entity tag of what we have.
-            cancelled: called between blocks; may raise.
 
         Raises:
             NotModified: it is what we have.
             Unreachable: what came is not what the answer's digest says.
+            JobFolderError: it cannot be written.
         """
+        path, patience = path_of(*parts), _patience(0, cancelled)
         headers = {"If-None-Match": f'"{have}"'} if have else {}
-        with self._response("GET", path, None, headers, _patience(0, self._cancelled)) as (response, patience):
+        with self._response("GET", path, None, headers, patience) as response:
             if response.status == 304 and have:
                 raise NotModified
             if response.status != 200:
@@ -217,7 +153,6 @@ class Client:
             patience.allow(TRANSFER_SECONDS + left / SLOWEST_BYTES)
             digest = hashlib.sha256()
             while left:
-                cancelled()
                 block = response.read(min(left, _BLOCK))
                 if not block:
                     raise Unreachable(
@@ -236,32 +171,25 @@ class Client:
                 raise Unreachable(Message("{path} was changed in transit", path=path))
             return Fetched(str(response.getheader("ETag") or "").strip('"'), digest.hexdigest())
 
-    def _call(
-        self, method: str, path: str, body: dict[str, Any] | None = None, seconds: float | None = None
-    ) -> dict[str, Any]:
-        data = None if body is None else json.dumps(body).encode()
-        headers = {} if body is None else {"Content-Type": "application/json"}
-        seconds = seconds or self._request_seconds
-        with self._response(method, path, data, headers, Patience(seconds, seconds, self._cancelled)) as (response, _):
-            return self._answer(method, path, response.status, _whole(response))
-
     @contextlib.contextmanager
     def _response(
         self, method: str, path: str, body: Body, headers: dict[str, str], patience: Patience
-    ) -> Iterator[tuple[http.client.HTTPResponse, Patience]]:
+    ) -> Iterator[http.client.HTTPResponse]:
         """One request's answer, to be read inside of the block. What the connection raises is told in our words."""
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"} | headers
         host, port = self.address.host, self.address.port
-        if self._tls is None:
-            connection: http.client.HTTPConnection = PatientConnection(host, port, patience)
-        else:
-            connection = PatientTlsConnection(host, port, patience, self._tls)
+        connection: http.client.HTTPConnection = (
+            http.client.HTTPConnection(host, port)
+            if self._tls is None
+            else http.client.HTTPSConnection(host, port, context=self._tls)
+        )
         try:
-            # A server that refuses a file may answer and close before it has all of it.
-            with broken_pipes_raise(), contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                connection.request(method, self.address.prefix + path, body, headers)
-            with connection.getresponse() as response:
-                yield response, patience
+            with patience.connected(connection):
+                # A server that refuses a file may answer and close before it has all of it.
+                with broken_pipes_raise(), contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    connection.request(method, self.address.prefix + path, body, headers)
+                with connection.getresponse() as response:
+                    yield response
         except TimeoutError:
             raise BackendHungError(
                 "the backend at {address} did not answer within {seconds:g} s",
@@ -320,9 +248,9 @@ def _patience(size: int, cancelled: Callable[[], bool]) -> Patience:
     return Patience(2 * TRANSFER_SECONDS + size / SLOWEST_BYTES, TRANSFER_SECONDS, cancelled)
 
 
-def _name(text: str) -> str:
-    """A server's name for something, as one part of a path."""
-    return quote(text, safe="")
+def path_of(*parts: str) -> str:
+    """``/v2/PART/PART``: a server's names may hold anything."""
+    return "/".join(["/v2", *(quote(part, safe="") for part in parts)])
 
 
 def _tls_trouble(address: Address, error: ssl.SSLError) -> str:

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from ..child import never
 from ..errors import BackendDiedError, BackendError, BackendHungError, Cancelled
 from .address import Address
-from .answers import check_status
+from .answers import check
 from .client import Client, Unreachable
 from .locate import BackendCommand
-from .process import START_SECONDS, BackendProcess
-from .versions import check_interface, check_job_schema
+from .process import START_SECONDS, STOP_SECONDS, BackendProcess
+from .versions import check_versions
 
 SILENCE_SECONDS = 10.0
 """A server that has not answered for this long counts as hung."""
@@ -52,16 +53,20 @@ class Backend:
         if self.process is not None:
             return self.process.alive
         try:
-            self.client.status()
+            self.client.call("GET", "status")
         except (Unreachable, BackendError):
             return False
         return True
+
+    def call(self, method: str, *parts: str, cancelled: Callable[[], bool] = never, **options: Any) -> dict[str, Any]:
+        """The answer of one call, see `Client.call`. Raises as `ask`."""
+        return self.ask(lambda: self.client.call(method, *parts, cancelled=cancelled, **options), cancelled=cancelled)
 
     def ask(
         self,
         call: Callable[[], Answer],
         silence_seconds: float | None = None,
-        cancelled: Callable[[], bool] = lambda: False,
+        cancelled: Callable[[], bool] = never,
     ) -> Answer:
         """Make one call of the client, and try again while it is silent.
 
@@ -75,8 +80,7 @@ class Backend:
         silent_since = time.monotonic()
         while True:
             try:
-                with self.client.cancellable(cancelled):
-                    return call()
+                return call()
             except Unreachable as error:
                 silent = time.monotonic() - silent_since + RETRY_SECONDS
                 if self.process is None and (error.refused or silent >= limit):
@@ -107,20 +111,19 @@ class Backend:
         self,
         update_hint: str = "`pip install --upgrade 'warpnoise[serve]'`",
         seconds: float | None = None,
-        cancelled: Callable[[], bool] = lambda: False,
+        cancelled: Callable[[], bool] = never,
     ) -> dict[str, Any]:
         """Ask for the status, compare the versions and keep it. The first answer imports torch, which may take long."""
-        status = self.ask(self.client.status, seconds, cancelled)
-        check_interface(status.get("interface"), status.get("version"), update_hint)
-        check_job_schema(status.get("job_schema"), status.get("version"), update_hint)
-        check_status(status)
+        status = self.ask(lambda: self.client.call("GET", "status", cancelled=cancelled), seconds, cancelled)
+        check_versions(status, update_hint)
+        check("status", status)
         self.status = status
         return status
 
     def close(self) -> None:
         """End the process, where it is ours."""
         if self.process is not None:
-            self.process.stop()
+            self.process.stop(STOP_SECONDS)
 
 
 def start_backend(
@@ -128,7 +131,7 @@ def start_backend(
     *,
     seconds: float = START_SECONDS,
     silence_seconds: float = OWN_SILENCE_SECONDS,
-    cancelled: Callable[[], bool] = lambda: False,
+    cancelled: Callable[[], bool] = never,
 ) -> Backend:
     """Start `warpnoise serve`, wait until it is ready, and compare versions. The token is new and known to us two only.
 
@@ -142,11 +145,11 @@ def start_backend(
     process = BackendProcess(command, token)
     try:
         ready = process.wait_ready(seconds, cancelled)
-        check_interface(ready.interface, ready.version, command.update_hint)
-        backend = Backend(Client(Address(ready.host, ready.port), token), process, silence_seconds)
+        check_versions(ready, command.update_hint)
+        backend = Backend(Client(Address(ready["host"], ready["port"]), token), process, silence_seconds)
         backend.refresh_status(command.update_hint, seconds, cancelled)
     except BaseException:
-        process.stop()
+        process.stop(STOP_SECONDS)
         raise
     return backend
 
@@ -155,7 +158,7 @@ def connect_backend(
     url: str,
     token: str,
     silence_seconds: float = SILENCE_SECONDS,
-    cancelled: Callable[[], bool] = lambda: False,
+    cancelled: Callable[[], bool] = never,
 ) -> Backend:
     """The backend that somebody started by hand at ``url``, with its token.
 

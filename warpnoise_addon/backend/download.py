@@ -11,11 +11,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
-from urllib.parse import quote
 
 from ..atomic import atomic_write, replacing
 from ..bounded_json import read_json
-from ..errors import BackendError, Cancelled, JobError, JobFolderError, SettingsError
+from ..errors import BackendError, JobError, JobFolderError, SettingsError
 from ..results import frame_path, result_folder
 from ..settings import make_settings
 from .client import NotModified
@@ -54,7 +53,7 @@ class Download:
             self.folder = result_folder(job.folder, result)
         except JobFolderError as error:
             raise BackendError(str(error)) from None
-        info = backend.ask(lambda: backend.client.settings(job_id), cancelled=cancelled)
+        info = backend.call("GET", "jobs", job_id, "settings", cancelled=cancelled)
         try:
             make_settings(**info["settings"])
         except (KeyError, TypeError, SettingsError) as error:
@@ -70,32 +69,15 @@ class Download:
 
     @property
     def fetched(self) -> int:
+        """How many frames have come."""
         return len(self._job.wanted) - len(self._waiting)
 
-    def next_until(self, newest: int | None) -> bool:
-        """Fetch one frame up to ``newest``, the frame that the job finished last.
+    def next(self, newest: int | None = None) -> bool:
+        """Fetch a frame, unless it is the one that we have; whether there was one to fetch.
 
-        Returns whether there was one: a key frame is finished before frames that come earlier. Raises as ``fetch``.
-        """
-        if newest is None or not self._waiting or self._waiting[0] > newest:
-            return False
-        try:
-            self.fetch(self._waiting[0])
-        except JobError as error:
-            if error.code != "not_found":
-                raise
-            return False
-        return True
-
-    def next(self) -> bool:
-        """The same, once all are finished: a frame that the server lacks is an error."""
-        if not self._waiting:
-            return False
-        self.fetch(self._waiting[0])
-        return True
-
-    def fetch(self, frame: int) -> None:
-        """Fetch a finished frame, unless it is the one that we have.
+        Args:
+            newest: the frame that the running job finished last; None: all are finished. A key frame is finished before
+                frames that come earlier, which are fetched later.
 
         Raises:
             BackendError: what came is not that picture.
@@ -103,22 +85,29 @@ class Download:
             JobFolderError: it cannot be written.
             Cancelled: ``cancelled()`` was true.
         """
+        if not self._waiting or (newest is not None and self._waiting[0] > newest):
+            return False
+        frame, width, height = self._waiting[0], self._job.width, self._job.height
 
         def check(file: IO[bytes]) -> None:
             try:
-                check_png(file, self._job.width, self._job.height)
+                check_png(file, width, height)
             except NotThePicture as wrong:
                 raise BackendError(
                     "frame {frame} from the server was rejected: {wrong}", frame=frame, wrong=wrong
                 ) from None
 
-        largest = largest_png(self._job.width, self._job.height)
-        self._fetch(f"frames/{frame}", frame_path(self.folder, frame), largest, check)
-        self._waiting.remove(frame)
-        self.newest = frame
+        try:
+            self._fetch(frame_path(self.folder, frame), largest_png(width, height), check, "frames", str(frame))
+        except JobError as error:
+            if newest is None or error.code != "not_found":
+                raise
+            return False
+        self.newest = self._waiting.pop(0)
+        return True
 
-    def fetch_movie(self) -> None:
-        """Fetch the movie. Raises as ``fetch``."""
+    def fetch_movie(self) -> bool:
+        """Fetch the movie; whether there is one. Raises as ``next``."""
         largest = len(self._job.frames) * self._job.width * self._job.height * _LARGEST_MOVIE_FRAME + (1 << 20)
 
         def check(file: IO[bytes]) -> None:
@@ -126,17 +115,23 @@ class Download:
             if file.read(4) != b"ftyp":
                 raise BackendError("the movie from the server was rejected: it is not an MP4 file")
 
-        self._fetch("movie", self.folder / "movie.mp4", largest, check)
+        try:
+            self._fetch(self.folder / "movie.mp4", largest, check, "movie")
+        except JobError as error:
+            if error.code != "not_found":
+                raise
+            return False
+        return True
 
-    def _fetch(self, name: str, target: Path, largest: int, check: Callable[[IO[bytes]], None]) -> None:
-        """Fetch a file where ``check`` raises nothing, then write its record."""
+    def _fetch(self, target: Path, largest: int, check: Callable[[IO[bytes]], None], *name: str) -> None:
+        """Fetch the file of that name in the interface where ``check`` raises nothing, then write its record."""
         record = self.folder / "records" / f"{target.stem}.json"
-        path = f"/v2/jobs/{quote(self._job_id, safe='')}/{name}"
+        parts = ("jobs", self._job_id, *name)
         have = _made_of(record) if target.is_file() else None
 
         def attempt() -> None:
             with replacing(target) as file:
-                came = self._backend.client.fetch(path, file, largest, have, self._stop_if_cancelled)
+                came = self._backend.client.fetch(parts, file, largest, have, self._cancelled)
                 check(file)
             if _DIGEST.fullmatch(came.tag):
                 content = {"made_of": came.tag, "sha256": came.sha256}
@@ -148,10 +143,6 @@ class Download:
             pass
         except OSError as error:
             raise JobFolderError("{target} cannot be written: {reason}", target=target, reason=error.strerror) from None
-
-    def _stop_if_cancelled(self) -> None:
-        if self._cancelled():
-            raise Cancelled("cancelled while the frames were fetched; the others stay at the server for a while")
 
 
 def _made_of(record: Path) -> str | None:

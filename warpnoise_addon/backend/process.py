@@ -1,13 +1,13 @@
-"""One running `warpnoise serve`: its start, the line that says that it is ready, its last words, its end."""
+"""One running `warpnoise serve`: its start, the line that says that it is ready, its last words."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Any
 
 from ..bounded_json import parse_json
 from ..child import Child, TimedOut, never
-from ..errors import BackendDiedError, BackendHungError, BackendMissingError, Cancelled
+from ..errors import BackendDiedError, BackendHungError, BackendMissingError
 from .locate import BackendCommand, backend_environment
 
 START_SECONDS = 180.0
@@ -16,30 +16,19 @@ STOP_SECONDS = 3.0
 """How long a process may take to end by itself before it is killed. Its files appear whole or not at all."""
 
 
-@dataclass(frozen=True)
-class Ready:
-    """The line that the backend announces itself with."""
+class BackendProcess(Child):
+    """A backend that we started and that ends with us; whoever starts it stops it.
 
-    version: str
-    interface: object
-    host: str
-    port: int
-
-
-class BackendProcess:
-    """A backend that we started. It ends with us: its standard input is a pipe that only we hold."""
+    Raises:
+        BackendMissingError: the program cannot be started.
+    """
 
     def __init__(self, command: BackendCommand, token: str) -> None:
-        """Start it and return at once.
-
-        Raises:
-            BackendMissingError: the program cannot be started.
-        """
         self.command = command
         self._token = token
         argv = [*command.argv, "serve", "--announce", "--exit-with-parent", "--port", "0"]
         try:
-            self._child = Child(argv, backend_environment(token))
+            super().__init__(argv, backend_environment(token))
         except OSError as error:
             raise BackendMissingError(
                 "the backend's program {argv} (from {source}) cannot be started: {reason}",
@@ -48,79 +37,60 @@ class BackendProcess:
                 reason=error.strerror,
             ) from None
 
-    @property
-    def pid(self) -> int:
-        return self._child.pid
-
-    @property
-    def alive(self) -> bool:
-        return self._child.alive
-
-    def wait_ready(self, seconds: float = START_SECONDS, cancelled: Callable[[], bool] = never) -> Ready:
-        """Wait for the ready line; any other line on standard output is somebody's chatter and skipped.
+    def wait_ready(self, seconds: float = START_SECONDS, cancelled: Callable[[], bool] = never) -> dict[str, Any]:
+        """The line that it announces itself with; any other line on standard output is somebody's chatter and skipped.
 
         Raises:
             BackendMissingError: it ended before it was ready, with what it said.
-            BackendHungError: it was not ready in that time. It is ended.
-            Cancelled: ``cancelled()`` was true. It is ended.
+            BackendHungError: it was not ready in that time.
+            Cancelled: ``cancelled()`` was true.
         """
         try:
-            for line in self._child.lines(seconds, cancelled, cancel_text="cancelled while the backend started"):
+            for line in self.lines(seconds, cancelled, cancel_text="cancelled while the backend started"):
                 if ready := _parse_ready(line):
                     return ready
         except TimedOut:
-            self.stop()
             raise BackendHungError(
                 "the backend was not ready after {seconds:.0f} s and was stopped{last_words}",
                 seconds=seconds,
                 last_words=self._last_words(),
             ) from None
-        except Cancelled:
-            self.stop()
-            raise
-        raise self._did_not_start()
-
-    def _did_not_start(self) -> BackendMissingError:
-        self._child.wait()
-        words = self._last_words()
-        program = self.command.argv[0]
+        self.wait()
+        words, program, source = self._last_words(), self.command.argv[0], self.command.source
         if "No module named" in words and "warpnoise" in words:
-            return BackendMissingError(
+            raise BackendMissingError(
                 "{program} (from {source}) has no backend: install it there with `{program} -m pip install "
                 "'warpnoise[serve]'`, or choose another Python",
                 program=program,
-                source=self.command.source,
+                source=source,
             )
-        return BackendMissingError(
+        raise BackendMissingError(
             "the backend {program} (from {source}) did not start: {ending}{words}",
             program=program,
-            source=self.command.source,
-            ending=self._child.ending,
+            source=source,
+            ending=self.ending,
             words=words,
         )
 
     def died(self) -> BackendDiedError:
         """The error that says how it ended. To be raised when ``alive`` is false."""
-        self._child.wait()
+        self.wait()
         return BackendDiedError(
             "the backend ended in the middle: {ending}. Finished frames stay; run again to continue from "
             "there{last_words}",
-            ending=self._child.ending,
+            ending=self.ending,
             last_words=self._last_words(),
         )
 
     def _last_words(self) -> str:
-        lines = [line.replace(self._token, "***") for line in self._child.tail if line.strip()]
+        lines = [line.replace(self._token, "***") for line in self.tail if line.strip()]
         return ". Its last output:\n" + "\n".join(lines[-8:]) if lines else ""
 
-    def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """End it: close its standard input, wait ``seconds``, kill it. Does nothing when it has ended."""
-        self._child.stop(seconds)
 
-
-def _parse_ready(line: str) -> Ready | None:
+def _parse_ready(line: str) -> dict[str, Any] | None:
     try:
-        answer = parse_json(line)
-        return Ready(str(answer["warpnoise"]), answer.get("interface"), str(answer["host"]), int(answer["port"]))
+        ready = parse_json(line)
+        return {"warpnoise": str(ready["warpnoise"]), "interface": ready.get("interface"), "host": str(ready["host"]),
+                "port": int(ready["port"])}  # fmt: skip
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
-from ..errors import BackendError, Cancelled, JobError
+from ..child import never
+from ..errors import BackendError, Cancelled
 from ..messages import Message
 from ..results import use_result
 from .answers import Job
@@ -26,7 +26,7 @@ def run_uploaded_job(
     request: JobRequest,
     *,
     progress: Callable[[Job], None] = lambda job: None,
-    cancelled: Callable[[], bool] = lambda: False,
+    cancelled: Callable[[], bool] = never,
     delete_after: bool = False,
 ) -> Job:
     """Like `run_job`, for a backend that takes uploads.
@@ -43,42 +43,38 @@ def run_uploaded_job(
         JobFolderError: the folder cannot be read or written.
         BackendError: what came is not what was asked for.
     """
-    job = LocalJob.read(Path(request.path), request.frames)
+    preview = bool(request.get("preview"))
+    job = LocalJob.read(Path(request["path"]), request.get("frames"))
     upload_id = send_job(backend, job, progress, cancelled)
     download: Download | None = None
 
-    def follow(now: Job) -> None:
+    def fetch_finished(now: Job) -> None:
         nonlocal download
         until = time.monotonic() + FETCHING_SECONDS
         with contextlib.suppress(Cancelled):  # `run_job` tells the server
             if download is None and now["result"] is not None:
-                download = Download(backend, job, now["id"], now["result"], cancelled, request.preview)
-            while (
-                download and not cancelled() and time.monotonic() < until and download.next_until(now["newest_frame"])
-            ):
-                pass
+                download = Download(backend, job, now["id"], now["result"], cancelled, preview)
+            if download is not None and now["newest_frame"] is not None:
+                while not cancelled() and time.monotonic() < until and download.next(now["newest_frame"]):
+                    pass
         progress(now | {"newest_frame": download.newest if download else None})
 
-    end = run_job(backend, replace(request, upload=upload_id), progress=follow, cancelled=cancelled)
+    body = {name: value for name, value in request.items() if name != "path"} | {"upload": upload_id}
+    end = run_job(backend, body, progress=fetch_finished, cancelled=cancelled)
     if download is None:
         raise BackendError("the server did not name its result")
-    end |= {"stage": "downloading", "state": "running", "seconds_left": None}
-    begun, before = time.monotonic(), download.fetched
-    while download.next():
-        done = download.fetched
-        pace = (time.monotonic() - begun) / (done - before)
-        left = pace * (len(job.wanted) - done)
-        progress(end | {"frames_done": done, "newest_frame": download.newest, "seconds_left": left})
-    end |= {"state": "done", "stage": "finished", "newest_frame": download.newest, "seconds_left": 0.0}
     try:
-        if not request.preview:
+        while download.next():
+            now = {"state": "running", "stage": "downloading", "seconds_left": None}
+            progress(end | now | {"frames_done": download.fetched, "newest_frame": download.newest})
+        if not preview:
             use_result(job.folder, download.folder.name)
-            download.fetch_movie()
-    except JobError as error:
-        if error.code != "not_found":
-            raise
-        end |= {"warnings": [*end["warnings"], Message("the server made no movie")]}
+            if not download.fetch_movie():
+                end |= {"warnings": [*end["warnings"], Message("the server made no movie")]}
+    except Cancelled:
+        raise Cancelled("cancelled while the frames were fetched; the others stay at the server for a while") from None
     if delete_after:
         forget_upload(backend, job.folder, upload_id)
+    end |= {"stage": "finished", "newest_frame": download.newest, "seconds_left": 0.0}
     progress(end)
     return end

@@ -7,7 +7,7 @@ PNG specification (https://www.w3.org/TR/png-3/), OpenEXR File Layout (https://o
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -59,8 +59,8 @@ class SentPicture:
         """Bytes."""
         return sum(len(piece) if isinstance(piece, bytes) else piece[1] for piece in self._pieces)
 
-    def blocks(self, check: Callable[[], None] = lambda: None) -> Iterator[bytes]:
-        """The bytes in blocks; ``check`` is called before each and may raise. Raises OSError."""
+    def blocks(self) -> Iterator[bytes]:
+        """The bytes in blocks. Raises OSError."""
         with self._path.open("rb") as file:
             for piece in self._pieces:
                 if isinstance(piece, bytes):
@@ -69,7 +69,6 @@ class SentPicture:
                 file.seek(piece[0])
                 left = piece[1]
                 while left and (block := file.read(min(left, _BLOCK))):
-                    check()
                     yield block
                     left -= len(block)
 

@@ -17,12 +17,14 @@ from typing import Any
 
 from ..atomic import atomic_write
 from ..bounded_json import BadJsonError, parse_json, read_bytes, read_json
+from ..child import TimedOut
 from ..errors import BackendError, Cancelled, JobError, JobFolderError
 from ..frame_ranges import parse_frames
 from ..names import frame_name
-from .answers import ENDS, NEW_JOB, Job, read_job
+from .answers import NEW_JOB, Job, check
+from .client import WORK_SECONDS
 from .connection import Backend
-from .poll import CANCEL_SECONDS, POLL_SECONDS
+from .poll import POLL_SECONDS, follow
 from .sent_picture import NoPictureError, SentPicture
 
 MEMORY = ".upload.json"
@@ -75,14 +77,14 @@ class LocalJob:
                 file=folder / "job.json",
             ) from None
 
-    def files(self) -> Iterator[tuple[str, str, Path]]:
+    def files(self) -> Iterator[tuple[tuple[str, str], str, Path]]:
         """The files of what is wanted, passes first: their names in the interface, in the answers, and here."""
         for frame in self.frames:
             for kind, suffix in _SUFFIX.items():
                 if (kind == "color" and frame not in self.wanted) or frame > max(self.wanted, default=frame):
                     continue
                 name = f"{kind}/{frame_name(frame)}.{suffix}"
-                yield f"{kind}/{frame}", name, self.folder / name
+                yield (kind, str(frame)), name, self.folder / name
 
 
 def send_job(backend: Backend, job: LocalJob, progress: Callable[[Job], None], cancelled: Callable[[], bool]) -> str:
@@ -93,48 +95,35 @@ def send_job(backend: Backend, job: LocalJob, progress: Callable[[Job], None], c
         JobError, BackendError: the server refused (too large, its disk is full, ...), died, or hangs.
         Cancelled: what has arrived stays, and is not sent again.
     """
-    upload_id, there = _find(backend, job.folder, cancelled)
-    files = list(job.files())
-    sent = kept = 0
-    bytes_sent, begun = 0, time.monotonic()
-    sizes = {name: _size(path) for _, name, path in files}
-    bytes_left = sum(sizes.values())
-    for call, name, path in files:
-        _stop_if(cancelled)
-        pace = (time.monotonic() - begun) / bytes_sent if bytes_sent else None
-        progress(
-            NEW_JOB
-            | {
-                "state": "running",
-                "stage": "uploading",
-                "frames_done": (sent + kept) * len(job.frames) // len(files),
-                "frames_total": len(job.frames),
-                "frames_kept": kept * len(job.frames) // len(files),
-                "seconds_left": None if pace is None else pace * bytes_left,
-            }
-        )
-        with _readable(path):
-            picture = SentPicture(path)
-        digest = hashlib.sha256()
-        for block in _blocks(picture, path, cancelled):
-            digest.update(block)
-        if _is_there(there, name, picture.size, digest.digest()):
-            kept += 1
-        else:
+    try:
+        upload_id, there = _find(backend, job.folder, cancelled)
+        files, kept = list(job.files()), 0
+        for index, (call, name, path) in enumerate(files):
+            frames = {"frames_done": index * len(job.frames) // len(files), "frames_total": len(job.frames)}
+            frames["frames_kept"] = kept * len(job.frames) // len(files)
+            progress(NEW_JOB | {"state": "running", "stage": "uploading"} | frames)
+            with _readable(path):
+                picture = SentPicture(path)
+            digest = hashlib.sha256()
+            for block in _blocks(picture, path, cancelled):
+                digest.update(block)
+            if _is_there(there, name, picture.size, digest.digest()):
+                kept += 1
+                continue
             blocks = partial(_blocks, picture, path, cancelled)
-            _send(backend, upload_id, call, picture.size, digest.digest(), blocks, cancelled)
-            sent, bytes_sent = sent + 1, bytes_sent + sizes[name]
-        bytes_left -= sizes[name]
-    # Last, as everywhere: a folder that has it is complete.
-    size, described = len(job.description), hashlib.sha256(job.description).digest()
-    if not _is_there(there, "job.json", size, described):
-        _send(backend, upload_id, "job.json", size, described, lambda: iter([job.description]), cancelled)
+            _send(backend, (upload_id, *call), picture.size, digest.digest(), blocks, cancelled)
+        # Last, as everywhere: a folder that has it is complete.
+        size, described = len(job.description), hashlib.sha256(job.description).digest()
+        if not _is_there(there, "job.json", size, described):
+            _send(backend, (upload_id, "job.json"), size, described, lambda: iter([job.description]), cancelled)
+    except Cancelled:
+        raise Cancelled("cancelled while the frames were sent; those that arrived are not sent again") from None
     return upload_id
 
 
 def forget_upload(backend: Backend, folder: Path, upload_id: str) -> None:
     """Have the server delete an upload, with its results there."""
-    backend.ask(lambda: backend.client.delete_upload(upload_id))
+    backend.call("DELETE", "uploads", upload_id, seconds=WORK_SECONDS)
     with contextlib.suppress(OSError):
         (folder / MEMORY).unlink(missing_ok=True)
 
@@ -145,31 +134,29 @@ def _find(backend: Backend, folder: Path, cancelled: Callable[[], bool]) -> tupl
     known = _remembered(folder, memory)
     if known is not None:
         try:
-            answer = backend.ask(lambda: backend.client.upload(known), cancelled=cancelled)
-            if isinstance(answer.get("job"), str):
-                _end_job(backend, answer["job"], cancelled)
-            files = answer.get("files")
-            return known, files if isinstance(files, dict) else {}
+            answer = backend.call("GET", "uploads", known, seconds=WORK_SECONDS, cancelled=cancelled)
+            check("upload", answer)
+            if answer.get("job"):
+                _end_job(backend, answer["job"])
+            return known, answer.get("files", {})
         except JobError as error:
             if error.code != "not_found":
                 raise
-    upload_id = backend.ask(backend.client.new_upload, cancelled=cancelled).get("id")
-    if not isinstance(upload_id, str):
-        raise BackendError("the backend's answer is not an upload: expected an `id`")
-    _remember(folder, memory | {"id": upload_id})
-    return upload_id, {}
+    answer = backend.call("POST", "uploads", cancelled=cancelled)
+    check("upload", answer)
+    _remember(folder, memory | {"id": answer["id"]})
+    return answer["id"], {}
 
 
-def _end_job(backend: Backend, job_id: str, cancelled: Callable[[], bool]) -> None:
+def _end_job(backend: Backend, job_id: str) -> None:
     """A run that was cut off goes on at the server. What it has finished is kept by the next."""
-    deadline = time.monotonic() + CANCEL_SECONDS
-    job = read_job(backend.ask(lambda: backend.client.cancel(job_id), cancelled=cancelled))
-    while job["state"] not in ENDS:
-        _stop_if(cancelled)
-        if time.monotonic() > deadline:
-            raise BackendError("an earlier run of this job has not ended on the server: cancel it there, or try later")
-        time.sleep(POLL_SECONDS)
-        job = read_job(backend.ask(lambda: backend.client.job(job_id), cancelled=cancelled))
+    try:
+        for _ in follow(backend, "job", backend.call("GET", "jobs", job_id), lambda: True):
+            pass
+    except TimedOut:
+        raise BackendError(
+            "an earlier run of this job has not ended on the server: cancel it there, or try later"
+        ) from None
 
 
 def _remembered(folder: Path, memory: dict[str, str]) -> str | None:
@@ -197,8 +184,7 @@ def _is_there(there: dict[str, Any], name: str, size: int, digest: bytes) -> boo
 
 def _send(
     backend: Backend,
-    upload_id: str,
-    call: str,
+    name: tuple[str, ...],
     size: int,
     digest: bytes,
     blocks: Callable[[], Iterator[bytes]],
@@ -209,15 +195,11 @@ def _send(
     while True:
         try:
             return backend.ask(
-                lambda: backend.client.send(upload_id, call, size, digest, blocks()), cancelled=cancelled
+                lambda: backend.client.send(("uploads", *name), size, digest, blocks(), cancelled), cancelled=cancelled
             )
         except JobError as error:
-            if error.code != "job_locked" or time.monotonic() > deadline:
+            if error.code != "job_locked" or time.monotonic() > deadline or cancelled():
                 raise
-        except Cancelled:
-            _stop_if(cancelled)
-            raise
-        _stop_if(cancelled)
         time.sleep(POLL_SECONDS)
 
 
@@ -225,18 +207,15 @@ def _blocks(picture: SentPicture, path: Path, cancelled: Callable[[], bool]) -> 
     """What is sent of a file, never all of it in memory."""
     left = picture.size
     with _readable(path):
-        for block in picture.blocks(lambda: _stop_if(cancelled)):
+        for block in picture.blocks():
+            if cancelled():
+                raise Cancelled("")  # `send_job` says of what
             left -= len(block)
             yield block
     if left:
         raise JobFolderError(
             "{path} changed while it was sent. Wait until nothing writes to it, and run again", path=path
         )
-
-
-def _size(path: Path) -> int:
-    with _readable(path):
-        return path.stat().st_size
 
 
 @contextlib.contextmanager
@@ -249,8 +228,3 @@ def _readable(path: Path) -> Iterator[None]:
         raise JobFolderError("{path} cannot be read: {reason}", path=path, reason=error.strerror) from None
     except NoPictureError as error:
         raise JobFolderError("{path} is not sent: {error}. Render this frame again", path=path, error=error) from None
-
-
-def _stop_if(cancelled: Callable[[], bool]) -> None:
-    if cancelled():
-        raise Cancelled("cancelled while the frames were sent; those that arrived are not sent again")

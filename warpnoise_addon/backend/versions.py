@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..errors import BackendVersionError
 from ..messages import Message
 from ..version import VERSION
@@ -12,53 +15,38 @@ JOB_SCHEMA = 2
 """The schema of the job folders that this add-on writes."""
 
 
-def check_interface(interface: object, version: object, update_hint: str) -> None:
-    """Compare a backend's interface with ours.
+def check_versions(told: Mapping[str, Any], update_hint: str) -> None:
+    """Compare the numbers in a ready line, which has no ``job_schema``, or in a status with ours.
 
     Args:
-        interface: the number in the ready line or the status.
-        version: the backend's version, for the message.
         update_hint: the command that updates the backend.
 
     Raises:
         BackendVersionError: too old or too new.
     """
-    _compare(Message("the interface"), interface, INTERFACE, version, update_hint)
+    _compare(Message("the interface"), told.get("interface"), INTERFACE, told, update_hint)
+    _compare(Message("job folders of schema"), told.get("job_schema", JOB_SCHEMA), JOB_SCHEMA, told, update_hint)
 
 
-def check_job_schema(schema: object, version: object, update_hint: str) -> None:
-    """The same for the job folder's schema."""
-    _compare(Message("job folders of schema"), schema, JOB_SCHEMA, version, update_hint)
-
-
-def _compare(what: str, theirs: object, ours: int, version: object, update_hint: str) -> None:
+def _compare(what: str, theirs: object, ours: int, told: Mapping[str, Any], update_hint: str) -> None:
+    version = told.get("version", told.get("warpnoise"))
+    values: dict[str, object] = {"what": what, "theirs": theirs, "ours": ours, "version": version, "own": VERSION}
     if not isinstance(theirs, int) or isinstance(theirs, bool):
         raise BackendVersionError(
-            "the server is not a Warpnoise backend that this add-on {version} knows: expected {what} {ours}, got "
+            "the server is not a Warpnoise backend that this add-on {own} knows: expected {what} {ours}, got "
             "{theirs!r}",
-            version=VERSION,
-            what=what,
-            ours=ours,
-            theirs=theirs,
+            **values,
         )
     if theirs < ours:
         raise BackendVersionError(
             "the backend {version} is too old for this add-on {own}: it speaks {what} {theirs}, "
             "{ours} is needed. Update it: {update_hint}",
-            version=version,
-            own=VERSION,
-            what=what,
-            theirs=theirs,
-            ours=ours,
+            **values,
             update_hint=update_hint,
         )
     if theirs > ours:
         raise BackendVersionError(
             "the backend {version} is too new for this add-on {own}: it speaks {what} {theirs}, "
             "this add-on {ours}. Update the Warpnoise extension in Blender's preferences",
-            version=version,
-            own=VERSION,
-            what=what,
-            theirs=theirs,
-            ours=ours,
+            **values,
         )

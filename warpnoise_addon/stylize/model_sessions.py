@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
+import math
 from typing import Any
 
-from ..backend.answers import ENDS, check_download, check_models, check_offer
-from ..backend.poll import POLL_SECONDS
+from ..backend.answers import check
+from ..backend.client import WORK_SECONDS
+from ..backend.poll import follow
 from ..errors import Cancelled, JobError
 from . import model_facts
 from .backends import BackendPool
@@ -17,6 +18,13 @@ from .session import Session
 def size_text(size: int) -> str:
     """``6.9 GB`` or ``12.3 MB``, in powers of ten, as hubs count."""
     return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
+
+
+def remove_model(pool: BackendPool, choice: BackendChoice, name: str) -> dict[str, Any]:
+    """Delete a model that was downloaded, and return the list of the others. Raises what `Backend.ask` raises."""
+    backend = pool.acquire(choice)
+    backend.call("DELETE", "models", "hub", *name.split("/", 1), seconds=WORK_SECONDS)
+    return backend.call("GET", "models", seconds=WORK_SECONDS)
 
 
 class ListSession(Session):
@@ -35,8 +43,8 @@ class ListSession(Session):
         self._list()
 
     def _list(self) -> None:
-        answer = self._backend.ask(self._backend.client.models, cancelled=self._cancel.is_set)
-        check_models(answer)
+        answer = self._backend.call("GET", "models", seconds=WORK_SECONDS, cancelled=self._cancel.is_set)
+        check("list of models", answer)
         model_facts.listing = answer
 
 
@@ -49,10 +57,12 @@ class OfferSession(ListSession):
 
     def _list(self) -> None:
         self._reporter.update(stage="offering")
-        client, name = self._backend.client, self._name
-        answer = self._backend.ask(lambda: client.offered_model(name), cancelled=self._cancel.is_set)
-        check_offer(answer)
-        model_facts.offers[name] = answer
+        path = ("models", "hub", *self._name.split("/", 1))
+        answer = self._backend.call(
+            "GET", *path, query="?online=true", seconds=WORK_SECONDS, cancelled=self._cancel.is_set
+        )
+        check("offer of a model", answer)
+        model_facts.offers[self._name] = answer
 
 
 class DownloadSession(ListSession):
@@ -66,23 +76,16 @@ class DownloadSession(ListSession):
 
     def _work(self) -> None:
         super()._work()
-        client, ask, cancelled = self._backend.client, self._backend.ask, self._cancel.is_set
         self._reporter.update(stage="fetching")
-        answer = ask(lambda: client.start_download(self._name, self._license), cancelled=cancelled)
-        while True:
-            check_download(answer)
+        cancelled = self._cancel.is_set
+        agreed = {"name": self._name, "license": self._license, "online": True}
+        begun = self._backend.call("POST", "downloads", body=agreed, seconds=WORK_SECONDS, cancelled=cancelled)
+        for answer in follow(self._backend, "download", begun, cancelled, math.inf):
             self._tell(answer)
-            if answer["state"] in ENDS:
-                break
-            time.sleep(POLL_SECONDS)
-            stop = cancelled()
-            call = client.cancel_download if stop else client.download
-            download_id = answer["id"]
-            answer = ask(lambda call=call, download_id=download_id: call(download_id))  # type: ignore[misc]
         if answer["state"] == "cancelled":
             raise Cancelled("cancelled; what was downloaded stays, and the next download resumes it")
         if error := answer.get("error"):
-            raise JobError(str(error.get("message")), str(error.get("code", "hub")))
+            raise JobError(error["message"], error["code"])
         self._list()
 
     def _tell(self, answer: dict[str, Any]) -> None:

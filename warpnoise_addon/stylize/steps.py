@@ -6,8 +6,9 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from ..backend import Backend, Job, JobRequest, run_job, run_uploaded_job
-from ..backend.answers import check_settings_answer
+from ..backend import Backend, Job, run_job, run_uploaded_job
+from ..backend.answers import check
+from ..backend.client import WORK_SECONDS
 from ..errors import BackendDiedError, BackendHungError, JobError, SettingsError, WarpnoiseError
 from ..export.files import JobFolder
 from ..frame_ranges import frames_text
@@ -102,12 +103,13 @@ def acquire_backend(
 def _check(backend: Backend, settings: dict[str, Any], reporter: Reporter, cancelled: Callable[[], bool]) -> None:
     """Have the backend look at the model and all that is to be loaded with it."""
     try:
-        answer = backend.ask(lambda: backend.client.check(settings), cancelled=cancelled)
+        body = {"settings": settings}
+        answer = backend.call("POST", "check", body=body, seconds=WORK_SECONDS, cancelled=cancelled)
     except JobError as error:
         if error.code == "not_found":  # an older backend tells after the render
             return
         raise
-    check_settings_answer(answer)
+    check("check of settings", answer)
     remember_model(settings["model"], answer)
     reporter.warn(*answer.get("warnings", ()))
 
@@ -117,15 +119,15 @@ def stylize_folder(
 ) -> Job:
     """Have the job folder stylized. A backend that died or hangs is discarded: the next run starts a new one."""
     backend = pool.acquire(request.backend, cancelled)
-    job = JobRequest(
-        str(request.folder),
-        dict(request.settings),
-        request.backend.device,
-        None if request.preview is not None else request.backend.batch,
-        frames=None if request.part is None else frames_text(request.part),
-        preview=request.preview is not None,
-        memory=request.backend.memory,
-    )
+    body = {
+        "path": str(request.folder),
+        "settings": dict(request.settings),
+        "device": request.backend.device,
+        "batch": None if request.preview is not None else request.backend.batch,
+        "frames": None if request.part is None else frames_text(request.part),
+        "preview": request.preview is not None,
+        **request.backend.memory,
+    }
 
     def progress(job: Job) -> None:
         changes = {name: job[name] for name in FRAME_COUNTS}
@@ -133,6 +135,8 @@ def stylize_folder(
             changes["stage"] = "queued"
         elif job["stage"] != "finished" and job["state"] == "running":
             changes["stage"] = job["stage"]
+            if job["stage"] in ("uploading", "downloading"):
+                changes["seconds_left"] = reporter.seconds_left(job["frames_done"], job["frames_total"])
         if job["result"] is not None:
             changes["result"] = result_folder(request.folder, job["result"])
             if job["newest_frame"] is not None:
@@ -142,10 +146,10 @@ def stylize_folder(
 
     try:
         if not backend.takes_uploads:
-            return run_job(backend, job, progress=progress, cancelled=cancelled)
+            return run_job(backend, body, progress=progress, cancelled=cancelled)
         with JobFolder(request.folder):  # what is sent does not change meanwhile
             return run_uploaded_job(
-                backend, job, progress=progress, cancelled=cancelled, delete_after=request.backend.delete_after
+                backend, body, progress=progress, cancelled=cancelled, delete_after=request.backend.delete_after
             )
     except (BackendDiedError, BackendHungError):
         pool.discard()

@@ -10,14 +10,14 @@ from typing import Any
 import bpy
 from bpy.props import CollectionProperty, IntProperty, StringProperty
 
-from ..errors import WarpnoiseError
 from ..settings import SETTINGS
 from ..stylize import model_facts, state
-from ..stylize.model_sessions import DownloadSession, ListSession, OfferSession, size_text
+from ..stylize.model_sessions import DownloadSession, ListSession, OfferSession, remove_model, size_text
 from . import style_pictures
 from .modal_session import SessionOperator, redraw
 from .online import offline
 from .preferences import backend_choice
+from .reporting import reporting
 from .texts import draw_text, iface, letters_in, sentence
 
 DEFAULT_MODEL = str(SETTINGS["model"].default)
@@ -252,14 +252,9 @@ class WARPNOISE_OT_remove_model(bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         return context.window_manager.invoke_confirm(self, event)
 
+    @reporting
     def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            backend = state.pool.acquire(backend_choice(context))
-            backend.ask(lambda: backend.client.remove_model(self.model))
-            model_facts.listing = backend.ask(backend.client.models)
-        except WarpnoiseError as error:
-            self.report({"ERROR"}, sentence(str(error)))
-            return {"CANCELLED"}
+        model_facts.listing = remove_model(state.pool, backend_choice(context), self.model)
         fill_list(context.window_manager, context.scene.warpnoise.model)
         redraw(context)
         return {"FINISHED"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from warpnoise_addon.backend import JobRequest, connect_backend, run_uploaded_job
+from warpnoise_addon.backend import connect_backend, run_uploaded_job
 
 from ..fake_server import TOKEN, FakeServer
 
@@ -14,6 +14,6 @@ def fetch_result(folder: Path) -> None:
     server = FakeServer()
     try:
         backend = connect_backend(server.url, TOKEN)
-        run_uploaded_job(backend, JobRequest(str(folder / "job"), {"strength": 0.5}))
+        run_uploaded_job(backend, {"path": str(folder / "job"), "settings": {"strength": 0.5}})
     finally:
         server.close()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from warpnoise_addon.backend import BackendCommand, JobRequest, connect_backend, find_backend, run_job, start_backend
+from warpnoise_addon.backend import BackendCommand, connect_backend, find_backend, run_job, start_backend
 from warpnoise_addon.backend.locate import backend_environment
 from warpnoise_addon.errors import (
     BackendDiedError,
@@ -50,24 +50,25 @@ def backends():
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> JobRequest:
+def job(tmp_path: Path) -> dict:
     """A folder that the fake backend takes for a job of three frames."""
     (tmp_path / "color").mkdir()
     (tmp_path / "job.json").write_text("{}")
     for frame in (1, 2, 3):
         (tmp_path / "color" / f"{frame:04d}.png").write_bytes(b"frame %d" % frame)
-    return JobRequest(str(tmp_path), {"strength": 0.5})
+    return {"path": str(tmp_path), "settings": {"strength": 0.5}}
 
 
 def count_polls(backend, monkeypatch) -> list[str]:
     """A list that gets the job's id each time the client asks for the job."""
-    polls, ask = [], backend.client.job
+    polls, call = [], backend.client.call
 
-    def counted(job_id: str):
-        polls.append(job_id)
-        return ask(job_id)
+    def counted(method: str, *parts: str, **options):
+        if method == "GET" and parts[0] == "jobs":
+            polls.append(parts[1])
+        return call(method, *parts, **options)
 
-    monkeypatch.setattr(backend.client, "job", counted)
+    monkeypatch.setattr(backend.client, "call", counted)
     return polls
 
 
@@ -77,9 +78,9 @@ def test_runs_a_job_and_reports_every_stage(backends, job):
     assert (last["state"], last["frames_done"], last["frames_total"], last["newest_frame"]) == ("done", 3, 3, 3)
     assert last["warnings"] == ["a warning of the fake backend"]
     assert views[0]["frames_done"] < 3
-    assert (frames_of(Path(job.path)) / "0002.png").read_bytes() == b"frame 2"
-    sent = json.loads((Path(job.path) / "request.json").read_text())
-    assert sent == {"path": job.path, "settings": {"strength": 0.5}, "device": None, "batch": None}
+    assert (frames_of(Path(job["path"])) / "0002.png").read_bytes() == b"frame 2"
+    sent = json.loads((Path(job["path"]) / "request.json").read_text())
+    assert sent == job
 
 
 def test_status_names_device_and_styles(backends):
@@ -143,7 +144,7 @@ def test_a_backend_that_dies_in_the_middle(backends, job):
     with pytest.raises(BackendDiedError, match=r"exit code 70[\s\S]*on fire") as caught:
         run_job(backend, job)
     assert "***" in str(caught.value)  # its token was in its last words
-    assert (frames_of(Path(job.path)) / "0001.png").exists()
+    assert (frames_of(Path(job["path"])) / "0001.png").exists()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
@@ -245,7 +246,7 @@ def test_connecting_to_a_backend_that_runs_already(backends, job, monkeypatch):
         connect_backend(f"127.0.0.1:{running.client.address.port}", "another-token-of-some-length")
     running.close()
     with pytest.raises(BackendDiedError, match="nobody answers"):
-        other.ask(other.client.status)
+        other.call("GET", "status")
     assert not other.alive
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from warpnoise_addon.backend import JobRequest, connect_backend, run_uploaded_job
+from warpnoise_addon.backend import connect_backend, run_uploaded_job
 from warpnoise_addon.backend.broken_pipe import broken_pipes_raise
 from warpnoise_addon.backend.client import Unreachable
 from warpnoise_addon.backend.received_png import NotThePicture, check_png
@@ -77,7 +77,7 @@ def job(tmp_path) -> Path:
 
 
 def run(backend, folder: Path, **options):
-    return run_uploaded_job(backend, JobRequest(str(folder), {"strength": 0.5}), **options)
+    return run_uploaded_job(backend, {"path": str(folder), "settings": {"strength": 0.5}}, **options)
 
 
 def stylized(folder: Path) -> list[str]:
@@ -94,9 +94,7 @@ def test_there_and_back(server, backend, job):
     assert (last["state"], last["frames_done"], last["frames_total"]) == ("done", 3, 3)
     assert server.puts[-1] == "job.json" and len(server.puts) == 7
     assert server.files[next(iter(server.files))]["passes/0002.exr"] == (job / "passes" / "0002.exr").read_bytes()
-    assert server.sent_jobs == [
-        {"upload": next(iter(server.files)), "settings": {"strength": 0.5}, "device": None, "batch": None}
-    ]
+    assert server.sent_jobs == [{"upload": next(iter(server.files)), "settings": {"strength": 0.5}}]
     assert stylized(job) == ["0001.png", "0002.png", "0003.png"]
     for frame in (1, 2, 3):
         name = f"{frame:04d}.png"

@@ -9,7 +9,7 @@ import bpy
 import pytest
 
 import warpnoise_addon
-from warpnoise_addon.backend.answers import check_models
+from warpnoise_addon.backend.answers import check
 from warpnoise_addon.errors import BackendError
 from warpnoise_addon.stylize import model_facts, state
 from warpnoise_addon.stylize.model_sessions import DownloadSession
@@ -129,7 +129,7 @@ def test_a_cancelled_download_reports_that_its_part_stays(scene):
 )
 def test_lists_of_another_shape_are_refused(answer):
     with pytest.raises(BackendError, match=r"answer is not a (list of models|model)"):
-        check_models(answer)
+        check("list of models", answer)
 
 
 def test_nothing_of_the_list_is_in_the_file(scene, tmp_path):
