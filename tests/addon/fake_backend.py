@@ -127,6 +127,8 @@ class Handler(BaseHTTPRequestHandler):
             self.problem(401, "token", "wrong token")
         elif self.path == "/v2/status":
             self.answer(200, status())
+        elif self.path == "/v2/check":
+            self.check(json.loads(body)["settings"].get("model", "default"))
         elif self.path == "/v2/models":
             self.answer(200, {"installed": INSTALLED, "suggested": [SUGGESTED]})
         elif self.path.endswith("?online=true"):
@@ -148,6 +150,11 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, JOBS[self.path.split("/")[-1]])
         else:
             self.problem(404, "not_found", self.path)
+
+    def check(self, model: str) -> None:
+        if MODE == "empty" if model == "default" else not Path(model).exists():
+            return self.problem(400, "model", f"model {model}: there is no such folder")
+        return self.answer(200, {"warnings": []})
 
     def download(self, request: dict) -> None:
         """Each time that it is asked for a quarter more has come; a slow one stays at half."""
@@ -199,6 +206,7 @@ def status() -> dict:
     return {
         "version": "0.1.0", "interface": interface(), "job_schema": 3 if MODE == "schema" else 2, "device": "cpu",
         "device_name": "a fake device", "memory_total": 8 * 2**30, "memory_free": 4 * 2**30, "models": models,
+        "torch": "2.9.0+cpu",
     }  # fmt: skip
 
 

@@ -100,7 +100,8 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/v2/status":
             return self.answer(status(fake.uploads))
         if path == "/v2/check":
-            return self.answer({"warnings": []})
+            model = json.loads(body)["settings"].get("model", "default")
+            return self.answer({"warnings": []}) if model == "default" else self.problem(400, "model")
         if parts[0] == "uploads":
             return self.uploads(parts[1:], body)
         if path == "/v2/jobs":

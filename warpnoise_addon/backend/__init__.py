@@ -1,7 +1,6 @@
 """The backend process, seen from Blender: finding, starting, watching and talking to it. Imports no bpy.
 
     locate      which Python has the backend
-    probe       what that Python has
     address     where one listens that somebody else runs
     process     one running `warpnoise serve`: start, readiness, death, end
     client      the HTTP interface of docs/architecture.md

@@ -87,7 +87,8 @@ def _a(what: str) -> Fits:
 SHAPES: Mapping[str, Mapping[str, Fits]] = {
     "status": {
         "version": _text, "device": _text, "device_name": _text, "memory_total": _count, "memory_free": _count,
-        "memory": _text, "models": _list(_a("model of the status")), "uploads": _or_none(_a("limit of uploads")),
+        "memory": _text, "torch": _text, "models": _list(_a("model of the status")),
+        "uploads": _or_none(_a("limit of uploads")),
     },
     "model of the status": {"name!": _text, "styles": _list(_text), "prompt": _bool, "takes": _list(_text)},
     "limit of uploads": {"largest_file": _count, "days": _number},

@@ -59,13 +59,14 @@ class BackendProcess(Child):
         words, program, source = self._last_words(), self.command.argv[0], self.command.source
         if "No module named" in words and "warpnoise" in words:
             raise BackendMissingError(
-                "{program} (from {source}) has no backend: install it there with `{program} -m pip install "
-                "'warpnoise[serve]'`, or choose another Python",
+                "{program} (from {source}) has no backend: press Set Up, install it there with `{program} -m "
+                "pip install 'warpnoise[serve]'`, or choose another Python",
                 program=program,
                 source=source,
             )
         raise BackendMissingError(
-            "the backend {program} (from {source}) did not start: {ending}{words}",
+            "the backend {program} (from {source}) did not start: {ending}. Press Set Up to install it again, or "
+            "choose another Python{words}",
             program=program,
             source=source,
             ending=self.ending,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-from ..backend import Backend
 from ..backend.address import Address
-from ..backend.probe import OLDEST_PYTHON, Probe, probe
+from ..backend.client import WORK_SECONDS
+from ..errors import JobError
 from ..messages import Message
 from ..setup.hardware import Hardware
 from .backends import BackendPool, chosen_command, chosen_url
@@ -20,10 +19,11 @@ LITTLE_MEMORY = 2 * 2**30
 
 
 class Finding:
-    """``level``: OK, WARNING (it works, but), or ERROR. ``text``: a `Message` of the template and its values."""
+    """``level``: OK, WARNING (it works, but), or ERROR. ``text``: a `Message`, of a template and its values."""
 
     def __init__(self, level: str, template: str, **values: object) -> None:
-        self.level, self.text = level, Message(template, **values)
+        self.level = level
+        self.text = template if isinstance(template, Message) else Message(template, **values)
 
 
 def check_up(
@@ -49,81 +49,35 @@ def check_up(
         backend = pool.acquire(choice, cancelled)
         yield Finding("OK", "{address} answers and accepts the token", address=address)
         if uploads := backend.status.get("uploads"):
-            yield Finding("OK", "It takes uploads, and keeps them for {number:g} days", number=_number(uploads, "days"))
+            yield Finding("OK", "It takes uploads, and keeps them for {number:g} days", number=uploads.get("days", 0))
     else:
-        command = chosen_command(choice)
-        found = probe(command, cancelled)
-        if found is not None:
-            yield from _python(found, command.argv[0])
-            yield from _graphics(found, hardware())
+        yield Finding("OK", "Python: {path}", path=chosen_command(choice).argv[0])
         backend = pool.acquire(choice, cancelled)
     yield Finding("OK", "The backend {name} works", name=backend.name)
-    yield from _machine(backend.refresh_status(), choice)
-    yield from _model(backend, model)
+    yield from _machine(backend.refresh_status(), choice, "" if url else hardware().gpu)
+    try:
+        backend.call("POST", "check", body={"settings": {"model": model}}, seconds=WORK_SECONDS, cancelled=cancelled)
+        yield Finding("OK", "The scene's model: {model}", model=model)
+    except JobError as error:
+        yield Finding("ERROR", str(error))
 
 
-def _python(found: Probe, path: str) -> Iterator[Finding]:
-    if found.trouble:
-        yield Finding(
-            "ERROR", "{path}: {trouble}. Choose another Python, or press Set Up", path=path, trouble=found.trouble
-        )
-        return
-    version = ".".join(map(str, found.python))
-    if found.python[:2] < OLDEST_PYTHON:
-        oldest = ".".join(map(str, OLDEST_PYTHON))
-        yield Finding(
-            "ERROR",
-            "{path} is Python {version}: {oldest} or newer is needed. Press Set Up for a new one",
-            path=path,
-            version=version,
-            oldest=oldest,
-        )
-    else:
-        yield Finding("OK", "Python {version}: {path}", version=version, path=path)
-    if found.warpnoise_error:
-        yield Finding(
-            "ERROR",
-            "It has no backend that can be imported ({warpnoise_error}). Press Set Up, or install it "
-            "there with `{path} -m pip install 'warpnoise[serve]'`",
-            warpnoise_error=found.warpnoise_error,
-            path=path,
-        )
-    else:
-        yield Finding("OK", "The package warpnoise {warpnoise}", warpnoise=found.warpnoise)
-    if found.torch_error:
-        yield Finding(
-            "ERROR",
-            "PyTorch cannot be imported ({torch_error}). Press Set Up to install it again",
-            torch_error=found.torch_error,
-        )
-
-
-def _graphics(found: Probe, hardware: Hardware) -> Iterator[Finding]:
-    if not found.torch:
-        return
-    if hardware.gpu and not found.gpu:
-        why = (
-            Message("cannot use it (built for {cuda}): its driver may be too old", cuda=found.cuda)
-            if found.cuda
-            else Message("is a build for the CPU: press Set Up to install the other")
-        )
+def _machine(status: dict[str, Any], choice: BackendChoice, card: str) -> Iterator[Finding]:
+    """``card``: the graphics card of this computer, if PyTorch could use it."""
+    yield Finding("OK", "Device: {device}", device=device_text(status))
+    device, pytorch = str(status.get("device", "")), str(status.get("torch", ""))
+    if pytorch:
+        yield Finding("OK", "PyTorch {version}", version=pytorch)
+    if card and device == "cpu":
         yield Finding(
             "WARNING",
-            "There is a graphics card ({gpu}), but PyTorch {torch} {why}",
-            gpu=hardware.gpu,
-            torch=found.torch,
-            why=why,
+            "There is a graphics card ({gpu}), but PyTorch {torch} cannot use it. Update its driver, or press Set Up "
+            "to install the build for it",
+            gpu=card,
+            torch=pytorch,
         )
-    else:
-        text = "PyTorch {version}, with a graphics card" if found.gpu else "PyTorch {version}, on the CPU"
-        yield Finding("OK", text, version=found.torch)
-
-
-def _machine(status: dict[str, Any], choice: BackendChoice) -> Iterator[Finding]:
-    yield Finding("OK", "Device: {device}", device=device_text(status))
     if status.get("memory"):
-        yield Finding("OK", "Memory: {memory}", memory=str(status["memory"]))
-    device = str(status.get("device", ""))
+        yield Finding("OK", "Memory: {memory}", memory=status["memory"])
     if choice.device and not device.startswith(choice.device):
         yield Finding(
             "WARNING",
@@ -131,35 +85,9 @@ def _machine(status: dict[str, Any], choice: BackendChoice) -> Iterator[Finding]
             device=choice.device,
             best=device,
         )
-    free = _number(status, "memory_free")
-    if 0 < free < LITTLE_MEMORY:
+    if 0 < status.get("memory_free", 0) < LITTLE_MEMORY:
         yield Finding(
             "WARNING",
             "Only {gigabytes:.1f} GB of memory are free: close other programs, or render smaller frames",
-            gigabytes=free / 2**30,
+            gigabytes=status["memory_free"] / 2**30,
         )
-
-
-def _model(backend: Backend, model: str) -> Iterator[Finding]:
-    names = [str(known.get("name")) for known in backend.status.get("models", ())]
-    if model in names or (not backend.takes_uploads and model != "default" and Path(model).is_dir()):
-        yield Finding("OK", "The scene's model: {model}", model=model)
-    elif backend.takes_uploads:
-        has = ", ".join(names) or "none"
-        yield Finding(
-            "ERROR",
-            "The server has no model {model}: it has {has}. `warpnoise serve --models` adds more",
-            model=model,
-            has=has,
-        )
-    elif model == "default":
-        yield Finding("ERROR", "The backend has no default model: install a release, or choose another model")
-    else:
-        yield Finding(
-            "ERROR", "The scene's model {model} does not exist: choose another model in the panel", model=model
-        )
-
-
-def _number(content: Any, key: str) -> float:
-    value = content.get(key) if isinstance(content, dict) else None
-    return float(value) if isinstance(value, int | float) else 0.0

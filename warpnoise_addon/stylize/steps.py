@@ -9,7 +9,7 @@ from typing import Any
 from ..backend import Backend, Job, run_job, run_uploaded_job
 from ..backend.answers import check
 from ..backend.client import WORK_SECONDS
-from ..errors import BackendDiedError, BackendHungError, JobError, SettingsError, WarpnoiseError
+from ..errors import BackendDiedError, BackendHungError, SettingsError, WarpnoiseError
 from ..export.files import JobFolder
 from ..frame_ranges import frames_text
 from ..messages import Message
@@ -82,33 +82,14 @@ def acquire_backend(
             "some of the frames: a server that takes uploads stylizes whole animations only. Use a backend on "
             "this machine, which shares the job folder with the others"
         )
-    names = [str(model.get("name")) for model in backend.status.get("models", ())]
-    model = request.settings["model"]
-    if model == "default" and model not in names:
-        raise JobError(
-            "this backend has no default model: install a release of the package, or choose another model",
-            "model",
-        )
-    if backend.takes_uploads and model not in names:
-        raise JobError(
-            "the server has no model {model}: it has {names}. `warpnoise serve --models FOLDER` adds more",
-            "model",
-            model=model,
-            names=", ".join(names),
-        )
     _check(backend, dict(request.settings), reporter, cancelled)
     return backend
 
 
 def _check(backend: Backend, settings: dict[str, Any], reporter: Reporter, cancelled: Callable[[], bool]) -> None:
     """Have the backend look at the model and all that is to be loaded with it."""
-    try:
-        body = {"settings": settings}
-        answer = backend.call("POST", "check", body=body, seconds=WORK_SECONDS, cancelled=cancelled)
-    except JobError as error:
-        if error.code == "not_found":  # an older backend tells after the render
-            return
-        raise
+    body = {"settings": settings}
+    answer = backend.call("POST", "check", body=body, seconds=WORK_SECONDS, cancelled=cancelled)
     check("check of settings", answer)
     remember_model(settings["model"], answer)
     reporter.warn(*answer.get("warnings", ()))

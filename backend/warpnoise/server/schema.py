@@ -99,5 +99,7 @@ class StatusView(BaseModel):
     memory_free: int
     memory: str = ""
     """What fits, for people."""
+    torch: str = ""
+    """PyTorch's version with its build, such as ``2.9.0+cpu``."""
     models: list[ModelView]
     uploads: UploadsView | None = None

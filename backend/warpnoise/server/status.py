@@ -31,6 +31,7 @@ def status() -> StatusView:
         memory_total=total,
         memory_free=free,
         memory=capacity(room_on(device)),
+        torch=torch.__version__,
         models=list(named_models()),
     )
 

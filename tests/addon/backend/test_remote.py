@@ -348,7 +348,7 @@ def choice_for(server: FakeServer, folder: Path) -> BackendChoice:
 def test_a_model_missing_on_the_server_is_reported_before_the_render(server, job):
     settings = make_settings(model="/home/me/models/other")
     request = StylizeRequest("Scene", job, Frames(1, 3), settings, backend=choice_for(server, job))
-    with pytest.raises(JobError, match="it has default"):
+    with pytest.raises(JobError, match="says model"):
         acquire_backend(BackendPool(), request, Reporter(), lambda: False)
 
 
