@@ -75,6 +75,7 @@ def test_status(client):
         "memory_total": 2,
         "memory_free": 1,
         "memory": "what fits",
+        "torch": "",
         "models": [],
         "uploads": None,
     }
