@@ -51,6 +51,43 @@ def parse_frames(text: str) -> list[int]:
     return sorted(chosen)
 
 
+def parse_shot(text: str) -> range:
+    """What `parse_frames` takes, as long as it has one step: ``7``, ``1-24``, ``1-9:2``.
+
+    Raises:
+        SettingsError: as `parse_frames`, or the steps between the frames differ.
+    """
+    numbers = parse_frames(text)
+    step = numbers[1] - numbers[0] if len(numbers) > 1 else 1
+    frames = range(numbers[0], numbers[-1] + 1, step)
+    if list(frames) != numbers:
+        raise SettingsError(
+            "frames: {text!r} does not have one frame step. Give the shot's whole range, such as "
+            "{first}-{last}, and choose frames of it with --only",
+            text=text,
+            first=numbers[0],
+            last=numbers[-1],
+        )
+    return frames
+
+
+def parse_chunk(text: str, frames: range) -> range:
+    """``3/10``: the third of ten equal parts of ``frames``; empty where there are more parts than frames.
+
+    Raises:
+        SettingsError: something else, or no part of that number.
+    """
+    match = re.fullmatch(r"(\d+)/(\d+)", text.strip())
+    if match is None:
+        raise SettingsError("chunk: expected K/N like 3/10, got {text!r}", text=text)
+    number, count = int(match[1]), int(match[2])
+    if not 1 <= number <= count:
+        raise SettingsError(
+            "chunk {number}/{count}: expected a number from 1 to the count, as in 3/10", number=number, count=count
+        )
+    return frames[len(frames) * (number - 1) // count : len(frames) * number // count]
+
+
 def frames_text(frames: Iterable[int], most: int | None = None) -> str:
     """The shortest text for ascending frame numbers that ``parse_frames`` takes: ``1-9:2,20``.
 

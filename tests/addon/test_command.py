@@ -207,7 +207,7 @@ def test_an_empty_chunk_needs_no_backend_and_is_reported(blend, tmp_path):
         )
         assert code == 0, err
         assert messages(out)[-1]["stage"] == "done"
-        assert messages(out)[-1]["warnings"] == ["chunk 1/4 of frames 1-3 is empty: there are more chunks than frames"]
+        assert messages(out)[-1]["warnings"] == ["this chunk of frames 1-3 is empty: there are more chunks than frames"]
         assert not (tmp_path / "job").exists()
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from warpnoise_addon.errors import SettingsError
-from warpnoise_addon.frame_ranges import frames_text, parse_frames
-from warpnoise_addon.stylize.request import Frames
+from warpnoise_addon.frame_ranges import frames_text, parse_frames, parse_shot
 
 CASES = json.loads((Path(__file__).parents[1] / "fixtures" / "frame_ranges.json").read_text(encoding="utf-8"))
 
@@ -32,15 +31,15 @@ def test_an_error_names_the_wrong_part(text, message):
     [("7", (7, 7, 1)), ("1-24", (1, 24, 1)), ("-4:10:2", (-4, 10, 2)), ("1-3,4-9", (1, 9, 1)), ("5,2", (2, 5, 3))],
 )
 def test_frames_of_a_shot(text, frames):
-    parsed = Frames.parse(text)
-    assert (parsed.start, parsed.end, parsed.step) == frames
-    assert Frames.parse(str(parsed)) == parsed
+    parsed = parse_shot(text)
+    assert (parsed.start, parsed.stop - 1, parsed.step) == frames
+    assert parse_shot(frames_text(parsed)) == parsed
 
 
 @pytest.mark.parametrize("text", ["7,9,20", "1-9:2,10"])
 def test_a_shot_has_one_frame_step(text):
     with pytest.raises(SettingsError, match=r"one frame step.*--only"):
-        Frames.parse(text)
+        parse_shot(text)
 
 
 def test_the_text_of_a_long_irregular_list_leads_back_to_it():

@@ -7,8 +7,6 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 
 import bpy
 
-from ..errors import SettingsError
-from ..frame_ranges import FRAME_LIMIT, frames_text
 from .cameras import check_cameras
 from .changes import AnimatedValues, Changes
 from .existing import ExistingColor, ExistingFrames, ExistingPasses, check_step
@@ -40,12 +38,12 @@ def export_job(context: bpy.types.Context, options: ExportOptions) -> Generator[
         JobFolderError: the folder cannot be written, another process works on it, or the disk is full.
         Cancelled: the user stopped a render.
     """
-    check_range(options)
+    options.check()
     scene, frames = context.scene, options.rendered_frames
     check_cameras(scene, frames)
     if options.passes_source is None:
         enabled_layers(scene)
-        motion: RenderedMotion | ExistingPasses = RenderedMotion(scene, options.frame_step, options.passes_codec)
+        motion: RenderedMotion | ExistingPasses = RenderedMotion(scene, options.frame_step)
     else:
         check_step(options.frame_step)
     existing: ExistingFrames | None = None
@@ -54,43 +52,12 @@ def export_job(context: bpy.types.Context, options: ExportOptions) -> Generator[
             scene,
             (options.color_source, options.color_frames or frames) if options.color_source else None,
             (options.passes_source, frames) if options.passes_source else None,
-            options.backend,
+            options.reader,
         )
     color = ExistingColor(scene, existing) if existing and options.color_source else RenderedColor(scene)
     if existing and options.passes_source:
         motion = ExistingPasses(scene, existing)
     return _export(scene, options, color, motion, existing)
-
-
-def check_range(options: ExportOptions) -> None:
-    """Raises SettingsError for frames that Blender does not have, or for none."""
-    if options.frame_step < 1:
-        raise SettingsError("The frame step must be 1 or more, got {frame_step}.", frame_step=options.frame_step)
-    if options.frame_end < options.frame_start:
-        raise SettingsError(
-            "The frame range is empty: it ends at {frame_end}, before its start at {frame_start}.",
-            frame_end=options.frame_end,
-            frame_start=options.frame_start,
-        )
-    # A vector's span reaches one step beyond both ends.
-    first, last = options.frame_start - options.frame_step, options.frame_end + options.frame_step
-    if first < -FRAME_LIMIT or last > FRAME_LIMIT:
-        raise SettingsError(
-            "Frames {frame_start} to {frame_end} in steps of {frame_step} are outside Blender's frame range, "
-            "{first} to {last}.",
-            frame_start=options.frame_start,
-            frame_end=options.frame_end,
-            frame_step=options.frame_step,
-            first=-FRAME_LIMIT,
-            last=FRAME_LIMIT,
-        )
-    part = options.color_frames
-    if part is not None and not (part and set(part) <= set(options.frames)):
-        raise SettingsError(
-            "The frames {part} are not among {frames}.",
-            part=frames_text(part, 10),
-            frames=frames_text(options.frames, 10),
-        )
 
 
 def _export(

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..backend.locate import BackendCommand
+from ..errors import SettingsError
+from ..frame_ranges import FRAME_LIMIT, frames_text
 from ..settings import Settings, make_settings
 
 
@@ -27,8 +29,6 @@ class ExportOptions:
     only these get their colour. Whatever was made in the folder of the same .blend file is used, by this machine or
     another.
     ``earlier_motion``: the frames before those of ``color_frames`` get their motion, through which the noise comes.
-    ``compress_passes``: ZIP makes the passes a third as large (35 instead of 108 MB at 1920 x 1080), and five times as
-    slow to read.
     """
 
     folder: Path
@@ -39,22 +39,46 @@ class ExportOptions:
     passes_source: Path | None = None
     settings: Settings = field(default_factory=make_settings)
     keep_existing: bool = False
-    compress_passes: bool = False
     color_frames: Sequence[int] | None = None
     earlier_motion: bool = True
-    backend: BackendCommand | None = None
+    reader: BackendCommand | None = None
     """What reads existing frames; None: the backend that `find_backend` finds."""
     size: int | None = None
     """Pixels of the longer side; None: the scene's size."""
 
+    def check(self) -> None:
+        """Raises SettingsError for frames that Blender does not have, or for none."""
+        if self.frame_step < 1:
+            raise SettingsError("The frame step must be 1 or more, got {frame_step}.", frame_step=self.frame_step)
+        if self.frame_end < self.frame_start:
+            raise SettingsError(
+                "The frame range is empty: it ends at {frame_end}, before its start at {frame_start}.",
+                frame_end=self.frame_end,
+                frame_start=self.frame_start,
+            )
+        # A vector's span reaches one step beyond both ends.
+        first, last = self.frame_start - self.frame_step, self.frame_end + self.frame_step
+        if first < -FRAME_LIMIT or last > FRAME_LIMIT:
+            raise SettingsError(
+                "Frames {frame_start} to {frame_end} in steps of {frame_step} are outside Blender's frame range, "
+                "{first} to {last}.",
+                frame_start=self.frame_start,
+                frame_end=self.frame_end,
+                frame_step=self.frame_step,
+                first=-FRAME_LIMIT,
+                last=FRAME_LIMIT,
+            )
+        missing = [frame for frame in self.color_frames or () if frame not in self.frames]
+        if missing or (self.color_frames is not None and not self.color_frames):
+            raise SettingsError(
+                "The shot has no frame {missing}; it has {frames}.",
+                missing=frames_text(missing, 10) or "''",
+                frames=frames_text(self.frames, 10),
+            )
+
     def smallest_passes(self, size: tuple[int, int]) -> int:
         """Bytes: no whole file of rendered passes (Depth, Vector, one level of Cryptomatte) is smaller."""
-        return size[0] * size[1] * (1 + 4 + 4) * 4 if self.passes_source is None and not self.compress_passes else 1
-
-    @property
-    def passes_codec(self) -> str:
-        """The compression of the EXR files, as Blender names it."""
-        return "ZIP" if self.compress_passes else "NONE"
+        return size[0] * size[1] * (1 + 4 + 4) * 4 if self.passes_source is None else 1
 
     @property
     def frames(self) -> range:

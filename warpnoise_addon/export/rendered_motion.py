@@ -62,13 +62,12 @@ def check_cycles(scene: bpy.types.Scene) -> None:
 
 
 class RenderedMotion:
-    """Renders the passes with Cycles. ``step``: how many frames a vector spans. ``codec``: the files' compression."""
+    """Renders the passes with Cycles. ``step``: how many frames a vector spans."""
 
-    def __init__(self, scene: bpy.types.Scene, step: int, codec: str) -> None:
+    def __init__(self, scene: bpy.types.Scene, step: int) -> None:
         check_cycles(scene)
         self._scene = scene
         self._step = step
-        self._codec = codec
 
     def write(self, frame: int, path: Path, layer: bpy.types.ViewLayer) -> FrameState:
         """Renders Depth, Vector and Cryptomatte of ``layer``, the motion's view layer, into the multilayer EXR
@@ -96,7 +95,7 @@ class RenderedMotion:
             )
             changes.set(scene.cycles, **_ONE_SAMPLE, **_NO_LIGHT)
             settings = scene.render.image_settings
-            changes.set_output(settings, compat.multilayer_exr(settings, self._codec))
+            changes.set_output(settings, compat.multilayer_exr(settings))
             _no_depth_of_field(changes)
             _moving_cameras(changes)
             if compat.loses_adaptive_motion():

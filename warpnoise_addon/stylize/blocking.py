@@ -22,9 +22,9 @@ def export_blocking(
     """Render the job folder. Raises what `export.export_job` raises, and Cancelled between two frames."""
     if nothing_to_do(request, reporter):
         return
-    total = len(request.export_options.rendered_frames)
+    total = len(request.rendered_frames)
     reporter.update(stage="exporting", frames_total=total)
-    with contextlib.closing(export_job(context, request.export_options)) as frames:
+    with contextlib.closing(export_job(context, request)) as frames:
         for item in frames:
             if item.frames_done == 1:
                 unfinished.begin(request)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import bpy
 
+from ..frame_ranges import frames_text
 from ..messages import Message
 from ..package import ADDON
 from ..settings import SETTINGS
@@ -47,7 +48,7 @@ def prepare_export(request: StylizeRequest) -> PreparedExport:
 def export_arguments(request: StylizeRequest) -> list[str]:
     """``request``'s export as arguments of `warpnoise` (see `command`)."""
     arguments = ["export", "--json", "--exit-with-parent", "--scene", request.scene, "--output", str(request.folder)]
-    arguments += [f"--frames={request.frames}"]
+    arguments += [f"--frames={frames_text(request.frames)}"]
     for name, setting in SETTINGS.items():
         value = request.settings[name]
         if setting.kind == "array":
@@ -56,14 +57,11 @@ def export_arguments(request: StylizeRequest) -> list[str]:
             arguments.append(f"{setting.option}={setting.text(value)}")
     for name, folder in (("color", request.color_source), ("passes", request.passes_source)):
         arguments.append(f"--{name}={folder or ''}")
-    if request.only:
-        arguments.append(f"--only={request.only}")
-    if request.chunk is not None:
-        arguments.append(f"--chunk={request.chunk}")
+    if request.color_frames is not None:
+        option = "preview" if request.preview else "only"
+        arguments.append(f"--{option}={frames_text(request.color_frames)}")
     if request.earlier_motion:
         arguments.append("--earlier-motion")
-    if request.preview is not None:
-        arguments.append(f"--preview={request.preview}")
     if request.size is not None:
         arguments.append(f"--size={request.size}")
     if request.keep_existing:

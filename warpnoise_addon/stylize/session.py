@@ -93,7 +93,7 @@ class StylizeSession(Session):
 
             def export() -> None:
                 with rest:  # the copy of the file is not needed for longer
-                    total = len(self.request.export_options.rendered_frames)
+                    total = len(self.request.rendered_frames)
                     self._reporter.update(stage="exporting", frames_total=total)
                     run_export(self._export, self._reporter, cancelled)
 

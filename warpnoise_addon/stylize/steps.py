@@ -77,7 +77,7 @@ def acquire_backend(
                 address=backend.client.address,
             )
         )
-    if (request.chunk is not None or request.only) and backend.takes_uploads:
+    if request.color_frames is not None and not request.preview and backend.takes_uploads:
         raise SettingsError(
             "some of the frames: a server that takes uploads stylizes whole animations only. Use a backend on "
             "this machine, which shares the job folder with the others"
@@ -104,9 +104,9 @@ def stylize_folder(
         "path": str(request.folder),
         "settings": dict(request.settings),
         "device": request.backend.device,
-        "batch": None if request.preview is not None else request.backend.batch,
-        "frames": None if request.part is None else frames_text(request.part),
-        "preview": request.preview is not None,
+        "batch": None if request.preview else request.backend.batch,
+        "frames": None if request.color_frames is None else frames_text(request.color_frames),
+        "preview": request.preview,
         **request.backend.memory,
     }
 
@@ -141,7 +141,12 @@ def nothing_to_do(request: StylizeRequest, reporter: Reporter) -> bool:
     """Whether the run ends before it has begun, because its chunk is empty; then it is done, and says why."""
     if not request.nothing_to_do:
         return False
-    reporter.warn(request.nothing_to_do)
+    reporter.warn(
+        Message(
+            "this chunk of frames {frames} is empty: there are more chunks than frames",
+            frames=frames_text(request.frames),
+        )
+    )
     reporter.update(stage="done")
     return True
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from ..atomic import atomic_write
 from ..bounded_json import read_json
 from ..errors import SettingsError
+from ..frame_ranges import frames_text, parse_shot
 from ..names import frame_name
 from ..results import list_results
 from ..settings import Settings, make_settings, same_settings
-from .request import Frames, StylizeRequest
+from .request import StylizeRequest
 
 RECORD = "records/run.json"
 
@@ -25,29 +26,29 @@ RECORD = "records/run.json"
 class Unfinished:
     """A run that was begun: what for, and how far it is."""
 
-    frames: Frames
+    frames: range
     settings: Settings
     rendered: int
     stylized: int
 
     @property
     def total(self) -> int:
-        return len(self.frames.numbers)
+        return len(self.frames)
 
 
 def begin(request: StylizeRequest) -> None:
     """Tell of the run as unfinished, from the first frame on that is rendered. Parts of a job are not told of."""
     path = request.folder / RECORD
-    if request.part is None:
+    if request.color_frames is None:
         # A folder that cannot be written is reported by what writes the frames.
         with contextlib.suppress(OSError):
-            content = {"frames": str(request.frames), "settings": dict(request.settings)}
+            content = {"frames": frames_text(request.frames), "settings": dict(request.settings)}
             atomic_write(path, json.dumps(content) + "\n")
 
 
 def finish(request: StylizeRequest) -> None:
     """The run is done."""
-    if request.part is None:
+    if request.color_frames is None:
         with contextlib.suppress(OSError):
             (request.folder / RECORD).unlink(missing_ok=True)
 
@@ -59,14 +60,14 @@ def unfinished(job: Path) -> Unfinished | None:
     """
     try:
         content = read_json(job / RECORD)
-        frames = Frames.parse(content["frames"])
+        frames = parse_shot(content["frames"])
         settings = make_settings(**content["settings"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SettingsError):
         return None
-    rendered = [number for number in frames.numbers if (job / "color" / f"{frame_name(number)}.png").is_file()]
+    rendered = [number for number in frames if (job / "color" / f"{frame_name(number)}.png").is_file()]
     results = [result for result in list_results(job) if same_settings(settings, result.settings)]
     stylized = max((sum(_newer(job, result.folder, number) for number in rendered) for result in results), default=0)
-    return Unfinished(frames, settings, len(rendered), stylized) if stylized < len(frames.numbers) else None
+    return Unfinished(frames, settings, len(rendered), stylized) if stylized < len(frames) else None
 
 
 def _newer(job: Path, result: Path, frame: int) -> bool:

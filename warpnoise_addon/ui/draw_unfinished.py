@@ -7,6 +7,7 @@ from pathlib import Path
 
 import bpy
 
+from ..frame_ranges import frames_text
 from ..stylize.unfinished import RECORD, Unfinished, unfinished
 from .properties import write_settings
 from .texts import draw_text, iface, letters_in
@@ -22,7 +23,7 @@ def draw_unfinished(layout: bpy.types.UILayout, context: bpy.types.Context, job:
     text = iface(text, rendered=found.rendered, total=found.total, stylized=found.stylized)
     draw_text(box, text, icon="INFO", width=letters_in(context))
     go_on = box.operator("warpnoise.stylize", text="Continue", icon="PLAY")
-    go_on.frames = str(found.frames)
+    go_on.frames = frames_text(found.frames)
     go_on.keep_existing = True
     write_settings(go_on, found.settings)
 

@@ -68,7 +68,7 @@ def draw_next_steps(layout: bpy.types.UILayout, context: bpy.types.Context) -> N
     if not isinstance(session, StylizeSession) or session.request.size is None or state.last.stage != "done":
         return
     column, width = layout.column(align=True), letters_in(context)
-    count, size = len(session.request.frames.numbers), session.request.size
+    count, size = len(session.request.frames), session.request.size
     draw_text(column, iface(PLAY, count=count, size=size), icon="INFO", width=width)
     draw_text(column, "1. Choose another style, strength or model below, and try again", width=width)
     draw_text(column, "2. Preview one frame at full size", width=width)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,11 @@ import bpy
 
 from ..errors import SettingsError
 from ..export.animation import animated_settings
+from ..frame_ranges import parse_chunk, parse_frames, parse_shot
 from ..settings import SETTINGS, Setting, make_settings
 from ..stylize import state
 from ..stylize.backends import chosen_command, chosen_url
-from ..stylize.request import MEMORY, BackendChoice, Chunk, Frames, StylizeRequest
+from ..stylize.request import MEMORY, BackendChoice, StylizeRequest
 from .preferences import backend_choice
 from .properties import read_settings
 from .texts import iface
@@ -40,34 +41,43 @@ def make_request(context: bpy.types.Context, arguments: dict[str, Any] | None = 
         hidden = name in SETTINGS and SETTINGS[name].hidden
         return SETTINGS[name].default if hidden else getattr(scene.warpnoise, name)
 
-    frames = (
-        _scene_frames(scene)
-        if arguments.get("frames", "").strip().upper() in ("", "ALL")
-        else Frames.parse(arguments["frames"])
-    )
+    text = arguments.get("frames", "").strip()
+    frames = _scene_frames(scene) if text.upper() in ("", "ALL") else parse_shot(text)
     settings = _settings(value, arguments, elsewhere=bool(chosen_url(backend)))
     request = StylizeRequest(
+        _folder(scene, arguments),
+        frames.start,
+        frames.stop - 1,
+        frames.step,
         scene=scene.name,
-        folder=_folder(scene, arguments),
-        frames=frames,
-        settings=make_settings(**animated_settings(settings, scene, frames.numbers, arguments)),
+        settings=make_settings(**animated_settings(settings, scene, frames, arguments)),
         color_source=_source(scene, value, arguments, "color_folder"),
         passes_source=_source(scene, value, arguments, "passes_folder"),
         keep_existing=value("keep_existing"),
         connect=value("connect"),
         backend=backend,
-        only=arguments.get("only", ""),
-        chunk=Chunk.parse(arguments["chunk"]) if arguments.get("chunk") else None,
-        preview=arguments.get("preview"),
+        color_frames=_part(arguments, frames),
+        preview="preview" in arguments,
         earlier_motion=arguments.get("earlier_motion", True),
         size=arguments.get("size") or None,
     )
     if request.color_source or request.passes_source:
         request = replace(request, reader=chosen_command(backend))
-    if (request.preview is not None) + (request.chunk is not None) + bool(request.only) > 1:
-        raise SettingsError("expected one of only, chunk and preview, not several")
-    request.part  # noqa: B018  raises where a frame is none of the shot's
+    if not request.nothing_to_do:
+        request.check()
     return request
+
+
+def _part(arguments: dict[str, Any], frames: range) -> Sequence[int] | None:
+    """The chosen frames, those of the chunk, or the previewed one; None: all are wanted."""
+    chosen = [name for name in ("only", "chunk") if arguments.get(name)] + ["preview"] * ("preview" in arguments)
+    if len(chosen) > 1:
+        raise SettingsError("expected one of only, chunk and preview, not several")
+    if chosen == ["preview"]:
+        return range(arguments["preview"], arguments["preview"] + 1)
+    if chosen == ["chunk"]:
+        return parse_chunk(arguments["chunk"], frames)
+    return parse_frames(arguments["only"]) if chosen else None
 
 
 def output_folder(scene: bpy.types.Scene, chosen: str) -> Path:
@@ -110,11 +120,9 @@ def _folder_name(scene: bpy.types.Scene) -> str:
     return bpy.path.clean_name(scene.name) or "Scene"
 
 
-def _scene_frames(scene: bpy.types.Scene) -> Frames:
-    if scene.warpnoise.range == "CUSTOM":
-        chosen = scene.warpnoise
-        return Frames(chosen.frame_start, chosen.frame_end, chosen.frame_step)
-    return Frames(scene.frame_start, scene.frame_end, scene.frame_step)
+def _scene_frames(scene: bpy.types.Scene) -> range:
+    owner = scene.warpnoise if scene.warpnoise.range == "CUSTOM" else scene
+    return range(owner.frame_start, owner.frame_end + 1, owner.frame_step)
 
 
 def _settings(value: Callable[[str], Any], arguments: dict[str, Any], elsewhere: bool) -> dict[str, Any]:

@@ -140,8 +140,8 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
         return self._bring_back(scene, self._request)
 
     def _bring_back(self, scene: bpy.types.Scene, request: StylizeRequest) -> set[str]:
-        if request.preview is not None:
-            shown = show_preview(bpy.context, request.folder, state.last.result, request.preview)
+        if request.preview:
+            shown = show_preview(bpy.context, request.folder, state.last.result, request.color_frames[0])
             if not shown and not bpy.app.background:
                 self.report({"INFO"}, sentence("Open an image editor and choose the image '{image}'", image=AFTER))
             return {"FINISHED"}
@@ -151,7 +151,7 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
             except WarpnoiseError as error:
                 return self._fail(error)
             return {"FINISHED"}
-        if request.part is not None:  # the compositor gets them when all are done, from a run over all
+        if request.color_frames is not None:  # the compositor gets them when all are done, from a run over all
             text = "{count} stylized frames of a part of the shot"
             self.report({"INFO"}, sentence(text, count=state.last.frames_done))
             return {"FINISHED"}

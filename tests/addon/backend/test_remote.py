@@ -22,7 +22,7 @@ from warpnoise_addon.backend.received_png import NotThePicture, check_png
 from warpnoise_addon.errors import BackendDiedError, BackendError, Cancelled, JobError, JobFolderError
 from warpnoise_addon.settings import make_settings
 from warpnoise_addon.stylize.backends import BackendPool
-from warpnoise_addon.stylize.request import BackendChoice, Frames, StylizeRequest
+from warpnoise_addon.stylize.request import BackendChoice, StylizeRequest
 from warpnoise_addon.stylize.status import Reporter
 from warpnoise_addon.stylize.steps import acquire_backend, stylize_folder
 
@@ -330,7 +330,7 @@ def test_a_folder_that_is_worked_on_is_left_alone(server, job):
 
     choice = choice_for(server, job)
     pool, reporter = BackendPool(), Reporter()
-    request = StylizeRequest("Scene", job, Frames(1, 3), backend=choice)
+    request = StylizeRequest(job, 1, 3, scene="Scene", backend=choice)
     acquire_backend(pool, request, reporter, lambda: False)
     with JobFolder(job), pytest.raises(JobFolderError, match="Another process"):
         stylize_folder(pool, request, reporter, lambda: False)
@@ -347,7 +347,7 @@ def choice_for(server: FakeServer, folder: Path) -> BackendChoice:
 
 def test_a_model_missing_on_the_server_is_reported_before_the_render(server, job):
     settings = make_settings(model="/home/me/models/other")
-    request = StylizeRequest("Scene", job, Frames(1, 3), settings, backend=choice_for(server, job))
+    request = StylizeRequest(job, 1, 3, scene="Scene", settings=settings, backend=choice_for(server, job))
     with pytest.raises(JobError, match="says model"):
         acquire_backend(BackendPool(), request, Reporter(), lambda: False)
 
@@ -361,7 +361,7 @@ def test_without_uploads_only_this_machine_will_do(server, monkeypatch):
 
 
 def test_unencrypted_traffic_is_warned_of(server, job, monkeypatch):
-    request = StylizeRequest("Scene", job, Frames(1, 3), backend=choice_for(server, job))
+    request = StylizeRequest(job, 1, 3, scene="Scene", backend=choice_for(server, job))
     for expected in (False, True):
         reporter = Reporter()
         acquire_backend(BackendPool(), request, reporter, lambda: False)

@@ -220,7 +220,7 @@ def test_backend_without_the_package(lit: bpy.types.Scene, tmp_path: Path) -> No
     source = render(lit, tmp_path / "source", "8.png")
     with pytest.raises(BackendError, match=r"(?s)existing frames are read by .* ingest`, which failed .*No module"):
         export(
-            tmp_path / "job", color_source=source, backend=BackendCommand((sys.executable, "-m", "warpnoise"), "PATH")
+            tmp_path / "job", color_source=source, reader=BackendCommand((sys.executable, "-m", "warpnoise"), "PATH")
         )
 
 

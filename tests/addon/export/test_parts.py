@@ -181,7 +181,7 @@ def test_a_lock_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
 
 def test_an_invalid_part(saved: bpy.types.Scene, export: Callable, tmp_path: Path) -> None:
     for part in (range(0), range(5, 9)):
-        with pytest.raises(SettingsError, match="are not among"):
+        with pytest.raises(SettingsError, match="The shot has no"):
             start(tmp_path / "job", part)
 
 

@@ -13,11 +13,12 @@ import pytest
 
 import warpnoise_addon
 from warpnoise_addon.arguments import make_parser, operator_arguments
+from warpnoise_addon.frame_ranges import parse_shot
 from warpnoise_addon.settings import SETTINGS, make_settings
 from warpnoise_addon.stylize import status as status_module
 from warpnoise_addon.stylize.backends import BackendPool
 from warpnoise_addon.stylize.export_command import export_arguments
-from warpnoise_addon.stylize.request import BackendChoice, Frames, StylizeRequest
+from warpnoise_addon.stylize.request import BackendChoice, StylizeRequest
 from warpnoise_addon.stylize.session import CheckSession, StylizeSession
 from warpnoise_addon.stylize.status import Reporter, Status, duration
 from warpnoise_addon.stylize.unfinished import unfinished
@@ -63,7 +64,7 @@ def session(blend, pool, tmp_path, monkeypatch):
 
     def make(mode: str, last: int = 2, export: list[str] | None = None) -> StylizeSession:
         python = write_fake_python(tmp_path, mode)
-        request = StylizeRequest("Scene", tmp_path / "job", Frames(1, last), backend=BackendChoice(str(python)))
+        request = StylizeRequest(tmp_path / "job", 1, last, scene="Scene", backend=BackendChoice(str(python)))
         wheel = [sys.executable, "-u", "-m", "warpnoise_addon", str(blend)]
         return StylizeSession(
             pool, request, export or [*wheel, *export_arguments(request)], lambda: cleaned.append(True)
@@ -219,12 +220,12 @@ def test_the_export_gets_all_arguments(tmp_path):
         noise="random",
     )
     request = StylizeRequest(
-        "A B", tmp_path / "job", Frames(-3, 9, 2), settings, tmp_path / "c", tmp_path / "p", keep_existing=True
+        tmp_path / "job", -3, 9, 2, tmp_path / "c", tmp_path / "p", settings, keep_existing=True, scene="A B"
     )
     given = make_parser("p").parse_args(export_arguments(request))
     assert (given.scene, given.action) == ("A B", "export")
     values = operator_arguments(given)
-    assert Frames.parse(values.pop("frames")) == request.frames
+    assert parse_shot(values.pop("frames")) == request.frames
     assert Path(values.pop("output")) == request.folder
     assert Path(values.pop("color_folder")) == request.color_source
     assert Path(values.pop("passes_folder")) == request.passes_source

@@ -10,7 +10,7 @@ import pytest
 
 from warpnoise_addon.names import frame_name
 from warpnoise_addon.settings import make_settings
-from warpnoise_addon.stylize.request import Chunk, Frames, StylizeRequest
+from warpnoise_addon.stylize.request import StylizeRequest
 from warpnoise_addon.stylize.unfinished import RECORD, begin, finish, unfinished
 
 from ..result_files import write_result
@@ -22,7 +22,7 @@ SETTINGS = make_settings(style="oil", strength=0.4)
 def request_(tmp_path) -> StylizeRequest:
     (tmp_path / "records").mkdir(parents=True)
     (tmp_path / "color").mkdir()
-    return StylizeRequest("Scene", tmp_path, Frames(2, 8, 2), SETTINGS)
+    return StylizeRequest(tmp_path, 2, 8, 2, settings=SETTINGS, scene="Scene")
 
 
 def render(job: Path, *frames: int) -> None:
@@ -73,8 +73,7 @@ def test_frames_of_an_earlier_run_do_not_count(request_, settings, seconds_later
 
 
 def test_parts_of_a_job_are_not_offered(request_):
-    for part in (replace(request_, preview=4), replace(request_, chunk=Chunk(1, 2))):
-        begin(part)
+    begin(replace(request_, color_frames=[4]))
     assert unfinished(request_.folder) is None
 
 

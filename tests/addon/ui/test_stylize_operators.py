@@ -230,8 +230,8 @@ def test_a_preview_shows_the_frame_and_its_render(scene, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"preview": 3}, "Frame 3 cannot be previewed: it is not among the frames 1-2"),
-        ({"preview": 2, "frames": "1:9:2"}, "not among the frames 1-9:2"),
+        ({"preview": 3}, "The shot has no frame 3; it has 1-2"),
+        ({"preview": 2, "frames": "1:9:2"}, "no frame 2; it has 1-9:2"),
         ({"preview": 1, "chunk": "1/2"}, "one of only, chunk and preview"),
     ],
 )
