@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO
 
 from .errors import Cancelled
+from .messages import Message
 
 TAIL_LINES = 40
 END_SECONDS = 5.0
@@ -162,14 +163,16 @@ class Child:
         """How it ended, for a message."""
         status = self._process.poll()
         if status is None:
-            return "it closed its output"
+            return Message("it closed its output")
         if status >= 0:
-            return f"exit code {status}"
+            return Message("exit code {status}", status=status)
         try:
             name = signal.Signals(-status).name
         except ValueError:
             name = str(-status)
-        return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+        if name == "SIGKILL":
+            return Message("killed by {signal} (out of memory?)", signal=name)
+        return Message("killed by {signal}", signal=name)
 
 
 def ask(

@@ -29,6 +29,11 @@ class Message(str):
         return _filled(translate(self.template), self.values, translate)
 
 
+def from_backend(text: str) -> Message:
+    """A text of the backend, which is English: in another language the message says that it is the backend's."""
+    return Message("{backend_text}", backend_text=text)
+
+
 class MessageError(Exception):
     """An error with a message of a template and its values, if it has any."""
 
@@ -46,19 +51,25 @@ def _shown(value: object, translate: Callable[[str], str]) -> object:
     return value.translated(translate) if isinstance(value, Message) else value
 
 
-def pack(texts: Iterable[str]) -> dict[str, list[Any]]:
-    """Of each message with values: its template and values, for a line of JSON."""
-    return {
-        text: [text.template, {name: _plain(value) for name, value in text.values.items()}]
-        for text in texts
-        if isinstance(text, Message) and text.values
-    }
+def pack(texts: Iterable[str]) -> dict[str, Any]:
+    """Of each message with values: its template and values, those within it too, for a line of JSON."""
+    return {text: _packed(text) for text in texts if isinstance(text, Message) and text.values}
 
 
-def unpack(text: str, packed: Mapping[str, list[Any]]) -> str:
+def unpack(text: str, packed: Mapping[str, Any]) -> str:
     """The message that ``pack`` packed; other texts as they are."""
-    return Message(packed[text][0], **packed[text][1]) if text in packed else text
+    return str(_unpacked(packed[text])) if text in packed else text
 
 
-def _plain(value: object) -> object:
-    return value if isinstance(value, (int, float, str)) else str(_shown(value, str))
+def _packed(value: object) -> object:
+    if isinstance(value, Message):
+        return {"template": value.template, "values": {name: _packed(each) for name, each in value.values.items()}}
+    if isinstance(value, (list, tuple)):
+        return [_packed(each) for each in value]
+    return value if isinstance(value, (int, float, str)) else str(value)
+
+
+def _unpacked(value: object) -> object:
+    if isinstance(value, dict):
+        return Message(value["template"], **{name: _unpacked(each) for name, each in value["values"].items()})
+    return [_unpacked(each) for each in value] if isinstance(value, list) else value

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import BackendError
+from ..messages import from_backend
 
 Job = dict[str, Any]
 """A job as the interface shows it (docs/architecture.md), with every field of `NEW_JOB`."""
@@ -38,7 +39,10 @@ def check(what: str, answer: Mapping[str, Any]) -> None:
 def read_job(answer: dict[str, Any]) -> Job:
     """The job of an answer. Raises BackendError as `check`."""
     check("job", answer)
-    return NEW_JOB | answer
+    job = NEW_JOB | answer
+    if error := job["error"]:
+        job["error"] = error | {"message": from_backend(error["message"])}
+    return job | {"warnings": [from_backend(text) for text in job["warnings"]]}
 
 
 def _text(value: object) -> bool:
@@ -96,8 +100,8 @@ SHAPES: Mapping[str, Mapping[str, Fits]] = {
     "model": {
         "name!": _text, "title!": _text, "source": _text, "family": _or_none(_text), "size!": _count,
         "memory": _or_none(_count), "license": _or_none(_text), "license_url": _or_none(_text), "description": _text,
-        "styles": _list(_text), "takes": _list(_text), "error": _or_none(_text), "gated": _bool, "installed": _bool,
-        "kind": _text,
+        "styles": _list(_text), "takes": _list(_text), "error": _or_none(_text), "error_code": _or_none(_text),
+        "base": _or_none(_text), "gated": _bool, "installed": _bool, "kind": _text,
     },
     "offer of a model": {
         "name!": _text, "kind!": _text, "family!": _text, "license!": _text, "license_url!": _text, "gated!": _bool,

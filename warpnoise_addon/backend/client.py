@@ -20,7 +20,7 @@ from urllib.parse import quote
 from ..bounded_json import BadJsonError, parse_json
 from ..child import never
 from ..errors import BackendError, BackendHungError, JobError, JobFolderError
-from ..messages import Message
+from ..messages import Message, from_backend
 from .address import Address
 from .broken_pipe import broken_pipes_raise
 from .locate import TOKEN_VARIABLE
@@ -222,7 +222,8 @@ class Client:
                 "{token_variable} or in the token file in the preferences",
                 token_variable=TOKEN_VARIABLE,
             )
-        raise JobError(str(message or f"HTTP {status} for {method} {path}"), str(code or "error"))
+        told = str(message or f"HTTP {status} for {method} {path}")
+        raise JobError(from_backend(told), str(code or "error"))
 
     def _foreign(self, method: str, path: str, status: int, content: bytes) -> BackendError:
         return BackendError(
@@ -255,9 +256,15 @@ def path_of(*parts: str) -> str:
 
 def _tls_trouble(address: Address, error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return (
-            f"the certificate of {address} is not accepted: {error.verify_message}. If it is your own, name the file "
-            "of the authority that signed it in the variable SSL_CERT_FILE before Blender starts"
+        return Message(
+            "the certificate of {address} is not accepted: {reason}. If it is your own, name the file "
+            "of the authority that signed it in the variable SSL_CERT_FILE before Blender starts",
+            address=address,
+            reason=error.verify_message,
         )
     reason = (error.reason or str(error)).replace("_", " ").lower()
-    return f"no encrypted connection to {address} ({reason}): if the server speaks plain HTTP, give http:// instead"
+    return Message(
+        "no encrypted connection to {address} ({reason}): if the server speaks plain HTTP, give http:// instead",
+        address=address,
+        reason=reason,
+    )

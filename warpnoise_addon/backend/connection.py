@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from ..child import never
 from ..errors import BackendDiedError, BackendError, BackendHungError, Cancelled
+from ..messages import Message
 from .address import Address
 from .answers import check
 from .client import Client, Unreachable
@@ -40,7 +41,9 @@ class Backend:
     def name(self) -> str:
         """For people: its version; that of a server with the server's name."""
         version = str(self.status.get("version", "?"))
-        return version if self.process is not None else f"{version} on {self.client.address.host}"
+        if self.process is not None:
+            return version
+        return Message("{version} on {host}", version=version, host=self.client.address.host)
 
     @property
     def takes_uploads(self) -> bool:
@@ -99,7 +102,7 @@ class Backend:
                 raise Cancelled("cancelled while the backend did not answer")
             silent = time.monotonic() - silent_since
             if silent >= limit:
-                which = f"process {self.process.pid}" if self.process else str(self.client.address)
+                which = Message("process {pid}", pid=self.process.pid) if self.process else self.client.address
                 raise BackendHungError(
                     "the backend ({which}) has not answered for {silent:.0f} s: it hangs. Finished frames stay; run "
                     "again to start a new backend and continue from there",

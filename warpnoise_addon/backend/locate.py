@@ -14,7 +14,7 @@ from ..messages import Message
 PYTHON_VARIABLE = "WARPNOISE_PYTHON"
 URL_VARIABLE = "WARPNOISE_URL"
 TOKEN_VARIABLE = "WARPNOISE_TOKEN"
-PREFERENCES = "the add-on's preferences"
+PREFERENCES = Message("the add-on's preferences")
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,8 @@ def find_backend(preference: str = "", environ: Mapping[str, str] = os.environ) 
     if command:
         return BackendCommand((command,), "PATH")
     raise BackendMissingError(
-        "no backend is set up: press Set Up in {preferences}. Or `pip install 'warpnoise[serve]'` into a "
+        "no backend is set up: press Set Up in the add-on's preferences. Or `pip install 'warpnoise[serve]'` into a "
         "Python environment, and enter its Python there or in the variable {python_variable}",
-        preferences=PREFERENCES,
         python_variable=PYTHON_VARIABLE,
     )
 
@@ -72,7 +71,7 @@ def _python(path: str, source: str) -> str:
         return str(found)
     program = shutil.which(str(given))
     if program is None:
-        is_there = "it may not be executed" if given.exists() else "there is no such file"
+        is_there = Message("it may not be executed") if given.exists() else Message("there is no such file")
         raise BackendMissingError(
             "{source} names {given} as the backend's Python, but {is_there}",
             source=source,

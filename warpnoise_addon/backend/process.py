@@ -8,6 +8,7 @@ from typing import Any
 from ..bounded_json import parse_json
 from ..child import Child, TimedOut, never
 from ..errors import BackendDiedError, BackendHungError, BackendMissingError
+from ..messages import Message
 from .locate import BackendCommand, backend_environment
 
 START_SECONDS = 180.0
@@ -85,7 +86,7 @@ class BackendProcess(Child):
 
     def _last_words(self) -> str:
         lines = [line.replace(self._token, "***") for line in self.tail if line.strip()]
-        return ". Its last output:\n" + "\n".join(lines[-8:]) if lines else ""
+        return Message(". Its last output:\n{said}", said="\n".join(lines[-8:])) if lines else ""
 
 
 def _parse_ready(line: str) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ..errors import JobFolderError
 from ..file_lock import lock, open_lock
+from ..messages import Message
 
 _NAME = re.compile(r"(?:all|movie|(?P<first>-?\d+)_(?P<last>-?\d+))_\w+")
 _MUTEX_SECONDS = 30.0
@@ -45,7 +46,8 @@ class Lease:
                 match = _NAME.fullmatch(other.name)
                 if match is None or not _overlap(span, match) or _removed(other):
                     continue
-                raise BlockingIOError(f"frames {match['first']} to {match['last']} of " if match["first"] else "")
+                frames = Message("frames {first} to {last} of ", first=match["first"], last=match["last"])
+                raise BlockingIOError(frames if match["first"] else "")
             self.folder = leases / f"{'all' if span is None else f'{span[0]}_{span[1]}'}_{secrets.token_hex(6)}"
             self.folder.mkdir(parents=True)
             self._file = open_lock(self.folder / ".lock")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
+from ..backend import Backend
 from ..backend.answers import check
 from ..backend.client import WORK_SECONDS
 from ..backend.poll import follow
 from ..errors import Cancelled, JobError
+from ..messages import from_backend
 from . import model_facts
 from .backends import BackendPool
 from .request import BackendChoice
@@ -20,26 +23,37 @@ def size_text(size: int) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
 
 
-def remove_model(pool: BackendPool, choice: BackendChoice, name: str) -> dict[str, Any]:
-    """Delete a model that was downloaded, and return the list of the others. Raises what `Backend.ask` raises."""
-    backend = pool.acquire(choice)
+def remove_model(backend: Backend, name: str) -> None:
+    """Delete a model that was downloaded. Raises what `Backend.ask` raises."""
     backend.call("DELETE", "models", "hub", *name.split("/", 1), seconds=WORK_SECONDS)
-    return backend.call("GET", "models", seconds=WORK_SECONDS)
+
+
+def set_base(backend: Backend, model: str, base: str) -> None:
+    """Name the folder or the downloaded model that supplies the parts that the file ``model`` lacks.
+
+    Raises:
+        what `Backend.ask` raises; JobError: the base does not fit.
+    """
+    backend.call("POST", "models", "base", body={"model": model, "base": base}, seconds=WORK_SECONDS)
 
 
 class ListSession(Session):
-    """Asks for `listing`."""
+    """Asks for `listing`, after a ``change`` of the models: one is removed, or gets a base."""
 
     done_text = ""
 
-    def __init__(self, pool: BackendPool, choice: BackendChoice) -> None:
+    def __init__(
+        self, pool: BackendPool, choice: BackendChoice, change: Callable[[Backend], object] | None = None
+    ) -> None:
         super().__init__()
-        self._pool, self._choice = pool, choice
+        self._pool, self._choice, self._change = pool, choice, change
 
     def _work(self) -> None:
         self._reporter.update(stage="backend")
         self._backend = self._pool.acquire(self._choice, self._cancel.is_set)
         self._reporter.update(stage="listing")
+        if self._change is not None:
+            self._change(self._backend)
         self._list()
 
     def _list(self) -> None:
@@ -85,7 +99,7 @@ class DownloadSession(ListSession):
         if answer["state"] == "cancelled":
             raise Cancelled("cancelled; what was downloaded stays, and the next download resumes it")
         if error := answer.get("error"):
-            raise JobError(error["message"], error["code"])
+            raise JobError(from_backend(error["message"]), error["code"])
         self._list()
 
     def _tell(self, answer: dict[str, Any]) -> None:

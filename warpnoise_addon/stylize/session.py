@@ -8,6 +8,7 @@ from __future__ import annotations
 import abc
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 
 from ..setup.hardware import Hardware, detect
@@ -32,11 +33,18 @@ class Session(abc.ABC):
     def __init__(self) -> None:
         self._cancel = threading.Event()
         self._reporter = Reporter()
+        self._begun = time.monotonic()
+        self._ended: float | None = None
         self._thread = threading.Thread(target=self._run, name="warpnoise-session", daemon=True)
 
     @property
     def status(self) -> Status:
         return self._reporter.status
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken, or took."""
+        return (self._ended or time.monotonic()) - self._begun
 
     @property
     def over(self) -> bool:
@@ -66,6 +74,7 @@ class Session(abc.ABC):
 
     def _run(self) -> None:
         run(self._reporter, self._work)
+        self._ended = time.monotonic()
 
     @abc.abstractmethod
     def _work(self) -> None:

@@ -43,7 +43,8 @@ PACE_FRAMES = 9
 """So many ends of frames, at the most, tell the pace: frames that are kept from before pass quickly."""
 
 STAGE_START: dict[str, Any] = {
-    "share": None, "amount": "", "frames_done": 0, "frames_kept": 0, "step": 0, "steps_total": 0, "seconds_left": None,
+    "share": None, "amount": "", "line": "", "frames_done": 0, "frames_kept": 0, "step": 0, "steps_total": 0,
+    "seconds_left": None,
 }  # fmt: skip
 
 
@@ -58,7 +59,8 @@ IN_JSON = (
 class Status:
     """``frames_done`` counts within the stage; ``frames_kept`` of them are those of an earlier run.
 
-    ``share``: of a stage that counts no frames, 0 to 1; ``amount``: the same in words.
+    ``share``: of a stage that counts no frames, 0 to 1; ``amount``: the same in words. ``line``: the newest line that
+    the stage's program has printed.
     ``newest``: the file of the newest frame, rendered or stylized. ``result``: the folder of the result.
     """
 
@@ -70,6 +72,7 @@ class Status:
     steps_total: int = 0
     share: float | None = None
     amount: str = ""
+    line: str = ""
     seconds_left: float | None = None
     newest: Path | None = None
     result: Path | None = None
@@ -153,6 +156,11 @@ class Reporter:
             changes = STAGE_START | changes
         self.status = self.status.but(**changes)
         self._tell(self.status)
+
+    def show_output(self, stage: str, line: str, fraction: float | None) -> None:
+        """A line of an installation, and the fraction of its download; see `setup.install.Tell`."""
+        changes = {"line": line.strip()} if line.strip() else {}
+        self.update(stage=stage, share=fraction, amount="" if fraction is None else f"{fraction:.0%}", **changes)
 
     def warn(self, *texts: str) -> None:
         """Add warnings, each once."""

@@ -9,14 +9,13 @@ from typing import Any
 from ..backend import Backend, Job, run_job, run_uploaded_job
 from ..backend.answers import check
 from ..backend.client import WORK_SECONDS
-from ..errors import BackendDiedError, BackendHungError, SettingsError, WarpnoiseError
+from ..errors import BackendDiedError, BackendHungError, JobError, SettingsError, WarpnoiseError
 from ..export.files import JobFolder
 from ..frame_ranges import frames_text
-from ..messages import Message
+from ..messages import Message, from_backend
 from ..results import frame_path, result_folder
-from . import unfinished
+from . import model_facts, unfinished
 from .backends import BackendPool
-from .model_facts import remember_model
 from .request import StylizeRequest
 from .status import Reporter
 
@@ -68,7 +67,7 @@ def acquire_backend(
         JobError: it does not have the model that is asked for.
     """
     reporter.update(stage="backend", frames_total=0)
-    backend = pool.acquire(request.backend, cancelled, lambda stage, line, fraction: reporter.update(stage=stage))
+    backend = pool.acquire(request.backend, cancelled, reporter.show_output)
     reporter.update(backend=backend.name, device=device_text(backend.status))
     if backend.client.address.readable_by_others:
         reporter.warn(
@@ -89,10 +88,15 @@ def acquire_backend(
 def _check(backend: Backend, settings: dict[str, Any], reporter: Reporter, cancelled: Callable[[], bool]) -> None:
     """Have the backend look at the model and all that is to be loaded with it."""
     body = {"settings": settings}
-    answer = backend.call("POST", "check", body=body, seconds=WORK_SECONDS, cancelled=cancelled)
+    try:
+        answer = backend.call("POST", "check", body=body, seconds=WORK_SECONDS, cancelled=cancelled)
+    except JobError as error:
+        if error.code == "base":
+            model_facts.without_base.add(settings["model"])
+        raise
     check("check of settings", answer)
-    remember_model(settings["model"], answer)
-    reporter.warn(*answer.get("warnings", ()))
+    model_facts.remember_model(settings["model"], answer)
+    reporter.warn(*map(from_backend, answer.get("warnings", ())))
 
 
 def stylize_folder(
@@ -155,8 +159,12 @@ def device_text(status: dict[str, Any]) -> str:
     """The device of a backend's status, with its memory."""
     device, name = str(status.get("device", "")), str(status.get("device_name", ""))
     total, free = status.get("memory_total"), status.get("memory_free")
-    memory = f", {free / 2**30:.1f} of {total / 2**30:.1f} GB free" if total and free is not None else ""
-    return f"{device} ({name}{memory})" if name else device + memory
+    device = f"{device} ({name})" if name else device
+    if not total or free is None:
+        return device
+    return Message(
+        "{device}, {free:.1f} of {total:.1f} GB of memory free", device=device, free=free / 2**30, total=total / 2**30
+    )
 
 
 def failure(error: BaseException) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from ..stylize import state
 from ..stylize.request import MEMORY
 from ..stylize.session import CheckSession
 from ..stylize.setup_session import SetupSession
-from ..stylize.status import STAGES, duration
+from ..stylize.status import duration
+from .draw_status import draw_cancel, draw_progress
 from .managed import environments
 from .online import offline
 from .preferences import NO_SERVER, WARPNOISE_Preferences
@@ -54,7 +55,7 @@ def _draw_here(layout: bpy.types.UILayout, chosen: WARPNOISE_Preferences) -> Non
     row = layout.row(heading="Environment")
     running = state.running()
     if isinstance(running, SetupSession):
-        row.operator("warpnoise.cancel", text="Cancel", icon="CANCEL")
+        draw_cancel(row)
     else:
         row.operator("warpnoise.set_up", text=iface("Set Up Again..." if made else "Set Up..."), icon="IMPORT")
     if made:
@@ -100,26 +101,13 @@ def _draw_variables(layout: bpy.types.UILayout, *names: str) -> None:
 def _draw_check(layout: bpy.types.UILayout, session: CheckSession) -> None:
     status = session.status
     box = layout.box()
-    if isinstance(session, SetupSession):
-        _draw_setup(box, session)
+    if isinstance(session, SetupSession) and session.over:
+        text = "Ended after {time}" if status.error else "Set up in {time}"
+        box.label(text=iface(text, time=duration(session.seconds)), icon="TIME", translate=False)
     for finding in session.findings:
         draw_text(box, finding.text, icon=ICONS[finding.level], width=WIDTH)
     told = {finding.text for finding in session.findings}
     if status.error and status.error not in told:
         draw_text(box, status.error, icon="CANCEL" if status.stage == "cancelled" else "ERROR", width=WIDTH)
     if not session.over:
-        box.label(text=f"{iface(STAGES[status.stage])}...", icon="SORTTIME", translate=False)
-
-
-def _draw_setup(layout: bpy.types.UILayout, session: SetupSession) -> None:
-    if session.over:
-        text = "Ended after {time}" if session.status.error else "Set up in {time}"
-        layout.label(text=iface(text, time=duration(session.seconds)), icon="TIME", translate=False)
-        return
-    if session.fraction is not None:
-        layout.progress(factor=session.fraction, text=f"{session.fraction:.0%}", translate=False)
-    layout.label(text=duration(session.seconds), icon="TIME", translate=False)
-    column = layout.column(align=True)
-    column.scale_y = 0.8
-    for line in tuple(session.lines):
-        column.label(text=line, icon="BLANK1", translate=False)  # what is too long for the window is cut off
+        draw_progress(box, status, WIDTH)

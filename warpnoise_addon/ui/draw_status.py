@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import bpy
 
 from ..stylize import state
 from ..stylize.status import STAGES, Status, duration
 from . import preview
 from .texts import draw_text, iface, letters_in
+
+FOLDERS = re.compile(r"\S+[/\\](?=\S)")
+"""In a line that pip prints: what of an address or a path comes before the file's name, which says it all."""
 
 
 def draw_status(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -27,7 +32,7 @@ def draw_status(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         values = {"stage": iface(STAGES[status.stage]), "done": status.frames_done, "kept": status.frames_kept}
         box.label(text=iface(text, **values), icon="CHECKMARK", translate=False)
     else:
-        _draw_progress(box, status, width)
+        draw_progress(box, status, width)
     if status.backend:
         column = box.column(align=True)
         draw_text(column, iface("Backend {name}", name=status.backend), icon="SYSTEM", width=width)
@@ -44,7 +49,16 @@ def is_cancelling() -> bool:
     return running is not None and running.cancelling
 
 
-def _draw_progress(layout: bpy.types.UILayout, status: Status, width: int) -> None:
+def draw_cancel(layout: bpy.types.UILayout) -> None:
+    """The button that cancels what runs; once it is pressed, that it was."""
+    row = layout.row()
+    row.enabled = not is_cancelling()
+    text = "Cancelling..." if is_cancelling() else "Cancel"
+    row.operator("warpnoise.cancel", text=iface(text), icon="CANCEL", translate=False)
+
+
+def draw_progress(layout: bpy.types.UILayout, status: Status, width: int) -> None:
+    """The stage, how far it is, the time left or else the time elapsed, and what its program prints."""
     text = iface(STAGES.get(status.stage, status.stage))
     if status.amount:
         text = f"{text}: {status.amount}"
@@ -59,5 +73,9 @@ def _draw_progress(layout: bpy.types.UILayout, status: Status, width: int) -> No
         details.append(iface("Step {step} of {total}", step=status.step, total=status.steps_total))
     if status.seconds_left is not None:
         details.append(iface("{time} left", time=duration(status.seconds_left)))
+    elif state.session is not None:
+        details.append(iface("{time} elapsed", time=duration(state.session.seconds)))
     if details:
         draw_text(layout, ", ".join(details), icon="TIME", width=width)
+    if status.line:
+        draw_text(layout, FOLDERS.sub("", status.line), icon="CONSOLE", width=width, most=3, capital=False)

@@ -11,6 +11,7 @@ from ..stylize.backends import chosen_command, chosen_url
 from ..stylize.request import StylizeRequest
 from ..stylize.session import StylizeSession
 from .make_request import existing_output
+from .playback import is_trial, play_trial
 from .preferences import backend_choice
 from .result_operators import show_sequence
 from .texts import draw_text, iface, letters_in
@@ -19,7 +20,7 @@ SIZE = 256
 """Pixels of a trial's longer side: seconds a frame on a laptop's CPU."""
 FRAMES = 12
 NO_BACKEND = "Warpnoise needs PyTorch and its models. Press Set Up to install them"
-PLAY = "Press Space in the image editor to play the result. It shows {count} frames at {size} px. Next:"
+PLAY = "Press Space in the image editor to play the result: {count} frames at {size} px. Next:"
 
 
 def draw_first_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -51,10 +52,17 @@ def trial_frames(scene: bpy.types.Scene) -> str:
     return f"{start}:{min(start + FRAMES - 1, scene.frame_end)}"
 
 
-def show_trial(context: bpy.types.Context, request: StylizeRequest) -> None:
-    """Show a trial's frames in an image editor, in a new window if none is open. Raises JobFolderError."""
+def show_trial(context: bpy.types.Context, scene: bpy.types.Scene, request: StylizeRequest) -> None:
+    """Show a trial's frames in an image editor, in a new window if none is open; playback shows only them.
+
+    Raises:
+        JobFolderError: the job folder cannot be read.
+    """
     sequence, _ = read_sequence(request.folder)
-    if sequence is None or bpy.app.background or show_sequence(context, sequence):
+    if sequence is None or bpy.app.background:
+        return
+    play_trial(scene, sequence.first, sequence.shown_last)
+    if show_sequence(context, sequence):
         return
     with context.temp_override(window=context.window_manager.windows[0]):
         bpy.ops.wm.window_new()
@@ -64,6 +72,8 @@ def show_trial(context: bpy.types.Context, request: StylizeRequest) -> None:
 
 def draw_next_steps(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """After a trial, what to do with it."""
+    if is_trial(context.scene) and state.running() is None:
+        layout.operator("warpnoise.leave_trial", icon="PREVIEW_RANGE")
     session = state.session
     if not isinstance(session, StylizeSession) or session.request.size is None or state.last.stage != "done":
         return

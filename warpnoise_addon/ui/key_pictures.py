@@ -16,7 +16,7 @@ from ..errors import JobFolderError
 from ..export.rendering import render_size
 from ..names import frame_name
 from .make_request import existing_output, output_folder
-from .reporting import reporting
+from .reporting import AskFirst, reporting
 from .texts import iface
 
 FOLDER = "keys"
@@ -87,7 +87,7 @@ class WARPNOISE_OT_add_key_picture(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class WARPNOISE_OT_remove_key_picture(bpy.types.Operator):
+class WARPNOISE_OT_remove_key_picture(AskFirst, bpy.types.Operator):
     """Delete this key picture from the job folder"""
 
     bl_idname = "warpnoise.remove_key_picture"
@@ -95,8 +95,8 @@ class WARPNOISE_OT_remove_key_picture(bpy.types.Operator):
 
     name: StringProperty(name="Name", options={"SKIP_SAVE", "HIDDEN"})
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        return context.window_manager.invoke_confirm(self, event)
+    def _named(self) -> str:
+        return self.name
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         folder = existing_output(context.scene, FOLDER)

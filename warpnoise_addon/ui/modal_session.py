@@ -7,25 +7,20 @@ import bpy
 from ..stylize import state
 from ..stylize.session import Session
 from . import preview
+from .reporting import WhenIdle
 from .texts import sentence
 
 TIMER_SECONDS = 0.2
 
 
-class SessionOperator:
+class SessionOperator(WhenIdle):
     """Mixin of operators that run a session: ``_run`` begins it, ``_done`` is called in the main thread at a good end.
 
     In the background they wait for the session's end.
     """
 
     _timer: bpy.types.Timer | None = None
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if state.running() is not None:
-            cls.poll_message_set("Warpnoise is already running")
-            return False
-        return context.scene is not None
+    _drawn: tuple[object, ...] = ()
 
     def _run(self, context: bpy.types.Context, session: Session) -> set[str]:
         state.begin(session)
@@ -52,9 +47,10 @@ class SessionOperator:
             return {"RUNNING_MODAL"}
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
-        if session.status is not state.last:
+        if (session.status, int(session.seconds)) != self._drawn:
             state.last = session.status
-            preview.show(session.status.newest)
+            self._drawn = state.last, int(session.seconds)
+            preview.show(state.last.newest)
             redraw(context)
         if not session.over:
             return {"PASS_THROUGH"}

@@ -10,22 +10,18 @@ from typing import Any
 import bpy
 from bpy.props import CollectionProperty, IntProperty, StringProperty
 
+from ..messages import from_backend
 from ..settings import SETTINGS
-from ..stylize import model_facts, state
-from ..stylize.model_sessions import DownloadSession, ListSession, OfferSession, remove_model, size_text
+from ..stylize import model_facts
+from ..stylize.model_sessions import size_text
 from . import style_pictures
-from .modal_session import SessionOperator, redraw
 from .online import offline
-from .preferences import backend_choice
-from .reporting import reporting
-from .texts import draw_text, iface, letters_in, sentence
+from .texts import draw_text, iface, letters_in
 
 DEFAULT_MODEL = str(SETTINGS["model"].default)
 NO_DOWNLOAD = "nothing can be downloaded"
-LETTERS = 70
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 """The form of a model's name on the hub."""
-NO_LICENSE = "that its page names"
 
 
 class WARPNOISE_ListedModel(bpy.types.PropertyGroup):
@@ -109,12 +105,16 @@ def draw_models(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     rows, index = manager.warpnoise_models, manager.warpnoise_models_index
     if HUB_ID.fullmatch(settings.model) and listed(settings.model) is None and not Path(settings.model).exists():
         _draw_download(layout, settings.model, letters_in(context))
+    chosen = rows[index].name if 0 <= index < len(rows) else ""
+    for name in dict.fromkeys((settings.model, chosen)):
+        if model_facts.needs_base(name):
+            layout.operator("warpnoise.set_base", icon="LINKED").model = name
     if not rows:
         return
     layout.template_list(
         "WARPNOISE_UL_models", "", manager, "warpnoise_models", manager, "warpnoise_models_index", rows=4
     )
-    model = listed(rows[index].name) if 0 <= index < len(rows) else None
+    model = listed(chosen)
     if model is not None:
         _draw_model(layout.box(), model, letters_in(context))
 
@@ -122,7 +122,7 @@ def draw_models(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 def _draw_model(layout: bpy.types.UILayout, model: dict[str, Any], width: int) -> None:
     error, description = str(model.get("error") or ""), str(model.get("description") or "")
     if error:
-        draw_text(layout, error, icon="ERROR", width=width)
+        draw_text(layout, from_backend(error), icon="ERROR", width=width)
     if description:
         draw_text(layout, description, icon="BLANK1", width=width)
     facts = [model.get("family") or "", size_and_license(model)]
@@ -146,118 +146,6 @@ def _draw_download(layout: bpy.types.UILayout, name: str, width: int) -> None:
         draw_text(layout, refusal, icon="INTERNET_OFFLINE", width=width)
     else:
         layout.operator("warpnoise.offer_model", icon="IMPORT").model = name
-
-
-class WARPNOISE_OT_list_models(SessionOperator, bpy.types.Operator):
-    """Ask the backend which models are installed, and which it suggests"""
-
-    bl_idname = "warpnoise.list_models"
-    bl_label = "List Models"
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        return self._run(context, ListSession(state.pool, backend_choice(context)))
-
-    def _done(self, context: bpy.types.Context) -> set[str]:
-        fill_list(context.window_manager, context.scene.warpnoise.model)
-        return {"FINISHED"}
-
-
-class WARPNOISE_OT_offer_model(SessionOperator, bpy.types.Operator):
-    """Ask the hub for the model's size, memory need and license. Nothing is downloaded before you agree"""
-
-    bl_idname = "warpnoise.offer_model"
-    bl_label = "Download..."
-
-    model: StringProperty(name="Model", description="The name on the hub, OWNER/NAME", options={"SKIP_SAVE"})
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        if refusal := offline(NO_DOWNLOAD):
-            self.report({"ERROR"}, sentence(refusal))
-            return {"CANCELLED"}
-        return self._run(context, OfferSession(state.pool, backend_choice(context), self.model))
-
-    def _done(self, context: bpy.types.Context) -> set[str]:
-        if not bpy.app.background:
-            bpy.ops.warpnoise.download_model("INVOKE_DEFAULT", model=self.model)
-        return {"FINISHED"}
-
-
-class WARPNOISE_OT_download_model(SessionOperator, bpy.types.Operator):
-    """Download the model to the backend's computer. A cancelled download resumes"""
-
-    bl_idname = "warpnoise.download_model"
-    bl_label = "Download Model"
-
-    model: StringProperty(name="Model", description="The name on the hub, OWNER/NAME", options={"SKIP_SAVE"})
-    license: StringProperty(
-        name="License", description="The license that you have read and agree to", options={"SKIP_SAVE"}
-    )
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        self.license = model_facts.offers[self.model]["license"]
-        return context.window_manager.invoke_props_dialog(self, width=480, confirm_text="Agree and Download")
-
-    def draw(self, context: bpy.types.Context) -> None:
-        layout, offer = self.layout, model_facts.offers[self.model]
-        what = ": ".join(dict.fromkeys(((listed(self.model) or {}).get("title") or self.model, offer["family"])))
-        draw_text(layout, what, icon="IMPORT", width=LETTERS, capital=False)
-        text = iface(
-            "{size} to download, {free} free on the disk",
-            size=size_text(offer["to_download"]),
-            free=size_text(offer["free"]),
-        )
-        draw_text(layout, text, icon="INFO", width=LETTERS)
-        text = iface("Needs about {memory} of memory", memory=size_text(offer["memory"]))
-        draw_text(layout, text, icon="BLANK1", width=LETTERS)
-        if offer["to_download"] > offer["free"]:
-            draw_text(layout, "The disk has too little free space", icon="ERROR", width=LETTERS)
-        text = iface("To download it, you agree to its license, {license}", license=self.license or iface(NO_LICENSE))
-        draw_text(layout, text, icon="BLANK1", width=LETTERS)
-        layout.operator("wm.url_open", text="Read the License", icon="URL").url = offer["license_url"]
-        if offer["gated"]:
-            text = "The model is gated: first accept its terms on its page, and sign in to the hub with a token"
-            draw_text(layout, text, icon="ERROR", width=LETTERS)
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        if refusal := offline(NO_DOWNLOAD):
-            self.report({"ERROR"}, sentence(refusal))
-            return {"CANCELLED"}
-        session = DownloadSession(state.pool, backend_choice(context), self.model, self.license)
-        return self._run(context, session)
-
-    def _done(self, context: bpy.types.Context) -> set[str]:
-        settings = context.scene.warpnoise
-        described = model_facts.offers.get(self.model) or listed(self.model) or {}
-        if described.get("kind") == "controlnet":
-            settings.controls.add().path = self.model
-            settings.controls_index = len(settings.controls) - 1
-        else:
-            settings.model = self.model
-        fill_list(context.window_manager, settings.model)
-        return {"FINISHED"}
-
-
-class WARPNOISE_OT_remove_model(bpy.types.Operator):
-    """Delete this model's files from the backend's disk"""
-
-    bl_idname = "warpnoise.remove_model"
-    bl_label = "Delete Model"
-
-    model: StringProperty(name="Model", options={"SKIP_SAVE"})
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return state.running() is None and state.pool.current is not None
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        return context.window_manager.invoke_confirm(self, event)
-
-    @reporting
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        model_facts.listing = remove_model(state.pool, backend_choice(context), self.model)
-        fill_list(context.window_manager, context.scene.warpnoise.model)
-        redraw(context)
-        return {"FINISHED"}
 
 
 def register() -> None:

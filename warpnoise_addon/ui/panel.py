@@ -11,7 +11,7 @@ from ..stylize import state
 from .before_after import WARPNOISE_OT_before_after, is_before
 from .draw_results import draw_results
 from .draw_settings import draw_coherence, draw_frames, draw_noise, draw_output, draw_style
-from .draw_status import draw_status, is_cancelling
+from .draw_status import draw_cancel, draw_status
 from .draw_unfinished import draw_unfinished
 from .first_run import draw_first_run, draw_next_steps
 from .make_request import existing_output
@@ -68,9 +68,7 @@ class _Main:
             if (job := existing_output(context.scene, "records")) is not None:
                 draw_unfinished(layout, context, job)
         else:
-            row.enabled = not is_cancelling()
-            text = "Cancelling..." if is_cancelling() else "Cancel"
-            row.operator("warpnoise.cancel", text=iface(text), icon="CANCEL", translate=False)
+            draw_cancel(row)
         draw_status(layout, context)
         draw_next_steps(layout, context)
 

@@ -16,6 +16,7 @@ from bpy.props import (
     EnumProperty,
     FloatProperty,
     IntProperty,
+    IntVectorProperty,
     PointerProperty,
     StringProperty,
 )
@@ -180,6 +181,12 @@ class WARPNOISE_SceneSettings(_SceneProperties, bpy.types.PropertyGroup):
         ),
         default="RENDER",
         options=set(),
+    )
+    before_trial: IntVectorProperty(
+        name="Before the Trial",
+        description="The preview range before the trial: whether it was on, start, end; then the trial's start and end",
+        size=5,
+        options={"HIDDEN"},
     )
 
 

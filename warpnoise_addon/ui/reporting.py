@@ -9,6 +9,7 @@ from typing import Any
 import bpy
 
 from ..errors import WarpnoiseError
+from ..stylize import state
 from .texts import sentence
 
 Execute = Callable[[Any, bpy.types.Context], set[str]]
@@ -26,6 +27,34 @@ def reporting(execute: Execute) -> Execute:
             return {"CANCELLED"}
 
     return reported
+
+
+class WhenIdle:
+    """Mixin of operators that wait while something runs."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if state.running() is not None:
+            cls.poll_message_set("Warpnoise is already running")
+            return False
+        return context.scene is not None
+
+
+class AskFirst:
+    """Mixin of operators that delete: a dialog asks, with the name of what is deleted in ``_named``."""
+
+    def _named(self) -> str:
+        raise NotImplementedError
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_confirm(
+            self,
+            event,
+            title=self.bl_label,
+            message=self._named(),
+            confirm_text="Delete",
+            icon="WARNING",
+        )
 
 
 def warn(operator: bpy.types.Operator, texts: Iterable[str]) -> None:

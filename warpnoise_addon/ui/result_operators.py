@@ -17,10 +17,9 @@ from ..compositor.sequence import ONLY_NEGATIVE, Sequence, read_sequence
 from ..errors import JobFolderError
 from ..names import frame_name
 from ..results import CURRENT, current_folder, remove_result, use_result
-from ..stylize import state
 from .make_request import existing_output, output_folder
 from .modal_session import areas
-from .reporting import reporting, warn
+from .reporting import AskFirst, WhenIdle, reporting, warn
 from .texts import sentence
 
 
@@ -158,17 +157,10 @@ def _movie(context: bpy.types.Context) -> Path | None:
     return result / "movie.mp4" if result is not None and (result / "movie.mp4").is_file() else None
 
 
-class _OnResult:
+class _OnResult(WhenIdle):
     """Mixin: what is done to a kept result of the scene's job folder; what is wrong with it is reported."""
 
     result: StringProperty(name="Result", description="Its folder in JOB/results", options={"SKIP_SAVE"})
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if state.running() is not None:
-            cls.poll_message_set("Warpnoise is already running")
-            return False
-        return context.scene is not None
 
     @reporting
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -189,14 +181,14 @@ class WARPNOISE_OT_use_result(_OnResult, bpy.types.Operator):
         return sentence("The result {result} is in use", result=result.label)
 
 
-class WARPNOISE_OT_remove_result(_OnResult, bpy.types.Operator):
+class WARPNOISE_OT_remove_result(AskFirst, _OnResult, bpy.types.Operator):
     """Delete this result's frames and movie from the disk"""
 
     bl_idname = "warpnoise.remove_result"
     bl_label = "Delete Result"
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        return context.window_manager.invoke_confirm(self, event)
+    def _named(self) -> str:
+        return self.result
 
     def do(self, context: bpy.types.Context, job: Path) -> str:
         remove_result(job, self.result)

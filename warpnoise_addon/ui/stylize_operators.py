@@ -20,6 +20,7 @@ from .before_after import AFTER, show_preview
 from .first_run import show_trial
 from .make_request import make_request
 from .modal_session import SessionOperator, redraw
+from .playback import leave_trial
 from .properties import SettingsProperties
 from .reporting import warn
 from .texts import iface, sentence
@@ -96,8 +97,8 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
             )
         if properties.is_property_set("size"):
             return iface(
-                "Render some frames small, stylize them, and open the result. The compositor stays as it is. "
-                "Takes a minute or two on a laptop"
+                "Render some frames small, stylize them, open the result, and have playback show only these frames. "
+                "The compositor stays as it is. Takes a minute or two on a laptop"
             )
         if properties.is_property_set("keep_existing"):
             return iface(
@@ -117,6 +118,7 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
         except WarpnoiseError as error:
             return self._fail(error)
         self._request = request
+        leave_trial(context.scene)
         preview.clear()
         state.begin(StylizeSession(state.pool, request, export.argv, export.clean_up))
         warn(self, export.warnings)
@@ -147,7 +149,7 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
             return {"FINISHED"}
         if request.size is not None and not request.connect:  # a trial: the compositor waits for the scene's size
             try:
-                show_trial(bpy.context, request)
+                show_trial(bpy.context, scene, request)
             except WarpnoiseError as error:
                 return self._fail(error)
             return {"FINISHED"}

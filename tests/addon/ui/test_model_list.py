@@ -14,7 +14,7 @@ from warpnoise_addon.errors import BackendError
 from warpnoise_addon.stylize import model_facts, state
 from warpnoise_addon.stylize.model_sessions import DownloadSession
 from warpnoise_addon.stylize.request import BackendChoice
-from warpnoise_addon.ui import draw_settings, model_list
+from warpnoise_addon.ui import draw_settings, model_list, model_operators
 
 from ..fake_python import write_fake_python
 
@@ -28,7 +28,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("WARPNOISE_PYTHON", str(write_fake_python(tmp_path, "good")))
     monkeypatch.setattr(model_facts, "listing", {})
     monkeypatch.setattr(model_facts, "offers", {})
-    monkeypatch.setattr(model_list, "offline", lambda so: "")
+    monkeypatch.setattr(model_operators, "offline", lambda so: "")
     warpnoise_addon.register()
     yield bpy.context.scene
     warpnoise_addon.unregister()
@@ -91,7 +91,7 @@ def test_without_the_license_nothing_is_downloaded(scene):
 
 
 def test_without_online_access_nothing_is_asked(scene, monkeypatch):
-    monkeypatch.setattr(model_list, "offline", lambda so: "online access is off")
+    monkeypatch.setattr(model_operators, "offline", lambda so: "online access is off")
     for ask in (bpy.ops.warpnoise.offer_model, bpy.ops.warpnoise.download_model):
         with pytest.raises(RuntimeError, match="Online access is off"):
             ask(model=TURBO)
