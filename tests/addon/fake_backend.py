@@ -45,6 +45,8 @@ INSTALLED = [
     {"name": "/models/sd15", "title": "sd15", "source": "folder", "size": 4 * 10**9, "license": None,
      "takes": ["prompt", "strength", "loras"], "error": None},
     {"name": "/models/broken", "title": "broken", "source": "folder", "size": 5, "error": "It has no weights."},
+    {"name": "/models/half.gguf", "title": "half", "source": "file", "size": 5, "error": "It lacks parts.",
+     "error_code": "base", "base": "someone/turbo"},
 ]  # fmt: skip
 SUGGESTED = {
     "name": "someone/turbo", "title": "Turbo", "description": "Quick.", "kind": "model", "family": "A Family",
@@ -129,6 +131,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, status())
         elif self.path == "/v2/check":
             self.check(json.loads(body)["settings"].get("model", "default"))
+        elif self.path == "/v2/models/base":
+            self.set_base(**json.loads(body))
         elif self.path == "/v2/models":
             self.answer(200, {"installed": INSTALLED, "suggested": [SUGGESTED]})
         elif self.path.endswith("?online=true"):
@@ -155,6 +159,13 @@ class Handler(BaseHTTPRequestHandler):
         if MODE == "empty" if model == "default" else not Path(model).exists():
             return self.problem(400, "model", f"model {model}: there is no such folder")
         return self.answer(200, {"warnings": []})
+
+    def set_base(self, model: str, base: str) -> None:
+        entry = next(entry for entry in INSTALLED if entry["name"] == model)
+        if base != SUGGESTED["name"]:
+            return self.problem(400, "model", f"base {base}: there is no such folder")
+        del entry["error_code"]
+        return self.answer(200, entry | {"error": None})
 
     def download(self, request: dict) -> None:
         """Each time that it is asked for a quarter more has come; a slow one stays at half."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import string
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from bl_operators.presets import AddPresetBase
 import warpnoise_addon
 from warpnoise_addon import registration
 from warpnoise_addon.errors import WarpnoiseError
-from warpnoise_addon.messages import Message, pack, unpack
+from warpnoise_addon.messages import Message, from_backend, pack, unpack
 from warpnoise_addon.translations import LANGUAGES
 
 ADDON = Path(warpnoise_addon.__file__).parent
@@ -181,6 +182,24 @@ def test_an_error_keeps_its_template() -> None:
     again = unpack("frame 3 is late", pack(["plain", text]))
     assert isinstance(again, Message) and (again, again.template) == (text, text.template)
     assert unpack("plain", pack(["plain", text])) == "plain"
+
+
+def test_a_message_of_a_second_blender_is_translated_with_those_within() -> None:
+    error = WarpnoiseError("{name}: {error}", name=Message("Seed"), error=WarpnoiseError("{things} are {state}",
+                           things=[Message("a lamp"), "camera"], state=Message("late")))  # fmt: skip
+    text = str(error)
+    again = unpack(str.__str__(text), json.loads(json.dumps(pack([text]))))
+    texts = {"{name}: {error}": "{error} ({name})", "Seed": "Startwert", "{things} are {state}": "{state}: {things}",
+             "a lamp": "Lampe", "late": "zu spät"}  # fmt: skip
+    assert again == "Seed: a lamp, camera are late" and isinstance(again, Message)
+    assert again.translated(lambda text: texts.get(text, text)) == "zu spät: Lampe, camera (Startwert)"
+
+
+def test_a_text_of_the_backend_says_in_another_language_that_it_is_the_backends() -> None:
+    text = from_backend("the weights are {sour}")
+    assert text == "the weights are {sour}"
+    translated = text.translated(lambda text: LANGUAGES["de_DE"].get(text, text))
+    assert translated.endswith(": the weights are {sour}") and "Backend" in translated
 
 
 def test_panels_are_in_the_language_of_the_preferences():

@@ -80,6 +80,6 @@ def draw_next_steps(layout: bpy.types.UILayout, context: bpy.types.Context) -> N
     column, width = layout.column(align=True), letters_in(context)
     count, size = len(session.request.frames), session.request.size
     draw_text(column, iface(PLAY, count=count, size=size), icon="INFO", width=width)
-    draw_text(column, "1. Choose another style, strength or model below, and try again", width=width)
-    draw_text(column, "2. Preview one frame at full size", width=width)
-    draw_text(column, "3. Save the file, and stylize the whole animation", width=width)
+    draw_text(column, "1. Choose another style, strength or model below, and try again", icon="BLANK1", width=width)
+    draw_text(column, "2. Preview one frame at full size", icon="BLANK1", width=width)
+    draw_text(column, "3. Save the file, and stylize the whole animation", icon="BLANK1", width=width)

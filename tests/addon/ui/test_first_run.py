@@ -14,7 +14,7 @@ import warpnoise_addon
 from warpnoise_addon.arguments import make_parser, operator_arguments
 from warpnoise_addon.stylize import state
 from warpnoise_addon.stylize.export_command import export_arguments
-from warpnoise_addon.ui import first_run, managed
+from warpnoise_addon.ui import first_run, managed, playback
 from warpnoise_addon.ui.make_request import make_request
 
 from ..fake_python import write_fake_python
@@ -71,6 +71,27 @@ def test_set_up_comes_first_then_a_trial_until_there_is_a_result(scene, tmp_path
     assert (button.text, button.size, button.frames) == ("Try It on This Scene at 256 px", 256, "1:12")
     (tmp_path / "job" / "results").mkdir(parents=True)
     assert not drawn().buttons
+
+
+@pytest.mark.parametrize("before", [(False, 0, 0), (True, 5, 9)])
+def test_playback_shows_the_trial_until_it_is_left(scene, before):
+    def shown() -> tuple[bool, int, int]:
+        return scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end
+
+    if before[0]:
+        scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end = before
+    for first, last in ((1, 12), (100, 111)):  # a second trial remembers what was before the first
+        playback.play_trial(scene, first, last)
+        assert shown() == (True, first, last)
+    assert bpy.ops.warpnoise.leave_trial() == {"FINISHED"}
+    assert shown() == before and not playback.is_trial(scene)
+
+
+def test_a_preview_range_that_was_changed_after_the_trial_stays(scene):
+    playback.play_trial(scene, 1, 12)
+    scene.frame_preview_end = 40
+    playback.leave_trial(scene)
+    assert (scene.use_preview_range, scene.frame_preview_end) == (True, 40)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from ..fake_python import write_fake_python
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="a shell script stands for the backend's Python")
 TURBO = "someone/turbo"
+HALF = "/models/half.gguf"
 
 
 @pytest.fixture
@@ -41,12 +42,22 @@ def rows() -> list[str]:
 def test_installed_models_come_first_and_a_click_chooses_one(scene):
     assert bpy.ops.warpnoise.list_models() == {"FINISHED"}
     manager = bpy.context.window_manager
-    assert rows() == ["default", "/models/sd15", "/models/broken", TURBO]
+    assert rows() == ["default", "/models/sd15", "/models/broken", HALF, TURBO]
     assert manager.warpnoise_models_index == 0, "the scene's model"
     for index, model in ((1, "/models/sd15"), (2, "/models/sd15"), (3, "/models/sd15"), (0, "default")):
         manager.warpnoise_models_index = index
         assert scene.warpnoise.model == model, "only a model that is there and works can be used"
     assert model_list.size_and_license(model_list.listed(TURBO)) == "6.9 GB, openrail++"
+
+
+def test_a_base_is_named_for_a_file_that_needs_one_and_for_no_other(scene):
+    bpy.ops.warpnoise.list_models()
+    assert [model_facts.needs_base(name) for name in rows()] == [False, False, False, True, False]
+    with pytest.raises(RuntimeError, match="there is no such folder"):
+        bpy.ops.warpnoise.set_base(model=HALF, base="/nowhere")
+    assert model_facts.needs_base(HALF) and scene.warpnoise.model == "default"
+    assert bpy.ops.warpnoise.set_base(model=HALF, base=TURBO) == {"FINISHED"}
+    assert not model_facts.needs_base(HALF) and scene.warpnoise.model == HALF
 
 
 def test_settings_that_a_model_does_not_take_are_hidden(scene):
