@@ -38,7 +38,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     paths = {}
     for suffix, settings in (
         ("png", {"file_format": "PNG", "color_depth": "16"}),
-        ("exr", compat.multilayer_exr(scene.render.image_settings, "ZIP")),
+        ("exr", compat.multilayer_exr(scene.render.image_settings) | {"exr_codec": "ZIP"}),
     ):
         for name, value in settings.items():
             setattr(scene.render.image_settings, name, value)
