@@ -26,7 +26,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from warpnoise.job import Settings
-from warpnoise.sdedit import load_model, pipeline_editor
+from warpnoise.sdedit import load_model
 from warpnoise.sdedit.autoencoder import decode, encode
 from warpnoise.sdedit.latent_noise import LatentNoise
 from warpnoise.sdedit.pipeline_editor import PipelineEditor
@@ -34,7 +34,7 @@ from warpnoise.sdedit.pipeline_editor import PipelineEditor
 from backend import tiny_pipelines as tiny
 
 library: Any = diffusers  # untyped
-module: Any = pipeline_editor
+noise_kind: Any = LatentNoise
 
 SETTINGS = Settings(strength=1.0, prompt="a house", guidance=4.0)
 
@@ -85,7 +85,7 @@ def main() -> None:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             MODELS[arguments.model].make().save_pretrained(place)
-        module.latent_noise = lambda folder, *_: LatentNoise(folder, lambda *_: None)
+        noise_kind.bank = lambda *_: None
         editor = load_model(place, "cpu", "float32")
         own = library.DiffusionPipeline.from_pretrained(place)
     assert isinstance(editor, PipelineEditor)

@@ -31,7 +31,7 @@ def main() -> None:
         coarse = torch.rand((1, 3, 8, 8), generator=generator)
         frame = torch.nn.functional.interpolate(coarse, size=(size, size), mode="bicubic").clamp(0, 1)
         noise = torch.randn((1, 3, size, size), generator=generator)
-        for style in editors[0].styles:
+        for style in editors[0].folder.styles:
             times: list[list[float]] = [[], []]
             results: list[torch.Tensor] = []
             for _ in range(arguments.repeats + 1):

@@ -20,7 +20,8 @@ from warpnoise.demo.comparison import GAP, INK, PAPER, load
 from warpnoise.job import Settings, Shot
 from warpnoise.media.atomic import replacing
 from warpnoise.pipeline import stylize
-from warpnoise.sdedit import Editor, load_model
+from warpnoise.sdedit import load_model
+from warpnoise.sdedit.editor import Editor
 
 FOLDER = Path(__file__).parent / "images" / "manual"
 BASE = Settings(style="oil", strength=0.5)

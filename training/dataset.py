@@ -15,7 +15,7 @@ import numpy as np
 import OpenEXR
 import torch
 from numpy.typing import NDArray
-from warpnoise.compare.metrics.interpolation import enlarged_again
+from warpnoise.compare.experiment.tasks import enlarged_again
 from warpnoise.job import Camera
 from warpnoise.motion import surface_geometry
 from warpnoise.sdedit.folder_checks import GEOMETRY_CHANNELS

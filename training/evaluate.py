@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from warpnoise.compare.metrics.wasserstein import PatchSampler, sliced_wasserstein
+from warpnoise.compare.metrics.quality import PatchSampler, sliced_wasserstein
 from warpnoise.job import Settings
 from warpnoise.sdedit import load_model
 

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 import torch
 from warpnoise.job import Settings
-from warpnoise.sdedit import Editor, load_model
+from warpnoise.sdedit import load_model
+from warpnoise.sdedit.editor import Editor
 
 from training.dataset import read_geometry, split
 from training.kuwahara import Image

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from warpnoise.cli.extras import needs_extra
-
-if TYPE_CHECKING:
-    from warpnoise.server.jobs import Work
-    from warpnoise.server.model_calls import Checked
-    from warpnoise.server.schema import NewJob, StatusView
 
 
 @click.command("serve")
@@ -92,39 +86,11 @@ def command(
     """
     with needs_extra("serve"):
         from warpnoise.sdedit.places import MODELS_VARIABLE
-        from warpnoise.server.downloads import Downloads
-        from warpnoise.server.model_calls import model_calls
         from warpnoise.server.serve import ServeOptions, serve
         from warpnoise.server.uploads import UploadLimits
 
-    def prepare(request: NewJob) -> Work:
-        from warpnoise.server.stylize_work import KEPT_MODEL, prepare
-
-        KEPT_MODEL.idle_seconds = keep_model * 60
-        return prepare(request, only_named=uploads is not None)
-
-    def status() -> StatusView:
-        from warpnoise.server.status import status
-
-        return status()
-
-    def check(settings: dict[str, Any]) -> Checked:
-        from warpnoise.server.stylize_work import check
-
-        return check(settings, only_named=uploads is not None)
-
-    def free() -> bool:
-        from warpnoise.server.stylize_work import KEPT_MODEL
-
-        return KEPT_MODEL.free()
-
     if models is not None:
         os.environ[MODELS_VARIABLE] = str(models.resolve())
-    started = Downloads()
-    calls = model_calls(started, free, check, allowed=downloads or uploads is None, own=uploads is None)
     limits = UploadLimits(uploads_days, None if uploads_size is None else round(uploads_size * 1e9))
-    options = ServeOptions(host, port, token_file, announce, exit_with_parent, uploads, limits)
-    try:
-        serve(options, prepare, status, [calls])
-    finally:
-        started.close()
+    idle_seconds = keep_model * 60
+    serve(ServeOptions(host, port, token_file, announce, exit_with_parent, uploads, limits, downloads, idle_seconds))

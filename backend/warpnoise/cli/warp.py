@@ -14,7 +14,7 @@ from warpnoise.cli.shared_options import chosen_frames, frames_option, job_argum
 
 if TYPE_CHECKING:
     from warpnoise.media.array_file import Format
-    from warpnoise.pipeline.noise_layouts import Layout
+    from warpnoise.pipeline.warp import Layout
 
 
 @click.command("warp")

@@ -14,19 +14,19 @@ from warpnoise.compare.experiment.method_run import Run
 from warpnoise.compare.experiment.noise_figures import NoiseFigures, measure_noise
 from warpnoise.compare.experiment.options import CompareOptions
 from warpnoise.compare.experiment.pan import make_pan
-from warpnoise.compare.experiment.rendered_reference import open_reference
 from warpnoise.compare.experiment.report import NoiseReport, Report, TaskReport, report_method, report_noise
 from warpnoise.compare.experiment.shot_motion import ShotMotion
-from warpnoise.compare.experiment.tasks import OFF, Task, make_tasks, prepare_input
+from warpnoise.compare.experiment.tasks import OFF, Task, make_tasks, open_reference, prepare_input
 from warpnoise.compare.page import write_page
 from warpnoise.errors import JobError
 from warpnoise.job import Shot
-from warpnoise.job.lock import locked
+from warpnoise.job.leases import locked
 from warpnoise.media.atomic import write_bytes
 from warpnoise.pipeline.made_of import effective
 from warpnoise.progress import Progress
-from warpnoise.sdedit import Editor, ModelFolder, load_model
+from warpnoise.sdedit import ModelFolder, load_model
 from warpnoise.sdedit.check import check_settings
+from warpnoise.sdedit.editor import Editor
 from warpnoise.sdedit.takes import unused_settings
 
 Load = Callable[[str, str | None, str | None], Editor]

@@ -9,8 +9,7 @@ from itertools import pairwise
 
 from pydantic import field_validator, model_validator
 
-from warpnoise.job.setting_field import setting
-from warpnoise.media.validation import StrictModel
+from warpnoise.media.validation import StrictModel, setting
 
 PROMPTS = ("prompt", "negative_prompt")
 """The settings that are texts."""

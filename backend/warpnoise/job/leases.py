@@ -11,13 +11,50 @@ time, not frames.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from warpnoise.errors import JobLockedError
-from warpnoise.job.lock import MUTEX_SECONDS, locked
+import filelock
+
+from warpnoise.errors import JobError, JobLockedError
+
+MUTEX_SECONDS = 30.0
+"""How long others may hold a mutex that is held for a small file, on a slow network too."""
+
+
+@contextlib.contextmanager
+def locked(folder: Path, *, busy: str = "", wait_seconds: float = 0.0, name: str = ".lock") -> Iterator[None]:
+    """Keeps other processes, and other users of this in this one, off a folder while the block runs.
+
+    The operating system frees the lock when the process ends, however it ends.
+
+    Args:
+        folder: there already.
+        busy: the message when somebody holds the lock for longer than ``wait_seconds``.
+        name: the lock's file in the folder.
+
+    Raises:
+        JobLockedError: somebody holds the lock.
+        JobError: the folder cannot be written.
+    """
+    lock = filelock.FileLock(folder / name, timeout=wait_seconds)
+    try:
+        os.lstat(folder)  # the library would make it
+        lock.acquire()
+    except filelock.Timeout:
+        raise JobLockedError(busy or f"Another process has locked {folder}. Wait until it is done.") from None
+    except (OSError, NotImplementedError) as refusal:
+        raise JobError(
+            f"Cannot lock {folder}: {refusal}. Give this user the right to write there, or choose another folder."
+        ) from refusal
+    try:
+        yield
+    finally:
+        lock.release()
+
 
 _NAME = re.compile(r"(?P<first>-?\d+)_(?P<last>-?\d+)_\w+\.lock")
 

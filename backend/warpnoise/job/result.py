@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -24,13 +25,41 @@ from pydantic import Field
 from warpnoise.errors import JobError
 from warpnoise.hashing import file_sha256
 from warpnoise.job import leases
-from warpnoise.job.lock import MUTEX_SECONDS, locked
+from warpnoise.job.leases import MUTEX_SECONDS, locked
 from warpnoise.job.names import frame_name
-from warpnoise.job.records import Record, read_record, write_record
 from warpnoise.job.settings import Settings
 from warpnoise.media.atomic import write_bytes
 from warpnoise.media.json_file import read_json
 from warpnoise.media.validation import StrictModel, validated
+
+log = logging.getLogger(__name__)
+
+
+class Record(StrictModel):
+    """The content of a record file."""
+
+    made_of: str = Field(min_length=1)
+    """A digest of all inputs, taken when they were read."""
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    """Of the file's bytes."""
+    preview: bool = False
+    """A preview made the picture, in a batch of one: a run over the shot makes it again."""
+
+
+def read_record(path: Path, *, warn: Callable[[str], None] = log.warning) -> Record | None:
+    """The record in a file; None: there is none, or it is damaged, which costs time only and goes to ``warn``."""
+    try:
+        content = read_json(path, error=JobError, missing=None)
+        return None if content is None else validated(Record, content, str(path), JobError)
+    except JobError as damage:
+        warn(f"{damage} Warpnoise makes its picture again.")
+        return None
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Raises JobError when the file cannot be written."""
+    write_bytes(path, f"{record.model_dump_json(exclude_defaults=True)}\n".encode(), error=JobError)
+
 
 RESULTS = "results"
 """The folder of a shot's results, in the job folder."""

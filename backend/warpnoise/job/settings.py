@@ -17,11 +17,10 @@ from typing import Any, Literal
 from pydantic import PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
 
 from warpnoise.errors import SettingsError
-from warpnoise.job.adapters import Control, Embedding, IpAdapter, Lora, Reference
 from warpnoise.job.animation import Curves, Key, curves_of, numbers_in, values_at
-from warpnoise.job.setting_field import setting
-from warpnoise.media.validation import StrictModel, first_message, validated
+from warpnoise.media.validation import StrictModel, first_message, setting, validated
 from warpnoise.noise import METHODS, NOISE_METHODS
+from warpnoise.sdedit.adapters import Control, Embedding, IpAdapter, Lora, Reference
 from warpnoise.sdedit.samplers import SAMPLERS
 
 _THE_MODEL_S = "the model's own"

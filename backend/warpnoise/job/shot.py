@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from warpnoise import __version__
 from warpnoise.errors import JobError, MediaError, first_few
-from warpnoise.job.lock import MUTEX_SECONDS, locked
+from warpnoise.job.leases import MUTEX_SECONDS, locked
 from warpnoise.job.names import frame_name
 from warpnoise.job.result import RESULTS, Result
 from warpnoise.job.schema import (

@@ -1,4 +1,5 @@
-"""What comes from outside as checked models: pydantic's complaints as sentences that name the field."""
+"""What comes from outside as checked models, and the fields of settings: pydantic's complaints as sentences that name
+the field."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from warpnoise.errors import WarpnoiseError
@@ -20,6 +21,40 @@ class StrictModel(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, populate_by_name=True)
+
+
+def setting(
+    default: object,
+    title: str,
+    description: str,
+    *,
+    gt: float | None = None,
+    ge: float | None = None,
+    le: float | None = None,
+    min_length: int | None = None,
+    max_length: int | None = None,
+    enum: list[str | None] | None = None,
+    **hints: object,
+) -> Any:
+    """A field of a settings model.
+
+    Args:
+        default: the default; ``...`` makes the field required.
+        title: in title case.
+        description: a sentence or two for tooltips and help texts, without the last full stop.
+        gt, ge, le: the range of a number. min_length, max_length: of a text or a list. enum: the allowed values.
+        hints: ``subtype``: the meaning of a text or number: FACTOR, FILE_PATH, DIR_PATH, MODEL (one of the backend's)
+            or STYLE (one of the model's). ``panel``: the part of the add-on's panel that shows it, noise or coherence;
+            default: Style. ``min``, ``soft_min``, ``soft_max``: bounds of a slider that is narrower than the range.
+            ``null``: the meaning of null; ``start``: the first value once it is not null. ``metavar``: the value's name
+            in the command line's help; ``option``: the option's name there, for one item of a list. ``labels``: for
+            each allowed value ``{"label", "description"}``. ``animatable``: whether it may change over the shot.
+            ``hidden``: panels do not show it.
+    """
+    extra: dict[str, Any] = ({"enum": enum} if enum else {}) | ({"x-ui": hints} if hints else {})
+    bounds = {"gt": gt, "ge": ge, "le": le, "min_length": min_length, "max_length": max_length}
+    constraints: dict[str, Any] = {name: bound for name, bound in bounds.items() if bound is not None}
+    return Field(default, title=title, description=description, json_schema_extra=extra, **constraints)
 
 
 _BRANCH = re.compile(r"constrained-\w+|dict\[.*\]")

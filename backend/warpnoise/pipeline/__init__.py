@@ -1,7 +1,7 @@
 """A shot from its passes to its stylized frames, or to its noise alone.
 
 A frame goes through ``read`` (picture, passes, motion), ``carry`` (the noise), ``edit`` (the model) and ``write``.
-``stylize`` connects the four with ``work_queues``; ``made_of`` and ``resume`` find the unfinished frames.
+``stylize`` connects the four with ``work_queues``; ``made_of`` finds the unfinished frames.
 If colours are carried, ``plan`` chooses key frames, and ``segments`` runs between ``carry`` and ``edit``.
 """
 

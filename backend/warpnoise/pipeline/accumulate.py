@@ -25,10 +25,9 @@ from warpnoise.media.atomic import write_bytes
 from warpnoise.media.png import encode_png
 from warpnoise.motion import frames_and_motions
 from warpnoise.noise import Motion
-from warpnoise.pipeline.made_of import MadeOf
+from warpnoise.pipeline.made_of import MadeOf, unfinished
 from warpnoise.pipeline.plan import make_plan
 from warpnoise.pipeline.read import read_picture
-from warpnoise.pipeline.resume import unfinished
 from warpnoise.pipeline.write import to_picture
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from warpnoise.job import Settings
 from warpnoise.pipeline.carry import NoisyFrame
 from warpnoise.pipeline.phase import GridPlace
 from warpnoise.pipeline.read import Wanted
-from warpnoise.sdedit import Editor
 from warpnoise.sdedit.device import free_unused, is_out_of_memory
+from warpnoise.sdedit.editor import Editor
 from warpnoise.sdedit.key_attention import KeyFrame
 from warpnoise.sdedit.pull import Pull
 

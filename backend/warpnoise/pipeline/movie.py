@@ -13,12 +13,11 @@ from warpnoise.errors import JobError, JobLockedError, stop_if
 from warpnoise.hashing import digest_text
 from warpnoise.job import Result, Shot, frames_text
 from warpnoise.job.digest_cache import DigestCache
-from warpnoise.job.records import Record
+from warpnoise.job.result import Record
 from warpnoise.media.png import read_png
 from warpnoise.pipeline.accumulate import AccumulatedOf
-from warpnoise.pipeline.made_of import MadeOf
+from warpnoise.pipeline.made_of import MadeOf, unfinished
 from warpnoise.pipeline.plan import make_plan
-from warpnoise.pipeline.resume import unfinished
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import torch
 
 from warpnoise.job import Settings
 from warpnoise.motion.dominant import PhaseLock, cut_picture, shift_noise, shift_picture
-from warpnoise.sdedit import Editor
+from warpnoise.sdedit.editor import Editor
 
 _BORDER_SEED = 0xB02DE2
 

@@ -21,20 +21,20 @@ from warpnoise.pipeline.accumulate import AccumulatedOf, accumulate_result
 from warpnoise.pipeline.carry import NoisyFrame, carry_noise
 from warpnoise.pipeline.edit import BatchEditor, EditedFrame, batched, places
 from warpnoise.pipeline.guides import wanted_guides
-from warpnoise.pipeline.made_of import MadeOf, effective, result_name
+from warpnoise.pipeline.made_of import MadeOf, all_recorded, effective, result_name, unfinished
 from warpnoise.pipeline.movie import write_movie_of
 from warpnoise.pipeline.phase import make_lock
 from warpnoise.pipeline.plan import Plan, make_plan
 from warpnoise.pipeline.read import Source, read_sources
 from warpnoise.pipeline.reporter import Reporter
-from warpnoise.pipeline.resume import all_recorded, unfinished
 from warpnoise.pipeline.segments import Carried, SegmentEditor
 from warpnoise.pipeline.work_queues import Prefetch, WriteQueue
 from warpnoise.pipeline.write import FrameWriter
 from warpnoise.progress import Progress
-from warpnoise.sdedit import Editor, ModelFolder, load_model
+from warpnoise.sdedit import ModelFolder, load_model
 from warpnoise.sdedit.check import check_settings
 from warpnoise.sdedit.device import pick_batch
+from warpnoise.sdedit.editor import Editor
 
 
 @dataclass(frozen=True)

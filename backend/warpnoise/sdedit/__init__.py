@@ -4,8 +4,7 @@
 ``load_model`` loads it: an ``Editor``. No module here knows of motions, jobs or Blender.
 """
 
-from warpnoise.sdedit.editor import Editor, EditSettings, NoiseMaps
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.load import load_model
 
-__all__ = ["EditSettings", "Editor", "ModelFolder", "NoiseMaps", "load_model"]
+__all__ = ["ModelFolder", "load_model"]

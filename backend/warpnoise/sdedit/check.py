@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from warpnoise.errors import SettingsError
 from warpnoise.sdedit.control_files import control_class
-from warpnoise.sdedit.editor import EditSettings
+from warpnoise.sdedit.edit_settings import EditSettings
 from warpnoise.sdedit.embedding_files import embedding_warnings
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.ip_adapter_files import ip_adapter_file

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from warpnoise.errors import ModelError
-from warpnoise.sdedit.editor import ControlSettings
+from warpnoise.sdedit.adapters import Control
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.model_bounds import read_config
 from warpnoise.sdedit.model_files import find_weights
@@ -64,7 +64,7 @@ def control_class(model: ModelFolder, path: Path) -> str:
     return kind
 
 
-def check_union(controls: Sequence[ControlSettings], path: Path) -> None:
+def check_union(controls: Sequence[Control], path: Path) -> None:
     """Raises ModelError: controls ask for an input that a union ControlNet does not know."""
     kinds = int(read_config(path / "config.json").get("num_control_type", 6))
     unknown = next((control.input for control in controls if UNION_MODES[control.input] >= kinds), None)

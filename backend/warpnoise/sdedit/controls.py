@@ -14,8 +14,8 @@ import diffusers
 import torch
 
 from warpnoise.errors import ModelError, SettingsError
+from warpnoise.sdedit.adapters import Control
 from warpnoise.sdedit.control_files import UNION_MODES, check_union, control_class
-from warpnoise.sdedit.editor import ControlSettings
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.parts import load_network
 from warpnoise.sdedit.places import resolve
@@ -31,7 +31,7 @@ class Controls:
         self._kind = ""
         self.pipeline = pipeline
 
-    def apply(self, controls: Sequence[ControlSettings], again: bool = False) -> bool:
+    def apply(self, controls: Sequence[Control], again: bool = False) -> bool:
         """Have ``pipeline`` be the one with these; whether that changed anything.
 
         Args:
@@ -69,12 +69,12 @@ class Controls:
         return _with_controlnet(kind, self._plain, networks[0] if len(networks) == 1 else networks)
 
     def call(
-        self, controls: Sequence[ControlSettings], guides: Mapping[str, torch.Tensor], images: torch.Tensor
+        self, controls: Sequence[Control], guides: Mapping[str, torch.Tensor], images: torch.Tensor
     ) -> dict[str, Any]:
         """The keywords of the pipeline's call that say what to hold to.
 
         Args:
-            guides: (b, 3, h, w) in [0, 1] each, by the names of ``ControlSettings.input``.
+            guides: (b, 3, h, w) in [0, 1] each, by the names of ``Control.input``.
             images: the frames, likewise: the guide "color".
         """
         if not controls:

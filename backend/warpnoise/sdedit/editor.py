@@ -1,129 +1,89 @@
-"""The interface of every model family, and the types of its arguments."""
+"""What every model family shares: the way of the frames to the network and back, and what others may ask of a model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-if TYPE_CHECKING:
-    import torch
+import torch
 
-    from warpnoise.sdedit.key_attention import KeyFrame
-    from warpnoise.sdedit.pull import Pull
-
-
-class LoraSettings(Protocol):
-    """A LoRA file and how strongly it acts: 1 as it was trained, 0 not at all."""
-
-    path: str
-    weight: float
-
-
-class ControlSettings(Protocol):
-    """A ControlNet's folder, what it is shown ("depth", "normals", "lines", "color"), how strongly it acts, and over
-    which part of the steps, 0 to 1."""
-
-    path: str
-
-    @property
-    def input(self) -> str: ...
-
-    weight: float
-    start: float
-    end: float
+from warpnoise.sdedit.check import check_settings
+from warpnoise.sdedit.device import free_unused, pick_device, pick_dtype
+from warpnoise.sdedit.edit_settings import EditSettings, NoiseMaps
+from warpnoise.sdedit.folder import ModelFolder
+from warpnoise.sdedit.injection import finite
+from warpnoise.sdedit.key_attention import KeyFrame
+from warpnoise.sdedit.latent_noise import LatentNoise
+from warpnoise.sdedit.padding import pad_to, round_up
+from warpnoise.sdedit.pull import Pull
+from warpnoise.sdedit.texture import maps_read, textured
 
 
-class EmbeddingSettings(Protocol):
-    """A textual inversion's file, and its token ("": the file's own)."""
+@dataclass(frozen=True)
+class Batch:
+    """The arguments of ``Editor.edit``, on the model's device.
 
-    path: str
-    token: str
-
-
-class IpAdapterSettings(Protocol):
-    """An IP-Adapter's file, its picture, how strongly it acts, and its image encoder's folder ("": beside the file)."""
-
-    path: str
-    image: str
-    weight: float
-    encoder: str
-
-
-class ReferenceSettings(Protocol):
-    """A picture for a model that edits."""
-
-    path: str
-
-
-class EditSettings(Protocol):
-    """The fields of a job's settings that SDEdit reads; docs/architecture.md gives their meaning and ranges."""
-
-    style: str | None
-    prompt: str
-    negative_prompt: str
-    strength: float
-    steps: int | None
-    guidance: float | None
-    texture: float | None
-    eta: float
-    sampler: str | None
-
-    @property
-    def loras(self) -> Sequence[LoraSettings]: ...
-    @property
-    def controls(self) -> Sequence[ControlSettings]: ...
-    @property
-    def embeddings(self) -> Sequence[EmbeddingSettings]: ...
-    @property
-    def ip_adapters(self) -> Sequence[IpAdapterSettings]: ...
-    @property
-    def references(self) -> Sequence[ReferenceSettings]: ...
-    @property
-    def latent_noise(self) -> str: ...
-    @property
-    def blends(self) -> Mapping[str, tuple[str, float]]: ...
-    def largest(self, name: Literal["strength", "texture"], /) -> float | None: ...
-    def texts(self, name: Literal["prompt", "negative_prompt"], /) -> tuple[str, ...]: ...
-
-
-class NoiseMaps(Protocol):
-    """``noise(k)`` -> (b, *noise_shape) float32, N(0, 1).
-
-    Map 0 starts, map k is for the k-th stochastic step; where there is texture, the last map is its own.
+    ``frames``: (b, 3, h, w) float32 in [0, 1]. ``images``: likewise, with texture. ``x_0``: what the denoising starts
+    from, (b, c, H, W) float32: the images, padded by reflection to whole cells of the network, as pixels in [-1, 1] or
+    as latents. ``noise``: maps of x_0's shape.
     """
 
-    def __call__(self, index: int, /) -> torch.Tensor: ...
+    settings: EditSettings
+    frames: torch.Tensor
+    images: torch.Tensor
+    x_0: torch.Tensor
+    noise: NoiseMaps
+    geometry: torch.Tensor | None
+    guides: Mapping[str, torch.Tensor]
+    pull: Pull | None
+    key: KeyFrame | None
+    on_step: Callable[[int, int], None] | None
+    cancelled: Callable[[], bool] | None
 
 
-class Editor(Protocol):
+class Editor(ABC):
     """A loaded model. It may be used for any number of batches, by one thread at a time."""
 
+    _noise: LatentNoise
+
+    def __init__(
+        self, folder: ModelFolder, device: str | torch.device | None, dtype: str | torch.dtype | None, half: str
+    ) -> None:
+        """``half``: the half precision that suits the model. Raises SettingsError: as `pick_device`, `pick_dtype`."""
+        self.folder = folder
+        self.device = pick_device(device)
+        self.dtype = pick_dtype(dtype, self.device, half)
+
     @property
-    def name(self) -> str: ...
-    @property
-    def styles(self) -> tuple[str, ...]: ...
-    @property
-    def takes_prompt(self) -> bool: ...
-    @property
-    def takes_geometry(self) -> bool:
-        """Whether ``edit`` uses ``geometry``."""
+    def name(self) -> str:
+        return self.folder.name
 
     @property
     def digest(self) -> str:
         """Of the weights and configuration, in hexadecimal."""
+        return self.folder.digest
 
     @property
-    def device(self) -> torch.device: ...
+    def takes_geometry(self) -> bool:
+        """Whether ``edit`` uses ``geometry``."""
+        return self.folder.takes_geometry
+
     def cell(self, settings: EditSettings) -> int:
         """Pixels on a side of the network's grid: if picture and noise shift by whole cells, so does the result.
         1: there is no grid on which noise can be shifted."""
+        return self.folder.size_multiple if self._noise.is_fine(settings) else 1
 
     def rest(self) -> None:
         """Free the device's memory: move the weights to main memory."""
+        self._move("cpu")
+        free_unused(self.device)
 
     def wake(self) -> None:
         """Move the weights back to the device, before the next ``edit``."""
+        self._move(self.device)
 
+    @abstractmethod
     def save_memory(self, height: int, width: int) -> str:
         """Use less of the device's memory from now on. Call it if a single frame did not fit.
 
@@ -136,6 +96,7 @@ class Editor(Protocol):
 
     def take_warnings(self) -> tuple[str, ...]:
         """Messages for the user since the last call, as sentences."""
+        return ()
 
     def check(
         self,
@@ -155,13 +116,20 @@ class Editor(Protocol):
             ModelError: a file that the settings name, such as a LoRA, does not fit the model.
             Cancelled: ``cancelled()`` was true.
         """
+        warnings = check_settings(self.folder, settings)
+        self._prepare(settings)
+        warnings += self._own_warnings(settings)
+        return warnings + self._noise.warnings(settings, measuring, cancelled)
 
     def noise_shape(self, height: int, width: int, settings: EditSettings) -> tuple[int, int, int]:
         """(channels, height, width) of the noise for images of ``height`` x ``width`` pixels."""
+        return self._noise.shape(height, width, settings)
 
     def noise_maps(self, settings: EditSettings) -> int:
         """How many independent noise maps an edit reads: 1, one more for each stochastic step, one for texture."""
+        return maps_read(self.folder, settings)
 
+    @torch.no_grad()  # not inference_mode: the caller's noise is made in here, and may be kept
     def edit(
         self,
         images: torch.Tensor,
@@ -200,3 +168,48 @@ class Editor(Protocol):
             ModelError: the model returned infinities or NaN.
             Cancelled: ``cancelled()`` was true.
         """
+        check_settings(self.folder, settings)
+        self._prepare(settings)
+        frames = images.to(self.device, torch.float32)
+        images = textured(frames, noise, self.folder, settings)
+        height, width = images.shape[-2:]
+        x_0 = self._encode(pad_to(images * 2 - 1, *self._padded(height, width)))
+
+        def maps(index: int, /) -> torch.Tensor:
+            number = self.folder.shot_map(settings, index)
+            return self._latents(noise(number), number, settings, x_0)
+
+        seen = {} if guides is None else dict(guides)
+        x = self._denoise(Batch(settings, frames, images, x_0, maps, geometry, seen, pull, key, on_step, cancelled))
+        return (finite(self._decode(x))[..., :height, :width] / 2 + 0.5).clamp(0, 1)
+
+    @abstractmethod
+    def _move(self, device: str | torch.device) -> None:
+        """Move all weights there."""
+
+    def _prepare(self, settings: EditSettings) -> None:  # noqa: B027 - not every family has something to load
+        """Load what the settings name beside the model. Raises ModelError for what is not for this model."""
+
+    @abstractmethod
+    def _own_warnings(self, settings: EditSettings) -> tuple[str, ...]:
+        """What `check_settings` does not know."""
+
+    @abstractmethod
+    def _encode(self, pictures: torch.Tensor) -> torch.Tensor:
+        """(b, 3, H, W) in [-1, 1] to x_0."""
+
+    @abstractmethod
+    def _decode(self, x: torch.Tensor) -> torch.Tensor:
+        """The inverse."""
+
+    @abstractmethod
+    def _denoise(self, batch: Batch) -> torch.Tensor:
+        """The stylized x_0."""
+
+    def _padded(self, height: int, width: int) -> tuple[int, int]:
+        """The size of whole cells of the network."""
+        return round_up(height, self.folder.size_multiple), round_up(width, self.folder.size_multiple)
+
+    def _latents(self, noise: torch.Tensor, index: int, settings: EditSettings, like: torch.Tensor) -> torch.Tensor:
+        """Noise map ``index``, (b, *noise_shape), in the latents' place, padded as ``like``."""
+        return pad_to(self._noise.latents(noise.to(like), index, settings), *like.shape[-2:])

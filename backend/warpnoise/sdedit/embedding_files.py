@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warpnoise.errors import ModelError, SettingsError
-from warpnoise.sdedit.editor import EditSettings, EmbeddingSettings
+from warpnoise.sdedit.adapters import Embedding
+from warpnoise.sdedit.edit_settings import EditSettings
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.model_bounds import read_config, tensor_shapes
 from warpnoise.sdedit.model_files import check_safetensors, component
@@ -29,7 +30,7 @@ class EmbeddingFile:
     tensors: dict[str, str]
 
 
-def embedding_file(model: ModelFolder, setting: EmbeddingSettings) -> EmbeddingFile:
+def embedding_file(model: ModelFolder, setting: Embedding) -> EmbeddingFile:
     """A textual inversion that fits the model.
 
     Raises:

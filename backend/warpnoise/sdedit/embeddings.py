@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from warpnoise.errors import ModelError
-from warpnoise.sdedit.editor import EmbeddingSettings
+from warpnoise.sdedit.adapters import Embedding
 from warpnoise.sdedit.embedding_files import EmbeddingFile, embedding_file
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.libraries import LIBRARY_ERRORS, first_line, quiet
@@ -23,7 +23,7 @@ class Embeddings:
         self._originals: dict[str, tuple[Any, int]] = {}
         """For each text encoder its tokenizer and number of tokens without any."""
 
-    def apply(self, settings: Sequence[EmbeddingSettings]) -> bool:
+    def apply(self, settings: Sequence[Embedding]) -> bool:
         """Have the pipeline know these words and no others; whether that changed anything.
 
         Raises:

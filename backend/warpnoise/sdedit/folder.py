@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from warpnoise.errors import ModelError
 from warpnoise.hashing import digest_file, digest_files, digest_text
-from warpnoise.sdedit.editor import EditSettings
+from warpnoise.sdedit.edit_settings import EditSettings
 from warpnoise.sdedit.families import Family
 from warpnoise.sdedit.folder_checks import (
     GEOMETRY_CHANNELS,

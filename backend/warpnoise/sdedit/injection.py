@@ -1,8 +1,8 @@
-"""The scheduler that diffusers' pipelines are called with: it puts the start and the noise of every step in.
+"""SDEdit (Meng et al. 2021, Algorithm 1) as a scheduler: it puts the start and the noise of every step in.
 
-A pipeline asks its scheduler for timesteps, has it scale the network's input, and steps. `InjectedScheduler` answers
-these from a run of ours. It keeps x in float32, whatever the pipeline computes in, and checks that nobody changed x
-between two steps.
+A pipeline of diffusers asks its scheduler for timesteps, has it scale the network's input, and steps.
+`InjectedScheduler` answers these from a run of ours. It keeps x in float32, whatever the pipeline computes in, and
+checks that nobody changed x between two steps.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from diffusers.configuration_utils import FrozenDict
 
 from warpnoise.errors import ModelError, stop_if
 from warpnoise.sdedit.pull import LATENT_STEPS, Change, redirected
-from warpnoise.sdedit.sample import finite, wait_for
-from warpnoise.sdedit.schedule import Run
+from warpnoise.sdedit.run import Run
 
 
 class TimestepsAsked(Exception):
@@ -116,7 +115,7 @@ class InjectedScheduler(_SchedulerFace):
                 "the model's pipeline changed the picture between two steps, so the noise could not be kept exact: "
                 "this version of diffusers is not supported for this model; install the one in constraints.txt"
             )
-        index, total = self._index, len(self.timesteps)
+        index, total = self._index, len(self._run.timesteps)
         noise = None
         if self._run.is_stochastic(index):
             self._stochastic += 1
@@ -127,7 +126,7 @@ class InjectedScheduler(_SchedulerFace):
         self.x = self._run.step(index, output, self.x, noise)
         self._index += 1
         if self._on_step is not None:
-            wait_for(self.x)
+            _wait_for(self.x)
             self._on_step(self._index, total)
         if self._index < total:
             self._check_cancelled()
@@ -141,3 +140,21 @@ class InjectedScheduler(_SchedulerFace):
 
     def _check_cancelled(self) -> None:
         stop_if(self._cancelled, "cancelled between two denoising steps")
+
+
+def finite(x: torch.Tensor) -> torch.Tensor:
+    """x. Raises ModelError where it is not finite."""
+    if not torch.isfinite(x).all():
+        raise ModelError(
+            "the model returned infinite or undefined numbers: in half precision it may overflow (try float32 or "
+            "bfloat16), otherwise its weights are damaged (download it again)"
+        )
+    return x
+
+
+def _wait_for(x: torch.Tensor) -> None:
+    """A GPU works behind the calls: without waiting, steps would be reported, and cancelled, long before their time."""
+    if x.device.type == "cuda":
+        torch.cuda.current_stream(x.device).synchronize()
+    elif x.device.type == "mps":
+        torch.mps.synchronize()

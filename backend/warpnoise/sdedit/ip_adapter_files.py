@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warpnoise.errors import ModelError, SettingsError
-from warpnoise.sdedit.editor import IpAdapterSettings
+from warpnoise.sdedit.adapters import IpAdapter
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.model_bounds import read_config, tensor_shapes
 from warpnoise.sdedit.model_files import check_safetensors, find_weights
@@ -27,7 +27,7 @@ class IpAdapterFile:
     encoder: Path
 
 
-def ip_adapter_file(model: ModelFolder, setting: IpAdapterSettings) -> IpAdapterFile:
+def ip_adapter_file(model: ModelFolder, setting: IpAdapter) -> IpAdapterFile:
     """An IP-Adapter that fits the model and its image encoder.
 
     Raises:

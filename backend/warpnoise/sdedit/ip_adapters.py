@@ -11,7 +11,7 @@ from PIL import Image
 from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
 
 from warpnoise.errors import ModelError
-from warpnoise.sdedit.editor import IpAdapterSettings
+from warpnoise.sdedit.adapters import IpAdapter
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.ip_adapter_files import IpAdapterFile, ip_adapter_file
 from warpnoise.sdedit.libraries import LIBRARY_ERRORS, first_line, quiet
@@ -29,7 +29,7 @@ class IpAdapters:
         self._pictures: dict[str, Image.Image] = {}
         self._known: dict[tuple[int, str], Any] = {}
 
-    def apply(self, settings: Sequence[IpAdapterSettings]) -> bool:
+    def apply(self, settings: Sequence[IpAdapter]) -> bool:
         """Have the pipeline show these pictures to the network; whether its parts changed.
 
         Raises:
@@ -49,7 +49,7 @@ class IpAdapters:
             self._pipeline.set_ip_adapter_scale([setting.weight for setting in settings])
         return changed
 
-    def call(self, settings: Sequence[IpAdapterSettings]) -> dict[str, Any]:
+    def call(self, settings: Sequence[IpAdapter]) -> dict[str, Any]:
         """The keywords of the pipeline's call."""
         if not settings:
             return {}

@@ -5,22 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warpnoise.sdedit.editor import Editor
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.memory_plan import MemoryOptions
 
 if TYPE_CHECKING:
     import torch
 
-
-_CHOSEN = MemoryOptions()
+    from warpnoise.sdedit.editor import Editor
 
 
 def load_model(
     name_or_path: str | Path,
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
-    memory: MemoryOptions = _CHOSEN,
+    memory: MemoryOptions | None = None,
 ) -> Editor:
     """Load a model's weights.
 
@@ -30,7 +28,7 @@ def load_model(
         dtype: of the weights and activations, "float32", "float16" or "bfloat16"; None: half precision on GPUs, the one
             in which the model's family does not overflow, on a CPU bfloat16 if it has that, else float32. The sampler's
             own arithmetic, and autoencoders, are always float32.
-        memory: how models with a text prompt share the device's memory; others are small.
+        memory: how models with a text prompt share the device's memory; others are small. None: as it requires.
 
     Raises:
         ModelError: no such folder, not a model, of a family that is not known, weights that are missing or pickled.

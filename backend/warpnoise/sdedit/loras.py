@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from warpnoise.errors import ModelError
-from warpnoise.sdedit.editor import LoraSettings
+from warpnoise.sdedit.adapters import Lora
 from warpnoise.sdedit.libraries import LIBRARY_ERRORS, first_line, quiet
 from warpnoise.sdedit.model_files import check_safetensors
 from warpnoise.sdedit.places import resolve
@@ -31,7 +31,7 @@ class Loras:
         self._loaded: tuple[Path, ...] = ()
         self._weights: tuple[float, ...] = ()
 
-    def apply(self, loras: Sequence[LoraSettings]) -> bool:
+    def apply(self, loras: Sequence[Lora]) -> bool:
         """Have the pipeline compute with these and no others; whether that changed anything.
 
         Raises:

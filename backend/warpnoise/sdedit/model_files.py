@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from warpnoise.errors import ModelError
-from warpnoise.sdedit.editor import EditSettings
+from warpnoise.sdedit.edit_settings import EditSettings
 from warpnoise.sdedit.model_bounds import tensor_shapes
 from warpnoise.sdedit.places import resolve
 

@@ -7,12 +7,11 @@ from typing import Any
 import diffusers
 import torch
 
+from warpnoise.sdedit.run import PREDICTIONS, Run, construct, len_of
 from warpnoise.sdedit.samplers import steps_to_run
-from warpnoise.sdedit.schedule import construct, len_of
-from warpnoise.sdedit.single_step import PREDICTIONS
 
 
-class MultistepRun:
+class MultistepRun(Run):
     """A scheduler of diffusers that begins late. Its x is what the network is shown, in diffusion and flow alike."""
 
     def __init__(
@@ -23,32 +22,24 @@ class MultistepRun:
         scheduler.set_timesteps(count, **({"mu": timing["mu"]} if "mu" in timing else {}))
         begin = count - steps_to_run(count, strength)
         scheduler.set_begin_index(begin)
-        self._begin, self._prediction = begin, PREDICTIONS[scheduler.config.prediction_type]
-        self.timesteps: torch.Tensor = scheduler.timesteps[begin:]
-        self._stochastic, self._scale = stochastic, scale
+        self._begin, self._stochastic = begin, stochastic
+        super().__init__(scheduler.timesteps[begin:], PREDICTIONS[scheduler.config.prediction_type], scale)
 
     def start(self, x_0: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        x: torch.Tensor = self._scheduler.add_noise(x_0, self._scale * noise, self.timesteps[:1])
+        x: torch.Tensor = self._scheduler.add_noise(x_0, self._noise_scale * noise, self.timesteps[:1])
         return x
 
     def is_stochastic(self, index: int) -> bool:
         return self._stochastic and index < len(self.timesteps) - 1
 
-    def picture(self, index: int, output: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        return self._prediction.split(x, output, *self._mixed(index))[0]
-
-    def redirected(self, index: int, output: torch.Tensor, x: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
-        return output + self._prediction.slope(*self._mixed(index)) * change
-
     def _mixed(self, index: int) -> tuple[float, float]:
-        """alpha and sigma at step ``index``."""
         alpha, sigma = self._scheduler._sigma_to_alpha_sigma_t(self._scheduler.sigmas[self._begin + index])
         return float(alpha), float(sigma)
 
     def step(self, index: int, output: torch.Tensor, x: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
-        # The last step's noise has the factor 0; given none, the scheduler would draw some.
-        given = {}
+        # The last step's noise has the factor 0; without one, the scheduler would draw some.
+        own_noise = {}
         if self._stochastic:
-            given["variance_noise"] = torch.zeros_like(x) if noise is None else self._scale * noise
-        x, *_ = self._scheduler.step(output, self.timesteps[index], x, return_dict=False, **given)
+            own_noise["variance_noise"] = torch.zeros_like(x) if noise is None else self._noise_scale * noise
+        x, *_ = self._scheduler.step(output, self.timesteps[index], x, return_dict=False, **own_noise)
         return x

@@ -3,42 +3,38 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any
 
 import torch
 from PIL import Image
 
 from warpnoise.errors import ModelError
 from warpnoise.sdedit.autoencoder import decode, encode, latent_change, make_certain
-from warpnoise.sdedit.check import check_settings
 from warpnoise.sdedit.controls import Controls
-from warpnoise.sdedit.device import free_unused, pick_device, pick_dtype
-from warpnoise.sdedit.editor import EditSettings, NoiseMaps
+from warpnoise.sdedit.edit_settings import EditSettings
+from warpnoise.sdedit.editor import Batch, Editor
 from warpnoise.sdedit.embeddings import Embeddings
 from warpnoise.sdedit.folder import ModelFolder
-from warpnoise.sdedit.injection import InjectedScheduler, TimestepsAsked, TimingProbe
+from warpnoise.sdedit.injection import InjectedScheduler, TimestepsAsked, TimingProbe, finite
 from warpnoise.sdedit.ip_adapters import IpAdapters
 from warpnoise.sdedit.key_attention import KeyFrame, KeyTokens
-from warpnoise.sdedit.latent_noise import latent_noise
+from warpnoise.sdedit.latent_noise import LatentNoise
 from warpnoise.sdedit.loras import Loras
 from warpnoise.sdedit.memory import DeviceMemory, place
 from warpnoise.sdedit.memory_plan import MemoryOptions
-from warpnoise.sdedit.padding import pad_to, round_up
+from warpnoise.sdedit.padding import pad_to
 from warpnoise.sdedit.parts import load_pipeline
 from warpnoise.sdedit.prompts import PromptCache, check_length
 from warpnoise.sdedit.pull import LATENT_STEPS, Change, Pull
 from warpnoise.sdedit.quantize import what_is_quantized
 from warpnoise.sdedit.reference_pictures import read_reference
-from warpnoise.sdedit.sample import finite
 from warpnoise.sdedit.schedule import Schedule
-from warpnoise.sdedit.texture import maps_read, textured
-
-_CHOSEN = MemoryOptions()
 
 
-class PipelineEditor:
+class PipelineEditor(Editor):
     """SDEdit (Meng et al. 2021) through a text-to-image pipeline of diffusers.
 
     The pipeline is called with ``latents``, the picture and noise mixed, and with an `InjectedScheduler` that begins
@@ -46,48 +42,32 @@ class PipelineEditor:
     shift for the picture's size.
     """
 
-    styles: tuple[str, ...] = ()
-    takes_prompt = True
-    takes_geometry = False
-
     def __init__(
         self,
         folder: ModelFolder,
         device: str | torch.device | None = None,
         dtype: str | torch.dtype | None = None,
-        memory: MemoryOptions = _CHOSEN,
+        memory: MemoryOptions | None = None,
     ) -> None:
         if folder.family is None:
             raise ValueError(f"{folder.path} is a pixel model")
-        self.folder = folder
         self.family = folder.family
-        self.device = pick_device(device)
-        self.dtype = pick_dtype(dtype, self.device, self.family.half)
-        self._memory = DeviceMemory(folder, self.device, self.dtype, memory)
+        super().__init__(folder, device, dtype, self.family.half)
+        self._memory = DeviceMemory(folder, self.device, self.dtype, memory or MemoryOptions())
         self.pipeline = self._memory.load(lambda plan: load_pipeline(folder, self.device, self.dtype, plan))
         self._prompts = self.pipeline.encode_prompt = PromptCache(self.pipeline.encode_prompt)
         if hasattr(self.pipeline, "vae"):
             make_certain(self.pipeline.vae)
-        self._noise = latent_noise(folder, self.pipeline, self.device)
+        self._noise = LatentNoise(folder, self.pipeline, self.device)
         self._loras = Loras(self.pipeline)
         self._embeddings = Embeddings(folder, self.pipeline)
         self._ip_adapters = IpAdapters(folder, self.pipeline, self.device, self.dtype)
         self._references: dict[str, Image.Image] = {}
         self._controls = Controls(folder, self.pipeline, self.device, self.dtype)
-        self._tokens, self._shown = KeyTokens(), cast("tuple[KeyFrame, EditSettings] | None", None)
+        self._tokens = KeyTokens()
+        self._shown: tuple[KeyFrame, EditSettings] | None = None
         noise_scale = float(self.pipeline.config.get("noise_scale") or 1.0)
         self._schedule = Schedule(folder.scheduler, clip=False, noise_scale=noise_scale)
-
-    @property
-    def name(self) -> str:
-        return self.folder.name
-
-    @property
-    def digest(self) -> str:
-        return self.folder.digest
-
-    def cell(self, settings: EditSettings) -> int:
-        return self.folder.size_multiple if self._noise.is_fine(settings) else 1
 
     @property
     def network(self) -> Any:
@@ -102,94 +82,55 @@ class PipelineEditor:
         return self._memory.take_warnings()
 
     def rest(self) -> None:
-        if self._memory.plan.offload == "none":
-            self._move("cpu")
-        else:
-            self.pipeline.maybe_free_model_hooks()
         self._tokens, self._shown = KeyTokens(), None
-        free_unused(self.device)
-
-    def wake(self) -> None:
-        if self._memory.plan.offload == "none":
-            self._move(self.device)
+        super().rest()
 
     def _move(self, device: str | torch.device) -> None:
-        for part in self.pipeline.components.values():
-            if isinstance(part, torch.nn.Module):
-                part.to(device)
-        self._prompts.clear()
+        if self._memory.plan.offload == "none":
+            for part in self.pipeline.components.values():
+                if isinstance(part, torch.nn.Module):
+                    part.to(device)
+            self._prompts.clear()
+        elif device == "cpu":
+            self.pipeline.maybe_free_model_hooks()
 
-    def check(
-        self,
-        settings: EditSettings,
-        *,
-        measuring: Callable[[float], None] | None = None,
-        cancelled: Callable[[], bool] | None = None,
-    ) -> tuple[str, ...]:
-        """Also: whether the prompts are longer than what the text encoders read."""
-        warnings = check_settings(self.folder, settings)
-        self._prepare(settings)
-        if self._memory.plan.quantize != "none":
-            warnings += (what_is_quantized(self.network),)
-        if self._memory.plan.sentence:
-            warnings += (self._memory.plan.sentence,)
+    def _own_warnings(self, settings: EditSettings) -> tuple[str, ...]:
+        """Also raises SettingsError: a prompt is longer than what the text encoders read."""
         longest = self._parameters().get("max_sequence_length")
-        warnings += check_length(self.pipeline, longest.default if longest else None, settings)
-        return warnings + self._noise.warnings(settings, measuring, cancelled)
+        plan = self._memory.plan
+        return (
+            *([what_is_quantized(self.network)] if plan.quantize != "none" else ()),
+            *([plan.sentence] if plan.sentence else ()),
+            *check_length(self.pipeline, longest.default if longest else None, settings),
+        )
 
-    def noise_shape(self, height: int, width: int, settings: EditSettings) -> tuple[int, int, int]:
-        return self._noise.shape(height, width, settings)
+    def _encode(self, pictures: torch.Tensor) -> torch.Tensor:
+        return self._coded(encode, pictures)
 
-    def noise_maps(self, settings: EditSettings) -> int:
-        return maps_read(self.folder, settings)
+    def _decode(self, x: torch.Tensor) -> torch.Tensor:
+        return self._coded(decode, x)
 
-    @torch.no_grad()  # not inference_mode: the caller's noise is made in here, and may be kept
-    def edit(
-        self,
-        images: torch.Tensor,
-        noise: NoiseMaps,
-        settings: EditSettings,
-        *,
-        geometry: torch.Tensor | None = None,
-        guides: Mapping[str, torch.Tensor] | None = None,
-        pull: Pull | None = None,
-        key: KeyFrame | None = None,
-        on_step: Callable[[int, int], None] | None = None,
-        cancelled: Callable[[], bool] | None = None,
-    ) -> torch.Tensor:
-        """As ``Editor.edit``. Images are padded by reflection to whole tokens of the network, noise likewise."""
-        check_settings(self.folder, settings)
-        self._prepare(settings)
-        frames = images.to(self.device, torch.float32)
-        images = textured(frames, noise, self.folder, settings)
-        height, width = images.shape[-2:]
-        padded = [round_up(size, self.folder.size_multiple) for size in (height, width)]
-        shown = {name: pad_to(guide.to(frames), *padded) for name, guide in (guides or {}).items()}
-        x_0 = self._coded(encode, pad_to(images * 2 - 1, *padded))
-
-        def maps(index: int, /) -> torch.Tensor:
-            number = self.folder.shot_map(settings, index)
-            given = noise(number).to(self.device, torch.float32)
-            return pad_to(self._noise.latents(given, number, settings), *x_0.shape[-2:])
-
-        self._prompts.blends = settings.blends
-        size = 1 if self.family.one_at_a_time else len(images)
+    def _denoise(self, batch: Batch) -> torch.Tensor:
+        self._prompts.blends = batch.settings.blends
+        size = 1 if self.family.one_at_a_time else len(batch.x_0)
+        guides = {name: self._padded_as(guide, batch.x_0) for name, guide in batch.guides.items()}
         parts = []
-        for begin in range(0, len(images), size):
+        for begin in range(0, len(batch.x_0), size):
             part = slice(begin, begin + size)
-            call = self._call(images[part], x_0[part], settings)
-            seen = {name: guide[part] for name, guide in shown.items()}
-            call.update(self._controls.call(settings.controls, seen, pad_to(frames[part], *padded)))
-            steps = _shifted(on_step, begin // size, len(images) // size)
-            change = None if pull is None else self._change(pull.part(part), images[part], x_0[part])
-            with nullcontext() if key is None else self._attending(key, settings, cancelled):
-                parts.append(
-                    self._sample(
-                        x_0[part], lambda k, part=part: maps(k)[part], call, settings, change, steps, cancelled
-                    )
-                )
-        x = torch.cat(parts)
-        return (finite(self._coded(decode, x))[..., :height, :width] / 2 + 0.5).clamp(0, 1)
+            own = replace(
+                batch,
+                x_0=batch.x_0[part],
+                noise=lambda k, part=part: batch.noise(k)[part],
+                on_step=_shifted(batch.on_step, begin // size, len(batch.x_0) // size),
+            )
+            call = self._call(batch.images[part], own.x_0, own.settings)
+            seen = {name: guide[part] for name, guide in guides.items()}
+            frames = self._padded_as(batch.frames[part], own.x_0)
+            call.update(self._controls.call(own.settings.controls, seen, frames))
+            change = None if batch.pull is None else self._change(batch.pull.part(part), own.x_0)
+            with nullcontext() if batch.key is None else self._attending(batch.key, batch):
+                parts.append(self._sample(own, call, change))
+        return torch.cat(parts)
 
     def _coded(self, code: Callable[[Any, torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
         """``encode`` or ``decode``, frame by frame or in tiles where memory is used up."""
@@ -213,29 +154,24 @@ class PipelineEditor:
             self._references = {path: read_reference(path, "reference") for path in paths}
 
     def _sample(
-        self,
-        x_0: torch.Tensor,
-        maps: NoiseMaps,
-        call: dict[str, Any],
-        settings: EditSettings,
-        change: Change | None,
-        on_step: Callable[[int, int], None] | None,
-        cancelled: Callable[[], bool] | None,
-        change_steps: int = LATENT_STEPS,
+        self, batch: Batch, call: dict[str, Any], change: Change | None, change_steps: int = LATENT_STEPS
     ) -> torch.Tensor:
         """x_0 mixed with noise and denoised, (b, c, h, w) float32."""
-        pipeline, sampler = self.pipeline, self.folder.sampler_for(settings)
+        pipeline, settings, x_0 = self.pipeline, batch.settings, batch.x_0
+        sampler = self.folder.sampler_for(settings)
         entries = self._schedule.entries(sampler)
-        steps = self.folder.steps_for(settings)
         timing = self._ask_for_timing(entries, call, x_0)
-        run = self._schedule.run(steps, settings.strength, settings.eta, sampler, timing)
-        start = run.start(x_0, maps(0))
-
-        def laid_out(index: int) -> torch.Tensor:
-            return self._laid_out(maps(index))
-
+        run = self._schedule.run(self.folder.steps_for(settings), settings.strength, settings.eta, sampler, timing)
+        start = run.start(x_0, batch.noise(0))
         scheduler = InjectedScheduler(
-            entries, run, self._laid_out(start), laid_out, change, change_steps, on_step, cancelled
+            entries,
+            run,
+            self._laid_out(start),
+            lambda index: self._laid_out(batch.noise(index)),
+            change,
+            change_steps,
+            batch.on_step,
+            batch.cancelled,
         )
         own = pipeline.scheduler
         try:
@@ -247,37 +183,33 @@ class PipelineEditor:
             raise ModelError(f"{type(pipeline).__name__} left out steps: this version of diffusers is not supported")
         return finite(self._laid_back(scheduler.x, x_0))
 
-    def _attending(
-        self, key: KeyFrame, settings: EditSettings, cancelled: Callable[[], bool] | None
-    ) -> AbstractContextManager[None]:
+    def _attending(self, key: KeyFrame, batch: Batch) -> AbstractContextManager[None]:
         """Within it the network sees the key frame, too. It is shown the key frame once, noised as at each step: if
         every prediction is redirected to the finished picture, x stays that picture and its noise, mixed."""
+        settings = batch.settings
         if self._shown != (key, settings):  # the steps, and whether there is guidance, may change over the shot
-            height, width = (round_up(side, self.folder.size_multiple) for side in key.picture.shape[-2:])
-            picture = pad_to(key.picture.to(self.device, torch.float32), height, width)
+            picture = pad_to(key.picture.to(batch.x_0), *self._padded(*key.picture.shape[-2:]))
             x_0 = encode(self.pipeline, picture * 2 - 1)
-            noise = self._noise.latents(key.noise.to(self.device, torch.float32), 0, settings)
-            noise = pad_to(noise, *x_0.shape[-2:])
-            call = self._call(picture, x_0, settings)
+            noise = self._latents(key.noise, 0, settings, x_0)
+            shown = replace(batch, x_0=x_0, noise=lambda _: noise, on_step=None)
             with self._tokens.recorded(self.network):
                 self._sample(
-                    x_0,
-                    lambda _: noise,
-                    call,
-                    settings,
+                    shown,
+                    self._call(picture, x_0, settings),
                     lambda predicted: self._laid_out(x_0) - predicted,
-                    None,
-                    cancelled,
-                    change_steps=self.folder.steps_for(settings),
+                    self.folder.steps_for(settings),
                 )
             self._shown = key, settings
         return self._tokens.seen(self.network, key.strength)
 
-    def _change(self, pull: Pull, images: torch.Tensor, like: torch.Tensor) -> Change:
+    def _change(self, pull: Pull, like: torch.Tensor) -> Change:
         """What draws latents, as the scheduler sees them, as ``pull`` draws pictures."""
-        height, width = (side * self.folder.vae_factor for side in like.shape[-2:])
-        change = latent_change(self.pipeline, pull.padded(pad_to(images, height, width)).change)
+        change = latent_change(self.pipeline, pull.padded(like, self.folder.vae_factor).change)
         return lambda latents: self._laid_out(self._coded(lambda _, x: change(x), self._laid_back(latents, like)))
+
+    def _padded_as(self, pictures: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        """Pictures, (b, 3, h, w), padded as those that the latents ``like`` are of."""
+        return pad_to(pictures.to(like), *(side * self.folder.vae_factor for side in like.shape[-2:]))
 
     def _ask_for_timing(self, entries: dict[str, Any], call: dict[str, Any], x_0: torch.Tensor) -> dict[str, Any]:
         """What the pipeline passes to ``set_timesteps`` for pictures of this size."""

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 
 from warpnoise.errors import SettingsError
-from warpnoise.sdedit.editor import EditSettings
+from warpnoise.sdedit.edit_settings import EditSettings
 
 _REMEMBERED = 16
 _UNLIMITED = 100_000

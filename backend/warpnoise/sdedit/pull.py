@@ -12,7 +12,7 @@ import torch
 from torch.nn.functional import pad
 
 from warpnoise.sdedit.padding import pad_to
-from warpnoise.sdedit.schedule import Run
+from warpnoise.sdedit.run import Run
 
 LATENT_STEPS = 3
 """Latent models are drawn in so many of the last steps: each costs a decoding and two encodings."""
@@ -33,9 +33,9 @@ class Pull:
     target: torch.Tensor
     weight: torch.Tensor
 
-    def padded(self, like: torch.Tensor) -> Pull:
-        """For pictures of the size of ``like``, (b, 3, height, width), on its device."""
-        size = like.shape[-2:]
+    def padded(self, like: torch.Tensor, cell: int) -> Pull:
+        """For pictures whose latents, of ``cell`` x ``cell`` pixels, are as ``like``; on its device."""
+        size = [side * cell for side in like.shape[-2:]]
         return Pull(pad_to(self.target.to(like), *size), pad_to(self.weight.to(like), *size))
 
     def part(self, frames: slice) -> Pull:

@@ -6,35 +6,13 @@ way down it: `single_step` (DDIM and its relatives, written out) or `multistep` 
 
 from __future__ import annotations
 
-import inspect
-from typing import Any, Protocol
-
-import torch
+from typing import Any
 
 from warpnoise.errors import ModelError
+from warpnoise.sdedit.multistep import MultistepRun
+from warpnoise.sdedit.run import Run, len_of
 from warpnoise.sdedit.samplers import SAMPLERS, is_flow, is_stochastic, own_sampler
-
-
-class Run(Protocol):
-    """One edit's way from the start step to the clean image. x is always what the network is shown."""
-
-    timesteps: torch.Tensor
-    """(n,) on the CPU, falling; what the model is told."""
-
-    def start(self, x_0: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """The clean image x_0 and the noise, mixed as they are at the first timestep. All (b, c, h, w) float32."""
-
-    def is_stochastic(self, index: int) -> bool:
-        """Whether step ``index`` adds noise. The last never does: what it added would stay in the picture."""
-
-    def picture(self, index: int, output: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """The picture x_0 that the model's output predicts at step ``index``, before any clipping."""
-
-    def redirected(self, index: int, output: torch.Tensor, x: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
-        """The output that predicts x_0 + ``change``."""
-
-    def step(self, index: int, output: torch.Tensor, x: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
-        """From x at ``timesteps[index]`` to x at the next one (after the last: the image), given the model's output."""
+from warpnoise.sdedit.single_step import diffusion_run, flow_run
 
 
 class Schedule:
@@ -86,9 +64,6 @@ class Schedule:
         Raises:
             ModelError: the schedule is shifted by the picture\'s size, and ``timing`` does not say how far.
         """
-        from warpnoise.sdedit.multistep import MultistepRun
-        from warpnoise.sdedit.single_step import diffusion_run, flow_run
-
         name = sampler or own_sampler(self.config)[0]
         entries = self.entries(name)
         timing = {key: value for key, value in (timing or {"num_inference_steps": steps}).items() if value is not None}
@@ -99,17 +74,3 @@ class Schedule:
         if name == "flow_euler":
             return flow_run(entries, timing, strength, eta, self._noise_scale)
         return diffusion_run(name, entries, len_of(timing), strength, eta)
-
-
-def construct(kind: Any, entries: dict[str, Any]) -> Any:
-    """A scheduler out of the entries that it knows; the others belong to the sampler that the model came with."""
-    known = inspect.signature(kind.__init__).parameters
-    return kind(**{key: value for key, value in entries.items() if key in known and key != "self"})
-
-
-def len_of(timing: dict[str, Any]) -> int:
-    """How many steps the arguments of a ``set_timesteps`` ask for."""
-    for key in ("sigmas", "timesteps"):
-        if key in timing:
-            return len(timing[key])
-    return int(timing["num_inference_steps"])

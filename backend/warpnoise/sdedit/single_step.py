@@ -13,66 +13,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import diffusers
 import torch
 
+from warpnoise.sdedit.run import PREDICTIONS, Prediction, Run, construct
 from warpnoise.sdedit.samplers import steps_to_run
-from warpnoise.sdedit.schedule import construct
-
-Split = Callable[[torch.Tensor, torch.Tensor, float, float], tuple[torch.Tensor, torch.Tensor]]
-"""(x, output, alpha, sigma) -> (x_0, e)."""
 
 
-def _from_noise(x: torch.Tensor, e: torch.Tensor, alpha: float, sigma: float) -> tuple[torch.Tensor, torch.Tensor]:
-    return (x - sigma * e) / alpha, e
-
-
-def _from_image(x: torch.Tensor, x_0: torch.Tensor, alpha: float, sigma: float) -> tuple[torch.Tensor, torch.Tensor]:
-    return x_0, (x - alpha * x_0) / sigma
-
-
-def _from_velocity(x: torch.Tensor, v: torch.Tensor, alpha: float, sigma: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """v = alpha e - sigma x_0 (Salimans & Ho 2022, appendix D)."""
-    return alpha * x - sigma * v, alpha * v + sigma * x
-
-
-def _from_flow(x: torch.Tensor, v: torch.Tensor, alpha: float, sigma: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """v = e - x_0."""
-    return x - sigma * v, x + alpha * v
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a model predicts. ``slope``: (alpha, sigma) -> by how much the output changes with the x_0 that it predicts,
-    x being given."""
-
-    split: Split
-    slope: Callable[[float, float], float]
-
-
-PREDICTIONS: dict[str, Prediction] = {
-    "epsilon": Prediction(_from_noise, lambda alpha, sigma: -alpha / sigma),
-    "sample": Prediction(_from_image, lambda alpha, sigma: 1.0),
-    "v_prediction": Prediction(_from_velocity, lambda alpha, sigma: -1 / sigma),
-    "flow_prediction": Prediction(_from_flow, lambda alpha, sigma: -1 / sigma),
-}
-"""By the ``prediction_type`` of a scheduler's configuration."""
-
-
-class SingleStepRun:
+class SingleStepRun(Run):
     """The steps of this module's formula.
 
     Args:
-        timesteps: (n,), falling.
         alpha, sigma: n + 1 each; the last is where the run ends.
         tau: n; the noise that step i adds.
-        prediction: what the model predicts.
         settle: (x_0, x, index) -> the picture that is gone on with: clipped, or mixed with x.
-        noise_scale: standard deviation of the model's noise.
     """
 
     def __init__(
@@ -85,9 +42,8 @@ class SingleStepRun:
         settle: Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor] | None = None,
         noise_scale: float = 1.0,
     ) -> None:
-        self.timesteps = timesteps
-        self._alpha, self._sigma, self._tau = alpha, sigma, tau
-        self._prediction, self._settle, self._noise_scale = prediction, settle, noise_scale
+        super().__init__(timesteps, prediction, noise_scale)
+        self._alpha, self._sigma, self._tau, self._settle = alpha, sigma, tau, settle
 
     def start(self, x_0: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         return self._alpha[0] * x_0 + self._sigma[0] * self._noise_scale * noise
@@ -95,23 +51,17 @@ class SingleStepRun:
     def is_stochastic(self, index: int) -> bool:
         return self._tau[index] > 0 and index < len(self.timesteps) - 1
 
-    def picture(self, index: int, output: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        return self._split(index, output, x)[0]
-
-    def redirected(self, index: int, output: torch.Tensor, x: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
-        return output + self._prediction.slope(self._alpha[index], self._sigma[index]) * change
-
     def step(self, index: int, output: torch.Tensor, x: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
-        x_0, e = self._split(index, output, x)
+        x_0, e = self._prediction.split(x, output, *self._mixed(index))
         if self._settle is not None:
             x_0 = self._settle(x_0, x, index)
-        alpha, sigma = self._alpha[index + 1], self._sigma[index + 1]
+        alpha, sigma = self._mixed(index + 1)
         tau = 0.0 if noise is None else self._tau[index]
         x = alpha * x_0 + math.sqrt(max(sigma**2 - tau**2, 0.0)) * e
         return x if noise is None else x + tau * self._noise_scale * noise
 
-    def _split(self, index: int, output: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return self._prediction.split(x, output, self._alpha[index], self._sigma[index])
+    def _mixed(self, index: int) -> tuple[float, float]:
+        return self._alpha[index], self._sigma[index]
 
 
 def flow_run(

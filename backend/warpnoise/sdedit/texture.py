@@ -12,7 +12,7 @@ import math
 import torch
 from torch.nn import functional
 
-from warpnoise.sdedit.editor import EditSettings, NoiseMaps
+from warpnoise.sdedit.edit_settings import EditSettings, NoiseMaps
 from warpnoise.sdedit.folder import ModelFolder
 
 OCTAVES = (1.0, 2.0, 4.0)

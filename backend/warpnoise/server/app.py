@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,16 +16,18 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+import warpnoise
 from warpnoise.errors import HubError, JobError, JobLockedError, ServerError, WarpnoiseError
 from warpnoise.media.bounded import given_path
+from warpnoise.sdedit.places import hugging_face_cache, models_folder
 from warpnoise.server.bodies import body_of
-from warpnoise.server.hidden_paths import without_paths
 from warpnoise.server.jobs import JobQueue
 from warpnoise.server.result_calls import result_calls
 from warpnoise.server.schema import JobView, NewJob, Problem, StatusView, UploadsView
+from warpnoise.server.tasks import UnknownTaskError
 from warpnoise.server.tokens import matches
 from warpnoise.server.upload_calls import upload_calls
-from warpnoise.server.uploads import UploadError, Uploads
+from warpnoise.server.uploads import Uploads
 
 log = logging.getLogger("warpnoise.server")
 
@@ -103,11 +107,11 @@ def create_app(
 
     @app.get("/v2/jobs/{job_id}")
     def get_job(job_id: str) -> JobView:
-        return _found(queue.get(job_id), job_id)
+        return queue.get(job_id)
 
     @app.post("/v2/jobs/{job_id}/cancel", status_code=202)
     def cancel_job(job_id: str) -> JobView:
-        return _found(queue.cancel(job_id), job_id)
+        return queue.cancel(job_id)
 
     @app.post("/v2/shutdown", status_code=202)
     def post_shutdown() -> dict[str, str]:
@@ -121,14 +125,6 @@ def create_app(
     return app
 
 
-def _found(view: JobView | None, job_id: str) -> JobView:
-    if view is None:
-        raise HTTPException(
-            404, f"There is no job {job_id} here. The server was started again since, or the job ended long ago."
-        )
-    return view
-
-
 def _problem(status: int, code: str, message: str, answers: type[JSONResponse] = JSONResponse) -> JSONResponse:
     return answers({"error": Problem(code=code, message=message).model_dump()}, status_code=status)
 
@@ -138,7 +134,8 @@ def _answer_errors_as_json(app: FastAPI, answers: type[JSONResponse]) -> None:
 
     @app.exception_handler(WarpnoiseError)
     def warpnoise_error(request: Request, error: WarpnoiseError) -> JSONResponse:
-        status = 409 if isinstance(error, JobLockedError) else 503 if isinstance(error, ServerError) else 400
+        kinds = ((JobLockedError, 409), (UnknownTaskError, 404), (ServerError, 503))
+        status = next((status for kind, status in kinds if isinstance(error, kind)), 400)
         if isinstance(error, HubError):
             status = {"busy": 409, "disk": 507, "hub": 502}.get(error.code, 400)
         return problem(status, error.code, str(error))
@@ -154,11 +151,39 @@ def _answer_errors_as_json(app: FastAPI, answers: type[JSONResponse]) -> None:
     def http_error(request: Request, error: StarletteHTTPException) -> JSONResponse:
         return problem(error.status_code, _CODES.get(error.status_code, "http"), str(error.detail))
 
-    @app.exception_handler(UploadError)
-    def upload_error(request: Request, error: UploadError) -> JSONResponse:
-        return problem(error.status, _CODES[error.status], str(error))
-
     @app.exception_handler(Exception)
     def not_foreseen(request: Request, error: Exception) -> JSONResponse:
         log.error("%s %s: an error that was not foreseen", request.method, request.url.path, exc_info=error)
         return problem(500, "internal", "The server met an error that was not foreseen. Its log says which.")
+
+
+def without_paths(spool: Path) -> type[JSONResponse]:
+    """A class of answers whose texts lack the server's own folders: uploads, models, caches, and the program.
+
+    ``SPOOL/<id>/job/color/0001.png`` becomes ``color/0001.png``, and ``MODELS/ink/unet`` becomes ``ink/unet``.
+    """
+    job = rf"(?:{_either(spool)})[\\/][0-9a-f]{{32}}[\\/]job"
+    folders = (spool, models_folder(), hugging_face_cache(), Path(warpnoise.__file__).parent)
+    hidden = re.compile("|".join(rf"(?:{place})(?:[\\/]|\b)" for place in (job, *map(_either, folders))))
+
+    class Answer(JSONResponse):
+        def render(self, content: Any) -> bytes:
+            return super().render(_each_text(content, hidden))
+
+    return Answer
+
+
+def _each_text(value: Any, hidden: re.Pattern[str]) -> Any:
+    if isinstance(value, str):
+        return hidden.sub("", value)
+    if isinstance(value, dict):
+        return {key: _each_text(item, hidden) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_each_text(item, hidden) for item in value]
+    return value
+
+
+def _either(folder: Path) -> str:
+    """A path as it was given and as the system resolves it, the longer one first."""
+    given = folder.expanduser().absolute()
+    return "|".join(sorted({re.escape(str(path)) for path in (given, given.resolve())}, key=len, reverse=True))

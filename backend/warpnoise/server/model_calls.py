@@ -14,7 +14,8 @@ from warpnoise.hub.listing import InstalledModel, ModelList, OfferedModel, descr
 from warpnoise.hub.remote import look_up
 from warpnoise.hub.store import remove
 from warpnoise.server.bodies import body_of
-from warpnoise.server.downloads import Downloads, DownloadView
+from warpnoise.server.downloads import Downloads
+from warpnoise.server.schema import DownloadView
 
 
 class NewDownload(BaseModel):
@@ -95,11 +96,11 @@ def model_calls(
 
     @router.get("/v2/downloads/{download_id}")
     def get_download(download_id: str) -> DownloadView:
-        return _found(downloads.get(download_id), download_id)
+        return downloads.get(download_id)
 
     @router.post("/v2/downloads/{download_id}/cancel", status_code=202)
     def cancel_download(download_id: str) -> DownloadView:
-        return _found(downloads.cancel(download_id), download_id)
+        return downloads.cancel(download_id)
 
     @router.post("/v2/check")
     def check_call(request: Annotated[SettingsToCheck, Depends(body_of(SettingsToCheck))]) -> Checked:
@@ -116,9 +117,3 @@ def _check_allowed(allowed: bool, online: bool) -> None:
             "Online access is off. Enable it to download models; in Blender: Preferences, System, Allow Online Access.",
             "offline",
         )
-
-
-def _found(view: DownloadView | None, download_id: str) -> DownloadView:
-    if view is None:
-        raise HTTPException(404, f"There is no download {download_id} here: the server was started again since.")
-    return view

@@ -1,18 +1,27 @@
-"""The models that clients can name: the default one, and those in the models folder."""
+"""What the server says of this machine: its device, and the models that clients can name."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import logging
+import platform
 from collections.abc import Iterator
+from pathlib import Path
 
+import torch
+
+import warpnoise
 from warpnoise.errors import ModelError, SettingsError, WarpnoiseError
-from warpnoise.job import Settings
+from warpnoise.job import SCHEMA_VERSION, Settings
 from warpnoise.sdedit import ModelFolder
+from warpnoise.sdedit.device import memory, pick_device
+from warpnoise.sdedit.memory import room_on
+from warpnoise.sdedit.memory_plan import capacity
 from warpnoise.sdedit.places import SUBFOLDERS, find_named, find_on_disk, is_hub_id, models_folder
 from warpnoise.sdedit.takes import unused_settings
-from warpnoise.server.schema import ModelView
+from warpnoise.server import INTERFACE
+from warpnoise.server.schema import ModelView, StatusView
 
 log = logging.getLogger("warpnoise.server")
 
@@ -100,3 +109,35 @@ def _view(name: str, path: str) -> ModelView | None:
 def _say_once(name: str, reason: str) -> None:
     """The models are looked through at every status call."""
     log.warning("the model %r cannot be used: %s", name, reason)
+
+
+def status() -> StatusView:
+    """The state of this machine now. Memory is the device's, so the computer's own for the CPU."""
+    device = pick_device()
+    total, free = memory(device)
+    return StatusView(
+        version=warpnoise.__version__,
+        interface=INTERFACE,
+        job_schema=SCHEMA_VERSION,
+        device=str(device),
+        device_name=device_name(device),
+        memory_total=total,
+        memory_free=free,
+        memory=capacity(room_on(device)),
+        torch=torch.__version__,
+        models=list(named_models()),
+    )
+
+
+@functools.cache
+def device_name(device: torch.device) -> str:
+    """What the device is called by its maker, as far as the system knows."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name" and value.strip():
+                return value.strip()
+    return platform.processor() or platform.machine() or "CPU"

@@ -25,7 +25,7 @@ def result_calls(queue: JobQueue) -> APIRouter:
     def result_of(job_id: str) -> Result:
         result = queue.result(job_id)
         if result is None:
-            raise HTTPException(404, f"Job {job_id} has no result yet, or there is no such job here.")
+            raise HTTPException(404, f"Job {job_id} has no result yet.")
         return result
 
     @router.get("/settings", response_model=None)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from warpnoise.progress import Progress
-from warpnoise.sdedit.memory_plan import Offload, Quantize, Tiling
+from warpnoise.sdedit.memory_plan import MemoryOptions, Offload, Quantize, Tiling
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -33,6 +33,10 @@ class NewJob(BaseModel):
     preview: bool = False
     """No movie is made, and the result does not become the current one."""
 
+    @property
+    def memory(self) -> MemoryOptions:
+        return MemoryOptions(self.offload, self.quantize, self.tiling)
+
     @model_validator(mode="after")
     def _one_folder(self) -> NewJob:
         if (self.path is None) == (self.upload is None):
@@ -47,14 +51,29 @@ class Problem(BaseModel):
     message: str
 
 
-class JobView(Progress):
-    """A job, as every call that answers with one shows it."""
+class TaskView(BaseModel):
+    """What jobs and downloads have in common."""
 
     id: str
-    path: str
     state: State
-    seconds_since_progress: float
     error: Problem | None = None
+    seconds_left: float | None = None
+
+
+class JobView(TaskView, Progress):
+    """A job, as every call that answers with one shows it."""
+
+    path: str
+    seconds_since_progress: float = 0.0
+
+
+class DownloadView(TaskView):
+    """A download, as every call that answers with one shows it; ``bytes_done`` counts what earlier tries left."""
+
+    name: str
+    bytes_done: int
+    bytes_total: int
+    file: str | None = None
 
 
 class ModelView(BaseModel):

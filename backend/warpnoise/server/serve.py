@@ -12,21 +12,22 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 import uvicorn
-from fastapi import APIRouter
 
 import warpnoise
 from warpnoise.errors import ServerError
 from warpnoise.server import INTERFACE
 from warpnoise.server.app import create_app
 from warpnoise.server.connections import limited_protocol
-from warpnoise.server.jobs import JobQueue, Work
-from warpnoise.server.schema import NewJob, StatusView
+from warpnoise.server.downloads import Downloads
+from warpnoise.server.jobs import JobQueue
+from warpnoise.server.model_calls import model_calls
 from warpnoise.server.tokens import TOKEN_VARIABLE, find_token
 from warpnoise.server.uploads import UploadLimits, Uploads
 
@@ -44,7 +45,8 @@ CLEANING_SECONDS = 600.0
 class ServeOptions:
     """``port`` 0: any free one. ``announce``: one line of JSON on standard output when the server is ready.
 
-    ``uploads``: the folder for job folders that clients send; None: they name folders of this machine.
+    ``uploads``: the folder for job folders that clients send; None: they name folders of this machine. ``downloads``:
+    with uploads, clients may download and remove models. ``idle_seconds``: for so long the last model is kept.
     """
 
     host: str = "127.0.0.1"
@@ -54,20 +56,14 @@ class ServeOptions:
     exit_with_parent: bool = False
     uploads: Path | None = None
     upload_limits: UploadLimits = field(default_factory=UploadLimits)
+    downloads: bool = False
+    idle_seconds: float = 600.0
 
 
-def serve(
-    options: ServeOptions,
-    prepare: Callable[[NewJob], Work],
-    status: Callable[[], StatusView],
-    routers: Sequence[APIRouter] = (),
-) -> None:
+def serve(options: ServeOptions) -> None:
     """Serve until it is asked to stop: by the shutdown call, SIGINT, SIGTERM, or the end of standard input.
 
     Running jobs are cancelled then. A job that does not stop within GRACE_SECONDS is left, and the process with it.
-
-    ``prepare`` makes work of a request, ``status`` answers for the machine; both may import what is slow to import,
-    since the address is taken before they are called. ``routers``: more calls.
 
     Raises:
         ServerError: the token cannot be had, or the address cannot be listened on.
@@ -82,20 +78,23 @@ def serve(
             host,
         )
 
+    # Slow to import: a taken address is told at once.
+    from warpnoise.server.named_models import status
+    from warpnoise.server.stylize_work import KEPT_MODEL, check, prepare
+
     status()  # loads what answering needs, so that "ready" means it
-    queue = JobQueue(prepare)
+    own = options.uploads is None
+    KEPT_MODEL.idle_seconds = options.idle_seconds
+    downloads = Downloads()
+    models = model_calls(
+        downloads, KEPT_MODEL.free, partial(check, only_named=not own), allowed=options.downloads or own, own=own
+    )
+    queue = JobQueue(partial(prepare, only_named=not own))
     uploads = None
     if options.uploads is not None:
         uploads = Uploads(options.uploads, options.upload_limits, queue.busy)
         threading.Thread(target=_delete_old, args=(uploads,), name="warpnoise-uploads", daemon=True).start()
-    app = create_app(
-        queue,
-        token,
-        status,
-        lambda: server.stop("asked by a client"),
-        uploads,
-        routers,
-    )
+    app = create_app(queue, token, status, lambda: server.stop("asked by a client"), uploads, [models])
     server = _Server(
         uvicorn.Config(
             app,
@@ -114,6 +113,7 @@ def serve(
         server.run(sockets=[listener])
     finally:
         listener.close()
+        downloads.close()
         ended = queue.close(GRACE_SECONDS)
         if uploads is not None:
             uploads.close()

@@ -14,14 +14,14 @@ from typing import IO, TypeVar
 
 import anyio
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, HTTPException, Request
 from starlette.requests import ClientDisconnect
 
 from warpnoise.errors import JobError
 from warpnoise.job.schema import LARGEST_JOB_FILE, JobInfo
 from warpnoise.media.json_file import parse_json
 from warpnoise.server.schema import FileView, UploadView
-from warpnoise.server.uploads import UploadError, Uploads, name_of
+from warpnoise.server.uploads import Uploads, name_of
 
 SILENCE_SECONDS = 60.0
 """A client that sends nothing for so long in the middle of a file is given up."""
@@ -74,11 +74,11 @@ async def _receive(uploads: Uploads, upload_id: str, name: str, request: Request
                     break
                 await run_sync(take, block)
         except (ClientDisconnect, TimeoutError):
-            raise UploadError(400, f"{name}: the connection ended after {arrived} of {size} bytes.") from None
+            raise HTTPException(400, f"{name}: the connection ended after {arrived} of {size} bytes.") from None
         if arrived != size:
-            raise UploadError(400, f"{name}: expected {size} bytes, got {arrived}.")
+            raise HTTPException(400, f"{name}: expected {size} bytes, got {arrived}.")
         if digest.digest() != expected:
-            raise UploadError(400, f"{name} was damaged on its way: its digest is another one. Send it again.")
+            raise HTTPException(400, f"{name} was damaged on its way: its digest is another one. Send it again.")
         if name == "job.json":
             await run_sync(_check_job_file, file)
         await run_sync(finish, digest.hexdigest())
@@ -96,7 +96,7 @@ def _check_job_file(file: IO[bytes]) -> None:
 def _length(request: Request) -> int:
     text = request.headers.get("content-length", "")
     if not re.fullmatch(r"[0-9]{1,18}", text):
-        raise UploadError(411, "Expected the header `Content-Length: BYTES`.")
+        raise HTTPException(411, "Expected the header `Content-Length: BYTES`.")
     return int(text)
 
 
@@ -104,11 +104,11 @@ def _digest(request: Request) -> bytes:
     """The body's SHA-256 as the header says it (RFC 9530, Digest Fields)."""
     match = re.search(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]{44}):", request.headers.get("content-digest", ""))
     if match is None:
-        raise UploadError(400, "Expected the header `Content-Digest: sha-256=:BASE64:`.")
+        raise HTTPException(400, "Expected the header `Content-Digest: sha-256=:BASE64:`.")
     try:
         return base64.b64decode(match[1], validate=True)
     except binascii.Error:
-        raise UploadError(400, "The header Content-Digest holds no base64.") from None
+        raise HTTPException(400, "The header Content-Digest holds no base64.") from None
 
 
 async def _blocks(request: Request) -> AsyncIterator[bytes]:

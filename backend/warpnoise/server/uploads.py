@@ -27,8 +27,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from fastapi import HTTPException
+
 from warpnoise.errors import JobError, JobLockedError, MediaError, ServerError
-from warpnoise.job.lock import locked
+from warpnoise.job.leases import locked
 from warpnoise.job.names import frame_name
 from warpnoise.job.schema import LARGEST_JOB_FILE, LAST_FRAME
 from warpnoise.media.atomic import write_bytes
@@ -48,14 +50,6 @@ LONGEST_LOOK = 1200.0
 _ID = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"job\.json|color/-?[0-9]{4,7}\.png|passes/-?[0-9]{4,7}\.exr")
 _DELETED = ".deleted-"
-
-
-class UploadError(Exception):
-    """A file that is not taken. ``status``: HTTP's."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 @dataclass
@@ -136,7 +130,7 @@ class Uploads:
         self._closing.close()
 
     def create(self) -> Upload:
-        """A new, empty job folder. Raises UploadError: the disk is full."""
+        """A new, empty job folder. Raises HTTPException: the disk is full."""
         self.delete_old()
         upload_id = secrets.token_hex(16)
         upload = Upload(upload_id, self.folder / upload_id)
@@ -149,11 +143,11 @@ class Uploads:
         return upload
 
     def get(self, upload_id: str) -> Upload:
-        """Raises UploadError: there is none of that name (any more)."""
+        """Raises HTTPException: there is none of that name (any more)."""
         with self._lock:
             upload = self._uploads.get(upload_id)
             if upload is None:
-                raise UploadError(404, f"There is no upload {upload_id} here. It may have been deleted since.")
+                raise HTTPException(404, f"There is no upload {upload_id} here. It may have been deleted since.")
             self._touch(upload)
             return upload
 
@@ -191,7 +185,7 @@ class Uploads:
         ``name``: of `name_of`. What is not finished when the block ends is removed.
 
         Raises:
-            UploadError: too large, the disk or the spool is full, or the same file arrives already.
+            HTTPException: too large, the disk or the spool is full, or the same file arrives already.
             JobLockedError: a job is queued or running on the folder.
         """
         with self._lock:
@@ -278,16 +272,16 @@ class Uploads:
             raise JobLockedError(f"{name} of upload {upload.id} is being sent already.")
         most = LARGEST_JOB_FILE if name == "job.json" else self.limits.largest_file
         if size > most:
-            raise UploadError(413, f"{name}: expected at most {most} bytes, got {size}.")
+            raise HTTPException(413, f"{name}: expected at most {most} bytes, got {size}.")
         arriving = sum(sum(other.arriving.values()) for other in self._uploads.values())
         if self.limits.total is not None:
             there = sum(file.size for other in self._uploads.values() for file in other.files.values())
             if there + arriving + size > self.limits.total:
-                raise UploadError(
+                raise HTTPException(
                     507, f"All uploads together may have {self.limits.total / 1e9:.1f} GB. Delete some, or wait."
                 )
         if shutil.disk_usage(upload.folder).free - arriving - size < FREE_BYTES:
-            raise UploadError(507, f"The server's disk has no room for {size} bytes more. Free some space there.")
+            raise HTTPException(507, f"The server's disk has no room for {size} bytes more. Free some space there.")
 
     def _note(self, upload: Upload, name: str, received: FileView | None) -> None:
         """Write to the journal what is there under a name; None: nobody knows."""
@@ -321,10 +315,10 @@ def name_of(kind: str, frame: str) -> str:
     """The name of a frame's file below the job folder, made of a number, so that no path gets in.
 
     Raises:
-        UploadError: not a kind of file, or not a frame number.
+        HTTPException: not a kind of file, or not a frame number.
     """
     if kind not in _SUFFIX or not re.fullmatch(r"-?[0-9]{1,7}", frame) or abs(int(frame)) > LAST_FRAME:
-        raise UploadError(404, "Expected color/FRAME or passes/FRAME with a frame number of Blender's, or job.json.")
+        raise HTTPException(404, "Expected color/FRAME or passes/FRAME with a frame number of Blender's, or job.json.")
     return f"{kind}/{frame_name(int(frame))}.{_SUFFIX[kind]}"
 
 
@@ -365,5 +359,5 @@ def _disk_errors() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UploadError(507, "The server's disk is full. Free some space there and send again.") from error
+            raise HTTPException(507, "The server's disk is full. Free some space there and send again.") from error
         raise ServerError(f"The server cannot keep the file: {error.strerror or error}.") from error

@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from warpnoise.compare.metrics.quality import psnr, ssim
-from warpnoise.compare.metrics.wasserstein import PatchSampler, laplacian_pyramid, sliced_wasserstein
+from warpnoise.compare.metrics.quality import PatchSampler, laplacian_pyramid, psnr, sliced_wasserstein, ssim
 
 from .shots import grid, smooth_texture
 

@@ -7,8 +7,7 @@ import math
 import pytest
 from warpnoise.compare.experiment.figure_cache import remembered
 from warpnoise.compare.experiment.measure import SequenceFigures
-from warpnoise.compare.experiment.report import Report, report_method
-from warpnoise.compare.metrics.statistics import Figure
+from warpnoise.compare.experiment.report import Figure, Report, report_method
 from warpnoise.compare.page.charts import Line, line_chart
 from warpnoise.compare.page.figures import best_of, figure_text, find_bests
 

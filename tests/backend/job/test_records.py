@@ -10,7 +10,7 @@ import pytest
 from warpnoise.errors import JobError, MediaError
 from warpnoise.hashing import file_sha256
 from warpnoise.job import ModelInfo, Result, ResultInfo, Settings
-from warpnoise.job.records import Record, read_record, write_record
+from warpnoise.job.result import Record, read_record, write_record
 
 PICTURE = np.full((2, 3, 3), 7, np.uint16)
 INFO = ResultInfo(settings=Settings(seed=3), model=ModelInfo(name="m", digest="d"))

@@ -16,8 +16,7 @@ from warpnoise.job.digest_cache import DigestCache
 from warpnoise.media.picture_digest import picture_digest
 from warpnoise.media.png import read_png, write_png
 from warpnoise.pipeline import made_of, stylize
-from warpnoise.pipeline.made_of import MadeOf, effective, result_name
-from warpnoise.pipeline.resume import all_recorded, unfinished
+from warpnoise.pipeline.made_of import MadeOf, all_recorded, effective, result_name, unfinished
 from warpnoise.progress import Progress
 from warpnoise.sdedit import ModelFolder
 

@@ -21,7 +21,8 @@ from warpnoise.motion.frames import read_frame
 from warpnoise.noise import make_noise, warmup
 from warpnoise.pipeline import stylize
 from warpnoise.progress import Progress
-from warpnoise.sdedit import Editor, load_model
+from warpnoise.sdedit import load_model
+from warpnoise.sdedit.editor import Editor
 
 from ..synthetic import current, finished_frames
 from ..tiny_models import write_pixel_model

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from warpnoise.sdedit import pipeline_editor
 from warpnoise.sdedit.latent_noise import LatentNoise
 
 from .. import tiny_pipelines
@@ -16,7 +15,7 @@ from ..tiny_models import write_pixel_model, write_styled_model
 @pytest.fixture
 def pooled_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     """Noise of the latents' own, so that a test need not measure a decoder."""
-    monkeypatch.setattr(pipeline_editor, "latent_noise", lambda folder, *_: LatentNoise(folder, lambda *_: None))
+    monkeypatch.setattr(LatentNoise, "bank", lambda *_: None)
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ def images() -> torch.Tensor:
 def test_its_noise_is_pixels_read_by_the_decoder_s_patterns(editor: PixelEditor) -> None:
     assert editor.noise_shape(*SIZE, SETTINGS) == (3, *SIZE)
     assert editor.cell(SETTINGS) == 8
-    assert editor.styles == ("ink", "clay")
+    assert editor.folder.styles == ("ink", "clay")
     assert editor.takes_geometry
 
 

@@ -208,7 +208,7 @@ def test_the_half_precision_variant_is_found(diffusion: Path) -> None:
     ):
         weights = diffusion / part / f"{name}.safetensors"
         weights.rename(weights.with_name(f"{name}.fp16.safetensors"))
-    assert load_model(diffusion, "cpu").takes_prompt
+    assert load_model(diffusion, "cpu").folder.takes_prompt
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ import pytest
 from warpnoise.job import Settings, Shot
 from warpnoise.sdedit.memory_plan import MemoryOptions
 from warpnoise.server.schema import NewJob
-from warpnoise.server.stylize_work import prepare
 
 from .. import synthetic
 from ..synthetic import current, finished_frames
@@ -78,8 +77,8 @@ def test_a_job_is_done_and_then_kept(client, job):
 
 def test_how_the_model_shares_the_memory_reaches_the_model(job):
     request = {"path": str(job.path), "offload": "model", "quantize": "4bit", "tiling": "on"}
-    assert prepare(NewJob(**request)).memory == MemoryOptions("model", "4bit", "on")
-    assert prepare(NewJob(path=str(job.path))).memory == MemoryOptions()
+    assert NewJob(**request).memory == MemoryOptions("model", "4bit", "on")
+    assert NewJob(path=str(job.path)).memory == MemoryOptions()
     for name in ("offload", "quantize", "tiling"):
         with pytest.raises(ValueError, match=name):
             NewJob(**{**request, name: "half"})

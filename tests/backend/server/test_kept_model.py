@@ -12,9 +12,10 @@ from typing import Any, cast
 
 import pytest
 from warpnoise.errors import ModelError
-from warpnoise.sdedit import Editor, load_model
+from warpnoise.sdedit import load_model
+from warpnoise.sdedit.editor import Editor
 from warpnoise.sdedit.memory_plan import MemoryOptions
-from warpnoise.server.kept_model import KeptModel
+from warpnoise.server.stylize_work import KeptModel
 
 from ..tiny_models import write_styled_model
 

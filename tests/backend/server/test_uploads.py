@@ -15,11 +15,12 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
+from fastapi import HTTPException
 from warpnoise.errors import JobError, JobLockedError, ServerError
 from warpnoise.job import Result
-from warpnoise.job.records import Record, write_record
+from warpnoise.job.result import Record, write_record
 from warpnoise.server import upload_calls, uploads
-from warpnoise.server.uploads import UploadError, UploadLimits, Uploads, name_of
+from warpnoise.server.uploads import UploadLimits, Uploads, name_of
 
 TOKEN = "a-token-for-the-tests-0123456789"
 JOB = {
@@ -441,7 +442,7 @@ class TestSpool:
             clock.now += 300
             kept.get(touched.id)
             kept.delete_old()
-        with pytest.raises(UploadError):
+        with pytest.raises(HTTPException):
             kept.get(old.id)
         assert not old.folder.exists()
         assert worked_on.folder.is_dir() and touched.folder.is_dir()

@@ -12,8 +12,7 @@ import numpy.typing as npt
 from warpnoise.compare.experiment.figure_cache import remembered
 from warpnoise.compare.experiment.shot_motion import ShotMotion
 from warpnoise.compare.metrics.coherence import CoherenceMeter, low_band_drift
-from warpnoise.compare.metrics.quality import psnr, ssim
-from warpnoise.compare.metrics.wasserstein import PATCH_PX, PatchSampler, sliced_wasserstein
+from warpnoise.compare.metrics.quality import PATCH_PX, PatchSampler, psnr, sliced_wasserstein, ssim
 from warpnoise.errors import stop_if
 from warpnoise.hashing import digest_text
 from warpnoise.media.picture_digest import picture_digest

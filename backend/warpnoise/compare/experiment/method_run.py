@@ -13,7 +13,7 @@ from warpnoise.media.atomic import write_bytes
 from warpnoise.media.json_file import read_json
 from warpnoise.pipeline import stylize
 from warpnoise.progress import Progress
-from warpnoise.sdedit import Editor
+from warpnoise.sdedit.editor import Editor
 
 
 class Run:

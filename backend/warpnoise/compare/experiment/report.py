@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -10,8 +11,27 @@ from typing import Any
 from warpnoise import __version__
 from warpnoise.compare.experiment.measure import SequenceFigures
 from warpnoise.compare.experiment.noise_figures import NoiseFigures
-from warpnoise.compare.metrics.statistics import Figure
 from warpnoise.compare.metrics.whiteness import Whiteness
+
+
+@dataclass(frozen=True)
+class Figure:
+    """``spread``: sample standard deviation of ``values``; None where there is only one."""
+
+    mean: float
+    spread: float | None
+    values: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Figure:
+        """Raises ValueError for no values at all."""
+        numbers = tuple(values)
+        if not numbers:
+            raise ValueError("expected at least one value, got none")
+        if any(math.isinf(number) for number in numbers):
+            return cls(statistics.fmean(numbers), None, numbers)
+        return cls(statistics.fmean(numbers), statistics.stdev(numbers) if len(numbers) > 1 else None, numbers)
+
 
 REPORT_SCHEMA = 1
 

@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from warpnoise.compare.experiment.options import OURS, PLAIN, TOGETHER, CompareOptions
-from warpnoise.compare.metrics.interpolation import enlarged_again
-from warpnoise.errors import stop_if
+from warpnoise.errors import JobError, stop_if
 from warpnoise.hashing import digest_text
 from warpnoise.job import Result, Settings, Shot
+from warpnoise.media.numbered_files import numbered_files
 from warpnoise.media.picture_digest import picture_digest
-from warpnoise.media.png import read_png
+from warpnoise.media.png import read_png, read_size
 from warpnoise.pipeline.alpha import fill_transparent
 
 REDUCTION = 4
@@ -118,3 +119,28 @@ def _reduced(source: Path) -> npt.NDArray[np.uint16]:
     large = enlarged_again(color, max(width // REDUCTION, 1), max(height // REDUCTION, 1))
     restored = np.clip(large.round(), 0, 65535).astype(np.uint16)
     return np.dstack([restored, picture[..., 3:]]) if picture.shape[2] == 4 else restored
+
+
+def enlarged_again(picture: npt.NDArray[np.float32], width: int, height: int) -> npt.NDArray[np.float32]:
+    """A picture, (h, w, channels), as if it had been rendered ``width`` x ``height`` small and enlarged again."""
+    small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, picture.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.float32)
+
+
+def open_reference(folder: Path, job: Shot) -> Callable[[int], Path]:
+    """Where each frame's picture is: a PNG whose name ends in the frame's number, as Blender writes them.
+
+    Raises:
+        JobError: no folder, missing frames, two files of one number, or a picture of another size than the job's.
+        MediaError: a file is no PNG.
+    """
+    found = numbered_files(folder, (".png",), job.frames, error=JobError)
+    width, height = job.scene.width, job.scene.height
+    for path in found.values():
+        size = read_size(path)
+        if size != (width, height):
+            raise JobError(
+                f"{path}: expected {width} x {height} pixels, as the job has, got {size[0]} x {size[1]}. Render the "
+                "reference at the job's size."
+            )
+    return found.__getitem__

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from warpnoise.compare.metrics.statistics import Figure
+from warpnoise.compare.experiment.report import Figure
 
 WIDTH, HEIGHT = 640, 400
 LEFT, RIGHT, TOP, BOTTOM = 64, 172, 20, 48

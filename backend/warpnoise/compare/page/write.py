@@ -19,9 +19,10 @@ from warpnoise.compare.experiment.options import OURS, TOGETHER
 from warpnoise.compare.experiment.report import Report
 from warpnoise.compare.experiment.shot_motion import ShotMotion
 from warpnoise.compare.experiment.tasks import Task
-from warpnoise.compare.page import pictures, words
+from warpnoise.compare.page import pictures
 from warpnoise.compare.page.charts import Line, line_chart
-from warpnoise.compare.page.figures import Bests, best_of, figure_text, find_bests, headlines
+from warpnoise.compare.page.figures import METHODS, TASKS, Bests, best_of, figure_text, find_bests, headlines
+from warpnoise.compare.page.figures import title as title_of
 from warpnoise.errors import JobError
 from warpnoise.media.atomic import write_bytes
 
@@ -69,8 +70,8 @@ def write_page(
         tasks=shown,
         noises=noises,
         noise_bests=_noise_bests(report),
-        title=words.title,
-        methods=words.METHODS,
+        title=title_of,
+        methods=METHODS,
         ours=OURS,
         figures=json.dumps(report.to_json(), separators=(",", ":")).replace("</", "<\\/"),
     )
@@ -98,7 +99,7 @@ def _task(
     bests = find_bests(figures.methods, [method for method, noise in report.noise.items() if noise.is_white])
     return {
         "name": task.name,
-        "words": words.TASKS[task.name],
+        "words": TASKS[task.name],
         "figures": figures,
         "bests": bests,
         "has_reference": task.reference is not None,
@@ -113,10 +114,9 @@ def _task(
 
 def _chart(title: str, figures: Any, report: Report, field: str, scale: float = 1) -> Any:
     lines = [
-        Line(words.title(method), _kind(method, report), getattr(each, field))
-        for method, each in figures.methods.items()
+        Line(title_of(method), _kind(method, report), getattr(each, field)) for method, each in figures.methods.items()
     ]
-    lines += [Line(words.title(name), "floor", getattr(each, field)) for name, each in figures.floor.items()]
+    lines += [Line(title_of(name), "floor", getattr(each, field)) for name, each in figures.floor.items()]
     return line_chart(title, lines, report.lags, scale=scale)
 
 
@@ -144,7 +144,7 @@ def _noises(
             }
         )
         meter.at(f"noise of {method}", index, made=index)
-    lines = [Line(words.title(name), _kind(name, report), noise.fidelity) for name, noise in report.noise.items()]
+    lines = [Line(title_of(name), _kind(name, report), noise.fidelity) for name, noise in report.noise.items()]
     return {
         "cards": cards,
         "chart": line_chart("Fidelity over the lag", lines, report.lags),

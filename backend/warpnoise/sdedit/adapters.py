@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from warpnoise.job.setting_field import setting
-from warpnoise.media.validation import StrictModel
+from warpnoise.media.validation import StrictModel, setting
 
 
 class Lora(StrictModel):
