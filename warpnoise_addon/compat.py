@@ -79,21 +79,6 @@ def png16(settings: bpy.types.ImageFormatSettings, transparent: bool) -> dict[st
     )
 
 
-def exr32(settings: bpy.types.ImageFormatSettings) -> dict[str, Any]:
-    """Image settings for a 32-bit EXR of one layer, scene-linear."""
-    return image_settings_values(
-        settings,
-        media_type="IMAGE",
-        file_format="OPEN_EXR",
-        color_mode="RGBA",
-        color_depth="32",
-        exr_codec="NONE",
-        use_preview=False,
-        views_format="INDIVIDUAL",
-        color_management="FOLLOW_SCENE",
-    )
-
-
 def render_filepath(path: str) -> str:
     """``path`` as a value of ``scene.render.filepath``: from 4.5 braces stand for variables unless they are doubled."""
     if bpy.app.version >= (4, 5, 0):
@@ -137,9 +122,7 @@ def set_strip_duration(strip: Any, frames: int) -> None:
 
 def compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
     """The scene's compositor node tree, where there is one and it is used."""
-    if has_property(scene, "compositing_node_group"):
-        return scene.compositing_node_group
-    return scene.node_tree if scene.use_nodes else None
+    return stored_compositor_tree(scene) if has_property(scene, "compositing_node_group") or scene.use_nodes else None
 
 
 def nodes_of(tree: bpy.types.NodeTree | None) -> Iterator[bpy.types.Node]:
@@ -175,25 +158,19 @@ GREASE_PENCIL_TYPES = {"GPENCIL", "GREASEPENCIL"}  # renamed in 4.3
 def animation_curves(datablock: bpy.types.ID) -> Iterator[bpy.types.FCurve]:
     """All F-curves that animate the data-block: of its action, its NLA strips and its drivers."""
     animation = getattr(datablock, "animation_data", None)
-    if animation is None:
+    if animation is not None:
+        yield from animation.drivers
+        yield from action_curves(animation)
+        for track in animation.nla_tracks:
+            for strip in track.strips:
+                yield from action_curves(strip)
+
+
+def action_curves(owner: bpy.types.AnimData | bpy.types.NlaStrip) -> Iterator[bpy.types.FCurve]:
+    """The F-curves of the action that the owner plays."""
+    action, slot = owner.action, getattr(owner, "action_slot", None)
+    if action is None:
         return
-    yield from animation.drivers
-    if animation.action is not None:
-        yield from _action_curves(animation.action, getattr(animation, "action_slot", None))
-    for track in animation.nla_tracks:
-        for strip in track.strips:
-            if strip.action is not None:
-                yield from _action_curves(strip.action, getattr(strip, "action_slot", None))
-
-
-def action_curves(datablock: bpy.types.ID) -> Iterator[bpy.types.FCurve]:
-    """The F-curves of the data-block's action, without drivers and NLA strips."""
-    animation = getattr(datablock, "animation_data", None)
-    if animation is not None and animation.action is not None:
-        yield from _action_curves(animation.action, getattr(animation, "action_slot", None))
-
-
-def _action_curves(action: bpy.types.Action, slot: Any) -> Iterator[bpy.types.FCurve]:
     # Slots came with 4.4, and `action.fcurves` (the first slot's) went with 5.0.
     if not has_property(action, "layers"):
         yield from action.fcurves
@@ -288,12 +265,12 @@ def compositor_math_node() -> str:
     return "CompositorNodeMath" if hasattr(bpy.types, "CompositorNodeMath") else "ShaderNodeMath"
 
 
-def set_alpha_replace(node: bpy.types.Node) -> None:
-    """Make a Set Alpha node replace alpha and leave the premultiplied colour as it is."""
+def set_alpha_mode(node: bpy.types.Node, replace: bool) -> None:
+    """Make a Set Alpha node replace alpha and leave the premultiplied colour, or multiply both by its alpha."""
     if has_property(node, "mode"):  # to 4.5
-        node.mode = "REPLACE_ALPHA"
+        node.mode = "REPLACE_ALPHA" if replace else "APPLY"
     else:
-        node.inputs["Type"].default_value = "Replace Alpha"
+        node.inputs["Type"].default_value = "Replace Alpha" if replace else "Apply Mask"
 
 
 def colorspace_names() -> list[str]:
@@ -314,11 +291,3 @@ def scene_linear_name() -> str | None:
     """The colour space of the compositor; None: this configuration has neither Blender's name for it nor the role."""
     names = colorspace_names()
     return next((name for name in ("scene_linear", "Linear Rec.709") if name in names), None)
-
-
-def set_alpha_apply(node: bpy.types.Node) -> None:
-    """Make a Set Alpha node multiply colour and alpha by its alpha."""
-    if has_property(node, "mode"):  # to 4.5
-        node.mode = "APPLY"
-    else:
-        node.inputs["Type"].default_value = "Apply Mask"

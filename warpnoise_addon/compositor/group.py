@@ -100,7 +100,7 @@ def _make_nodes(group: bpy.types.NodeTree, image: bpy.types.Image, sequence: Seq
     difference = nodes.math("SUBTRACT", "Alpha Difference", shown.outputs["Alpha"], render_alpha.outputs["Alpha"])
     alpha = nodes.math("MULTIPLY_ADD", "Mixed Alpha", factor, difference, render_alpha.outputs["Alpha"])
     result = nodes.add("NodeGroupOutput", "Result")
-    nodes.link(nodes.set_alpha("Keep Alpha", mixed, alpha, compat.set_alpha_replace), result.inputs[0])
+    nodes.link(nodes.set_alpha("Keep Alpha", mixed, alpha), result.inputs[0])
     nodes.arrange()
 
 
@@ -109,14 +109,14 @@ def _corrected(
 ) -> bpy.types.NodeSocket:
     """Scene-linear, premultiplied colour of display-referred, straight ``y``; see the module's docstring."""
     linear = compat.scene_linear_name()
-    y = nodes.set_alpha("Opaque", y, 1.0, compat.set_alpha_replace)  # so that nothing divides by alpha on the way
+    y = nodes.set_alpha("Opaque", y, 1.0)  # so that nothing divides by alpha on the way
     t = y
     x = nodes.convert("To Scene Linear", t, view.colorspace, linear)
     for _ in range(view.corrections):
         error = nodes.mix("Error", "SUBTRACT", 1.0, y, nodes.convert("To View", x, linear, view.colorspace))
         t = nodes.mix("Correct", "ADD", CORRECTION_STEP, t, error)
         x = nodes.convert("To Scene Linear", t, view.colorspace, linear)
-    return nodes.set_alpha("Premultiply", x, alpha, compat.set_alpha_apply)
+    return nodes.set_alpha("Premultiply", x, alpha, replace=False)
 
 
 def _show_sequence(node: bpy.types.Node, image: bpy.types.Image, sequence: Sequence) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import bpy
 
 from .. import compat
@@ -49,12 +47,10 @@ class Nodes:
         self.link(color, node.inputs[0])
         return node.outputs[0]
 
-    def set_alpha(
-        self, name: str, color: Value, alpha: Value, mode: Callable[[bpy.types.Node], None]
-    ) -> bpy.types.NodeSocket:
-        """``mode``: `compat.set_alpha_replace` or `compat.set_alpha_apply`."""
+    def set_alpha(self, name: str, color: Value, alpha: Value, replace: bool = True) -> bpy.types.NodeSocket:
+        """``replace``: see `compat.set_alpha_mode`."""
         node = self.add("CompositorNodeSetAlpha", name)
-        mode(node)
+        compat.set_alpha_mode(node, replace)
         self.link(color, node.inputs["Image"])
         self.link(alpha, node.inputs["Alpha"])
         return node.outputs["Image"]

@@ -45,7 +45,7 @@ def animated_settings(
 
 
 def _curve_rows(settings: Settings, scene: bpy.types.Scene, frames: Sequence[int]) -> Iterator[dict[str, Any]]:
-    for curve in compat.action_curves(scene):
+    for curve in compat.action_curves(scene.animation_data) if scene.animation_data is not None else ():
         path = curve.data_path.removeprefix(_PREFIX)
         setting = _animated(settings, path) if curve.data_path.startswith(_PREFIX) and not curve.mute else None
         if setting is None:

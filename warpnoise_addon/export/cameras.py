@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import bpy
 import numpy as np
@@ -12,16 +12,6 @@ from ..errors import ExportError
 from ..messages import Message
 
 KINDS = ("PERSP", "ORTHO")
-
-
-@dataclass(frozen=True)
-class CameraState:
-    """``world``: (4, 4) camera to world, without scale. ``projection``: (4, 4) OpenGL clip matrix, y up."""
-
-    name: str
-    kind: str
-    world: npt.NDArray[np.float64]
-    projection: npt.NDArray[np.float64]
 
 
 def check_camera(camera: bpy.types.Object | None, where: str) -> None:
@@ -60,8 +50,12 @@ def check_cameras(scene: bpy.types.Scene, frames: range) -> None:
             )
 
 
-def camera_state(depsgraph: bpy.types.Depsgraph, frame: int) -> CameraState:
-    """The camera that ``depsgraph``, evaluated at ``frame``, is rendered through. Raises ExportError as above."""
+def camera_block(depsgraph: bpy.types.Depsgraph, frame: int) -> dict[str, Any]:
+    """``camera`` of ``job.json``: what ``depsgraph``, evaluated at ``frame``, is rendered through.
+
+    Raises:
+        ExportError: as above, or a camera without size.
+    """
     scene = depsgraph.scene_eval
     camera = scene.camera
     check_camera(camera, Message("Scene '{name}' at frame {frame}", name=scene.name, frame=frame))
@@ -85,4 +79,14 @@ def camera_state(depsgraph: bpy.types.Depsgraph, frame: int) -> CameraState:
             name=camera.name,
             frame=frame,
         )
-    return CameraState(camera.name, camera.data.type, world, np.array(projection, np.float64))
+    return {
+        "name": camera.name,
+        "type": camera.data.type,
+        "world": rows(world),
+        "projection": rows(np.array(projection, np.float64)),
+    }
+
+
+def rows(matrix: npt.NDArray[np.float64]) -> list[list[float]]:
+    """A matrix as ``job.json`` has it. Blender's are of single precision: nine digits say all of it."""
+    return [[float(f"{value:.9g}") for value in row] for row in matrix]

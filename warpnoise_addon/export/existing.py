@@ -28,6 +28,13 @@ ANSWER_SECONDS = 900.0
 class ExistingFrames:
     """The folders of existing frames, checked. ``color`` and ``passes``: a folder and its frames, or None.
 
+    Colour: PNG, JPEG, TIFF and WebP files are taken as the viewer sees them. EXR files are scene-linear: their Combined
+    pass (the first layer's), or the only picture that they hold. ``transparent``: whether any picture has alpha; for
+    EXR files, which always have it, the scene's film says so.
+
+    Passes: multilayer EXR files as Blender renders them, which are copied as they are. One sample a pixel gives exact
+    vectors; those of a usual render are averaged at silhouettes.
+
     Raises:
         ExportError: missing frames, two files for a frame, a file that cannot be used, or one of another size.
         BackendError: the backend's package is missing or did not answer.
@@ -40,7 +47,7 @@ class ExistingFrames:
         passes: tuple[Path, range] | None,
         command: BackendCommand | None = None,
     ) -> None:
-        self._command = command or find_backend()
+        self._scene, self._command = scene, command or find_backend()
         try:
             self._child = Child([*self._command.argv, "ingest"], tool_environment())
         except OSError as error:
@@ -51,10 +58,10 @@ class ExistingFrames:
             name: source and {"folder": str(source[0]), "frames": [source[1].start, source[1][-1], source[1].step]}
             for name, source in (("color", color), ("passes", passes))
         }
-        found = self.ask({"check": {"size": render_size(scene), **check}})
+        found = self._ask({"check": {"size": render_size(scene), **check}})
         self.transparent = bool(found["alpha"] or (found["scene_linear"] and scene.render.film_transparent))
 
-    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """One request (`warpnoise.ingest.service`). Raises ExportError with the answer's error, BackendError."""
         try:
             self._child.send(json.dumps(request))
@@ -78,21 +85,9 @@ class ExistingFrames:
         """End the child process."""
         self._child.stop(5.0)
 
-
-class ExistingColor:
-    """PNG, JPEG, TIFF and WebP files are taken as the viewer sees them. EXR files are scene-linear: their Combined pass
-    (the first layer's), or the only picture that they hold.
-
-    ``transparent``: whether any picture has alpha. For EXR files, which always have it, the scene's film says so.
-    """
-
-    def __init__(self, scene: bpy.types.Scene, frames: ExistingFrames) -> None:
-        self._scene, self._frames = scene, frames
-        self.transparent = frames.transparent
-
-    def write(self, frame: int, path: Path) -> None:
+    def write_color(self, frame: int, path: Path) -> None:
         """Writes the frame as the 16-bit PNG ``path``. Raises ExportError, BackendError."""
-        answer = self._frames.ask({"color": frame, "target": str(path), "alpha": self.transparent})
+        answer = self._ask({"color": frame, "target": str(path), "alpha": self.transparent})
         if answer["scene_linear"]:
             self._through_view_transform(answer["scene_linear"], path)
 
@@ -110,19 +105,9 @@ class ExistingColor:
         finally:
             bpy.data.images.remove(image)
 
-
-class ExistingPasses:
-    """Multilayer EXR files as Blender renders them, which are copied as they are.
-
-    One sample a pixel gives exact vectors; those of a usual render are averaged at silhouettes.
-    """
-
-    def __init__(self, scene: bpy.types.Scene, frames: ExistingFrames) -> None:
-        self._scene, self._frames = scene, frames
-
-    def write(self, frame: int, path: Path, layer: bpy.types.ViewLayer) -> FrameState:
+    def write_passes(self, frame: int, path: Path, layer: bpy.types.ViewLayer) -> FrameState:
         """Copies the frame's file to ``path``; camera and objects are the scene's. Raises ExportError, BackendError."""
-        self._frames.ask({"passes": frame, "target": str(path)})
+        self._ask({"passes": frame, "target": str(path)})
         self._scene.frame_set(frame)
         with bpy.context.temp_override(scene=self._scene, view_layer=layer):
             depsgraph = bpy.context.evaluated_depsgraph_get()

@@ -9,7 +9,7 @@ import bpy
 
 from .cameras import check_cameras
 from .changes import AnimatedValues, Changes
-from .existing import ExistingColor, ExistingFrames, ExistingPasses, check_step
+from .existing import ExistingFrames, check_step
 from .files import JobFolder
 from .job_file import JobFile, scene_block
 from .leases import frame_mutex
@@ -43,7 +43,7 @@ def export_job(context: bpy.types.Context, options: ExportOptions) -> Generator[
     check_cameras(scene, frames)
     if options.passes_source is None:
         enabled_layers(scene)
-        motion: RenderedMotion | ExistingPasses = RenderedMotion(scene, options.frame_step)
+        motion: RenderedMotion | ExistingFrames = RenderedMotion(scene, options.frame_step)
     else:
         check_step(options.frame_step)
     existing: ExistingFrames | None = None
@@ -54,17 +54,16 @@ def export_job(context: bpy.types.Context, options: ExportOptions) -> Generator[
             (options.passes_source, frames) if options.passes_source else None,
             options.reader,
         )
-    color = ExistingColor(scene, existing) if existing and options.color_source else RenderedColor(scene)
-    if existing and options.passes_source:
-        motion = ExistingPasses(scene, existing)
+        motion = existing if options.passes_source else motion
+    color = existing if existing and options.color_source else RenderedColor(scene)
     return _export(scene, options, color, motion, existing)
 
 
 def _export(
     scene: bpy.types.Scene,
     options: ExportOptions,
-    color: RenderedColor | ExistingColor,
-    motion: RenderedMotion | ExistingPasses,
+    color: RenderedColor | ExistingFrames,
+    motion: RenderedMotion | ExistingFrames,
     existing: ExistingFrames | None,
 ) -> Generator[ExportedFrame, None, None]:
     total, warnings = len(options.rendered_frames), [*left_out(scene), *unfollowed(scene)]
@@ -84,15 +83,15 @@ def _export(
         def add_color(frame: int) -> None:
             warnings.extend(simulations.prepare())
             with folder.new(folder.color(frame)) as path:
-                color.write(frame, path)
+                color.write_color(frame, path)
             job.add_color(frame)
 
         def add_motion(frame: int) -> None:
             warnings.extend(simulations.prepare())
             with folder.new(folder.passes(frame), options.smallest_passes(render_size(scene))) as path:
-                state = motion.write(frame, path, layer)
+                state = motion.write_passes(frame, path, layer)
             job.add_passes(frame, state)
-            warnings.extend(instances.next(state.objects.instances))
+            warnings.extend(instances.next(state.instances))
 
         def finished(steps: Iterator[tuple[int, bool]], color_file: bool, before: int = 0) -> Iterator[ExportedFrame]:
             for done, (frame, existed) in enumerate(steps, start=before + 1):

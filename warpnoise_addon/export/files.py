@@ -82,17 +82,15 @@ class JobFolder:
             try:
                 yield path
                 if not is_whole(path, least):
-                    raise _NotWholeError(path)
-            except (ExportError, _NotWholeError) as error:
+                    raise JobFolderError(
+                        "'{target}' could not be written: Blender wrote no complete file. See its messages above.",
+                        target=target,
+                    )
+            except (ExportError, JobFolderError) as error:
                 # Blender tells a full disk, if at all, in a sentence of its own.
                 if shutil.disk_usage(self.path).free < _FULL:
                     raise _disk_full(target) from error
-                if isinstance(error, ExportError):
-                    raise
-                raise JobFolderError(
-                    "'{target}' could not be written: Blender wrote no complete file. See its messages above.",
-                    target=target,
-                ) from error
+                raise
             path.replace(target)
 
 
@@ -119,10 +117,6 @@ def is_whole(path: Path, least: int = 1) -> bool:
     except OSError:
         return False
     return True
-
-
-class _NotWholeError(Exception):
-    pass
 
 
 def _disk_full(target: Path) -> JobFolderError:

@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-import numpy as np
-import numpy.typing as npt
 
 from ..bounded_json import read_json
 from ..errors import ExportError
@@ -93,22 +91,8 @@ class JobFile:
 
     def add_passes(self, frame: int, state: FrameState) -> None:
         """Records that the frame's passes are finished."""
-        camera = state.camera
-        self._write(
-            "passes",
-            frame,
-            {
-                "bytes": self._folder.passes(frame).stat().st_size,
-                "camera": {
-                    "name": camera.name,
-                    "type": camera.kind,
-                    "world": _rows(camera.world),
-                    "projection": _rows(camera.projection),
-                },
-                "objects": {name: _rows(matrix) for name, matrix in state.objects.matrices.items()},
-                "topologies": state.objects.topologies,
-            },
-        )
+        content = {"camera": state.camera, "objects": state.objects, "topologies": state.topologies}
+        self._write("passes", frame, {"bytes": self._folder.passes(frame).stat().st_size, **content})
 
     def finish(self) -> None:
         """Writes ``job.json``: of all frames, or of as many first ones as there are records of.
@@ -210,8 +194,3 @@ def _other_camera(before: dict[str, Any], now: dict[str, Any]) -> bool:
 
 def _other_topologies(before: dict[str, str], now: dict[str, str]) -> list[str]:
     return sorted(name for name, digest in now.items() if before.get(name, digest) != digest)
-
-
-def _rows(matrix: npt.NDArray[np.float64]) -> list[list[float]]:
-    # Blender's matrices are of single precision: nine digits say all of it.
-    return [[float(f"{value:.9g}") for value in row] for row in matrix]

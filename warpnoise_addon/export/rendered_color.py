@@ -18,7 +18,7 @@ class RenderedColor:
         self._scene = scene
         self.transparent: bool = scene.render.film_transparent
 
-    def write(self, frame: int, path: Path) -> None:
+    def write_color(self, frame: int, path: Path) -> None:
         """Renders the frame into the 16-bit PNG ``path``, RGB or RGBA, and puts the scene back.
 
         The user's compositor applies, but two kinds of its nodes are muted: groups that bring stylized frames back

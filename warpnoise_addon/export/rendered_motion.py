@@ -69,7 +69,7 @@ class RenderedMotion:
         self._scene = scene
         self._step = step
 
-    def write(self, frame: int, path: Path, layer: bpy.types.ViewLayer) -> FrameState:
+    def write_passes(self, frame: int, path: Path, layer: bpy.types.ViewLayer) -> FrameState:
         """Renders Depth, Vector and Cryptomatte of ``layer``, the motion's view layer, into the multilayer EXR
         ``path``, and puts the scene back.
 
@@ -202,8 +202,8 @@ class _Evaluation:
             return
         try:  # Blender would print what a handler raises, and go on
             self._found = state = frame_state(depsgraph, self.frame)
-            if self.step > 1 and any(BY_VELOCITY in topology for topology in state.objects.topologies.values()):
-                self._span_velocities(depsgraph.scene_eval, state.objects.topologies)
+            if self.step > 1 and any(BY_VELOCITY in topology for topology in state.topologies.values()):
+                self._span_velocities(depsgraph.scene_eval, state.topologies)
         except Exception as error:
             # Its frames would keep the render engine alive, which Blender is about to free.
             self._errors.append(error.with_traceback(None))

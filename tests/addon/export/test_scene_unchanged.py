@@ -23,7 +23,8 @@ def rich(scene: bpy.types.Scene, tmp_path: Path) -> bpy.types.Scene:
     render.use_motion_blur = render.film_transparent = render.use_persistent_data = True
     render.use_file_extension = False
     render.filepath = "//somewhere/else_####"
-    for name, value in compat.exr32(render.image_settings).items():
+    exr = {"media_type": "IMAGE", "file_format": "OPEN_EXR", "color_depth": "32", "views_format": "INDIVIDUAL"}
+    for name, value in compat.image_settings_values(render.image_settings, **exr).items():
         setattr(render.image_settings, name, value)
     render.image_settings.exr_codec = "PIZ"
     render.image_settings.color_management = "OVERRIDE"

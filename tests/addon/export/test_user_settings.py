@@ -82,7 +82,7 @@ def test_culling_is_for_pictures_that_cycles_renders(
     moving: bpy.types.Scene, passes: Callable[[], Passes], monkeypatch: pytest.MonkeyPatch, engine: str
 ) -> None:
     """Other engines show what Cycles would leave out because it is far away."""
-    monkeypatch.setattr(RenderedColor, "write", lambda self, frame, path: path.write_bytes(PNG))
+    monkeypatch.setattr(RenderedColor, "write_color", lambda self, frame, path: path.write_bytes(PNG))
     moving.render.use_simplify = moving.cycles.use_distance_cull = True
     moving.cycles.distance_cull_margin = 1.0
     bpy.data.objects["Cube"].cycles.use_distance_cull = True
