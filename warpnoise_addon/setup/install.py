@@ -133,7 +133,7 @@ def _failure(step: Step, status: int, tail: list[str]) -> str:
     elif re.search("NewConnectionError|NameResolutionError|Connection to .* timed out|Max retries|SSLError", said):
         advice = Message("The index was not reached: check the network connection, the proxy, or pip's configuration")
     elif "No matching distribution found for" in said and "--find-links" in step.argv:
-        advice = Message("The folder of wheels lacks this one, or has it for another Python or system")
+        advice = Message("The folder of wheels lacks a package, or has it for another Python or system")
     elif "No matching distribution found for" in said and "--no-index" in step.argv:
         advice = Message("The update needs a package from the network. Allow online access, or press Set Up")
     elif "No matching distribution found for" in said:
@@ -143,7 +143,12 @@ def _failure(step: Step, status: int, tail: list[str]) -> str:
     elif "No space left" in said:
         advice = Message("The disk is full: free some space")
     else:
-        advice = Message("Its last output")
+        advice = Message("Read its output, then try again")
     return Message(
-        "`{step}` failed with status {status}. {advice}:\n{said}", step=step, status=status, advice=advice, said=said
+        "The installation failed. {advice}. The end of its output:\n{said}\nThe command, which ended with status "
+        "{status}: {step}",
+        step=step,
+        status=status,
+        advice=advice,
+        said=said,
     )

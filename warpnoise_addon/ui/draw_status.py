@@ -11,8 +11,8 @@ from ..stylize.status import STAGES, Status, duration
 from . import preview
 from .texts import draw_text, iface, letters_in
 
-FOLDERS = re.compile(r"\S+[/\\](?=\S)")
-"""In a line that pip prints: what of an address or a path comes before the file's name, which says it all."""
+DETAILS = re.compile(r"\S+[/\\](?=\S)|(-[\w.]+){3}\.whl\b")
+"""In a line that pip prints: folders before a file's name, and what follows the version in a wheel's."""
 
 
 def draw_status(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -78,4 +78,4 @@ def draw_progress(layout: bpy.types.UILayout, status: Status, width: int) -> Non
     if details:
         draw_text(layout, ", ".join(details), icon="TIME", width=width)
     if status.line:
-        draw_text(layout, FOLDERS.sub("", status.line), icon="CONSOLE", width=width, most=3, capital=False)
+        draw_text(layout, DETAILS.sub("", status.line), icon="CONSOLE", width=width, most=3, capital=False)

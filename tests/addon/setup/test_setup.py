@@ -127,7 +127,7 @@ def test_set_up_and_update_a_real_environment(tmp_path, monkeypatch):
         ("OSError: [Errno 28] No space left on device", "disk is full"),
         ("NewConnectionError: Failed to establish", "network"),
         ("Retrying after NewConnectionError\nERROR: No matching distribution found for torch", "network"),
-        ("something else", "Its last output"),
+        ("something else", "Read its output"),
     ],
 )
 def test_commands_that_fail_say_what_to_do(tmp_path, said, words):
