@@ -12,8 +12,9 @@ from .settings import SETTINGS, Setting
 
 EXIT_STATUS = """\
 exit status:
-  0 done   1 anything else   2 bad arguments or settings   3 the scene or the job folder   4 a media file
-  5 the model   6 the backend   130 cancelled (Ctrl-C or SIGTERM); finished frames stay
+  0 success   1 any error not listed here   2 wrong arguments or settings   130 cancelled (Ctrl-C or SIGTERM)
+  a problem with: 3 the scene or the job folder   4 a media file   5 the model   6 the backend
+  Finished frames are kept.
 """
 EXAMPLES = """\
 examples:
@@ -52,9 +53,9 @@ def make_parser(program: str) -> argparse.ArgumentParser:
         "The backend is the Python in the variable WARPNOISE_PYTHON, or else in the add-on's preferences.",
     )
     stylize.add_argument("--device", metavar="cuda|mps|cpu", help="the device that the model runs on")
-    stylize.add_argument("--batch", type=_count, metavar="N", help="frames in a batch")
+    stylize.add_argument("--batch", type=_count, metavar="N", help="the number of frames in a batch")
     stylize.add_argument(
-        "--offload", choices=["none", "model", "group"], help="keep the model's parts or layers in main memory"
+        "--offload", choices=["none", "model", "group"], help="keep parts or layers of the model in main memory"
     )
     stylize.add_argument("--quantize", choices=["none", "8bit", "4bit"], help="store the network in fewer bits")
     stylize.add_argument("--tiling", choices=["auto", "on", "off"], help="run the autoencoder in tiles")
@@ -64,8 +65,8 @@ def make_parser(program: str) -> argparse.ArgumentParser:
         actions,
         "export",
         "only render the job folder, for `warpnoise stylize JOB`",
-        "Writes the settings into JOB/job.json. With --only or --chunk, renders the pictures and passes of only these "
-        "frames; job.json then has the frames up to the first one that no machine has rendered.",
+        "The settings are written into JOB/job.json. With --only or --chunk, only the pictures and passes of these "
+        "frames are rendered, and job.json lists the frames up to the first one that no machine has rendered.",
     )
     export.add_argument(
         "--earlier-motion",
@@ -74,7 +75,7 @@ def make_parser(program: str) -> argparse.ArgumentParser:
     )
     export.add_argument("--exit-with-parent", action="store_true", help="end when standard input is closed")
     compositor = _add_parser(
-        actions, "compositor", "add the result in use to the compositor", "Renders nothing and needs no backend."
+        actions, "compositor", "add the result in use to the compositor", "This renders nothing and needs no backend."
     )
     _add_connect(compositor)
     compositor.add_argument("--save", metavar="FILE.blend", required=True, help="save the scene under this name")
@@ -110,8 +111,8 @@ def _add_parser(actions: Any, name: str, summary: str, description: str) -> argp
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
     )
-    parser.add_argument("--scene", metavar="NAME", help="the scene (the file's active one)")
-    parser.add_argument("--output", metavar="JOB", help="the job folder (//warpnoise/SCENE)")
+    parser.add_argument("--scene", metavar="NAME", help="the scene; default: the active one")
+    parser.add_argument("--output", metavar="JOB", help="the job folder; default: //warpnoise/SCENE")
     return parser
 
 
@@ -121,7 +122,7 @@ def _add_action(actions: Any, name: str, summary: str, description: str) -> argp
         "--frames",
         type=_some,
         metavar="RANGE",
-        help="the shot's frames, such as 1-24 or 1-24:2 (ALL, the scene's range)",
+        help="the shot's frames, such as 1-24 or 1-24:2; default: ALL, the scene's range",
     )
     parser.add_argument("--only", type=_some, metavar="RANGE", help="only these frames, such as 13-24, 1-9:2 or 7,9,20")
     parser.add_argument(
@@ -131,9 +132,9 @@ def _add_action(actions: Any, name: str, summary: str, description: str) -> argp
         "--preview",
         type=int,
         metavar="FRAME",
-        help="only this frame, with the noise of the whole shot; the result in use stays",
+        help="only this frame, with the noise of the whole shot; the result in use does not change",
     )
-    size_help = "a small trial: pixels of the longer side, with at most 16 samples"
+    size_help = "the pixels of the longer side, for a small trial with at most 16 samples"
     parser.add_argument("--size", type=_count, metavar="N", help=size_help)
     parser.add_argument("--color", metavar="FOLDER", help="existing frames, used instead of a render")
     parser.add_argument("--passes", metavar="FOLDER", help="multilayer EXRs with Depth, Vector and Cryptomatte Object")

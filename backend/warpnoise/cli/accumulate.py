@@ -18,7 +18,7 @@ from warpnoise.cli.shared_options import chosen_frames, frames_option, job_argum
     "--input",
     "source",
     type=click.Path(path_type=Path),
-    help="A folder of frames of the shot, 0001.png and so on, from any tool.",
+    help="A folder of frames of the shot (0001.png and so on), from any tool.",
 )
 @click.option(
     "--output", "target", type=click.Path(path_type=Path), help="The folder for the averaged frames of --input."
@@ -28,20 +28,20 @@ from warpnoise.cli.shared_options import chosen_frames, frames_option, job_argum
     type=click.FloatRange(0, 1),
     default=0.5,
     show_default=True,
-    help="For the frames of --input: the share of the mean.",
+    help="For the frames of --input, how strongly they are averaged.",
 )
 @progress_options
 def command(
     job: Path, frames: str | None, source: Path | None, target: Path | None, amount: float, progress: Kind
 ) -> None:
-    """Average finished frames of the animation in the job folder JOB over time, along its exact motion.
+    """Average the finished frames of the job folder JOB over time, along the exact motion.
 
-    Each frame becomes the mean of itself, the frames around it and its key frames, moved to it. Pixels count only where
-    they show the same surfaces and the render shows no change of light. The finest detail stays the frame's own.
-    No network runs.
+    Each frame becomes the mean of itself, the frames around it and its key frames, which are moved to it first. Pixels
+    count only where they show the same surface and the light in the render has not changed. The finest detail of the
+    frame does not change. The model does not run.
 
-    Without --input, this averages the frames of the result in use, by its setting `accumulation`. `warpnoise stylize`
-    does that itself once all frames are stylized; on a farm it is a separate task.
+    Without --input, the command averages the frames of the result in use, as its setting `accumulation` says.
+    `warpnoise stylize` does this itself when all frames are stylized; on a farm, it is a separate task.
 
     \b
     Examples:

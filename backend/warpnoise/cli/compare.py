@@ -33,29 +33,38 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
 
 @click.command("compare")
 @job_argument
-@click.option("--methods", metavar="NAME,...", callback=_names, help="Noise methods; `warped` is ours. Default: all.")
+@click.option(
+    "--methods",
+    metavar="NAME,...",
+    callback=_names,
+    help="The noise methods to compare. `warped` is that of Warpnoise. Default: all.",
+)
 @click.option(
     "--tasks",
     metavar="NAME,...",
     callback=_names,
-    help="appearance, super-resolution, coherence. Default: the first two.",
+    help="The tasks: appearance, super-resolution, coherence. Default: the first two.",
 )
 @click.option(
-    "--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="The number of seeds, starting at --seed."
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="The number of seeds, which are counted from --seed.",
 )
 @click.option(
     "--reference",
     type=click.Path(path_type=Path),
-    help="A folder of PNGs of the same shot, 0001.png and so on, such as a path-traced, textured render. "
-    "Super-resolution restores them.",
+    help="A folder of PNG files of the same shot (0001.png and so on), such as a path-traced, textured render. "
+    "Super-resolution restores these.",
 )
 @click.option(
     "--pans",
     metavar="PX,...",
     default="",
     callback=_numbers,
-    help="Also compare on pans over the first frame, by these numbers of pixels a frame. With a latent model, the "
-    "figures give each lag in cells of the latents, too.",
+    help="Also compare the methods on pans over the first frame, by these numbers of pixels a frame. With a latent "
+    "model, lags are also given in cells of the latents.",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="The output folder. Default: JOB/compare.")
 @click.option(
@@ -87,16 +96,17 @@ def command(
 ) -> None:
     """Compare noise methods on the animation in the job folder JOB.
 
-    Every method stylizes all frames with every seed, and restores them from a quarter of their size. The page
-    JOB/compare/compare.html shows figures, videos and the noise, and needs no other files; compare.json has the
-    figures. JOB/results does not change. If you run the same command again, it continues where it stopped.
+    With every method and seed, all frames are stylized (appearance), and restored from a quarter of their size
+    (super-resolution). The page JOB/compare/compare.html then shows figures, videos and the noise; it needs no other
+    files. compare.json has the same figures. JOB/results does not change. If the command is interrupted, run it again,
+    and it continues where it stopped.
 
     \b
     Examples:
       warpnoise compare JOB
       warpnoise compare JOB --methods random,fixed,chained,warped --tasks appearance
       warpnoise compare JOB --strength 0.6 --reference renders --output comparison
-      warpnoise compare JOB --tasks coherence       warped noise alone, and the settings of coherence
+      warpnoise compare JOB --tasks coherence       warped noise with and without the coherence settings
       warpnoise compare JOB --pans 1,2,4,8
     """
     with interruptible() as interrupt, _show_progress() as listener:

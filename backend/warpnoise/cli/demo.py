@@ -43,11 +43,11 @@ def command(
     device: str | None,
     **settings: Any,
 ) -> None:
-    """Build a scene, stylize it in Blender, and lay the result beside the render.
+    """Build a scene, stylize it in Blender, and show the result beside the render.
 
-    Without --blender and --python, WARPNOISE_BLENDER, WARPNOISE_BPY_PYTHON or `blender` on the PATH is used. The output
-    folder then has results/, stylized.blend, whose compositor shows the result, and side_by_side.png, .mp4 and .webp.
-    Takes about six minutes on two cores.
+    Without --blender and --python, the command uses WARPNOISE_BLENDER, WARPNOISE_BPY_PYTHON or `blender` on the PATH.
+    It writes results/, stylized.blend, whose compositor shows the result, and side_by_side.png, .mp4 and .webp to the
+    output folder. This takes a few minutes on two cores.
 
     \b
     Examples:

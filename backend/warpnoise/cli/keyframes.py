@@ -24,7 +24,7 @@ from warpnoise.cli.shared_options import (
 
 @click.command("keyframes")
 @job_argument
-@click.option("--list", "only_list", is_flag=True, help="Only print their numbers.")
+@click.option("--list", "only_list", is_flag=True, help="Only print the numbers of the key frames.")
 @settings_options()
 @frames_option
 @device_option
@@ -41,16 +41,17 @@ def command(
 ) -> None:
     """Stylize the key frames of the animation in the job folder JOB.
 
-    Other frames are drawn toward key frames. Key frames are the first frame, each frame that shows many new surfaces,
-    and each frame with a picture in JOB/keys: a PNG of the frame's size from any program, named by the frame's number.
-    `warpnoise stylize` makes missing key frames itself. On a farm, make them first, so that no two machines make the
-    same ones.
+    With --coherence, other frames are drawn toward key frames. These are the first frame, each frame that shows many
+    new surfaces, and each frame for which there is a picture in JOB/keys. Such a picture is a PNG file of the frame's
+    size, from any program, and its name is the frame's number.
 
-    With --frames, stylize only the key frames that these frames need. Settings are as for `warpnoise stylize`.
+    `warpnoise stylize` makes missing key frames itself. On a farm, make them before the other frames, so that no two
+    machines make the same ones. With --frames, only the key frames that these frames need are stylized. The settings
+    are those of `warpnoise stylize`.
 
     \b
     Examples:
-      warpnoise keyframes JOB --list              one number a line; * marks a picture of your own
+      warpnoise keyframes JOB --list              one number a line; * marks those in JOB/keys
       warpnoise keyframes JOB --coherence steady
     """
     with interruptible() as interrupt, show_progress(progress) as listener:

@@ -36,16 +36,16 @@ class _Lazy(click.Group):
 @click.group(
     cls=_Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 2 bad arguments or settings, 3 the job folder, 4 a media file, 5 the model, "
-    "6 the server or Blender, 130 cancelled, 1 anything else.",
+    epilog="Exit codes: 0 success, 2 wrong arguments or settings; a problem with 3 the job folder, 4 a media file, "
+    "5 the model, 6 the server or Blender; 130 cancelled, 1 any other error.",
 )
 @click.version_option(warpnoise.__version__, prog_name="warpnoise", message="%(prog)s %(version)s")
-@click.option("--debug", is_flag=True, help="Log more, and show tracebacks.")
+@click.option("--debug", is_flag=True, help="Show more log messages, and tracebacks.")
 def cli(debug: bool) -> None:
     """Stylizes rendered animations with image diffusion models, without flicker.
 
-    Warpnoise carries noise exactly along the scene's motion, so the detail that a model invents moves with the
-    surfaces. The Blender extension makes job folders from scenes; these commands work on them.
+    Warpnoise moves noise exactly with the surfaces of a scene, so the detail that the model paints moves with them
+    too. The Blender extension exports scenes to job folders, and these commands work on job folders.
 
     \b
     Examples:

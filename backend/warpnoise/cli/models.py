@@ -38,11 +38,12 @@ class _Models(click.Group):
 @_json_option
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
-    """List the models on this machine, and models of the Hugging Face hub that suit Warpnoise.
+    """List the models on this machine, and suggest models of the Hugging Face hub.
 
-    With a FOLDER, a FILE or the ID of a downloaded model, show its family and inputs. The list has the default model,
-    models in the models folder (WARPNOISE_MODELS, or else warpnoise/models in the user's data folder), downloaded
-    models, and those in the Hugging Face cache.
+    With a FOLDER, a FILE or the ID of a downloaded model, show the family and the inputs of this model.
+
+    The list has the default model, the models in the models folder, downloaded models, and those in the Hugging Face
+    cache. The models folder is named by WARPNOISE_MODELS; by default, it is warpnoise/models in the user's data folder.
 
     \b
     Examples:
@@ -78,11 +79,11 @@ def command(context: click.Context, as_json: bool) -> None:
 @click.option(
     "--base",
     metavar="FOLDER|ID",
-    help="Take the parts that FILE lacks from this folder or downloaded model, now and later.",
+    help="The folder or downloaded model that supplies the parts that FILE lacks. Warpnoise remembers it.",
 )
 @_json_option
 def show(models: tuple[str, ...], base: str | None, as_json: bool) -> None:
-    """Show the family, inputs and memory of models."""
+    """Show the family, the inputs and the memory of models."""
     if base is not None:
         for file in models:
             set_base(Path(file).expanduser(), base)
@@ -99,14 +100,15 @@ def show(models: tuple[str, ...], base: str | None, as_json: bool) -> None:
 
 @command.command("download")
 @click.argument("model", metavar="OWNER/NAME")
-@click.option("--yes", is_flag=True, help="Agree to the license without a question.")
+@click.option("--yes", is_flag=True, help="Agree to the license without being asked.")
 @click.option("--json", "as_json", is_flag=True, help="Print progress, summary and errors as lines of JSON.")
 def download_command(model: str, yes: bool, as_json: bool) -> None:
     """Download a model from the Hugging Face hub into the models folder.
 
-    Shows the license, the size and the memory that it needs, and asks. A broken or cancelled download continues where
-    it stopped. Only configurations and safetensors are downloaded. For models that ask for an agreement, sign in with
-    `hf auth login` or set HF_TOKEN.
+    The command first shows the license, the size and the memory that the model needs, and asks you to agree. If a
+    download is interrupted, the next one continues where it stopped. Only configurations and safetensors files are
+    downloaded. For gated models, accept the terms on the model's page, then sign in with `hf auth login` or set
+    HF_TOKEN.
     """
     from warpnoise.hub.disk import gigabytes
     from warpnoise.hub.download import download
@@ -161,7 +163,7 @@ def _show_offer(facts: dict[str, Any]) -> None:
     from warpnoise.hub.disk import gigabytes
 
     print(f"{facts['name']}: {facts['family']}, needs about {gigabytes(facts['memory'])} of memory")
-    print(f"  license   {facts['license'] or 'not said'}  {facts['license_url']}")
+    print(f"  license   {facts['license'] or 'unknown'}  {facts['license_url']}")
     print(
         f"  download  {gigabytes(facts['to_download'])} of {gigabytes(facts['size'])}; {gigabytes(facts['free'])} free"
     )
@@ -170,7 +172,9 @@ def _show_offer(facts: dict[str, Any]) -> None:
 def _ask(model: str) -> None:
     """Raises HubError: no."""
     if not sys.stdin.isatty():
-        raise HubError(f"Nobody can be asked here: read the license of {model}, and give --yes to agree.", "license")
+        raise HubError(
+            f"There is no terminal to ask you. Read the license of {model}, then use --yes to agree.", "license"
+        )
     if not click.confirm("Agree to the license and download?"):
         raise HubError(f"{model} was not downloaded.", "license")
 

@@ -18,8 +18,8 @@ from warpnoise.cli.shared_options import job_argument, progress_options
 def command(job: Path, result: str | None, progress: Kind) -> None:
     """Write the movie of a result of the job folder JOB.
 
-    Every frame of the shot must be finished; an error names those that are not. `warpnoise stylize` writes the movie
-    itself, except with --no-movie.
+    All frames of the shot must be finished, or an error names those that are not. `warpnoise stylize` writes the movie
+    itself, unless you use --no-movie.
 
     \b
     Examples:

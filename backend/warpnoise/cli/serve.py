@@ -18,13 +18,13 @@ from warpnoise.cli.extras import needs_extra
 @click.option(
     "--token-file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="A file of mode 0600 with the token. Default: WARPNOISE_TOKEN, or else a file in the user's state "
-    "folder, which is made if need be and whose path is printed.",
+    help="A file of mode 0600 that holds the token. Default: the token in WARPNOISE_TOKEN, or else in a file in the "
+    "user's state folder. The server creates that file if it is missing, and prints its path.",
 )
 @click.option(
     "--uploads",
     type=click.Path(path_type=Path, file_okay=False),
-    help="A folder for the job folders that clients on other machines send. With it, the server works on no others.",
+    help="A folder for job folders that clients on other machines send. The server then works only on these.",
 )
 @click.option(
     "--uploads-days",
@@ -36,18 +36,18 @@ from warpnoise.cli.extras import needs_extra
 @click.option(
     "--uploads-size",
     type=click.FloatRange(0, min_open=True),
-    help="Limit for all uploads, in GB. Default: the size of the disk.",
+    help="The largest size of all uploads together, in GB. Default: the size of the disk.",
 )
 @click.option(
     "--models",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="The models folder; clients use its models by name. Default: WARPNOISE_MODELS, or else the user's.",
+    help="The models folder. Clients choose its models by name. Default: WARPNOISE_MODELS, or else the user's folder.",
 )
 @click.option(
     "--downloads",
     is_flag=True,
-    help="With --uploads: allow clients to download models from the Hugging Face hub into the models folder, and to "
-    "remove them. Without --uploads, clients always may: they are this machine's user.",
+    help="With --uploads, allow clients to download models from the Hugging Face hub into the models folder, and to "
+    "remove them. Without --uploads, this is always allowed.",
 )
 @click.option(
     "--keep-model",
@@ -55,9 +55,9 @@ from warpnoise.cli.extras import needs_extra
     default=10.0,
     show_default=True,
     metavar="MINUTES",
-    help="Minutes that the last model stays in main memory.",
+    help="How long the last model stays in main memory, in minutes.",
 )
-@click.option("--announce", is_flag=True, help="Print one line of JSON with host and port when ready.")
+@click.option("--announce", is_flag=True, help="Print a line of JSON with the host and the port when ready.")
 @click.option("--exit-with-parent", is_flag=True, help="End when standard input is closed.")
 def command(
     host: str,
@@ -72,15 +72,15 @@ def command(
     announce: bool,
     exit_with_parent: bool,
 ) -> None:
-    """Serve jobs over HTTP, one at a time. The Blender add-on starts this itself.
+    """Serve jobs over HTTP, one at a time. Blender starts this command itself.
 
-    Every request needs the token. Stop it with Ctrl-C, SIGTERM or the shutdown call: the running job is cancelled
-    within a step, and its finished frames stay.
+    Every request needs the token. To stop the server, use Ctrl-C, SIGTERM or the shutdown call. The running job then
+    ends after the current step, and its finished frames are kept.
 
     \b
     Examples:
-      warpnoise serve                                     any free port of this machine
-      WARPNOISE_TOKEN=... warpnoise serve --port 7820     a token from the environment
+      warpnoise serve                                     on any free port of this machine
+      WARPNOISE_TOKEN=... warpnoise serve --port 7820     with a token from the environment
       warpnoise serve --port 7820 --token-file ~/.warpnoise-token
       warpnoise serve --port 7820 --uploads /srv/warpnoise --models ~/models      for other machines: docs/backend.md
     """

@@ -29,20 +29,20 @@ def memory_options(function: F) -> F:
         "--offload",
         type=click.Choice(["none", "model", "group"]),
         help="Keep the model in main memory, and move one part (model) or one layer (group) at a time to the device. "
-        "Default: as the memory requires.",
+        "Default: as little as possible, depending on the memory.",
     )
     quantize = click.option(
         "--quantize",
         type=click.Choice(["none", "8bit", "4bit"]),
-        help="Store the network's weights in fewer bits, which changes the pictures slightly. Default: none, unless "
-        "the model fits in no other way.",
+        help="Store the network's weights in fewer bits, which changes the pictures slightly. Default: only if the "
+        "model does not fit otherwise.",
     )
     tiling = click.option(
         "--tiling",
         type=click.Choice(["auto", "on", "off"]),
         default="auto",
-        help="Run the autoencoder in tiles, whose seams do not move with the picture. Default: auto, once a whole "
-        "picture did not fit.",
+        help="Run the autoencoder in tiles, whose seams do not move with the picture. Default: auto, only if a whole "
+        "picture does not fit.",
     )
     return offload(quantize(tiling(function)))
 
@@ -77,7 +77,7 @@ def _option(name: str, schema: Mapping[str, Any]) -> Callable[[F], F]:
     shared: dict[str, Any] = {"help": f"{schema['description']}{null}.", "metavar": hints.get("metavar")}
     if "array" in kinds:
         item = _Item(schema["items"])
-        shared["help"] += f" Repeat the option for several. {NO_ITEMS}: leave out those that job.json names."
+        shared["help"] += f' Repeat the option to use several, or use "{NO_ITEMS}" to leave out those in job.json.'
         return click.option(f"--{hints['option']}", name, type=item, multiple=True, default=None, **shared)
     flag = f"--{name.replace('_', '-')}"
     if "enum" in schema:
@@ -125,7 +125,7 @@ class _Chunk(click.ParamType[tuple[int, int]]):
 
 
 frames_option = click.option(
-    "--frames", metavar="RANGE", help="Only these frames, such as 1-24, 1-9:2, 7,9,20 or -3--1. ALL: every frame."
+    "--frames", metavar="RANGE", help="Only these frames, such as 1-24, 1-9:2, 7,9,20 or -3--1. ALL means every frame."
 )
 """``frames``: a text for `warpnoise.job.select_frames`; None where it is not given."""
 

@@ -28,12 +28,14 @@ from warpnoise.cli.shared_options import (
 @job_argument
 @settings_options()
 @subset_options
-@click.option("--preview", is_flag=True, help="Stylize frames to look at: make no movie, and keep the current result.")
+@click.option("--preview", is_flag=True, help="Make no movie, and do not change the result in use.")
 @device_option
 @dtype_option
 @memory_options
-@click.option("--batch", type=click.IntRange(min=1), help="Frames in a batch. Default: what suits the device.")
-@click.option("--movie/--no-movie", default=True, help="Write the movie once all frames are finished. Default: yes.")
+@click.option(
+    "--batch", type=click.IntRange(min=1), help="The number of frames in a batch. Default: depends on the device."
+)
+@click.option("--movie/--no-movie", default=True, help="Write the movie when all frames are finished. Default: yes.")
 @progress_options
 def command(
     job: Path,
@@ -52,25 +54,25 @@ def command(
 ) -> None:
     """Stylize the animation in the job folder JOB.
 
-    Settings that you leave out come from JOB/job.json. Each set of settings has its own result folder
-    in JOB/results: frames/, movie.mp4 and settings.json. JOB/current.json names the result in use. An interrupted run
-    continues where it stopped: frames that were finished with the same inputs are kept. Ctrl-C stops within a
-    denoising step.
+    Settings that you leave out are taken from JOB/job.json. Each set of settings has its own result folder in
+    JOB/results, with frames/, movie.mp4 and settings.json. JOB/current.json names the result in use. Ctrl-C stops
+    after the current denoising step. If you run the command again, it keeps the finished frames whose inputs have not
+    changed, and makes the others.
 
-    --frames and --chunk stylize some of the frames, bit-identical to those of a full run: the noise still passes
-    through all earlier frames. Several processes and machines may work on different chunks of one shot. The process
-    that finishes the last frame writes the movie. With --coherence, a chunk consists of whole segments (a key frame
-    and the frames up to the next), and missing key frames are stylized, too.
+    With --frames or --chunk, only some of the frames are stylized. They are bit-identical to those of a full run,
+    because the noise still moves through all earlier frames. Several processes and machines can work on different
+    chunks of a shot. The one that finishes the last frame writes the movie. With --coherence, a chunk consists of
+    whole segments (a key frame and the frames up to the next one), and missing key frames are stylized as well.
 
     \b
     Examples:
       warpnoise stylize JOB
       warpnoise stylize JOB --strength 0.6 --seed 3
       warpnoise stylize JOB --model ~/models/stable-diffusion-v1-5 --prompt "an ink drawing"
-      warpnoise stylize JOB --frames 12 --preview     one frame, with its noise in the shot
-      warpnoise stylize JOB --noise random            see the flicker without warped noise
-      warpnoise stylize JOB --chunk 3/10              the third of ten equal parts, on one machine of a farm
-      warpnoise stylize JOB --frames 1-9:2,20 --no-movie      some frames; then: warpnoise movie JOB
+      warpnoise stylize JOB --frames 12 --preview     one frame, with the noise of the whole shot
+      warpnoise stylize JOB --noise random            the flicker without warped noise, for comparison
+      warpnoise stylize JOB --chunk 3/10              the third of ten equal parts, for a render farm
+      warpnoise stylize JOB --frames 1-9:2,20 --no-movie      some frames, without a movie
     """
     with interruptible() as interrupt, show_progress(progress) as listener:
         from warpnoise.job import Shot, chunk_of

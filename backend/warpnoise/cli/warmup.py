@@ -1,4 +1,4 @@
-"""``warpnoise warmup``: compiles ahead what the first run would compile."""
+"""``warpnoise warmup``: compiles the noise kernels in advance."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 def command() -> None:
     """Compile the noise kernels now, so that the first run does not wait for them.
 
-    Compiled code is kept on disk until Warpnoise or Numba is updated.
+    The compiled code stays on disk until Warpnoise or Numba is updated.
 
     \b
     Examples:
@@ -18,4 +18,4 @@ def command() -> None:
     from warpnoise.noise.warmup import compile_kernels
 
     if not compile_kernels(click.echo):
-        click.echo("The noise kernels are compiled already.")
+        click.echo("The noise kernels have been compiled already.")

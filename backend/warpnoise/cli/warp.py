@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help="The file, or with --per-frame the folder. Default: JOB/noise.",
+    help="The output file, or the output folder with --per-frame or EXR. Default: JOB/noise.",
 )
 @click.option(
     "--format",
     "kind",
     type=click.Choice(["npz", "npy", "safetensors", "exr"]),
-    help="The file format; exr writes a folder of pictures. Default: by the output's name, or else npz.",
+    help="The file format. exr writes a folder of pictures. Default: that of the output's name, or else npz.",
 )
 @click.option(
     "--layout",
     type=click.Choice(["planes", "last", "patches", "tokens"]),
     default="planes",
     show_default=True,
-    help="Order of a frame's values: channels first, channels last, or blocks of 2 x 2 as channels or as tokens.",
+    help="The order of a frame's values: channels first, channels last, or blocks of 2 x 2 as channels or as tokens.",
 )
 @frames_option
 @click.option("--per-frame", is_flag=True, help="Write a file for each frame, named by its number.")
@@ -47,14 +47,18 @@ if TYPE_CHECKING:
     help="The number of channels: 4 for Stable Diffusion, 3 for pixels.",
 )
 @click.option(
-    "--width", type=click.IntRange(min=1), help="Width of the noise. Default: from the height, or that of the frames."
+    "--width",
+    type=click.IntRange(min=1),
+    help="The width of the noise. Default: in proportion to the height, or the width of the frames.",
 )
 @click.option(
-    "--height", type=click.IntRange(min=1), help="Height of the noise. Default: from the width, or that of the frames."
+    "--height",
+    type=click.IntRange(min=1),
+    help="The height of the noise. Default: in proportion to the width, or the height of the frames.",
 )
-@click.option("--maps", type=int, default=1, show_default=True, help="The number of independent noises.")
-@click.option("--seed", type=int, help="Default: the job's.")
-@click.option("--noise", metavar="NAME", help='"warped" or a baseline. Default: the job\'s.')
+@click.option("--maps", type=int, default=1, show_default=True, help="The number of independent noise maps.")
+@click.option("--seed", type=int, help="Determines the noise. Default: the job's.")
+@click.option("--noise", metavar="NAME", help='The noise method, "warped" or a baseline. Default: the job\'s.')
 def command(
     job: Path,
     output: Path | None,
@@ -66,16 +70,17 @@ def command(
     maps: int,
     **chosen: Any,
 ) -> None:
-    """Write the noise of the job folder JOB, carried along its motion, for other tools.
+    """Write noise that moves with the animation in the job folder JOB, for other tools.
 
-    The array "noise" is float32, N(0, 1), of shape (frames, channels, height, width), or with several maps (frames,
-    maps, channels, height, width). The array "frames" has the frames' numbers. An .npy file has the noise alone. In
-    EXR pictures, the channels are R, G, B and A, or noise.00, noise.01, ... if there are more than four. The command
-    reads only job.json and the passes. docs/other-tools.md lists which model takes which layout.
+    An .npz or .safetensors file has two arrays. "noise" is float32, N(0, 1), with the shape (frames, channels, height,
+    width), or with several maps (frames, maps, channels, height, width). "frames" has the numbers of the frames. An
+    .npy file has only the noise. EXR pictures have the channels R, G, B and A, or noise.00, noise.01, ... if there are
+    more than four. The command reads only job.json and the passes. docs/other-tools.md lists the layout that each
+    model needs.
 
     \b
     Examples:
-      warpnoise warp JOB --output noise.npz                           one noise value a pixel
+      warpnoise warp JOB --output noise.npz                           one noise value for each pixel
       warpnoise warp JOB --output noise.safetensors --width 64    the latent grid of 512 x 512 pixels
       warpnoise warp JOB --output noise --per-frame --format npz      noise/0001.npz, noise/0002.npz, ...
       warpnoise warp JOB --output noise --format exr --channels 3     noise/0001.exr, ..., for compositing programs

@@ -44,7 +44,8 @@ class Settings(StrictModel):
     model: str = setting(
         "default",
         "Model",
-        '"default", the name of an installed model, or a folder or file; `warpnoise models` lists them',
+        '"default", the name of an installed model, or the path of a folder or file. `warpnoise models` lists the '
+        "installed models",
         min_length=1,
         subtype="MODEL",
         metavar="NAME|FOLDER",
@@ -64,7 +65,7 @@ class Settings(StrictModel):
     strength: float = setting(
         0.5,
         "Strength",
-        "How far the model may depart from the render. Near 0 it keeps the render, at 1 it ignores the render",
+        "How far the model may depart from the render. Low values stay close to the render, and 1 ignores it",
         gt=0,
         le=1,
         subtype="FACTOR",
@@ -74,8 +75,7 @@ class Settings(StrictModel):
     steps: int | None = setting(
         None,
         "Steps",
-        "Denoising steps in the whole schedule, of which strength x steps run. More steps take longer and "
-        "are finer, up to about 50",
+        "The number of denoising steps at strength 1. At strength 0.5, half of them run. More steps take longer",
         ge=1,
         le=10_000,
         null=_THE_MODEL_S,
@@ -96,8 +96,8 @@ class Settings(StrictModel):
     texture: float | None = setting(
         None,
         "Texture",
-        "Amount of noise on the frames, which moves with the surfaces. The model turns it into material on "
-        "surfaces that it would leave flat",
+        "How much noise is added to the frames before the model sees them. It moves with the surfaces, and the model "
+        "turns it into material on surfaces that would otherwise stay flat",
         ge=0,
         le=1,
         subtype="FACTOR",
@@ -108,7 +108,7 @@ class Settings(StrictModel):
     loras: tuple[Lora, ...] = setting(
         (),
         "LoRAs",
-        "LoRA files, which change what the model paints. Each fits one base model",
+        "LoRA files, which change what the model paints. A LoRA works only with the base model that it was made for",
         max_length=16,
         option="lora",
         metavar="FILE[,weight=N]",
@@ -124,7 +124,7 @@ class Settings(StrictModel):
     embeddings: tuple[Embedding, ...] = setting(
         (),
         "Embeddings",
-        "Textual inversions: files that teach the text encoder a word. Use the word in the prompt",
+        "Textual inversions, which teach the text encoder a new word. Use the word in the prompt",
         max_length=16,
         option="embedding",
         metavar="FILE[,token=WORD]",
@@ -140,7 +140,7 @@ class Settings(StrictModel):
     references: tuple[Reference, ...] = setting(
         (),
         "References",
-        "Pictures that an editing model sees beside the render",
+        "Pictures that an editing model gets in addition to the render",
         max_length=16,
         option="reference",
         metavar="PICTURE",
@@ -148,7 +148,7 @@ class Settings(StrictModel):
     sampler: str | None = setting(
         None,
         "Sampler",
-        "The solver of the denoising steps",
+        "The method that computes the denoising steps",
         enum=[*SAMPLERS, None],
         null=_THE_MODEL_S,
         start="ddim",
@@ -158,7 +158,7 @@ class Settings(StrictModel):
     eta: float = setting(
         0.0,
         "Eta",
-        "Amount of new noise in each denoising step, from 0 (DDIM) to 1 (DDPM). It moves with the surfaces, "
+        "How much new noise each denoising step adds, from 0 (DDIM) to 1 (DDPM). This noise moves with the surfaces, "
         "too. Only some samplers use it",
         ge=0,
         le=1,
@@ -168,11 +168,11 @@ class Settings(StrictModel):
     phase_lock: Literal["exact", "always", "off"] = setting(
         "exact",
         "Phase Lock",
-        "Shift each frame on the model's grid so that its largest surface keeps its position there. Shifted "
-        "frames need a border, which takes time",
+        "Shifts each frame so that its largest surface keeps its position on the model's grid, which reduces "
+        "flicker. Shifted frames are larger and take longer",
         labels={
             "exact": {"label": "Where Exact", "description": "In pans, while the whole frame moves as one."},
-            "always": {"label": "Always", "description": "Also if other surfaces move relative to the largest one."},
+            "always": {"label": "Always", "description": "In every shot, even if other surfaces move differently."},
             "off": {"label": "Off", "description": "No frame is shifted."},
         },
         panel="noise",
@@ -180,17 +180,17 @@ class Settings(StrictModel):
     coherence: Literal["steady", "balanced", "lively", "off"] = setting(
         "off",
         "Coherence",
-        "How strongly surfaces keep their painted look from frame to frame, beyond the effect of the noise",
+        "How strongly surfaces keep their painted look from frame to frame, in addition to the effect of the noise",
         labels={
             "steady": {
                 "label": "Steady",
-                "description": "Strong: the steadiest surfaces; moving light may lag behind.",
+                "description": "Strong. Surfaces are steadiest, but moving light may lag behind.",
             },
             "balanced": {
                 "label": "Balanced",
-                "description": "Medium: steady surfaces; frames stay as sharp as single ones.",
+                "description": "Medium. Surfaces are steady, and most styles stay sharp.",
             },
-            "lively": {"label": "Lively", "description": "Weak: surfaces change a little, for a hand-made look."},
+            "lively": {"label": "Lively", "description": "Weak. Surfaces change a little, for a hand-made look."},
             "off": {"label": "Off", "description": "Only the noise connects the frames."},
         },
         panel="coherence",
@@ -209,7 +209,7 @@ class Settings(StrictModel):
     )
     accumulation: float | None = _share_of_preset(
         "Accumulation",
-        "How strongly a finished frame is averaged with the frames around it. The finest detail stays its own",
+        "How strongly a finished frame is averaged with the frames around it. Its finest detail does not change",
         start=0.5,
     )
     attention: float | None = _share_of_preset(
@@ -219,7 +219,11 @@ class Settings(StrictModel):
         start=0.5,
     )
     seed: int = setting(
-        0, "Seed", "Determines the noise. Another seed gives other brushwork in the same style", ge=0, le=2**63 - 1
+        0,
+        "Seed",
+        "Determines the noise. A different seed gives different brushwork in the same style",
+        ge=0,
+        le=2**63 - 1,
     )
     noise: str = setting(
         NOISE_METHODS[0],
@@ -232,17 +236,17 @@ class Settings(StrictModel):
     latent_noise: Literal["aligned", "pooled"] = setting(
         "aligned",
         "Latent Noise",
-        "How a latent model gets its noise from pixel noise. Pooled is for comparison",
+        "How the noise of a latent model is made from pixel noise. Pooled is for comparison",
         labels={
-            "aligned": {"label": "Decoder-Aligned", "description": "The decoder's detail moves with the noise."},
-            "pooled": {"label": "Pooled", "description": "Summed over the pixels of each latent cell."},
+            "aligned": {"label": "Decoder-Aligned", "description": "What the decoder paints moves with the noise."},
+            "pooled": {"label": "Pooled", "description": "The noise is summed over the pixels of each latent cell."},
         },
         panel="noise",
     )
     animation: tuple[Key, ...] = setting(
         (),
         "Animation",
-        "Values that change over the shot, linear between two frames",
+        "A value of a setting at a frame. Between two such frames, the setting changes linearly",
         max_length=100_000,
         option="key",
         metavar="DATA_PATH,frame=N,value=V",

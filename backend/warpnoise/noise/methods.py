@@ -40,23 +40,23 @@ class MethodInfo:
 _INTERPOLATED, _UNCORRELATED = "baselines.interpolated", "baselines.uncorrelated"
 _METHODS = (
     ("warped", "Warped", "warped:WarpedNoise",
-     "Integral noise advected with the scene's surfaces, without loss over any number of frames."),
-    ("random", "Random", f"{_UNCORRELATED}:RandomNoise", "Uncorrelated noise in every frame: the result flickers."),
-    ("fixed", "Fixed", f"{_UNCORRELATED}:FixedNoise", "The same noise in every frame: texture sticks to the screen."),
+     "Integral noise that moves with the scene's surfaces, without loss over any number of frames."),
+    ("random", "Random", f"{_UNCORRELATED}:RandomNoise", "New noise in every frame. The result flickers."),
+    ("fixed", "Fixed", f"{_UNCORRELATED}:FixedNoise", "The same noise in every frame. Texture sticks to the screen."),
     ("bilinear", "Bilinear", f"{_INTERPOLATED}:BilinearNoise",
-     "The previous frame's noise, interpolated between four pixels: it blurs."),
+     "The previous frame's noise, interpolated between four pixels. It becomes blurred."),
     ("bicubic", "Bicubic", f"{_INTERPOLATED}:BicubicNoise",
-     "The previous frame's noise, interpolated between sixteen pixels: it blurs."),
+     "The previous frame's noise, interpolated between sixteen pixels. It becomes blurred."),
     ("nearest", "Nearest", f"{_INTERPOLATED}:NearestNoise",
-     "The previous frame's noise at the nearest pixel: slow motion does not move it."),
+     "The previous frame's noise at the nearest pixel. It does not follow slow motion."),
     ("pyoco-mixed", "PYoCo Mixed", "baselines.pyoco:PyocoMixedNoise",
-     "A field shared by all frames plus an uncorrelated field (Ge et al. 2023)."),
+     "Noise that all frames share, plus new noise in every frame (Ge et al. 2023)."),
     ("pyoco-progressive", "PYoCo Progressive", "baselines.pyoco:PyocoProgressiveNoise",
-     "A part of the previous frame's noise plus an uncorrelated field (Ge et al. 2023)."),
+     "A part of the previous frame's noise, plus new noise (Ge et al. 2023)."),
     ("control-a-video", "Control-A-Video", "baselines.control_a_video:ControlAVideoNoise",
-     "The previous frame's noise, drawn again where the picture moves (Chen et al. 2023)."),
+     "The previous frame's noise, with new noise where the picture moves (Chen et al. 2023)."),
     ("chained", "Chained Integral", "baselines.chained:ChainedNoise",
-     "Integral noise made from the previous frame's (Chang et al. 2024): it forgets earlier frames."),
+     "Integral noise made from that of the previous frame (Chang et al. 2024). It forgets earlier frames."),
 )  # fmt: skip
 
 METHODS: Mapping[str, MethodInfo] = MappingProxyType({row[0]: MethodInfo(*row) for row in _METHODS})

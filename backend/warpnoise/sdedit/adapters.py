@@ -32,17 +32,20 @@ class Control(StrictModel):
     input: Literal["depth", "normals", "lines", "color"] = setting(
         "depth",
         "Input",
-        "The pass of the scene that it gets",
+        "The picture of the scene that the ControlNet gets",
         labels={
-            "depth": {"label": "Depth", "description": "True depth, scaled once for the whole shot."},
-            "normals": {"label": "Normals", "description": "The directions that surfaces face."},
+            "depth": {
+                "label": "Depth",
+                "description": "Depth, with near surfaces in white. Scaled once for the whole shot.",
+            },
+            "normals": {"label": "Normals", "description": "The directions in which surfaces face."},
             "lines": {"label": "Lines", "description": "Edges of objects, creases and silhouettes."},
             "color": {"label": "Color", "description": "The frame itself."},
         },
     )
     weight: float = setting(1.0, "Weight", "How strongly it acts", ge=0, le=10, soft_max=2, animatable=True)
-    start: float = setting(0.0, "Start", "The fraction of the steps at which it starts", ge=0, le=1)
-    end: float = setting(1.0, "End", "The fraction of the steps at which it ends", ge=0, le=1)
+    start: float = setting(0.0, "Start", "Where it starts, as a fraction of the steps", ge=0, le=1)
+    end: float = setting(1.0, "End", "Where it ends, as a fraction of the steps", ge=0, le=1)
 
 
 class Embedding(StrictModel):
@@ -50,7 +53,10 @@ class Embedding(StrictModel):
 
     path: str = setting(..., "File", "A .safetensors file", min_length=1, subtype="FILE_PATH")
     token: str = setting(
-        "", "Token", "Its word in the prompt. Empty: the word in the file, or else the file's name", max_length=200
+        "",
+        "Token",
+        "The word to use in the prompt. Empty: the word in the file, or else the file's name",
+        max_length=200,
     )
 
 
@@ -58,10 +64,12 @@ class IpAdapter(StrictModel):
     """An IP-Adapter (Ye et al. 2023), the picture that it shows the model, and how strongly it acts."""
 
     path: str = setting(..., "File", "A .safetensors file", min_length=1, subtype="FILE_PATH")
-    image: str = setting(..., "Picture", "The picture whose look it transfers", min_length=1, subtype="FILE_PATH")
+    image: str = setting(
+        ..., "Picture", "The picture whose look the adapter transfers", min_length=1, subtype="FILE_PATH"
+    )
     weight: float = setting(1.0, "Weight", "How strongly it acts", ge=0, le=10, soft_max=2, animatable=True)
     encoder: str = setting(
-        "", "Encoder", "The folder of its image encoder. Empty: image_encoder beside the file", subtype="DIR_PATH"
+        "", "Encoder", "The folder of the image encoder. Empty: image_encoder beside the file", subtype="DIR_PATH"
     )
 
 

@@ -36,7 +36,7 @@ _DISTILLED_STEPS = 50
 """``original_inference_steps``: consistency models know only so many timesteps."""
 
 SAMPLERS: dict[str, Sampler] = {
-    "ddim": Sampler("DDIM", "Deterministic at eta 0, DDPM at eta 1.", "DDIMScheduler", _DIFFUSION, "eta"),
+    "ddim": Sampler("DDIM", "Deterministic at eta 0, like DDPM at eta 1.", "DDIMScheduler", _DIFFUSION, "eta"),
     "euler": Sampler("Euler", "First order, deterministic.", "EulerDiscreteScheduler", _DIFFUSION, "never"),
     "euler_ancestral": Sampler(
         "Euler Ancestral",
@@ -70,7 +70,7 @@ SAMPLERS: dict[str, Sampler] = {
     ),
     "lcm": Sampler(
         "LCM",
-        "For latent consistency models: few steps, each with all new noise.",
+        "For latent consistency models. Few steps, each with new noise.",
         "LCMScheduler",
         _DIFFUSION,
         "always",
@@ -78,7 +78,7 @@ SAMPLERS: dict[str, Sampler] = {
     ),
     "tcd": Sampler(
         "TCD",
-        "For trajectory consistency models: few steps. Eta sets how much noise is new in each.",
+        "For trajectory consistency models. Few steps, for which eta sets the share of new noise.",
         "TCDScheduler",
         _DIFFUSION,
         "eta",

@@ -139,6 +139,6 @@ def test_download_as_json(warpnoise, hub):
 
 def test_nothing_is_downloaded_without_a_yes(warpnoise, hub, places):
     done = warpnoise("models", "download", "studio/ink")
-    assert done.status == 5 and "give --yes to agree" in done.err and not places.exists()
+    assert done.status == 5 and "use --yes to agree" in done.err and not places.exists()
     done = warpnoise("models", "download", "studio/pencil", "--yes", "--json")
     assert done.status == 5 and json.loads(done.out)["code"] == "hub"
