@@ -18,9 +18,13 @@ A message says what is wrong (expected and got) and what to do. Values stand in 
 
 from __future__ import annotations
 
+import contextlib
+import errno
+from collections.abc import Iterator
+from pathlib import Path
 from typing import ClassVar
 
-from .messages import MessageError
+from .messages import Message, MessageError
 
 
 class WarpnoiseError(MessageError):
@@ -85,3 +89,28 @@ class JobError(WarpnoiseError):
 
 class Cancelled(WarpnoiseError):
     exit_status = 130
+
+
+@contextlib.contextmanager
+def writing(path: Path, kind: type[WarpnoiseError] = JobFolderError) -> Iterator[None]:
+    """What the operating system refuses in this block is an error of ``kind`` that names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise disk_full(path) from error
+        raise kind(
+            Message(
+                "'{path}' cannot be written: {reason}. Choose another folder, or change its permissions.",
+                path=path,
+                reason=error.strerror or error,
+            )
+        ) from error
+
+
+def disk_full(path: Path) -> JobFolderError:
+    """The error that nothing more can be written to the disk of ``path``."""
+    return JobFolderError(
+        "The disk is full: '{target}' could not be written. Free some space and try again; finished frames are kept.",
+        target=path,
+    )

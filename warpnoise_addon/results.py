@@ -11,17 +11,23 @@ import json
 import re
 import secrets
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from .atomic import atomic_write
-from .bounded_json import read_json
-from .errors import JobFolderError, SettingsError
+from .bounded_json import parse_json, read_bytes, read_json
+from .errors import JobFolderError, SettingsError, writing
 from .file_lock import is_locked
+from .messages import Message
 from .names import frame_name
 from .settings import Settings, describe, make_settings
 
 CURRENT = "current.json"
+LARGEST_JOB_FILE = 1 << 30
+"""Bytes of job.json, which has the matrices of every moving object."""
+Made = TypeVar("Made")
 _NAME = re.compile(r"[\w-][\w.-]*")
 
 
@@ -45,6 +51,28 @@ class Result:
     @property
     def movie(self) -> Path:
         return self.folder / "movie.mp4"
+
+
+def read_job(job: Path, made_of: Callable[[Any], Made]) -> tuple[Made, bytes]:
+    """What ``made_of`` makes of the content of ``job.json``, and the file itself.
+
+    Raises:
+        JobFolderError: there is no such file, or ``made_of`` cannot use it.
+    """
+    path = job / "job.json"
+    try:
+        data = read_bytes(path, LARGEST_JOB_FILE)
+        return made_of(parse_json(data, LARGEST_JOB_FILE)), data
+    except OSError as error:
+        raise JobFolderError(
+            "'{path}' cannot be read: {reason}. Render the job again", path=path, reason=error.strerror
+        ) from None
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise JobFolderError(
+            "'{path}' does not describe a job: {error}. Render the job again",
+            path=path,
+            error=error if isinstance(error, ValueError) else Message("its frames or its size are missing"),
+        ) from None
 
 
 def result_folder(job: Path, name: str) -> Path:
@@ -85,12 +113,8 @@ def use_result(job: Path, name: str) -> Result:
     result = _read(result_folder(job, name))
     if result is None:
         raise JobFolderError("'{job}' has no result {name!r}: it was deleted", job=job, name=name)
-    try:
+    with writing(job / CURRENT):
         atomic_write(job / CURRENT, json.dumps({"result": name}) + "\n")
-    except OSError as error:
-        raise JobFolderError(
-            "'{path}' cannot be written: {reason}", path=job / CURRENT, reason=error.strerror or error
-        ) from None
     return result
 
 

@@ -9,7 +9,6 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,6 @@ EXPECTED = {
 }
 
 
-@dataclass(frozen=True)
 class Setting:
     """One setting. ``kind``: number, integer, string, boolean, array, or any (a number or a text).
 
@@ -49,61 +47,39 @@ class Setting:
     list. ``hints``: the schema's ``x-ui``.
     """
 
-    name: str
-    title: str
-    description: str
-    kind: str
-    default: Any
-    null: str
-    choices: tuple[tuple[str, str, str], ...]
-    items: Mapping[str, Setting]
-    schema: Mapping[str, Any]
-    hints: Mapping[str, Any]
-
-    @property
-    def label(self) -> Message:
-        """The title, which errors name, so that the interface can translate it."""
-        return Message(self.title)
-
-    @property
-    def nullable(self) -> bool:
-        return bool(self.null)
-
-    @property
-    def switched(self) -> bool:
-        """Blender has no null: a check box beside the value stands for it. Empty strings and choices need none."""
-        return self.nullable and self.kind not in ("string", "array")
-
-    @property
-    def panel(self) -> str:
-        """Which part of the panel shows it."""
-        return str(self.hints.get("panel", "style"))
-
-    @property
-    def hidden(self) -> bool:
-        """It has no property and no place in the panel."""
-        return bool(self.hints.get("hidden"))
-
-    @property
-    def is_path(self) -> bool:
-        return self.hints.get("subtype") in ("FILE_PATH", "DIR_PATH")
-
-    @property
-    def longest(self) -> int:
-        """How many items a list may have."""
-        return int(self.schema.get("maxItems", 1000))
-
-    @property
-    def least(self) -> float:
-        return float(self.schema.get("minimum", self.schema.get("exclusiveMinimum", -math.inf)))
-
-    @property
-    def most(self) -> float:
-        return float(self.schema.get("maximum", math.inf))
+    def __init__(self, name: str, schema: Mapping[str, Any]) -> None:
+        kinds = schema["type"] if "type" in schema else [option["type"] for option in schema["anyOf"]]
+        kinds = kinds if isinstance(kinds, list) else [kinds]
+        words = [kind for kind in kinds if kind != "null"]
+        self.name, self.schema = name, schema
+        self.hints: Mapping[str, Any] = schema.get("x-ui", {})
+        self.title: str = schema.get("title", name)
+        self.label = Message(self.title)  # which errors name, so that the interface can translate it
+        self.description: str = schema.get("description", "")
+        self.kind: str = "any" if len(words) > 1 else words[0]
+        self.default = schema.get("default")
+        self.null: str = self.hints.get("null", "the model's own") if "null" in kinds else ""
+        labels = self.hints.get("labels", {})
+        self.choices = tuple(
+            (value, labels.get(value, {}).get("label", value), labels.get(value, {}).get("description", ""))
+            for value in schema.get("enum", ())
+            if value is not None
+        )
+        items = schema.get("items", {}).get("properties", {})
+        self.items: Mapping[str, Setting] = {key: Setting(key, part) for key, part in items.items()}
+        self.longest: int = schema.get("maxItems", 1000)
+        self.least = float(schema.get("minimum", schema.get("exclusiveMinimum", -math.inf)))
+        self.most = float(schema.get("maximum", math.inf))
+        self.panel: str = self.hints.get("panel", "style")
+        self.hidden = bool(self.hints.get("hidden"))  # it has no property and no place in the panel
+        self.is_path = self.hints.get("subtype") in ("FILE_PATH", "DIR_PATH")
+        # Blender has no null: a check box beside the value stands for it. Empty strings and choices need none.
+        self.switched = bool(self.null) and self.kind not in ("string", "array")
+        self.option = "--" + str(self.hints.get("option", name)).replace("_", "-")
 
     def check(self, value: Any) -> Any:
         """``value``, items of lists with their defaults. Raises SettingsError: another type, or out of range."""
-        if value is None and self.nullable:
+        if value is None and self.null:
             return value
         if not isinstance(value, _TYPES[self.kind]) or (isinstance(value, bool) and self.kind != "boolean"):
             raise self._wrong(value)
@@ -147,15 +123,10 @@ class Setting:
         except SettingsError as error:
             raise SettingsError("{name}: {error}", name=self.label, error=error) from None
 
-    @property
-    def option(self) -> str:
-        """Its name on the command line; that of a list is given once for each item."""
-        return "--" + str(self.hints.get("option", self.name)).replace("_", "-")
-
     def parse(self, text: str) -> Any:
         """The value of a ``text``, a list's items being separated by semicolons. Raises SettingsError as `check`."""
         if self.kind in ("number", "integer"):
-            if self.nullable and text in ("", "none"):
+            if self.null and text in ("", "none"):
                 return None
             try:
                 return self.check(float(text) if self.kind == "number" else int(text))
@@ -171,13 +142,12 @@ class Setting:
         if self.kind == "array":
             parts = json.loads(text) if text.startswith("[") else filter(None, map(str.strip, text.split(";")))
             return [self.parse_item(part) if isinstance(part, str) else part for part in parts]
-        return self.check(None if self.nullable and not text else text)
+        return self.check(None if self.null and not text else text)
 
     def text(self, value: Any) -> str:
         """``value`` as `parse` reads it."""
         if self.kind == "array":
-            texts = [self.item_text(item) for item in value or ()]
-            return json.dumps(texts) if any(";" in text for text in texts) else "; ".join(texts)
+            return json.dumps(value) if value else ""
         return "" if value is None else str(value)
 
     def to_property(self, value: Any) -> Any:
@@ -213,17 +183,9 @@ class Setting:
                     "{name}: {text!r} is not JSON: {error}", name=self.label, text=text, error=error
                 ) from None
         first, *others = re.split(r",(?=[a-z_]+=)", text)
-        values = {next(iter(self.items)): first} | {key: value for key, _, value in map(_pair, others)}
+        pairs = (other.partition("=") for other in others)
+        values = {next(iter(self.items)): first} | {key: value for key, _, value in pairs}
         return self._item(values, Setting.parse)
-
-    def item_text(self, item: Mapping[str, Any]) -> str:
-        """An item as `parse_item` reads it, without defaults."""
-        first, *others = self.items
-        changed = {key: item[key] for key in others if item.get(key) not in (None, self.items[key].default)}
-        text = ",".join([str(item[first]), *(f"{key}={value}" for key, value in changed.items())])
-        if text.startswith("{") or re.split(r",(?=[a-z_]+=)", text)[0] != str(item[first]):
-            return json.dumps({first: item[first]} | changed)
-        return text
 
     def _wrong(self, value: Any) -> SettingsError:
         return SettingsError(
@@ -243,36 +205,8 @@ class Setting:
         return EXPECTED[self.kind]
 
 
-def _pair(text: str) -> tuple[str, str, str]:
-    return text.partition("=")
-
-
-def _setting(name: str, schema: Mapping[str, Any]) -> Setting:
-    kinds = schema["type"] if "type" in schema else [option["type"] for option in schema["anyOf"]]
-    kinds = kinds if isinstance(kinds, list) else [kinds]
-    words = [kind for kind in kinds if kind != "null"]
-    hints = schema.get("x-ui", {})
-    labels = hints.get("labels", {})
-    return Setting(
-        name=name,
-        title=schema.get("title", name),
-        description=schema.get("description", ""),
-        kind="any" if len(words) > 1 else words[0],
-        default=schema.get("default"),
-        null=hints.get("null", "the model's own") if "null" in kinds else "",
-        choices=tuple(
-            (value, labels.get(value, {}).get("label", value), labels.get(value, {}).get("description", ""))
-            for value in schema.get("enum", ())
-            if value is not None
-        ),
-        items={name: _setting(name, part) for name, part in schema.get("items", {}).get("properties", {}).items()},
-        schema=schema,
-        hints=hints,
-    )
-
-
 SETTINGS: Mapping[str, Setting] = {
-    name: _setting(name, schema) for name, schema in json.loads(FILE.read_text(encoding="utf-8"))["properties"].items()
+    name: Setting(name, schema) for name, schema in json.loads(FILE.read_text(encoding="utf-8"))["properties"].items()
 }
 
 

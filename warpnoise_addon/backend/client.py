@@ -14,12 +14,13 @@ import json
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
 from ..bounded_json import BadJsonError, parse_json
 from ..child import never
-from ..errors import BackendError, BackendHungError, JobError, JobFolderError
+from ..errors import BackendError, BackendHungError, JobError, writing
 from ..messages import Message, from_backend
 from .address import Address
 from .broken_pipe import broken_pipes_raise
@@ -158,12 +159,8 @@ class Client:
                     raise Unreachable(
                         Message("the connection ended {left} bytes before the end of {path}", left=left, path=path)
                     )
-                try:
+                with writing(Path(str(target.name))):
                     target.write(block)
-                except OSError as error:
-                    raise JobFolderError(
-                        "the server's files cannot be saved: {reason}", reason=error.strerror
-                    ) from None
                 digest.update(block)
                 left -= len(block)
             told = response.getheader("Content-Digest")

@@ -6,6 +6,7 @@ comes with it: a later run here or there, on the same frames with the same setti
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import IO
 
 from ..atomic import atomic_write, replacing
 from ..bounded_json import read_json
-from ..errors import BackendError, JobError, JobFolderError, SettingsError
+from ..errors import BackendError, JobError, JobFolderError, SettingsError, writing
 from ..results import frame_path, result_folder
 from ..settings import make_settings
 from .client import NotModified
@@ -58,14 +59,10 @@ class Download:
             make_settings(**info["settings"])
         except (KeyError, TypeError, SettingsError) as error:
             raise BackendError("the settings from the server were rejected: {error}", error=error) from None
-        try:
+        with writing(self.folder):
             for part in ("frames", "records", "leases"):
                 (self.folder / part).mkdir(parents=True, exist_ok=True)
             atomic_write(self.folder / "settings.json", json.dumps(info, indent=1) + "\n")
-        except OSError as error:
-            raise JobFolderError(
-                "{folder} cannot be written: {reason}", folder=self.folder, reason=error.strerror
-            ) from None
 
     @property
     def fetched(self) -> int:
@@ -137,12 +134,8 @@ class Download:
                 content = {"made_of": came.tag, "sha256": came.sha256}
                 atomic_write(record, json.dumps(content | ({"preview": True} if self._preview else {})) + "\n")
 
-        try:
+        with writing(target), contextlib.suppress(NotModified):
             self._backend.ask(attempt, cancelled=self._cancelled)
-        except NotModified:
-            pass
-        except OSError as error:
-            raise JobFolderError("{target} cannot be written: {reason}", target=target, reason=error.strerror) from None
 
 
 def _made_of(record: Path) -> str | None:

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from ..atomic import atomic_write
-from ..bounded_json import BadJsonError, parse_json, read_bytes, read_json
+from ..bounded_json import read_json
 from ..child import TimedOut
-from ..errors import BackendError, Cancelled, JobError, JobFolderError
+from ..errors import BackendError, Cancelled, JobError, JobFolderError, writing
 from ..frame_ranges import parse_frames
 from ..names import frame_name
+from ..results import read_job
 from .answers import NEW_JOB, Job, check
 from .client import WORK_SECONDS
 from .connection import Backend
@@ -28,8 +29,6 @@ from .poll import POLL_SECONDS, follow
 from .sent_picture import NoPictureError, SentPicture
 
 MEMORY = ".upload.json"
-LARGEST_JOB_FILE = 128 << 20
-"""Bytes; the server takes no larger one."""
 BUSY_SECONDS = 20.0
 """How long a file may be taken for being sent, by a connection of ours that broke."""
 _SUFFIX = {"passes": "exr", "color": "png"}
@@ -56,26 +55,14 @@ class LocalJob:
         Raises:
             JobFolderError: there is no job.json, or it is not one.
         """
-        try:
-            description = read_bytes(folder / "job.json", LARGEST_JOB_FILE)
-            content = parse_json(description, LARGEST_JOB_FILE)
+
+        def made_of(content: Any) -> tuple[tuple[int, ...], int, int]:
             frames = tuple(int(entry["frame"]) for entry in content["frames"])
-            scene = content["scene"]
-            wanted = frames if chosen is None else tuple(sorted(set(frames).intersection(parse_frames(chosen))))
-            return cls(folder, frames, wanted, int(scene["width"]), int(scene["height"]), description)
-        except OSError as error:
-            raise JobFolderError(
-                "{file} cannot be read: {reason}", file=folder / "job.json", reason=error.strerror
-            ) from None
-        except BadJsonError as error:
-            raise JobFolderError(
-                "{file} does not describe a job: {error}. Render the job again", file=folder / "job.json", error=error
-            ) from None
-        except (ValueError, KeyError, TypeError, OverflowError):
-            raise JobFolderError(
-                "{file} does not describe a job: frames or size are missing. Render the job again",
-                file=folder / "job.json",
-            ) from None
+            return frames, int(content["scene"]["width"]), int(content["scene"]["height"])
+
+        (frames, width, height), description = read_job(folder, made_of)
+        wanted = frames if chosen is None else tuple(sorted(set(frames).intersection(parse_frames(chosen))))
+        return cls(folder, frames, wanted, width, height, description)
 
     def files(self) -> Iterator[tuple[tuple[str, str], str, Path]]:
         """The files of what is wanted, passes first: their names in the interface, in the answers, and here."""
@@ -169,12 +156,8 @@ def _remembered(folder: Path, memory: dict[str, str]) -> str | None:
 
 
 def _remember(folder: Path, content: dict[str, str]) -> None:
-    try:
+    with writing(folder / MEMORY):
         atomic_write(folder / MEMORY, json.dumps(content))
-    except OSError as error:
-        raise JobFolderError(
-            "{file} cannot be written: {reason}", file=folder / MEMORY, reason=error.strerror
-        ) from None
 
 
 def _is_there(there: dict[str, Any], name: str, size: int, digest: bytes) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ..bounded_json import read_json
 from ..errors import JobFolderError
 from ..messages import Message
-from ..results import current_folder, frame_path
+from ..results import current_folder, frame_path, read_job
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def read_sequence(folder: Path) -> tuple[Sequence | None, list[str]]:
     Raises:
         JobFolderError: no readable job.json, or no finished frame.
     """
-    frames, step = _job_frames(folder)
+    (frames, step), _ = read_job(folder, _frames_of)
     result = current_folder(folder)
     done = [frame for frame in frames if result is not None and frame_path(result, frame).is_file()]
     if result is None or not done:
@@ -77,19 +77,7 @@ def read_sequence(folder: Path) -> tuple[Sequence | None, list[str]]:
     return Sequence(folder, result, shown[0], shown[-1], step), warnings
 
 
-def _job_frames(folder: Path) -> tuple[list[int], int]:
-    path = folder / "job.json"
-    try:
-        scene = read_json(path, largest=1 << 30)["scene"]
-        start, end, step = (int(scene[key]) for key in ("frame_start", "frame_end", "frame_step"))
-        if step < 1:
-            raise ValueError(f"frame_step is {step}, expected 1 or more")
-    except OSError as error:
-        raise JobFolderError(
-            "{folder} is not a job folder: job.json cannot be read ({reason})", folder=folder, reason=error.strerror
-        ) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise JobFolderError(
-            "{path}: expected scene.frame_start, frame_end and frame_step ({error})", path=path, error=error
-        ) from None
+def _frames_of(content: Any) -> tuple[list[int], int]:
+    scene = content["scene"]
+    start, end, step = (int(scene[key]) for key in ("frame_start", "frame_end", "frame_step"))
     return list(range(start, end + 1, step)), step

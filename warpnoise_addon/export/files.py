@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-from ..errors import ExportError, JobFolderError
+from ..errors import ExportError, JobFolderError, disk_full, writing
 from ..names import frame_name
 from .leases import Lease, Span
 
@@ -40,23 +39,10 @@ class JobFolder:
         return self.path / "passes" / f"{frame_name(frame)}.exr"
 
     def __enter__(self) -> JobFolder:
-        try:
+        with writing(self.path):
             for folder in (self.path, self.path / "color", self.path / "passes"):
                 folder.mkdir(parents=True, exist_ok=True)
             self._lease = Lease(self.path, self._span)
-        except BlockingIOError as error:
-            raise JobFolderError(
-                "Another process works on {what}the job folder '{path}'. Wait until it is done, or choose another one.",
-                what=error,
-                path=self.path,
-            ) from error
-        except OSError as error:
-            raise JobFolderError(
-                "The job folder '{path}' cannot be written: {reason}. Choose another folder, or change its "
-                "permissions.",
-                path=self.path,
-                reason=error.strerror or error,
-            ) from error
         return self
 
     def __exit__(
@@ -78,7 +64,7 @@ class JobFolder:
             JobFolderError: the disk is full, or the file cannot be written.
         """
         path = self.unfinished(target)
-        with reported(target):
+        with writing(target):
             try:
                 yield path
                 if not is_whole(path, least):
@@ -89,20 +75,9 @@ class JobFolder:
             except (ExportError, JobFolderError) as error:
                 # Blender tells a full disk, if at all, in a sentence of its own.
                 if shutil.disk_usage(self.path).free < _FULL:
-                    raise _disk_full(target) from error
+                    raise disk_full(target) from error
                 raise
             path.replace(target)
-
-
-@contextlib.contextmanager
-def reported(target: Path) -> Iterator[None]:
-    """Turns what the operating system raises while ``target`` is written into a JobFolderError."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise _disk_full(target) from error
-        raise JobFolderError("'{target}' cannot be written: {error}.", target=target, error=error) from error
 
 
 def is_whole(path: Path, least: int = 1) -> bool:
@@ -117,11 +92,3 @@ def is_whole(path: Path, least: int = 1) -> bool:
     except OSError:
         return False
     return True
-
-
-def _disk_full(target: Path) -> JobFolderError:
-    return JobFolderError(
-        "The disk is full: '{target}' could not be written. Free some space and export again; finished "
-        "frames are kept.",
-        target=target,
-    )

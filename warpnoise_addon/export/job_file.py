@@ -15,10 +15,10 @@ from typing import Any
 import bpy
 
 from ..bounded_json import read_json
-from ..errors import ExportError
+from ..errors import ExportError, writing
 from ..names import frame_name
 from ..version import VERSION
-from .files import JobFolder, is_whole, reported
+from .files import JobFolder, is_whole
 from .frame_state import FrameState
 from .leases import mutex
 from .options import ExportOptions
@@ -69,7 +69,7 @@ class JobFile:
         if self._options.color_frames is not None:
             self._assemble()
             return
-        with reported(self._path):
+        with writing(self._path):
             self._path.unlink(missing_ok=True)
             if not self._options.keep_existing:
                 for frame in self._options.frames:
@@ -111,7 +111,7 @@ class JobFile:
 
     def _assemble(self) -> None:
         """Makes ``job.json`` of the records; without any it is taken away."""
-        with reported(self._path), mutex(self._folder.path):
+        with writing(self._path), mutex(self._folder.path):
             lines = [json.dumps(entry) for entry in self._entries()]
             if not lines:
                 self._path.unlink(missing_ok=True)
@@ -151,7 +151,7 @@ class JobFile:
 
     def _write(self, kind: str, frame: int, content: _Record) -> None:
         path = self._file(kind, frame)
-        with reported(path):
+        with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._own.add(path)
             self._replace(path, json.dumps({**self._head, "source": self._source, "frame": frame, **content}))

@@ -32,8 +32,7 @@ class Lease:
     ``folder``: for unfinished files, on the job's file system.
 
     Raises:
-        BlockingIOError: another process works on one of them; its text says on which.
-        JobFolderError: ``.leases`` is a link.
+        JobFolderError: another process works on one of them, or ``.leases`` is a link.
         OSError: the folder cannot be written.
     """
 
@@ -47,7 +46,12 @@ class Lease:
                 if match is None or not _overlap(span, match) or _removed(other):
                     continue
                 frames = Message("frames {first} to {last} of ", first=match["first"], last=match["last"])
-                raise BlockingIOError(frames if match["first"] else "")
+                raise JobFolderError(
+                    "Another process works on {what}the job folder '{path}'. Wait until it is done, or choose another "
+                    "one.",
+                    what=frames if match["first"] else "",
+                    path=job,
+                )
             self.folder = leases / f"{'all' if span is None else f'{span[0]}_{span[1]}'}_{secrets.token_hex(6)}"
             self.folder.mkdir(parents=True)
             self._file = open_lock(self.folder / ".lock")

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from ..atomic import atomic_write
 from ..bounded_json import read_json
-from ..errors import SettingsError
+from ..errors import SettingsError, writing
 
 ABANDONED_SECONDS = 86400.0
 """Unfinished environments younger than this are kept: another Blender may be creating one."""
@@ -63,21 +63,15 @@ class Environments:
 
     def new(self) -> Path:
         """The path for a new environment. Raises SettingsError if the folder cannot be created."""
-        try:
+        with writing(self.folder, SettingsError):
             self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SettingsError(
-                "{folder} cannot be created: {reason}", folder=self.folder, reason=error.strerror
-            ) from None
         return self.folder / f"{time.strftime('%Y%m%d')}-{secrets.token_hex(4)}"
 
     def make_current(self, path: Path, build: str, package: str) -> None:
         """Make ``path`` the current environment, remove the others. Raises SettingsError if that cannot be recorded."""
-        try:
+        with writing(self._file, SettingsError):
             (path / FINISHED).touch()
             atomic_write(self._file, json.dumps(asdict(Environment(path.name, build, package, time.time()))))
-        except OSError as error:
-            raise SettingsError("{file} cannot be written: {reason}", file=self._file, reason=error.strerror) from None
         self.clean_up()
 
     def clean_up(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -52,7 +53,7 @@ def export_arguments(request: StylizeRequest) -> list[str]:
     for name, setting in SETTINGS.items():
         value = request.settings[name]
         if setting.kind == "array":
-            arguments += [f"{setting.option}={setting.item_text(item)}" for item in value]
+            arguments += [f"{setting.option}={json.dumps(item)}" for item in value]
         elif value is not None or not setting.switched:
             arguments.append(f"{setting.option}={setting.text(value)}")
     for name, folder in (("color", request.color_source), ("passes", request.passes_source)):

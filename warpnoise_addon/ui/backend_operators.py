@@ -9,7 +9,7 @@ import bpy
 from bpy.props import EnumProperty, StringProperty
 
 from ..atomic import atomic_write
-from ..errors import SettingsError, WarpnoiseError
+from ..errors import SettingsError, WarpnoiseError, writing
 from ..setup.hardware import BUILDS, Build, detect
 from ..setup.package import brought_package
 from ..setup.plan import Plan, check_wheels
@@ -104,13 +104,9 @@ def write_token(path: Path, token: str) -> None:
     """
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise SettingsError("expected a token: visible ASCII characters without spaces")
-    try:
+    with writing(path, SettingsError):
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, f"{token}\n", private=True)
-    except OSError as error:
-        raise SettingsError(
-            "the token file {path} cannot be written: {reason}", path=path, reason=error.strerror
-        ) from None
 
 
 class WARPNOISE_OT_set_up(SessionOperator, bpy.types.Operator):

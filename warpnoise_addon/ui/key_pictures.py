@@ -12,7 +12,7 @@ import bpy
 from bpy.props import IntProperty, StringProperty
 
 from ..atomic import replacing
-from ..errors import JobFolderError
+from ..errors import JobFolderError, writing
 from ..export.rendering import render_size
 from ..names import frame_name
 from .make_request import existing_output, output_folder
@@ -78,12 +78,10 @@ class WARPNOISE_OT_add_key_picture(bpy.types.Operator):
                 wanted_height=wanted[1],
             )
         target = output_folder(scene, scene.warpnoise.output) / FOLDER / f"{frame_name(self.frame)}.png"
-        try:
+        with writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             with source.open("rb") as file, replacing(target) as copy:
                 shutil.copyfileobj(file, copy)
-        except OSError as error:
-            raise JobFolderError("{path} cannot be written: {reason}", path=target, reason=error.strerror) from None
         return {"FINISHED"}
 
 

@@ -39,7 +39,7 @@ def _property(setting: Setting) -> Any:
         "options": {"SKIP_SAVE"} | ({"ANIMATABLE"} if hints.get("animatable") else set()),
     }
     if setting.choices:
-        own = [(MODELS_OWN, setting.null.title().replace("'S", "'s"), "")] if setting.nullable else []
+        own = [(MODELS_OWN, setting.null.title().replace("'S", "'s"), "")] if setting.null else []
         default = MODELS_OWN if setting.default is None else setting.default
         return EnumProperty(**common, items=[*own, *setting.choices], default=default)
     if setting.kind == "boolean":
