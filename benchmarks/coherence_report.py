@@ -29,8 +29,7 @@ python benchmarks/coherence.py time figures/silhouette --output time --frames 6
 python benchmarks/coherence.py report figures time --page docs/results.md
 ```
 
-The table has a row for each shot and style that was measured; the goals count these alone. A page
-that `training.results` writes again lacks this part until `report` adds it.
+The table has a row for each shot and style that was measured; the goals count these alone.
 """
 
 Line = dict[str, Any]

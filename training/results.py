@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 BEGIN = "<!-- `python -m training.results` writes what follows. -->"
-"""The page's introduction stands before this line and is written by hand."""
+END = "<!-- `python -m training.results` writes what precedes. -->"
+"""What stands before the first line and after the second is kept."""
 
 GOALS = (
     ("warp error at lag 1 over random's", "warp_error", "1", "random", 0.5),
@@ -28,16 +29,17 @@ def main() -> None:
     parser.add_argument(
         "figures", type=Path, nargs="+", help="compare.json of each shot, or copies with the shots' names"
     )
-    parser.add_argument("--output", type=Path, required=True, help="the page, whose introduction is kept")
+    parser.add_argument("--output", type=Path, required=True, help="the page; only its tables change")
     options = parser.parse_args()
-    introduction, begin, _ = options.output.read_text().partition(f"{BEGIN}\n")
-    if not begin:
-        raise SystemExit(f"{options.output}: no line {BEGIN!r}, after which the tables belong; add it")
+    introduction, begin, rest = options.output.read_text().partition(f"{BEGIN}\n")
+    _, end, others = rest.partition(f"{END}\n")
+    if not begin or not end:
+        raise SystemExit(f"{options.output}: the tables belong between the lines {BEGIN!r} and {END!r}; add them")
     parts = [f"{introduction}{BEGIN}\n"]
     for path in options.figures:
         name = path.stem if path.stem != "compare" else path.resolve().parents[2].name
         parts += shot_part(name, json.loads(path.read_text()))
-    options.output.write_text("\n".join(parts) + "\n")
+    options.output.write_text("\n".join([*parts, end + others]))
 
 
 def shot_part(name: str, report: dict[str, Any]) -> Iterator[str]:

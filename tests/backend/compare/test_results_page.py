@@ -1,8 +1,9 @@
 """docs/results.md comes out of compare.json, goals that are missed included."""
 
+import json
 from pathlib import Path
 
-from training.results import BEGIN, shot_part
+from training.results import BEGIN, END, main, shot_part
 
 
 def figure(mean, spread=0.01):
@@ -15,14 +16,14 @@ def method(error, sharpness):
     return {"warp_error": by_lag, "incoherence": by_lag, "sharpness": figure(sharpness), **empty}
 
 
-def test_tables_and_goals():
+def shot_report():
     noise = {
         "variance": figure(1),
         "correlation": figure(0),
         "fidelity": {"1": figure(1)},
         "seconds_per_frame": figure(1),
     }
-    report = {
+    return {
         "frames": 24, "width": 256, "height": 128, "speed_px": 3.5, "lags": [1], "seeds": [0, 1], "model_digest": "abc",
         "noise": {
             "random": {**noise, "is_white": True},
@@ -37,7 +38,10 @@ def test_tables_and_goals():
             }
         },
     }  # fmt: skip
-    text = "\n".join(shot_part("orbit", report))
+
+
+def test_tables_and_goals():
+    text = "\n".join(shot_part("orbit", shot_report()))
     assert "| random | 10.000 ± 10.000 |" in text
     assert "| *bilinear* | 1.000" in text and "| **warped (ours)** | 6.000" in text
     assert "| input | 0.500 ± 10.000 | 0.001 ± 0.010 | 0.20 |" in text
@@ -75,5 +79,19 @@ def test_long_lags_are_held_against_the_best_white_method():
     assert line.format(8, "1.20", "missed") in goals(0.012, 0.01, ["8"], spread=0.001)
 
 
-def test_the_page_has_the_line_that_tables_follow():
-    assert BEGIN in (Path(__file__).parents[3] / "docs/results.md").read_text().splitlines()
+def test_the_page_has_the_lines_that_tables_stand_between():
+    lines = (Path(__file__).parents[3] / "docs/results.md").read_text().splitlines()
+    assert lines.index(BEGIN) < lines.index(END)
+
+
+def test_what_stands_around_the_tables_is_kept(tmp_path, monkeypatch):
+    page = tmp_path / "results.md"
+    page.write_text(f"# Results\n\n{BEGIN}\n\nold\n\n{END}\n\n## Another part\n")
+    figures = tmp_path / "shot.json"
+    figures.write_text(json.dumps(shot_report()))
+    monkeypatch.setattr("sys.argv", ["results", str(figures), "--output", str(page)])
+    main()
+    main()
+    text = page.read_text()
+    assert text.startswith(f"# Results\n\n{BEGIN}\n\n## shot\n") and text.endswith(f"\n{END}\n\n## Another part\n")
+    assert "old" not in text and text.count(END) == 1
