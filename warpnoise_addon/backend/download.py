@@ -56,7 +56,7 @@ class Download:
             raise BackendError(str(error)) from None
         info = backend.call("GET", "jobs", job_id, "settings", cancelled=cancelled)
         try:
-            make_settings(**info["settings"])
+            self._accumulates = bool(make_settings(**info["settings"])["accumulation"]) and not preview
         except (KeyError, TypeError, SettingsError) as error:
             raise BackendError("the settings from the server were rejected: {error}", error=error) from None
         with writing(self.folder):
@@ -74,7 +74,8 @@ class Download:
 
         Args:
             newest: the frame that the running job finished last; None: all are finished. A key frame is finished before
-                frames that come earlier, which are fetched later.
+                frames that come earlier, which are fetched later. With accumulation, frames may still be missing then:
+                they are averaged once all frames of the shot are stylized.
 
         Raises:
             BackendError: what came is not that picture.
@@ -97,7 +98,7 @@ class Download:
         try:
             self._fetch(frame_path(self.folder, frame), largest_png(width, height), check, "frames", str(frame))
         except JobError as error:
-            if newest is None or error.code != "not_found":
+            if error.code != "not_found" or (newest is None and not self._accumulates):
                 raise
             return False
         self.newest = self._waiting.pop(0)

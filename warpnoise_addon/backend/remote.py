@@ -35,8 +35,8 @@ def run_uploaded_job(
     holds the job folder's lock.
 
     Args:
-        delete_after: have the server delete the frames in the end. Without it they stay for some days, so that
-            running again with other settings sends nothing again.
+        delete_after: have the server delete the frames in the end, unless they are not averaged yet. Without it they
+            stay for some days, so that running again with other settings sends nothing again.
 
     Raises:
         what `run_job` raises, and
@@ -69,7 +69,13 @@ def run_uploaded_job(
             progress(end | now | {"frames_done": download.fetched, "newest_frame": download.newest})
         if not preview:
             use_result(job.folder, download.folder.name)
-            if not download.fetch_movie():
+            if download.fetched < len(job.wanted):
+                missing = Message(
+                    "the server keeps the frames and averages them once all frames of the shot are stylized there"
+                )
+                end |= {"warnings": [*end["warnings"], missing]}
+                delete_after = False
+            elif not download.fetch_movie():
                 end |= {"warnings": [*end["warnings"], Message("the server made no movie")]}
     except Cancelled:
         raise Cancelled("cancelled while the frames were fetched; the others stay at the server for a while") from None

@@ -121,6 +121,21 @@ def test_a_frame_that_a_key_frame_overtakes_is_fetched_later(server, backend, jo
     assert refused and stylized(job) == ["0001.png", "0002.png", "0003.png"]
 
 
+def test_frames_that_wait_for_accumulation_stay_on_the_server(server, backend, job):
+    def before(method, path):
+        return (404, "not_found") if "/frames/" in path else None
+
+    server.before = before
+    request = {"path": str(job), "settings": {"accumulation": 0.5}, "frames": "1:2"}
+    last = run_uploaded_job(backend, request, delete_after=True)
+    assert last["state"] == "done" and len(server.files) == 1
+    (warning,) = last["warnings"]
+    assert "averages them" in warning
+    assert stylized(job) == []
+    with pytest.raises(JobError):
+        run(backend, job)
+
+
 def test_existing_files_are_not_sent_again(server, backend, job):
     run(backend, job)
     server.puts.clear()
