@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from warpnoise.coherence.anchor import Seen
-from warpnoise.coherence.carry import Finished, gate
+from warpnoise.coherence.carry import StylizedFrame, gate
 from warpnoise.coherence.locate import Float
 from warpnoise.coherence.sampling import read_spline
 
@@ -22,7 +22,7 @@ BAND_PX = 1.0
 """Standard deviation of the Gaussian that changes pass through: finer detail stays the frame's own."""
 
 
-def accumulated(frame: Finished, others: Iterable[tuple[Seen, Finished]], amount: float) -> Float:
+def accumulated(frame: StylizedFrame, others: Iterable[tuple[Seen, StylizedFrame]], amount: float) -> Float:
     """y + a G (M - y): M the gated mean of y and the other frames, moved to it, G a Gaussian, a the amount in [0, 1].
 
     Returns:

@@ -15,10 +15,13 @@ from warpnoise.coherence.sampling import read_spline, spline
 
 GATE_SIGMA = 0.04
 """How much a surface's render may change, on a scale of 1, before its strokes are no longer carried."""
+DOUBTFUL, SURE = 0.5, 0.7
+"""A picture counts not at all where its weight is below the first, and alone where it is above the second. A mean of
+strokes that differ has less contrast than either; after some frames hatching would fade."""
 
 
 @dataclass(frozen=True)
-class Finished:
+class StylizedFrame:
     """A frame's stylized picture and its render, (h, w, 3) float32 in [0, 1] each."""
 
     picture: Float
@@ -30,10 +33,10 @@ class Finished:
         return spline(self.picture)
 
 
-def carried(render: Float, anchors: Iterable[tuple[Seen, Finished, float]]) -> tuple[Float, Float]:
+def carried(render: Float, anchors: Iterable[tuple[Seen, StylizedFrame, float]]) -> tuple[Float, Float]:
     """The anchors' colours on the surfaces of a frame.
 
-    Where several anchors show a surface, the first one counts, as far as it is trusted: the first strokes stay.
+    Where several anchors show a surface, the first that shows it well counts: the first strokes stay.
 
     Args:
         render: (h, w, 3) float32 in [0, 1], of the frame.
@@ -43,19 +46,20 @@ def carried(render: Float, anchors: Iterable[tuple[Seen, Finished, float]]) -> t
         colours, (h, w, 3) float32, and weights, (h, w) float32 in [0, 1]; where a weight is 0, so is the colour.
     """
     colour, left = np.zeros_like(render), np.ones(render.shape[:2], np.float32)
-    for seen, finished, scale in anchors:
-        share = left * scale * seen.trust * gate(render, seen, finished)
-        colour += share[..., None] * np.nan_to_num(read_spline(finished.coefficients, seen.position))
+    for seen, stylized, scale in anchors:
+        sure = (seen.trust * gate(render, seen, stylized) - DOUBTFUL) / (SURE - DOUBTFUL)
+        share = left * scale * sure.clip(0, 1)
+        colour += share[..., None] * np.nan_to_num(read_spline(stylized.coefficients, seen.position))
         left -= share
     weight = np.asarray(1 - left, np.float32)
     return np.asarray(colour / np.maximum(weight, np.float32(1e-6))[..., None], np.float32), weight
 
 
-def gate(render: Float, seen: Seen, finished: Finished) -> Float:
+def gate(render: Float, seen: Seen, stylized: StylizedFrame) -> Float:
     """exp(-|W r_s - r_t|^2 / 2 sigma^2): 0 where light changed between the anchor's render r_s and the frame's r_t.
 
     Where light changed, strokes must change too: moving shadows and highlights are not dragged along.
     """
     x, y = np.nan_to_num(seen.position).transpose(2, 0, 1)
-    change = cv2.remap(finished.render, x, y, cv2.INTER_LINEAR) - render
+    change = cv2.remap(stylized.render, x, y, cv2.INTER_LINEAR) - render
     return np.asarray(np.exp(np.square(change).sum(axis=-1) * (-0.5 / GATE_SIGMA**2)), np.float32)

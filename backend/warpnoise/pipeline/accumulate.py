@@ -14,7 +14,7 @@ import torch
 
 from warpnoise.coherence.accumulate import RADIUS, accumulated
 from warpnoise.coherence.anchor import Anchor, Seen, Surfaces, reverse
-from warpnoise.coherence.carry import Finished
+from warpnoise.coherence.carry import StylizedFrame
 from warpnoise.coherence.keys import KeyFrames
 from warpnoise.errors import JobError, first_few, stop_if
 from warpnoise.hashing import digest_text
@@ -81,7 +81,7 @@ def accumulate(
     read = shot.frames[:last]
     check_there(shot, source, read)
     keys = KeyFrames(key_share)
-    pictures: dict[int, Finished] = {}
+    pictures: dict[int, StylizedFrame] = {}
     window: deque[_Frame] = deque(maxlen=2 * RADIUS + 1)
     waiting: deque[int] = deque()
     for (frame, motion), number in zip(frames_and_motions(shot), read, strict=False):
@@ -184,7 +184,7 @@ def _final(
     number: int,
     frames: Collection[int],
     window: Sequence[_Frame],
-    pictures: Mapping[int, Finished],
+    pictures: Mapping[int, StylizedFrame],
     source: Callable[[int], Path],
     amount: float,
 ) -> Iterator[tuple[int, npt.NDArray[np.uint16]]]:
@@ -216,11 +216,11 @@ def _around(window: list[_Frame], index: int) -> Iterator[Seen]:
             yield anchor.seen()
 
 
-def _read(shot: Shot, source: Callable[[int], Path], frame: int) -> Finished:
+def _read(shot: Shot, source: Callable[[int], Path], frame: int) -> StylizedFrame:
     picture, render = (read_picture(path).image.numpy() for path in (source(frame), shot.color(frame)))
     if picture.shape != render.shape:
         raise JobError(
             f"{source(frame)} is {picture.shape[2]} x {picture.shape[1]}; expected {render.shape[2]} x "
             f"{render.shape[1]}, the size of the frames."
         )
-    return Finished(*(np.ascontiguousarray(each.transpose(1, 2, 0)) for each in (picture, render)))
+    return StylizedFrame(*(np.ascontiguousarray(each.transpose(1, 2, 0)) for each in (picture, render)))

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from warpnoise.coherence.anchor import Anchor, Seen, reverse, seen_through
-from warpnoise.coherence.carry import Finished, carried
+from warpnoise.coherence.carry import StylizedFrame, carried
 from warpnoise.coherence.keys import LOOK_AHEAD, KeyFrames
 from warpnoise.coherence.locate import Float
 from warpnoise.job import Result, Shot
@@ -65,17 +65,17 @@ class Carried:
         keys = {self.plan.segment(frame)[0] for frame in self.todo} if self.attention else set()
         return {*self.todo, *keys}
 
-    def reader(self, shot: Shot) -> Callable[[int], Finished | None]:
+    def reader(self, shot: Shot) -> Callable[[int], StylizedFrame | None]:
         """Reads frames that were stylized before, and painted ones. Raises MediaError: one cannot be read."""
         usable = {*self.usable, *self.plan.painted}.difference(set(self.todo) - set(self.plan.painted))
 
-        def read(frame: int) -> Finished | None:
+        def read(frame: int) -> StylizedFrame | None:
             if frame not in usable:
                 return None
             made = self.plan.painted.get(frame) or self.result.frame(frame)
             with unchanged(made, shot.color(frame)):
                 picture, render = (read_picture(path).image for path in (made, shot.color(frame)))
-            return Finished(_channels_last(picture), _channels_last(render))
+            return StylizedFrame(_channels_last(picture), _channels_last(render))
 
         return read
 
@@ -92,11 +92,11 @@ class SegmentEditor:
         self,
         carried: Carried,
         editor: BatchEditor,
-        read: Callable[[int], Finished | None],
+        read: Callable[[int], StylizedFrame | None],
     ) -> None:
         self._carried, self._plan, self._editor, self._read = carried, carried.plan, editor, read
         self._key: KeyFrame | None = None
-        self._finished: dict[int, Finished | None] = {}
+        self._stylized: dict[int, StylizedFrame | None] = {}
 
     def edit(self, frames: Iterable[tuple[Source, NoisyFrame | None]]) -> Iterator[EditedFrame]:
         """Edits the frames that have noise, of these and all frames before them. Yields key frames early."""
@@ -137,7 +137,7 @@ class SegmentEditor:
             yield EditedFrame(frame, source, read_picture(self._plan.painted[frame]).image)
             return
         edited = self._editor.edit_one(now.noisy, self._pull(now), self._key)
-        self._finished[frame] = Finished(
+        self._stylized[frame] = StylizedFrame(
             as_written(edited.image, source.picture.alpha), _channels_last(source.picture.image)
         )
         yield edited
@@ -174,14 +174,14 @@ class SegmentEditor:
                 between = frames[frames.index(frame) + 1 : frames.index(painted) + 1]
                 yield seen_through([self._plan.steps[each] for each in between], painted, shown, now.source.shown)
 
-    def _picture(self, frame: int) -> Finished | None:
-        if frame not in self._finished:
-            self._finished[frame] = self._read(frame)
-        return self._finished[frame]
+    def _picture(self, frame: int) -> StylizedFrame | None:
+        if frame not in self._stylized:
+            self._stylized[frame] = self._read(frame)
+        return self._stylized[frame]
 
     def _forget(self, but: Collection[int]) -> None:
-        for frame in self._finished.keys() - but:
-            del self._finished[frame]
+        for frame in self._stylized.keys() - but:
+            del self._stylized[frame]
 
 
 def _from_before(before: Source | None, source: Source) -> Seen | None:

@@ -9,20 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch.nn.functional import pad
 
 from warpnoise.sdedit.padding import pad_to
 from warpnoise.sdedit.run import Run
 
 LATENT_STEPS = 3
 """Latent models are drawn in so many of the last steps: each costs a decoding and two encodings."""
-
-AROUND_PX = 9
-"""The target is clamped to the colours of the prediction in so many pixels around, along a side, as temporal
-anti-aliasing does (Karis 2014); in 5 pixels lines fade."""
-SLACK = 1.0
-"""How far the clamp's range is widened on both sides, relative to its extent. Without slack hatching fades: the model
-predicts less contrast where strokes turn with a surface, and less again in the next step."""
 
 
 @dataclass(frozen=True)
@@ -44,24 +36,7 @@ class Pull:
 
     def change(self, picture: torch.Tensor) -> torch.Tensor:
         """What is added to a prediction, (b, 3, h, w) about in [-1, 1], to draw it toward the target."""
-        around = picture.clamp(-1, 1)
-        least, most = -_greatest_around(-around), _greatest_around(around)
-        slack = SLACK * (most - least)
-        return self.weight * ((self.target * 2 - 1).clamp(least - slack, most + slack) - picture)
-
-
-def _greatest_around(x: torch.Tensor) -> torch.Tensor:
-    """The maximum over ``AROUND_PX`` pixels along a side, (b, c, h, w), by doubling the window: max pooling of this
-    width takes a CPU forty times as long."""
-    half = AROUND_PX // 2
-    x = pad(x, (half,) * 4, value=-torch.inf)
-    for dim in (-2, -1):
-        width = 1
-        while width < AROUND_PX:
-            step, size = min(width, AROUND_PX - width), x.shape[dim]
-            x = torch.maximum(x.narrow(dim, 0, size - step), x.narrow(dim, step, size - step))
-            width += step
-    return x
+        return self.weight * (self.target * 2 - 1 - picture)
 
 
 Change = Callable[[torch.Tensor], torch.Tensor]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from warpnoise.coherence.accumulate import accumulated
 from warpnoise.coherence.anchor import Seen
-from warpnoise.coherence.carry import Finished
+from warpnoise.coherence.carry import StylizedFrame
 
 SIZE = 32
 GREY = np.full((SIZE, SIZE, 3), 0.5, np.float32)
@@ -23,7 +23,7 @@ def noisy(number: int, level: float) -> np.ndarray:
 
 def test_low_bands_become_the_mean_and_the_finest_stay() -> None:
     levels = (0.1, -0.05, -0.05)
-    frame, *others = (Finished(noisy(number, level), GREY) for number, level in enumerate(levels))
+    frame, *others = (StylizedFrame(noisy(number, level), GREY) for number, level in enumerate(levels))
     final = accumulated(frame, [(seen(1), others[0]), (seen(2), others[1])], 1.0)
     assert abs(float(final.mean()) - 0.5) < 0.01
     fine = [np.diff(picture, axis=1).std() for picture in (frame.picture, final)]
@@ -31,7 +31,7 @@ def test_low_bands_become_the_mean_and_the_finest_stay() -> None:
 
 
 def test_half_of_it_goes_half_of_the_way() -> None:
-    frame, other = Finished(GREY + np.float32(0.2), GREY), Finished(GREY - np.float32(0.2), GREY)
+    frame, other = StylizedFrame(GREY + np.float32(0.2), GREY), StylizedFrame(GREY - np.float32(0.2), GREY)
     whole, half = (accumulated(frame, [(seen(1), other)], amount).mean() for amount in (1.0, 0.5))
     np.testing.assert_allclose([whole, half], [0.5, 0.6], atol=1e-3)
 
@@ -39,13 +39,13 @@ def test_half_of_it_goes_half_of_the_way() -> None:
 def test_nothing_ghosts_where_light_moved() -> None:
     shadow = GREY.copy()
     shadow[:, 16:] = 0.2
-    frame = Finished(noisy(0, 0.0), GREY)
-    final = accumulated(frame, [(seen(1), Finished(noisy(1, 0.3), shadow))], 1.0)
+    frame = StylizedFrame(noisy(0, 0.0), GREY)
+    final = accumulated(frame, [(seen(1), StylizedFrame(noisy(1, 0.3), shadow))], 1.0)
     np.testing.assert_allclose(final[:, 22:], frame.picture.clip(0, 1)[:, 22:], atol=1e-3)
     assert float((final - frame.picture)[:, :10].mean()) > 0.1
 
 
 def test_alone_a_frame_stays() -> None:
-    frame = Finished(noisy(0, 0.0).clip(0, 1), GREY)
+    frame = StylizedFrame(noisy(0, 0.0).clip(0, 1), GREY)
     np.testing.assert_allclose(accumulated(frame, [], 1.0), frame.picture, atol=1e-6)
     np.testing.assert_allclose(accumulated(frame, [(seen(1, trust=0.0), frame)], 1.0), frame.picture, atol=1e-6)

@@ -126,7 +126,7 @@ def test_only_frames_that_are_still_needed_stay_in_memory(make_job: MakeJob, mon
 
     def watched(self: SegmentEditor, but: Any) -> None:
         forget(self, but)
-        held.append(len(self._finished))
+        held.append(len(self._stylized))
 
     monkeypatch.setattr(SegmentEditor, "_forget", watched)
     scene = Scene(16, 16, turn=0.0, spin=0.0)
