@@ -18,13 +18,12 @@ from .ui import (
     model_list,
     model_operators,
     panel,
+    pictures,
     playback,
     preferences,
     presets,
-    preview,
     properties,
     result_operators,
-    style_pictures,
     stylize_operators,
 )
 
@@ -68,8 +67,7 @@ CLASSES = (
 MODULES: tuple[ModuleType, ...] = (
     translations,
     state,
-    preview,
-    style_pictures,
+    pictures,
     presets,
     properties,
     model_list,
@@ -81,7 +79,7 @@ MODULES: tuple[ModuleType, ...] = (
 def _another_file(*_: object) -> None:
     """A run belongs to the file that is open: it ends with it."""
     state.stop_all()
-    preview.clear()
+    pictures.clear_newest()
 
 
 def register() -> None:

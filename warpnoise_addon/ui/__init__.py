@@ -14,7 +14,6 @@ model_operators  their download, removal and base
 item_lists       settings that are lists, with + and -
 key_pictures     the user's own paintings of some frames
 presets          of the settings, in the panel's header
-preview          the newest frame as a picture in the panel
-style_pictures   what the default model's styles look like
+pictures         the newest frame, and what the default model's styles look like
 texts            lines of text, and their translation
 """

@@ -8,7 +8,7 @@ import bpy
 
 from ..settings import SETTINGS
 from ..stylize import model_facts, state
-from . import style_pictures
+from . import pictures
 from .item_lists import draw_list, draw_value
 from .key_pictures import draw_key_pictures
 from .make_request import default_output
@@ -32,8 +32,8 @@ def draw_style(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         if styles:
             row.menu("WARPNOISE_MT_styles", text="", icon="DOWNARROW_HLT")
     shown = settings.style or (styles[0] if styles else "")
-    if is_default(settings.model) and style_pictures.icon(shown):
-        column.template_icon(icon_value=style_pictures.icon(shown), scale=5.0)
+    if is_default(settings.model) and pictures.style_icon(shown):
+        column.template_icon(icon_value=pictures.style_icon(shown), scale=5.0)
     draw_settings(column, settings, "style")
 
 
@@ -102,7 +102,7 @@ class WARPNOISE_MT_styles(bpy.types.Menu):
     def draw(self, context: bpy.types.Context) -> None:
         model = context.scene.warpnoise.model
         for style in known_styles(model):
-            icon = style_pictures.icon(style) if is_default(model) else 0
+            icon = pictures.style_icon(style) if is_default(model) else 0
             choose = self.layout.operator("wm.context_set_string", text=style, icon_value=icon, translate=False)
             choose.data_path, choose.value = "scene.warpnoise.style", style
 
@@ -117,7 +117,7 @@ def known_styles(model: str) -> list[str]:
     told = _told(model)
     if told is not None:
         return list(told.get("styles", ()))
-    return list(style_pictures.STYLES) if is_default(model) else []
+    return list(pictures.STYLES) if is_default(model) else []
 
 
 def takes(model: str) -> frozenset[str] | None:

@@ -6,7 +6,7 @@ import bpy
 
 from ..stylize import state
 from ..stylize.session import Session
-from . import preview
+from . import pictures
 from .reporting import WhenIdle
 from .texts import sentence
 
@@ -50,13 +50,13 @@ class SessionOperator(WhenIdle):
         if (session.status, int(session.seconds)) != self._drawn:
             state.last = session.status
             self._drawn = state.last, int(session.seconds)
-            preview.show(state.last.newest)
+            pictures.show_newest(state.last.newest)
             redraw(context)
         if not session.over:
             return {"PASS_THROUGH"}
         self._unwatch(context)
         state.last = session.status
-        preview.show(session.status.newest, now=True)
+        pictures.show_newest(session.status.newest, now=True)
         try:
             return self._ended(context)
         finally:

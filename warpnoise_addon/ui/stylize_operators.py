@@ -15,7 +15,7 @@ from ..stylize.export_command import prepare_export
 from ..stylize.request import MEMORY, StylizeRequest
 from ..stylize.session import StylizeSession
 from ..stylize.status import Status
-from . import preview
+from . import pictures
 from .before_after import AFTER, show_preview
 from .first_run import show_trial
 from .make_request import make_request
@@ -119,7 +119,7 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
             return self._fail(error)
         self._request = request
         leave_trial(context.scene)
-        preview.clear()
+        pictures.clear_newest()
         state.begin(StylizeSession(state.pool, request, export.argv, export.clean_up))
         warn(self, export.warnings)
         return self._watch(context)
