@@ -5,6 +5,7 @@
     │   └── JobLockedError  another process is working on these frames
     ├── MediaError          one EXR, PNG or movie that cannot be read or written
     ├── ModelError          a folder without a model, or a model of an unsupported family
+    │   ├── MissingBaseError  a model's file that lacks parts, and no base that has them
     │   └── HubError        a model that cannot be downloaded
     ├── SettingsError       a setting out of range, or one that the model does not take
     ├── ServerError         the server cannot start, or a request names something unknown
@@ -44,6 +45,16 @@ class MediaError(WarpnoiseError):
 class ModelError(WarpnoiseError):
     code = "model"
     exit_status = 5
+
+
+class MissingBaseError(ModelError):
+    """``base``: a model of the hub that has the parts; empty: none is known."""
+
+    code = "base"
+
+    def __init__(self, message: str, base: str = "") -> None:
+        super().__init__(message)
+        self.base = base
 
 
 class HubError(ModelError):

@@ -170,6 +170,31 @@ _FLUX_2 = (
 )
 
 
+_SD_3 = (
+    ("time_text_embed.timestep_embedder.linear_1.", "t_embedder.mlp.0."),
+    ("time_text_embed.timestep_embedder.linear_2.", "t_embedder.mlp.2."),
+    ("time_text_embed.text_embedder.linear_1.", "y_embedder.mlp.0."),
+    ("time_text_embed.text_embedder.linear_2.", "y_embedder.mlp.2."),
+    ("pos_embed.pos_embed", "pos_embed"),
+    ("pos_embed.proj.", "x_embedder.proj."),
+    ("norm_out.linear.", "final_layer.adaLN_modulation.1."),
+    ("proj_out.", "final_layer.linear."),
+    ("transformer_blocks.", "joint_blocks."),
+    (".attn.to_add_out.", ".context_block.attn.proj."),
+    (".attn.norm_added_", ".context_block.attn.ln_"),
+    (".attn.to_out.0.", ".x_block.attn.proj."),
+    (".attn.norm_", ".x_block.attn.ln_"),
+    (".attn2.to_out.0.", ".x_block.attn2.proj."),
+    (".attn2.norm_", ".x_block.attn2.ln_"),
+    (".norm1_context.linear.", ".context_block.adaLN_modulation.1."),
+    (".norm1.linear.", ".x_block.adaLN_modulation.1."),
+    (".ff_context.net.0.proj.", ".context_block.mlp.fc1."),
+    (".ff_context.net.2.", ".context_block.mlp.fc2."),
+    (".ff.net.0.proj.", ".x_block.mlp.fc1."),
+    (".ff.net.2.", ".x_block.mlp.fc2."),
+)
+
+
 def network_alone(name: str, folder: Path) -> Tensors:
     """A transformer as its makers share it; Chroma's and Qwen-Image's with diffusers' names, as those of others do."""
     given = weights(folder, "transformer")
@@ -179,6 +204,13 @@ def network_alone(name: str, folder: Path) -> Tensors:
         given["norm_out.linear.weight"] = torch.cat(given["norm_out.linear.weight"].chunk(2)[::-1])
         given = _fused(_fused(given, ".attn.to_", ".img_attn.qkv."), ".attn.add_", ".txt_attn.qkv.")
         given = _renamed(given, _FLUX_2)
+    if name == "sd3":
+        last = max(key for key in given if ".norm1_context.linear." in key).removesuffix("weight")
+        for key in (f"{last}weight", f"{last}bias", "norm_out.linear.weight", "norm_out.linear.bias"):
+            given[key] = torch.cat(given[key].chunk(2)[::-1])
+        given = _fused(given, ".attn.to_", ".x_block.attn.qkv.")
+        given = _fused(_fused(given, ".attn.add_", ".context_block.attn.qkv."), ".attn2.to_", ".x_block.attn2.qkv.")
+        given = dict(zip((_in_order(key, _SD_3) for key in given), given.values(), strict=True))
     return {f"model.diffusion_model.{key}": weight.contiguous() for key, weight in given.items()}
 
 
@@ -198,13 +230,18 @@ def _fused(given: Tensors, begin: str, fused: str) -> Tensors:
 def _renamed(given: Tensors, names: tuple[tuple[str, str], ...]) -> Tensors:
     found = {}
     for key, weight in given.items():
-        for old, new in names:
-            key = key.replace(old, new)
+        key = _in_order(key, names)
         stream = ".norm" if key.startswith("single_blocks.") else ".img_attn.norm"
         for each in ("query", "key"):
             key = key.replace(f".attn.norm_{each[0]}.weight", f"{stream}.{each}_norm.scale")
         found[key] = weight
     return found
+
+
+def _in_order(key: str, names: tuple[tuple[str, str], ...]) -> str:
+    for old, new in names:
+        key = key.replace(old, new)
+    return key
 
 
 def whole(name: str, folder: Path) -> Tensors:

@@ -50,7 +50,11 @@ def t5_tokenizer() -> Any:
 
 
 def t5(kind: Any = transformers.T5EncoderModel) -> Any:
-    return kind(transformers.T5Config(vocab_size=64, d_model=32, d_kv=8, d_ff=16, num_layers=1, num_heads=4))
+    return kind(
+        transformers.T5Config(
+            vocab_size=64, d_model=32, d_kv=8, d_ff=32, num_layers=1, num_heads=4, feed_forward_proj="gated-gelu"
+        )
+    )
 
 
 CHAT = (

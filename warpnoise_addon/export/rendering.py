@@ -11,11 +11,17 @@ from ..errors import Cancelled, ExportError
 from .changes import Changes
 
 
-def render_size(scene: bpy.types.Scene) -> tuple[int, int]:
-    """Width and height of the rendered picture in pixels, after the resolution percentage."""
+def render_size(scene: bpy.types.Scene, longest: int | None = None) -> tuple[int, int]:
+    """Width and height of the rendered picture in pixels, after the resolution percentage.
+
+    ``longest``: pixels that the longer side has instead; the shorter one is in proportion.
+    """
     render = scene.render
     percentage = render.resolution_percentage
-    return render.resolution_x * percentage // 100, render.resolution_y * percentage // 100
+    width, height = render.resolution_x * percentage // 100, render.resolution_y * percentage // 100
+    if longest is None:
+        return width, height
+    return max(round(width * longest / max(width, height)), 4), max(round(height * longest / max(width, height)), 4)
 
 
 TRIAL_SAMPLES = 16
@@ -24,8 +30,7 @@ TRIAL_SAMPLES = 16
 
 def make_small(scene: bpy.types.Scene, size: int, changes: Changes) -> None:
     """Renders with ``size`` pixels on the longer side, the shorter one in proportion, and ``TRIAL_SAMPLES`` at most."""
-    longest = max(before := render_size(scene))
-    width, height = (max(round(side * size / longest), 4) for side in before)
+    width, height = render_size(scene, size)
     changes.set(scene.render, resolution_x=width, resolution_y=height, resolution_percentage=100)
     changes.set(scene.eevee, taa_render_samples=min(scene.eevee.taa_render_samples, TRIAL_SAMPLES))
     if compat.has_property(scene, "cycles"):

@@ -40,9 +40,11 @@ class StylizeRequest(ExportOptions):
     """One run: an export, and what becomes of it.
 
     ``preview``: its one frame is to be looked at; no result is touched. ``connect``: see `compositor.add_stylized`.
+    ``frame_size``: width and height of the frames in pixels.
     """
 
     scene: str
+    frame_size: tuple[int, int] | None = None
     preview: bool = False
     connect: bool = False
     backend: BackendChoice = field(default_factory=BackendChoice)

@@ -81,13 +81,19 @@ def acquire_backend(
             "some of the frames: a server that takes uploads stylizes whole animations only. Use a backend on "
             "this machine, which shares the job folder with the others"
         )
-    _check(backend, dict(request.settings), reporter, cancelled)
+    _check(backend, request, reporter, cancelled)
     return backend
 
 
-def _check(backend: Backend, settings: dict[str, Any], reporter: Reporter, cancelled: Callable[[], bool]) -> None:
+def _check(backend: Backend, request: StylizeRequest, reporter: Reporter, cancelled: Callable[[], bool]) -> None:
     """Have the backend look at the model and all that is to be loaded with it."""
-    body = {"settings": settings}
+    settings = dict(request.settings)
+    body = {
+        "settings": settings,
+        "size": request.frame_size,
+        "device": request.backend.device,
+        **request.backend.memory,
+    }
     try:
         answer = backend.call("POST", "check", body=body, seconds=WORK_SECONDS, cancelled=cancelled)
     except JobError as error:

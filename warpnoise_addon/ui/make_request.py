@@ -12,6 +12,7 @@ import bpy
 
 from ..errors import SettingsError
 from ..export.animation import animated_settings
+from ..export.rendering import render_size
 from ..frame_ranges import parse_chunk, parse_frames, parse_shot
 from ..settings import SETTINGS, Setting, make_settings
 from ..stylize import state
@@ -60,6 +61,7 @@ def make_request(context: bpy.types.Context, arguments: dict[str, Any] | None = 
         preview="preview" in arguments,
         earlier_motion=arguments.get("earlier_motion", True),
         size=arguments.get("size") or None,
+        frame_size=render_size(scene, arguments.get("size") or None),
     )
     if request.color_source or request.passes_source:
         request = replace(request, reader=chosen_command(backend))

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from warpnoise.errors import WarpnoiseError
+from warpnoise.errors import MissingBaseError, WarpnoiseError
 from warpnoise.hub.disk import file_size, folder_size, free_disk
 from warpnoise.hub.remote import Offer
 from warpnoise.hub.store import left_to_download, read_note
@@ -59,6 +59,9 @@ class InstalledModel(BaseModel):
     references: int = 0
     """How many reference pictures it takes besides the render."""
     error: str | None = None
+    error_code: str | None = None
+    base: str = ""
+    """With the error_code "base": a model of the hub that has the parts which the file lacks, if one is known."""
 
 
 class SuggestedModel(BaseModel):
@@ -186,7 +189,15 @@ def describe(name: str, source: Source | None = None) -> InstalledModel:
     try:
         model = ModelFolder.open(name)
     except WarpnoiseError as error:
-        return InstalledModel(name=name, title=title, source=source, size=_size_of(name), error=str(error))
+        return InstalledModel(
+            name=name,
+            title=title,
+            source=source,
+            size=_size_of(name),
+            error=str(error),
+            error_code=error.code,
+            base=error.base if isinstance(error, MissingBaseError) else "",
+        )
     unused = unused_settings(model)
     return InstalledModel(
         name=name,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from warpnoise.errors import SettingsError
-from warpnoise.sdedit.control_files import control_class
+from warpnoise.sdedit.control_files import check_controls
 from warpnoise.sdedit.edit_settings import EditSettings
 from warpnoise.sdedit.embedding_files import embedding_warnings
 from warpnoise.sdedit.folder import ModelFolder
-from warpnoise.sdedit.ip_adapter_files import ip_adapter_file
-from warpnoise.sdedit.model_files import check_safetensors
+from warpnoise.sdedit.ip_adapter_files import check_ip_adapters
 from warpnoise.sdedit.places import resolve
 from warpnoise.sdedit.reference_pictures import read_reference
 from warpnoise.sdedit.samplers import SAMPLERS, own_sampler
@@ -24,23 +23,42 @@ _BOUNDS = (
 def check_settings(model: ModelFolder, settings: EditSettings, size: tuple[int, int] | None = None) -> tuple[str, ...]:
     """Warnings about settings that have no effect with this model, as whole sentences.
 
+    Also looks into each file that the settings name. Loads tokenizers, and none of the model's weights.
+
     Args:
         size: width and height of the frames in pixels; None: not known yet.
 
     Raises:
-        SettingsError: a setting out of its range, or one that this model cannot take; frames of a size likewise.
-        ModelError: a file that the settings name is missing or broken.
+        SettingsError: a setting out of its range, or one that this model cannot take, such as a prompt that is too
+            long; frames of a size likewise.
+        ModelError: a file that the settings name is missing, broken, or made for another model.
     """
+    check_values(model, settings)
+    _check_size(model, size)
+    _check_pictures(settings)
+    if settings.loras and model.family is None:
+        raise SettingsError(
+            f"lora {settings.loras[0].path}: the model {model.name} works on pixels and takes no LoRA: leave it out "
+            "(--lora none)"
+        )
+    check_controls(model, settings.controls)
+    check_ip_adapters(model, settings.ip_adapters)
+    warnings = _sampler_warnings(model, settings) + _text_warnings(model, settings)
+    warnings += embedding_warnings(model, settings)
+    if model.family is not None:  # what follows imports PyTorch
+        from warpnoise.sdedit.lora_files import read_lora
+        from warpnoise.sdedit.prompt_length import check_prompts
+
+        for lora in settings.loras:
+            read_lora(model, resolve(lora.path, "lora"))
+        warnings += check_prompts(model, settings)
+    return warnings
+
+
+def check_values(model: ModelFolder, settings: EditSettings) -> None:
+    """Whether the model takes the settings' values; no file is looked at. Raises SettingsError."""
     _check_sampler(model, settings)
     _check_steps(model, settings)
-    if settings.loras and model.family is None:
-        raise SettingsError(f"lora {settings.loras[0].path}: the model {model.name} works on pixels and takes no LoRA")
-    for lora in settings.loras:
-        check_safetensors(resolve(lora.path, "lora"), "lora")
-    for control in settings.controls:
-        control_class(model, resolve(control.path, "control"))
-        if control.end <= control.start:
-            raise SettingsError(f"control {control.path}: it ends at {control.end}, and starts at {control.start}")
     if settings.style is not None and settings.style not in model.styles:
         if not model.styles:
             hint = "say it in the prompt" if model.takes_prompt else "leave it out"
@@ -50,21 +68,15 @@ def check_settings(model: ModelFolder, settings: EditSettings, size: tuple[int, 
         raise SettingsError(
             f"guidance {settings.guidance}: the model {model.name} has no null class that guidance needs: leave it out"
         )
-    for adapter in settings.ip_adapters:
-        ip_adapter_file(model, adapter)
-        read_reference(adapter.image, "ip_adapter")
-    _check_references(model, settings)
-    _check_size(model, size)
-    embedded = embedding_warnings(model, settings)
-    return _sampler_warnings(model, settings) + _text_warnings(model, settings) + embedded
-
-
-def _check_references(model: ModelFolder, settings: EditSettings) -> None:
     if len(settings.references) > model.references:
         takes = f"at most {model.references} beside the render" if model.references else "none"
         raise SettingsError(
-            f"reference {settings.references[model.references].path}: the model {model.name} takes {takes}"
+            f"reference {settings.references[model.references].path}: the model {model.name} takes {takes}: leave it "
+            "out (--reference none)"
         )
+
+
+def _check_pictures(settings: EditSettings) -> None:
     for reference in settings.references:
         picture = read_reference(reference.path, "reference")
         if _out_of_bounds(*picture.size):

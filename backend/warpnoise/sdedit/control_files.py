@@ -1,4 +1,4 @@
-"""A ControlNet's folder against the model that it shall control, by their configurations.
+"""ControlNets' folders against the model that they shall control, by their configurations.
 
 This module imports neither PyTorch nor diffusers.
 """
@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from warpnoise.errors import ModelError
+from warpnoise.errors import ModelError, SettingsError
 from warpnoise.sdedit.adapters import Control
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.model_bounds import read_config
 from warpnoise.sdedit.model_files import find_weights
+from warpnoise.sdedit.places import resolve
 
 UNION_MODES = {"depth": 1, "lines": 3, "normals": 4, "color": 6}
 """What the union ControlNet of SDXL calls its inputs."""
+UNION = "ControlNetUnionModel"
 
 _WIDTHS = (
     "cross_attention_dim",
@@ -33,7 +35,30 @@ _WIDTHS = (
 _LEAVE_OUT = "leave it out (--control none)"
 
 
-def control_class(model: ModelFolder, path: Path) -> str:
+def check_controls(model: ModelFolder, controls: Sequence[Control]) -> str:
+    """The class of the ControlNets, which is the same for all; empty: there are none.
+
+    Raises:
+        SettingsError: one ends before it starts.
+        ModelError: one is no ControlNet, a pickle, or for another base; or they do not go together.
+    """
+    kinds: dict[str, Path] = {}
+    paths = [resolve(control.path, "control") for control in controls]
+    for control, path in zip(controls, paths, strict=True):
+        kinds.setdefault(_control_class(model, path), path)
+        if control.end <= control.start:
+            raise SettingsError(f"control {control.path}: it ends at {control.end}, and starts at {control.start}")
+    if len(kinds) > 1:
+        raise ModelError(f"controls of different kinds do not go together: {', '.join(sorted(kinds))}")
+    kind = next(iter(kinds), "")
+    if kind == UNION:
+        if len(set(paths)) > 1:
+            raise ModelError("controls: one union ControlNet takes all inputs: give each control the same folder")
+        _check_union(controls, paths[0])
+    return kind
+
+
+def _control_class(model: ModelFolder, path: Path) -> str:
     """The class of a ControlNet.
 
     Raises:
@@ -64,9 +89,11 @@ def control_class(model: ModelFolder, path: Path) -> str:
     return kind
 
 
-def check_union(controls: Sequence[Control], path: Path) -> None:
+def _check_union(controls: Sequence[Control], path: Path) -> None:
     """Raises ModelError: controls ask for an input that a union ControlNet does not know."""
     kinds = int(read_config(path / "config.json").get("num_control_type", 6))
     unknown = next((control.input for control in controls if UNION_MODES[control.input] >= kinds), None)
     if unknown is not None:
-        raise ModelError(f"control {path} knows {kinds} kinds of pictures, and {unknown} is not among them")
+        raise ModelError(
+            f"control {path} knows {kinds} kinds of pictures, and {unknown} is not among them: choose another input"
+        )

@@ -13,9 +13,9 @@ from typing import Any
 import diffusers
 import torch
 
-from warpnoise.errors import ModelError, SettingsError
+from warpnoise.errors import SettingsError
 from warpnoise.sdedit.adapters import Control
-from warpnoise.sdedit.control_files import UNION_MODES, check_union, control_class
+from warpnoise.sdedit.control_files import UNION, UNION_MODES, check_controls
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.parts import load_network
 from warpnoise.sdedit.places import resolve
@@ -38,8 +38,9 @@ class Controls:
             again: make it again in any case, since the plain one has other parts.
 
         Raises:
-            ModelError: one of them is not for this model.
+            SettingsError, ModelError: as `check_controls`.
         """
+        kind = check_controls(self._folder, controls)
         paths = tuple(resolve(control.path, "control") for control in controls)
         if paths == self._paths:
             if again and paths:
@@ -48,12 +49,7 @@ class Controls:
         if not paths:
             self._paths, self._networks, self.pipeline = (), [], self._plain
             return True
-        kinds = {control_class(self._folder, path) for path in paths}
-        if len(kinds) > 1:
-            raise ModelError(f"controls of different kinds do not go together: {', '.join(sorted(kinds))}")
-        (self._kind,) = kinds
-        if self._is_union and len(set(paths)) > 1:
-            raise ModelError("controls: one union ControlNet takes all inputs: give each control the same folder")
+        self._kind = kind
         loaded = {
             path: load_network(path, getattr(diffusers, self._kind), self._device, self._dtype) for path in set(paths)
         }
@@ -92,7 +88,6 @@ class Controls:
             "control_guidance_end": [control.end for control in controls],
         }
         if self._is_union:
-            check_union(controls, self._paths[0])
             call["control_mode"] = [UNION_MODES[control.input] for control in controls]
         elif len(controls) == 1:
             call = {key: value[0] for key, value in call.items()}
@@ -100,7 +95,7 @@ class Controls:
 
     @property
     def _is_union(self) -> bool:
-        return self._kind == "ControlNetUnionModel"
+        return self._kind == UNION
 
 
 def _with_controlnet(kind: Any, plain: Any, controlnet: Any) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from warpnoise.sdedit.check import check_settings
+from warpnoise.sdedit.check import check_settings, check_values
 from warpnoise.sdedit.device import free_unused, pick_device, pick_dtype
 from warpnoise.sdedit.edit_settings import EditSettings, NoiseMaps
 from warpnoise.sdedit.folder import ModelFolder
@@ -168,7 +168,7 @@ class Editor(ABC):
             ModelError: the model returned infinities or NaN.
             Cancelled: ``cancelled()`` was true.
         """
-        check_settings(self.folder, settings)
+        check_values(self.folder, settings)
         self._prepare(settings)
         frames = images.to(self.device, torch.float32)
         images = textured(frames, noise, self.folder, settings)

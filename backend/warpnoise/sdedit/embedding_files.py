@@ -19,15 +19,18 @@ from warpnoise.sdedit.places import resolve
 _ENCODERS = {"clip_l": "text_encoder", "clip_g": "text_encoder_2"}
 """Which text encoder a tensor is for, in files that have one for each."""
 _MOST_VECTORS = 256
+_LEAVE_OUT = "leave it out (--embedding none)"
 
 
 @dataclass(frozen=True)
 class EmbeddingFile:
-    """A checked file. ``tensors``: for each text encoder of the model the name of its tensor in the file."""
+    """A checked file. ``tensors``: for each text encoder of the model the name of its tensor in the file; ``vectors``:
+    how many vectors that has."""
 
     path: Path
     token: str
     tensors: dict[str, str]
+    vectors: dict[str, int]
 
 
 def embedding_file(model: ModelFolder, setting: Embedding) -> EmbeddingFile:
@@ -40,7 +43,9 @@ def embedding_file(model: ModelFolder, setting: Embedding) -> EmbeddingFile:
     path = resolve(setting.path, "embedding")
     if model.family is None or not model.family.embeddings:
         title = "a pixel model" if model.family is None else model.family.title
-        raise SettingsError(f"embedding {path}: the model {model.name} is {title}, which takes no textual inversions")
+        raise SettingsError(
+            f"embedding {path}: the model {model.name} is {title}, which takes no textual inversions: {_LEAVE_OUT}"
+        )
     check_safetensors(path, "embedding")
     shapes = tensor_shapes(path)
     encoders = [part for part, (_, kind) in model.parts.items() if kind.startswith("CLIPText")]
@@ -62,9 +67,10 @@ def embedding_file(model: ModelFolder, setting: Embedding) -> EmbeddingFile:
             got = "it has nothing for it" if shape is None else f"the file's is {' x '.join(map(str, shape))}"
             raise ModelError(
                 f"embedding {path} was made for another base than {model.name}: its {part} reads vectors of {width} "
-                f"numbers, and {got}"
+                f"numbers, and {got}. Choose one made for this model, or {_LEAVE_OUT}"
             )
-    return EmbeddingFile(path, setting.token or token, tensors)
+    vectors = {part: 1 if len(shapes[name]) == 1 else shapes[name][0] for part, name in tensors.items()}
+    return EmbeddingFile(path, setting.token or token, tensors, vectors)
 
 
 def embedding_warnings(model: ModelFolder, settings: EditSettings) -> tuple[str, ...]:

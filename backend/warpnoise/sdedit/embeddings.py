@@ -11,7 +11,7 @@ from warpnoise.sdedit.adapters import Embedding
 from warpnoise.sdedit.embedding_files import EmbeddingFile, embedding_file
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.libraries import LIBRARY_ERRORS, first_line, quiet
-from warpnoise.sdedit.loras import torch_safe_load
+from warpnoise.sdedit.lora_files import read_tensors
 
 
 class Embeddings:
@@ -46,7 +46,7 @@ class Embeddings:
         return True
 
     def _load(self, file: EmbeddingFile) -> None:
-        tensors = torch_safe_load(file.path)
+        tensors = read_tensors(file.path)
         for part, name in file.tensors.items():
             encoder, tokenizer = getattr(self._pipeline, part), part.replace("text_encoder", "tokenizer")
             if part not in self._originals:

@@ -8,19 +8,21 @@ from typing import Any
 
 import diffusers
 import torch
-import transformers
 from diffusers.loaders import single_file_utils
+from diffusers.quantizers.gguf.utils import GGUFLinear, GGUFParameter, dequantize_gguf_tensor
 from safetensors.torch import load_file
 
 from warpnoise.errors import ModelError
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.libraries import LIBRARY_ERRORS, first_line, placed, quiet
+from warpnoise.sdedit.model_files import component
 from warpnoise.sdedit.network_kinds import PREFIX
-from warpnoise.sdedit.one_file import CONFIGS
 
-TOKENIZERS = CONFIGS.parent / "tokenizers"
-_CLIP_PADDING = "!"
-"""What the second CLIP of Stable Diffusion XL and 3 pads with; the first pads with the end of the text."""
+_CONVERTERS: Mapping[str, Any] = {  # diffusers' own, which its type hints leave out
+    "CLIP": single_file_utils.create_diffusers_clip_model_from_ldm,
+    "T5": single_file_utils.create_diffusers_t5_model_from_checkpoint,
+}
+"""Of text encoders, by the beginning of their class's name."""
 
 
 def load_file_parts(
@@ -63,21 +65,10 @@ def load_file_parts(
             raise ModelError(
                 f"model {file} has no weights for {missing[0]} of its {part}: it is for another base, or damaged"
             )
+        if checkpoint is None:
+            _dequantize_others(network, precision)
         loaded[part] = network.to(devices[part]) if checkpoint is None else placed(network, devices[part])
         loaded[part].eval().requires_grad_(False)
-    return loaded
-
-
-def load_tokenizers(folder: ModelFolder) -> dict[str, Any]:
-    """The tokenizers of the package that a whole file's family has."""
-    loaded = {}
-    for part, (_, kind) in folder.parts.items():
-        if part.startswith("tokenizer"):
-            clip = kind.startswith("CLIP")
-            options = {"pad_token": _CLIP_PADDING} if clip and part == "tokenizer_2" else {}
-            loaded[part] = getattr(transformers, kind).from_pretrained(
-                str(TOKENIZERS / ("clip" if clip else "t5")), local_files_only=True, **options
-            )
     return loaded
 
 
@@ -88,8 +79,26 @@ def _load(folder: ModelFolder, part: str, kind: Any, source: Path | dict[str, An
         return kind.from_single_file(str(source), local_files_only=True, **options)
     if hasattr(kind, "from_single_file"):
         return kind.from_single_file(source, local_files_only=True, **options)
-    # Both are diffusers' own, which its type hints leave out.
-    convert: Any = single_file_utils.create_diffusers_t5_model_from_checkpoint
-    if kind.__name__.startswith("CLIP"):
-        convert = single_file_utils.create_diffusers_clip_model_from_ldm
-    return convert(kind, source, local_files_only=True, **options)
+    for name, convert in _CONVERTERS.items():
+        if kind.__name__.startswith(name):
+            return convert(kind, source, local_files_only=True, **options)
+    begin = folder.file_parts[part]  # as its makers name the rest
+    named = {key.removeprefix(begin): weight for key, weight in source.items()}
+    config = kind.config_class.from_pretrained(str(component(folder.path, part)))
+    network, found = kind.from_pretrained(
+        None, config=config, state_dict=named, torch_dtype=dtype, output_loading_info=True
+    )
+    if found["missing_keys"]:
+        raise ValueError(f"it has no tensor {min(found['missing_keys'])}")
+    return network
+
+
+def _dequantize_others(network: torch.nn.Module, dtype: torch.dtype) -> None:
+    """Weights that are no matrix of a linear layer, such as Z-Image's padding: diffusers computes with their blocks."""
+    for module in network.modules():
+        if isinstance(module, GGUFLinear):
+            continue
+        for name, weight in module.named_parameters(recurse=False):
+            if isinstance(weight, GGUFParameter):
+                plain = dequantize_gguf_tensor(weight).to(dtype)  # type: ignore[no-untyped-call]
+                setattr(module, name, torch.nn.Parameter(plain, requires_grad=False))

@@ -107,7 +107,9 @@ class ModelFolder:
             classes=classes,
             sheet=sheet,
             file=None if one is None else one.path,
-            file_parts={} if one is None else _of_file(one, network_part, parts),
+            file_parts={}
+            if one is None
+            else {network_part: "", **{part: begin for part, begin in one.parts.items() if part in parts}},
             own_tokenizers=own_tokenizers,
         )
         if one is not None:
@@ -317,8 +319,3 @@ def _check_base(one: OneFile, base: Path, family: Family | None) -> None:
             f"model {one.path} is a network of {one.network.family}, but its base {base} is a model of {family.title}: "
             f"name another with warpnoise models {one.path} --base FOLDER"
         )
-
-
-def _of_file(one: OneFile, network_part: str, parts: Mapping[str, Any]) -> dict[str, str]:
-    in_file = {network_part: ""} if one.parts is None else one.parts
-    return {part: begin for part, begin in in_file.items() if part in parts}

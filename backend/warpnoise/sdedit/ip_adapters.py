@@ -13,9 +13,9 @@ from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
 from warpnoise.errors import ModelError
 from warpnoise.sdedit.adapters import IpAdapter
 from warpnoise.sdedit.folder import ModelFolder
-from warpnoise.sdedit.ip_adapter_files import IpAdapterFile, ip_adapter_file
+from warpnoise.sdedit.ip_adapter_files import IpAdapterFile, check_ip_adapters
 from warpnoise.sdedit.libraries import LIBRARY_ERRORS, first_line, quiet
-from warpnoise.sdedit.loras import torch_safe_load
+from warpnoise.sdedit.lora_files import read_tensors
 from warpnoise.sdedit.parts import load_network
 from warpnoise.sdedit.reference_pictures import read_reference
 
@@ -33,9 +33,9 @@ class IpAdapters:
         """Have the pipeline show these pictures to the network; whether its parts changed.
 
         Raises:
-            SettingsError, ModelError: as `ip_adapter_file` and `read_reference`; adapters of different encoders.
+            SettingsError, ModelError: as `check_ip_adapters`.
         """
-        files = [ip_adapter_file(self._folder, setting) for setting in settings]
+        files = check_ip_adapters(self._folder, settings)
         pictures = {setting.image: read_reference(setting.image, "ip_adapter") for setting in settings}
         if pictures != self._pictures:
             self._pictures = pictures
@@ -70,20 +70,12 @@ class IpAdapters:
         pipeline.encode_image = encode_once
 
     def _load(self, files: list[IpAdapterFile]) -> None:
-        encoders = {file.encoder for file in files}
-        if len(encoders) > 1:
-            raise ModelError(
-                "ip_adapters: they need different image encoders, and a model has one: choose adapters of one encoder"
-            )
-        (encoder,) = encoders
-        network = load_network(encoder, CLIPVisionModelWithProjection, self._device, self._dtype)
+        network = load_network(files[0].encoder, CLIPVisionModelWithProjection, self._device, self._dtype)
         size = network.config.image_size
         processor = CLIPImageProcessor(size=size, crop_size=size)
         self._pipeline.register_modules(image_encoder=network, feature_extractor=processor)
         try:
             weights = [_read(file.path) for file in files]
-            for file, each in zip(files, weights, strict=True):
-                self._check_layers(file.path, each["ip_adapter"])
             with quiet():
                 self._pipeline.load_ip_adapter(weights, subfolder="", weight_name=[file.path.name for file in files])
         except LIBRARY_ERRORS as error:
@@ -92,23 +84,6 @@ class IpAdapters:
                 f"ip_adapter {files[0].path} cannot be loaded ({first_line(error)}): it is for another base"
             ) from error
         self._loaded = files
-
-    def _check_layers(self, path: Path, weights: dict[str, torch.Tensor]) -> None:
-        """Raises ModelError: not the layers of this network, which the libraries would pair without a word."""
-        network = getattr(self._pipeline, self._folder.network_part)
-        if self._folder.network_part == "unet":
-            names = [name.removesuffix(".processor") for name in network.attn_processors if ".attn2." in name]
-            layers = [network.get_submodule(name).to_k for name in names]
-            expected = [(layer.out_features, layer.in_features) for layer in layers]
-        else:
-            width = network.config.num_attention_heads * network.config.attention_head_dim
-            expected = [(width, network.config.joint_attention_dim)] * network.config.num_layers
-        found = {int(name.split(".")[0]): tuple(w.shape) for name, w in weights.items() if "to_k_ip.weight" in name}
-        if [shape for _, shape in sorted(found.items())] != expected:
-            raise ModelError(
-                f"ip_adapter {path} was made for another base than {self._folder.name}: its {len(found)} layers are "
-                f"not the model's {len(expected)}"
-            )
 
     def _unload(self) -> None:
         if self._loaded:
@@ -121,7 +96,7 @@ class IpAdapters:
 def _read(path: Path) -> dict[str, dict[str, torch.Tensor]]:
     """A file's weights with the names of diffusers."""
     found: dict[str, dict[str, torch.Tensor]] = {"image_proj": {}, "ip_adapter": {}}
-    for key, tensor in torch_safe_load(path).items():
+    for key, tensor in read_tensors(path).items():
         group, _, name = key.partition(".")
         if group in ("image_proj", "ip_adapter_proj_model"):
             found["image_proj"][name] = tensor

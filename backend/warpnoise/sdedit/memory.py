@@ -8,9 +8,17 @@ from typing import Any
 import torch
 
 from warpnoise.errors import ModelError
-from warpnoise.sdedit.device import free_unused, is_out_of_memory, memory
+from warpnoise.sdedit.device import free_unused, is_out_of_memory, memory, pick_device
 from warpnoise.sdedit.folder import ModelFolder
-from warpnoise.sdedit.memory_plan import MemoryOptions, MemoryPlan, Room, model_sizes, plan_memory, what_would_fit
+from warpnoise.sdedit.memory_plan import (
+    MemoryOptions,
+    MemoryPlan,
+    Room,
+    Sizes,
+    model_sizes,
+    plan_memory,
+    what_would_fit,
+)
 
 TILED = (
     "The autoencoder works in tiles, as the whole picture is too large for the device's memory. Their seams do not "
@@ -39,12 +47,48 @@ def place(pipeline: Any, plan: MemoryPlan, device: torch.device) -> None:
         pipeline.enable_group_offload(onload_device=device, offload_type="leaf_level", use_stream=device.type == "cuda")
 
 
+def check_memory(folder: ModelFolder, device: str | torch.device | None, options: MemoryOptions) -> tuple[str, ...]:
+    """A warning if a model may be too large for a device, however it is stored.
+
+    Raises:
+        SettingsError: the device is not there.
+        ModelError: the model cannot be stored in fewer bits or work in tiles, and that is asked for.
+    """
+    chosen = pick_device(device)
+    if folder.family is None:
+        return ()
+    sizes, room = model_sizes(folder), room_on(chosen)
+    _check_options(folder, sizes, options)
+    plan = plan_memory(sizes, room, options)
+    if plan.fits(sizes, room):
+        return ()
+    return (f"{chosen} may have too little memory for {folder.name}. {what_would_fit(sizes, room, plan)}",)
+
+
+def _check_options(folder: ModelFolder, sizes: Sizes, options: MemoryOptions) -> None:
+    if options.quantize not in (None, "none") and not any(sizes.layers.values()):
+        raise ModelError(
+            f"quantize {options.quantize}: no weights of {folder.name} can be stored so: leave it out (--quantize none)"
+        )
+    if options.tiling == "on" and not _works_in_tiles(folder):
+        raise ModelError(
+            f"tiling on: {folder.name} has no autoencoder that works in tiles: leave it out (--tiling auto)"
+        )
+
+
+def _works_in_tiles(folder: ModelFolder) -> bool:
+    from warpnoise.sdedit.skeleton import part_class  # it brings diffusers, which the server's status does without
+
+    return "vae" in folder.parts and hasattr(part_class(folder, "vae"), "enable_tiling")
+
+
 class DeviceMemory:
     """How one model uses its device's memory: by a plan, and by the next one once it was used up."""
 
     def __init__(self, folder: ModelFolder, device: torch.device, dtype: torch.dtype, options: MemoryOptions) -> None:
         self._name, self._device, self._tiling = folder.name, device, options.tiling
         self._sizes = model_sizes(folder, dtype.itemsize)
+        _check_options(folder, self._sizes, options)
         self.plan = plan_memory(self._sizes, room_on(device), options)
         self._warnings: list[str] = []
 
@@ -107,8 +151,6 @@ class DeviceMemory:
 
     def _tiled(self, pipeline: Any) -> Any:
         if self._tiling == "on":
-            if not hasattr(getattr(pipeline, "vae", None), "enable_tiling"):
-                raise ModelError(f"tiling on: {self._name} has no autoencoder that works in tiles: leave it out")
             pipeline.vae.enable_tiling()
         return pipeline
 

@@ -57,18 +57,17 @@ class MemoryOptions:
 class Sizes:
     """Bytes of a model's weights as they are computed with.
 
-    ``network``: the part that denoises. ``layers``: of it, what can be quantized. ``half``: bytes a number.
+    ``layers``: of each part, what can be quantized. ``half``: bytes a number.
     """
 
     parts: Mapping[str, int]
-    network: str
-    layers: int
+    layers: Mapping[str, int]
     half: int = 2
 
     def stored(self, quantize: Quantize) -> dict[str, int]:
-        """Bytes of each part, with the network quantized."""
-        saved = 0.0 if quantize == "none" else self.layers * (1 - _BITS[quantize] / (8 * self.half))
-        return {part: size - int(saved) if part == self.network else size for part, size in self.parts.items()}
+        """Bytes of each part, with the network and the text encoders quantized."""
+        saved = 0.0 if quantize == "none" else 1 - _BITS[quantize] / (8 * self.half)
+        return {part: size - int(self.layers.get(part, 0) * saved) for part, size in self.parts.items()}
 
 
 class Room(NamedTuple):
@@ -82,8 +81,9 @@ class Room(NamedTuple):
 @dataclass(frozen=True)
 class MemoryPlan:
     """``offload``: where the parts wait: "none": all are on the device; "model": in main memory, and one part at a time
-    is on the device; "group": in main memory, and one layer at a time. ``quantize``: how the network's weights are
-    stored. Offloading changes no bit of a picture; quantizing does. ``advice``: for the user, on another plan.
+    is on the device; "group": in main memory, and one layer at a time. ``quantize``: how the weights of the network and
+    of the text encoders are stored. Offloading changes no bit of a picture; quantizing does. ``advice``: for the user,
+    on another plan.
     """
 
     offload: Offload = "none"
@@ -124,7 +124,7 @@ def plan_memory(sizes: Sizes, room: Room, options: MemoryOptions) -> MemoryPlan:
     the device without changing the picture.
     """
     offloads: list[Offload] = ["none"] if room.main is None else ["none", "model", "group"]
-    quantizes: list[Quantize] = ["none", "8bit", "4bit"] if sizes.layers else ["none"]
+    quantizes: list[Quantize] = ["none", "8bit", "4bit"] if any(sizes.layers.values()) else ["none"]
     if options.offload is not None:
         offloads = [options.offload]
     if options.quantize is not None:
@@ -147,7 +147,7 @@ def model_sizes(model: ModelFolder, half: int = 2) -> Sizes:
     counts: dict[str, tuple[int, int]] = {}
     for part in model.weighted_in_folder:
         files, _ = find_weights(component(model.path, part))
-        found = [_count(file, network, ())[network] for file in files]
+        found = [_count(file, part, ())[part] for file in files]
         counts[part] = sum(each[0] for each in found), sum(each[1] for each in found)
     if model.file is not None and model.file.suffix != ".gguf":
         begins = {part: VAE if part == "vae" else begin for part, begin in model.file_parts.items()}
@@ -155,11 +155,17 @@ def model_sizes(model: ModelFolder, half: int = 2) -> Sizes:
     sizes = {part: numbers * (4 if part == "vae" else half) for part, (numbers, _) in counts.items()}
     if model.file is not None and model.file.suffix == ".gguf":
         sizes[network] = model.file.stat().st_size
-    return Sizes(sizes, network, counts.get(network, (0, 0))[1] * half, half)
+    layers = {part: numbers * half for part, (_, numbers) in counts.items() if is_quantized_part(part)}
+    return Sizes(sizes, layers, half)
+
+
+def is_quantized_part(part: str) -> bool:
+    """Whether a part is one whose layers are quantized: the network that denoises, and text encoders."""
+    return part in ("unet", "transformer") or part.startswith("text_encoder")
 
 
 def is_quantizable(name: str, shape: tuple[int, ...]) -> bool:
-    """Whether a network's weight is quantized: a matrix in one of the repeated blocks, in rows of whole groups.
+    """Whether a weight of such a part is quantized: a matrix in one of the repeated blocks, in rows of whole groups.
 
     The few layers outside of the blocks, which all tokens pass first or last, keep their precision.
     """
@@ -170,11 +176,13 @@ def is_quantizable(name: str, shape: tuple[int, ...]) -> bool:
 def what_would_fit(sizes: Sizes, room: Room, plan: MemoryPlan) -> str:
     """Advice for a device on which a run found too little memory, as a sentence."""
     quantizes: list[Quantize] = ["8bit", "4bit"]
-    for quantize in quantizes if plan.quantize == "none" and sizes.layers else ():
-        size = sizes.stored(quantize)[sizes.network]
+    for quantize in quantizes if plan.quantize == "none" and any(sizes.layers.values()) else ():
+        parts = sizes.stored(quantize).values()
+        size = sum(parts) if room.main is None else max(parts)
         if size + WORKING_MEMORY <= room.device:
+            what = "It" if room.main is None else "Its largest part"
             return (
-                f"Its network would take {_gb(size)} with --quantize {quantize}. Or render smaller frames, close other "
+                f"{what} would take {_gb(size)} with --quantize {quantize}. Or render smaller frames, close other "
                 "programs that use the device, choose a smaller model, or the device cpu."
             )
     return "Render smaller frames, close other programs that use the device, choose a smaller model, or the device cpu."

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from warpnoise.errors import ModelError
+from warpnoise.errors import MissingBaseError, ModelError
 from warpnoise.media.atomic import write_bytes
 from warpnoise.sdedit.model_bounds import read_config, tensor_shapes
 from warpnoise.sdedit.model_files import PICKLES, check_safetensors
@@ -50,6 +50,10 @@ _PREFIXES = {
 VAE = ("first_stage_model.", "vae.")
 _ADAPTER = re.compile(r"lora|hada_w\d|lokr_w\d", re.IGNORECASE)
 """In names of tensors of a LoRA, a LoHa or a LoKr."""
+_ENCODER = re.compile(r"text_encoders\.\w+\.transformer\.")
+"""How names of a text encoder's tensors begin in whole files of other families. The rest is as its makers name them."""
+_VAES = {"Chroma": VAE, "Z-Image": VAE}
+"""How names of an autoencoder's tensors begin, for families of whose autoencoder diffusers knows the layout."""
 _OPTIONAL = frozenset({"text_encoder_3"})
 """Parts that a pipeline does without: T5 in Stable Diffusion 3."""
 
@@ -67,15 +71,15 @@ class OneFile:
     """What a file holds, and where the rest is.
 
     ``folder``: with the configurations, and with the weights of other parts. ``parts``: those whose weights are taken
-    from the file, and how the names of their tensors begin, where that is not left to diffusers; None: the network
-    alone. ``network``: the kind of that, if it is known.
+    from the file beside the network's, and how the names of their tensors begin, where that is not left to diffusers.
+    ``network``: the kind of the network, if it is known.
     ``left_out``: parts that the pipeline does without. ``scheduler``: entries that replace the folder's, of a file that
     was distilled to a few steps, by its name.
     """
 
     path: Path
     folder: Path
-    parts: Mapping[str, str] | None
+    parts: Mapping[str, str]
     left_out: frozenset[str] = frozenset()
     scheduler: Mapping[str, Any] | None = None
     network: NetworkKind | None = None
@@ -98,24 +102,27 @@ def read_one_file(path: Path) -> OneFile:
         kind = _kind(shapes)
     except ModelError as error:
         raise ModelError(f"model {path} {error}") from None
-    parts = None if kind is None else _parts(kind, shapes)
     network = network_kind(shapes)
+    parts = _parts_for_a_base(network, shapes) if kind is None else _parts(kind, shapes)
     base = _noted_base(path)
     if base is not None:
         return OneFile(path, base, parts, network=network)
-    if kind is None or parts is None:
+    if kind is None:
         what = f"with a network of {network.family}" if network else "with a network of no family that is recognized"
         such = f" such as {network.base}" if network else ""
-        raise ModelError(
-            f"model {path} is one file, {what}. It takes text encoders, autoencoder, tokenizers and configuration from "
-            f"a base, which is not named yet: a diffusers folder of the family, or a downloaded model{such}. Name it "
-            f"with: warpnoise models {path} --base FOLDER"
+        lacking = [part for part in ("text_encoder", "vae") if part not in parts]
+        raise MissingBaseError(
+            f"model {path} is one file, {what}. It takes {_listed([*lacking, 'tokenizer', 'configuration'])} from a "
+            f"base, which is not named yet: a diffusers folder of the family, or a downloaded model{such}. Name it "
+            f"with: warpnoise models {path} --base FOLDER",
+            network.base if network else "",
         )
     absent = {"vae", *_PREFIXES[kind]} - set(parts)
     if missing := sorted(absent - _OPTIONAL):
-        raise ModelError(
+        raise MissingBaseError(
             f"model {path} lacks {_listed(missing)}. Say once which diffusers folder has what is missing: "
-            f"warpnoise models {path} --base FOLDER"
+            f"warpnoise models {path} --base FOLDER",
+            network.base if network else "",
         )
     tokenizers = {name.replace("text_encoder", "tokenizer") for name in absent}
     return OneFile(path, CONFIGS / kind, parts, frozenset(absent | tokenizers), _distilled(kind, path.name))
@@ -193,11 +200,24 @@ def _kind(shapes: _Shapes) -> str | None:
 
 
 def _parts(kind: str, shapes: _Shapes) -> dict[str, str]:
-    network = "unet" if kind in ("sd15", "sd21", "sdxl", "sdxl-refiner") else "transformer"
+    """Those of a whole file beside its network."""
     found = {part: begin for part, begin in _PREFIXES[kind].items() if any(name.startswith(begin) for name in shapes)}
     if any(name.startswith(VAE) for name in shapes):
         found["vae"] = ""
-    return {**found, network: ""}
+    return found
+
+
+def _parts_for_a_base(network: NetworkKind | None, shapes: _Shapes) -> dict[str, str]:
+    """The same of a file whose configuration the package does not have."""
+    if network is None or not any(name.startswith(_NETWORK) for name in shapes):
+        return {}
+    found = {}
+    encoders = {begin[0] for name in shapes if (begin := _ENCODER.match(name))}
+    if len(encoders) == 1:
+        (found["text_encoder"],) = encoders
+    if any(name.startswith(_VAES.get(network.family, ())) for name in shapes):
+        found["vae"] = ""
+    return found
 
 
 def _distilled(kind: str, name: str) -> dict[str, Any] | None:

@@ -27,7 +27,7 @@ from warpnoise.sdedit.memory import DeviceMemory, place
 from warpnoise.sdedit.memory_plan import MemoryOptions
 from warpnoise.sdedit.padding import pad_to
 from warpnoise.sdedit.parts import load_pipeline
-from warpnoise.sdedit.prompts import PromptCache, check_length
+from warpnoise.sdedit.prompts import PromptCache
 from warpnoise.sdedit.pull import LATENT_STEPS, Change, Pull
 from warpnoise.sdedit.quantize import what_is_quantized
 from warpnoise.sdedit.reference_pictures import read_reference
@@ -59,7 +59,7 @@ class PipelineEditor(Editor):
         if hasattr(self.pipeline, "vae"):
             make_certain(self.pipeline.vae)
         self._noise = LatentNoise(folder, self.pipeline, self.device)
-        self._loras = Loras(self.pipeline)
+        self._loras = Loras(folder, self.pipeline)
         self._embeddings = Embeddings(folder, self.pipeline)
         self._ip_adapters = IpAdapters(folder, self.pipeline, self.device, self.dtype)
         self._references: dict[str, Image.Image] = {}
@@ -95,13 +95,11 @@ class PipelineEditor(Editor):
             self.pipeline.maybe_free_model_hooks()
 
     def _own_warnings(self, settings: EditSettings) -> tuple[str, ...]:
-        """Also raises SettingsError: a prompt is longer than what the text encoders read."""
-        longest = self._parameters().get("max_sequence_length")
         plan = self._memory.plan
+        parts = {part: getattr(self.pipeline, part) for part in self.folder.weighted}
         return (
-            *([what_is_quantized(self.network)] if plan.quantize != "none" else ()),
+            *([what_is_quantized(parts)] if plan.quantize != "none" else ()),
             *([plan.sentence] if plan.sentence else ()),
-            *check_length(self.pipeline, longest.default if longest else None, settings),
         )
 
     def _encode(self, pictures: torch.Tensor) -> torch.Tensor:

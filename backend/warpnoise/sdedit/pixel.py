@@ -65,7 +65,8 @@ class PixelEditor(Editor):
     def _own_warnings(self, settings: EditSettings) -> tuple[str, ...]:
         if not self._asked:
             return ()
-        return (f"{self.name} is a pixel model, which is small: {self._asked} has no effect.",)
+        verb = "have" if ", " in self._asked else "has"
+        return (f"{self.name} is a pixel model, which is small: {self._asked} {verb} no effect.",)
 
     def _encode(self, pictures: torch.Tensor) -> torch.Tensor:
         return encode(self, pictures)

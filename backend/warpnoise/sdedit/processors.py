@@ -1,4 +1,4 @@
-"""Tokenizers and processors of published pipelines, without what they have for video: that needs torchvision."""
+"""Tokenizers, and the processors of published pipelines without what they have for video: that needs torchvision."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from typing import Any
 import transformers
 
 from warpnoise.errors import ModelError
+from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.libraries import LIBRARY_ERRORS, first_line, quiet
+from warpnoise.sdedit.model_files import component
+from warpnoise.sdedit.one_file import CONFIGS
+
+TOKENIZERS = CONFIGS.parent / "tokenizers"
+_CLIP_PADDING = "!"
+"""What the second CLIP of Stable Diffusion XL and 3 pads with; the first pads with the end of the text."""
+_SHOWN_PICTURES = ("Qwen2VLProcessor", "Qwen2_5_VLProcessor")
 
 
 class _PictureProcessor(transformers.Qwen2VLProcessor):
@@ -18,23 +26,41 @@ class _PictureProcessor(transformers.Qwen2VLProcessor):
         super().__init__(image_processor, tokenizer, chat_template=chat_template)  # type: ignore[no-untyped-call]
 
 
-def load_tokenizer(place: Path) -> Any:
-    """The tokenizer of a folder that may hold a whole processor.
+def load_tokenizers(folder: ModelFolder) -> dict[str, Any]:
+    """The tokenizer of each part that is one; the package has those of a whole file's family.
 
     Raises:
-        ModelError: there is none, or it is damaged.
+        ModelError: one is damaged.
     """
-    return _loaded(transformers.AutoTokenizer, place)
+    loaded = {}
+    for part, (_, kind) in folder.parts.items():
+        if not part.startswith("tokenizer"):
+            continue
+        if folder.own_tokenizers:
+            clip = kind.startswith("CLIP")
+            options = {"pad_token": _CLIP_PADDING} if clip and part == "tokenizer_2" else {}
+            loaded[part] = _loaded(getattr(transformers, kind), TOKENIZERS / ("clip" if clip else "t5"), **options)
+        else:  # the part may be a whole processor, of which the pipeline uses the tokenizer alone
+            named = None if kind.endswith("Processor") else getattr(transformers, kind, None)
+            loaded[part] = _loaded(named or transformers.AutoTokenizer, component(folder.path, part))
+    return loaded
 
 
-def load_processor(place: Path) -> Any:
-    """The processor of text and pictures in a folder of Qwen2-VL's or Qwen2.5-VL's. Raises ModelError, likewise."""
-    return _PictureProcessor(_loaded(transformers.Qwen2VLImageProcessorPil, place), load_tokenizer(place))
+def load_processors(folder: ModelFolder) -> dict[str, Any]:
+    """The processors that are shown pictures, of Qwen2-VL's or Qwen2.5-VL's. Raises ModelError, likewise."""
+    return {
+        part: _PictureProcessor(
+            _loaded(transformers.Qwen2VLImageProcessorPil, component(folder.path, part)),
+            _loaded(transformers.AutoTokenizer, component(folder.path, part)),
+        )
+        for part, (_, kind) in folder.parts.items()
+        if kind in _SHOWN_PICTURES
+    }
 
 
-def _loaded(kind: Any, place: Path) -> Any:
+def _loaded(kind: Any, place: Path, **options: Any) -> Any:
     try:
         with quiet():
-            return kind.from_pretrained(str(place), local_files_only=True)
+            return kind.from_pretrained(str(place), local_files_only=True, **options)
     except LIBRARY_ERRORS as error:
         raise ModelError(f"{place} cannot be loaded ({first_line(error)}): download the model again") from error

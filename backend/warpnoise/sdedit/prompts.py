@@ -1,20 +1,15 @@
-"""Prompts: encoded once each, and never cut without a word."""
+"""Prompts are encoded once each, and interpolated over the shot."""
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 
-from warpnoise.errors import SettingsError
-from warpnoise.sdedit.edit_settings import EditSettings
-
 _REMEMBERED = 16
-_UNLIMITED = 100_000
-"""Tokenizers without a limit of their own give a number far above it."""
 
 
 class PromptCache:
@@ -101,56 +96,3 @@ def _copied(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(_copied, value))
     return list(value) if isinstance(value, list) else value
-
-
-def check_length(pipeline: Any, longest: int | None, settings: EditSettings) -> tuple[str, ...]:
-    """A warning for each prompt of the shot of which one of several text encoders reads the beginning alone.
-
-    Args:
-        longest: the pipeline's ``max_sequence_length``, where it has one.
-
-    Raises:
-        SettingsError: no text encoder of the model reads a prompt to its end.
-    """
-    names: tuple[Literal["prompt", "negative_prompt"], ...] = ("prompt", "negative_prompt")
-    texts = [(name.replace("_", " "), text) for name in names for text in settings.texts(name)]
-    warnings = []
-    for name, text in texts:
-        counts = [
-            (part, _tokens(pipeline, tokenizer, text), limit)
-            for part, tokenizer, limit in _tokenizers(pipeline, longest)
-        ]
-        cutting = [(part, tokens, limit) for part, tokens, limit in counts if tokens > limit]
-        if cutting and len(cutting) == len(counts):
-            _, tokens, limit = max(cutting, key=lambda count: count[2])
-            raise SettingsError(
-                f"{name}: it has {tokens} tokens, and the model reads {limit}: shorten it by about {tokens - limit} "
-                f"words or syllables{_which(text, texts)}"
-            )
-        warnings += [
-            f"The {name} has {tokens} tokens; the text encoder {part.replace('tokenizer', 'text_encoder')} reads the "
-            f"first {limit} of them{_which(text, texts)}."
-            for part, tokens, limit in cutting
-        ]
-    return tuple(warnings)
-
-
-def _which(text: str, texts: list[tuple[str, str]]) -> str:
-    return f' ("{text[:40]}...")' if len(texts) > 2 else ""
-
-
-def _tokens(pipeline: Any, tokenizer: Any, text: str) -> int:
-    """How many tokens a text has, with its textual inversions written out."""
-    if hasattr(pipeline, "maybe_convert_prompt"):
-        text = pipeline.maybe_convert_prompt(text, tokenizer)
-    return len(tokenizer(text).input_ids)
-
-
-def _tokenizers(pipeline: Any, longest: int | None) -> Iterator[tuple[str, Any, int]]:
-    for name, part in pipeline.components.items():
-        if name.startswith("tokenizer") and part is not None:
-            own = int(part.model_max_length)
-            if "CLIP" in type(part).__name__:
-                yield name, part, min(own, 77 if longest is None else own)
-            else:
-                yield name, part, min(own, longest or _UNLIMITED)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException
 from pydantic import BaseModel, ConfigDict
 
 from warpnoise.errors import HubError
 from warpnoise.hub.download import check_license
-from warpnoise.hub.listing import InstalledModel, ModelList, OfferedModel, describe_offer, list_models
+from warpnoise.hub.listing import InstalledModel, ModelList, OfferedModel, describe, describe_offer, list_models
 from warpnoise.hub.remote import look_up
 from warpnoise.hub.store import remove
+from warpnoise.sdedit.one_file import set_base
+from warpnoise.sdedit.places import resolve
 from warpnoise.server.bodies import body_of
 from warpnoise.server.downloads import Downloads
-from warpnoise.server.schema import DownloadView
+from warpnoise.server.schema import DownloadView, SettingsToCheck
 
 
 class NewDownload(BaseModel):
@@ -29,12 +31,14 @@ class NewDownload(BaseModel):
     online: bool = False
 
 
-class SettingsToCheck(BaseModel):
-    """The body of ``POST /v2/check``."""
+class NewBase(BaseModel):
+    """The body of ``POST /v2/models/base``. ``model``: a file, by its path or its name in the models folder; ``base``:
+    a folder, or the id of a downloaded model."""
 
     model_config = ConfigDict(extra="forbid")
 
-    settings: dict[str, Any]
+    model: str
+    base: str
 
 
 class Checked(BaseModel):
@@ -47,7 +51,7 @@ class Checked(BaseModel):
 def model_calls(
     downloads: Downloads,
     free: Callable[[], bool],
-    check: Callable[[dict[str, Any]], Checked],
+    check: Callable[[SettingsToCheck], Checked],
     *,
     allowed: bool,
     own: bool,
@@ -79,6 +83,13 @@ def model_calls(
             raise HubError("A job uses the backend's model. Wait until it is done, or cancel it, then remove.", "busy")
         return {"removed": f"{owner}/{name}", "freed": remove(f"{owner}/{name}")}
 
+    @router.post("/v2/models/base")
+    def post_base(request: Annotated[NewBase, Depends(body_of(NewBase))]) -> InstalledModel:
+        if not own:
+            raise HTTPException(403, "This server's models have their bases from whoever runs it.")
+        set_base(resolve(request.model, "model"), request.base)
+        return describe(request.model)
+
     @router.post("/v2/models/free")
     def free_model() -> dict[str, bool]:
         return {"freed": free()}
@@ -104,7 +115,7 @@ def model_calls(
 
     @router.post("/v2/check")
     def check_call(request: Annotated[SettingsToCheck, Depends(body_of(SettingsToCheck))]) -> Checked:
-        return check(request.settings)
+        return check(request)
 
     return router
 

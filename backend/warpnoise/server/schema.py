@@ -12,36 +12,47 @@ from warpnoise.sdedit.memory_plan import MemoryOptions, Offload, Quantize, Tilin
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 
 
-class NewJob(BaseModel):
-    """The body of ``POST /v2/jobs``."""
+class ModelOptions(BaseModel):
+    """How a model uses the machine. The last three: `warpnoise.sdedit.memory_plan.MemoryOptions`."""
 
     model_config = ConfigDict(extra="forbid")
+
+    device: str | None = None
+    offload: Offload | None = None
+    quantize: Quantize | None = None
+    tiling: Tiling = "auto"
+
+    @property
+    def memory(self) -> MemoryOptions:
+        return MemoryOptions(self.offload, self.quantize, self.tiling)
+
+
+class NewJob(ModelOptions):
+    """The body of ``POST /v2/jobs``."""
 
     path: str | None = Field(default=None, min_length=1)
     """A job folder of this machine; or ``upload``: one that was sent (see `warpnoise.server.uploads`)."""
     upload: str | None = None
     settings: dict[str, Any] | None = None
     """Replace those of job.json field by field, for this run."""
-    device: str | None = None
     batch: int | None = Field(default=None, ge=1)
-    offload: Offload | None = None
-    """This and the next two: `warpnoise.sdedit.memory_plan.MemoryOptions`."""
-    quantize: Quantize | None = None
-    tiling: Tiling = "auto"
     frames: str | None = Field(default=None, max_length=100_000)
     """Only these frames, as in ``1-9:2,20`` (`warpnoise.job.parse_frames`)."""
     preview: bool = False
     """No movie is made, and the result does not become the current one."""
-
-    @property
-    def memory(self) -> MemoryOptions:
-        return MemoryOptions(self.offload, self.quantize, self.tiling)
 
     @model_validator(mode="after")
     def _one_folder(self) -> NewJob:
         if (self.path is None) == (self.upload is None):
             raise ValueError("expected either `path` or `upload`")
         return self
+
+
+class SettingsToCheck(ModelOptions):
+    """The body of ``POST /v2/check``. ``size``: width and height of the frames in pixels, if they are known."""
+
+    settings: dict[str, Any]
+    size: tuple[int, int] | None = None
 
 
 class Problem(BaseModel):

@@ -19,12 +19,12 @@ from warpnoise.pipeline import stylize
 from warpnoise.progress import Progress
 from warpnoise.sdedit import ModelFolder, load_model
 from warpnoise.sdedit.check import check_settings
-from warpnoise.sdedit.device import pick_device
 from warpnoise.sdedit.editor import Editor
+from warpnoise.sdedit.memory import check_memory
 from warpnoise.sdedit.model_files import named_files
 from warpnoise.server.model_calls import Checked
 from warpnoise.server.named_models import check_names, find_model
-from warpnoise.server.schema import NewJob
+from warpnoise.server.schema import ModelOptions, NewJob, SettingsToCheck
 
 _States = dict[Path, tuple[int, int] | None]
 """Size and time of files; None: it is not there."""
@@ -133,8 +133,7 @@ def prepare(request: NewJob, *, only_named: bool = False) -> StylizeWork:
     frames = select_frames(shot.frames, request.frames) if request.frames is not None else None
     shot.check(shot.frames if frames is None else frames)
     settings = shot.settings.updated(request.settings or {})
-    model, _ = _checked(settings, only_named, (shot.scene.width, shot.scene.height))
-    pick_device(request.device)
+    model, _ = _checked(settings, request, (shot.scene.width, shot.scene.height), only_named)
 
     def run(report: Callable[[Progress], None], cancelled: Callable[[], bool]) -> None:
         with KEPT_MODEL.for_a_job(named_files(settings)) as load:
@@ -154,16 +153,19 @@ def prepare(request: NewJob, *, only_named: bool = False) -> StylizeWork:
     return StylizeWork(len(shot.frames if frames is None else frames), run)
 
 
-def check(settings: dict[str, Any], *, only_named: bool = False) -> Checked:
+def check(request: SettingsToCheck, *, only_named: bool = False) -> Checked:
     """Check settings against the model that they name, by the headers of files. Raises SettingsError, ModelError."""
-    made = Settings().updated(settings)
-    model, warnings = _checked(made, only_named)
-    return Checked(warnings=list(warnings), model=describe(model).model_copy(update={"name": made.model}))
+    settings = Settings().updated(request.settings)
+    model, warnings = _checked(settings, request, request.size, only_named)
+    return Checked(warnings=list(warnings), model=describe(model).model_copy(update={"name": settings.model}))
 
 
-def _checked(settings: Settings, only_named: bool, size: tuple[int, int] | None = None) -> tuple[str, tuple[str, ...]]:
+def _checked(
+    settings: Settings, options: ModelOptions, size: tuple[int, int] | None, only_named: bool
+) -> tuple[str, tuple[str, ...]]:
     """What ``ModelFolder.open`` takes for the settings' model, and warnings."""
     if only_named:
         check_names(settings)
     model = find_model(settings.model, only_named)
-    return model, check_settings(ModelFolder.open(model), settings, size)
+    folder = ModelFolder.open(model)
+    return model, check_settings(folder, settings, size) + check_memory(folder, options.device, options.memory)

@@ -94,5 +94,13 @@ def test_misfitting_files_are_refused_before_anything_is_loaded(tiny: Tiny, tmp_
         with pytest.raises(error, match=message):
             check_settings(ModelFolder.open(tiny(name)), SETTINGS.updated({"embeddings": embeddings}))
     word = SETTINGS.updated({"embeddings": [{"path": fits, "token": "a</w>"}]})
-    with pytest.raises(ModelError, match="give it a token that is no word of the model's"):
-        load_model(tiny("sd21"), "cpu", "float32").check(word)
+    with pytest.raises(ModelError, match=r"its token 'a</w>' is a word of the model's already: give another"):
+        check_settings(ModelFolder.open(tiny("sd21")), word)
+
+
+def test_a_prompt_is_counted_with_all_vectors_of_its_words(tiny: Tiny, tmp_path: Path) -> None:
+    path = write(tmp_path / "wash.safetensors", emb_params=vectors(70, 16))
+    settings = SETTINGS.updated({"prompt": "a wash", "embeddings": [{"path": path}]})
+    assert check_settings(ModelFolder.open(tiny("sd21")), settings) == ()
+    with pytest.raises(SettingsError, match=r"prompt: it has 142 tokens, and the model reads 77"):
+        check_settings(ModelFolder.open(tiny("sd21")), settings.updated({"prompt": "wash wash"}))

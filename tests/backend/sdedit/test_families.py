@@ -12,7 +12,7 @@ from typing import Any
 import diffusers
 import pytest
 import torch
-from warpnoise.errors import Cancelled, ModelError, SettingsError
+from warpnoise.errors import Cancelled, ModelError
 from warpnoise.job import Settings
 from warpnoise.sdedit import load_model
 from warpnoise.sdedit.autoencoder import encode, make_certain
@@ -308,16 +308,6 @@ def test_a_prompt_is_encoded_once(tiny: Tiny) -> None:
     assert len(calls) == 2 * 2  # each prompt, and the negative one with it
 
 
-def test_a_prompt_that_would_be_cut_is_refused(tiny: Tiny) -> None:
-    sdxl, z_image = open_editor(tiny("sdxl")), open_editor(tiny("z_image"))
-    for editor, longest in ((sdxl, 75), (z_image, 200)):
-        editor.check(SETTINGS.updated({"prompt": "a " * longest}))
-    with pytest.raises(SettingsError, match="prompt: it has 82 tokens, and the model reads 77: shorten it by about 5"):
-        sdxl.check(SETTINGS.updated({"prompt": "a " * 80}))
-    with pytest.raises(SettingsError, match=r"negative prompt: it has .* tokens"):
-        sdxl.check(SETTINGS.updated({"negative_prompt": "a " * 80}))
-
-
 def test_cancelling_and_steps(tiny: Tiny) -> None:
     editor = open_editor(tiny("sdxl"))
     maps = noise_maps(editor, 1, size=(64, 64))
@@ -413,10 +403,3 @@ def test_encodings_are_interpolated_token_by_token() -> None:
     mixed = interpolated((one, None, torch.tensor([[1, 0]])), (other, None, torch.tensor([[1, 1, 1, 0]])), 0.25)
     assert mixed[0][:, :2].eq(1.5).all() and mixed[0][:, 2:].eq(0.75).all() and mixed[1] is None
     assert mixed[2].tolist() == [[1, 1, 1, 0]]
-
-
-def test_a_text_encoder_that_cuts_the_prompt_is_named(tiny: Tiny) -> None:
-    editor = open_editor(tiny("flux"))
-    editor.pipeline.tokenizer.model_max_length = 20
-    (warning,) = editor.check(SETTINGS.updated({"prompt": "a " * 30, "negative_prompt": ""}))
-    assert warning == "The prompt has 32 tokens; the text encoder text_encoder reads the first 20 of them."

@@ -10,8 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
+import torch
 from fastapi import FastAPI
 from huggingface_hub import constants
+from safetensors.torch import save_file
 from warpnoise.sdedit.places import download_folder
 from warpnoise.server.app import create_app
 from warpnoise.server.downloads import Downloads
@@ -19,6 +21,7 @@ from warpnoise.server.model_calls import model_calls
 from warpnoise.server.stylize_work import check
 from warpnoise.server.uploads import UploadLimits, Uploads
 
+from .. import tiny_pipelines
 from ..tiny_hub import Repository, TinyHub
 from ..tiny_models import write_styled_model
 from .conftest import STATUS, TOKEN, Running, serving
@@ -139,7 +142,7 @@ def test_a_server_that_takes_uploads_names_no_folder_of_its_own(tmp_path: Path) 
 
     def app(here: Running) -> FastAPI:
         here.uploads = Uploads(tmp_path / "spool", UploadLimits(), here.queue.busy)
-        known = model_calls(Downloads(), lambda: True, lambda settings: check(settings), **ELSEWHERE)
+        known = model_calls(Downloads(), lambda: True, lambda request: check(request), **ELSEWHERE)
         return create_app(here.queue, TOKEN, lambda: STATUS, lambda: None, here.uploads, [known])
 
     with serving(app) as here, here.client() as client:
@@ -189,6 +192,41 @@ def test_check_names_what_does_not_fit(calls: httpx.Client, toy: Path) -> None:
     answer = calls.post("/v2/check", json={"settings": {"model": str(toy), "style": "chalk"}})
     assert answer.status_code == 400 and "has ink, clay" in answer.json()["error"]["message"]
     assert "get it with" in calls.post("/v2/check", json={"settings": {"model": "studio/ink"}}).text
+
+
+def test_check_says_before_the_render_what_loading_would(calls: httpx.Client, tmp_path: Path) -> None:
+    model = str(tiny_pipelines.write("sd15", tmp_path / "sd15"))
+
+    def refused(settings: dict[str, Any], **more: Any) -> str:
+        answer = calls.post("/v2/check", json={"settings": {"model": model, **settings}, **more})
+        assert answer.status_code == 400
+        return str(answer.json()["error"]["message"])
+
+    save_file({"unet.mid_block.attn.lora_A.weight": torch.zeros(2, 8)}, tmp_path / "lora.safetensors")
+    assert calls.post("/v2/check", json={"settings": {"model": model}, "size": [64, 48]}).status_code == 200
+    assert "prompt: it has 102 tokens" in refused({"prompt": "a " * 100})
+    assert "made for another base" in refused({"loras": [{"path": str(tmp_path / "lora.safetensors")}]})
+    assert "device: expected cuda" in refused({}, device="abacus")
+    assert calls.post("/v2/check", json={"settings": {}, "quantize": "2bit"}).status_code == 422
+
+
+def test_a_file_is_given_its_base(calls: httpx.Client, tmp_path: Path) -> None:
+    base, file = tiny_pipelines.write("sd15", tmp_path / "sd15"), tmp_path / "models" / "ink.safetensors"
+    file.parent.mkdir(exist_ok=True)
+    save_file({"input_blocks.0.0.weight": torch.zeros(1)}, file)
+    (listed,) = (each for each in calls.get("/v2/models").json()["installed"] if each["name"] == file.name)
+    assert listed["error_code"] == "base" and listed["base"] == "stabilityai/stable-diffusion-xl-base-1.0"
+    assert calls.post("/v2/check", json={"settings": {"model": file.name}}).json()["error"]["code"] == "base"
+    missing = calls.post("/v2/models/base", json={"model": file.name, "base": str(tmp_path)})
+    assert missing.status_code == 400 and "is no diffusers folder" in missing.text
+    model = calls.post("/v2/models/base", json={"model": file.name, "base": str(base)}).json()
+    assert (model["name"], model["error"], model["family"]) == (file.name, None, "Stable Diffusion 1.x, 2.x")
+    assert calls.post("/v2/check", json={"settings": {"model": file.name}}).status_code == 200
+
+
+@pytest.mark.parametrize("calls", [ELSEWHERE], indirect=True)
+def test_a_server_elsewhere_takes_no_base(calls: httpx.Client) -> None:
+    assert calls.post("/v2/models/base", json={"model": "a", "base": "b"}).status_code == 403
 
 
 def test_the_kept_model_is_freed(calls: httpx.Client) -> None:
