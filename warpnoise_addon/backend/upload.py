@@ -80,7 +80,7 @@ def send_job(backend: Backend, job: LocalJob, progress: Callable[[Job], None], c
     Raises:
         JobFolderError: a file that cannot be read.
         JobError, BackendError: the server refused (too large, its disk is full, ...), died, or hangs.
-        Cancelled: what has arrived stays, and is not sent again.
+        Cancelled: downloaded parts are kept, and is not sent again.
     """
     try:
         upload_id, there = _find(backend, job.folder, cancelled)

@@ -17,24 +17,24 @@ DEVICES = (
     ("AUTO", "Automatic", "The best device that the backend finds"),
     ("cuda", "CUDA or ROCm", "An NVIDIA or AMD graphics card"),
     ("mps", "Metal", "An Apple graphics processor"),
-    ("cpu", "CPU", "The processor: works everywhere, slowly"),
+    ("cpu", "CPU", "The processor. Works on every computer, but slowly"),
 )
 OFFLOADS = (
     ("AUTO", "Automatic", "What the memory allows"),
-    ("none", "Nothing", "The whole model is on the device: the fastest"),
+    ("none", "Nothing", "The whole model is on the device. This is fastest"),
     ("model", "Parts", "One part of the model at a time is on the device, and the others wait in main memory"),
     ("group", "Layers", "One layer at a time is on the device: needs least of its memory, and is slow"),
 )
 QUANTIZES = (
-    ("AUTO", "Automatic", "Only where the model fits in no other way"),
-    ("none", "Full Precision", "The weights stay as they are"),
+    ("AUTO", "Automatic", "Only if the model does not fit otherwise"),
+    ("none", "Full Precision", "The weights are not changed"),
     ("8bit", "8 Bit", "Half the memory for the network, and the picture changes a little"),
     ("4bit", "4 Bit", "A quarter of the memory for the network, and the picture changes more"),
 )
 TILINGS = (
-    ("AUTO", "Automatic", "Once a whole picture did not fit"),
+    ("AUTO", "Automatic", "Only if a whole picture does not fit"),
     ("on", "Always", "Needs less memory. The seams of tiles do not move with the picture and may be seen"),
-    ("off", "Never", "No seams: a picture that does not fit is an error"),
+    ("off", "Never", "No tiles, so no seams. A picture that does not fit is an error"),
 )
 NO_URL = "https://"
 NO_SERVER = "no server can be asked"
@@ -71,7 +71,7 @@ class WARPNOISE_Preferences(bpy.types.AddonPreferences):
         name="Batch", description="Frames in a batch. 0: the backend chooses", default=0, min=0, soft_max=64
     )
     offload: EnumProperty(
-        name="Offload", description="What of a model waits in main memory", items=OFFLOADS, default="AUTO"
+        name="Offload", description="Which parts of a model are kept in main memory", items=OFFLOADS, default="AUTO"
     )
     quantize: EnumProperty(
         name="Weights", description="How a model's network is stored", items=QUANTIZES, default="AUTO"

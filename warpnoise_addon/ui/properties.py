@@ -122,7 +122,8 @@ _JOB = {
     ),
     "color_folder": _folder(
         name="Frames",
-        description="A folder of existing frames: PNG, JPEG, TIFF, WebP or EXR, one file a frame. Empty: render them",
+        description="A folder of existing frames: PNG, JPEG, TIFF, WebP or EXR, one file for each frame. "
+        "Empty: render them",
     ),
     "passes_folder": _folder(
         name="Passes",
@@ -162,7 +163,7 @@ class WARPNOISE_SceneSettings(_SceneProperties, bpy.types.PropertyGroup):
         description="The range of frames to stylize",
         items=(
             ("SCENE", "Scene", "The scene's frame range and step"),
-            ("CUSTOM", "Custom", "A range of your own"),
+            ("CUSTOM", "Custom", "A custom range"),
         ),
         default="SCENE",
         options=set(),

@@ -31,7 +31,7 @@ class _OfResult:
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if context.scene is None or existing_output(context.scene, CURRENT) is None:
-            cls.poll_message_set("No frame is stylized yet in the output folder")
+            cls.poll_message_set("The output folder has no stylized frames yet")
             return False
         return True
 

@@ -52,7 +52,7 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
     )
     preview: IntProperty(
         name="Preview",
-        description="Preview only this frame, with its noise in the shot. Results stay as they are",
+        description="Preview only this frame, with the noise of the whole shot. Results do not change",
         options={"SKIP_SAVE"},
     )
     size: IntProperty(

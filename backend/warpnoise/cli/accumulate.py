@@ -49,7 +49,7 @@ def command(
       warpnoise accumulate JOB --input frames --output steady --amount 0.8
     """
     if (source is None) != (target is None):
-        raise click.UsageError("--input and --output are given together")
+        raise click.UsageError("use --input and --output together")
     with interruptible() as interrupt, show_progress(progress) as listener:
         from warpnoise.job import Shot
         from warpnoise.pipeline import accumulate_finished, accumulate_folder

@@ -49,7 +49,7 @@ class Interrupt:
     def check(self) -> None:
         """Raise Cancelled if the user asked to stop."""
         if self():
-            raise Cancelled("cancelled: what was finished stays, the same command goes on from there")
+            raise Cancelled("cancelled: finished frames are kept, and the same command continues from there")
 
 
 @contextmanager

@@ -83,6 +83,6 @@ def command(
     elif only_list:
         print("".join(f"{frame}{' *' if frame in painted else ''}\n" for frame in keys), end="")
     elif summary is None:
-        print("nothing to do: nothing is carried from frame to frame (--coherence off)")
+        print("nothing to do: there are no key frames, because coherence is off")
     else:
         print(f"{len(keys)} key frames, {summary.frames_kept} of them kept, in {in_words(summary.seconds)}")

@@ -89,7 +89,9 @@ def command(
     if kind is None:
         suffix = "" if output is None else output.suffix
         if suffix == ".exr":
-            raise click.UsageError(f"--output {output}: EXR pictures need a folder; name one, with --format exr")
+            raise click.UsageError(
+                f"--output {output}: EXR pictures are written to a folder: name one, and use --format exr"
+            )
         kind = "safetensors" if suffix == ".safetensors" else "npy" if suffix == ".npy" else "npz"
     with interruptible() as interrupt:
         from warpnoise.job import Shot

@@ -257,7 +257,7 @@ def _lock(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as refusal:
-        raise JobError(f"Cannot write to {folder}: {refusal}. Give another folder (--output).") from refusal
+        raise JobError(f"Cannot write to {folder}: {refusal}. Choose another folder with --output.") from refusal
     busy = f"Another comparison writes to {folder}. Wait until it is done, or give another folder (--output)."
     with locked(folder, busy=busy):
         yield

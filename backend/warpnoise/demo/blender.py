@@ -104,9 +104,9 @@ def find_blender(
     on_path = shutil.which("blender", path=environment.get("PATH"))
     if on_path is None:
         raise BlenderError(
-            "No Blender was found: there is no `blender` on the PATH. Give --blender with the path of Blender 4.2 or "
-            f"later (or set {BLENDER_VARIABLE}), or --python with a Python that has the bpy wheel (or set "
-            f"{PYTHON_VARIABLE}); `pip install bpy` brings that to a Python of the right version."
+            "No Blender was found: there is no `blender` on the PATH. Use --blender (or set "
+            f"{BLENDER_VARIABLE}) to name Blender 4.2 or later, or --python (or set {PYTHON_VARIABLE}) to name a "
+            "Python that has the bpy wheel. `pip install bpy` installs the wheel into a Python of the right version."
         )
     return Blender((on_path,), False, addon)
 
@@ -162,7 +162,7 @@ def run_blender(
                 stop_if(cancelled, "cancelled: what was finished stays")
                 if time.monotonic() - heard > SILENCE_SECONDS:
                     raise BlenderError(
-                        f"{what} hangs: Blender said nothing for {SILENCE_SECONDS:.0f} s. Its output is in {log}."
+                        f"{what} hangs: Blender printed nothing for {SILENCE_SECONDS:.0f} s. Its output is in {log}."
                     )
                 if not ended:
                     time.sleep(POLL_SECONDS)

@@ -40,6 +40,6 @@ def disk_errors(folder: Path) -> Iterator[None]:
     except OSError as refusal:
         raise HubError(
             f"Cannot write in {refusal.filename or folder} ({refusal.strerror or refusal}). Free space or choose "
-            "another folder with WARPNOISE_MODELS; what has arrived stays.",
+            "another folder with WARPNOISE_MODELS; downloaded parts are kept.",
             "disk",
         ) from refusal

@@ -48,7 +48,7 @@ class Meter:
 
     def check(self) -> None:
         if self._cancelled is not None and self._cancelled():
-            raise Cancelled("Cancelled. What has arrived stays, and the next download continues it.")
+            raise Cancelled("Cancelled. Downloaded parts are kept, and the next download continues from there.")
 
     def wait(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -139,7 +139,7 @@ def _blocks(offer: Offer, file: RemoteFile, begin: int) -> Iterator[bytes]:
             if response.status_code != 206:
                 skip = begin  # the server ignores ranges and sends the file from its start
             elif not response.headers.get("content-range", "").startswith(f"bytes {begin}-"):
-                raise HubError(f"{offer.id}: the hub sent another part of {file.name} than it was asked for.")
+                raise HubError(f"{offer.id}: the hub sent a wrong part of {file.name}.")
         for block in response.iter_raw(_CHUNK_BYTES if file.size > 64 * _CHUNK_BYTES else None):
             kept = block[skip:]
             skip -= len(block) - len(kept)

@@ -88,7 +88,7 @@ def look_up(hub_id: str) -> Offer:
             reached, or answers what it should not.
     """
     if not is_hub_id(hub_id):
-        raise HubError(f"{hub_id[:100]!r} is no model of the hub: expected OWNER/NAME, as on its page.")
+        raise HubError(f"{hub_id[:100]!r} is not a model name of the hub: expected OWNER/NAME, as on its page.")
     if constants.HF_HUB_OFFLINE:
         raise HubError("HF_HUB_OFFLINE is set: unset it to download a model.", "offline")
     info = _object(_get(hub_id, f"api/models/{hub_id}/revision/main?blobs=true", _LARGEST_ANSWER), hub_id)
@@ -121,18 +121,18 @@ def stream(hub_id: str, path: str, headers: dict[str, str] | None = None) -> Ite
             hf_raise_for_status(response)
         except GatedRepoError:
             raise HubError(
-                f"The owner of {hub_id} asks for an agreement first: open {constants.ENDPOINT}/{hub_id} in a browser, "
+                f"The owner of {hub_id} requires an agreement: open {constants.ENDPOINT}/{hub_id} in a browser, "
                 "agree there, then sign in on this machine with `hf auth login`, or set HF_TOKEN.",
                 "gated",
             ) from None
         except RepositoryNotFoundError:
             raise HubError(
                 f"The hub has no model {hub_id}, or it is private. Check the name on {constants.ENDPOINT}; for a "
-                "private one sign in with `hf auth login`."
+                "private model, sign in with `hf auth login`."
             ) from None
         except HfHubHTTPError:
             raise HubError(
-                f"The hub answered {response.status_code} for {hub_id}. Try again later; what has arrived stays."
+                f"The hub answered {response.status_code} for {hub_id}. Try again later; downloaded parts are kept."
             ) from None
         yield response
 
@@ -198,8 +198,8 @@ def _wanted(hub_id: str, revision: str, there: dict[str, RemoteFile]) -> tuple[s
     index_name = next((name for name in ("model_index.json", "config.json") if name in there), None)
     if index_name is None:
         raise HubError(
-            f"{hub_id} is in no form that diffusers reads: it has neither model_index.json nor config.json. If it "
-            "offers a single .safetensors or .gguf file, download that and give its path."
+            f"{hub_id} cannot be read by diffusers: it has neither model_index.json nor config.json. If it "
+            "offers a single .safetensors or .gguf file, download the file and use its path."
         )
     index = _object(_get(hub_id, file_path(hub_id, revision, index_name), LARGEST_CONFIG), hub_id)
     check_values(index_name, index)

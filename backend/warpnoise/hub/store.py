@@ -60,7 +60,9 @@ def remove(hub_id: str) -> int:
     with lock_download(hub_id), disk_errors(place):
         there = [folder for folder in (place, partial) if folder.is_dir()]
         if not there:
-            raise HubError(f"Warpnoise has downloaded no model {hub_id}. `warpnoise models` lists what there is.")
+            raise HubError(
+                f"Warpnoise has not downloaded a model {hub_id}. `warpnoise models` lists the installed models."
+            )
         freed = sum(folder_size(folder) for folder in there)
         for folder in there:
             remove_folder(folder)

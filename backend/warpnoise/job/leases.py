@@ -48,7 +48,7 @@ def locked(folder: Path, *, busy: str = "", wait_seconds: float = 0.0, name: str
         raise JobLockedError(busy or f"Another process has locked {folder}. Wait until it is done.") from None
     except (OSError, NotImplementedError) as refusal:
         raise JobError(
-            f"Cannot lock {folder}: {refusal}. Give this user the right to write there, or choose another folder."
+            f"Cannot lock {folder}: {refusal}. Allow this user to write there, or choose another folder."
         ) from refusal
     try:
         yield

@@ -52,7 +52,7 @@ def read_record(path: Path, *, warn: Callable[[str], None] = log.warning) -> Rec
         content = read_json(path, error=JobError, missing=None)
         return None if content is None else validated(Record, content, str(path), JobError)
     except JobError as damage:
-        warn(f"{damage} Warpnoise makes its picture again.")
+        warn(f"{damage} Warpnoise makes the frame again.")
         return None
 
 
@@ -134,7 +134,7 @@ class Result:
         except OSError as refusal:
             raise JobError(
                 f"Cannot write to {self.folder}: {refusal.strerror or refusal}. Give this user the right to write "
-                "there, or remove what stands in the way."
+                "there, or remove the file that is in the way."
             ) from refusal
 
     def lease(self, first: int, last: int) -> contextlib.AbstractContextManager[None]:

@@ -171,7 +171,7 @@ class Settings(StrictModel):
         "Shifts each frame so that its largest surface keeps its position on the model's grid, which reduces "
         "flicker. Shifted frames are larger and take longer",
         labels={
-            "exact": {"label": "Where Exact", "description": "In pans, while the whole frame moves as one."},
+            "exact": {"label": "In Pans", "description": "While the whole frame moves as one."},
             "always": {"label": "Always", "description": "In every shot, even if other surfaces move differently."},
             "off": {"label": "Off", "description": "No frame is shifted."},
         },

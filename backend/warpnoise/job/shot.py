@@ -263,7 +263,7 @@ class Shot:
         known = len(self.info.frames)
         if frames[-1] > self.frames[known - 1]:
             raise JobError(
-                f"{self.path / 'job.json'} tells of frames {self.frames[0]} to {self.frames[known - 1]} only: "
+                f"{self.path / 'job.json'} lists only frames {self.frames[0]} to {self.frames[known - 1]}: "
                 f"the export of {self.frames[0]} to {self.frames[-1]} is not finished. Finish it, or stylize only "
                 "these."
             )
@@ -319,8 +319,8 @@ def _copy(source: Path, target: Path) -> None:
 
 def _read_json(folder: Path) -> object:
     if not folder.is_dir():
-        raise JobError(f"{folder} is not a folder. Give a folder that the add-on exported: it holds a job.json.")
+        raise JobError(f"{folder} is not a folder. Choose a folder that the add-on has exported: it holds a job.json.")
     path = folder / "job.json"
     if not path.exists():
-        raise JobError(f"{folder} holds no job.json. Give a folder that the add-on exported.")
+        raise JobError(f"{folder} holds no job.json. Choose a folder that the add-on has exported.")
     return read_json(path, error=JobError, advice="Export the animation again.", largest=LARGEST_JOB_FILE)

@@ -39,6 +39,7 @@ def numbered_files(
         kinds = ", ".join(sorted(suffixes))
         raise error(
             f"Folder '{folder}' has no file for {len(missing)} of {len(frames)} frames: {first_few(missing)}. Expected "
-            f"one file a frame ({kinds}), the frame's number last in its name, as in 'render_{missing[0]:04d}'."
+            f"one file for each frame ({kinds}), with the frame's number last in its name, as in "
+            f"'render_{missing[0]:04d}'."
         )
     return {frame: found[frame] for frame in frames}

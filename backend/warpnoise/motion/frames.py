@@ -79,7 +79,7 @@ def read_frame(job: Shot, state: FrameState, warn: Callable[[str], None]) -> Fra
     if unknown.any():
         warn(
             f"{path}: the vectors of {np.count_nonzero(unknown)} of {unknown.size} pixels are not finite numbers. "
-            "Their motion is taken for unknown."
+            "Their motion is treated as unknown."
         )
     return frame
 

@@ -73,8 +73,8 @@ class LensCorrection:
             self._warned = True
             self.warn(
                 "This Blender wrote wrong vectors for a moving orthographic camera, as 4.3, 4.5 and 5.0 do. Rigid "
-                "objects take their motion from their matrices; deforming ones are taken for rigid, instances for "
-                "standing still. Blender 4.2 and 5.2 write them right."
+                "objects take their motion from their matrices; deforming ones are treated as rigid, and instances "
+                "as standing still. Blender 4.2 and 5.2 write correct vectors."
             )
         flow = prediction.flow.copy()
         y, x = np.nonzero(prediction.index < 0)

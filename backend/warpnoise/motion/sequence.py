@@ -75,7 +75,7 @@ class _Notices:
         if names:
             self.warn(
                 f"Frame {frame.number}: the topology of {', '.join(names[:_NAMES])}{' ...' * (len(names) > _NAMES)} "
-                "changes, so that the motion is unknown and the noise new in each such frame. If the geometry has a "
+                "changes. So the motion is unknown, and the noise is new in each such frame. If the geometry has a "
                 "'velocity' attribute, its motion is known."
             )
 

@@ -111,5 +111,5 @@ def _checked_device(device: str | torch.device) -> torch.device:
     try:
         torch.empty(1, device=result)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise RuntimeError(f"device {str(result)!r} is not there; use device='cpu', say. {error}") from None
+        raise RuntimeError(f"device {str(result)!r} is not available; use device='cpu', for example. {error}") from None
     return result

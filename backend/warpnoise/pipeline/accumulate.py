@@ -158,7 +158,7 @@ def accumulate_folder(
 ) -> list[Path]:
     """Accumulates frames that any tool made, ``source/0001.png``, into ``target``. Raises as ``accumulate``."""
     if source.resolve() == target.resolve():
-        raise JobError(f"{target} holds the frames that are accumulated. Give another folder (--output).")
+        raise JobError(f"{target} is the folder of the frames to average. Choose another folder with --output.")
     chosen, written = list(shot.frames if frames is None else frames), []
     pictures = accumulate(shot, lambda frame: source / f"{frame_name(frame)}.png", chosen, amount, key_share, cancelled)
     for frame, picture in pictures:
@@ -174,8 +174,8 @@ def check_there(shot: Shot, source: Callable[[int], Path], frames: Sequence[int]
     missing = [source(frame) for frame in frames if not source(frame).is_file()]
     if missing:
         raise JobError(
-            f"{first_few(missing, 1)} is missing: frames are averaged with those around them and before them. Stylize "
-            "them first, or give the folder that holds them all."
+            f"{first_few(missing, 1)} is missing: each frame is averaged with frames around it and before it. "
+            "Stylize these first, or choose a folder that holds all of them."
         )
     shot.check_passes(frames)
 

@@ -66,7 +66,8 @@ def check_values(model: ModelFolder, settings: EditSettings) -> None:
         raise SettingsError(f"style {settings.style!r}: the model {model.name} has {', '.join(model.styles)}")
     if settings.guidance not in (None, 1.0) and not model.takes_prompt and model.sheet.null_class is None:
         raise SettingsError(
-            f"guidance {settings.guidance}: the model {model.name} has no null class that guidance needs: leave it out"
+            f"guidance {settings.guidance}: guidance needs a null class, which the model {model.name} does not have: "
+            "leave it out"
         )
     if len(settings.references) > model.references:
         takes = f"at most {model.references} beside the render" if model.references else "none"

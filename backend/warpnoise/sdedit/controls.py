@@ -78,7 +78,7 @@ class Controls:
         seen = {**guides, "color": images}
         missing = next((control for control in controls if control.input not in seen), None)
         if missing is not None:
-            raise SettingsError(f"control {missing.path}: nothing is known of the shot's {missing.input}")
+            raise SettingsError(f"control {missing.path}: the shot has no data for {missing.input}")
         pictures = [seen[control.input] for control in controls]
         parameters = inspect.signature(type(self.pipeline).__call__).parameters
         call: dict[str, Any] = {

@@ -31,7 +31,7 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
     if chosen.type == "mps":
         if not torch.backends.mps.is_available():
             raise SettingsError(
-                "device mps is not there: it needs an Apple GPU and macOS 12.3 or later; use cpu or leave it out"
+                "device mps is not available: it needs an Apple GPU and macOS 12.3 or later; use cpu or leave it out"
             )
         return chosen
     if chosen.type == "cuda":
@@ -39,7 +39,7 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
         if count <= (chosen.index or 0):
             found = f"{count} CUDA device(s) found" if count else "no CUDA device was found by this PyTorch"
             raise SettingsError(
-                f"device {chosen} is not there: {found}; use cpu, leave it out, or install PyTorch with CUDA"
+                f"device {chosen} is not available: {found}; use cpu, leave it out, or install PyTorch with CUDA"
             )
         return chosen
     raise SettingsError(f"device: expected cuda, cuda:N, mps or cpu, got {device!r}")

@@ -58,7 +58,7 @@ def embedding_file(model: ModelFolder, setting: Embedding) -> EmbeddingFile:
     if not tensors:
         names = ", ".join(sorted(shapes)[:3])
         raise ModelError(
-            f"embedding {path} is no textual inversion: expected one tensor, or clip_l and clip_g, got {names}"
+            f"embedding {path} is not a textual inversion: expected one tensor, or clip_l and clip_g, got {names}"
         )
     for part in encoders:
         width = read_config(component(model.path, part) / "config.json").get("hidden_size")
@@ -78,7 +78,7 @@ def embedding_warnings(model: ModelFolder, settings: EditSettings) -> tuple[str,
     files = [embedding_file(model, setting) for setting in settings.embeddings]
     tokens = [file.token for file in files]
     if twice := next((token for token in tokens if tokens.count(token) > 1), None):
-        raise SettingsError(f"embeddings: two of them have the token {twice!r}: give one another token")
+        raise SettingsError(f"embeddings: two of them have the token {twice!r}: give one of them another token")
     texts = " ".join((*settings.texts("prompt"), *settings.texts("negative_prompt")))
     return tuple(
         f"The embedding {file.path.name} has no effect: its token {file.token} is not in the prompt."

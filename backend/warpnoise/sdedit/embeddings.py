@@ -40,7 +40,7 @@ class Embeddings:
             self._unload()
             raise ModelError(
                 f"embedding {file.path}, token {file.token!r}, cannot be loaded ({first_line(error)}): give it a token "
-                "that is no word of the model's"
+                "that is not a word of the model"
             ) from error
         self._loaded = files
         return True

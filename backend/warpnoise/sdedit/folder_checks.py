@@ -24,7 +24,7 @@ def check_folder(path: Path) -> None:
     if not path.is_dir():
         raise ModelError(
             f"model {path}: there is no such folder. Give 'default', the path of a diffusers folder or of a file, or "
-            "the id of a model that was downloaded: `warpnoise models` lists what there is"
+            "the id of a model that was downloaded: `warpnoise models` lists the installed models"
         )
     if not (path / "model_index.json").is_file() and not (path / "config.json").is_file():
         raise ModelError(f"{path} is not a diffusers model: it has no model_index.json. Supported are {supported()}")

@@ -47,10 +47,10 @@ def _ip_adapter_file(model: ModelFolder, setting: IpAdapter) -> IpAdapterFile:
     keys = {int(found[1]): shape for name, shape in shapes.items() if (found := _KEYS.fullmatch(name))}
     inner = {name.partition(".")[2]: shape for name, shape in shapes.items() if name.startswith(_PROJECTIONS)}
     if not keys or not inner:
-        raise ModelError(f"ip_adapter {path} is no IP-Adapter: it has no layers named image_proj and ip_adapter")
+        raise ModelError(f"ip_adapter {path} is not an IP-Adapter: it has no layers named image_proj and ip_adapter")
     _check_layers(model, path, [shape for _, shape in sorted(keys.items())])
     if "unet" not in model.parts and "proj.weight" not in inner:
-        raise ModelError(f"ip_adapter {path} is not of the plain kind, the only one that {model.family.title} takes")
+        raise ModelError(f"ip_adapter {path} is not a plain one, and {model.family.title} takes only these")
     encoder = resolve(setting.encoder, "ip_adapter") if setting.encoder else path.parent / "image_encoder"
     _check_encoder(path, encoder, inner)
     return IpAdapterFile(path, encoder)
@@ -72,8 +72,8 @@ def check_ip_adapters(model: ModelFolder, settings: Sequence[IpAdapter]) -> list
 def _check_encoder(path: Path, encoder: Path, projection: dict[str, tuple[int, ...]]) -> None:
     if not (encoder / "config.json").is_file():
         raise ModelError(
-            f"ip_adapter {path}: its image encoder is not in {encoder}: get the folder image_encoder that belongs to "
-            "it, and give it as the encoder"
+            f"ip_adapter {path}: its image encoder is not in {encoder}: download the folder image_encoder that "
+            "belongs to the adapter, and name it as the encoder"
         )
     config = read_config(encoder / "config.json")
     find_weights(encoder)

@@ -40,8 +40,8 @@ def read_lora(model: ModelFolder, path: Path) -> Tensors:
             weights = _with_names_of_diffusers(model, tensors)
     except LIBRARY_ERRORS as error:
         raise ModelError(
-            f"lora {path} is in no format that diffusers knows for a {pipeline.__name__} ({first_line(error)}): choose "
-            f"one made for this model, {_LEAVE_OUT}"
+            f"lora {path} has a format that diffusers does not know for a {pipeline.__name__} ({first_line(error)}): "
+            f"choose one made for this model, {_LEAVE_OUT}"
         ) from error
     layers = {
         key.removesuffix(suffix): value for suffix in _DOWN for key, value in weights.items() if key.endswith(suffix)
@@ -51,7 +51,7 @@ def read_lora(model: ModelFolder, path: Path) -> Tensors:
         first = f"; the first is {misfits[0]}" if misfits else ""
         raise ModelError(
             f"lora {path}: it was made for another base than {pipeline.__name__}: {len(misfits)} of the {len(layers)} "
-            f"layers that it changes are not the model's{first}. Choose one made for this model, {_LEAVE_OUT}"
+            f"layers that it changes do not fit{first}. Choose one made for this model, {_LEAVE_OUT}"
         )
     return tensors
 

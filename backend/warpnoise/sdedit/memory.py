@@ -68,7 +68,7 @@ def check_memory(folder: ModelFolder, device: str | torch.device | None, options
 def _check_options(folder: ModelFolder, sizes: Sizes, options: MemoryOptions) -> None:
     if options.quantize not in (None, "none") and not any(sizes.layers.values()):
         raise ModelError(
-            f"quantize {options.quantize}: no weights of {folder.name} can be stored so: leave it out (--quantize none)"
+            f"quantize {options.quantize}: no weights of {folder.name} can be quantized: leave it out (--quantize none)"
         )
     if options.tiling == "on" and not _works_in_tiles(folder):
         raise ModelError(

@@ -101,9 +101,13 @@ class MemoryPlan:
         """What to tell the user; empty for a model that is wholly on the device."""
         texts = []
         if self.offload == "model":
-            texts.append("The model's parts wait in main memory, and one at a time is on the device: this is slower.")
+            texts.append(
+                "The model's parts are kept in main memory, and one at a time is on the device. This is slower."
+            )
         elif self.offload == "group":
-            texts.append("The model's layers wait in main memory, and one at a time is on the device: this is slow.")
+            texts.append(
+                "The model's layers are kept in main memory, and one at a time is on the device. This is slow."
+            )
         return " ".join([*texts, self.advice]).strip()
 
     def fits(self, sizes: Sizes, room: Room) -> bool:

@@ -64,7 +64,7 @@ def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if not 2 <= length <= min(size - 8, LARGEST_HEADER):
-                raise ModelError(f"{path} is no safetensors file: its header cannot have {length} bytes. {ADVICE}")
+                raise ModelError(f"{path} is not a safetensors file: its header cannot have {length} bytes. {ADVICE}")
             data = file.read(length)
     except OSError as error:
         raise ModelError(f"Cannot read {path}: {error.strerror}. Check its permissions.") from error
@@ -76,7 +76,7 @@ def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
                 shapes[name] = tuple(_count(side) for side in entry["shape"])
                 end = max(end, _count(entry["data_offsets"][1]))
     except (AttributeError, KeyError, TypeError, IndexError, ValueError):
-        raise ModelError(f"{path} is no safetensors file: its header is damaged. {ADVICE}") from None
+        raise ModelError(f"{path} is not a safetensors file: its header is damaged. {ADVICE}") from None
     if end != size - 8 - length:
         raise ModelError(f"{path} has {size - 8 - length} bytes of weights; expected {end}. {ADVICE}")
     return shapes

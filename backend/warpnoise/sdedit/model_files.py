@@ -107,4 +107,4 @@ def check_safetensors(path: Path, what: str) -> None:
     try:
         tensor_shapes(path)
     except ModelError as error:
-        raise ModelError(f"{what} is no whole safetensors file: {error}") from error
+        raise ModelError(f"{what} is not a complete safetensors file: {error}") from error

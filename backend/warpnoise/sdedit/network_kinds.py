@@ -59,8 +59,8 @@ def check_quantization(path: Path, names: Iterable[str]) -> None:
     """Raises ModelError: another program has quantized the weights of a safetensors file."""
     if any(name.startswith(_FOREIGN) or name.endswith(_FOREIGN) for name in names):
         raise ModelError(
-            f"model {path} has weights that another program has quantized (scaled fp8, int4, nf4). Get it in 16 bit or "
-            "as a .gguf file"
+            f"model {path} has weights that another program has quantized (scaled fp8, int4, nf4). Get it in 16 bits "
+            "or as a .gguf file"
         )
 
 
@@ -75,7 +75,7 @@ def gguf_shapes(path: Path) -> Mapping[str, tuple[int, ...]]:
     try:
         with path.open("rb") as file:
             if file.read(4) != b"GGUF":
-                raise ModelError(f"model {path} is no GGUF file: download it again")
+                raise ModelError(f"model {path} is not a GGUF file: download it again")
         tensors = gguf.GGUFReader(path).tensors
         return {str(each.name): tuple(int(side) for side in reversed(each.shape)) for each in tensors}
     except OSError as error:

@@ -120,7 +120,7 @@ def read_one_file(path: Path) -> OneFile:
     absent = {"vae", *_PREFIXES[kind]} - set(parts)
     if missing := sorted(absent - _OPTIONAL):
         raise MissingBaseError(
-            f"model {path} lacks {_listed(missing)}. Say once which diffusers folder has what is missing: "
+            f"model {path} lacks {_listed(missing)}. Name a diffusers folder that has these parts: "
             f"warpnoise models {path} --base FOLDER",
             network.base if network else "",
         )
@@ -135,11 +135,11 @@ def set_base(path: Path, base: str | os.PathLike[str]) -> None:
         ModelError: no such file, no such base, or the note cannot be written.
     """
     if path.is_dir():
-        raise ModelError(f"model {path} is a folder, which needs no base: leave it out, or give a file")
+        raise ModelError(f"model {path} is a folder, which needs no base: leave it out, or name a file")
     check_file(path)
     folder = resolve(base, "model").resolve()
     if not (folder / "model_index.json").is_file():
-        raise ModelError(f"base {base} is no diffusers folder: it has no model_index.json")
+        raise ModelError(f"base {base} is not a diffusers folder: it has no model_index.json")
     content = json.dumps({"base": str(folder)}, indent=1) + "\n"
     write_bytes(_note(path), content.encode(), error=ModelError)
 
@@ -158,9 +158,11 @@ def check_file(path: Path) -> _Shapes:
     shapes = tensor_shapes(path)
     check_quantization(path, shapes)
     if any(_ADAPTER.search(name) for name in shapes):
-        raise ModelError(f"model {path} is a LoRA: give the model that it was made for, and this file as a LoRA")
+        raise ModelError(f"model {path} is a LoRA: choose the model that it was made for, and add this file as a LoRA")
     if any(name.startswith(("control_model.", "controlnet_cond_embedding.")) for name in shapes):
-        raise ModelError(f"model {path} is a ControlNet: give the model that it controls, and a folder as a control")
+        raise ModelError(
+            f"model {path} is a ControlNet: choose the model that it controls, and add a folder as a control"
+        )
     return shapes
 
 

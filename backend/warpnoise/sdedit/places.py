@@ -38,7 +38,7 @@ def models_folder() -> Path:
 def download_folder(hub_id: str) -> Path:
     """Where a download goes. Raises ModelError: no hub id."""
     if not is_hub_id(hub_id):
-        raise ModelError(f"{hub_id[:100]!r} is no model of the hub: expected OWNER/NAME, as on its page.")
+        raise ModelError(f"{hub_id[:100]!r} is not a model name of the hub: expected OWNER/NAME, as on its page.")
     return models_folder() / HUB / hub_id
 
 

@@ -101,7 +101,7 @@ def create_app(
             path = given_path(request.path, "the job folder", error=JobError)
             return queue.submit(request.model_copy(update={"path": str(path)}))
         if request.upload is None:
-            raise HTTPException(403, "This server takes uploads only: it works on no folders of its own machine.")
+            raise HTTPException(403, "This server takes uploads only: it does not work on folders of its own machine.")
         with uploads.for_job(request.upload) as folder:
             return queue.submit(request.model_copy(update={"path": str(folder), "upload": None}))
 
@@ -153,8 +153,8 @@ def _answer_errors_as_json(app: FastAPI, answers: type[JSONResponse]) -> None:
 
     @app.exception_handler(Exception)
     def not_foreseen(request: Request, error: Exception) -> JSONResponse:
-        log.error("%s %s: an error that was not foreseen", request.method, request.url.path, exc_info=error)
-        return problem(500, "internal", "The server met an error that was not foreseen. Its log says which.")
+        log.error("%s %s: an unexpected error", request.method, request.url.path, exc_info=error)
+        return problem(500, "internal", "The server had an unexpected error. Its log has the details.")
 
 
 def without_paths(spool: Path) -> type[JSONResponse]:

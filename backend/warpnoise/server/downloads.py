@@ -72,7 +72,7 @@ class Downloads(Tasks[Task[DownloadView]]):
             return self.find(name).view
 
     def close(self) -> None:
-        """Cancel all. Their threads end with the process; what has arrived stays."""
+        """Cancel all. Their threads end with the process; downloaded parts are kept."""
         with self._changed:
             for task in self._tasks.values():
                 task.stop.set()

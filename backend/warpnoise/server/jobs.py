@@ -117,7 +117,7 @@ class JobQueue(Tasks[_Job]):
         if self._closed:
             raise ServerError("The server is shutting down. Start it again for another job.")
         if other := self.busy(folder):
-            raise JobLockedError(f"{folder} is worked on already, as job {other}. Wait for it, or cancel it.")
+            raise JobLockedError(f"{folder} is already in use by job {other}. Wait for it, or cancel it.")
 
     def _cancel(self, job: _Job) -> None:
         job.stop.set()

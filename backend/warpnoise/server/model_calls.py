@@ -122,7 +122,9 @@ def model_calls(
 
 def _check_allowed(allowed: bool, online: bool) -> None:
     if not allowed:
-        raise HTTPException(403, "This server downloads and removes no models: `warpnoise serve --downloads` lets it.")
+        raise HTTPException(
+            403, "This server does not download or remove models. `warpnoise serve --downloads` allows it."
+        )
     if not online:
         raise HubError(
             "Online access is off. Enable it to download models; in Blender: Preferences, System, Allow Online Access.",

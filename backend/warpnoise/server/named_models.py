@@ -63,8 +63,8 @@ def check_names(settings: Settings) -> None:
                 except OSError:
                     names = "none"
                 raise SettingsError(
-                    f"{what} {item.path!r}: this server takes {kind} by their names, and has: {names}. Ask whoever "
-                    f"runs it to put the file into the folder {kind} of its models."
+                    f"{what} {item.path!r}: this server takes {kind} by their names, and has: {names}. Ask its "
+                    f"administrator to put the file into the folder {kind} of its models folder."
                 )
         if any(getattr(item, field, "") for item in getattr(settings, kind, ()) for field in ("image", "encoder")):
             raise SettingsError(f"{what}: this server takes no pictures besides the frames: leave it out.")

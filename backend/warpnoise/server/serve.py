@@ -73,7 +73,7 @@ def serve(options: ServeOptions) -> None:
     host, port = listener.getsockname()[:2]
     if not is_loopback(listener):
         log.warning(
-            "listening on %s, which other machines can reach: the token and all data pass unencrypted; "
+            "listening on %s, which other machines can reach: the token and all data travel unencrypted; "
             "an SSH tunnel to the loopback address, or a reverse proxy with TLS, is safer",
             host,
         )

@@ -55,8 +55,7 @@ class Tasks(Generic[T]):
         """To be called under the lock. Raises UnknownTaskError."""
         if name not in self._tasks:
             raise UnknownTaskError(
-                f"There is no {self._what} {name} here. The server was started again since, or the {self._what} ended "
-                "long ago."
+                f"There is no {self._what} {name} here. The server was restarted, or the {self._what} ended long ago."
             )
         return self._tasks[name]
 
@@ -81,8 +80,8 @@ class Tasks(Generic[T]):
         except WarpnoiseError as problem:
             state, error = "failed", Problem(code=problem.code, message=str(problem))
         except Exception as problem:
-            log.exception("%s: an error that was not foreseen", name)
-            text = f"The server met an error that was not foreseen; its log says more: {problem}"
+            log.exception("%s: an unexpected error", name)
+            text = f"The server met an unexpected error; its log says more: {problem}"
             state, error = "failed", Problem(code="internal", message=text)
         with self._changed:
             self.finish(task, state, error)

@@ -78,7 +78,7 @@ async def _receive(uploads: Uploads, upload_id: str, name: str, request: Request
         if arrived != size:
             raise HTTPException(400, f"{name}: expected {size} bytes, got {arrived}.")
         if digest.digest() != expected:
-            raise HTTPException(400, f"{name} was damaged on its way: its digest is another one. Send it again.")
+            raise HTTPException(400, f"{name} was damaged in transit: its digest differs. Send it again.")
         if name == "job.json":
             await run_sync(_check_job_file, file)
         await run_sync(finish, digest.hexdigest())

@@ -121,7 +121,7 @@ class Uploads:
         except OSError as error:
             self._closing.close()
             raise ServerError(
-                f"Cannot keep uploads in {self.folder}: {error.strerror or error}. Give another --uploads folder."
+                f"Cannot keep uploads in {self.folder}: {error.strerror or error}. Choose another --uploads folder."
             ) from None
         self.delete_old()
 
@@ -281,7 +281,7 @@ class Uploads:
                     507, f"All uploads together may have {self.limits.total / 1e9:.1f} GB. Delete some, or wait."
                 )
         if shutil.disk_usage(upload.folder).free - arriving - size < FREE_BYTES:
-            raise HTTPException(507, f"The server's disk has no room for {size} bytes more. Free some space there.")
+            raise HTTPException(507, f"The server's disk has no space for {size} more bytes. Free some space there.")
 
     def _note(self, upload: Upload, name: str, received: FileView | None) -> None:
         """Write to the journal what is there under a name; None: nobody knows."""

@@ -99,7 +99,7 @@ def test_the_hugging_face_cache_is_used(warpnoise, model, tmp_path):
     assert (listed["name"], listed["source"]) == ("studio/ink", "cache")
     assert warpnoise("models", "studio/ink").out.startswith("studio/ink\n")
     done = warpnoise("models", "remove", "studio/ink")
-    assert done.status == 5 and "Warpnoise has downloaded no model studio/ink" in done.err
+    assert done.status == 5 and "Warpnoise has not downloaded a model studio/ink" in done.err
 
 
 def test_a_folder_that_is_not_a_model(warpnoise, tmp_path):

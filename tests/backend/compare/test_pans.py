@@ -34,7 +34,7 @@ def test_everything_moves_by_as_many_pixels(tmp_path: Path, ortho: bool) -> None
 
 def test_a_frame_may_be_too_narrow(tmp_path: Path) -> None:
     job = synthetic.make_job(tmp_path / "shot", frames=1)
-    with pytest.raises(JobError, match="one frame only"):
+    with pytest.raises(JobError, match="only one frame"):
         make_pan(job, tmp_path / "pan", 17, 2, job.settings)
 
 

@@ -53,7 +53,7 @@ def test_of_warped_noise(arguments: dict[str, Any], said: str) -> None:
 def test_a_missing_device() -> None:
     device = f"cuda:{torch.cuda.device_count()}"
     for name in NOISE_METHODS:
-        with pytest.raises(RuntimeError, match=f"device '{device}' is not there"):
+        with pytest.raises(RuntimeError, match=f"device '{device}' is not available"):
             make_noise(name, (1, 8, 8), device=device)
 
 

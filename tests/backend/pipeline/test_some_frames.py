@@ -141,6 +141,6 @@ def test_missing_files_are_named_before_the_start(job: Shot) -> None:
         stylize(job, frames=[7, 8], device="cpu")
     assert stylize(job, frames=[1], device="cpu").frames_done == 1
     job.info = job.info.model_copy(update={"frames": job.info.frames[:3]})
-    with pytest.raises(JobError, match=r"tells of frames 1 to 3 only"):
+    with pytest.raises(JobError, match="lists only frames 1 to 3"):
         stylize(job, frames=[4], device="cpu")
     assert finished_frames(job) == [1]

@@ -216,7 +216,7 @@ def test_a_union_takes_several_inputs_at_once(tiny: Tiny, control: Callable[[str
 
 def test_a_shot_without_the_guide_is_refused(tiny: Tiny, control: Callable[[str], Path]) -> None:
     editor = load_model(tiny("sd15"), "cpu", "float32")
-    with pytest.raises(SettingsError, match="nothing is known of the shot's normals"):
+    with pytest.raises(SettingsError, match="the shot has no data for normals"):
         edit(editor, {"depth": RAMP}, controls=[{"path": str(control("sd15")), "input": "normals"}])
 
 

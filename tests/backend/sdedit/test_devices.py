@@ -21,9 +21,9 @@ def test_a_missing_device_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert pick_device("cuda:0") == torch.device("cuda:0")
-    with pytest.raises(SettingsError, match=r"device cuda:1 is not there: 1 CUDA device\(s\) found"):
+    with pytest.raises(SettingsError, match=r"device cuda:1 is not available: 1 CUDA device\(s\) found"):
         pick_device("cuda:1")
-    with pytest.raises(SettingsError, match="device mps is not there"):
+    with pytest.raises(SettingsError, match="device mps is not available"):
         pick_device("mps")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SettingsError, match="no CUDA device was found by this PyTorch"):

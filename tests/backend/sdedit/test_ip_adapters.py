@@ -211,10 +211,10 @@ def test_misfitting_settings_are_refused_by_name(tiny: Tiny, tmp_path: Path) -> 
         check("sd15", bare)
     with pytest.raises(ModelError, match=r"another image encoder than .*reads 16 numbers, and the encoder gives 8"):
         check("sd15", sd, encoder=str(encoder(tmp_path / "narrow", 8)))
-    with pytest.raises(ModelError, match="is no IP-Adapter"):
+    with pytest.raises(ModelError, match="is not an IP-Adapter"):
         check("sd15", tmp_path / "none.safetensors")
     flux = open_editor(tiny("flux"))
-    with pytest.raises(ModelError, match=r"is not of the plain kind, the only one that FLUX\.1 takes"):
+    with pytest.raises(ModelError, match=r"is not a plain one, and FLUX\.1 takes only these"):
         check("flux", adapter(flux, tmp_path, 9, plus=True))
     with pytest.raises(SettingsError, match="Z-Image, which takes no IP-Adapter"):
         check("z_image", sd)

@@ -79,8 +79,8 @@ def test_the_plan_that_loses_least_is_chosen(
 def test_a_slow_plan_says_what_would_be_quicker() -> None:
     chosen = plan_memory(SIZES, Room(12 * GB, 64 * GB), CHOSEN)
     assert chosen.sentence == (
-        "The model's layers wait in main memory, and one at a time is on the device: this is slow. --quantize 8bit is "
-        "quicker, and changes the picture a little."
+        "The model's layers are kept in main memory, and one at a time is on the device. This is slow. --quantize 8bit "
+        "is quicker, and changes the picture a little."
     )
     assert plan_memory(SIZES, Room(5 * GB, 64 * GB), CHOSEN).advice == ""
 
@@ -168,7 +168,7 @@ class TestOutOfMemory:
         editor = load_model(tiny("sdxl"), "cpu", "float32", MemoryOptions("model"))
         assert plans == ["model", "group"]
         (warning,) = editor.take_warnings()
-        assert warning.startswith("The device's memory was too small. The model's layers wait in main memory")
+        assert warning.startswith("The device's memory was too small. The model's layers are kept in main memory")
         plans.clear()
         fails = 2
         with pytest.raises(ModelError, match=r"cpu has too little memory for the parts of .*\. "):
@@ -221,8 +221,8 @@ class TestOutOfMemory:
         monkeypatch.setattr(memory_module, "place", lambda pipeline, plan, device: placed.append(plan.offload))
         editor._memory._device = torch.device("meta")  # one with a memory of its own
         monkeypatch.setattr(memory_module, "memory", lambda device: (8 * GB, 4 * GB))
-        assert "parts wait in main memory" in editor.save_memory(64, 32)
-        assert "layers wait in main memory" in editor.save_memory(64, 32)
+        assert "parts are kept in main memory" in editor.save_memory(64, 32)
+        assert "layers are kept in main memory" in editor.save_memory(64, 32)
         with pytest.raises(ModelError, match=r"too little memory for one frame of 32 x 64 pixels. .* --quantize 8bit"):
             editor.save_memory(64, 32)
         assert placed == ["model", "group"]

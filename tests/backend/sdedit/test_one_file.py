@@ -178,9 +178,9 @@ def test_files_that_are_not_a_network(tiny: Tiny, tmp_path: Path) -> None:
             set_base(tmp_path / name, tiny("flux"))
 
     one = torch.zeros(1)
-    refused("lora.safetensors", {"unet.x.lora_A.weight": one}, "is a LoRA: give the model that it was made for")
-    refused("loha.safetensors", {"lycoris_blocks_0.hada_w1_a": one}, "is a LoRA: give the model that it was made for")
-    refused("control.safetensors", {"control_model.x": one}, "is a ControlNet: give the model that it controls")
+    refused("lora.safetensors", {"unet.x.lora_A.weight": one}, "is a LoRA: choose the model that it was made for")
+    refused("loha.safetensors", {"lycoris_blocks_0.hada_w1_a": one}, "is a LoRA: choose the model that it was made for")
+    refused("control.safetensors", {"control_model.x": one}, "is a ControlNet: choose the model that it controls")
     (tmp_path / "broken.gguf").write_bytes(b"GGML")
     with pytest.raises(ModelError, match="is no GGUF file"):
         set_base(tmp_path / "broken.gguf", tiny("flux"))

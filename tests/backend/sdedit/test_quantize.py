@@ -103,7 +103,7 @@ def test_a_model_too_large_for_the_memory_is_quantized(tiny: Tiny, monkeypatch: 
 
 def test_what_cannot_be_quantized_is_refused(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory_module, "model_sizes", lambda *_: Sizes({"unet": 10}, {"unet": 0}))
-    with pytest.raises(ModelError, match=r"quantize 4bit: no weights of .* can be stored so: leave it out"):
+    with pytest.raises(ModelError, match=r"quantize 4bit: no weights of .* can be quantized: leave it out"):
         check_memory(ModelFolder.open(tiny("sd15")), "cpu", MemoryOptions(quantize="4bit"))
 
 

@@ -85,7 +85,7 @@ def test_a_file_lists_its_missing_parts(toy: Any) -> None:
     folder, file = toy("flux")
     there = {key: value.contiguous() for key, value in whole("flux", folder).items()}
     save_file({key: value for key, value in there.items() if not key.startswith("text_encoders.t5xxl.")}, file)
-    with pytest.raises(ModelError, match=r"lacks its text encoder 2\. Say once which diffusers folder has what is"):
+    with pytest.raises(ModelError, match=r"lacks its text encoder 2\. Name a diffusers folder that has these"):
         ModelFolder.open(file)
     one_file.set_base(file, folder)
     assert ModelFolder.open(file).weighted_in_folder == ("text_encoder_2",)

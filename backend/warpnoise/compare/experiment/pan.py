@@ -41,8 +41,8 @@ def make_pan(job: Shot, folder: Path, pixels: int, frames: int, settings: Settin
     frames = min(frames, int(width * (1 - _LEAST_SHARE)) // pixels + 1)
     if frames < 2:
         raise JobError(
-            f"A pan of {pixels} pixels a frame over {width} pixels has one frame only. Give less pixels, or a shot of "
-            "larger frames."
+            f"A pan of {pixels} pixels a frame over {width} pixels has only one frame. Use fewer pixels, or a shot "
+            "with larger frames."
         )
     window = width - pixels * (frames - 1)
     state = next(iter(job.states()))

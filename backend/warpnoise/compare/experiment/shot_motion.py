@@ -39,8 +39,8 @@ class ShotMotion:
         """
         if len(job.frames) < 2:
             raise JobError(
-                f"{job.path} has one frame only. Methods are compared on an animation: export two frames or more, "
-                f"better {max(lags) + 8}."
+                f"{job.path} has only one frame. Methods are compared on an animation: export at least two "
+                f"frames, preferably {max(lags) + 8}."
             )
         self.job = job
         self.lags = tuple(lag for lag in sorted(set(lags)) if lag < len(job.frames)) or (1,)
@@ -83,13 +83,13 @@ class ShotMotion:
                 sideways += (np.nan_to_num(np.abs(moved[..., 0])) * _weights(motion)).mean(axis=1)
         if not speeds:
             raise JobError(
-                f"{self.job.path}: nothing is seen in two frames after each other, so that nothing can be compared. "
+                f"{self.job.path}: no surface is visible in two successive frames, so there is nothing to compare. "
                 "Export the animation again, with its Vector pass and without cuts."
             )
         if fastest < _STILL_PX:
             raise JobError(
-                f"{self.job.path}: nothing moves ({fastest:.3f} pixels a frame at most), so that every method that "
-                "keeps its noise looks the same. Compare on a shot with a moving camera or moving objects."
+                f"{self.job.path}: nothing moves ({fastest:.3f} pixels a frame at most), so all methods that keep "
+                "their noise look the same. Compare on a shot with a moving camera or moving objects."
             )
         if size <= _KEPT_BYTES:
             self._cached = cached
