@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from .errors import SettingsError
-from .settings import SETTINGS, Setting
+from .settings import MEMORY, RUN_OPTIONS, SETTINGS, Setting
 
 EXIT_STATUS = """\
 exit status:
@@ -28,8 +28,6 @@ examples:
   blender scene.blend --command warpnoise compositor --output JOB --save out.blend            add the result in use
 """
 ACTIONS = ("stylize", "export", "compositor")
-# Arguments that are the operator's properties under another name.
-_PROPERTIES = {"color": "color_folder", "passes": "passes_folder"}
 _METAVARS = {"integer": "N", "number": "X", "string": "TEXT", "array": "VALUE[,KEY=VALUE...]"}
 NO_ITEMS = "none"  # in place of a list's item; a file of that name is ./none
 _OTHERS = ("action", "progress", "save", "scene", "exit_with_parent")
@@ -52,15 +50,8 @@ def make_parser(program: str) -> argparse.ArgumentParser:
         "Arguments that you leave out are taken from the scene, as set in the panel Properties > Render > Warpnoise. "
         "The backend is the Python in the variable WARPNOISE_PYTHON, or else in the add-on's preferences.",
     )
-    stylize.add_argument("--device", metavar="cuda|mps|cpu", help="the device that the model runs on")
-    stylize.add_argument("--batch", type=_count, metavar="N", help="the number of frames in a batch")
-    stylize.add_argument(
-        "--offload", choices=["none", "model", "group"], help="keep parts or layers of the model in main memory"
-    )
-    stylize.add_argument("--quantize", choices=["none", "8bit", "4bit"], help="store the network in fewer bits")
-    stylize.add_argument("--tiling", choices=["auto", "on", "off"], help="run the autoencoder in tiles")
     stylize.add_argument("--save", metavar="FILE.blend", help="save the scene with the result in its compositor")
-    _add_connect(stylize)
+    _add_options(stylize, "connect", "device", "batch", *MEMORY)
     export = _add_action(
         actions,
         "export",
@@ -77,15 +68,30 @@ def make_parser(program: str) -> argparse.ArgumentParser:
     compositor = _add_parser(
         actions, "compositor", "add the result in use to the compositor", "This renders nothing and needs no backend."
     )
-    _add_connect(compositor)
+    _add_options(compositor, "connect")
     compositor.add_argument("--save", metavar="FILE.blend", required=True, help="save the scene under this name")
     _add_progress(compositor)
     return parser
 
 
-def _add_connect(parser: argparse.ArgumentParser) -> None:
+def _add_options(parser: argparse.ArgumentParser, *names: str) -> None:
+    for name in names:
+        option = RUN_OPTIONS[name]
+        if option.kind == "boolean":
+            parser.add_argument(option.option, dest=name, action="store_true", help=_help(option))
+        else:
+            _add_value(parser, option)
+
+
+def _add_value(parser: Any, setting: Setting) -> None:
+    many = setting.kind == "array"
     parser.add_argument(
-        "--connect", action="store_true", help="connect the result even if you have edited the compositor"
+        setting.option,
+        dest=setting.name,
+        action="append" if many else "store",
+        type=partial(_parse, partial(_item, setting) if many else setting.parse),
+        metavar=setting.hints.get("metavar", _METAVARS.get(setting.kind, "X")),
+        help=_help(setting),
     )
 
 
@@ -112,48 +118,16 @@ def _add_parser(actions: Any, name: str, summary: str, description: str) -> argp
         allow_abbrev=False,
     )
     parser.add_argument("--scene", metavar="NAME", help="the scene; default: the active one")
-    parser.add_argument("--output", metavar="JOB", help="the job folder; default: //warpnoise/SCENE")
+    _add_options(parser, "output")
     return parser
 
 
 def _add_action(actions: Any, name: str, summary: str, description: str) -> argparse.ArgumentParser:
     parser = _add_parser(actions, name, summary, description)
-    parser.add_argument(
-        "--frames",
-        type=_some,
-        metavar="RANGE",
-        help="the shot's frames, such as 1-24 or 1-24:2; default: ALL, the scene's range",
-    )
-    parser.add_argument("--only", type=_some, metavar="RANGE", help="only these frames, such as 13-24, 1-9:2 or 7,9,20")
-    parser.add_argument(
-        "--chunk", type=_some, metavar="K/N", help="only the K-th of N equal parts of the frames, for a farm"
-    )
-    parser.add_argument(
-        "--preview",
-        type=int,
-        metavar="FRAME",
-        help="only this frame, with the noise of the whole shot; the result in use does not change",
-    )
-    size_help = "the pixels of the longer side, for a small trial with at most 16 samples"
-    parser.add_argument("--size", type=_count, metavar="N", help=size_help)
-    parser.add_argument("--color", metavar="FOLDER", help="existing frames, used instead of a render")
-    parser.add_argument("--passes", metavar="FOLDER", help="multilayer EXRs with Depth, Vector and Cryptomatte Object")
-    parser.add_argument(
-        "--keep-existing",
-        action="store_true",
-        help="keep the rendered frames in JOB; use it only if the scene has not changed",
-    )
+    _add_options(parser, "frames", "only", "chunk", "preview", "size", "color_folder", "passes_folder", "keep_existing")
     settings = parser.add_argument_group("settings")
-    for name, setting in SETTINGS.items():
-        many = setting.kind == "array"
-        settings.add_argument(
-            setting.option,
-            dest=name,
-            action="append" if many else "store",
-            type=partial(_parse, partial(_item, setting) if many else setting.parse),
-            metavar=setting.hints.get("metavar", _METAVARS.get(setting.kind, "X")),
-            help=_help(setting),
-        )
+    for setting in SETTINGS.values():
+        _add_value(settings, setting)
     _add_progress(parser)
     return parser
 
@@ -161,7 +135,7 @@ def _add_action(actions: Any, name: str, summary: str, description: str) -> argp
 def operator_arguments(parsed: argparse.Namespace) -> dict[str, Any]:
     """The arguments of `bpy.ops.warpnoise.stylize` among those that were given."""
     return {
-        _PROPERTIES.get(name, name): _property(SETTINGS[name], value) if name in SETTINGS else value
+        name: _property(SETTINGS[name], value) if name in SETTINGS else value
         for name, value in vars(parsed).items()
         if name not in _OTHERS
     }
@@ -183,21 +157,9 @@ def _parse(parse: Callable[[str], Any], text: str) -> Any:
 
 
 def _help(setting: Setting) -> str:
-    default = setting.null or (setting.text(setting.default) if setting.default not in (None, "") else "")
+    default = setting.null or (setting.text(setting.default) if setting.default not in (None, "", False) else "")
     chosen = ": " + ", ".join(choice[0] for choice in setting.choices) if setting.choices else ""
     text = f"{setting.description[:1].lower()}{setting.description[1:]}{chosen}{f' ({default})' if default else ''}"
     if setting.kind == "array":
         text += f"; repeat it for several; {NO_ITEMS}: leave out the scene's"
     return text.replace("%", "%%")
-
-
-def _some(text: str) -> str:
-    if not text.strip():  # a variable that is not set would make every machine of a farm render the whole shot
-        raise argparse.ArgumentTypeError("expected frames, got an empty text")
-    return text
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 10_000:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 to 10000, got {text!r}")
-    return int(text)

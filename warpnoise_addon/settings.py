@@ -15,7 +15,6 @@ from typing import Any
 from .errors import SettingsError
 from .messages import Message
 
-FILE = Path(__file__).with_name("settings.json")
 Settings = Mapping[str, Any]
 """Every setting's value by its name; None leaves a nullable one to the model."""
 MODELS_OWN = "MODELS_OWN"
@@ -205,9 +204,16 @@ class Setting:
         return EXPECTED[self.kind]
 
 
-SETTINGS: Mapping[str, Setting] = {
-    name: Setting(name, schema) for name, schema in json.loads(FILE.read_text(encoding="utf-8"))["properties"].items()
-}
+def _read(name: str) -> Mapping[str, Setting]:
+    schema = json.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+    return {key: Setting(key, part) for key, part in schema["properties"].items()}
+
+
+SETTINGS = _read("settings.json")
+MEMORY = ("offload", "quantize", "tiling")
+"""How a model shares the device's memory."""
+RUN_OPTIONS = _read("run_options.json")
+"""What a run is asked for besides its settings: frames, folders, the backend's device and memory."""
 
 
 def make_settings(**values: Any) -> dict[str, Any]:

@@ -303,7 +303,7 @@ def test_the_export_ends_with_its_parent(blend, tmp_path):
         (["stylize", "--chunk", "0/10"], "chunk 0/10: expected a number from 1 to the count"),
         (["stylize", "--chunk", "11/10"], "chunk 11/10: expected"),
         (["export", "--chunk", "3"], "chunk: expected K/N like 3/10, got '3'"),
-        (["export", "--only", ""], "--only: expected frames, got an empty text"),
+        (["export", "--only", ""], "--only: expected a value, got none"),
         (["stylize", "--chunk", "1/2", "--save", "out.blend"], "a part of a shot is not added to the compositor"),
         (["stylize", "--strength", "0"], "expected a number above 0 to 1"),
         (["stylize", "--steps", "many"], "expected a whole number from 1"),

@@ -8,16 +8,13 @@ from dataclasses import dataclass, field
 from ..export.options import ExportOptions
 from ..setup.plan import Plan
 
-MEMORY = ("offload", "quantize", "tiling")
-"""How a model shares the device's memory."""
-
 
 @dataclass(frozen=True)
 class BackendChoice:
     """Which backend: the one that runs at ``url`` if that is set, else one that we start with ``python``.
 
     Empty texts are not set (see `backend.locate`). ``device`` None, ``batch`` None and what ``memory`` lacks of
-    ``MEMORY`` leave the choice to the backend.
+    `settings.MEMORY` leave the choice to the backend.
     ``exclusive``: the environment's variables do not win. ``delete_after``: a server elsewhere shall keep nothing of
     the frames. ``offline``: why a server elsewhere may not be asked; empty: it may. ``update``: what brings the backend
     of this extension into the environment of ``python``; None: it is there.

@@ -126,7 +126,7 @@ def stylize_folder(
             changes["stage"] = "queued"
         elif job["stage"] != "finished" and job["state"] == "running":
             changes["stage"] = job["stage"]
-            if job["stage"] in ("uploading", "downloading"):
+            if job["stage"] in ("uploading", "downloading") and job["stage"] == reporter.status.stage:
                 changes["seconds_left"] = reporter.seconds_left(job["frames_done"], job["frames_total"])
         if job["result"] is not None:
             changes["result"] = result_folder(request.folder, job["result"])

@@ -10,9 +10,9 @@ import bpy
 from ..backend.address import Address
 from ..backend.locate import PYTHON_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE
 from ..errors import SettingsError
+from ..settings import MEMORY
 from ..setup.hardware import BUILDS
 from ..stylize import state
-from ..stylize.request import MEMORY
 from ..stylize.session import CheckSession
 from ..stylize.setup_session import SetupSession
 from ..stylize.status import duration

@@ -14,10 +14,10 @@ from ..errors import SettingsError
 from ..export.animation import animated_settings
 from ..export.rendering import render_size
 from ..frame_ranges import parse_chunk, parse_frames, parse_shot
-from ..settings import SETTINGS, Setting, make_settings
+from ..settings import MEMORY, RUN_OPTIONS, SETTINGS, Setting, make_settings
 from ..stylize import state
 from ..stylize.backends import chosen_command, chosen_url
-from ..stylize.request import MEMORY, BackendChoice, StylizeRequest
+from ..stylize.request import BackendChoice, StylizeRequest
 from .preferences import backend_choice
 from .properties import read_settings
 from .texts import iface
@@ -178,7 +178,7 @@ def _source(scene: bpy.types.Scene, value: Any, arguments: dict[str, Any], name:
 
 def _backend(context: bpy.types.Context, arguments: dict[str, Any]) -> BackendChoice:
     chosen = backend_choice(context)
-    memory = {name: arguments[name] for name in MEMORY if arguments.get(name)}
+    memory = {name: RUN_OPTIONS[name].from_property(arguments[name]) for name in MEMORY if name in arguments}
     return replace(
         chosen,
         device=arguments.get("device") or chosen.device,

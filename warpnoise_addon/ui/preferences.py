@@ -1,13 +1,15 @@
 """The add-on's preferences: which backend. They are the user's, so nothing of them is in a .blend file."""
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..backend.locate import PYTHON_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE
 from ..package import ADDON
-from ..stylize.request import MEMORY, BackendChoice
+from ..settings import MEMORY, RUN_OPTIONS
+from ..stylize.request import BackendChoice
 from .managed import managed_python, managed_update
 from .online import offline
+from .properties import BackendOptions
 
 LOCATIONS = (
     ("HERE", "This Computer", "Blender starts the backend from a Python environment on this computer"),
@@ -19,28 +21,11 @@ DEVICES = (
     ("mps", "Metal", "An Apple graphics processor"),
     ("cpu", "CPU", "The processor. Works on every computer, but slowly"),
 )
-OFFLOADS = (
-    ("AUTO", "Automatic", "What the memory allows"),
-    ("none", "Nothing", "The whole model is on the device. This is fastest"),
-    ("model", "Parts", "One part of the model at a time is on the device, and the others wait in main memory"),
-    ("group", "Layers", "One layer at a time is on the device: needs least of its memory, and is slow"),
-)
-QUANTIZES = (
-    ("AUTO", "Automatic", "Only if the model does not fit otherwise"),
-    ("none", "Full Precision", "The weights are not changed"),
-    ("8bit", "8 Bit", "Half the memory for the network, and the picture changes a little"),
-    ("4bit", "4 Bit", "A quarter of the memory for the network, and the picture changes more"),
-)
-TILINGS = (
-    ("AUTO", "Automatic", "Only if a whole picture does not fit"),
-    ("on", "Always", "Needs less memory. The seams of tiles do not move with the picture and may be seen"),
-    ("off", "Never", "No tiles, so no seams. A picture that does not fit is an error"),
-)
 NO_URL = "https://"
 NO_SERVER = "no server can be asked"
 
 
-class WARPNOISE_Preferences(bpy.types.AddonPreferences):
+class WARPNOISE_Preferences(BackendOptions, bpy.types.AddonPreferences):
     bl_idname = ADDON
 
     location: EnumProperty(name="Backend", description="Where the models run", items=LOCATIONS, default="HERE")
@@ -67,18 +52,6 @@ class WARPNOISE_Preferences(bpy.types.AddonPreferences):
         "and a run with another style need not send them again",
     )
     device: EnumProperty(name="Device", description="The device that the model runs on", items=DEVICES, default="AUTO")
-    batch: IntProperty(
-        name="Batch", description="Frames in a batch. 0: the backend chooses", default=0, min=0, soft_max=64
-    )
-    offload: EnumProperty(
-        name="Offload", description="Which parts of a model are kept in main memory", items=OFFLOADS, default="AUTO"
-    )
-    quantize: EnumProperty(
-        name="Weights", description="How a model's network is stored", items=QUANTIZES, default="AUTO"
-    )
-    tiling: EnumProperty(
-        name="Tiles", description="Whether a model's autoencoder works in tiles", items=TILINGS, default="AUTO"
-    )
 
     def draw(self, context: bpy.types.Context) -> None:
         from .draw_preferences import draw_preferences  # which needs this module
@@ -104,7 +77,7 @@ def backend_choice(context: bpy.types.Context) -> BackendChoice:
         token_file=bpy.path.abspath(chosen.token_file),
         device=None if chosen.device == "AUTO" else chosen.device,
         batch=chosen.batch or None,
-        memory={name: getattr(chosen, name) for name in MEMORY if getattr(chosen, name) != "AUTO"},
+        memory={name: RUN_OPTIONS[name].from_property(getattr(chosen, name)) for name in MEMORY},
         delete_after=chosen.delete_after,
         offline=offline(NO_SERVER),
         update=None if chosen.python else managed_update(),

@@ -22,13 +22,12 @@ from bpy.props import (
 )
 
 from ..compat import PATH_OPTIONS
-from ..settings import MODELS_OWN, SETTINGS, Setting, Settings
+from ..settings import MEMORY, MODELS_OWN, RUN_OPTIONS, SETTINGS, Setting, Settings
 
 _LARGEST = 2**31 - 1
 
 # An operator does not remember them from one call to the next: what is not given is the scene's.
 _switch = partial(BoolProperty, default=False, options={"SKIP_SAVE"})
-_folder = partial(StringProperty, subtype="DIR_PATH", options={"SKIP_SAVE"} | PATH_OPTIONS)
 
 
 def _property(setting: Setting) -> Any:
@@ -114,45 +113,25 @@ def write_settings(owner: Any, settings: Settings) -> None:
             setattr(owner, name, setting.to_property(settings[name]))
 
 
-_JOB = {
-    "output": _folder(
-        name="Folder",
-        description="The job folder: passes, frames, results. Empty: //warpnoise/SCENE beside the file, or a "
-        "temporary folder while the file is not saved",
-    ),
-    "color_folder": _folder(
-        name="Frames",
-        description="A folder of existing frames: PNG, JPEG, TIFF, WebP or EXR, one file for each frame. "
-        "Empty: render them",
-    ),
-    "passes_folder": _folder(
-        name="Passes",
-        description="A folder of multilayer EXR files that hold Depth, Vector and Cryptomatte Object. "
-        "Empty: render the motion with Cycles, which is quick",
-    ),
-    "keep_existing": _switch(
-        name="Keep Rendered Frames",
-        description="Keep the frames that an earlier run rendered into the output folder. Use it to try other "
-        "settings; if the scene has changed, render again",
-    ),
-    "connect": _switch(
-        name="Connect in Compositor",
-        description="Connect the result to the compositor's output even if you have edited the compositor. If off, "
-        "it is connected only in an unedited compositor",
-    ),
-}
+_JOB = {name: RUN_OPTIONS[name] for name in ("output", "color_folder", "passes_folder", "keep_existing", "connect")}
 
 
 class SettingsProperties:
-    """``settings`` of job.json, and where things come from and go to, as an operator's arguments: lists are texts."""
+    """``settings`` of job.json, and the options of a run, as an operator's arguments: lists are texts."""
 
-    __annotations__ = _properties(SETTINGS) | _JOB
+    __annotations__ = _properties(SETTINGS) | _properties(RUN_OPTIONS)
 
 
 class _SceneProperties:
-    """The same as properties of a scene: lists are collections."""
+    """Those that a file keeps, as properties of a scene: lists are collections."""
 
-    __annotations__ = _properties(_ON_SCENE, lists=True) | _JOB
+    __annotations__ = _properties(_ON_SCENE, lists=True) | _properties(_JOB)
+
+
+class BackendOptions:
+    """Those that belong to a computer, as properties of the preferences."""
+
+    __annotations__ = _properties({name: RUN_OPTIONS[name] for name in ("batch", *MEMORY)})
 
 
 class WARPNOISE_SceneSettings(_SceneProperties, bpy.types.PropertyGroup):

@@ -5,14 +5,14 @@ here.
 """
 
 import bpy
-from bpy.props import EnumProperty, IntProperty, StringProperty
+from bpy.props import EnumProperty
 
 from ..compositor import add_stylized
 from ..errors import WarpnoiseError
 from ..stylize import state
 from ..stylize.blocking import stylize_blocking
 from ..stylize.export_command import prepare_export
-from ..stylize.request import MEMORY, StylizeRequest
+from ..stylize.request import StylizeRequest
 from ..stylize.session import StylizeSession
 from ..stylize.status import Status
 from . import pictures
@@ -25,8 +25,6 @@ from .properties import SettingsProperties
 from .reporting import warn
 from .texts import iface, sentence
 
-OWN_ARGUMENTS = ("frames", "only", "chunk", "preview", "size", "device", "batch", *MEMORY)
-
 
 class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operator):
     """Render the animation, stylize its frames, and add them to the compositor"""
@@ -35,47 +33,6 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
     bl_label = "Stylize Animation"
     bl_options = {"UNDO"}  # noqa: RUF012  Blender's own way
 
-    frames: StringProperty(
-        name="Frames",
-        description="The frames of the shot, such as 1-24 or 1-24:2. Empty: the scene's range",
-        options={"SKIP_SAVE"},
-    )
-    only: StringProperty(
-        name="Only",
-        description="Only these frames, such as 7,9,20-24, with the noise of the whole shot. Empty: all",
-        options={"SKIP_SAVE"},
-    )
-    chunk: StringProperty(
-        name="Chunk",
-        description="K/N: the K-th of N equal parts of the frames, with the noise of the whole shot. Empty: all",
-        options={"SKIP_SAVE"},
-    )
-    preview: IntProperty(
-        name="Preview",
-        description="Preview only this frame, with the noise of the whole shot. Results do not change",
-        options={"SKIP_SAVE"},
-    )
-    size: IntProperty(
-        name="Size",
-        description="A small trial: pixels of the longer side, with at most 16 samples. 0: as the scene renders",
-        min=0,
-        options={"SKIP_SAVE"},
-    )
-    device: StringProperty(
-        name="Device", description="cuda, mps or cpu. Empty: as in the preferences", options={"SKIP_SAVE"}
-    )
-    batch: IntProperty(
-        name="Batch", description="Frames in a batch. 0: as in the preferences", min=0, options={"SKIP_SAVE"}
-    )
-    offload: StringProperty(
-        name="Offload", description="none, model or group. Empty: as in the preferences", options={"SKIP_SAVE"}
-    )
-    quantize: StringProperty(
-        name="Weights", description="none, 8bit or 4bit. Empty: as in the preferences", options={"SKIP_SAVE"}
-    )
-    tiling: StringProperty(
-        name="Tiles", description="auto, on or off. Empty: as in the preferences", options={"SKIP_SAVE"}
-    )
     progress: EnumProperty(
         name="Progress",
         description="The progress lines that are printed in background mode",
@@ -108,7 +65,7 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
         return iface(cls.__doc__ or "")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        names = [*SettingsProperties.__annotations__, *OWN_ARGUMENTS]
+        names = SettingsProperties.__annotations__
         arguments = {name: getattr(self, name) for name in names if self.properties.is_property_set(name)}
         try:
             request = make_request(context, arguments)

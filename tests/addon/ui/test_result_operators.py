@@ -82,7 +82,7 @@ def test_the_frames_are_one_image_sequence(scene, job):
 def test_a_damaged_job_is_reported(scene, job):
     (job / "job.json").write_text("{}")
     for name in ("add_strip", "show_frames"):
-        with pytest.raises(RuntimeError, match="frame_step"):
+        with pytest.raises(RuntimeError, match="does not describe a job"):
             getattr(bpy.ops.warpnoise, name)()
 
 
