@@ -42,7 +42,8 @@ def run(arguments: list[str], program: str = f"blender FILE.blend --command {COM
     except SystemExit as end:  # --help, or bad arguments, which it has told
         return int(end.code or 0)
     kind = getattr(parsed, "progress", "TEXT")
-    with _signals(), _backend_ends():
+    with _signals(), contextlib.ExitStack() as end:
+        end.callback(state.pool.discard)  # the backend ends with the command, not some time after it
         try:
             with _scene(parsed):
                 {"export": _export, "stylize": _stylize, "compositor": _compositor}[parsed.action](parsed, kind)
@@ -195,15 +196,6 @@ def _end_after_grace(signals: socket.socket) -> None:
                 except TimeoutError:
                     os._exit(130)
                 return
-
-
-@contextlib.contextmanager
-def _backend_ends() -> Iterator[None]:
-    """The backend ends with the command, not some time after it."""
-    try:
-        yield
-    finally:
-        state.pool.discard()
 
 
 def register() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import bpy
 
@@ -235,29 +235,23 @@ def compositor_output(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket | None:
     return None
 
 
-class MixColor(NamedTuple):
-    """A node that mixes two colours, and its sockets."""
+def new_mix_color(
+    tree: bpy.types.NodeTree, blend: str = "MIX"
+) -> tuple[bpy.types.Node, list[bpy.types.NodeSocket], bpy.types.NodeSocket]:
+    """A compositor node that blends two colours, unclamped; it keeps the alpha of the first.
 
-    node: bpy.types.Node
-    factor: bpy.types.NodeSocket
-    a: bpy.types.NodeSocket
-    b: bpy.types.NodeSocket
-    result: bpy.types.NodeSocket
-
-
-def new_mix_color(tree: bpy.types.NodeTree, blend: str = "MIX") -> MixColor:
-    """A compositor node that blends two colours, unclamped; it keeps the alpha of the first."""
+    Returns it, its inputs (factor, first, second), and its output.
+    """
     if hasattr(bpy.types, "CompositorNodeMixRGB"):  # to 4.5
         node = tree.nodes.new("CompositorNodeMixRGB")
         node.blend_type = blend
-        return MixColor(node, node.inputs[0], node.inputs[1], node.inputs[2], node.outputs[0])
+        return node, list(node.inputs[:3]), node.outputs[0]
     node = tree.nodes.new("ShaderNodeMix")
     node.data_type = "RGBA"
     node.blend_type = blend
     node.clamp_factor = True
-    socket = {socket.identifier: socket for socket in node.inputs}
-    result = next(output for output in node.outputs if output.identifier == "Result_Color")
-    return MixColor(node, socket["Factor_Float"], socket["A_Color"], socket["B_Color"], result)
+    socket = {socket.identifier: socket for socket in (*node.inputs, *node.outputs)}
+    return node, [socket[name] for name in ("Factor_Float", "A_Color", "B_Color")], socket["Result_Color"]
 
 
 def compositor_math_node() -> str:

@@ -131,7 +131,8 @@ def _find(backend: Backend, folder: Path, cancelled: Callable[[], bool]) -> tupl
                 raise
     answer = backend.call("POST", "uploads", cancelled=cancelled)
     check("upload", answer)
-    _remember(folder, memory | {"id": answer["id"]})
+    with writing(folder / MEMORY):
+        atomic_write(folder / MEMORY, json.dumps(memory | {"id": answer["id"]}))
     return answer["id"], {}
 
 
@@ -153,11 +154,6 @@ def _remembered(folder: Path, memory: dict[str, str]) -> str | None:
         if all(content.get(key) == value for key, value in memory.items()) and isinstance(content.get("id"), str):
             return content["id"]
     return None
-
-
-def _remember(folder: Path, content: dict[str, str]) -> None:
-    with writing(folder / MEMORY):
-        atomic_write(folder / MEMORY, json.dumps(content))
 
 
 def _is_there(there: dict[str, Any], name: str, size: int, digest: bytes) -> bool:

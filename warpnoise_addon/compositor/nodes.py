@@ -35,11 +35,11 @@ class Nodes:
         return node.outputs[0]
 
     def mix(self, name: str, blend: str, factor: Value, a: Value, b: Value) -> bpy.types.NodeSocket:
-        mix = compat.new_mix_color(self._group, blend)
-        mix.node.name = mix.node.label = name
-        for value, socket in ((factor, mix.factor), (a, mix.a), (b, mix.b)):
+        node, inputs, output = compat.new_mix_color(self._group, blend)
+        node.name = node.label = name
+        for value, socket in zip((factor, a, b), inputs, strict=True):
             self.link(value, socket)
-        return mix.result
+        return output
 
     def convert(self, name: str, color: Value, source: str, target: str) -> bpy.types.NodeSocket:
         node = self.add("CompositorNodeConvertColorSpace", name)

@@ -135,14 +135,19 @@ class JobFile:
             record = self._read("passes", frame)
             if record is None:
                 return
-            camera, objects, known = record["camera"], record["objects"], before["objects"] if before else {}
+            last = before or record
+            known, objects = before["objects"] if before else {}, record["objects"]
             changed = {name: rows for name, rows in objects.items() if known.get(name) != rows}
             yield {
                 "frame": frame,
-                "camera": camera,
-                "cut": before is not None and _other_camera(before["camera"], camera),
+                "camera": record["camera"],
+                "cut": any(last["camera"][key] != record["camera"][key] for key in ("name", "type")),
                 "objects": changed | {name: None for name in known if name not in objects},
-                "unknown_motion": _other_topologies(before["topologies"], record["topologies"]) if before else [],
+                "unknown_motion": sorted(
+                    name
+                    for name, topology in record["topologies"].items()
+                    if last["topologies"].get(name, topology) != topology
+                ),
             }
             before = record
 
@@ -186,11 +191,3 @@ def _digest_of_open_file() -> str | None:
             return hashlib.file_digest(file, "blake2b").hexdigest()[:32]
     except OSError:
         return None
-
-
-def _other_camera(before: dict[str, Any], now: dict[str, Any]) -> bool:
-    return (before["name"], before["type"]) != (now["name"], now["type"])
-
-
-def _other_topologies(before: dict[str, str], now: dict[str, str]) -> list[str]:
-    return sorted(name for name, digest in now.items() if before.get(name, digest) != digest)

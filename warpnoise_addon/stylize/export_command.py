@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 import bpy
 
@@ -12,38 +11,26 @@ from ..frame_ranges import frames_text
 from ..messages import Message
 from ..package import ADDON
 from ..settings import SETTINGS
-from .file_copy import remove_copy, save_copy
+from .file_copy import FileCopy, save_copy
 from .request import StylizeRequest
 
 
-@dataclass(frozen=True)
-class PreparedExport:
-    """``argv`` to be run; then ``clean_up`` removes the copy. ``warnings``: what the copy does not have."""
-
-    argv: list[str]
-    clean_up: Callable[[], None]
-    warnings: tuple[str, ...]
-
-
-def prepare_export(request: StylizeRequest) -> PreparedExport:
-    """Save a copy of the open file, as it is now, and say how to export it.
+def prepare_export(request: StylizeRequest) -> tuple[list[str], FileCopy]:
+    """Save a copy of the open file, as it is now; the command line that exports it, and the copy.
 
     Raises:
         ExportError: the copy cannot be saved.
     """
     copy = save_copy()
     unsaved = [i.name for i in bpy.data.images if i.is_dirty and i.type not in ("RENDER_RESULT", "COMPOSITING")]
-    warnings = copy.warnings
     if unsaved:
-        names = ", ".join(unsaved)
-        warnings += (
-            Message("these images have unsaved changes, which the render does not show: {names}", names=names),
-        )
+        text = Message("these images have unsaved changes, which the render does not show: {names}", names=unsaved)
+        copy = replace(copy, warnings=(*copy.warnings, text))
     blender = [bpy.app.binary_path, "--background"]
     # What this Blender was not allowed to run, the other one shall not run either; and the other way round.
     blender.append("--disable-autoexec" if bpy.app.autoexec_fail else "--enable-autoexec")
     blender += [str(copy.path), "--addons", ADDON, "--command", "warpnoise"]
-    return PreparedExport([*blender, *export_arguments(request)], lambda: remove_copy(copy.path), warnings)
+    return [*blender, *export_arguments(request)], copy
 
 
 def export_arguments(request: StylizeRequest) -> list[str]:

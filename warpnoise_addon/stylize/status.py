@@ -96,9 +96,6 @@ class Status:
     def over(self) -> bool:
         return self.stage in ("idle", "done", "failed", "cancelled")
 
-    def but(self, **changes: Any) -> Status:
-        return replace(self, **changes)
-
     def as_text(self) -> str:
         """One line for a terminal."""
         text = STAGES.get(self.stage, self.stage)
@@ -154,7 +151,7 @@ class Reporter:
         if changes.get("stage", self.status.stage) != self.status.stage:
             self._ended.clear()
             changes = STAGE_START | changes
-        self.status = self.status.but(**changes)
+        self.status = replace(self.status, **changes)
         self._tell(self.status)
 
     def show_output(self, stage: str, line: str, fraction: float | None) -> None:

@@ -128,8 +128,10 @@ def _scene_frames(scene: bpy.types.Scene) -> range:
 
 
 def _settings(value: Callable[[str], Any], arguments: dict[str, Any], elsewhere: bool) -> dict[str, Any]:
-    settings = read_settings(value, arguments)
-    settings["model"] = _model(settings["model"].strip(), elsewhere)
+    settings, default = read_settings(value, arguments), SETTINGS["model"].default
+    settings["model"] = settings["model"].strip() or default
+    if settings["model"] != default:
+        settings["model"] = _existing(SETTINGS["model"], settings["model"], elsewhere)
     for name, setting in SETTINGS.items():
         for item in settings[name] if setting.items else ():
             for key in (key for key, part in setting.items.items() if part.is_path and item[key]):
@@ -137,31 +139,18 @@ def _settings(value: Callable[[str], Any], arguments: dict[str, Any], elsewhere:
     return make_settings(**settings)
 
 
-def _model(model: str, elsewhere: bool) -> str:
-    default = str(SETTINGS["model"].default)
-    if model in ("", default) or (elsewhere and Path(model).name == model):
-        return model or default
-    path = Path(bpy.path.abspath(model)).expanduser().absolute()
-    if path.exists():
-        return str(path)
-    if _NAME.fullmatch(model):  # which the backend looks for, before anything is rendered
-        return model
-    raise SettingsError(
-        "the model {model} does not exist: expected `default`, a name that `warpnoise models` lists, or a "
-        "folder or file on this machine",
-        model=model,
-    )
-
-
 def _existing(setting: Setting, text: str, elsewhere: bool) -> str:
-    """The file or folder of a list's item. ``elsewhere``: the server knows it."""
+    """The file or folder of a model, or what is loaded with it. ``elsewhere``: the server knows it."""
     path = Path(bpy.path.abspath(text)).expanduser().absolute()
     if path.exists() and not elsewhere:
         return str(path)
-    if elsewhere or _NAME.fullmatch(text):
+    if elsewhere or _NAME.fullmatch(text):  # which the backend looks for, before anything is rendered
         return text
     raise SettingsError(
-        "{name}: {text} does not exist: expected a file or a folder on this machine", name=setting.label, text=text
+        "{name}: {text} does not exist: expected a name that `warpnoise models` lists, or a file or folder on this "
+        "machine",
+        name=setting.label,
+        text=text,
     )
 
 

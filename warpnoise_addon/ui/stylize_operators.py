@@ -4,6 +4,9 @@ Blender reads the annotations when it registers the classes, so they must not be
 here.
 """
 
+from dataclasses import replace
+from functools import partial
+
 import bpy
 from bpy.props import EnumProperty
 
@@ -12,6 +15,7 @@ from ..errors import WarpnoiseError
 from ..stylize import state
 from ..stylize.blocking import stylize_blocking
 from ..stylize.export_command import prepare_export
+from ..stylize.file_copy import remove_copy
 from ..stylize.request import StylizeRequest
 from ..stylize.session import StylizeSession
 from ..stylize.status import Status
@@ -71,14 +75,14 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
             request = make_request(context, arguments)
             if bpy.app.background:
                 return self._block(context, request)
-            export = prepare_export(request)
+            command, copy = prepare_export(request)
         except WarpnoiseError as error:
             return self._fail(error)
         self._request = request
         leave_trial(context.scene)
         pictures.clear_newest()
-        state.begin(StylizeSession(state.pool, request, export.argv, export.clean_up))
-        warn(self, export.warnings)
+        state.begin(StylizeSession(state.pool, request, command, partial(remove_copy, copy.path)))
+        warn(self, copy.warnings)
         return self._watch(context)
 
     def _block(self, context: bpy.types.Context, request: StylizeRequest) -> set[str]:
@@ -119,7 +123,7 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
         except WarpnoiseError as error:
             return self._fail(error)
         warnings = tuple(dict.fromkeys((*state.last.warnings, *added.warnings)))
-        state.last = state.last.but(warnings=warnings)
+        state.last = replace(state.last, warnings=warnings)
         warn(self, warnings)
         text = "{count} stylized frames in {folder}"
         folder = state.last.result or request.folder
