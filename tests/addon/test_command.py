@@ -242,7 +242,7 @@ def test_frames_that_are_rendered_already(blend, backend, tmp_path):
         ("old", 6, "too old"),
         ("new", 6, "too new"),
         ("broken", 6, "libtorch_cpu"),
-        ("empty", 5, "no default model"),
+        ("empty", 5, "there is no such folder"),
         ("dies", 6, "ended in the middle: exit code 70"),
         ("refuses", 2, "got 2.0"),
         ("fails", 5, "sour"),
