@@ -28,7 +28,7 @@ from warpnoise.compare.metrics.coherence import CoherenceMeter, gradient_energy
 from warpnoise.job import Settings, Shot
 from warpnoise.motion import frames_and_motions
 from warpnoise.noise.warped import WarpedNoise
-from warpnoise.pipeline.read import read_picture
+from warpnoise.pipeline.pictures import read_picture
 from warpnoise.sdedit.filter_bank import FilterBank
 from warpnoise.sdedit.filter_bank.response import measure_response
 

@@ -22,7 +22,7 @@ import numpy as np
 from warpnoise.coherence.sampling import catmull_rom
 from warpnoise.compare.metrics.correspondence import Correspondence, correspondences
 from warpnoise.job import Shot
-from warpnoise.job.names import frame_name
+from warpnoise.job.frame_ranges import frame_name
 from warpnoise.media.png import read_png
 from warpnoise.motion import motions
 from warpnoise.noise import Motion, make_noise

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from warpnoise.cli.display import Shown, display
-from warpnoise.cli.extras import needs_extra
+from warpnoise.cli.display import display
 from warpnoise.cli.interrupt import interruptible
-from warpnoise.cli.shared_options import device_option, dtype_option, job_argument, named_settings, settings_options
+from warpnoise.cli.shared_options import device_option, dtype_option, job_argument, needs_extra, settings_options
 
 if TYPE_CHECKING:  # the comparison brings PyTorch
     from warpnoise.compare.compare import Comparison
@@ -79,21 +78,7 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
 @dtype_option
 @click.option("--batch", type=click.IntRange(min=1), help="Frames in a batch. Default: what suits the device.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON when done.")
-def command(
-    job: Path,
-    methods: tuple[str, ...] | None,
-    tasks: tuple[str, ...] | None,
-    seeds: int,
-    reference: Path | None,
-    pans: tuple[int, ...],
-    output: Path | None,
-    restoration_strength: float,
-    device: str | None,
-    dtype: str | None,
-    batch: int | None,
-    as_json: bool,
-    **settings: Any,
-) -> None:
+def command(job: Path, settings: dict[str, Any], as_json: bool, **options: Any) -> None:
     """Compare noise methods on the animation in the job folder JOB.
 
     With every method and seed, all frames are stylized (appearance), and restored from a quarter of their size
@@ -111,32 +96,23 @@ def command(
     """
     with interruptible() as interrupt, _show_progress() as listener:
         with needs_extra("compare"):
-            from warpnoise.compare import METHODS, NOISE_TASKS, CompareOptions
+            from warpnoise.compare import CompareOptions
             from warpnoise.compare.compare import compare, compare_pans
         from warpnoise.job import Shot
 
         opened = Shot.open(job)
-        options = CompareOptions(
-            methods=METHODS if methods is None else methods,
-            tasks=NOISE_TASKS if tasks is None else tasks,
-            seeds=seeds,
-            settings=opened.settings.updated(named_settings(settings)),
-            restoration_strength=restoration_strength,
-            reference=reference,
-            pans=pans,
-            output=output,
-            device=device,
-            dtype=dtype,
-            batch=batch,
+        chosen = CompareOptions(
+            settings=opened.settings.updated(settings),
+            **{name: value for name, value in options.items() if value is not None},
         )
-        done = [compare(opened, options, progress=listener, cancelled=interrupt)]
-        done += compare_pans(opened, options, progress=listener, cancelled=interrupt).values()
+        done = [compare(opened, chosen, progress=listener, cancelled=interrupt)]
+        done += compare_pans(opened, chosen, progress=listener, cancelled=interrupt).values()
     if as_json:
         reports = [each.report.to_json() for each in done]
-        print(json.dumps(reports if pans else reports[0], indent=1))
+        print(json.dumps(reports if chosen.pans else reports[0], indent=1))
         return
     for each in done:
-        if pans:
+        if chosen.pans:
             print(each.report.job)
         print("\n".join(_summary(each)))
         print(f"page     {each.page}")
@@ -169,6 +145,6 @@ def _show_progress() -> Iterator[Callable[[CompareProgress], None]]:
 
         def listen(now: CompareProgress) -> None:
             line = f"{now.stage}: {now.what}" if now.what else ""
-            show(Shown(now.stage, now.done, now.total, now.seconds_left, now.warnings, now.what, line))
+            show(now.stage, now.done, now.total, now.seconds_left, now.warnings, now.what, line)
 
         yield listen

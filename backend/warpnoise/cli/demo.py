@@ -10,7 +10,7 @@ import click
 
 from warpnoise.cli.display import in_words, say, show_progress
 from warpnoise.cli.interrupt import interruptible
-from warpnoise.cli.shared_options import device_option, named_settings, settings_options
+from warpnoise.cli.shared_options import device_option, settings_options
 
 
 @click.command("demo")
@@ -32,17 +32,7 @@ from warpnoise.cli.shared_options import device_option, named_settings, settings
 @click.option("--scene-only", is_flag=True, help="Only build scene.blend.")
 @settings_options()
 @device_option
-def command(
-    output: Path,
-    blender: str | None,
-    python: str | None,
-    frames: int,
-    size: int,
-    random: bool,
-    scene_only: bool,
-    device: str | None,
-    **settings: Any,
-) -> None:
+def command(blender: str | None, python: str | None, settings: dict[str, Any], **options: Any) -> None:
     """Build a scene, stylize it in Blender, and show the result beside the render.
 
     Without --blender and --python, the command uses WARPNOISE_BLENDER, WARPNOISE_BPY_PYTHON or `blender` on the PATH.
@@ -59,13 +49,11 @@ def command(
         from warpnoise.demo.blender import find_blender
         from warpnoise.demo.steps import DEMO_SETTINGS, DemoOptions, run_demo
 
-        changes = named_settings(settings)
-        if "model" in changes:  # another model has other styles
-            changes = {"style": None, **changes}
-        options = DemoOptions(output, DEMO_SETTINGS.updated(changes), frames, size, device, random, scene_only)
+        styleless = {"style": None} if "model" in settings else {}  # another model has other styles
+        chosen = DemoOptions(settings=DEMO_SETTINGS.updated(styleless | settings), **options)
         found = find_blender(blender, python)
         with show_progress() as listener:
-            result = run_demo(found, options, say=say, progress=listener, cancelled=interrupt)
+            result = run_demo(found, chosen, say=say, progress=listener, cancelled=interrupt)
     print(f"done in {in_words(result.seconds)}")
     for name, path in asdict(result).items():
         if isinstance(path, Path):

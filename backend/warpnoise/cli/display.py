@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from tqdm import tqdm
@@ -49,46 +48,48 @@ def show_progress(kind: Kind = "text") -> Iterator[Callable[[Progress], None]]:
             line = f"{now.stage}: {now.frames_done} of {now.frames_total} frames"
             if now.stage == "measuring":
                 detail, line = f"the autoencoder, once: {now.step} %", "measuring the autoencoder, once"
-            show(Shown(now.stage, now.frames_done, now.frames_total, now.seconds_left, now.warnings, detail, line))
+            show(now.stage, now.frames_done, now.frames_total, now.seconds_left, now.warnings, detail, line)
 
         yield listen
 
 
-@dataclass(frozen=True)
-class Shown:
-    """What a person sees of a progress. ``detail``: beside the bar. ``line``: a log gets it when it changes."""
-
-    stage: str
-    done: int
-    total: int
-    seconds_left: float | None
-    warnings: tuple[str, ...]
-    detail: str
-    line: str
-
-
 @contextmanager
-def display(unit: str = "frames") -> Iterator[Callable[[Shown], None]]:
+def display(unit: str = "frames") -> Iterator[Callable[..., None]]:
     """A bar on a terminal, lines in a log; each warning once. The bar appears with the first progress, so that what is
-    said before it stays readable. ``unit``: of what is counted."""
+    said before it stays readable.
+
+    Args:
+        unit: of what is counted.
+
+    Yields:
+        what shows a progress: ``detail`` is beside the bar; a log gets ``line`` when it changes.
+    """
     bar: tqdm[Any] | None = None
     said: set[str] = set()
 
-    def show(now: Shown) -> None:
+    def show(
+        stage: str,
+        done: int,
+        total: int,
+        seconds_left: float | None,
+        warnings: tuple[str, ...] = (),
+        detail: str = "",
+        line: str = "",
+    ) -> None:
         nonlocal bar
-        for text in dict.fromkeys(now.warnings):
+        for text in dict.fromkeys(warnings):
             if text not in said:
                 say(f"warning: {text}")
-        left = "" if now.seconds_left is None else f"{in_words(now.seconds_left)} left"
+        left = "" if seconds_left is None else f"{in_words(seconds_left)} left"
         if sys.stderr.isatty():
             if bar is None:
                 bar = tqdm(bar_format=_BAR % unit, file=sys.stderr, leave=False, dynamic_ncols=True)
-            bar.total, bar.n = now.total, now.done
-            bar.set_description_str(now.stage, refresh=False)
-            bar.set_postfix_str(", ".join(filter(None, (now.detail, left))))
-        elif now.line and now.line not in said:
-            say(", ".join(filter(None, (now.line, left))))
-        said.update(now.warnings, (now.line,))
+            bar.total, bar.n = total, done
+            bar.set_description_str(stage, refresh=False)
+            bar.set_postfix_str(", ".join(filter(None, (detail, left))))
+        elif line and line not in said:
+            say(", ".join(filter(None, (line, left))))
+        said.update(warnings, (line,))
 
     try:
         yield show

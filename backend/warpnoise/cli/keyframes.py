@@ -16,7 +16,6 @@ from warpnoise.cli.shared_options import (
     dtype_option,
     frames_option,
     job_argument,
-    named_settings,
     progress_options,
     settings_options,
 )
@@ -31,13 +30,7 @@ from warpnoise.cli.shared_options import (
 @dtype_option
 @progress_options
 def command(
-    job: Path,
-    only_list: bool,
-    frames: str | None,
-    device: str | None,
-    dtype: str | None,
-    progress: Kind,
-    **settings: Any,
+    job: Path, only_list: bool, settings: dict[str, Any], frames: str | None, progress: Kind, **options: Any
 ) -> None:
     """Stylize the key frames of the animation in the job folder JOB.
 
@@ -59,7 +52,7 @@ def command(
         from warpnoise.pipeline import key_frames, stylize
 
         opened = Shot.open(job, needs=())
-        chosen = opened.settings.updated(named_settings(settings))
+        chosen = opened.settings.updated(settings)
         wanted = chosen_frames(opened.frames, frames) or opened.frames
         plan = key_frames(opened, chosen, wanted, cancelled=interrupt)
         keys = [] if plan is None else [frame for frame in plan.needed(wanted) if frame in plan.keys]
@@ -69,11 +62,10 @@ def command(
                 opened,
                 chosen,
                 frames=keys,
-                device=device,
-                dtype=dtype,
                 movie=False,
                 progress=listener,
                 cancelled=interrupt,
+                **options,
             )
     painted = {} if plan is None else plan.painted
     if progress == "json":

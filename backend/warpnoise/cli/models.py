@@ -9,12 +9,16 @@ from typing import Any
 
 import click
 
-from warpnoise.cli.display import Shown, display, write_json
+from warpnoise.cli.display import display, write_json
 from warpnoise.cli.interrupt import interruptible
 from warpnoise.errors import HubError, WarpnoiseError
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.one_file import set_base
 
+_SHOWN = (
+    *("name", "folder", "file", "family", "size", "memory", "license", "sampler", "styles", "guidance", "steps"),
+    *("texture", "strength", "size_multiple", "takes", "references"),
+)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -135,7 +139,7 @@ def download_command(model: str, yes: bool, as_json: bool) -> None:
                         done, total = round(now.bytes_done / 1e6), round(now.bytes_total / 1e6)
                         share = 10 * (10 * done // total) if total else 100
                         line = f"downloading: {share} % of {gigabytes(now.bytes_total)}"
-                        shown(Shown("downloading", done, total, now.seconds_left, (), now.file or "", line))
+                        shown("downloading", done, total, now.seconds_left, (), now.file or "", line)
 
                     place = download(offer, offer.license, listen, interrupt)
         except WarpnoiseError as error:
@@ -189,25 +193,15 @@ def _facts(family: str | None, size: int, memory: int | None = None, license_: s
 def _describe(folder: ModelFolder) -> dict[str, Any]:
     from warpnoise.hub.listing import describe
 
-    facts = describe(folder.name).model_dump(mode="json")
-    return {
-        "name": folder.name,
+    own: dict[str, Any] = {
         "folder": str(folder.path),
         "file": None if folder.file is None else str(folder.file),
-        "family": facts["family"],
-        "size": facts["size"],
-        "memory": facts["memory"],
-        "license": facts["license"],
         "sampler": folder.sampler,
-        "styles": facts["styles"],
-        "guidance": facts["guidance"],
-        "steps": facts["steps"],
         "texture": folder.sheet.texture,
-        "strength": facts["strength"],
         "size_multiple": folder.size_multiple,
-        "takes": facts["takes"],
-        "references": facts["references"],
     }
+    facts = describe(folder.name).model_dump(mode="json") | own
+    return {key: facts[key] for key in _SHOWN}
 
 
 def _in_words(key: str, value: Any) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
-from warpnoise.cli.extras import needs_extra
+from warpnoise.cli.shared_options import needs_extra
 
 
 @click.command("serve")
@@ -60,17 +61,7 @@ from warpnoise.cli.extras import needs_extra
 @click.option("--announce", is_flag=True, help="Print a line of JSON with the host and the port when ready.")
 @click.option("--exit-with-parent", is_flag=True, help="End when standard input is closed.")
 def command(
-    host: str,
-    port: int,
-    token_file: Path | None,
-    uploads: Path | None,
-    uploads_days: float,
-    uploads_size: float | None,
-    models: Path | None,
-    downloads: bool,
-    keep_model: float,
-    announce: bool,
-    exit_with_parent: bool,
+    models: Path | None, uploads_days: float, uploads_size: float | None, keep_model: float, **options: Any
 ) -> None:
     """Serve jobs over HTTP, one at a time. Blender starts this command itself.
 
@@ -92,5 +83,4 @@ def command(
     if models is not None:
         os.environ[MODELS_VARIABLE] = str(models.resolve())
     limits = UploadLimits(uploads_days, None if uploads_size is None else round(uploads_size * 1e9))
-    idle_seconds = keep_model * 60
-    serve(ServeOptions(host, port, token_file, announce, exit_with_parent, uploads, limits, downloads, idle_seconds))
+    serve(ServeOptions(upload_limits=limits, idle_seconds=keep_model * 60, **options))

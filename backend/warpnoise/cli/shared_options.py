@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from warpnoise.errors import SettingsError
 from warpnoise.job.settings_schema import item_from_text, settings_schema
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -23,29 +26,39 @@ dtype_option = click.option(
 )
 
 
-def memory_options(function: F) -> F:
-    """The fields of `warpnoise.sdedit.memory_plan.MemoryOptions`."""
-    offload = click.option(
+def together(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Several options as one decorator, in the order of help texts."""
+
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+memory_options = together(
+    click.option(
         "--offload",
         type=click.Choice(["none", "model", "group"]),
         help="Keep the model in main memory, and move one part (model) or one layer (group) at a time to the device. "
         "Default: as little as possible, depending on the memory.",
-    )
-    quantize = click.option(
+    ),
+    click.option(
         "--quantize",
         type=click.Choice(["none", "8bit", "4bit"]),
         help="Store the network's weights in fewer bits, which changes the pictures slightly. Default: only if the "
         "model does not fit otherwise.",
-    )
-    tiling = click.option(
+    ),
+    click.option(
         "--tiling",
         type=click.Choice(["auto", "on", "off"]),
         default="auto",
         help="Run the autoencoder in tiles, whose seams do not move with the picture. Default: auto, only if a whole "
         "picture does not fit.",
-    )
-    return offload(quantize(tiling(function)))
-
+    ),
+)
+"""The fields of `warpnoise.sdedit.memory_plan.MemoryOptions`."""
 
 NO_ITEMS = "none"
 """What the option of a list takes in place of an item. A file of that name is ``./none``."""
@@ -53,19 +66,28 @@ NO_ITEMS = "none"
 _TYPES = {"number": click.FLOAT, "integer": click.INT, "string": click.STRING, "boolean": click.BOOL}
 
 
-def settings_options(*without: str) -> Callable[[F], F]:
+def settings_options(*without: str) -> Callable[[F], Callable[..., Any]]:
     """One option for each of a job's settings but those of ``without``; absent ones stay as job.json has them."""
     return setting_options(settings_schema(), *without)
 
 
-def setting_options(schema: Mapping[str, Any], *without: str) -> Callable[[F], F]:
-    """One option for each property of a schema of `settings_schema`, but for ``without``."""
-    options = [_option(name, setting) for name, setting in schema["properties"].items() if name not in without]
+def setting_options(schema: Mapping[str, Any], *without: str) -> Callable[[F], Callable[..., Any]]:
+    """One option for each property of a schema of `settings_schema`, but for ``without``.
 
-    def decorate(function: F) -> F:
-        for option in reversed(options):
-            function = option(function)
-        return function
+    The command gets ``settings``, a dictionary: only those that the command line names. A list whose option got
+    ``NO_ITEMS`` is empty.
+    """
+    names = [name for name in schema["properties"] if name not in without]
+
+    def decorate(function: F) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def call(**values: Any) -> Any:
+            own = {name: values.pop(name) for name in names}
+            named = {name: value for name, value in own.items() if value not in (None, ())}
+            whole = {k: tuple(i for i in v if i is not None) if isinstance(v, tuple) else v for k, v in named.items()}
+            return function(settings=whole, **values)
+
+        return together(*(_option(name, schema["properties"][name]) for name in names))(call)
 
     return decorate
 
@@ -87,12 +109,6 @@ def _option(name: str, schema: Mapping[str, Any]) -> Callable[[F], F]:
     if kind == "boolean":
         return click.option(f"{flag}/--no-{flag[2:]}", default=None, help=shared["help"])
     return click.option(flag, type=_TYPES[kind], **shared)
-
-
-def named_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Only the settings that the command line names. A list whose option got ``NO_ITEMS`` is empty."""
-    named = {name: value for name, value in settings.items() if value not in (None, ())}
-    return {name: tuple(i for i in v if i is not None) if isinstance(v, tuple) else v for name, v in named.items()}
 
 
 class _Item(click.ParamType["dict[str, Any] | None"]):
@@ -130,10 +146,10 @@ frames_option = click.option(
 """``frames``: a text for `warpnoise.job.select_frames`; None where it is not given."""
 
 
-def subset_options(function: F) -> F:
-    """``frames``: as ``frames_option``; ``chunk``: number and count; each None where it is not given."""
-    chunk = click.option("--chunk", type=_Chunk(), help="Only the K-th of N equal parts of the frames.")
-    return frames_option(chunk(function))
+subset_options = together(
+    frames_option, click.option("--chunk", type=_Chunk(), help="Only the K-th of N equal parts of the frames.")
+)
+"""``frames``: as ``frames_option``; ``chunk``: number and count; each None where it is not given."""
 
 
 def chosen_frames(frames: Sequence[int], text: str | None, chunk: tuple[int, int] | None = None) -> list[int] | None:
@@ -146,17 +162,33 @@ def chosen_frames(frames: Sequence[int], text: str | None, chunk: tuple[int, int
     return chosen if chunk is None else chunk_of(chosen, *chunk)
 
 
-def progress_options(function: F) -> F:
-    """``progress``: "text", "json" or "openjd", for `warpnoise.cli.display.show_progress`."""
-    as_json = click.option(
-        "--json", "progress", flag_value="json", help="Print progress, summary and errors as lines of JSON."
-    )
-    as_openjd = click.option(
+progress_options = together(
+    click.option("--json", "progress", flag_value="json", help="Print progress, summary and errors as lines of JSON."),
+    click.option(
         "--openjd",
         "progress",
         flag_value="openjd",
         help="Print progress and errors as lines for Open Job Description.",
-    )
-    return as_json(
-        as_openjd(click.option("--text", "progress", flag_value="text", default=True, hidden=True)(function))
-    )
+    ),
+    click.option("--text", "progress", flag_value="text", default=True, hidden=True),
+)
+"""``progress``: "text", "json" or "openjd", for `warpnoise.cli.display.show_progress`."""
+
+
+@contextlib.contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Around imports that an optional dependency serves.
+
+    Raises:
+        SettingsError: it is not installed, with the command that installs it.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "warpnoise"):
+            raise
+        raise SettingsError(
+            f"this command needs the package {package}, which is not installed. "
+            f"Install it: python -m pip install 'warpnoise[{extra}]'"
+        ) from error

@@ -17,7 +17,6 @@ from warpnoise.cli.shared_options import (
     dtype_option,
     job_argument,
     memory_options,
-    named_settings,
     progress_options,
     settings_options,
     subset_options,
@@ -39,18 +38,14 @@ from warpnoise.cli.shared_options import (
 @progress_options
 def command(
     job: Path,
+    settings: dict[str, Any],
     frames: str | None,
     chunk: tuple[int, int] | None,
-    preview: bool,
-    device: str | None,
-    dtype: str | None,
     offload: Any,
     quantize: Any,
     tiling: Any,
-    batch: int | None,
-    movie: bool,
     progress: Kind,
-    **settings: Any,
+    **options: Any,
 ) -> None:
     """Stylize the animation in the job folder JOB.
 
@@ -81,31 +76,27 @@ def command(
         from warpnoise.sdedit.memory_plan import MemoryOptions
 
         opened = Shot.open(job, needs=())
-        chosen = opened.settings.updated(named_settings(settings))
-        subset = chosen_frames(opened.frames, frames, None)
+        chosen = opened.settings.updated(settings)
+        subset = chosen_frames(opened.frames, frames)
         if chunk is not None:
             subset = [frame for part in chunk_of(whole_segments(opened, chosen, subset), *chunk) for frame in part]
         summary = stylize(
             opened,
             chosen,
             frames=subset,
-            preview=preview,
-            device=device,
-            dtype=dtype,
             load=partial(load_model, memory=MemoryOptions(offload, quantize, tiling)),
-            batch=batch,
-            movie=movie,
             progress=listener,
             cancelled=interrupt,
+            **options,
         )
     if progress == "json":
         write_json("summary", asdict(summary) | {"result": summary.result and summary.result.name})
         return
     if summary.result is None:
-        print("0 frames: there are more chunks than frames, and this one is empty")
+        print("0 frames: this chunk is empty, as there are more chunks than frames or segments")
         return
-    kept = f", {summary.frames_kept} of them kept" if summary.frames_kept else ""
-    print(f"{summary.frames_done} of {summary.frames_total} frames{kept}, in {in_words(summary.seconds)}")
+    reused = f", {summary.frames_kept} of them kept" if summary.frames_kept else ""
+    print(f"{summary.frames_done} of {summary.frames_total} frames{reused}, in {in_words(summary.seconds)}")
     print(f"result  {summary.result.folder}")
-    if movie and not preview:
+    if options["movie"] and not options["preview"]:
         print(f"movie   {summary.movie or 'not yet: other frames are unfinished'}")

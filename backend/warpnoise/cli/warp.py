@@ -14,7 +14,6 @@ from warpnoise.cli.shared_options import chosen_frames, frames_option, job_argum
 
 if TYPE_CHECKING:
     from warpnoise.media.array_file import Format
-    from warpnoise.pipeline.warp import Layout
 
 
 @click.command("warp")
@@ -59,17 +58,7 @@ if TYPE_CHECKING:
 @click.option("--maps", type=int, default=1, show_default=True, help="The number of independent noise maps.")
 @click.option("--seed", type=int, help="Determines the noise. Default: the job's.")
 @click.option("--noise", metavar="NAME", help='The noise method, "warped" or a baseline. Default: the job\'s.')
-def command(
-    job: Path,
-    output: Path | None,
-    kind: Format | None,
-    layout: Layout,
-    frames: str | None,
-    per_frame: bool,
-    channels: int,
-    maps: int,
-    **chosen: Any,
-) -> None:
+def command(job: Path, output: Path | None, kind: Format | None, frames: str | None, **options: Any) -> None:
     """Write noise that moves with the animation in the job folder JOB, for other tools.
 
     An .npz or .safetensors file has two arrays. "noise" is float32, N(0, 1), with the shape (frames, channels, height,
@@ -98,23 +87,15 @@ def command(
         from warpnoise.pipeline import WarpOptions, warp
 
         opened = Shot.open(job, needs=["passes"])
-        options = WarpOptions(
-            channels=channels,
-            height=chosen["height"] or 0,
-            width=chosen["width"] or 0,
-            maps=maps,
-            seed=opened.settings.seed if chosen["seed"] is None else chosen["seed"],
-            noise=chosen["noise"] or opened.settings.noise,
-            layout=layout,
-            format=kind,
-            per_frame=per_frame,
-        )
+        own = {"seed": opened.settings.seed, "noise": opened.settings.noise}
+        own |= {name: value for name, value in options.items() if value is not None}
+        chosen = WarpOptions(format=kind, **own)
         wanted = chosen_frames(opened.frames, frames)
         with tqdm(total=len(wanted or opened.frames), unit="frame", leave=False, disable=None, file=sys.stderr) as bar:
 
             def show(done: int, total: int) -> None:
                 bar.update(done - bar.n)
 
-            files = warp(opened, output or job / "noise", options, frames=wanted, progress=show, cancelled=interrupt)
+            files = warp(opened, output or job / "noise", chosen, frames=wanted, progress=show, cancelled=interrupt)
     for file in files[:1] if len(files) == 1 else (files[0], files[-1]):
         print(file)

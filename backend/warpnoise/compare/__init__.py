@@ -3,8 +3,7 @@
 Three layers, each importing only from those before it:
 
 - ``metrics``: what is measured, on arrays and motions: the true motion over many frames (``correspondence``),
-  ``coherence``, ``covariance`` and ``whiteness`` of the noise itself, ``quality``: distance to a
-  reference.
+  ``coherence``; ``covariance`` and whiteness of the noise itself; ``quality``, the distance to a reference.
 - ``experiment``: what is stylized and measured, kept in the comparison's folder and resumed there.
 - ``page``: the HTML page.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -29,7 +31,7 @@ from warpnoise.sdedit.check import check_settings
 from warpnoise.sdedit.editor import Editor
 from warpnoise.sdedit.takes import unused_settings
 
-Load = Callable[[str, str | None, str | None], Editor]
+Load = Callable[..., Editor]
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def compare(
         meter.begin("reading", len(job.frames))
         shot = ShotMotion(job, options.lags, meter.warn)
         seeds = tuple(range(settings.seed, settings.seed + options.seeds))
-        work = _Work(job, options, folder, shot, seeds, meter, cancelled, _once(load))
+        work = _Work(job, options, folder, shot, seeds, meter, cancelled, functools.cache(load))
         tasks = make_tasks(job, options, settings, folder, reference, "attention" not in unused_settings(model))
         noise = work.noise()
         work.stylize(tasks)
@@ -102,7 +104,7 @@ def compare(
         figures = folder / "compare.json"
         write_bytes(figures, (json.dumps(report.to_json(), indent=1) + "\n").encode(), error=JobError)
         page = folder / "compare.html"
-        write_page(page, report, shot, tasks, work.run, reference, meter, cancelled)
+        write_page(page, report, shot, tasks, work.run, meter, cancelled)
         meter.begin("finished", 0)
     return Comparison(report, page, figures)
 
@@ -126,7 +128,7 @@ def compare_pans(
     """
     settings = options.settings or job.settings
     folder = options.output or job.path / "compare"
-    load = _once(load)
+    load = functools.cache(load)
     made = {}
     for pixels in options.pans:
         place = folder / f"pan-{pixels}"
@@ -157,48 +159,38 @@ class _Work:
         methods = self.options.methods
         self.meter.begin("noise", len(methods) * len(self.seeds) * frames)
         figures: dict[str, list[NoiseFigures]] = {method: [] for method in methods}
-        for seed in self.seeds:
-            for method in methods:
-                self.meter.at(f"{method}, seed {seed}", done, made=done)
-                place = self.folder / "noise" / method / f"seed{seed}"
-                figures[method].append(measure_noise(self.shot, method, seed, place, self.cancelled))
-                done += frames
+        for seed, method in itertools.product(self.seeds, methods):
+            self.meter.at(f"{method}, seed {seed}", done, made=done)
+            place = self.folder / "noise" / method / f"seed{seed}"
+            figures[method].append(measure_noise(self.shot, method, seed, place, self.cancelled))
+            done += frames
         return {method: report_noise(each) for method, each in figures.items()}
 
     def stylize(self, tasks: list[Task]) -> None:
         frames = len(self.job.frames)
-        runs = sum(len(task.methods) for task in tasks) * len(self.seeds)
-        self.meter.begin("stylizing", runs * frames)
-        done = made = 0
-        for task in tasks:
-            for _ in prepare_input(self.job, task, self.cancelled):
-                pass
-            for seed in self.seeds:
-                for method in task.methods:
-                    what = f"{task.name}, {method}, seed {seed}"
-                    kept = self._make(task, method, seed, what, done, made)
-                    done, made = done + frames, made + frames - kept
-
-    def _make(self, task: Task, method: str, seed: int, what: str, done: int, made: int) -> int:
-        """One run; how many frames of it were there already."""
-        kept = 0
+        self.meter.begin("stylizing", sum(len(task.methods) for task in tasks) * len(self.seeds) * frames)
+        done = made = reused = 0
 
         def listen(now: Progress) -> None:
-            nonlocal kept
-            kept = now.frames_kept
+            nonlocal reused
+            reused = now.frames_kept
             self.meter.warn(*now.warnings)
-            self.meter.at(what, done + now.frames_done, made=made + now.frames_done - now.frames_kept)
+            self.meter.at(what, done + now.frames_done, made=made + now.frames_done - reused)
 
-        self.run(task, method, seed).make(
-            task.settings.updated({**task.methods[method], "seed": seed}),
-            device=self.options.device,
-            dtype=self.options.dtype,
-            batch=self.options.batch,
-            progress=listen,
-            cancelled=self.cancelled,
-            load=self.load,
-        )
-        return kept
+        for task in tasks:
+            prepare_input(self.job, task, self.cancelled)
+            for seed, (method, own) in itertools.product(self.seeds, task.methods.items()):
+                what = f"{task.name}, {method}, seed {seed}"
+                self.run(task, method, seed).make(
+                    task.settings.updated({**own, "seed": seed}),
+                    listen,
+                    device=self.options.device,
+                    dtype=self.options.dtype,
+                    batch=self.options.batch,
+                    cancelled=self.cancelled,
+                    load=self.load,
+                )
+                done, made = done + frames, made + frames - reused
 
     def measure(self, tasks: list[Task], reference: Callable[[int], Path] | None) -> dict[str, TaskReport]:
         frames, done = len(self.job.frames), 0
@@ -207,16 +199,13 @@ class _Work:
         reports = {}
         for task in tasks:
             figures: dict[str, list[SequenceFigures]] = {method: [] for method in task.methods}
-            for method in task.methods:
-                for seed in self.seeds:
-                    self.meter.at(f"{task.name}, {method}, seed {seed}", done, made=done)
-                    run = self.run(task, method, seed)
-                    place = run.folder / "figures.json"
-                    plain = self.run(task, task.baseline, seed).result.frame if task.baseline in task.methods else None
-                    figures[method].append(
-                        measure(self.shot, run.result.frame, task.reference, place, self.cancelled, plain)
-                    )
-                    done += frames
+            for method, seed in itertools.product(task.methods, self.seeds):
+                self.meter.at(f"{task.name}, {method}, seed {seed}", done, made=done)
+                made = self.run(task, method, seed).result
+                plain = self.run(task, task.baseline, seed).result.frame if task.baseline in task.methods else None
+                place = made.folder / "figures.json"
+                figures[method].append(measure(self.shot, made.frame, task.reference, place, self.cancelled, plain))
+                done += frames
             random = figures.get(task.baseline)
             floor = {}
             for name, pictures in (("input", task.color), ("reference", task.reference)):
@@ -238,18 +227,6 @@ class _Work:
                 floor=floor,
             )
         return reports
-
-
-def _once(load: Load) -> Load:
-    """Loads the model at the first call, and gives the same one ever after."""
-    loaded: list[Editor] = []
-
-    def load_once(name: str, device: str | None, dtype: str | None) -> Editor:
-        if not loaded:
-            loaded.append(load(name, device, dtype))
-        return loaded[0]
-
-    return load_once
 
 
 @contextlib.contextmanager

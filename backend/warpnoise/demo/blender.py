@@ -90,11 +90,11 @@ def find_blender(
         (BLENDER_VARIABLE, environment.get(BLENDER_VARIABLE), False),
         (PYTHON_VARIABLE, environment.get(PYTHON_VARIABLE), True),
     ]
-    for source, given, module in candidates:
-        if given:
-            argv = _runnable(given)
+    for source, command, module in candidates:
+        if command:
+            argv = _runnable(command)
             if argv is None:
-                raise BlenderError(f"{source} names {given}, which is not a program that can be run.")
+                raise BlenderError(f"{source} names {command}, which is not a program that can be run.")
             if module and addon is None:
                 raise BlenderError(
                     f"{source} names a Python, which needs the add-on's source, and this Warpnoise is installed "
@@ -111,13 +111,13 @@ def find_blender(
     return Blender((on_path,), False, addon)
 
 
-def _runnable(given: str) -> tuple[str, ...] | None:
+def _runnable(command: str) -> tuple[str, ...] | None:
     """A path, or a command with arguments; None: neither can be run."""
     try:
-        words = shlex.split(given)
+        words = shlex.split(command)
     except ValueError:  # a quote that is not closed
         words = []
-    for first, *rest in filter(None, ([given], words)):
+    for first, *rest in filter(None, ([command], words)):
         found = shutil.which(str(Path(first).expanduser()))
         if found is not None:
             # Not resolved: a virtual environment's Python knows by its own name where it belongs.

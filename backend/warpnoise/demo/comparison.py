@@ -6,7 +6,7 @@ surfaces. A still picture of frames that follow each other shows the same to a p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -56,7 +56,7 @@ def write_sheet(path: Path, strips: Sequence[Strip], numbers: Sequence[int], col
 
 def write_side_by_side(path: Path, strips: Sequence[Strip], rate: Fraction, repeats: int = 3) -> None:
     """A movie with the strips beside each other, forwards and backwards ``repeats`` times."""
-    write_movie(path, _side_by_side(strips, repeats), rate)
+    write_movie(path, (frame.astype(np.uint16) * 257 for frame in _there_and_back(strips) * repeats), rate)
 
 
 def write_animation(path: Path, strips: Sequence[Strip], rate: Fraction, quality: int = 65) -> None:
@@ -65,13 +65,6 @@ def write_animation(path: Path, strips: Sequence[Strip], rate: Fraction, quality
     milliseconds = round(1000 / rate)
     with replacing(path) as file:
         first.save(file, "WEBP", save_all=True, append_images=others, duration=milliseconds, loop=0, quality=quality)
-
-
-def _side_by_side(strips: Sequence[Strip], repeats: int) -> Iterator[npt.NDArray[np.uint16]]:
-    frames = _there_and_back(strips)
-    for _ in range(repeats):
-        for frame in frames:
-            yield frame.astype(np.uint16) * 257
 
 
 def _there_and_back(strips: Sequence[Strip]) -> list[Picture]:

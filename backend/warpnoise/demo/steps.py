@@ -126,10 +126,10 @@ def _arguments(options: DemoOptions, folder: Path, stylized: Path) -> list[str]:
     settings = options.settings
     if settings.model != "default":
         settings = settings.updated({"model": str(Path(settings.model).expanduser().resolve())})
-    given = {"frames": f"1:{options.frames}", "output": folder, "save": stylized, "device": options.device}
+    own = {"frames": f"1:{options.frames}", "output": folder, "save": stylized, "device": options.device}
     return [
         "stylize",
-        *(f"--{name}={value}" for name, value in given.items() if value is not None),
+        *(f"--{name}={value}" for name, value in own.items() if value is not None),
         *as_options(settings),
     ]
 

@@ -2,8 +2,7 @@
 
 numbered  which file is which frame
 pictures  display-referred pictures, to 16-bit PNG
-passes    multilayer EXR files, copied
-service   the two of them as a child process of the exporter
+service   multilayer EXR files, copied; and a child process of the exporter, which does both
 """
 
 from warpnoise.ingest.service import serve

@@ -1,7 +1,6 @@
 """The job folder: a shot, which passes from Blender to the backend, and its results. See ``docs/architecture.md``."""
 
-from warpnoise.job.frame_ranges import chunk_of, frames_text, parse_frames, select_frames
-from warpnoise.job.names import frame_name
+from warpnoise.job.frame_ranges import chunk_of, frame_name, frames_text, parse_frames, select_frames
 from warpnoise.job.result import RESULTS, ModelInfo, Result, ResultInfo
 from warpnoise.job.schema import SCHEMA_VERSION, Camera, FrameInfo, JobInfo, SceneInfo
 from warpnoise.job.settings import Settings

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from warpnoise.errors import JobError, MediaError, stop_if
@@ -25,7 +24,7 @@ Entry = list[Any]
 """Size in bytes, time of the last change in nanoseconds, digest."""
 
 
-class DigestCache:
+class DigestCache(contextlib.AbstractContextManager["DigestCache"]):
     """Reads each file once. A file with the size and time of its last reading is taken for unchanged.
 
     The cache key is the file's path from ``root``. The file ``digests.json`` is written when the ``with`` block ends,
@@ -40,12 +39,7 @@ class DigestCache:
         self._known = _read(self._path)
         self._new: dict[str, Entry] = {}
 
-    def __enter__(self) -> DigestCache:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._save()
 
     def digest(self, path: Path, function: Callable[[Path], str] = picture_digest) -> str:

@@ -103,3 +103,8 @@ def chunk_of(frames: Sequence[T], number: int, count: int) -> list[T]:
     if count < 1 or not 1 <= number <= count:
         raise SettingsError(f"chunk {number}/{count}: expected a number from 1 to the count, as in 3/10")
     return list(frames[len(frames) * (number - 1) // count : len(frames) * number // count])
+
+
+def frame_name(frame: int) -> str:
+    """The frame number as file names have it: four digits or more, a minus sign before negative ones."""
+    return f"{'-' if frame < 0 else ''}{abs(frame):04d}"

@@ -25,8 +25,8 @@ from pydantic import Field
 from warpnoise.errors import JobError
 from warpnoise.hashing import file_sha256
 from warpnoise.job import leases
+from warpnoise.job.frame_ranges import frame_name
 from warpnoise.job.leases import MUTEX_SECONDS, locked
-from warpnoise.job.names import frame_name
 from warpnoise.job.settings import Settings
 from warpnoise.media.atomic import write_bytes
 from warpnoise.media.json_file import read_json

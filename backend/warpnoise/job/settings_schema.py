@@ -69,18 +69,11 @@ def _value(key: str, text: str, properties: Mapping[str, Any]) -> object:
         raise ValueError(f"there is no {key!r}; there are {', '.join(properties)}")
     kinds = properties[key].get("type", "string")
     try:
-        if "string" in kinds and "number" in kinds:
-            return _number_or_text(text)
         return float(text) if "number" in kinds else int(text) if "integer" in kinds else text
     except ValueError:
+        if "string" in kinds:
+            return text
         raise ValueError(f"{key}: expected a number, got {text!r}") from None
-
-
-def _number_or_text(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 def _flat(node: Any, definitions: Mapping[str, Any]) -> Any:

@@ -9,11 +9,11 @@ exr           one picture; no parts
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import BinaryIO, Literal, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,30 +22,20 @@ Format = Literal["npz", "npy", "safetensors", "exr"]
 Array = npt.NDArray[np.float32]
 
 
-class ArrayWriter(Protocol):
-    """Takes an array in parts, along its first axis."""
-
-    def write(self, part: Array, /) -> object: ...
-
-
-@dataclass(frozen=True)
-class _Raw:
-    file: BinaryIO
-
-    def write(self, part: Array, /) -> None:
-        self.file.write(np.ascontiguousarray(part, dtype="<f4").tobytes())
+Write = Callable[[Array], object]
+"""Takes an array in parts, along its first axis."""
 
 
 @contextlib.contextmanager
 def open_writer(
     file: BinaryIO, kind: Literal["npz", "npy", "safetensors"], shape: tuple[int, ...], frames: Sequence[int]
-) -> Iterator[ArrayWriter]:
-    """A writer of the array "noise", float32 of ``shape``, with the numbers of its ``frames`` beside it."""
+) -> Iterator[Write]:
+    """What writes the array "noise", float32 of ``shape``, with the numbers of its ``frames`` beside it."""
     numbers = np.array(frames, dtype="<i8")
     header = {"descr": "<f4", "fortran_order": False, "shape": shape}
     if kind == "npy":
         np.lib.format.write_array_header_1_0(file, header)
-        yield _Raw(file)
+        yield functools.partial(_write_raw, file)
         return
     if kind == "npz":
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
@@ -53,7 +43,7 @@ def open_writer(
                 np.lib.format.write_array(member, numbers, allow_pickle=False)
             with archive.open("noise.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array_header_1_0(member, header)
-                yield _Raw(member)  # type: ignore[arg-type]
+                yield functools.partial(_write_raw, member)
         return
     # safetensors: the header's length (8 bytes, little-endian), the header (JSON), then the tensors' bytes.
     split = numbers.nbytes
@@ -68,7 +58,11 @@ def open_writer(
     text = json.dumps(tensors).encode()
     text += b" " * (-len(text) % 8)
     file.write(len(text).to_bytes(8, "little") + text + numbers.tobytes())
-    yield _Raw(file)
+    yield functools.partial(_write_raw, file)
+
+
+def _write_raw(file: IO[bytes], part: Array) -> None:
+    file.write(np.ascontiguousarray(part, dtype="<f4").tobytes())
 
 
 def write_exr(file: BinaryIO, noise: Array) -> None:

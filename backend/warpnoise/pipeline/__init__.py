@@ -1,14 +1,13 @@
 """A shot from its passes to its stylized frames, or to its noise alone.
 
-A frame goes through ``read`` (picture, passes, motion), ``carry`` (the noise), ``edit`` (the model) and ``write``.
-``stylize`` connects the four with ``work_queues``; ``made_of`` finds the unfinished frames.
+A frame goes through ``read`` (picture, passes, motion), ``carry`` (the noise), ``edit`` (the model).
+``stylize`` connects the three and the writing with ``work_queues``; ``made_of`` finds the unfinished frames.
 If colours are carried, ``plan`` chooses key frames, and ``segments`` runs between ``carry`` and ``edit``.
 """
 
 from warpnoise.pipeline.accumulate import accumulate_finished, accumulate_folder
-from warpnoise.pipeline.chunks import key_frames, whole_segments
 from warpnoise.pipeline.movie import write_finished_movie
-from warpnoise.pipeline.stylize import Summary, stylize
+from warpnoise.pipeline.stylize import Summary, key_frames, stylize, whole_segments
 from warpnoise.pipeline.warp import WarpOptions, warp
 
 __all__ = [

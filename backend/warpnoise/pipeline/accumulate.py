@@ -6,6 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +21,14 @@ from warpnoise.errors import JobError, first_few, stop_if
 from warpnoise.hashing import digest_text
 from warpnoise.job import Result, Settings, Shot
 from warpnoise.job.digest_cache import DigestCache
-from warpnoise.job.names import frame_name
+from warpnoise.job.frame_ranges import frame_name
 from warpnoise.media.atomic import write_bytes
 from warpnoise.media.png import encode_png
 from warpnoise.motion import frames_and_motions
 from warpnoise.noise import Motion
 from warpnoise.pipeline.made_of import MadeOf, unfinished
+from warpnoise.pipeline.pictures import read_picture, to_picture
 from warpnoise.pipeline.plan import make_plan
-from warpnoise.pipeline.read import read_picture
-from warpnoise.pipeline.write import to_picture
 
 log = logging.getLogger(__name__)
 
@@ -200,19 +200,14 @@ def _final(
 
 def _around(window: list[_Frame], index: int) -> Iterator[Seen]:
     """Where the frames before and after show what a frame shows."""
-    for before in range(max(index - RADIUS, 0), index):
-        anchor = Anchor(window[before].number, window[before].shown)
-        steps = window[before + 1 : index + 1]
-        if all(step.motion is not None for step in steps):
-            for step in steps:
-                anchor.advance(step.motion, step.shown)  # type: ignore[arg-type]
-            yield anchor.seen()
-    for after in range(index + 1, min(index + RADIUS + 1, len(window))):
-        anchor = Anchor(window[after].number, window[after].shown)
-        steps = window[index + 1 : after + 1]
-        if all(step.motion is not None for step in steps):
-            for step, to in zip(reversed(steps), reversed(window[index:after]), strict=True):
-                anchor.advance(reverse(step.motion), to.shown)  # type: ignore[arg-type]
+    for other in range(max(index - RADIUS, 0), min(index + RADIUS + 1, len(window))):
+        path = window[other : index + 1] if other < index else window[index : other + 1][::-1]
+        steps = [b.motion if other < index else a.motion and reverse(a.motion) for a, b in pairwise(path)]
+        motions = [step for step in steps if step is not None]
+        if motions and len(motions) == len(steps):
+            anchor = Anchor(path[0].number, path[0].shown)
+            for motion, frame in zip(motions, path[1:], strict=True):
+                anchor.advance(motion, frame.shown)
             yield anchor.seen()
 
 

@@ -1,15 +1,21 @@
-"""The second stage: the motion carries the noise to each frame, and says where the frame stands on the model's grid."""
+"""The second stage: the motion carries the noise to each frame, and says where the frame stands on the model's grid.
+
+Phase lock: frames are shifted on that grid, edited there, and cut again. The model gets frames that are a cell larger,
+and does not know the shifts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 
-from warpnoise.motion.dominant import PhaseLock
+from warpnoise.job import Settings
+from warpnoise.motion.dominant import PhaseLock, cut_picture, shift_noise, shift_picture
 from warpnoise.noise import NoiseMethod
 from warpnoise.pipeline.read import Source, Wanted
+from warpnoise.sdedit.editor import Editor
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class FrameNoise:
 
 def carry_noise(
     sources: Iterable[Source], noise: NoiseMethod, maps: int, lock: PhaseLock | None = None
-) -> Iterator[tuple[Source, NoisyFrame | None]]:
+) -> Generator[tuple[Source, NoisyFrame | None]]:
     """Every frame, and with its noise if it is wanted. The noise goes through all of them.
 
     ``noise`` and ``lock`` stand on the first frame.
@@ -66,3 +72,65 @@ def carry_noise(
             shift = lock.shift if lock is not None and lock.moved else None
             noisy = last = NoisyFrame(source.frame, source.wanted, FrameNoise(noise, first, maps), shift)
         yield source, noisy
+
+
+_BORDER_SEED = 0xB02DE2
+
+
+def make_lock(editor: Editor, settings: Settings, warn: Callable[[str], None]) -> PhaseLock | None:
+    """The lock that the settings ask for, on the first frame; None: off, or there is no grid to shift the noise on."""
+    cell = editor.cell(settings)
+    if settings.phase_lock == "off" or cell == 1:
+        if settings.phase_lock == "always":
+            warn("Phase lock has no effect: with this model and pooled noise, frames cannot be shifted by pixels.")
+        return None
+    return PhaseLock(cell, noise_step(editor, settings), exact=settings.phase_lock == "exact")
+
+
+def noise_step(editor: Editor, settings: Settings) -> int:
+    """Pixels on a side of a value of the model's noise."""
+    cell = editor.cell(settings)
+    return cell // editor.noise_shape(cell, cell, settings)[-1]
+
+
+class GridPlace:
+    """The positions of a batch's frames on the model's grid.
+
+    Args:
+        shifts: (down, right) in pixels for each frame; all None: no frame is shifted.
+    """
+
+    def __init__(self, editor: Editor, settings: Settings, shifts: Sequence[tuple[int, int] | None]) -> None:
+        self._cell = editor.cell(settings)
+        self._shifts = [shift for shift in shifts if shift is not None]
+        self._step = noise_step(editor, settings) if self._shifts else 1
+
+    def pictures(self, pictures: Sequence[torch.Tensor]) -> torch.Tensor:
+        """(c, h, w) each, to (b, c, h, w), or (b, c, h + cell, w + cell) where they are shifted."""
+        if not self._shifts:
+            return torch.stack(list(pictures))
+        pairs = zip(pictures, self._shifts, strict=True)
+        return torch.stack([shift_picture(picture, shift, self._cell) for picture, shift in pairs])
+
+    def noise(self, noises: Sequence[torch.Tensor], index: int) -> torch.Tensor:
+        """Noise map ``index`` of each frame, likewise."""
+        if not self._shifts:
+            return torch.stack(list(noises))
+        return torch.cat(
+            [
+                shift_noise(
+                    noise[None],
+                    (down // self._step, right // self._step),
+                    self._cell // self._step,
+                    seed=_BORDER_SEED + index,
+                )
+                for noise, (down, right) in zip(noises, self._shifts, strict=True)
+            ]
+        )
+
+    def cut(self, pictures: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+        """The inverse of ``pictures``: (b, c, *size)."""
+        if not self._shifts:
+            return pictures
+        pairs = zip(pictures, self._shifts, strict=True)
+        return torch.stack([cut_picture(picture, shift, size[0], size[1]) for picture, shift in pairs])

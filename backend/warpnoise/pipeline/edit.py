@@ -10,8 +10,7 @@ from typing import Any
 import torch
 
 from warpnoise.job import Settings
-from warpnoise.pipeline.carry import NoisyFrame
-from warpnoise.pipeline.phase import GridPlace
+from warpnoise.pipeline.carry import GridPlace, NoisyFrame
 from warpnoise.pipeline.read import Wanted
 from warpnoise.sdedit.device import free_unused, is_out_of_memory
 from warpnoise.sdedit.editor import Editor

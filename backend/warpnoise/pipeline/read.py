@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from warpnoise.coherence.anchor import Surfaces
 from warpnoise.job import Shot
 from warpnoise.job.digest_cache import unchanged
-from warpnoise.media.png import read_png
 from warpnoise.motion import frames_and_motions
 from warpnoise.noise import Motion
-from warpnoise.pipeline.alpha import fill_transparent
 from warpnoise.pipeline.guides import Guides
 from warpnoise.pipeline.made_of import MadeOf
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A frame as the viewer sees it.
-
-    ``image``: (3, h, w) float32 in [0, 1]. ``alpha``: (h, w) uint16, or None where the picture has none.
-    """
-
-    image: torch.Tensor
-    alpha: npt.NDArray[np.uint16] | None
+from warpnoise.pipeline.pictures import Picture, read_picture
 
 
 @dataclass(frozen=True)
@@ -65,7 +50,7 @@ def read_sources(
     geometry: bool,
     guides: Collection[str] = (),
     last: int | None = None,
-) -> Iterator[Source]:
+) -> Generator[Source]:
     """Every frame up to the last ``wanted`` one, or to ``last``, in order.
 
     Args:
@@ -92,13 +77,3 @@ def read_sources(
                 picture = read_picture(shot.color(number))
                 source = Source(number, motion, shown, Wanted(picture, seen, maker.of(frame), made_of.digest(number)))
         yield source
-
-
-def read_picture(path: Path) -> Picture:
-    """A colour frame. Raises MediaError."""
-    picture = read_png(path)
-    has_alpha = picture.shape[2] == 4
-    color = fill_transparent(picture) if has_alpha else picture
-    image = np.ascontiguousarray(color.transpose(2, 0, 1), dtype=np.float32)
-    image /= 65535
-    return Picture(torch.from_numpy(image), np.ascontiguousarray(picture[..., 3]) if has_alpha else None)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from statistics import fmean
 
 from warpnoise.progress import Progress, Stage
 
@@ -16,8 +18,11 @@ class Reporter:
         self.now = first
         self._listener = listener
         self._batches_left = 0
-        self._batches = _Pace()
-        self._steps = _Pace()
+        self._last_step = 0.0
+        self._steps: deque[float] = deque(maxlen=100)
+        """Seconds of the last steps, without those that begin a batch."""
+        self._ends: deque[float] = deque(maxlen=20)
+        """When the last batches ended."""
         self._lock = threading.Lock()
         self._warnings: tuple[str, ...] = ()
         self._written: tuple[int, int | None] = (first.frames_done, first.newest_frame)
@@ -63,47 +68,23 @@ class Reporter:
 
     def step_done(self, step: int, steps: int) -> None:
         now = time.monotonic()
-        if step == 1:
+        if step == 1:  # it also sets up the device, so it says nothing of a step's time
             self._batches_left = max(self._batches_left - 1, 0)
-            self._steps.begin(now)  # the first step also sets up the device
         else:
-            self._steps.count(now)
+            self._steps.append(now - self._last_step)
+        self._last_step = now
         if step == steps:
-            self._batches.count(now)
-        # The pace of batches has what is done between them; that of steps is known earlier.
-        step_seconds = self._steps.seconds
-        batch_seconds = self._batches.seconds if self._batches.seconds is not None else _times(step_seconds, steps)
-        rest = 0.0 if step == steps else _times(step_seconds, steps - step)
+            self._ends.append(now)
+        step_seconds = fmean(self._steps) if self._steps else None
+        if len(self._ends) > 1:  # the pace of batches has what is done between them; that of steps is known earlier
+            batch_seconds: float | None = (self._ends[-1] - self._ends[0]) / (len(self._ends) - 1)
+        else:
+            batch_seconds = None if step_seconds is None else step_seconds * steps
         seconds_left = None
-        if rest is not None and (batch_seconds is not None or not self._batches_left):
-            seconds_left = self._batches_left * (batch_seconds or 0.0) + rest
+        if (step_seconds is not None or step == steps) and (batch_seconds is not None or not self._batches_left):
+            seconds_left = self._batches_left * (batch_seconds or 0.0) + (steps - step) * (step_seconds or 0.0)
         self._update(step=step, steps_total=steps, seconds_left=seconds_left)
         self.report()
 
     def _update(self, **changes: object) -> None:
         self.now = self.now.model_copy(update=changes)
-
-
-class _Pace:
-    """The mean time from one event to the next."""
-
-    def __init__(self) -> None:
-        self._last: float | None = None
-        self._total, self._count = 0.0, 0
-
-    def begin(self, now: float) -> None:
-        """The time up to ``now`` does not count."""
-        self._last = now
-
-    def count(self, now: float) -> None:
-        if self._last is not None:
-            self._total, self._count = self._total + now - self._last, self._count + 1
-        self._last = now
-
-    @property
-    def seconds(self) -> float | None:
-        return self._total / self._count if self._count else None
-
-
-def _times(seconds: float | None, count: int) -> float | None:
-    return None if seconds is None else seconds * count

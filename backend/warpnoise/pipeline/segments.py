@@ -20,9 +20,9 @@ from warpnoise.job import Result, Shot
 from warpnoise.job.digest_cache import unchanged
 from warpnoise.pipeline.carry import NoisyFrame
 from warpnoise.pipeline.edit import BatchEditor, EditedFrame
+from warpnoise.pipeline.pictures import as_written, read_picture
 from warpnoise.pipeline.plan import Plan
-from warpnoise.pipeline.read import Source, read_picture
-from warpnoise.pipeline.write import as_written
+from warpnoise.pipeline.read import Source
 from warpnoise.sdedit.key_attention import KeyFrame
 from warpnoise.sdedit.pull import Pull
 

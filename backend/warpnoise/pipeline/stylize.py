@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,18 +19,17 @@ from warpnoise.job.digest_cache import DigestCache
 from warpnoise.noise import make_noise
 from warpnoise.noise.warmup import compile_kernels
 from warpnoise.pipeline.accumulate import AccumulatedOf, accumulate_result
-from warpnoise.pipeline.carry import NoisyFrame, carry_noise
+from warpnoise.pipeline.carry import NoisyFrame, carry_noise, make_lock
 from warpnoise.pipeline.edit import BatchEditor, EditedFrame, batched, places
 from warpnoise.pipeline.guides import wanted_guides
 from warpnoise.pipeline.made_of import MadeOf, all_recorded, effective, result_name, unfinished
 from warpnoise.pipeline.movie import write_movie_of
-from warpnoise.pipeline.phase import make_lock
+from warpnoise.pipeline.pictures import to_picture
 from warpnoise.pipeline.plan import Plan, make_plan
 from warpnoise.pipeline.read import Source, read_sources
 from warpnoise.pipeline.reporter import Reporter
 from warpnoise.pipeline.segments import Carried, SegmentEditor
-from warpnoise.pipeline.work_queues import Prefetch, WriteQueue
-from warpnoise.pipeline.write import FrameWriter
+from warpnoise.pipeline.work_queues import prefetch, write_queue
 from warpnoise.progress import Progress
 from warpnoise.sdedit import ModelFolder, load_model
 from warpnoise.sdedit.check import check_settings
@@ -123,11 +123,11 @@ def stylize(
     with DigestCache(shot.path, shot.results_folder if result is None else result.folder.parent, cancelled) as digests:
         made_with = ModelInfo(name=settings.model, digest=folder.digest_through(digests.digest))
         to_use = None if preview or result is not None else shot
-        result = result or shot.result(result_name(chosen, made_with))
+        target = result or shot.result(result_name(chosen, made_with))
         info = ResultInfo(settings=chosen, model=made_with)
-        result.create(info)
-        stylized = result.raw if chosen.accumulation else result  # there are frames that others are drawn toward
-        making = result if preview else stylized
+        target.create(info)
+        stylized = target.raw if chosen.accumulation else target  # there are frames that others are drawn toward
+        making = target if preview else stylized
         making.create(info)
 
         def made_of(whole: bool = not preview) -> MadeOf:
@@ -137,25 +137,32 @@ def stylize(
         if plan is not None and preview:
             there = _that_are_there(plan, wanted, stylized, made_of(whole=True), reporter.warn)
 
-        with result.lease(*asked):
+        with target.lease(*asked):
             todo = unfinished(shot, making, wanted, made_of(), digests, preview=preview)
             kept = len(wanted) - len(todo)
-            reporter.found(result.name, kept)
+            reporter.found(target.name, kept)
             reporter.report()
             if kept and to_use is not None:
-                to_use.use(result)
+                to_use.use(target)
             if todo:
                 editor = load(source, device, dtype)
                 reporter.warn(*editor.check(settings, measuring=reporter.measured, cancelled=cancelled))
                 if batch is None:
                     batch = 1 if preview else pick_batch(editor.device, shot.scene.height, shot.scene.width)
-                written = _Written(to_use if not kept else None, result, reporter, final=making is result)
-                writer = FrameWriter(making, preview=preview, written=written)
+                switching = [] if kept or to_use is None else [to_use]  # the first frame makes the result current
+
+                def write(edited: EditedFrame) -> None:
+                    picture = to_picture(edited.image, edited.source.picture.alpha)
+                    making.write_frame(edited.frame, picture, edited.source.made_of, preview=preview)
+                    if switching:
+                        switching.pop().use(target)
+                    reporter.frame_written(edited.frame, final=making is target)
+
                 carried = None
                 if plan is not None:
                     strengths = chosen.pull or 0.0, chosen.attention or 0.0
                     carried = Carried(plan, *strengths, set(todo), stylized, {*there, *wanted})
-                _make(shot, settings, todo, made_of(), editor, batch, carried, writer, reporter, cancelled)
+                _make(shot, settings, todo, made_of(), editor, batch, carried, write, reporter, cancelled)
                 _check_there(making, wanted)
         if not preview and len(shot.info.frames) < len(shot.frames):
             shot = shot.read_again()  # other machines have rendered more of its frames since
@@ -167,35 +174,19 @@ def stylize(
         if finished and chosen.accumulation:
             reporter.report("accumulating")
             accumulated_of = AccumulatedOf(shot, chosen, made_of().digest)
-            accumulate_result(shot, result, chosen, shot.frames, accumulated_of, cancelled, reporter.frame_accumulated)
+            accumulate_result(shot, target, chosen, shot.frames, accumulated_of, cancelled, reporter.frame_accumulated)
         if finished and movie:
-            written_movie = write_movie_of(shot, result, lambda: reporter.report("encoding"), cancelled)
+            written_movie = write_movie_of(shot, target, lambda: reporter.report("encoding"), cancelled)
     reporter.report("finished")
     return Summary(
         frames_total=len(wanted),
         frames_done=reporter.now.frames_done,
         frames_kept=kept,
-        result=result,
+        result=target,
         movie=written_movie,
         seconds=time.monotonic() - started,
         warnings=reporter.now.warnings,
     )
-
-
-@dataclass
-class _Written:
-    """Counts each frame that is written; the first one makes the result the current one of ``shot``."""
-
-    shot: Shot | None
-    result: Result
-    reporter: Reporter
-    final: bool
-
-    def __call__(self, frame: int) -> None:
-        if self.shot is not None:
-            self.shot.use(self.result)
-            self.shot = None
-        self.reporter.frame_written(frame, final=self.final)
 
 
 def _make(
@@ -206,7 +197,7 @@ def _make(
     editor: Editor,
     batch: int,
     carried: Carried | None,
-    write: FrameWriter,
+    write: Callable[[EditedFrame], None],
     reporter: Reporter,
     cancelled: Callable[[], bool] | None,
 ) -> None:
@@ -229,18 +220,18 @@ def _make(
         guides=wanted_guides(settings),
         last=None if carried is None else carried.last,
     )
-    lock = make_lock(editor, settings)
+    lock = make_lock(editor, settings, reporter.warn)
     edit = BatchEditor(editor, settings, batch, reporter.step_done, reporter.warn, cancelled)
     reporter.report("stylizing")
     frames: Iterable[tuple[Source, NoisyFrame | None]]
     with contextlib.ExitStack() as stack:
-        writer = stack.enter_context(WriteQueue(write, size=batch))
+        put = stack.enter_context(write_queue(write, batch))
         if editor.device.type == "cpu" or maps > 1:
             # Model and noise take turns on a CPU: each uses all cores, and side by side they would wait for each other.
             # So they do where the maps of the stochastic steps are read one by one.
-            frames = carry_noise(stack.enter_context(Prefetch(sources, batch, cancelled)), noise, maps, lock)
+            frames = carry_noise(stack.enter_context(prefetch(sources, batch, cancelled)), noise, maps, lock)
         else:
-            frames = stack.enter_context(Prefetch(carry_noise(sources, noise, maps, lock), batch, cancelled))
+            frames = stack.enter_context(prefetch(carry_noise(sources, noise, maps, lock), batch, cancelled))
         edited: Iterable[EditedFrame]
         if carried is None:
             noisy = filter(None, map(itemgetter(1), frames))  # holds no more than it must
@@ -248,7 +239,7 @@ def _make(
         else:
             edited = SegmentEditor(carried, edit, carried.reader(shot)).edit(frames)
         for each in edited:
-            writer.put(each)
+            put(each)
 
 
 def _that_are_there(
@@ -274,3 +265,34 @@ def _check_there(result: Result, frames: Sequence[int]) -> None:
             f"{result.folder} lost frame {gone[0]} during the run: something deleted or moved it. Run again; "
             "finished frames that are still there stay."
         )
+
+
+log = logging.getLogger(__name__)
+
+
+def key_frames(
+    shot: Shot,
+    settings: Settings,
+    frames: Sequence[int],
+    *,
+    model: str | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Plan | None:
+    """The plan by which ``stylize`` makes ``frames`` with these settings; None where nothing is carried.
+
+    Raises:
+        SettingsError, ModelError, JobError, MediaError, Cancelled: as ``stylize``.
+    """
+    chosen = effective(settings, ModelFolder.open(model or settings.model))
+    return make_plan(shot, chosen, max(frames), log.warning, cancelled)
+
+
+def whole_segments(
+    shot: Shot, settings: Settings, frames: Sequence[int] | None = None, *, model: str | None = None
+) -> list[list[int]]:
+    """The units of chunks: ``frames`` (None: all) by segments, or each alone where nothing is carried."""
+    wanted = shot.frames if frames is None else frames
+    plan = key_frames(shot, settings, wanted, model=model)
+    if plan is None:
+        return [[frame] for frame in wanted]
+    return [part for segment in plan.segments() if (part := [frame for frame in segment if frame in set(wanted)])]

@@ -4,7 +4,7 @@ in the layouts that models and tools take their latents in."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -15,12 +15,12 @@ import torch
 
 from warpnoise.errors import JobError, SettingsError, stop_if
 from warpnoise.job import Shot
-from warpnoise.job.names import frame_name
-from warpnoise.media.array_file import ArrayWriter, Format, open_writer, write_exr
+from warpnoise.job.frame_ranges import frame_name
+from warpnoise.media.array_file import Format, Write, open_writer, write_exr
 from warpnoise.media.atomic import replacing
 from warpnoise.motion import motions
 from warpnoise.noise import NOISE_METHODS, make_noise
-from warpnoise.pipeline.work_queues import Prefetch
+from warpnoise.pipeline.work_queues import prefetch
 
 Layout = Literal["planes", "last", "patches", "tokens"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
@@ -137,8 +137,8 @@ def warp(
     wanted = job.frames if frames is None else sorted(set(frames))
     files: list[Path] = []
     with contextlib.ExitStack() as stack:
-        ahead = stack.enter_context(Prefetch(_noises(job, options, shape, wanted), size=2, cancelled=cancelled))
-        together: ArrayWriter | None = None
+        ahead = stack.enter_context(prefetch(_noises(job, options, shape, wanted), 2, cancelled))
+        together: Write | None = None
         if not options.per_frame and options.format != "exr":
             files.append(_with_suffix(output, options.format))
             file = stack.enter_context(replacing(files[0], error=JobError))
@@ -147,7 +147,7 @@ def warp(
             stop_if(cancelled, "cancelled between two frames")
             array = arrange(noise, options.layout).reshape(stacked)
             if together is not None:
-                together.write(array)
+                together(array)
             else:
                 files.append(output / f"{frame_name(frame)}.{options.format}")
                 with replacing(files[-1], error=JobError) as file:
@@ -155,7 +155,7 @@ def warp(
                         write_exr(file, noise)
                     else:
                         with open_writer(file, options.format, stacked, [frame]) as single:
-                            single.write(array)
+                            single(array)
             if progress is not None:
                 progress(done, len(wanted))
     return files
@@ -175,7 +175,7 @@ def _shape(job: Shot, options: WarpOptions) -> tuple[int, int, int]:
 
 def _noises(
     job: Shot, options: WarpOptions, shape: tuple[int, int, int], wanted: list[int]
-) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
+) -> Generator[tuple[int, npt.NDArray[np.float32]]]:
     noise = make_noise(options.noise, shape, options.seed, "cpu", options.maps)
     for frame, motion in motions(job):
         first = noise.frame() if motion is None else noise.advance(motion)

@@ -7,10 +7,10 @@ the thread that uses it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from types import TracebackType
-from typing import Generic, TypeVar
+from contextlib import closing, contextmanager
+from typing import Any, TypeVar
 
 from warpnoise.errors import stop_if
 
@@ -20,85 +20,60 @@ _POLL_SECONDS = 0.05
 _END = object()
 
 
-class Prefetch(Generic[T]):
-    """Runs an iterator in a thread: ``size`` items wait, and one is being made.
+@contextmanager
+def prefetch(items: Generator[T], size: int, cancelled: Callable[[], bool] | None = None) -> Iterator[Iterator[T]]:
+    """Runs a generator in a thread: ``size`` items wait, and one is being made.
 
-    Leaving the ``with`` block stops the thread after the item that it works on, and closes the iterator there.
+    Leaving the ``with`` block stops the thread after the item that it works on, and closes the generator there. The
+    iterator raises what the generator raised, and Cancelled as soon as ``cancelled()`` is true.
     """
+    thread = ThreadPoolExecutor(1, "warpnoise-read")
+    ahead: deque[Future[Any]] = deque(thread.submit(next, items, _END) for _ in range(max(size, 1) + 1))
 
-    def __init__(self, items: Iterator[T], size: int, cancelled: Callable[[], bool] | None = None) -> None:
-        self._items = items
-        self._cancelled = cancelled
-        self._thread = ThreadPoolExecutor(1, "warpnoise-read")
-        self._ahead: deque[Future[T | object]] = deque()
-        for _ in range(max(size, 1) + 1):
-            self._read_one()
-
-    def __enter__(self) -> Prefetch[T]:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._thread.shutdown(cancel_futures=True)
-        close = getattr(self._items, "close", None)
-        if close is not None:
-            close()
-
-    def __iter__(self) -> Prefetch[T]:
-        return self
-
-    def __next__(self) -> T:
-        """The next item. Raises what the iterator raised, and Cancelled as soon as ``cancelled()`` is true."""
-        first = self._ahead[0]
+    def read() -> Iterator[T]:
         while True:
-            stop_if(self._cancelled, "cancelled while frames were read")
-            if wait([first], _POLL_SECONDS).done:
-                break
-        if (item := first.result()) is _END:
-            raise StopIteration
-        self._ahead.popleft()
-        self._read_one()
-        return item  # type: ignore[return-value]
+            stop_if(cancelled, "cancelled while frames were read")
+            if not wait([ahead[0]], _POLL_SECONDS).done:
+                continue
+            if (item := ahead.popleft().result()) is _END:
+                return
+            ahead.append(thread.submit(next, items, _END))
+            yield item
 
-    def _read_one(self) -> None:
-        self._ahead.append(self._thread.submit(next, self._items, _END))
-
-
-class WriteQueue(Generic[T]):
-    """Calls ``write(item)`` in a thread for each item that was put, in order, at most ``size`` items behind.
-
-    Leaving the ``with`` block waits until all that was put is written: finished work stays, also when something else
-    went wrong. After the first item that could not be written, the others are dropped.
-    """
-
-    def __init__(self, write: Callable[[T], None], size: int) -> None:
-        self._write, self._size = write, max(size, 1)
-        self._thread = ThreadPoolExecutor(1, "warpnoise-write")
-        self._behind: deque[Future[None]] = deque()
-        self._failed = False
-
-    def __enter__(self) -> WriteQueue[T]:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._thread.shutdown()
-        for written in self._behind if error is None else ():
-            written.result()
-
-    def put(self, item: T) -> None:
-        """Hand an item over; waits while the queue is full. Raises what an earlier ``write`` raised."""
-        while self._behind and (self._failed or len(self._behind) > self._size):
-            self._behind.popleft().result()
-        self._behind.append(self._thread.submit(self._run, item))
-
-    def _run(self, item: T) -> None:
-        if self._failed:
-            return
+    with closing(items):
         try:
-            self._write(item)
-        except BaseException:
-            self._failed = True
-            raise
+            yield read()
+        finally:
+            thread.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def write_queue(write: Callable[[T], None], size: int) -> Iterator[Callable[[T], None]]:
+    """Gives ``put(item)``: a thread calls ``write(item)`` for each, in order, at most ``size`` items behind. ``put``
+    waits while the queue is full, and raises what an earlier ``write`` raised.
+
+    Leaving the ``with`` block waits until all is written: finished work stays, also when something else went wrong.
+    After the first item that could not be written, the others are dropped.
+    """
+    behind: deque[Future[None]] = deque()
+    failed = False
+
+    def run(item: T) -> None:
+        nonlocal failed
+        if not failed:
+            try:
+                write(item)
+            except BaseException:
+                failed = True
+                raise
+
+    with ThreadPoolExecutor(1, "warpnoise-write") as thread:
+
+        def put(item: T) -> None:
+            while behind and (failed or len(behind) > max(size, 1)):
+                behind.popleft().result()
+            behind.append(thread.submit(run, item))
+
+        yield put
+    for written in behind:
+        written.result()

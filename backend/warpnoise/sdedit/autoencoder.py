@@ -6,25 +6,13 @@ The most likely latents are taken, never random ones: nothing but the noise is r
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 
 from warpnoise.errors import ModelError
 from warpnoise.sdedit.model_bounds import ADVICE
-
-
-class _Certain:
-    """A distribution of latents that is only the most likely ones."""
-
-    def __init__(self, latents: torch.Tensor) -> None:
-        self._latents = latents
-
-    def mode(self) -> torch.Tensor:
-        return self._latents
-
-    def sample(self, generator: Any = None) -> torch.Tensor:
-        return self._latents
 
 
 def make_certain(vae: Any) -> None:
@@ -42,7 +30,8 @@ def make_certain(vae: Any) -> None:
     def encode_certainly(x: torch.Tensor, *args: Any, **keywords: Any) -> Any:
         out = plain(x.to(vae.dtype), *args, **keywords)
         if hasattr(out, "latent_dist"):
-            out.latent_dist = _Certain(out.latent_dist.mode().to(x.dtype))
+            latents = out.latent_dist.mode().to(x.dtype)
+            out.latent_dist = SimpleNamespace(mode=lambda: latents, sample=lambda generator=None: latents)
         return out
 
     vae.encode = encode_certainly
@@ -56,7 +45,8 @@ def encode(pipeline: Any, images: torch.Tensor) -> torch.Tensor:
     vae = getattr(pipeline, "vae", None)
     if vae is None:
         return images  # the model works on pixels
-    return torch.cat([_normalize(pipeline, vae, _most_likely(vae, image[None].to(vae.dtype))) for image in images])
+    latents = [_most_likely(vae, image[None].to(vae.dtype)) for image in images]
+    return torch.cat([_rescaled(pipeline, vae, raw, lambda x, mean, std: (x - mean) / std) for raw in latents])
 
 
 def decode(pipeline: Any, latents: torch.Tensor) -> torch.Tensor:
@@ -80,7 +70,7 @@ def latent_change(pipeline: Any, change: Callable[[torch.Tensor], torch.Tensor])
 
 
 def _decode_one(pipeline: Any, vae: Any, latent: torch.Tensor) -> torch.Tensor:
-    z = _denormalize(pipeline, vae, latent).to(vae.dtype)
+    z = _rescaled(pipeline, vae, latent, lambda x, mean, std: x * std + mean).to(vae.dtype)
     if takes_time(vae):
         z = z[:, :, None]
     image: torch.Tensor = vae.decode(z, return_dict=False)[0]
@@ -102,30 +92,21 @@ def takes_time(vae: Any) -> bool:
     return "temperal_downsample" in vae.config  # diffusers' spelling
 
 
-def _normalize(pipeline: Any, vae: Any, latent: torch.Tensor) -> torch.Tensor:
-    if hasattr(vae, "bn"):  # FLUX.2 normalizes cells of 2 x 2
-        cells = pipeline._patchify_latents(latent)
-        mean, std = _batch_norm(vae, cells)
-        normalized: torch.Tensor = pipeline._unpatchify_latents((cells - mean) / std)
-        return normalized
-    mean, std = _statistics(vae, latent)
-    return (latent - mean) / std
-
-
-def _denormalize(pipeline: Any, vae: Any, latent: torch.Tensor) -> torch.Tensor:
-    if hasattr(vae, "bn"):
-        cells = pipeline._patchify_latents(latent)
-        mean, std = _batch_norm(vae, cells)
-        raw: torch.Tensor = pipeline._unpatchify_latents(cells * std + mean)
-        return raw
-    mean, std = _statistics(vae, latent)
-    return latent * std + mean
-
-
-def _batch_norm(vae: Any, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _rescaled(
+    pipeline: Any,
+    vae: Any,
+    latent: torch.Tensor,
+    by: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor],
+) -> torch.Tensor:
+    """``by`` of the latent and of the mean and standard deviation of raw latents."""
+    if not hasattr(vae, "bn"):
+        return by(latent, *_statistics(vae, latent))
+    cells = pipeline._patchify_latents(latent)  # FLUX.2 normalizes cells of 2 x 2
     mean = vae.bn.running_mean.view(1, -1, 1, 1)
     variance = vae.bn.running_var.view(1, -1, 1, 1)
-    return mean.to(like), (variance + vae.config.batch_norm_eps).sqrt().to(like)
+    std = (variance + vae.config.batch_norm_eps).sqrt()
+    rescaled: torch.Tensor = pipeline._unpatchify_latents(by(cells, mean.to(cells), std.to(cells)))
+    return rescaled
 
 
 def _statistics(vae: Any, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -24,25 +24,21 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
         )
     try:
         chosen = torch.device(device)
-    except RuntimeError as error:
-        raise SettingsError(f"device: expected cuda, cuda:N, mps or cpu, got {device!r}") from error
-    if chosen.type == "cpu":
-        return chosen
-    if chosen.type == "mps":
-        if not torch.backends.mps.is_available():
-            raise SettingsError(
-                "device mps is not available: it needs an Apple GPU and macOS 12.3 or later; use cpu or leave it out"
-            )
-        return chosen
-    if chosen.type == "cuda":
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if count <= (chosen.index or 0):
-            found = f"{count} CUDA device(s) found" if count else "no CUDA device was found by this PyTorch"
-            raise SettingsError(
-                f"device {chosen} is not available: {found}; use cpu, leave it out, or install PyTorch with CUDA"
-            )
-        return chosen
-    raise SettingsError(f"device: expected cuda, cuda:N, mps or cpu, got {device!r}")
+    except RuntimeError:
+        chosen = torch.device("meta")
+    if chosen.type not in ("cpu", "cuda", "mps"):
+        raise SettingsError(f"device: expected cuda, cuda:N, mps or cpu, got {device!r}")
+    if chosen.type == "mps" and not torch.backends.mps.is_available():
+        raise SettingsError(
+            "device mps is not available: it needs an Apple GPU and macOS 12.3 or later; use cpu or leave it out"
+        )
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if chosen.type == "cuda" and count <= (chosen.index or 0):
+        found = f"{count} CUDA device(s) found" if count else "no CUDA device was found by this PyTorch"
+        raise SettingsError(
+            f"device {chosen} is not available: {found}; use cpu, leave it out, or install PyTorch with CUDA"
+        )
+    return chosen
 
 
 def pick_dtype(dtype: str | torch.dtype | None, device: torch.device, half: str = "float16") -> torch.dtype:

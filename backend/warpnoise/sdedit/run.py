@@ -1,4 +1,8 @@
-"""One edit's way down a noise schedule, and what a model predicts on it."""
+"""One edit's way down a noise schedule, and what a model predicts on it.
+
+And that of solvers of higher order, which remember earlier predictions: DPM-Solver++ (2M), its SDE, and UniPC, of
+diffusers.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import diffusers
 import torch
+
+from warpnoise.sdedit.samplers import steps_to_run
 
 Split = Callable[[torch.Tensor, torch.Tensor, float, float], tuple[torch.Tensor, torch.Tensor]]
 """(x, output, alpha, sigma) -> (x_0, e)."""
-
-
-def _from_noise(x: torch.Tensor, e: torch.Tensor, alpha: float, sigma: float) -> tuple[torch.Tensor, torch.Tensor]:
-    return (x - sigma * e) / alpha, e
-
-
-def _from_image(x: torch.Tensor, x_0: torch.Tensor, alpha: float, sigma: float) -> tuple[torch.Tensor, torch.Tensor]:
-    return x_0, (x - alpha * x_0) / sigma
-
-
-def _from_velocity(x: torch.Tensor, v: torch.Tensor, alpha: float, sigma: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """v = alpha e - sigma x_0 (Salimans & Ho 2022, appendix D)."""
-    return alpha * x - sigma * v, alpha * v + sigma * x
-
-
-def _from_flow(x: torch.Tensor, v: torch.Tensor, alpha: float, sigma: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """v = e - x_0."""
-    return x - sigma * v, x + alpha * v
 
 
 @dataclass(frozen=True)
@@ -42,10 +31,12 @@ class Prediction:
 
 
 PREDICTIONS: dict[str, Prediction] = {
-    "epsilon": Prediction(_from_noise, lambda alpha, sigma: -alpha / sigma),
-    "sample": Prediction(_from_image, lambda alpha, sigma: 1.0),
-    "v_prediction": Prediction(_from_velocity, lambda alpha, sigma: -1 / sigma),
-    "flow_prediction": Prediction(_from_flow, lambda alpha, sigma: -1 / sigma),
+    "epsilon": Prediction(lambda x, e, a, s: ((x - s * e) / a, e), lambda a, s: -a / s),
+    "sample": Prediction(lambda x, x_0, a, s: (x_0, (x - a * x_0) / s), lambda a, s: 1.0),
+    # v = alpha e - sigma x_0 (Salimans & Ho 2022, appendix D)
+    "v_prediction": Prediction(lambda x, v, a, s: (a * x - s * v, a * v + s * x), lambda a, s: -1 / s),
+    # v = e - x_0
+    "flow_prediction": Prediction(lambda x, v, a, s: (x - s * v, x + a * v), lambda a, s: -1 / s),
 }
 """By the ``prediction_type`` of a scheduler's configuration."""
 
@@ -97,3 +88,37 @@ def len_of(timing: dict[str, Any]) -> int:
         if key in timing:
             return len(timing[key])
     return int(timing["num_inference_steps"])
+
+
+class MultistepRun(Run):
+    """A scheduler of diffusers that begins late. Its x is what the network is shown, in diffusion and flow alike."""
+
+    def __init__(
+        self, entries: dict[str, Any], timing: dict[str, Any], strength: float, *, stochastic: bool, scale: float
+    ) -> None:
+        self._scheduler = scheduler = construct(getattr(diffusers, entries["_class_name"]), entries)
+        count = len_of(timing)
+        scheduler.set_timesteps(count, **({"mu": timing["mu"]} if "mu" in timing else {}))
+        begin = count - steps_to_run(count, strength)
+        scheduler.set_begin_index(begin)
+        self._begin, self._stochastic = begin, stochastic
+        super().__init__(scheduler.timesteps[begin:], PREDICTIONS[scheduler.config.prediction_type], scale)
+
+    def start(self, x_0: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        x: torch.Tensor = self._scheduler.add_noise(x_0, self._noise_scale * noise, self.timesteps[:1])
+        return x
+
+    def is_stochastic(self, index: int) -> bool:
+        return self._stochastic and index < len(self.timesteps) - 1
+
+    def _mixed(self, index: int) -> tuple[float, float]:
+        alpha, sigma = self._scheduler._sigma_to_alpha_sigma_t(self._scheduler.sigmas[self._begin + index])
+        return float(alpha), float(sigma)
+
+    def step(self, index: int, output: torch.Tensor, x: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
+        # The last step's noise has the factor 0; without one, the scheduler would draw some.
+        own_noise = {}
+        if self._stochastic:
+            own_noise["variance_noise"] = torch.zeros_like(x) if noise is None else self._noise_scale * noise
+        x, *_ = self._scheduler.step(output, self.timesteps[index], x, return_dict=False, **own_noise)
+        return x

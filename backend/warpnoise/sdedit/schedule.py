@@ -1,7 +1,7 @@
 """A model's noise schedule, as SDEdit needs it: where to start, how to mix, how to step.
 
 A ``Schedule`` holds what the model was trained with: its scheduler's configuration. ``Schedule.run`` gives one edit's
-way down it: `single_step` (DDIM and its relatives, written out) or `multistep` (solvers of diffusers).
+way down it: `single_step` (DDIM and its relatives, written out) or `run.MultistepRun` (solvers of diffusers).
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from warpnoise.errors import ModelError
-from warpnoise.sdedit.multistep import MultistepRun
-from warpnoise.sdedit.run import Run, len_of
+from warpnoise.sdedit.run import MultistepRun, Run, len_of
 from warpnoise.sdedit.samplers import SAMPLERS, is_flow, is_stochastic, own_sampler
 from warpnoise.sdedit.single_step import diffusion_run, flow_run
 

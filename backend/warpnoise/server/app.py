@@ -5,22 +5,25 @@ from __future__ import annotations
 import functools
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
+import anyio
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import warpnoise
-from warpnoise.errors import HubError, JobError, JobLockedError, ServerError, WarpnoiseError
+from warpnoise.errors import HubError, JobError, JobLockedError, MediaError, ServerError, WarpnoiseError
 from warpnoise.media.bounded import given_path
+from warpnoise.media.json_file import parse_json
 from warpnoise.sdedit.places import hugging_face_cache, models_folder
-from warpnoise.server.bodies import body_of
 from warpnoise.server.jobs import JobQueue
 from warpnoise.server.result_calls import result_calls
 from warpnoise.server.schema import JobView, NewJob, Problem, StatusView, UploadsView
@@ -187,3 +190,34 @@ def _either(folder: Path) -> str:
     """A path as it was given and as the system resolves it, the longer one first."""
     given = folder.expanduser().absolute()
     return "|".join(sorted({re.escape(str(path)) for path in (given, given.resolve())}, key=len, reverse=True))
+
+
+LARGEST_BODY = 1 << 20
+"""Bytes of a request in JSON; files are sent otherwise (`warpnoise.server.upload_calls`)."""
+BODY_SECONDS = 30.0
+"""How long such a body may take."""
+
+_Body = TypeVar("_Body", bound=BaseModel)
+
+
+def body_of(kind: type[_Body]) -> Callable[[Request], Awaitable[_Body]]:
+    """The dependency that reads a request's body as ``kind``. It raises HTTPException and RequestValidationError."""
+
+    async def read(request: Request) -> _Body:
+        data = bytearray()
+        try:
+            with anyio.fail_after(BODY_SECONDS):
+                async for block in request.stream():
+                    data += block
+                    if len(data) > LARGEST_BODY:
+                        raise HTTPException(413, f"The request: expected at most {LARGEST_BODY} bytes.")
+        except (TimeoutError, ClientDisconnect):
+            raise HTTPException(408, f"The request was not whole after {len(data)} bytes.") from None
+        try:
+            return kind.model_validate(parse_json(bytes(data), "The request"))
+        except MediaError as error:
+            raise HTTPException(422, str(error)) from None
+        except ValidationError as error:
+            raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from None
+
+    return read

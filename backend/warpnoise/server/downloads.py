@@ -10,7 +10,7 @@ from warpnoise.hub.fetch import DownloadProgress
 from warpnoise.hub.remote import Offer
 from warpnoise.hub.store import left_to_download
 from warpnoise.server.schema import DownloadView
-from warpnoise.server.tasks import Task, Tasks, new_name
+from warpnoise.server.tasks import Task, Tasks
 
 MOST_RUNNING = 2
 """At once: more share one connection and one disk, and gain nothing."""
@@ -39,7 +39,7 @@ class Downloads(Tasks[Task[DownloadView]]):
             if len(running) >= MOST_RUNNING:
                 names = " and ".join(view.name for view in running)
                 raise HubError(f"{names} are being downloaded. Wait for one of them, or cancel it.", "busy")
-            view = DownloadView(id=new_name(), state="running", name=offer.id, bytes_done=done, bytes_total=offer.size)
+            view = DownloadView(state="running", name=offer.id, bytes_done=done, bytes_total=offer.size)
             task = Task(view)
             self.add(task, REMEMBERED)
 

@@ -16,7 +16,7 @@ from warpnoise.errors import JobLockedError, ServerError
 from warpnoise.job import RESULTS, Result
 from warpnoise.progress import Progress
 from warpnoise.server.schema import JobView, NewJob, Problem, State
-from warpnoise.server.tasks import Task, Tasks, new_name
+from warpnoise.server.tasks import Task, Tasks
 
 REMEMBERED = 100
 """Finished jobs that can still be asked for; the oldest are forgotten."""
@@ -69,7 +69,7 @@ class JobQueue(Tasks[_Job]):
         work = self._prepare(request.model_copy(update={"path": str(folder)}))  # reads files: not under the lock
         with self._changed:
             self._check_free(folder)
-            view = JobView(id=new_name(), path=str(folder), state="queued", frames_total=work.frames_total)
+            view = JobView(path=str(folder), state="queued", frames_total=work.frames_total)
             job = _Job(view, work=work)
             self.add(job, REMEMBERED)
             self._changed.notify_all()

@@ -15,7 +15,7 @@ from warpnoise.hub.remote import look_up
 from warpnoise.hub.store import remove
 from warpnoise.sdedit.one_file import set_base
 from warpnoise.sdedit.places import resolve
-from warpnoise.server.bodies import body_of
+from warpnoise.server.app import body_of
 from warpnoise.server.downloads import Downloads
 from warpnoise.server.schema import DownloadView, SettingsToCheck
 

@@ -39,10 +39,9 @@ def find_model(name: str, only_named: bool) -> str:
     Raises:
         ModelError: ``only_named`` and there is no such name.
     """
-    found = dict(_candidates()).get(name)
-    if found is not None:
-        return found
-    if only_named and not _is_downloaded(name) and find_named(name, "model") is None:
+    if name == DEFAULT or (found := find_named(name, "model")) is not None:
+        return name if name == DEFAULT else str(found)
+    if only_named and not _is_downloaded(name):
         names = ", ".join(view.name for view in named_models()) or "none"
         raise ModelError(f"This server has no model {name!r}. It has: {names}. `warpnoise serve --models` adds more.")
     return name

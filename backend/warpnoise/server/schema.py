@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -65,7 +66,7 @@ class Problem(BaseModel):
 class TaskView(BaseModel):
     """What jobs and downloads have in common."""
 
-    id: str
+    id: str = Field(default_factory=lambda: secrets.token_hex(8))
     state: State
     error: Problem | None = None
     seconds_left: float | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -90,7 +89,3 @@ class Tasks(Generic[T]):
     def finish(self, task: T, state: State, error: Problem | None = None) -> None:
         """To be called under the lock."""
         task.update(state=state, error=error, seconds_left=0.0 if state == "done" else None)
-
-
-def new_name() -> str:
-    return secrets.token_hex(8)

@@ -39,7 +39,7 @@ def upload_calls(uploads: Uploads) -> APIRouter:
 
     @router.get("/{upload_id}")
     def get_upload(upload_id: str) -> UploadView:
-        return UploadView(id=upload_id, files=uploads.files(upload_id), job=uploads.job_of(upload_id))
+        return uploads.view(upload_id)
 
     @router.delete("/{upload_id}")
     def delete_upload(upload_id: str) -> dict[str, str]:

@@ -30,13 +30,13 @@ from typing import IO
 from fastapi import HTTPException
 
 from warpnoise.errors import JobError, JobLockedError, MediaError, ServerError
+from warpnoise.job.frame_ranges import frame_name
 from warpnoise.job.leases import locked
-from warpnoise.job.names import frame_name
 from warpnoise.job.schema import LARGEST_JOB_FILE, LAST_FRAME
 from warpnoise.media.atomic import write_bytes
 from warpnoise.media.bounded import given_path
 from warpnoise.media.json_file import parse_json, read_json
-from warpnoise.server.schema import FileView
+from warpnoise.server.schema import FileView, UploadView
 
 log = logging.getLogger("warpnoise.server")
 
@@ -109,12 +109,8 @@ class Uploads:
         self._closing = contextlib.ExitStack()
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._closing.enter_context(
-                locked(
-                    self.folder,
-                    busy=f"Another server has the uploads in {self.folder}. Give this one another folder.",
-                )
-            )
+            busy_text = f"Another server has the uploads in {self.folder}. Give this one another folder."
+            self._closing.enter_context(locked(self.folder, busy=busy_text))
             self._uploads = {upload.id: upload for upload in self._found()}
         except JobError as error:
             raise ServerError(str(error)) from None
@@ -151,14 +147,11 @@ class Uploads:
             self._touch(upload)
             return upload
 
-    def files(self, upload_id: str) -> dict[str, FileView]:
-        """What is there of an upload."""
+    def view(self, upload_id: str) -> UploadView:
+        """What is there of an upload, and the job that is queued or running on it."""
         with self._lock:
-            return dict(self.get(upload_id).files)
-
-    def job_of(self, upload_id: str) -> str | None:
-        """The job that is queued or running on an upload."""
-        return self._busy(self.get(upload_id).job)
+            upload = self.get(upload_id)
+            return UploadView(id=upload_id, files=dict(upload.files), job=self._busy(upload.job))
 
     @contextlib.contextmanager
     def for_job(self, upload_id: str) -> Iterator[Path]:
@@ -236,7 +229,8 @@ class Uploads:
                 upload.idle += min(max(now - upload.looked, 0.0), LONGEST_LOOK)
                 upload.looked = now
                 if upload.idle < self.limits.days * 86400:
-                    self._keep_idle(upload)
+                    with contextlib.suppress(MediaError):  # it is kept for longer then
+                        write_bytes(upload.idle_file, json.dumps({"seconds": upload.idle}).encode())
                 elif upload.old:
                     log.info("upload %s is old and was deleted", upload.id)
                     self._remove(upload)
@@ -251,10 +245,6 @@ class Uploads:
             with contextlib.suppress(OSError):
                 upload.idle_file.unlink(missing_ok=True)
         upload.idle, upload.looked, upload.old = 0.0, time.monotonic(), False
-
-    def _keep_idle(self, upload: Upload) -> None:
-        with contextlib.suppress(MediaError):  # it is kept for longer then
-            write_bytes(upload.idle_file, json.dumps({"seconds": upload.idle}).encode())
 
     def _remove(self, upload: Upload) -> None:
         del self._uploads[upload.id]
@@ -305,7 +295,8 @@ class Uploads:
                 with contextlib.suppress(MediaError):  # without lines that count no more, and torn ones
                     lines = "".join(_line(name, received) for name, received in upload.files.items())
                     write_bytes(upload.journal, lines.encode())
-                upload.idle = _read_idle(upload)
+                with contextlib.suppress(MediaError, KeyError, TypeError, ValueError):  # else it is kept for longer
+                    upload.idle = max(float(read_json(upload.idle_file, largest=1000)["seconds"]), 0.0)
                 shutil.rmtree(folder / "incoming", ignore_errors=True)
                 (folder / "incoming").mkdir()
                 yield upload
@@ -336,21 +327,8 @@ def _read_journal(upload: Upload) -> dict[str, FileView]:
             files.pop(name, None)
             if _NAME.fullmatch(name) and "size" in entry:
                 files[name] = FileView(size=entry["size"], sha256=entry["sha256"])
-    return {name: received for name, received in files.items() if _size(upload.job / name) == received.size}
-
-
-def _size(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return None
-
-
-def _read_idle(upload: Upload) -> float:
-    """0: nobody knows, and it is kept for longer."""
-    with contextlib.suppress(MediaError, KeyError, TypeError, ValueError):
-        return max(float(read_json(upload.idle_file, largest=1000)["seconds"]), 0.0)
-    return 0.0
+    there = {name: upload.job / name for name in files if (upload.job / name).is_file()}
+    return {name: files[name] for name, path in there.items() if path.stat().st_size == files[name].size}
 
 
 @contextlib.contextmanager

@@ -168,7 +168,10 @@ def test_some_frames_and_chunks(warpnoise, job):
     assert warpnoise("stylize", job.path, "--frames", "1-3:2", "--seed", "1").out.startswith("2 of 2 frames, in ")
     assert finished_frames(job) == [1, 3]
     empty = warpnoise("stylize", job.path, "--chunk", "1/5")
-    assert (empty.status, empty.out) == (0, "0 frames: there are more chunks than frames, and this one is empty\n")
+    assert (empty.status, empty.out) == (
+        0,
+        "0 frames: this chunk is empty, as there are more chunks than frames or segments\n",
+    )
 
 
 @pytest.mark.parametrize(

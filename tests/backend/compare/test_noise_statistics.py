@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 from warpnoise.compare.metrics.correspondence import correspondences
-from warpnoise.compare.metrics.covariance import exact_covariance, fidelity_sums
-from warpnoise.compare.metrics.whiteness import WhitenessMeter
+from warpnoise.compare.metrics.covariance import WhitenessMeter, exact_covariance, fidelity_sums
 
 from .shots import pan, zoom
 

@@ -5,8 +5,7 @@ import json
 import math
 
 import pytest
-from warpnoise.compare.experiment.figure_cache import remembered
-from warpnoise.compare.experiment.measure import SequenceFigures
+from warpnoise.compare.experiment.measure import SequenceFigures, remembered
 from warpnoise.compare.experiment.report import Figure, Report, report_method
 from warpnoise.compare.page.charts import Line, line_chart
 from warpnoise.compare.page.figures import best_of, figure_text, find_bests

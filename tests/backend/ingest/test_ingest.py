@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 from warpnoise.errors import MediaError
 from warpnoise.ingest import serve
-from warpnoise.ingest.passes import LOSSLESS, check_exr
 from warpnoise.ingest.pictures import read_header, read_picture
+from warpnoise.ingest.service import LOSSLESS, check_exr
 from warpnoise.media.numbered_files import numbered_files
 
 WIDTH, HEIGHT = 16, 8

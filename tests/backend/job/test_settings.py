@@ -7,7 +7,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
-from warpnoise.cli.shared_options import named_settings, setting_options, settings_options
+from warpnoise.cli.shared_options import setting_options, settings_options
 from warpnoise.errors import SettingsError
 from warpnoise.job import Settings
 from warpnoise.job.settings import setting
@@ -85,7 +85,7 @@ def test_an_invalid_item_is_refused(text: str) -> None:
 
 def options_given(decorate: Any, *arguments: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    command = click.command()(decorate(lambda **settings: found.update(named_settings(settings))))
+    command = click.command()(decorate(lambda settings: found.update(settings)))
     result = CliRunner().invoke(command, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return found
@@ -128,7 +128,7 @@ def test_lists_and_switches_are_options_too() -> None:
     assert options_given(options, "--adapter", "none") == {"adapters": ()}, "without those of the job"
     assert options_given(options, "--adapter", "./none") == {"adapters": ({"path": "./none"},)}
     assert options_given(options) == {}
-    result = CliRunner().invoke(click.command()(options(lambda **settings: None)), ["--adapter", "b,weight=x"])
+    result = CliRunner().invoke(click.command()(options(lambda settings: None)), ["--adapter", "b,weight=x"])
     assert result.exit_code == 2 and "expected a number" in result.output
 
 

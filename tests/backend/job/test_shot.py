@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from warpnoise.errors import JobError, MediaError
 from warpnoise.job import ModelInfo, ResultInfo, Settings, Shot
-from warpnoise.job.names import frame_name
+from warpnoise.job.frame_ranges import frame_name
 from warpnoise.media.png import write_png
 
 from .. import synthetic

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from warpnoise.pipeline.alpha import fill_transparent
+from warpnoise.pipeline.pictures import fill_transparent
 
 
 def test_transparent_pixels_take_the_nearest_colour() -> None:

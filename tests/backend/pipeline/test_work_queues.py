@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 from warpnoise.errors import Cancelled, MediaError
-from warpnoise.pipeline.work_queues import Prefetch, WriteQueue
+from warpnoise.pipeline.work_queues import prefetch, write_queue
 
 SECONDS = 10.0
 """Far longer than anything here takes."""
@@ -47,7 +47,7 @@ def in_time(work: Callable[[], None]) -> None:
 
 
 def test_items_come_in_order_and_the_end_stays_the_end() -> None:
-    with Prefetch(iter(range(100)), 3) as ahead:
+    with prefetch((number for number in range(100)), 3) as ahead:
         assert list(ahead) == list(range(100))
         assert list(ahead) == []
 
@@ -55,12 +55,12 @@ def test_items_come_in_order_and_the_end_stays_the_end() -> None:
 def test_reading_runs_ahead_but_not_further_than_its_bound() -> None:
     made: list[int] = []
 
-    def items() -> Iterator[int]:
+    def items() -> Generator[int]:
         for number in range(100):
             made.append(number)
             yield number
 
-    with Prefetch(items(), 2) as ahead:
+    with prefetch(items(), 2) as ahead:
         assert soon(lambda: len(made) == 3), "two wait, one is in the hand"
         time.sleep(0.1)
         assert len(made) == 3
@@ -69,7 +69,7 @@ def test_reading_runs_ahead_but_not_further_than_its_bound() -> None:
 
 
 def test_an_error_in_the_reader_follows_the_read_items_and_keeps_its_type() -> None:
-    def items() -> Iterator[int]:
+    def items() -> Generator[int]:
         yield 1
         yield 2
         raise MediaError("0003.exr is cut off")
@@ -77,7 +77,7 @@ def test_an_error_in_the_reader_follows_the_read_items_and_keeps_its_type() -> N
     got = []
 
     def work() -> None:
-        with Prefetch(items(), 1) as ahead:
+        with prefetch(items(), 1) as ahead:
             for item in ahead:
                 got.append(item)
 
@@ -89,7 +89,7 @@ def test_an_error_in_the_reader_follows_the_read_items_and_keeps_its_type() -> N
 def test_leaving_early_stops_the_reader_and_closes_its_iterator() -> None:
     closed = threading.Event()
 
-    def items() -> Iterator[int]:
+    def items() -> Generator[int]:
         try:
             while True:
                 yield 0
@@ -97,7 +97,7 @@ def test_leaving_early_stops_the_reader_and_closes_its_iterator() -> None:
             closed.set()
 
     def work() -> None:
-        with Prefetch(items(), 1) as ahead:
+        with prefetch(items(), 1) as ahead:
             next(ahead)
             raise ValueError("the model failed")
 
@@ -109,12 +109,12 @@ def test_leaving_early_stops_the_reader_and_closes_its_iterator() -> None:
 def test_cancelling_ends_a_wait_for_a_slow_reader() -> None:
     go_on, stop = threading.Event(), threading.Event()
 
-    def items() -> Iterator[int]:
+    def items() -> Generator[int]:
         go_on.wait(SECONDS)
         yield 0
 
     def work() -> None:
-        with Prefetch(items(), 1, stop.is_set) as ahead:
+        with prefetch(items(), 1, stop.is_set) as ahead:
             threading.Timer(0.05, stop.set).start()
             try:
                 next(ahead)
@@ -127,27 +127,27 @@ def test_cancelling_ends_a_wait_for_a_slow_reader() -> None:
 
 def test_all_that_was_put_is_written_in_order() -> None:
     written: list[int] = []
-    with WriteQueue(written.append, 2) as behind:
+    with write_queue(written.append, 2) as put:
         for number in range(50):
-            behind.put(number)
+            put(number)
     assert written == list(range(50))
 
 
 def test_writing_is_not_further_behind_than_its_bound() -> None:
     go_on = threading.Event()
-    put: list[int] = []
+    taken: list[int] = []
 
-    def fill(behind: WriteQueue[int]) -> None:
+    def fill(put: Callable[[int], None]) -> None:
         for number in range(10):
-            behind.put(number)
-            put.append(number)
+            put(number)
+            taken.append(number)
 
-    with WriteQueue(lambda _: go_on.wait(SECONDS) and None, 2) as behind:
-        filler = threading.Thread(target=fill, args=(behind,))
+    with write_queue(lambda _: go_on.wait(SECONDS) and None, 2) as put:
+        filler = threading.Thread(target=fill, args=(put,))
         filler.start()
-        assert soon(lambda: len(put) == 3)
+        assert soon(lambda: len(taken) == 3)
         time.sleep(0.1)
-        assert len(put) == 3
+        assert len(taken) == 3
         go_on.set()
         filler.join(SECONDS)
 
@@ -156,9 +156,9 @@ def test_queued_items_are_written_even_if_the_work_fails() -> None:
     written: list[int] = []
 
     def work() -> None:
-        with WriteQueue(written.append, 5) as behind:
+        with write_queue(written.append, 5) as put:
             for number in range(4):
-                behind.put(number)
+                put(number)
             raise Cancelled("stop")
 
     with pytest.raises(Cancelled):
@@ -176,9 +176,9 @@ def test_an_error_in_the_writer_keeps_its_type_and_nothing_hangs(count: int) -> 
         written.append(number)
 
     def work() -> None:
-        with WriteQueue(write, 1) as behind:
+        with write_queue(write, 1) as put:
             for number in range(count):
-                behind.put(number)
+                put(number)
 
     with pytest.raises(MediaError, match="the disk is full"):
         in_time(work)
@@ -190,8 +190,8 @@ def test_the_first_of_two_errors_is_raised() -> None:
         raise MediaError("the disk is full")
 
     def work() -> None:
-        with WriteQueue(write, 1) as behind:
-            behind.put(0)
+        with write_queue(write, 1) as put:
+            put(0)
             raise ValueError("the model failed")
 
     with pytest.raises(ValueError, match="the model failed"):

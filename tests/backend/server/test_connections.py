@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from warpnoise.server.app import create_app
-from warpnoise.server.connections import limited_protocol
+from warpnoise.server.serve import limited_protocol
 
 from .conftest import STATUS, TOKEN, Running, serving
 

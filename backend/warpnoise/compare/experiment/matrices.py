@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from warpnoise.compare.experiment.figure_cache import remembered
+from warpnoise.compare.experiment.measure import remembered
 from warpnoise.compare.experiment.shot_motion import ShotMotion
 from warpnoise.compare.metrics.correspondence import Correspondence, correspondences
 from warpnoise.compare.metrics.covariance import exact_covariance
@@ -67,7 +67,7 @@ def find_patch(shot: ShotMotion) -> Patch | None:
 def estimate(
     shot: ShotMotion, patch: Patch, method: str, seed: int, cache: Path, cancelled: Callable[[], bool] | None = None
 ) -> Matrices:
-    """A method's covariance matrices; ``cache``: a JSON file, see ``warpnoise.compare.experiment.figure_cache``."""
+    """A method's covariance matrices; ``cache``: a JSON file, see `remembered`."""
     digest = digest_text(
         f"matrices {ALGORITHM_VERSION} {MATRICES_VERSION}", shot.digest, f"{method} {seed} {patch.lag}"
     )

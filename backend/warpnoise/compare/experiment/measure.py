@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import TypeAdapter
 
-from warpnoise.compare.experiment.figure_cache import remembered
 from warpnoise.compare.experiment.shot_motion import ShotMotion
 from warpnoise.compare.metrics.coherence import CoherenceMeter, low_band_drift
 from warpnoise.compare.metrics.quality import PATCH_PX, PatchSampler, psnr, sliced_wasserstein, ssim
-from warpnoise.errors import stop_if
+from warpnoise.errors import JobError, MediaError, stop_if
 from warpnoise.hashing import digest_text
+from warpnoise.media.atomic import write_bytes
+from warpnoise.media.json_file import read_json
 from warpnoise.media.picture_digest import picture_digest
 from warpnoise.media.png import read_png
+
+T = TypeVar("T")
+
+
+def remembered(path: Path, digest: str, kind: type[T], make: Callable[[], T]) -> T:
+    """What ``make`` gave when the file was written with this digest; otherwise it is made and written now.
+
+    Args:
+        digest: of all that ``make`` depends on.
+        kind: a dataclass, or anything else that pydantic can check and write as JSON.
+
+    Raises:
+        JobError: the file cannot be written.
+    """
+    figures = TypeAdapter(kind)
+    try:
+        content = read_json(path, finite=False)
+        if content["digest"] == digest:
+            return figures.validate_python(content["figures"])
+    except (MediaError, ValueError, KeyError, TypeError):
+        pass  # not there, or spoiled: figures cost time, not work
+    made = make()
+    text = json.dumps({"digest": digest, "figures": figures.dump_python(made, mode="json")}, indent=1)
+    write_bytes(path, (text + "\n").encode(), error=JobError)
+    return made
+
 
 FIGURES_VERSION = 2
 """To be raised when the same pictures give other figures than before."""
@@ -47,7 +77,7 @@ def measure(
     """The figures of the sequence whose pictures lie at ``picture(frame)``.
 
     Args:
-        cache: a JSON file, see ``warpnoise.compare.experiment.figure_cache``.
+        cache: a JSON file, see `remembered`.
 
     Raises:
         MediaError: a picture cannot be read.
@@ -98,11 +128,8 @@ def _measure(
             if comparable:
                 patches.add(pixels)
                 reference_patches.add(wanted)
-    coherence = meter.result()
     return SequenceFigures(
-        warp_error=coherence.warp_error,
-        incoherence=coherence.incoherence,
-        gradient_energy=coherence.gradient_energy,
+        **vars(meter.result()),
         psnr=float(np.mean(ratios)) if reference is not None and np.isfinite(ratios).all() else None,
         ssim=float(np.mean(similarities)) if reference is not None else None,
         wasserstein=sliced_wasserstein(patches.descriptors(), reference_patches.descriptors()) if comparable else None,

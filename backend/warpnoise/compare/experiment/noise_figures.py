@@ -12,10 +12,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from warpnoise.compare.experiment.figure_cache import remembered
+from warpnoise.compare.experiment.measure import remembered
 from warpnoise.compare.experiment.shot_motion import ShotMotion
-from warpnoise.compare.metrics.covariance import fidelity_sums
-from warpnoise.compare.metrics.whiteness import Whiteness, WhitenessMeter
+from warpnoise.compare.metrics.covariance import Whiteness, WhitenessMeter, fidelity_sums
 from warpnoise.errors import MediaError, stop_if
 from warpnoise.hashing import digest_text
 from warpnoise.media.atomic import write_bytes

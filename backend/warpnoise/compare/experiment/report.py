@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
+
+import pydantic_core
 
 from warpnoise import __version__
 from warpnoise.compare.experiment.measure import SequenceFigures
 from warpnoise.compare.experiment.noise_figures import NoiseFigures
-from warpnoise.compare.metrics.whiteness import Whiteness
+from warpnoise.compare.metrics.covariance import Whiteness
 
 
 @dataclass(frozen=True)
@@ -104,8 +107,8 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """What ``compare.json`` holds. Lags are keys, as JSON has no others than texts."""
-        content = {**asdict(self), "lag_cells": self.lag_cells}
-        return {"schema": REPORT_SCHEMA, "generator": f"warpnoise {__version__}", **_finite(content)}
+        content = pydantic_core.to_json({**vars(self), "lag_cells": self.lag_cells}, inf_nan_mode="null")
+        return {"schema": REPORT_SCHEMA, "generator": f"warpnoise {__version__}", **json.loads(content)}
 
 
 def report_noise(figures: Sequence[NoiseFigures]) -> NoiseReport:
@@ -131,11 +134,11 @@ def report_method(
         warp_error=_by_lag([each.warp_error for each in figures]),
         incoherence=_by_lag([each.incoherence for each in figures]),
         sharpness=_sharpness(figures, random),
-        psnr=_optional(figures, lambda each: each.psnr),
-        ssim=_optional(figures, lambda each: each.ssim),
-        wasserstein=_optional(figures, lambda each: each.wasserstein),
+        psnr=_known(each.psnr for each in figures),
+        ssim=_known(each.ssim for each in figures),
+        wasserstein=_known(each.wasserstein for each in figures),
         seconds_per_frame=_known(seconds_per_frame),
-        drift=_optional(figures, lambda each: each.drift),
+        drift=_known(each.drift for each in figures),
     )
 
 
@@ -153,23 +156,8 @@ def _by_lag(figures: Sequence[Mapping[int, float]]) -> dict[int, Figure]:
     return {lag: Figure.of(each[lag] for each in figures) for lag in lags}
 
 
-def _optional(figures: Sequence[SequenceFigures], value: Callable[[SequenceFigures], float | None]) -> Figure | None:
-    return _known(value(each) for each in figures)
-
-
 def _known(values: Iterable[float | None]) -> Figure | None:
     """None if any is."""
     numbers = list(values)
     known = [number for number in numbers if number is not None]
     return Figure.of(known) if known and len(known) == len(numbers) else None
-
-
-def _finite(content: Any) -> Any:
-    """JSON has no infinity and no NaN."""
-    if isinstance(content, float) and not math.isfinite(content):
-        return None
-    if isinstance(content, Mapping):
-        return {str(key): _finite(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_finite(value) for value in content]
-    return content

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from warpnoise.job import Result, Settings, Shot
 from warpnoise.media.numbered_files import numbered_files
 from warpnoise.media.picture_digest import picture_digest
 from warpnoise.media.png import read_png, read_size
-from warpnoise.pipeline.alpha import fill_transparent
+from warpnoise.pipeline.pictures import fill_transparent
 
 REDUCTION = 4
 """How many times smaller super-resolution's pictures are, along each side."""
@@ -92,8 +92,8 @@ def make_tasks(
     return [tasks[name] for name in options.tasks]
 
 
-def prepare_input(job: Shot, task: Task, cancelled: Callable[[], bool] | None = None) -> Iterator[int]:
-    """Writes the task's pictures that are not there yet; yields each frame's number when its picture is.
+def prepare_input(job: Shot, task: Task, cancelled: Callable[[], bool] | None = None) -> None:
+    """Writes the task's pictures that are not there yet.
 
     Raises:
         MediaError: a picture cannot be read or written.
@@ -108,7 +108,6 @@ def prepare_input(job: Shot, task: Task, cancelled: Callable[[], bool] | None = 
             if not reduced.is_finished(target, made_of):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 reduced.write_frame(frame, _reduced(source), made_of)
-        yield frame
 
 
 def _reduced(source: Path) -> npt.NDArray[np.uint16]:

@@ -35,7 +35,6 @@ def write_page(
     shot: ShotMotion,
     tasks: Sequence[Task],
     run: RunOf,
-    reference: Callable[[int], Path] | None,
     meter: Meter,
     cancelled: Callable[[], bool] | None = None,
 ) -> None:
@@ -51,7 +50,7 @@ def write_page(
     noises = _noises(report, shot, folder, meter, cancelled)
     shown = []
     for index, task in enumerate(tasks, start=1):
-        shown.append(_task(task, report, shot, run, reference, folder, cancelled))
+        shown.append(_task(task, report, shot, run, folder, cancelled))
         meter.at(task.name, len(report.noise) + index)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("warpnoise.compare.page", package_path="."),
@@ -83,7 +82,6 @@ def _task(
     report: Report,
     shot: ShotMotion,
     run: RunOf,
-    reference: Callable[[int], Path] | None,
     folder: Path,
     cancelled: Callable[[], bool] | None,
 ) -> dict[str, Any]:

@@ -126,20 +126,13 @@ class FilterBank:
         _check_sizes(channels, cell, scale)
 
         def measured() -> cache.Stored:
-            bank = cls.measure(
-                decode,
-                channels=channels,
-                cell=cell,
-                scale=scale,
-                device=device,
-                progress=progress,
-                cancelled=cancelled,
-            )
-            return cache.Stored(bank.patterns, bank.energy)
+            bank = cls.measure(decode, progress=progress, cancelled=cancelled, device=device, **sizes)
+            return bank.patterns, bank.energy
 
-        key = cache.Key(digest, channels, cell, scale)
-        stored = cache.load_or_make(key, folder, measured)
-        return cls(stored.patterns.to(device), cell, scale, stored.energy)
+        sizes = {"channels": channels, "cell": cell, "scale": scale}
+        side = CELLS * cell // scale
+        patterns, energy = cache.load_or_make((digest, *sizes.values()), (channels, 3, side, side), folder, measured)
+        return cls(patterns.to(device), cell, scale, energy)
 
     @property
     def channels(self) -> int:

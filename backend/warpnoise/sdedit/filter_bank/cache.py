@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import platformdirs
@@ -22,7 +21,7 @@ from warpnoise.media.atomic import write_bytes
 from warpnoise.sdedit.filter_bank.patterns import CELLS
 from warpnoise.sdedit.filter_bank.whitening import MAX_DEVIATION, correlations, deviation
 
-_VERSION = 2
+_VERSION = 3
 """Bump when measuring or choosing changes: stored banks are then measured again."""
 
 CACHE_VARIABLE = "WARPNOISE_CACHE"
@@ -30,50 +29,34 @@ _LOCK_SECONDS = 600
 _HEADER_BYTES = 1 << 16
 
 
-@dataclass(frozen=True)
-class Key:
-    """What decides a bank. ``digest``: of the VAE's weights and configuration."""
-
-    digest: str
-    channels: int
-    cell: int
-    scale: int
-
-    @property
-    def size(self) -> int:
-        return self.cell // self.scale
-
-    @property
-    def file_name(self) -> str:
-        fields = (str(_VERSION), self.digest, str(self.channels), str(self.cell), str(self.scale))
-        return f"{digest_text(*fields)}.safetensors"
+Stored = tuple[Tensor, float]
+"""Patterns and their energy, of `FilterBank`."""
 
 
-@dataclass(frozen=True)
-class Stored:
-    patterns: Tensor
-    energy: float
+def load_or_make(
+    made_of: Sequence[object], shape: tuple[int, ...], folder: Path | None, make: Callable[[], Stored]
+) -> Stored:
+    """What is stored of ``made_of``, else what ``make`` returns, which is stored if the folder can be written.
 
-
-def load_or_make(key: Key, folder: Path | None, make: Callable[[], Stored]) -> Stored:
-    """The bank stored under ``key``, else the one that ``make`` returns, which is stored if the folder can be written.
-
-    Another process that makes the same bank is waited for.
+    Another process that makes the same is waited for.
 
     Args:
+        shape: of the patterns.
         folder: None: ``filter_banks`` in the folder that WARPNOISE_CACHE names, else in the user's cache folder.
     """
     folder = _default_folder() if folder is None else folder
-    path = folder / key.file_name
-    if (stored := _read(path, key)) is not None:
+    key = digest_text(str(_VERSION), *map(str, made_of))
+    path = folder / f"{key}.safetensors"
+    if (stored := _read(path, key, shape)) is not None:
         return stored
     with _only_one(path):
-        if (stored := _read(path, key)) is not None:
+        if (stored := _read(path, key, shape)) is not None:
             return stored
-        stored = make()
+        patterns, energy = make()
+        metadata = {"energy": repr(energy), "key": key}
         with contextlib.suppress(MediaError):  # it costs the time of measuring again, and no more
-            write_bytes(path, save({"patterns": stored.patterns.cpu().contiguous()}, {"energy": repr(stored.energy)}))
-        return stored
+            write_bytes(path, save({"patterns": patterns.cpu().contiguous()}, metadata))
+        return patterns, energy
 
 
 def _default_folder() -> Path:
@@ -82,9 +65,8 @@ def _default_folder() -> Path:
     return cache / "filter_banks"
 
 
-def _read(path: Path, key: Key) -> Stored | None:
+def _read(path: Path, key: str, shape: tuple[int, ...]) -> Stored | None:
     """None where there is no such file, or where it is not what it should be."""
-    shape = (key.channels, 3, CELLS * key.size, CELLS * key.size)
     try:
         if path.stat().st_size > 4 * math.prod(shape) + _HEADER_BYTES:
             return None
@@ -93,12 +75,13 @@ def _read(path: Path, key: Key) -> Stored | None:
             if tuple(content.get_shape()) != shape or content.get_dtype() != "F32":
                 return None
             # A copy: what safetensors returns is the mapped file, which another machine may change.
-            patterns, energy = file.get_tensor("patterns").clone(), float((file.metadata() or {}).get("energy", "nan"))
+            patterns, metadata = file.get_tensor("patterns").clone(), file.metadata() or {}
+            energy = float(metadata.get("energy", "nan"))
     except (OSError, SafetensorError, ValueError):
         return None
-    good = bool(torch.isfinite(patterns).all()) and 0 <= energy <= 1
-    good = good and deviation(correlations(patterns, key.size)) < MAX_DEVIATION
-    return Stored(patterns, energy) if good else None
+    good = metadata.get("key") == key and bool(torch.isfinite(patterns).all()) and 0 <= energy <= 1
+    good = good and deviation(correlations(patterns, shape[-1] // CELLS)) < MAX_DEVIATION
+    return (patterns, energy) if good else None
 
 
 @contextlib.contextmanager

@@ -44,12 +44,7 @@ def measure_response(
     as the response of rendered pictures; white latents are 3 to 9 per cent worse.
 
     Args:
-        decode: the decoder; see ``Decode``. Pixels may have any range.
-        channels: of the latents.
-        cell: pixels on a side of a latent.
-        device: where ``decode`` takes its latents.
-        progress: called with the share that is done, in [0, 1].
-        cancelled: asked before each decoding.
+        decode, channels, cell, device, progress, cancelled: as ``FilterBank.measure``.
 
     Returns:
         (channels, 3, 3 * cell, 3 * cell) float64 on the CPU: pixels per unit, the cell itself in the middle.
@@ -112,7 +107,7 @@ def _difference(decode: Decode, latents: Tensor, change: Tensor, cell: int, devi
     try:
         with torch.no_grad():
             pictures = decode(pair.to(device)).cpu().double()
-    except (RuntimeError, ValueError) as error:
+    except Exception as error:  # a library raises anything
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise MeasurementError(f"The decoder failed at latents of shape {tuple(pair.shape)}: {first_line}.") from error
     expected = (2, 3, _LATENT_SIZE * cell, _LATENT_SIZE * cell)

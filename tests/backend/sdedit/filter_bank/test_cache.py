@@ -59,7 +59,7 @@ def other_bytes(file: Path) -> None:
 
 def rewrite(change: Callable[[Tensor], Tensor], metadata: dict[str, str]) -> Callable[[Path], None]:
     def damage(file: Path) -> None:
-        save_file({"patterns": change(load_file(file)["patterns"]).contiguous()}, file, metadata)
+        save_file({"patterns": change(load_file(file)["patterns"]).contiguous()}, file, metadata | {"key": file.stem})
 
     return damage
 
@@ -75,6 +75,7 @@ DAMAGE = {
     "far from orthonormal": rewrite(lambda patterns: patterns * 3, GOOD),
     "no energy": rewrite(Tensor.clone, {}),
     "a share above 1": rewrite(Tensor.clone, {"energy": "1.5"}),
+    "that of another decoder": lambda file: save_file(load_file(file), file, {**GOOD, "key": "0" * 32}),
 }
 
 

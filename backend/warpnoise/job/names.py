@@ -1,8 +1,0 @@
-"""How frames are named in files."""
-
-from __future__ import annotations
-
-
-def frame_name(frame: int) -> str:
-    """The frame number as file names have it: four digits or more, a minus sign before negative ones."""
-    return f"{'-' if frame < 0 else ''}{abs(frame):04d}"
