@@ -1,7 +1,7 @@
-"""Warpnoise inside Blender: bpy, numpy and the standard library, nothing else.
+"""Warpnoise inside Blender. The package imports only bpy, numpy and the standard library.
 
-Importing this package imports no bpy, so that `backend` and the other parts that need none can be used and tested
-without Blender.
+Importing the package itself does not import bpy, so `backend` and other parts that do not need bpy can be used and
+tested without Blender.
 """
 
 from __future__ import annotations

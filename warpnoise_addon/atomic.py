@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written beside under a new name, then renamed. Imports no bpy."""
+"""Files that appear whole or not at all: written under another name, then renamed. Imports no bpy."""
 
 from __future__ import annotations
 

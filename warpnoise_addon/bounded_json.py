@@ -1,7 +1,7 @@
-"""JSON from outside, with bounds. Everything that the add-on reads as JSON goes through here.
+"""JSON from outside, with limits. The add-on reads all JSON through this module.
 
-A text is UTF-8 (a byte order mark is passed over), at most ``LARGEST`` bytes, nested no deeper than Python calls, and
-holds finite numbers and whole characters only. Of a key that stands twice in an object, the last counts.
+A text is UTF-8 (a byte order mark is ignored), has at most ``LARGEST`` bytes, is not nested deeper than Python can
+handle, and holds only finite numbers and valid characters. If an object has a key twice, the last one counts.
 """
 
 from __future__ import annotations

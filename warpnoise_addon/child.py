@@ -1,7 +1,7 @@
-"""A child process under supervision: its output line by line, one deadline, cancelling. Imports no bpy.
+"""A supervised child process: its output line by line, a time limit, cancelling. Imports no bpy.
 
-The child's standard input is a pipe that only we hold. A child that ends when it closes (the backend, the export, pip
-under `setup/supervise.py`) ends with Blender, however Blender ends.
+The child's standard input is a pipe that only we hold. A child that ends when this pipe closes (the backend, the
+export, pip under `setup/supervise.py`) ends with Blender, however Blender ends.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Every difference between the Blender versions 4.2 to 5.2, and the only place that knows of them.
+"""Every difference between Blender 4.2 to 5.2. No other module depends on the version.
 
-What can be asked of Blender itself (is there such a property?) is asked; the version number is only used where
-nothing else tells.
+Where possible, a function tests whether Blender has a feature. It reads the version number only if there is no other
+way.
 """
 
 from __future__ import annotations

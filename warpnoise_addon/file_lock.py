@@ -1,4 +1,4 @@
-"""Locks of the operating system on files: they end with the process that holds them, however it ends. No bpy."""
+"""Locks of the operating system on files. They end with the process that holds them. Imports no bpy."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Frame ranges as farms and Blender write them. Imports no bpy.
+"""Frame ranges in the notations of farms and of Blender. Imports no bpy.
 
     1-24   1:24   1-9:2   1-9x2   7,9,20   -3--1   1-9:2,20,30-40
 
-The backend has a parser of its own for the same grammar; ``tests/fixtures/frame_ranges.json`` tests both.
+The backend has a separate parser for the same notations. ``tests/fixtures/frame_ranges.json`` tests both.
 """
 
 from __future__ import annotations

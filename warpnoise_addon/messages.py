@@ -1,4 +1,4 @@
-"""Messages with values, which the interface can translate: they keep their English template. Imports no bpy."""
+"""Messages with values. They keep their English template, so the interface can translate them. Imports no bpy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How frames are named in files."""
+"""File names of frames."""
 
 from __future__ import annotations
 

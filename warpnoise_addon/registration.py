@@ -1,4 +1,4 @@
-"""Everything that the add-on adds to Blender, in one ordered list; unregistering is the same list backwards."""
+"""Registers everything that the add-on adds to Blender, from one ordered list; unregisters in reverse order."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The results of a shot: ``JOB/results/NAME/``, one folder for each set of settings, and which is in use. No bpy.
+"""The results of a shot, ``JOB/results/NAME/``, and the one in use. Imports no bpy.
 
-The backend makes them (docs/architecture.md, "Results"). Here they are listed, switched and deleted: switching writes
-``JOB/current.json`` and moves nothing.
+The backend makes results (docs/architecture.md, "The job folder"). The add-on lists, switches and deletes them. To
+switch, it writes ``JOB/current.json`` and moves nothing.
 """
 
 from __future__ import annotations

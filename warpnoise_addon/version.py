@@ -1,4 +1,4 @@
-"""The add-on's version: the manifest's, which is the one place that states it."""
+"""The add-on's version, read from the manifest, which is the only place that holds it."""
 
 import tomllib
 from pathlib import Path

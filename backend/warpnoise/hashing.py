@@ -1,4 +1,4 @@
-"""Digests of files, by which a later run knows that nothing changed."""
+"""Digests of files and texts, by which a later run recognizes what has not changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a stylizing is: the pipeline reports it, the command and the server show it."""
+"""The progress of a run, which the pipeline reports, and the command and the server show."""
 
 from __future__ import annotations
 

@@ -1,21 +1,21 @@
-"""The backend process, seen from Blender: finding, starting, watching and talking to it. Imports no bpy.
+"""The backend process, seen from Blender: finds, starts, watches and talks to it. Imports no bpy.
 
-    locate      which Python has the backend
-    address     where one listens that somebody else runs
+    locate      finds the Python that has the backend
+    address     the address of a backend that someone else runs
     process     one running `warpnoise serve`: start, readiness, death, end
     client      the HTTP interface of docs/architecture.md
-    patience    a limit of silence and a deadline for each request
-    answers     whether an answer has the interface's shape
-    versions    whether this add-on and that backend fit
-    connection  a Backend: a client, and its process where we started it
-    poll        one job from its POST to its end
-    remote      the same with a server elsewhere:
-    upload        the job folder on its way there
-    download      the result on its way back
-    sent_picture  what of a picture is sent
-    received_png  whether what came is a picture of the right size
+    patience    time limits of a request
+    answers     checks whether an answer has the interface's shape
+    versions    checks whether the add-on and the backend are compatible
+    connection  a Backend: a client, and its process if we started it
+    poll        one job, from its POST to its end
+    remote      the same on a remote server:
+    upload        sends the job folder
+    download      fetches the result
+    sent_picture  removes metadata from pictures that are sent
+    received_png  checks pictures that are received
 
-Nothing in here blocks without a time limit, and everything may be called from any thread.
+Every call has a time limit, and can be made from any thread.
 """
 
 from .answers import Job

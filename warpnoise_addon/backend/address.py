@@ -1,4 +1,4 @@
-"""Where a backend listens."""
+"""The address of a backend."""
 
 from __future__ import annotations
 

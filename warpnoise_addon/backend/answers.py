@@ -1,4 +1,4 @@
-"""Whether a server's answers have the shape of docs/architecture.md, before anything is made of them."""
+"""Checks that a server's answers have the shape of docs/architecture.md, before they are used."""
 
 from __future__ import annotations
 

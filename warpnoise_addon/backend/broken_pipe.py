@@ -1,7 +1,7 @@
-"""A Blender may leave the signal of a broken pipe to end the process: a lost server would take Blender with it.
+"""Keeps a lost server from ending Blender with SIGPIPE.
 
-Python's own programs ignore SIGPIPE, and so does Blender 5.2; 4.3 does not. Its disposition belongs to Blender, not to
-an add-on, so it is kept from the one thread that writes, while it writes.
+Python's own programs ignore SIGPIPE, and so does Blender 5.2, but 4.3 does not. The disposition of a signal belongs to
+Blender, not to an add-on. So the signal is blocked only in the one thread that writes, while it writes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The HTTP interface, version 2 (docs/architecture.md), over the standard library.
+"""The HTTP interface, version 2 (docs/architecture.md), with the standard library.
 
-One connection a request: requests are rare or large, and a kept connection to a process that was killed fails
-strangely. Nothing goes through a proxy, and no redirect is followed: the token is for one server.
+Each request has its own connection: requests are rare or large, and a kept connection to a process that was killed
+fails in odd ways. Proxies are not used and redirects are not followed, because the token is for one server.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A Backend: a client of a process that we started, or of one that somebody else runs."""
+"""A Backend: a client of a process that we have started, or of one that someone else runs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A server's results on their way into the local job folder. Nothing but pictures of the right size is taken.
+"""Fetches a server's results into the local job folder. Only pictures of the right size are accepted.
 
-They come to ``results/NAME/`` as the backend itself writes it. A frame's record, the digest of all that it was made of,
-comes with it: a later run here or there, on the same frames with the same settings, keeps the frame.
+They go to ``results/NAME/`` in the form in which the backend writes it. Each frame comes with its record, so a later
+run with the same frames and settings, here or on the server, recognizes it as finished.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which Python has the backend: the environment variable, the preferences, or the `warpnoise` command on PATH."""
+"""Finds the Python that has the backend: the environment variable, the preferences, or `warpnoise` on the PATH."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How long one request may take: a limit of silence, a deadline for the whole, and cancel noticed at once.
+"""Time limits of a request: for silence, and for the whole. Cancelling takes effect at once.
 
-The standard library's timeout is that of one system call: a server that sends a byte now and then, or
-``100 Continue`` for ever, is never late for it. So a thread breaks the connection that takes too long.
+A timeout of the standard library is that of one system call. A server that sends a byte now and then, or ``100
+Continue`` forever, never exceeds it. So a thread breaks connections that take too long.
 """
 
 from __future__ import annotations

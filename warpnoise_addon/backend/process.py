@@ -1,4 +1,4 @@
-"""One running `warpnoise serve`: its start, the line that says that it is ready, its last words."""
+"""One running `warpnoise serve`: its start, the line that announces it, and its last output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether bytes from a server are a PNG picture of the expected size and nothing else, before Blender opens them.
+"""Checks that bytes from a server are a PNG picture of the expected size and nothing else, before Blender opens them.
 
 The format is that of the PNG specification (https://www.w3.org/TR/png-3/).
 """

@@ -1,4 +1,4 @@
-"""One job on a server elsewhere: the folder is sent, the job run, and its results fetched as they are finished."""
+"""A job on a remote server: sends the folder, runs the job, and fetches results as they are finished."""
 
 from __future__ import annotations
 

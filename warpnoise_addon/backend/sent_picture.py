@@ -1,7 +1,8 @@
-"""What of a picture is sent: its pixels and what they mean, without what renderers note about the user.
+"""Removes metadata about the user from pictures that are sent, and keeps the pixels and their meaning.
 
-Blender notes the .blend file's path, the scene, the date and the render's time in every PNG and OpenEXR file. Formats:
-PNG specification (https://www.w3.org/TR/png-3/), OpenEXR File Layout (https://openexr.com/en/latest/OpenEXRFileLayout.html).
+Blender stores the .blend file's path, the scene, the date and the render time in every PNG and OpenEXR file. Formats:
+PNG specification (https://www.w3.org/TR/png-3/), OpenEXR File Layout
+(https://openexr.com/en/latest/OpenEXRFileLayout.html).
 """
 
 from __future__ import annotations

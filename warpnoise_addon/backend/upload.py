@@ -1,6 +1,6 @@
-"""A job folder on its way to a server: what is there already is not sent again.
+"""Sends a job folder to a server, without the files that are already there.
 
-Which upload of which server the folder is stands in ``JOB/.upload.json``.
+``JOB/.upload.json`` holds the server and the number of its upload.
 """
 
 from __future__ import annotations

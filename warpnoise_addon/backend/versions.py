@@ -1,4 +1,4 @@
-"""Whether this add-on and that backend fit: the interface's number decides, the job folder's schema too."""
+"""Checks whether the add-on and the backend are compatible, by the versions of the interface and of the job folder."""
 
 from __future__ import annotations
 

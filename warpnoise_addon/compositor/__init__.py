@@ -1,9 +1,9 @@
-"""Stylized frames -> a node group in the scene's compositor.
+"""Adds stylized frames to the scene's compositor, as a node group.
 
-sequence    what a job folder holds, as an image sequence
-colorspace  the colour space whose inverse is the scene's view
-group       the node group: render and stylized sequence in, their mix out
-tree        where it stands in the scene's compositor tree
+sequence    the frames of a job folder as an image sequence
+colorspace  the colour space that inverts the scene's view transform
+group       the node group, which mixes the render and the stylized sequence
+tree        the place of the group in the scene's compositor tree
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Making nodes of a compositor group in a line each."""
+"""Helpers that create the nodes of a compositor group."""
 
 from __future__ import annotations
 

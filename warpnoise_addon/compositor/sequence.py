@@ -1,4 +1,4 @@
-"""The frames of a job's result in use, as an image sequence."""
+"""The frames of the result in use, as an image sequence."""
 
 from __future__ import annotations
 

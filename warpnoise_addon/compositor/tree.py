@@ -1,4 +1,4 @@
-"""Where the group stands in a scene's compositor tree. Nobody's nodes are deleted, nobody's links changed unasked."""
+"""The place of the group in a compositor tree. It deletes no nodes of the user, and changes links only on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings over the shot, out of Blender: F-Curves of the scene's settings, and markers that hold prompts."""
+"""Animated settings: reads F-Curves of the scene's settings, and markers that hold prompts."""
 
 from __future__ import annotations
 

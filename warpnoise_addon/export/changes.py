@@ -1,4 +1,4 @@
-"""Changes to the user's file that are put back, whatever happens in between."""
+"""Temporary changes to the user's file, which are undone whatever happens."""
 
 from __future__ import annotations
 

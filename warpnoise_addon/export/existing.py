@@ -1,6 +1,6 @@
-"""Existing frames: files that were rendered before. The backend's package reads, checks and converts them.
+"""Existing frames: files that were rendered earlier. The backend's package reads, checks and converts them.
 
-It does so in a child process, `warpnoise ingest`, because Blender's Python has no library for most of it. Scene-linear
+This happens in a child process, `warpnoise ingest`, because Blender's Python lacks the libraries for it. Scene-linear
 pictures go through the scene's view transform, which only Blender has.
 """
 

@@ -1,4 +1,4 @@
-"""A scene's frames into a job folder, one after another."""
+"""Exports the frames of a scene to a job folder, one after another."""
 
 from __future__ import annotations
 

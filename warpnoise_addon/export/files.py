@@ -1,4 +1,4 @@
-"""The files of a job folder: their names, written whole or not at all, and each by one process."""
+"""The files of a job folder. Each is written whole or not at all, and by one process."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""``job.json``, schema 2 (docs/architecture.md), made of records, one for each finished file.
+"""``job.json``, schema 2 (docs/architecture.md), which is made from a record for each finished file.
 
-Several machines may export parts of one job into one folder: each writes records of its own files, and whoever can
-makes ``job.json`` of them. The same records let an interrupted export go on.
+Several machines may export parts of a job into one folder. Each writes records for its own files, and any of them can
+make ``job.json`` from the records. The records also let an interrupted export continue.
 """
 
 from __future__ import annotations

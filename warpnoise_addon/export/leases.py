@@ -1,7 +1,7 @@
-"""Which frames of a job folder are worked on: several processes at a time, no two on one frame.
+"""Leases on the frames of an export, so that no two processes render the same frame.
 
-``.leases/FIRST_LAST_ID/.lock`` or ``.leases/all_ID/.lock`` is locked by the export that works on these frames. The
-lease's folder has room for unfinished files; whoever finds a lease that nobody holds removes it, with what is in it.
+The export that works on some frames locks ``.leases/FIRST_LAST_ID/.lock`` or ``.leases/all_ID/.lock``. The folder of
+the lease also holds unfinished files. A process that finds a lease that nobody holds removes it with its content.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an export is asked for, and what it reports: frozen dataclasses, no Blender."""
+"""The options of an export and its progress, as frozen dataclasses. Imports no bpy."""
 
 from __future__ import annotations
 

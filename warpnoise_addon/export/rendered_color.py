@@ -1,4 +1,4 @@
-"""The colour of a frame as the viewer sees it, rendered with the engine and the compositor of the scene."""
+"""Renders the colour of a frame as the viewer sees it, with the scene's engine and compositor."""
 
 from __future__ import annotations
 

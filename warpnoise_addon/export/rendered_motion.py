@@ -1,4 +1,4 @@
-"""The motion: a render of its own, one sample at the centre of every pixel, beside whatever made the colour."""
+"""Renders the motion separately from the colour, with one sample at the centre of every pixel."""
 
 from __future__ import annotations
 

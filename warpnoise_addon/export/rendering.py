@@ -1,4 +1,4 @@
-"""One frame rendered into one file, by whatever the scene is set to."""
+"""Renders one frame into one file, with the settings of the scene."""
 
 from __future__ import annotations
 

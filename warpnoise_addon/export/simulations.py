@@ -1,7 +1,7 @@
-"""Simulations that only go forward: every frame must be simulated before one of them can be rendered.
+"""Bakes simulations that must run frame by frame, before any frame is rendered.
 
-A frame's motion is rendered from the frames around it, so that the scene's time goes to and fro. A simulation that is
-not baked does not follow it: it stays where it is, or shows the frame before.
+To render a frame's motion, Cycles evaluates the frames around it, so the scene's time goes back and forth. A simulation
+that is not baked does not follow: it stays where it is, or shows the previous frame.
 """
 
 from __future__ import annotations

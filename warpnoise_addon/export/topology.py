@@ -1,8 +1,8 @@
-"""Whether geometry is the same points in two frames: Cycles matches them by their order.
+"""Detects geometry whose points change between two frames. Cycles matches points by their order.
 
-Where a mesh has another number of points in the other frame, Cycles writes vectors without the surface's own motion
-("Topology differs, disabling motion blur for object ..."); where the number is the same by chance, it joins points that
-have nothing to do with each other. It says neither in the file.
+If a mesh has a different number of points in the other frame, Cycles writes vectors without the motion of the surface
+("Topology differs, disabling motion blur for object ..."). If the number is the same by chance, it matches unrelated
+points. The file shows neither.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the picture shows and the motion does not follow, in sentences for the user."""
+"""Warns about everything in the picture that the motion does not follow."""
 
 from __future__ import annotations
 

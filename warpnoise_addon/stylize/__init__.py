@@ -1,14 +1,14 @@
-"""The whole road: scene -> job folder -> backend -> stylized frames.
+"""A whole run: scene -> job folder -> backend -> stylized frames.
 
-request         what is asked for
-status          how far it is
-backends        the one backend process that runs are given to
-export_process  the export in a second, background Blender
-check           the check-up's findings
-session         all of it in a thread, for a Blender with a window
-setup_session   an environment for the backend, made in a thread
-model_sessions  the list of models, and the download of one, in threads
-model_facts     what backends have said about models
-blocking        all of it in place, for a Blender in the background
+request         the parameters of a run
+status          its progress
+backends        the backend process that all runs share
+export_process  the export in a second Blender, in the background
+check           the check of the backend
+session         a run in a thread, for a Blender with a window
+setup_session   the set-up of an environment, in a thread
+model_sessions  the list of models, and a download, in threads
+model_facts     what backends have reported about models
+blocking        a run in place, for a Blender in background mode
 state           the session that runs now, and how the last one ended
 """

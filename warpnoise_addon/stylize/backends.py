@@ -1,4 +1,4 @@
-"""The one backend process that runs are given to: started when it is first needed, then kept."""
+"""The backend process that all runs share. It is started when it is first needed, and kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run in place, for a Blender in the background: it blocks, and tells its progress to a function."""
+"""A run in place, for a Blender in background mode. It blocks, and reports its progress to a function."""
 
 from __future__ import annotations
 

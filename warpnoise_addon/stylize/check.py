@@ -1,4 +1,4 @@
-"""The check-up: what a run needs, looked at one by one, each finding with what to do."""
+"""The check of the backend: tests everything that a run needs, and says how to solve each problem."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The export in a second, background Blender on a copy of the file: nothing blocks, nothing of the open file changes.
+"""The export in a second Blender, in the background, on a copy of the file. It does not block or change the open file.
 
 It prints a line of JSON after each frame (`status.Status.as_json`) among Blender's own lines. Called from any thread.
 """

@@ -1,8 +1,8 @@
-"""A copy of the open file for a second Blender, that finds what lies beside the file.
+"""A copy of the open file for a second Blender, which finds all files that lie beside the original.
 
-Disk caches, and what scripts and drivers open, are named relative to the file. So the copy is saved beside it, under an
-unlikely name. Blender looks for disk caches in a folder with the file's name: the copy gets one, of hard links, which
-cost no room; where the file system has none, of copies.
+Disk caches, and files that scripts and drivers open, are named relative to the .blend file. So the copy is saved beside
+it, under an unlikely name. Blender looks for disk caches in a folder with the file's name, so the copy gets such a
+folder, with hard links, which take no space, or with copies if the file system has no hard links.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What backends have said about models, for the panel."""
+"""What backends have reported about models, for the panel."""
 
 from __future__ import annotations
 

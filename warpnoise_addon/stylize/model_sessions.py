@@ -1,4 +1,4 @@
-"""Models, asked for in a thread: the list of those that are installed and suggested, and the download of one."""
+"""Sessions about models, in a thread: the list of installed and suggested ones, and the download of one."""
 
 from __future__ import annotations
 

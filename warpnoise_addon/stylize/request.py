@@ -1,4 +1,4 @@
-"""What is asked for, as plain values: it is made in Blender and then handed to threads and other processes."""
+"""The parameters of a run, as plain values that can be passed to threads and other processes."""
 
 from __future__ import annotations
 

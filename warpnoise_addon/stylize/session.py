@@ -1,6 +1,7 @@
-"""One run in a thread, for a Blender with a window: the window looks at ``status`` and may call ``cancel``.
+"""A run in a thread, for a Blender with a window. The window reads ``status`` and may call ``cancel``.
 
-It calls nothing of bpy: what needs Blender's data (a copy of the file before, the compositor after) is the operator's.
+The thread never uses bpy. The operator does what needs Blender's data: it copies the file before the run, and updates
+the compositor after it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The set-up of an environment, in a thread."""
+"""Set Up in a thread."""
 
 from __future__ import annotations
 

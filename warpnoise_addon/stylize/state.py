@@ -1,4 +1,4 @@
-"""What runs now, and how the last run ended: the one place of this add-on that holds state beside Blender's own."""
+"""The session that runs now, and how the last one ended. This is the only state outside Blender's own data."""
 
 from __future__ import annotations
 

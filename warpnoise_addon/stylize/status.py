@@ -1,4 +1,4 @@
-"""How far a run is: one frozen snapshot, replaced as a whole, so that threads can hand it to the window."""
+"""The progress of a run, as a frozen snapshot that is replaced as a whole, so that threads can share it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job folder through the backend, with its progress as a run's status. Called from any thread."""
+"""Sends a job folder through the backend, and reports the progress as a run's status. Called from any thread."""
 
 from __future__ import annotations
 

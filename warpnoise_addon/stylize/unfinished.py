@@ -1,6 +1,6 @@
-"""What an interrupted run leaves: ``JOB/records/run.json``, written with its first frame, removed when it is done.
+"""An interrupted run: ``JOB/records/run.json``, which is written with the first frame and removed at the end.
 
-Whoever opens the file again is offered to go on with it, with the settings that it had. Imports no bpy.
+When the file is opened again, the panel offers to continue the run with its settings. Imports no bpy.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The add-on in other languages: Blender chooses by its preferences. A language is a JSON file, from
-English to its texts, named as Blender names the language.
+"""Translations of the add-on. Blender chooses the language by its preferences.
 
-Labels, names and descriptions are translated by Blender, texts with values by `ui.texts`. What the backend and the
-command line say is English.
+A language is a JSON file that maps English texts to its own, and is named as Blender names the language. Blender
+translates labels, names and descriptions; `ui.texts` translates texts with values. Texts of the command line are in
+English.
 """
 
 from __future__ import annotations

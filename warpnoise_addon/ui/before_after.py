@@ -1,4 +1,4 @@
-"""A previewed frame in the image editor: the stylized one, and the render that it was made of, one after the other.
+"""Switches the image editor between a stylized preview and the render from which it was made.
 
 Blender reads the annotations when it registers the classes: no `annotations` future here.
 """

@@ -1,4 +1,4 @@
-"""The preferences, drawn: where the backend is, what was set up, what the check-up found."""
+"""Draws the preferences: the location of the backend, the environment, the findings of the check."""
 
 from __future__ import annotations
 

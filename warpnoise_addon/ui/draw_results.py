@@ -1,4 +1,4 @@
-"""The results of the scene's job folder, and what can be done with the one in use, drawn."""
+"""Draws the results of the scene's job folder, and buttons for the one in use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked for, drawn: style, noise, frames, output."""
+"""Draws the settings: style, noise, frames, output."""
 
 from __future__ import annotations
 

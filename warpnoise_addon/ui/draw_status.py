@@ -1,4 +1,4 @@
-"""How far it is, what it runs on, and the newest frame."""
+"""Draws the progress, the device, and the newest frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The offer to go on with a run that was interrupted, by an error or by the end of Blender."""
+"""Draws the offer to continue an interrupted run."""
 
 from __future__ import annotations
 

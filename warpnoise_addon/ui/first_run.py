@@ -1,4 +1,4 @@
-"""The way to a first result: set up the backend, try it on this scene, small; then what to do next."""
+"""Leads to a first result: set up the backend, make a small trial of the scene, then the next steps."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Settings that are lists, drawn as Blender's own: the items, + and -, and the fields of the chosen one.
+"""Settings that are lists, drawn like Blender's own lists: the items, + and -, and the fields of the selected item.
 
-All of it follows from `settings.json`. Blender reads the annotations when it registers the classes: no `annotations`
-future here.
+Everything is generated from `settings.json`. Blender reads the annotations when it registers the classes: no
+`annotations` future here.
 """
 
 from typing import Any

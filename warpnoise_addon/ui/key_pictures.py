@@ -1,4 +1,4 @@
-"""Key pictures: the user's own paintings of some frames, which the other frames are drawn toward.
+"""Key pictures: frames that the user has painted, toward which other frames are drawn.
 
 They are files of the shot, JOB/keys/0012.png. Blender reads the annotations when it registers the classes: no
 `annotations` future here.

@@ -1,4 +1,4 @@
-"""The scene's properties, and an operator's arguments where they were given, as a StylizeRequest."""
+"""Makes a StylizeRequest from the scene's properties, and from an operator's arguments if there are any."""
 
 from __future__ import annotations
 

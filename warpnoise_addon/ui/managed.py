@@ -1,4 +1,4 @@
-"""Where Set Up puts its environments: in the user's folder of this extension, never in the extension's own."""
+"""Where Set Up puts its environments: in the extension's user folder, never in the extension itself."""
 
 from __future__ import annotations
 

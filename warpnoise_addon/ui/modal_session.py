@@ -1,4 +1,4 @@
-"""Operators that watch a session with a timer: the window stays free, Esc cancels."""
+"""Operators that watch a session with a timer. The window stays usable, and Esc cancels."""
 
 from __future__ import annotations
 

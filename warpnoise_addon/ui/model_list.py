@@ -1,4 +1,4 @@
-"""The models: those that the backend has, and those that can be downloaded, as a list beside the model's name.
+"""The list beside the model's name: models that the backend has, and models that can be downloaded.
 
 Blender reads the annotations when it registers the classes: no `annotations` future here.
 """

@@ -1,4 +1,4 @@
-"""What is done with models: listed, downloaded, deleted, given a base. The backend does it, followed by a session.
+"""Operators that list, download or delete models, or name their base. The backend does the work; a session follows it.
 
 Blender reads the annotations when it registers the classes: no `annotations` future here.
 """

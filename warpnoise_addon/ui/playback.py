@@ -1,4 +1,4 @@
-"""What playback shows after a trial: only its frames, as Blender's preview range, until the trial is left."""
+"""After a trial, limits playback to its frames with Blender's preview range, until the user leaves the trial."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The add-on's preferences: which backend. They are the user's, so nothing of them is in a .blend file."""
+"""The add-on's preferences, such as the backend. They belong to the user, so the .blend file holds none of them."""
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty

@@ -1,6 +1,4 @@
-"""Presets of the settings, with Blender's own preset system: some come with the add-on, the user's are where Blender
-keeps them.
-"""
+"""Presets of the settings, with Blender's preset system. Some come with the add-on; Blender stores the user's own."""
 
 from __future__ import annotations
 

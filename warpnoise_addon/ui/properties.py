@@ -1,8 +1,8 @@
-"""What is asked for: the scene's properties, saved with the file, and under the same names the operator's arguments.
+"""The scene's properties, which are saved with the file. The operator's arguments have the same names.
 
 The settings come from `settings.json`. Only those that may change over the shot are animatable. Blender reads the
 annotations when it registers the classes, so they must not be postponed: no `annotations` future here. No property has
-a `search` function: Blender 4.2 crashes at its end when one was registered and unregistered.
+a `search` function, because Blender 4.2 crashes at its end if one was registered and unregistered.
 """
 
 from collections.abc import Callable, Mapping

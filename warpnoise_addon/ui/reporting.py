@@ -1,4 +1,4 @@
-"""What operators report: errors, which cancel them, and warnings."""
+"""Reports of operators: errors, which cancel them, and warnings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operators of the results: into the compositor, the sequencer, the image editor, the player; switched and deleted.
+"""Operators for results: add them to the compositor or sequencer, show, play, switch and delete them.
 
 Blender reads the annotations when it registers the classes: no `annotations` future here.
 """

@@ -1,4 +1,4 @@
-"""The operators. `warpnoise.stylize` is behind the panel's button, the command and scripts.
+"""The operators of a run. The panel's button, the command and scripts all call `warpnoise.stylize`.
 
 Blender reads the annotations when it registers the classes, so they must not be postponed: no `annotations` future
 here.

@@ -1,6 +1,6 @@
-"""Text in a layout, which Blender does not break into lines, and its translation.
+"""Text in a layout, which Blender does not wrap, and its translation.
 
-Blender translates labels and names by itself. What has values in it is translated here, before they are put in.
+Blender translates labels and names by itself. Texts with values are translated here, before the values are inserted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``warpnoise compare``: every noise method on one job."""
+"""``warpnoise compare``: compares every noise method on one job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress for whoever reads: a bar on a terminal, lines in a log, JSON for programs."""
+"""Shows progress: a bar on a terminal, lines in a log, JSON for programs."""
 
 from __future__ import annotations
 

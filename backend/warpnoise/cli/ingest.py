@@ -1,4 +1,4 @@
-"""``warpnoise ingest``: existing frames, read and converted for Blender's exporter, which starts it."""
+"""``warpnoise ingest``: reads and converts existing frames for Blender's exporter, which starts it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Ctrl-C and SIGTERM as a wish to stop: the running job notices it within a step and finishes its files.
+"""Ctrl-C and SIGTERM as a request to stop. The running job stops after the current step and finishes its files.
 
-Farms send SIGTERM, and kill processes that still run some seconds later. This module ends a step that takes longer than
-GRACE_SECONDS. Files appear whole or not at all, so only that step is lost.
+Farms send SIGTERM, and kill processes that still run some seconds later. So this module ends the process if a step
+takes longer than GRACE_SECONDS. Files appear whole or not at all, so only that step is lost.
 """
 
 from __future__ import annotations

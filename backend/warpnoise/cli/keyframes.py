@@ -1,4 +1,4 @@
-"""``warpnoise keyframes``: the key frames of a shot, listed or stylized."""
+"""``warpnoise keyframes``: lists or stylizes the key frames of a shot."""
 
 from __future__ import annotations
 

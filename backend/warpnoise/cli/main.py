@@ -1,4 +1,4 @@
-"""The command itself: its subcommands, and how everything that goes wrong reaches the user."""
+"""The command itself: finds subcommands, and reports errors to the user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``warpnoise models``: what is installed and suggested; shows, downloads and removes models."""
+"""``warpnoise models``: lists, shows, downloads and removes models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``warpnoise movie``: the movie of a result whose frames are finished."""
+"""``warpnoise movie``: writes the movie of a result whose frames are finished."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that several subcommands share; those of the settings are made of their schema."""
+"""Options that several subcommands share. Those of the settings are generated from their schema."""
 
 from __future__ import annotations
 

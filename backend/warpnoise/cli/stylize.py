@@ -1,4 +1,4 @@
-"""``warpnoise stylize``: a job folder from its passes to its stylized frames."""
+"""``warpnoise stylize``: stylizes the frames of a job folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``warpnoise warp``: only the noise of a job folder, for other tools."""
+"""``warpnoise warp``: writes only the noise of a job folder, for other tools."""
 
 from __future__ import annotations
 

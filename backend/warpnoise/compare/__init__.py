@@ -1,11 +1,12 @@
-"""``warpnoise compare``: every noise method on one shot, in figures, pictures and one HTML page.
+"""``warpnoise compare``: compares every noise method on one shot, with figures, pictures and an HTML page.
 
-Three layers, each importing only from those before it:
+The package has three layers. Each imports only from those before it:
 
-- ``metrics``: what is measured, on arrays and motions: the true motion over many frames (``correspondence``),
-  ``coherence``; ``covariance`` and whiteness of the noise itself; ``quality``, the distance to a reference.
-- ``experiment``: what is stylized and measured, kept in the comparison's folder and resumed there.
-- ``page``: the HTML page.
+- ``metrics`` measures arrays and motions. ``correspondence`` gives the true motion over many frames; ``coherence`` and
+  ``quality`` measure pictures, ``covariance`` and ``whiteness`` the noise itself.
+- ``experiment`` makes the pictures and measures them. It keeps the results in the comparison's folder and resumes
+  there.
+- ``page`` writes the HTML page.
 
 ``compare`` runs them in this order.
 """

@@ -1,4 +1,4 @@
-"""The whole comparison: every method and seed on every task, measured, in one report and one page."""
+"""Runs a whole comparison: every method and seed on every task, then the report and the page."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""``warpnoise demo``: a bundled scene from Blender through all of it and back.
+"""``warpnoise demo``: renders a bundled scene in Blender and stylizes it.
 
 scene          builds the scene; runs inside Blender and imports nothing of this package
-blender        finds a Blender and runs scripts and the add-on's command in it
-comparison     pictures and a movie of the render, random noise and warped noise beside each other
-steps          the steps, one after another
+blender        finds a Blender, and runs scripts and the add-on's command in it
+comparison     shows the render, random noise and warped noise side by side, as pictures and a movie
+steps          runs the steps in order
 """

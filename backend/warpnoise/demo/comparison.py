@@ -1,7 +1,7 @@
-"""The render, the result with random noise and the result with warped noise, beside each other.
+"""Shows the render, the result with random noise and the result with warped noise side by side.
 
-In the movie the difference is plain: random noise makes every frame another picture, warped noise moves with the
-surfaces. A still picture of frames that follow each other shows the same to a patient eye.
+The difference is plain in motion: random noise makes every frame another picture, while warped noise moves with the
+surfaces. In the still picture, it shows in successive frames.
 """
 
 from __future__ import annotations

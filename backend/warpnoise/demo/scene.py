@@ -1,11 +1,11 @@
-"""Builds the demo's scene. Runs inside Blender, or in a Python that has the bpy wheel; imports nothing else.
+"""Builds the demo's scene. Runs inside Blender, or in a Python that has the bpy wheel, and imports nothing else.
 
     blender --background --factory-startup --python-exit-code 1 --python scene.py -- scene.blend
     python scene.py scene.blend
 
-A small court as an artist blocks it out, in flat colours: a tower of blocks turns on its pedestal, a boulder rolls past
-before it, the ground is paved in two tones, trees, a house and hills stand behind, and the camera moves past it all.
-It is what the noise must cope with: rotation, parallax, things hidden and seen again, and a sky that has no surface.
+The scene is a small court in flat colours, like an artist's blockout. A tower of blocks turns on its pedestal, a
+boulder rolls past in front of it, the ground is paved in two tones, trees, a house and hills stand behind, and the
+camera moves past everything. So the noise must cope with rotation, parallax, occlusion, and a sky that has no surface.
 """
 
 from __future__ import annotations

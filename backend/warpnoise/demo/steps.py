@@ -1,4 +1,4 @@
-"""The demo's steps: a scene, the add-on's command on it, the same with random noise, and the comparison."""
+"""The demo's steps: build the scene, stylize it, stylize it with random noise, and compare the two."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Models from the Hugging Face hub, and the lists of models: what is installed and what is suggested.
+"""Models of the Hugging Face hub, and the lists of installed and suggested models.
 
-`remote` asks the hub, `download` fetches, `installed` and `suggested` list. Only ``remote`` and ``download`` reach the
-network, and only when the user asked for it: running a model never does.
+`remote` asks the hub, `download` downloads, `listing` makes the lists. Only ``remote`` and ``download`` use the
+network, and only if the user has asked for it. Running a model never does.
 """

@@ -1,4 +1,4 @@
-"""Sizes, room and errors of the disk that models are downloaded to."""
+"""The disk for downloaded models: sizes, free space and errors."""
 
 from __future__ import annotations
 

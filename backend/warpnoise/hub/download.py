@@ -1,7 +1,7 @@
-"""Downloads a model into the models folder: resumable, checked, and whole or not at all.
+"""Downloads a model into the models folder. Downloads resume, are verified, and appear whole or not at all.
 
-Files arrive in ``hub/.partial/OWNER--NAME``. The folder is renamed once every file has the hub's digest and the whole
-is a model that Warpnoise runs. A broken or cancelled download stays there, and the next one continues it.
+Files arrive in ``hub/.partial/OWNER--NAME``. The folder is renamed when every file has the hub's digest and the whole
+is a model that Warpnoise supports. An interrupted download stays there, and the next one continues it.
 """
 
 from __future__ import annotations

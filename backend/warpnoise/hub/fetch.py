@@ -1,4 +1,4 @@
-"""Fetches one file of the hub: continued where an earlier try left it, and compared with the hub's digest."""
+"""Downloads one file of the hub: continues an earlier attempt, and compares the file with the hub's digest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The models on this machine and the ones to suggest, as the command line and the server show them."""
+"""The installed and suggested models, as the command line and the server show them."""
 
 from __future__ import annotations
 

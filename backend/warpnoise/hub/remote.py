@@ -1,8 +1,7 @@
-"""What the Hugging Face hub says of a model: its license, and the files that Warpnoise would download.
+"""Asks the Hugging Face hub about a model: its license, and the files that Warpnoise would download.
 
-Only configurations, tokenizers and safetensors are ever asked for, at the places where diffusers has them: a
-repository's other files, pickles among them, are passed over. The hub's answers have bounds, as all that comes from
-outside.
+Warpnoise downloads only configurations, tokenizers and safetensors files, at the places where diffusers expects them.
+It ignores a repository's other files, such as pickles. The hub's answers have limits, like all input from outside.
 """
 
 from __future__ import annotations

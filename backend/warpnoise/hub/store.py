@@ -1,4 +1,4 @@
-"""The hub's models on this disk: downloaded ones, and what is left of broken downloads."""
+"""Models of the hub on this disk: downloaded ones, and the parts of interrupted downloads."""
 
 from __future__ import annotations
 

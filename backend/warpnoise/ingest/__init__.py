@@ -1,8 +1,8 @@
-"""Existing frames: files that were rendered before, read, checked and converted for the add-on's exporter.
+"""Existing frames: reads, checks and converts rendered files for the add-on's exporter.
 
-numbered  which file is which frame
-pictures  display-referred pictures, to 16-bit PNG
-service   multilayer EXR files, copied; and a child process of the exporter, which does both
+pictures  converts display-referred pictures to 16-bit PNG
+passes    checks and copies multilayer EXR files
+service   does both in a child process of the exporter
 """
 
 from warpnoise.ingest.service import serve

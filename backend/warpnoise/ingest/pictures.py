@@ -1,4 +1,4 @@
-"""Display-referred pictures of any usual format, to 16-bit PNG. Pillow reads headers and 8 bits, OpenCV 16 bits."""
+"""Converts display-referred pictures to 16-bit PNG. Pillow reads headers and 8-bit data, OpenCV 16-bit data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of settings over the shot: a table of keys, linear between two keys of a setting, constant outside."""
+"""Settings that change over the shot: a table of keys, with linear values between them and constant ones outside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Digests of files, remembered: a frame's passes can have 100 MB, and most runs find them unchanged."""
+"""A cache of file digests. A frame's passes can have 100 MB, and most runs find them unchanged."""
 
 from __future__ import annotations
 

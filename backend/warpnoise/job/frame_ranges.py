@@ -1,8 +1,8 @@
-"""Frame ranges as farms and Blender write them, and the parts of a shot that they choose.
+"""Frame ranges in the notations of farms and of Blender, and the frames of a shot that they select.
 
     1-24   1:24   1-9:2   1-9x2   7,9,20   -3--1   1-9:2,20,30-40   ALL
 
-The add-on has a parser of its own for the same grammar; ``tests/fixtures/frame_ranges.json`` tests both.
+The add-on has a separate parser for the same notations. ``tests/fixtures/frame_ranges.json`` tests both.
 """
 
 from __future__ import annotations

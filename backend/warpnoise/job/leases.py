@@ -1,12 +1,4 @@
-"""Leases on the frames of a result: several processes at a time, no two on one frame.
-
-A lease is a file ``leases/FIRST_LAST_ID.lock`` in the result's folder that its holder keeps locked. The operating
-system frees it when the process ends, however it ends; whoever finds a lease that nobody holds removes it. Leases are
-looked through and taken under the mutex ``leases/.lock``.
-
-Frames are deterministic and appear whole, so two holders of one lease (on a network file system without locks) lose
-time, not frames.
-"""
+"""Leases on the frames of a result, so that no two processes make the same frame."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""``job.json``, schema 2, as frozen models that validate, and name the bad field.
+"""``job.json``, schema 2, as frozen models that validate it and name the invalid field.
 
-Types are strict: a number in quotes is not a number. Unknown fields are refused: they are mostly typing errors.
+Types are strict: a number in quotes is not a number. Unknown fields are refused, because most are typing errors.
 """
 
 from __future__ import annotations

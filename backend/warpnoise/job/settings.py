@@ -1,12 +1,11 @@
-"""The settings of a stylizing, each written down once: its name, title, description, range and default.
+"""The settings of a run. Each is defined once, with its name, title, description, range and default.
 
-The command line (``warpnoise.cli.shared_options``), the HTTP interface and ``job.json`` take what `Settings` takes. The
+The command line (``warpnoise.cli.shared_options``), the HTTP interface and ``job.json`` use `Settings` directly. The
 add-on builds its properties and its command line from ``warpnoise_addon/settings.json``, a JSON schema that
 
     python -m warpnoise.job.settings_schema
 
-writes from `Settings`. A setting of which null means "the model's own" is resolved by
-``warpnoise.pipeline.made_of.effective``.
+writes from `Settings`. If null means "the model's own value", ``warpnoise.pipeline.made_of.effective`` replaces it.
 """
 
 from __future__ import annotations

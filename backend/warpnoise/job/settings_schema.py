@@ -1,4 +1,4 @@
-"""The settings as a JSON schema, which the command line is built from, and the add-on, which ships it as a file.
+"""The settings as a JSON schema, from which the command line is built, and the add-on, which has it as a file.
 
 python -m warpnoise.job.settings_schema        writes warpnoise_addon/settings.json
 """

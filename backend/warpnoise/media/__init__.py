@@ -1,4 +1,4 @@
 """EXR, PNG and movie files: read with clear errors, written whole or not at all.
 
-Import the format's module (``from warpnoise.media import png``): each one brings a library of its own.
+Import the module of a format (``from warpnoise.media import png``), because each one loads a different library.
 """

@@ -1,9 +1,9 @@
-"""Arrays as files of other tools, written in parts along the first axis, so that they never stand in memory as a whole.
+"""Arrays as files of other tools. They are written in parts along the first axis, so they never fill the memory.
 
 npz           NumPy's archive: "noise" and "frames"
-npy           NumPy's array: the noise alone
+npy           NumPy's array: only the noise
 safetensors   "noise" and "frames"
-exr           one picture; no parts
+exr           a single picture, without parts
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reading what comes from outside: regular files only, up to a size, from paths that the system can take."""
+"""Reads files from outside: only regular files, up to a size, with paths that the system supports."""
 
 from __future__ import annotations
 

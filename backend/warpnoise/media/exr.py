@@ -1,7 +1,7 @@
-"""The render passes that motion is made of, out of Blender's multilayer EXR files.
+"""The render passes for the motion, read from Blender's multilayer EXR files.
 
-Up to Blender 4.5 a file has one part with channels like ``ViewLayer.Vector.X``; from 5.0 it has a part for each pass.
-Both are read, whatever the view layer's name.
+Up to Blender 4.5, a file has one part with channels like ``ViewLayer.Vector.X``. From 5.0 on, it has a part for each
+pass. Both are read, with any name of the view layer.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The structure of an OpenEXR file: headers, chunk tables, chunks; no pixels.
+"""The structure of an OpenEXR file: headers, chunk tables and chunks, but no pixels.
 
-Follows "OpenEXR File Layout" (https://openexr.com/en/latest/OpenEXRFileLayout.html). Nothing in a file is believed
-before it is checked against the file's size and the limits below.
+It follows "OpenEXR File Layout" (https://openexr.com/en/latest/OpenEXRFileLayout.html). Every value in a file is
+checked against the file's size and the limits below before it is used.
 """
 
 from __future__ import annotations

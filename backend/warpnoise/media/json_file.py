@@ -1,7 +1,7 @@
-"""JSON from outside, with bounds. Everything that the backend reads as JSON goes through here.
+"""JSON from outside, with limits. The backend reads all JSON through this module.
 
-A text is UTF-8 (a byte order mark is passed over), at most ``LARGEST`` bytes, nested at most 200 deep, and holds
-finite numbers only, and at most ``MOST_VALUES`` values. Of a key that stands twice in an object, the last counts.
+A text is UTF-8 (a byte order mark is ignored), has at most ``LARGEST`` bytes, is nested at most 200 deep, and holds at
+most ``MOST_VALUES`` values and only finite numbers. If an object has a key twice, the last one counts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Movies of display-referred pictures: H.264 in MP4, which every player and browser shows."""
+"""Movies of display-referred pictures: H.264 in MP4, which every player and browser supports."""
 
 from __future__ import annotations
 

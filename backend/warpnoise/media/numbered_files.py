@@ -1,4 +1,4 @@
-"""Folders of numbered files: which file is which frame."""
+"""Folders of numbered files: finds the file of each frame."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Digests of pictures by what they show, not by what is noted in them.
+"""Digests of pictures that depend on the picture, but not on the metadata.
 
-Renderers note the date, the time that a render took and the scene's path in their files, so that rendering the same
-frame twice gives other bytes. Of a PNG only the chunks that make the picture count, of an EXR the pixels as they are
-stored, and the attributes that say how to read them.
+Renderers store the date, the render time and the scene's path in their files, so rendering a frame twice gives
+different bytes. For a PNG, only the chunks that make up the picture count. For an EXR file, the stored pixels count,
+and the attributes that determine how to read them.
 """
 
 from __future__ import annotations

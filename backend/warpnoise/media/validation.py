@@ -1,5 +1,4 @@
-"""What comes from outside as checked models, and the fields of settings: pydantic's complaints as sentences that name
-the field."""
+"""Validates input from outside with pydantic, and turns its errors into sentences that name the field."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Cameras as matrices between the world and *pixel space*.
 
-A point of pixel space is homogeneous, (x, y, d, 1) times any positive factor: the pixel that shows it, x right and y
-down, and its projective depth d, larger is nearer. With a perspective camera d = 1 / z, z being the distance along
-the camera's axis, so that a point at infinity has d = 0; with an orthographic one d = -z. In this space every rigid
-motion, of camera and object together, is a matrix.
+A point of pixel space is homogeneous: (x, y, d, 1) times any positive factor. x (right) and y (down) are the pixel that
+shows it, and d is its projective depth, which is larger for nearer points. With a perspective camera d = 1 / z, where z
+is the distance along the camera's axis, so a point at infinity has d = 0. With an orthographic camera d = -z. In this
+space, every rigid motion of camera and object together is a matrix.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The displacement of what fills most of the frame, and the shift that holds it on a grid of cells (phase lock).
+"""Phase lock: the displacement of the surface that fills most of the frame, and the shift that keeps it on a grid.
 
-Autoencoders and U-Nets commute with shifts by whole cells only. If each picture is shifted by less than a cell so that
-its dominant surface keeps its phase, position modulo the cell, the surface moves by whole cells. For pans by whole
-pixels and still cameras, that is all motion there is.
+Autoencoders and U-Nets commute only with shifts by whole cells. If each picture is shifted by less than a cell, so that
+its dominant surface keeps its position modulo the cell, then this surface moves by whole cells. In pans by whole pixels
+and with a still camera, this is the only motion.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One frame's passes in the conventions of ``Motion``."""
+"""The passes of a frame in the conventions of ``Motion``."""
 
 from __future__ import annotations
 

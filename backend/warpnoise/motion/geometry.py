@@ -1,9 +1,9 @@
-"""Surface normals from a frame's depth: an input of some models besides the colors.
+"""Surface normals from a frame's depth, an input of some models.
 
-Projective depth d (`warpnoise.motion.cameras`) is an affine function of the pixel's position on every plane, with
-perspective cameras too. So the tangent plane in pixel space, -d_x x - d_y y + d - c = 0, is exact for flat surfaces;
-planes are covectors, and the transpose of the matrix from camera space to pixel space brings it to camera space, where
-its first three components are the normal.
+Projective depth d (`warpnoise.motion.cameras`) is an affine function of the pixel's position on every plane, even with
+perspective cameras. So the tangent plane in pixel space, -d_x x - d_y y + d - c = 0, is exact for flat surfaces. Planes
+are covectors: the transpose of the matrix from camera space to pixel space takes them to camera space, where the first
+three components are the normal.
 """
 
 from __future__ import annotations

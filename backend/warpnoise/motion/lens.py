@@ -1,13 +1,13 @@
 """Corrects flow for the lens through which Cycles projected it.
 
-Flow leads to a point's place in the target frame. Cycles knows the target frame's camera position, but not all of its
-lens. What it uses instead differs between versions (measured with 4.2.23, 4.3, 4.5.15, 5.0.1 and 5.2.2):
+Flow leads to the position of a point in the target frame. Cycles uses the camera position of the target frame, but not
+all of its lens. What it uses instead depends on the version (measured with 4.2.23, 4.3, 4.5.15, 5.0.1 and 5.2.2):
 
-    perspective    4.2: the source frame's lens; the others: the target's focal length, the source's shift
+    perspective    4.2: the source frame's lens; later: the target's focal length with the source's shift
     orthographic   the source frame's scale and shift; in 4.3, 4.5 and 5.0, if the camera moves, a perspective lens
 
-Pixels of objects with known matrices show which case applies. All but the last is corrected exactly, for deforming
-objects too: lenses differ by an affine map of the picture.
+Pixels of objects with known matrices show which case applies. All cases but the last are corrected exactly, even for
+deforming objects, because lenses differ by an affine map of the picture.
 """
 
 from __future__ import annotations

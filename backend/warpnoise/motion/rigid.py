@@ -1,6 +1,6 @@
-"""Rigid surfaces: their motion by the matrices of camera and objects, and whether the flow agrees with it.
+"""Rigid surfaces: computes their motion from the matrices of camera and objects, and tests whether the flow agrees.
 
-This is the one verdict on rigidity: the noise trusts the transforms that it gets.
+This is the only place that decides whether a surface is rigid. The noise trusts the transforms that it gets.
 """
 
 from __future__ import annotations

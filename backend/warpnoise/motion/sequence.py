@@ -1,4 +1,4 @@
-"""A job's motion, frame by frame."""
+"""The motion of a job, frame by frame."""
 
 from __future__ import annotations
 

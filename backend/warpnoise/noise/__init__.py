@@ -1,4 +1,4 @@
-"""Gaussian noise that moves with a scene's surfaces: arrays and motions in, noise out; no files, no models.
+"""Gaussian noise that moves with a scene's surfaces. It takes arrays and motions, and knows no files and no models.
 
 Importing the package and its registry (:data:`METHODS`) does not load torch; the first use of a class does.
 """

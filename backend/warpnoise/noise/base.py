@@ -1,4 +1,4 @@
-"""The base class of noise methods: their arguments, and their position at a frame."""
+"""The base class of noise methods: their arguments, and the frame at which they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Merges halves where particles crowd, so that a picture that shrinks does not grow in memory."""
+"""Merges halves where particles crowd, so that the table does not grow when the picture shrinks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a picture moves from one frame to the next: the input of every noise method."""
+"""The motion of a picture from one frame to the next, which is the input of every noise method."""
 
 from __future__ import annotations
 

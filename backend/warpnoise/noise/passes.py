@@ -1,4 +1,4 @@
-"""A motion as a forward and a backward pass, made ready for the kernels."""
+"""A motion as a forward and a backward pass, prepared for the kernels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of particles: where they are, and which area of white noise each of them carries."""
+"""The table of particles: their positions, and the area of white noise that each of them carries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tree of white noise over a grid of pixels, as the kernels take it."""
+"""The tree of white noise over a grid of pixels, in the form that the kernels take."""
 
 from __future__ import annotations
 

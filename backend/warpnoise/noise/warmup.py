@@ -1,4 +1,4 @@
-"""Compiles all kernels of the warped noise ahead of their first use, and remembers that it did."""
+"""Compiles all kernels of warped noise in advance, and remembers that it has done so."""
 
 from __future__ import annotations
 

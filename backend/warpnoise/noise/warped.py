@@ -1,6 +1,6 @@
-"""Noise that remembers: particles of white noise that move with the surfaces on which they were spawned.
+"""Warped noise: particles of white noise that move with the surfaces on which they were spawned.
 
-`transport` has the arithmetic, in the paper's order; this module keeps the table of particles and calls it.
+`transport` has the arithmetic, in the paper's order. This module keeps the table of particles and calls it.
 """
 
 from __future__ import annotations

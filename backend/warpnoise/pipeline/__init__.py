@@ -1,8 +1,8 @@
-"""A shot from its passes to its stylized frames, or to its noise alone.
+"""A shot from its passes to its stylized frames, or only to its noise.
 
-A frame goes through ``read`` (picture, passes, motion), ``carry`` (the noise), ``edit`` (the model).
-``stylize`` connects the three and the writing with ``work_queues``; ``made_of`` finds the unfinished frames.
-If colours are carried, ``plan`` chooses key frames, and ``segments`` runs between ``carry`` and ``edit``.
+A frame passes through ``read`` (picture, passes, motion), ``carry`` (the noise), ``edit`` (the model) and ``write``.
+``stylize`` connects these four with ``work_queues``, and ``made_of`` finds the unfinished frames. With coherence,
+``plan`` chooses key frames, and ``segments`` runs between ``carry`` and ``edit``.
 """
 
 from warpnoise.pipeline.accumulate import accumulate_finished, accumulate_folder

@@ -1,4 +1,4 @@
-"""Accumulation of a result's frames, or of any tool's: from the frames as they were stylized to the final ones."""
+"""Accumulation: averages the stylized frames of a result, or frames of any tool, into the final ones."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""The second stage: the motion carries the noise to each frame, and says where the frame stands on the model's grid.
-
-Phase lock: frames are shifted on that grid, edited there, and cut again. The model gets frames that are a cell larger,
-and does not know the shifts.
-"""
+"""The second stage: moves the noise to each frame, and computes the frame's position on the model's grid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The third stage: frames go through the model, a constant number at a time."""
+"""The third stage: sends frames through the model, in batches of constant size."""
 
 from __future__ import annotations
 

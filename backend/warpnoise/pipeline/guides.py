@@ -1,4 +1,4 @@
-"""Pictures for ControlNets, of what only a renderer knows: true depth, normals, and lines where surfaces meet."""
+"""Pictures for ControlNets, made from the render: true depth, normals, and lines where surfaces meet."""
 
 from __future__ import annotations
 

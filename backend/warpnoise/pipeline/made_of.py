@@ -1,4 +1,4 @@
-"""What a frame is made of, as one digest: which frames are left to be made, and the result's name."""
+"""The digest of everything that determines a frame. It tells which frames are unfinished, and names the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The movie, written once all frames of the shot are finished, by the process that finds them finished."""
+"""The movie. The process that finds all frames of the shot finished writes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first stage: each frame's picture and the motion that leads to it, and the digest of what was read."""
+"""The first stage: reads each frame's picture and the motion that leads to it, and digests what it reads."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Edits frames with coherence: each is drawn toward its surfaces' colours in stylized frames.
+"""Edits frames with coherence: draws each one toward the colours of its surfaces in stylized frames.
 
-Key frames come first: the frames that look ahead to one wait until it is stylized. Then they are edited in order, each
-with the earlier key frames, the next one if it is near, and the frame before.
+Key frames come first. Frames that depend on a later key frame wait until it is stylized. Then frames are edited in
+order, each with the earlier key frames, the next one if it is near, and the previous frame.
 """
 
 from __future__ import annotations

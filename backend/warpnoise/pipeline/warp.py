@@ -1,5 +1,8 @@
-"""Only the noise of a job, for other tools: NumPy's files, safetensors or EXR pictures, one file or one a frame,
-in the layouts that models and tools take their latents in."""
+"""Writes only the noise of a job, for other tools.
+
+The files are NumPy's, safetensors or EXR, one for all frames or one for each, in the layouts that models and tools use
+for their latents.
+"""
 
 from __future__ import annotations
 

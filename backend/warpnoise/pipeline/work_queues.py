@@ -1,7 +1,7 @@
-"""Two bounded work queues with a thread each: one prefetches what is read, one writes what was edited.
+"""Two bounded work queues, each with a thread: one prefetches frames, the other writes edited frames.
 
-Memory stays constant because a full queue makes its producer wait. An exception in a thread is raised again, itself, in
-the thread that uses it.
+The memory stays constant because a full queue makes its producer wait. If a thread raises an exception, the same
+exception is raised in the thread that uses the queue.
 """
 
 from __future__ import annotations

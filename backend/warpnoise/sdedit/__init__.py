@@ -1,7 +1,7 @@
-"""SDEdit: images and noise in, stylized images out, through diffusers' models and schedulers (Meng et al. 2021).
+"""SDEdit: stylizes images with given noise, through diffusers' models and schedulers (Meng et al. 2021).
 
-``ModelFolder`` knows a model without loading its weights: what it is, which settings it takes, its digest.
-``load_model`` loads it: an ``Editor``. No module here knows of motions, jobs or Blender.
+``ModelFolder`` describes a model without loading its weights: its family, the settings that it takes, its digest.
+``load_model`` loads it and returns an ``Editor``. No module here knows motions, jobs or Blender.
 """
 
 from __future__ import annotations

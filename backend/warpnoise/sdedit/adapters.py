@@ -1,4 +1,4 @@
-"""What a job adds to its model: LoRAs, textual inversions, ControlNets, IP-Adapters and reference pictures."""
+"""The additions of a job to its model: LoRAs, textual inversions, ControlNets, IP-Adapters and reference pictures."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Pictures to latents as the denoiser sees them, and back, through a pipeline's own autoencoder.
+"""Encodes pictures as the denoiser's latents, and decodes them, with a pipeline's own autoencoder.
 
-The most likely latents are taken, never random ones: nothing but the noise is random.
+It takes the mode of the latents' distribution, never a sample, so that only the noise is random.
 """
 
 from __future__ import annotations

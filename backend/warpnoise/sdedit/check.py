@@ -1,4 +1,4 @@
-"""Settings against a model, before anything slow is loaded."""
+"""Checks settings against a model, before anything slow is loaded."""
 
 from __future__ import annotations
 

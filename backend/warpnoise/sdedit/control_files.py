@@ -1,4 +1,4 @@
-"""ControlNets' folders against the model that they shall control, by their configurations.
+"""Checks whether a ControlNet fits a model, by their configurations.
 
 This module imports neither PyTorch nor diffusers.
 """

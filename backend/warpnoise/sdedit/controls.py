@@ -1,6 +1,6 @@
-"""ControlNets (Zhang et al. 2023): networks beside the model that hold it to a picture of the scene's geometry.
+"""ControlNets (Zhang et al. 2023): networks that make the model follow a picture of the scene's geometry.
 
-A ControlNet's folder is compared with the model before anything is loaded: one of another base is refused by name.
+A ControlNet's folder is compared with the model before anything is loaded. One for another base model is refused.
 """
 
 from __future__ import annotations

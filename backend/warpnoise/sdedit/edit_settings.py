@@ -1,4 +1,4 @@
-"""What an edit takes besides pictures: the settings that SDEdit reads, and the noise.
+"""The inputs of an edit besides pictures: the settings that SDEdit reads, and the noise.
 
 This module imports neither PyTorch nor diffusers.
 """

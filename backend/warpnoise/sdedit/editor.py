@@ -1,4 +1,4 @@
-"""What every model family shares: the way of the frames to the network and back, and what others may ask of a model."""
+"""The code that all model families share: how frames reach the network and return, and the facts about a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Textual inversions against the model, by their files' headers and the text encoders' configurations.
+"""Checks whether textual inversions fit a model, by their headers and the text encoders' configurations.
 
 This module imports neither PyTorch nor diffusers.
 """

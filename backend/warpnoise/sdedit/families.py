@@ -1,7 +1,7 @@
-"""The families of text-to-image models: one row each.
+"""The families of text-to-image models, one row each.
 
-diffusers' own pipeline knows what differs between families: text encoders, guidance, positions, ControlNets. A row says
-only how that pipeline is called. To add a family, add a row (docs/models.md); nothing else names families.
+diffusers' own pipeline handles the differences between families: text encoders, guidance, positions, ControlNets. A row
+only says how to call the pipeline. To add a family, add a row (docs/models.md). No other module names families.
 
 This module imports neither PyTorch nor diffusers.
 """

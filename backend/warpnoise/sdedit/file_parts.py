@@ -1,4 +1,4 @@
-"""Loads parts of a pipeline out of one file, by diffusers' own converters of the layouts of shared checkpoints."""
+"""Loads parts of a pipeline from a single file, with diffusers' converters for common checkpoint layouts."""
 
 from __future__ import annotations
 

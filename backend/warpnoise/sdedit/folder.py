@@ -1,4 +1,4 @@
-"""A diffusers folder, understood without loading its weights (and without importing PyTorch, which takes seconds)."""
+"""Describes a diffusers folder without loading its weights, and without importing PyTorch, which takes seconds."""
 
 from __future__ import annotations
 

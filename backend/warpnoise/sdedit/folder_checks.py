@@ -1,4 +1,4 @@
-"""Whether a model's configuration is one that Warpnoise can run, before any weights are read."""
+"""Checks whether Warpnoise supports a model's configuration, before any weights are read."""
 
 from __future__ import annotations
 

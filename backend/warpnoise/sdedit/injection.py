@@ -1,8 +1,8 @@
-"""SDEdit (Meng et al. 2021, Algorithm 1) as a scheduler: it puts the start and the noise of every step in.
+"""SDEdit (Meng et al. 2021, Algorithm 1) as a scheduler that supplies the start and the noise of every step.
 
-A pipeline of diffusers asks its scheduler for timesteps, has it scale the network's input, and steps.
-`InjectedScheduler` answers these from a run of ours. It keeps x in float32, whatever the pipeline computes in, and
-checks that nobody changed x between two steps.
+A diffusers pipeline asks its scheduler for timesteps, lets it scale the network's input, and calls it for each step.
+`InjectedScheduler` answers these calls from our own run. It keeps x in float32, whatever precision the pipeline uses,
+and checks that x has not changed between two steps.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""IP-Adapters against the model, by their files' headers and configurations."""
+"""Checks whether IP-Adapters fit a model, by their headers and configurations.
+
+This module imports neither PyTorch nor diffusers.
+"""
 
 from __future__ import annotations
 

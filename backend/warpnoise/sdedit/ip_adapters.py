@@ -1,4 +1,4 @@
-"""IP-Adapter (Ye et al. 2023): a picture's look, through attention layers beside the text's."""
+"""IP-Adapters (Ye et al. 2023) transfer the look of a picture, through attention layers beside those of the text."""
 
 from __future__ import annotations
 

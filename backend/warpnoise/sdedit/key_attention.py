@@ -1,9 +1,9 @@
-"""Attention to a key frame: a frame's self-attention also sees the key frame's tokens.
+"""Attention to a key frame: a frame's self-attention also sees the tokens of the key frame.
 
-While the key frame's finished picture, noised as the frame is at each step, goes through the network, the tokens that
-enter each self-attention are kept. In the frame's own steps they stand beside the frame's tokens as keys and values
-(as in cross-frame attention, Khachatryan et al. 2023). Diffusers' public interface is enough for it: the processor of a
-self-attention takes other tokens as ``encoder_hidden_states``.
+First, the finished key frame runs through the network, noised to the level of each step, and the tokens that enter each
+self-attention are stored. In the frame's own steps, they are added to the frame's tokens as keys and values (as in
+cross-frame attention, Khachatryan et al. 2023). This needs only diffusers' public interface, because the processor of a
+self-attention accepts other tokens as ``encoder_hidden_states``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Noise for latents: decoder-aligned where the autoencoder can be measured, else pooled on the latents' grid."""
+"""Noise for latents: decoder-aligned if the autoencoder can be measured, otherwise pooled on the latent grid."""
 
 from __future__ import annotations
 

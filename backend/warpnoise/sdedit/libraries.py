@@ -1,4 +1,4 @@
-"""How diffusers and transformers fail, and how to keep them quiet."""
+"""The errors that diffusers and transformers raise, and how to silence their output."""
 
 from __future__ import annotations
 

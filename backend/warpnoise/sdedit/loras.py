@@ -1,4 +1,4 @@
-"""LoRAs (Hu et al. 2021): small files that change a model's layers, several at once, each with a weight."""
+"""LoRAs (Hu et al. 2021): small files that change a model's layers. Several can be combined, each with a weight."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Device memory while a model runs: offloading, tiling, and what to do when it is used up."""
+"""Manages the device's memory while a model runs: offloading, tiling, and what to do when it runs out."""
 
 from __future__ import annotations
 

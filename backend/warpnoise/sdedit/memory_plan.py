@@ -1,4 +1,4 @@
-"""How a model's parts share the device's memory with what they compute, chosen before any weights are read.
+"""Plans how a model's parts share the device's memory with the computation, before any weights are read.
 
 This module imports neither PyTorch nor diffusers.
 """

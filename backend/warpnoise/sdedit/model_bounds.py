@@ -1,7 +1,7 @@
-"""Bounds of what model folders say of themselves, checked before a network is built of it.
+"""Limits for the configurations of models, checked before a network is built from them.
 
-A configuration of a few bytes can ask for a billion layers. Here its values are checked by their names, and the
-network's size against the tensors that the weights' files announce in their headers.
+A configuration of a few bytes can request a billion layers. So its values are checked by their names, and the size of
+the network is compared with the tensors in the headers of the weights' files.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The files of a model in diffusers' layout: one folder a part, each with its configuration and weights."""
+"""The files of a model in diffusers' layout: a folder for each part, with its configuration and weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``model_index.json``: which parts a model has, and of which family it is.
+"""``model_index.json``: the parts of a model, and its family.
 
 This module imports neither PyTorch nor diffusers.
 """

@@ -1,4 +1,4 @@
-"""Of which family the network in a file is, by the names of its tensors.
+"""Finds the family of the network in a file by the names of its tensors.
 
 This module imports neither PyTorch nor diffusers.
 """

@@ -1,7 +1,7 @@
-"""Networks want sizes of a certain multiple, people render any size: pad by reflection, crop afterwards.
+"""Networks need sizes that are multiples of a number. Other sizes are padded by reflection, and cropped afterwards.
 
-The image and its noise are padded the same way, so that what the model sees beyond the border is the mirror image of
-what it sees inside, noise included, in every frame alike.
+The image and its noise are padded in the same way. So beyond the border the model sees the mirror image of the inside,
+including the noise, in every frame.
 """
 
 from __future__ import annotations

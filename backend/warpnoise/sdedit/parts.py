@@ -1,4 +1,4 @@
-"""Loading a model's parts, and the pipeline that they make: safetensors only, from the folder only."""
+"""Loads a model's parts, and the pipeline that consists of them, from safetensors files in the folder only."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""Models without a prompt: a UNet2DModel and a scheduler, unconditional or class-conditional, of pixels or of the
-latents of an autoencoder.
+"""Models without a prompt: a UNet2DModel and a scheduler, with or without classes, in pixels or in latents.
 
-Some are given the frame itself as well, as three more channels behind those of the noisy picture (SR3, Saharia et al.
-2021; so does diffusers' LDMSuperResolutionPipeline), or as many as its latents have: these know where things are,
-however strong the noise. And some of these are given its geometry, in four more, which hold means over cells beside
-latents: they know which way surfaces face, and what is sky.
+Some of them also get the frame, in as many channels as the noisy picture has (SR3, Saharia et al. 2021; diffusers'
+LDMSuperResolutionPipeline does the same), so they know the layout however strong the noise is. Some of these also get
+the frame's geometry, in four channels, which hold means over cells for latents. So they know which way surfaces face,
+and where the sky is.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Where models lie on this machine: the models folder, what was downloaded into it, and the Hugging Face cache.
+"""Where models are on this machine: in the models folder, downloaded into it, or in the Hugging Face cache.
 
-The models folder is what WARPNOISE_MODELS names, else ``warpnoise/models`` in the user's data folder. Users put models
-in it, and other files in its folders ``loras``, ``controls`` and so on: all can be named by their file's or folder's
-name. Downloads go to ``hub/OWNER/NAME``. Nothing here reaches the network.
+The models folder is the one in WARPNOISE_MODELS, or else ``warpnoise/models`` in the user's data folder. Users put
+models into it, and other files into its subfolders ``loras``, ``controls`` and so on. They can be named by the name of
+the file or folder. Downloads go to ``hub/OWNER/NAME``. This module never uses the network.
 """
 
 from __future__ import annotations

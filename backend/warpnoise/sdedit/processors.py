@@ -1,4 +1,4 @@
-"""Tokenizers, and the processors of published pipelines without what they have for video: that needs torchvision."""
+"""Tokenizers and processors of published pipelines, without their video parts, which need torchvision."""
 
 from __future__ import annotations
 

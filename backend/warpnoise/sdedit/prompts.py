@@ -1,4 +1,4 @@
-"""Prompts are encoded once each, and interpolated over the shot."""
+"""Prompts: encodes each one once, and never truncates one silently."""
 
 from __future__ import annotations
 

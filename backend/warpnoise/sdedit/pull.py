@@ -1,4 +1,4 @@
-"""Pull: draws predictions toward the surfaces' existing look, in the later steps of a denoising.
+"""Pull: draws predictions toward the existing look of surfaces, in the later steps of a denoising.
 
 Each step predicts the finished picture x_0. Pull draws it toward a target in pixels.
 """

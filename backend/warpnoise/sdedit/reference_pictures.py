@@ -1,4 +1,4 @@
-"""Pictures that users give beside the render: for IP-Adapters, and for models that edit."""
+"""Pictures that users supply besides the render: for IP-Adapters, and for editing models."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""One edit's way down a noise schedule, and what a model predicts on it.
-
-And that of solvers of higher order, which remember earlier predictions: DPM-Solver++ (2M), its SDE, and UniPC, of
-diffusers.
-"""
+"""A run of the sampler: the path of one edit through a noise schedule, and the model's predictions on it."""
 
 from __future__ import annotations
 

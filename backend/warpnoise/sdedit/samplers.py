@@ -1,4 +1,4 @@
-"""The samplers that can start late and take their noise from outside, by name.
+"""The samplers, by name. They can start in the middle of a schedule and take their noise from outside.
 
 This module imports neither PyTorch nor diffusers.
 """

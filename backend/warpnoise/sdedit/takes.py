@@ -1,4 +1,4 @@
-"""Which settings act with a model: interfaces hide the others."""
+"""Which settings a model has. Interfaces hide the others."""
 
 from __future__ import annotations
 

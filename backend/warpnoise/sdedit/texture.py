@@ -1,8 +1,8 @@
-"""Texture: noise put on the frames before SDEdit, for the model to make something of.
+"""Texture: noise that is added to the frames before SDEdit, for the model to turn into material.
 
-A plain render is flat, and a diffusion model sees through the noise of SDEdit's start that it is: at moderate strengths
-it paints flat things back. Unevenness of a material's size is what it turns into stone, leaves or strokes. The noise is
-a map of the shot's own, low-passed, so the texture rides on the surfaces as everything else does.
+A plain render is flat, and at moderate strengths a diffusion model recognizes flat areas through the noise and paints
+them flat again. Unevenness of a material's scale becomes stone, leaves or strokes. The texture is a low-passed map of
+the shot's own noise, so it moves with the surfaces.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """``warpnoise serve``: the process that the add-on talks to, over the HTTP interface of docs/architecture.md.
 
-    tokens     where the token comes from, and the check of every request
-    schema     what goes in and out, as JSON
-    jobs       one job at a time, in a thread of its own
+    tokens     reads the token, and checks it in every request
+    schema     requests and answers as JSON
+    jobs       runs one job at a time, in a separate thread
     app        the calls
     serve      the socket, the announcement, the signals, the end
 
-A client needs nothing of this package: it needs the interface's version and the token.
+A client needs nothing of this package, only the interface's version and the token.
 """
 
 INTERFACE = 2

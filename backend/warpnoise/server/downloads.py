@@ -1,4 +1,4 @@
-"""Downloads that clients asked for: each in a thread, beside the jobs."""
+"""Downloads that clients have requested, each in a thread, beside the jobs."""
 
 from __future__ import annotations
 

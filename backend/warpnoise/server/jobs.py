@@ -1,6 +1,6 @@
-"""The queue: jobs run one at a time, in the order in which they came, in one worker thread.
+"""The queue: one worker thread runs jobs one at a time, in the order in which they arrive.
 
-The memory of a device holds one model comfortably and two hardly ever, so a second job waits.
+The memory of a device usually holds only one model, so a second job waits.
 """
 
 from __future__ import annotations

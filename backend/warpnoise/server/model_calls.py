@@ -1,4 +1,4 @@
-"""The calls about models: lists, downloads, a check of settings, and letting go of the kept model."""
+"""The calls about models: lists, downloads, a check of settings, and freeing the kept model."""
 
 from __future__ import annotations
 

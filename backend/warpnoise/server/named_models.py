@@ -1,4 +1,4 @@
-"""What the server says of this machine: its device, and the models that clients can name."""
+"""What the server reports about this machine: its device, and the models that clients can name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The calls that fetch a job's result: its settings, its frames as they are finished, and the movie."""
+"""The calls that fetch a job's result: its settings, its finished frames, and the movie."""
 
 from __future__ import annotations
 

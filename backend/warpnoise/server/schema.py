@@ -1,4 +1,4 @@
-"""What goes in and out of the HTTP interface, version 2 (docs/architecture.md)."""
+"""Requests and answers of the HTTP interface, version 2 (docs/architecture.md)."""
 
 from __future__ import annotations
 

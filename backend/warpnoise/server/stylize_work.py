@@ -1,6 +1,6 @@
-"""From a request to the pipeline: the work that the queue does.
+"""Turns a request into the work of the queue, which is a call of the pipeline.
 
-The model of the last job is kept loaded for the next: in main memory, since between jobs a GPU's is Blender's.
+The model of the last job stays loaded for the next one, in main memory, because Blender needs the GPU between jobs.
 """
 
 from __future__ import annotations

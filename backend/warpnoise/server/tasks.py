@@ -1,4 +1,4 @@
-"""What clients start and ask for later, jobs and downloads: each with a state, all under one lock."""
+"""Tasks that clients start and ask about later, jobs and downloads. Each has a state; one lock guards all."""
 
 from __future__ import annotations
 

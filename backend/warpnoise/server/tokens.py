@@ -1,7 +1,7 @@
-"""The token: one secret that every request carries, in ``Authorization: Bearer TOKEN``.
+"""The token: a secret that every request carries, in ``Authorization: Bearer TOKEN``.
 
-It comes through the environment or a private file, never through a command line (which every user of the machine
-can read), and it is written to no log.
+It comes from the environment or a private file, never from a command line, which every user of the machine can read. It
+never appears in a log.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The calls that send a job folder to the server, file by file; each file is checked and may be sent again."""
+"""The calls that send a job folder to the server, file by file. Each file is checked and may be sent again."""
 
 from __future__ import annotations
 

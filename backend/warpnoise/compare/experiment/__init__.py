@@ -1,1 +1,1 @@
-"""What is made and measured: every method and seed on every task, kept in a folder and taken up again there."""
+"""Makes and measures the pictures of a comparison, keeps them in a folder, and resumes there."""

@@ -1,7 +1,7 @@
-"""Covariance matrices of a few pixels, for the eye: a method's beside the exact one.
+"""Covariance matrices of a few pixels, to look at: that of a method beside the exact one.
 
-They are estimated from many channels of noise on a small grid, the noise being as independent between its channels as
-it can be. The pixels are a square patch of the last frame and what that patch covered some frames before.
+They are estimated from many channels of noise on a small grid, because channels are independent samples. The pixels
+are a square patch of the last frame, and what this patch covered some frames earlier.
 """
 
 from __future__ import annotations

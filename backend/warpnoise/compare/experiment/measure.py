@@ -1,4 +1,4 @@
-"""The figures of one sequence of pictures, kept in a file beside it until the pictures change."""
+"""Measures a sequence of pictures, and caches the figures beside it until the pictures change."""
 
 from __future__ import annotations
 

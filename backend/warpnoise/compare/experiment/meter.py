@@ -1,4 +1,4 @@
-"""How far a comparison is."""
+"""Reports the progress of a comparison."""
 
 from __future__ import annotations
 

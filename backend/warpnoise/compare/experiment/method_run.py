@@ -1,4 +1,4 @@
-"""A run: one method with one seed on one task, whose result lies outside of the job folder's results."""
+"""A run of one method with one seed on one task. Its result lies outside the job folder's results."""
 
 from __future__ import annotations
 

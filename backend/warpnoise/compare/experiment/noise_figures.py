@@ -1,4 +1,4 @@
-"""The figures of a method's noise itself, without any model, and pictures of it."""
+"""Figures and pictures of a method's noise itself, without any model."""
 
 from __future__ import annotations
 

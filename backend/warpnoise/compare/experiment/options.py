@@ -1,4 +1,4 @@
-"""What to compare, on what, and where it goes."""
+"""The options of a comparison: methods, tasks, seeds and folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pan over a shot's first frame: motion by whole pixels, the same everywhere, that every lag can be counted in."""
+"""A pan over a shot's first frame. Its motion is a whole number of pixels, the same everywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All figures of a comparison: means over seeds with their spread, and ``compare.json``."""
+"""All figures of a comparison, as means over seeds with their spread, and ``compare.json``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The true motion of a job, over all lags: what every sequence is measured against."""
+"""The true motion of a job over all lags, against which every sequence is measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the model is asked to do, on which pictures, and what it should come to where that is known."""
+"""The tasks of a comparison: their input pictures, and the expected result if it is known."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is measured, on arrays and motions: no jobs, no models."""
+"""Metrics of arrays and motions. They know no jobs and no models."""

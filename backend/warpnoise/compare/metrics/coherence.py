@@ -1,7 +1,7 @@
-"""Does the picture move with the scene? Warp error, texture incoherence and sharpness of a sequence.
+"""Measures how well pictures move with the scene: warp error, texture incoherence and sharpness of a sequence.
 
-A frame is compared with the frame ``lag`` before it, moved by the true motion, on pixels that were visible all along.
-Warp error is the usual figure (Lai et al. 2018); a blurred picture scores well on it, hence the other two.
+Each frame is compared with the frame ``lag`` before it, moved by the true motion, on pixels that were visible all the
+time. Warp error is the usual metric (Lai et al. 2018). A blurred picture scores well on it, hence the other two.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Where what a pixel shows was some frames ago: the true motion, composed over many frames.
+"""Finds where the surface of a pixel was some frames earlier: the true motion, composed over many frames.
 
-A step back follows ``Motion.backward``. It holds only if ``Motion.forward`` leads back to where it came from and all
-pixels that are read show the surface that was started from, so that a correspondence over a lag of 16 is one that was
-visible in every frame in between.
+A step back follows ``Motion.backward``. It is valid only if ``Motion.forward`` leads back to the starting point and all
+pixels that are read show the same surface. So a correspondence over a lag of 16 was visible in every frame in between.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""The statistics of noise. Whiteness is what the model was trained with: variance 1, and no pixel related to its
-neighbours. Fidelity is how much a method keeps of the covariance that exact noise has.
+"""Fidelity: how much of the covariance of exact noise a method's noise has.
 
-The noise of a pixel is white noise integrated over the area A that the pixel covers of the surface, over sqrt|A|. Two
-pixels i and j, of a frame t and an older frame s, then have the covariance C_ij = |A_i & A_j| / sqrt(|A_i| |A_j|).
-Measured in the old frame's pixels, |A_j| = 1, and A_i is where pixel i came from: a parallelogram that the composed
-motion and its derivative give.
+The noise of a pixel is white noise integrated over the area A of the surface that the pixel covers, divided by
+sqrt|A|. Two pixels i and j, of a frame t and an older frame s, then have the covariance C_ij = |A_i & A_j| / sqrt(|A_i|
+|A_j|). Measured in pixels of the old frame, |A_j| = 1, and A_i is the parallelogram from which pixel i came, which the
+composed motion and its derivative give.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Distance of frames to what they should be: PSNR, SSIM, and the sliced Wasserstein distance of two sets of pictures.
+"""Distance of frames to the expected ones: PSNR, SSIM, and the sliced Wasserstein distance of two sets of pictures.
 
-The last compares patches of Laplacian pyramids (Karras et al. 2018): what textures look like, not where they are.
+The last one compares patches of Laplacian pyramids (Karras et al. 2018), that is, textures regardless of their place.
 """
 
 from __future__ import annotations

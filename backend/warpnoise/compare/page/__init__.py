@@ -1,4 +1,4 @@
-"""The comparison as one HTML file that needs nothing else: no network, no other file."""
+"""Writes the comparison as a single HTML file, which needs no network and no other files."""
 
 from warpnoise.compare.page.write import write_page
 

@@ -1,4 +1,4 @@
-"""Line charts of a figure over the lag, as SVG that takes its colours from the page."""
+"""Line charts of a figure over the lag, as SVG in the colours of the page."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Words for readers: what methods and tasks are called; figures rounded, the best ones found, the few that matter most
-in sentences."""
+"""Titles of methods and tasks, rounded figures with the best ones marked, and the main findings in sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures and movies as texts that stand in the page."""
+"""Pictures and movies, encoded as text for the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From figures and frames to the page: gathers what the template shows."""
+"""Writes the page from figures and frames: collects the data that the template shows."""
 
 from __future__ import annotations
 

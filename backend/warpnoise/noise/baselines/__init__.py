@@ -1,1 +1,1 @@
-"""Published noise methods behind the interface of :class:`warpnoise.noise.NoiseMethod`, for comparison."""
+"""Published noise methods with the interface of :class:`warpnoise.noise.NoiseMethod`, for comparison."""

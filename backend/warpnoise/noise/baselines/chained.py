@@ -1,10 +1,10 @@
-"""Integral noise made from the last frame's pixels: the published idea, without memory of earlier frames.
+"""Integral noise made from the previous frame's pixels, which is the published method. It forgets earlier frames.
 
 Chang et al., "How I Warped Your Noise" (ICLR 2024), eq. 3: a pixel's value x is refined into N parts of equal area,
 conditionally on their sum, x / N + sqrt(1 / N) (z_i - mean z). Deng et al., "Infinite-Resolution Integral Noise
-Warping" (ICLR 2025): the parts are particles that ride along the motion, and a new pixel is the sum of those that land
-in it over the square root of their area (eq. 5 of the former). The refinement is drawn again for every frame, which is
-what forgets: after a step, where inside its pixel a value came from is lost.
+Warping" (ICLR 2025): the parts are particles that move along the motion, and a new pixel is the sum of those that land
+in it, divided by the square root of their area (eq. 5 of the former). Because the refinement is drawn again for every
+frame, the position inside its pixel from which a value came is lost after a step.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The last frame's noise, looked up along the backward motion as if it were an image.
+"""The previous frame's noise, sampled along the backward motion as if it were an image.
 
-The baselines of section 5 of Chang et al., "How I Warped Your Noise" (ICLR 2024). A weighted mean of independent
-values has a variance below 1 and makes neighbors share values (bilinear, bicubic); the nearest pixel's value is
-taken twice where the picture grows. With the weights w_ij of pixel i at the looked-up point, the covariance after one
-step is sum_j w_aj w_bj.
+These are the baselines of section 5 of Chang et al., "How I Warped Your Noise" (ICLR 2024). A weighted mean of
+independent values has a variance below 1, and neighbours share values (bilinear, bicubic). The nearest pixel's value is
+used twice where the picture is magnified. With the weights w_ij of pixel i at the sampled point, the covariance after
+one step is sum_j w_aj w_bj.
 """
 
 from __future__ import annotations

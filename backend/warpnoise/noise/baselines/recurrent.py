@@ -1,4 +1,4 @@
-"""Methods that make each frame's noise out of the last frame's: they keep that, for every map."""
+"""Methods that make each frame's noise from the previous frame's. They store that noise for every map."""
 
 from __future__ import annotations
 

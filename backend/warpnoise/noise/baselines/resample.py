@@ -1,4 +1,4 @@
-"""A motion's vectors on the noise's grid, for the methods that need one vector a noise pixel."""
+"""Resamples flow to the grid of the noise, for methods that need one vector for each noise pixel."""
 
 from __future__ import annotations
 

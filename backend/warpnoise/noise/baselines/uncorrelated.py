@@ -1,4 +1,4 @@
-"""Noise that belongs to pixels, not to surfaces: new in every frame, or the same in every frame."""
+"""Noise that does not depend on the motion: new in every frame, or the same in every frame."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Decoder-aligned noise: latent noise read off white pixel noise, so that the decoder paints it where the pixels move.
+"""Decoder-aligned noise: latent noise from white pixel noise, so that the decoder's detail moves with the pixels.
 
-``FilterBank`` holds the patterns of one VAE and projects with them. docs/decoder-aligned-noise.md derives the method.
+``FilterBank`` holds the patterns of one VAE and projects noise onto them. docs/decoder-aligned-noise.md derives the
+method.
 """
 
 from warpnoise.sdedit.filter_bank.bank import FilterBank

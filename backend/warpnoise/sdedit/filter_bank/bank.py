@@ -1,4 +1,4 @@
-"""The patterns that read latent noise off pixel noise."""
+"""The patterns that project pixel noise to latent noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a decoder paints for a unit of each latent channel: its impulse response, by central differences."""
+"""The impulse response of a decoder: what it paints for a unit of each latent channel, by central differences."""
 
 from __future__ import annotations
 
