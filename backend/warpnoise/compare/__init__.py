@@ -3,8 +3,8 @@
 The package has three layers. Each imports only from those before it:
 
 - ``metrics`` measures arrays and motions. ``correspondence`` gives the true motion over many frames; ``coherence`` and
-  ``quality`` measure pictures, ``covariance`` and ``whiteness`` the noise itself.
-- ``experiment`` makes the pictures and measures them. It keeps the results in the comparison's folder and resumes
+  ``quality`` measure pictures, ``covariance`` the noise itself.
+- ``experiment`` makes the pictures and measures them. It keeps the results in the comparison's folder, and resumes
   there.
 - ``page`` writes the HTML page.
 

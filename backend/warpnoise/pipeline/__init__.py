@@ -1,7 +1,7 @@
 """A shot from its passes to its stylized frames, or only to its noise.
 
-A frame passes through ``read`` (picture, passes, motion), ``carry`` (the noise), ``edit`` (the model) and ``write``.
-``stylize`` connects these four with ``work_queues``, and ``made_of`` finds the unfinished frames. With coherence,
+A frame passes through ``read`` (picture, passes, motion), ``carry`` (the noise) and ``edit`` (the model). ``stylize``
+connects these three and the writing with ``work_queues``, and ``made_of`` finds the unfinished frames. With coherence,
 ``plan`` chooses key frames, and ``segments`` runs between ``carry`` and ``edit``.
 """
 

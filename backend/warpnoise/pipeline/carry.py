@@ -1,4 +1,8 @@
-"""The second stage: moves the noise to each frame, and computes the frame's position on the model's grid."""
+"""The second stage: moves the noise to each frame, and computes the frame's position on the model's grid.
+
+Phase lock shifts frames on that grid before the edit, and cuts them back afterwards. The model gets frames that are a
+cell larger, and does not know the shifts.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks whether a ControlNet fits a model, by their configurations.
+"""Checks whether ControlNets fit a model, by their configurations.
 
 This module imports neither PyTorch nor diffusers.
 """

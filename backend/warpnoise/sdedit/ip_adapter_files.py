@@ -1,7 +1,4 @@
-"""Checks whether IP-Adapters fit a model, by their headers and configurations.
-
-This module imports neither PyTorch nor diffusers.
-"""
+"""Checks whether IP-Adapters fit a model, by their headers and configurations."""
 
 from __future__ import annotations
 

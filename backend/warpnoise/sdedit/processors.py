@@ -1,4 +1,4 @@
-"""Tokenizers and processors of published pipelines, without their video parts, which need torchvision."""
+"""Tokenizers, and the processors of published pipelines without their video parts, which need torchvision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prompts: encodes each one once, and never truncates one silently."""
+"""Prompts: encodes each one once, and interpolates between them over the shot."""
 
 from __future__ import annotations
 

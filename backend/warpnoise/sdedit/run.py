@@ -1,4 +1,8 @@
-"""A run of the sampler: the path of one edit through a noise schedule, and the model's predictions on it."""
+"""A run of the sampler: the path of one edit through a noise schedule, and the model's predictions on it.
+
+It includes higher-order solvers of diffusers, which use earlier predictions: DPM-Solver++ (2M), its SDE version, and
+UniPC.
+"""
 
 from __future__ import annotations
 

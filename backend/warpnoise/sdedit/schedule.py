@@ -1,7 +1,8 @@
 """A model's noise schedule for SDEdit: where to start, how to mix noise and picture, and how to step.
 
 A ``Schedule`` holds the schedule that the model was trained with, from its scheduler's configuration. ``Schedule.run``
-returns a run through it: `single_step` (DDIM and its relatives, written out) or `multistep` (solvers of diffusers).
+returns a run through it: `single_step` (DDIM and its relatives, written out) or `run.MultistepRun` (solvers of
+diffusers).
 """
 
 from __future__ import annotations
