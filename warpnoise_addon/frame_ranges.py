@@ -107,3 +107,8 @@ def frames_text(frames: Iterable[int], most: int | None = None) -> str:
         parts.append(str(first) if length == 1 else f"{first}-{last}" + (f":{step}" if step > 1 else ""))
         at += length
     return ",".join(parts)
+
+
+def frame_name(frame: int) -> str:
+    """A frame's file name without its suffix: four digits or more, a minus sign before negative ones."""
+    return f"{'-' if frame < 0 else ''}{abs(frame):04d}"

@@ -20,8 +20,8 @@ from .atomic import atomic_write
 from .bounded_json import parse_json, read_bytes, read_json
 from .errors import JobFolderError, SettingsError, writing
 from .file_lock import is_locked
+from .frame_ranges import frame_name
 from .messages import Message
-from .names import frame_name
 from .settings import Settings, describe, make_settings
 
 CURRENT = "current.json"

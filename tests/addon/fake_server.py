@@ -12,7 +12,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from warpnoise_addon.backend.broken_pipe import broken_pipes_raise
+from warpnoise_addon.backend.patience import broken_pipes_raise
 
 TOKEN = "a-token-for-the-tests-0123456789"
 MOVIE = b"\0\0\0\x18ftypisom"

@@ -15,6 +15,7 @@ import pytest
 
 import warpnoise_addon
 from warpnoise_addon.arguments import make_parser, operator_arguments
+from warpnoise_addon.settings import SETTINGS
 
 from .result_files import frames_of
 
@@ -352,4 +353,5 @@ def test_only_what_was_given_reaches_the_operator():
     given = make_parser("p").parse_args(["stylize", "--color", "in", "--steps", "5", "--save", "x.blend", "--json"])
     assert operator_arguments(given) == {"color_folder": "in", "steps": 5}
     given = make_parser("p").parse_args(["stylize", "--control", "none", "--lora", "./none"])
-    assert operator_arguments(given) == {"controls": "", "loras": "./none"}
+    loras = SETTINGS["loras"].to_property([{"path": "./none", "weight": 1.0}])
+    assert operator_arguments(given) == {"controls": "", "loras": loras}

@@ -23,9 +23,8 @@ from ..child import never
 from ..errors import BackendError, BackendHungError, JobError, writing
 from ..messages import Message, from_backend
 from .address import Address
-from .broken_pipe import broken_pipes_raise
 from .locate import TOKEN_VARIABLE
-from .patience import Patience
+from .patience import Patience, broken_pipes_raise
 
 REQUEST_SECONDS = 5.0
 """How long one answer may take. The backend computes in a thread of its own and answers at once."""

@@ -57,25 +57,25 @@ def find_backend(preference: str = "", environ: Mapping[str, str] = os.environ) 
 
 
 def _python(path: str, source: str) -> str:
-    given = Path(path).expanduser()
-    if given.is_dir():
-        inside = (given / "bin" / "python", given / "Scripts" / "python.exe")
+    named = Path(path).expanduser()
+    if named.is_dir():
+        inside = (named / "bin" / "python", named / "Scripts" / "python.exe")
         found = next((candidate for candidate in inside if candidate.is_file()), None)
         if found is None:
             raise BackendMissingError(
-                "{source} names the folder {given}: expected a Python or a virtual environment, got a "
+                "{source} names the folder {path}: expected a Python or a virtual environment, got a "
                 "folder without one",
                 source=source,
-                given=given,
+                path=named,
             )
         return str(found)
-    program = shutil.which(str(given))
+    program = shutil.which(str(named))
     if program is None:
-        is_there = Message("it may not be executed") if given.exists() else Message("there is no such file")
+        is_there = Message("it may not be executed") if named.exists() else Message("there is no such file")
         raise BackendMissingError(
-            "{source} names {given} as the backend's Python, but {is_there}",
+            "{source} names {path} as the backend's Python, but {is_there}",
             source=source,
-            given=given,
+            path=named,
             is_there=is_there,
         )
     return program

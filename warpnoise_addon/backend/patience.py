@@ -2,12 +2,17 @@
 
 A timeout of the standard library is that of one system call. A server that sends a byte now and then, or ``100
 Continue`` forever, never exceeds it. So a thread breaks connections that take too long.
+
+It also keeps a lost server from ending Blender with SIGPIPE. Python's own programs ignore SIGPIPE, and so does Blender
+5.2, but 4.3 does not. The disposition of a signal belongs to Blender, not to an add-on. So the signal is blocked only
+in the one thread that writes, while it writes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import http.client
+import signal
 import socket
 import threading
 import time
@@ -69,3 +74,19 @@ class Patience:
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)  # not TLS's own, which is not made for two threads
             return
+
+
+@contextlib.contextmanager
+def broken_pipes_raise() -> Iterator[None]:
+    """In this block, writing to what the other side has closed raises BrokenPipeError and sends no signal."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows has no such signal
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
+    try:
+        yield
+    finally:
+        # One that waits would be delivered as soon as it may be.
+        if signal.SIGPIPE not in before and signal.SIGPIPE in signal.sigpending():
+            signal.sigwait({signal.SIGPIPE})
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -19,8 +19,7 @@ from ..atomic import atomic_write
 from ..bounded_json import read_json
 from ..child import TimedOut
 from ..errors import BackendError, Cancelled, JobError, JobFolderError, writing
-from ..frame_ranges import parse_frames
-from ..names import frame_name
+from ..frame_ranges import frame_name, parse_frames
 from ..results import read_job
 from .answers import NEW_JOB, Job, check
 from .client import WORK_SECONDS

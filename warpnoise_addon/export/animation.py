@@ -27,7 +27,7 @@ def animated_settings(
     is animated begins with its first value, wherever Blender's current frame is.
 
     Args:
-        given: settings that an argument was given for: those are not animated. ``animation``: none is.
+        overridden: settings that an argument sets: those are not animated. ``animation``: none is.
 
     Raises:
         SettingsError: two markers with a prompt at one frame.

@@ -14,9 +14,8 @@ from .files import JobFolder
 from .job_file import JobFile, scene_block
 from .leases import frame_mutex
 from .options import ExportedFrame, ExportOptions
-from .rendered_color import RenderedColor
 from .rendered_motion import RenderedMotion
-from .rendering import left_out, make_small, render_size
+from .rendering import RenderedColor, left_out, make_small, render_size
 from .simulations import Simulations
 from .unfollowed import Instances, unfollowed
 from .view_layers import add_motion_layer, enabled_layers
@@ -130,20 +129,15 @@ def _frames_before(
 
     From the last one backwards, towards whoever comes from their beginning; and none while another machine is at it.
     """
-    passed_over = []
-    for frame in reversed(frames):
+    waiting = list(reversed(frames))
+    for index, frame in enumerate(waiting):  # which grows
         with frame_mutex(folder.path, frame) as ours:
-            if not ours:
-                passed_over.append(frame)
+            if not ours and index < len(frames):
+                waiting.append(frame)
                 continue
             existed = job.has_passes(frame)
-            if not existed:
+            if not existed:  # if another machine still is at it, both make the same bits
                 add_motion(frame)
-        yield frame, existed
-    for frame in passed_over:  # if it still is, both make the same bits
-        existed = job.has_passes(frame)
-        if not existed:
-            add_motion(frame)
         yield frame, existed
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ..errors import ExportError, JobFolderError, disk_full, writing
-from ..names import frame_name
+from ..frame_ranges import frame_name
 from .leases import Lease, Span
 
 _FULL = 1 << 20

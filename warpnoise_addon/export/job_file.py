@@ -16,7 +16,7 @@ import bpy
 
 from ..bounded_json import read_json
 from ..errors import ExportError, writing
-from ..names import frame_name
+from ..frame_ranges import frame_name
 from ..version import VERSION
 from .files import JobFolder, is_whole
 from .frame_state import FrameState

@@ -13,8 +13,7 @@ from pathlib import Path
 from ..atomic import atomic_write
 from ..bounded_json import read_json
 from ..errors import SettingsError
-from ..frame_ranges import frames_text, parse_shot
-from ..names import frame_name
+from ..frame_ranges import frame_name, frames_text, parse_shot
 from ..results import list_results
 from ..settings import Settings, make_settings, same_settings
 from .request import StylizeRequest

@@ -15,8 +15,7 @@ from ..setup.package import brought_package
 from ..setup.plan import Plan, check_wheels
 from ..setup.pythons import find_python
 from ..stylize import state
-from ..stylize.session import CheckSession
-from ..stylize.setup_session import SetupSession
+from ..stylize.session import CheckSession, SetupSession
 from .managed import environments
 from .modal_session import SessionOperator
 from .online import offline

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import bpy
 
-from ..names import frame_name
+from ..frame_ranges import frame_name
 from ..results import frame_path
 from .modal_session import areas
 

@@ -13,8 +13,7 @@ from ..errors import SettingsError
 from ..settings import MEMORY
 from ..setup.hardware import BUILDS
 from ..stylize import state
-from ..stylize.session import CheckSession
-from ..stylize.setup_session import SetupSession
+from ..stylize.session import CheckSession, SetupSession
 from ..stylize.status import duration
 from .draw_status import draw_cancel, draw_progress
 from .managed import environments

@@ -14,7 +14,7 @@ from bpy.props import IntProperty, StringProperty
 from ..atomic import replacing
 from ..errors import JobFolderError, writing
 from ..export.rendering import render_size
-from ..names import frame_name
+from ..frame_ranges import frame_name
 from .make_request import existing_output, output_folder
 from .reporting import AskFirst, reporting
 from .texts import iface

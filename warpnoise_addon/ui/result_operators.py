@@ -15,7 +15,7 @@ from ..compositor import add_stylized
 from ..compositor.colorspace import view_inverse
 from ..compositor.sequence import ONLY_NEGATIVE, Sequence, read_sequence
 from ..errors import JobFolderError
-from ..names import frame_name
+from ..frame_ranges import frame_name
 from ..results import CURRENT, current_folder, remove_result, use_result
 from .make_request import existing_output, output_folder
 from .modal_session import areas

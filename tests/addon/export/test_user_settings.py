@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 import pytest
 
-from warpnoise_addon.export.rendered_color import RenderedColor
+from warpnoise_addon.export.rendering import RenderedColor
 
 from .export_scenes import add_mesh, key
 from .exr_passes import Passes, read_passes

@@ -27,7 +27,7 @@ from warpnoise_addon.setup.plan import Plan, Step, check_wheels
 from warpnoise_addon.setup.pythons import find_python
 from warpnoise_addon.stylize.backends import BackendPool
 from warpnoise_addon.stylize.request import BackendChoice
-from warpnoise_addon.stylize.setup_session import SetupSession
+from warpnoise_addon.stylize.session import SetupSession
 from warpnoise_addon.version import VERSION
 
 from ..fake_python import FAKE, PYTHON

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from warpnoise_addon.names import frame_name
+from warpnoise_addon.frame_ranges import frame_name
 from warpnoise_addon.settings import make_settings
 from warpnoise_addon.stylize.request import StylizeRequest
 from warpnoise_addon.stylize.unfinished import RECORD, begin, finish, unfinished
