@@ -12,7 +12,7 @@ kernels, once for an installation."""
 
 
 class Progress(BaseModel):
-    """A run at one moment."""
+    """The progress of a run at one moment."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,7 +36,7 @@ class Progress(BaseModel):
 
     @property
     def fraction(self) -> float:
-        """Of the run's frames, 0 to 1, the steps of the present ones included."""
+        """The finished share of the run's frames, from 0 to 1, including steps of the current ones."""
         if self.frames_done >= self.frames_total:
             return 1.0
         step = self.step / self.steps_total if self.steps_total and self.stage != "measuring" else 0.0

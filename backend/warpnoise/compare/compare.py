@@ -53,18 +53,18 @@ def compare(
 ) -> Comparison:
     """Compare noise methods on one job.
 
-    Everything comes to ``options.output`` (JOB/compare); the job itself is only read. What is finished there with the
-    same inputs and settings is kept, so that the same call goes on where an earlier one stopped.
+    Everything is written to ``options.output`` (JOB/compare); the job itself is only read. Finished work with the same
+    inputs and settings is kept, so the same call continues where an earlier one stopped.
 
     Args:
         job: an opened job folder.
-        progress: called in this thread, after every denoising step at least.
-        cancelled: asked before every denoising step and every frame that is measured.
-        load: what loads the model; it is called once, and only if there is something to make.
+        progress: called in this thread, at least after every denoising step.
+        cancelled: called before every denoising step and before every frame that is measured.
+        load: loads the model. It is called once, and only if there is something to make.
 
     Raises:
-        SettingsError: an option out of its range, or a setting that the model does not take.
-        JobError: one frame only, nothing that moves, missing frames, or a folder that cannot be written.
+        SettingsError: an option is out of range, or the model does not have a setting.
+        JobError: the job has only one frame, nothing moves, frames are missing, or a folder cannot be written.
         JobLockedError: another comparison writes to the same folder.
         ModelError, MediaError: see their messages.
         Cancelled: ``cancelled()`` was true.
@@ -117,14 +117,16 @@ def compare_pans(
     cancelled: Callable[[], bool] | None = None,
     load: Load = load_model,
 ) -> dict[int, Comparison]:
-    """Compare on pans over the job's first frame, one after the other; each has its page and figures in ``pan-N`` of
-    the output folder. Pans are as long as the longest lag asks for, where the frame is wide enough.
+    """Compare on pans over the job's first frame, one after another.
+
+    The page and the figures of each pan are in ``pan-N`` of the output folder. If the frame is wide enough, a pan is as
+    long as the longest lag requires.
 
     Returns:
-        for each of ``options.pans``, pixels a frame, its comparison.
+        for each of ``options.pans``, in pixels a frame, its comparison.
 
     Raises:
-        As `compare`; and JobError where the frames are too narrow for a pan.
+        the errors of `compare`, and JobError if the frames are too narrow for a pan.
     """
     settings = options.settings or job.settings
     folder = options.output or job.path / "compare"

@@ -32,16 +32,16 @@ def download(
     progress: Callable[[DownloadProgress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Path:
-    """Download a model, or the rest of it. The folder.
+    """Download a model, or the rest of it, and return its folder.
 
     Args:
-        agreed: the license that the user agreed to, as ``offer.license`` names it.
+        agreed: the license that the user has agreed to, as in ``offer.license``.
 
     Raises:
-        HubError: another license; too little disk; a download of it runs elsewhere; the connection fails; a file is not
-            what the hub said.
-        ModelError: what arrived is no model that Warpnoise runs.
-        Cancelled: ``cancelled()`` was true; asked at every block.
+        HubError: the license differs, the disk has too little space, another download of the model is running, the
+            connection fails, or a file differs from the hub's description.
+        ModelError: Warpnoise does not support the downloaded model.
+        Cancelled: ``cancelled()`` was true. It is called for every block.
     """
     check_license(offer, agreed)
     place, partial = download_folder(offer.id), partial_folder(offer.id)

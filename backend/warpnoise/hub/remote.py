@@ -49,7 +49,7 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Offer:
-    """A model that can be downloaded, as it is now. ``license``: SPDX-like, as its owner wrote it; "" if unsaid."""
+    """A model that can be downloaded, in its current version. ``license``: as written by its owner, or ""."""
 
     id: str
     revision: str
@@ -80,11 +80,11 @@ class Offer:
 
 
 def look_up(hub_id: str) -> Offer:
-    """Ask the hub for a model.
+    """Ask the hub about a model.
 
     Raises:
-        HubError: no such model, of a family that Warpnoise cannot run, without safetensors, gated; the hub cannot be
-            reached, or answers what it should not.
+        HubError: there is no such model, it has an unsupported family or no safetensors files, it is gated, or the hub
+            cannot be reached or gives an unexpected answer.
     """
     if not is_hub_id(hub_id):
         raise HubError(f"{hub_id[:100]!r} is not a model name of the hub: expected OWNER/NAME, as on its page.")
@@ -145,8 +145,8 @@ def unreachable(failure: BaseException) -> HubError:
     """What to say where the connection fails."""
     reason = str(failure).strip().splitlines()[0][:200] if str(failure).strip() else type(failure).__name__
     return HubError(
-        f"{constants.ENDPOINT} cannot be reached ({reason}). Check the connection and run again: what has arrived "
-        "stays."
+        f"{constants.ENDPOINT} cannot be reached ({reason}). Check the connection and run again: downloaded "
+        "parts are kept."
     )
 
 

@@ -83,7 +83,7 @@ class ResultInfo(StrictModel):
 
 @dataclass(frozen=True)
 class Result:
-    """The result in ``folder``, which may lie anywhere and need not be there yet."""
+    """The result in ``folder``, which may be anywhere and need not exist yet."""
 
     folder: Path
 
@@ -93,7 +93,7 @@ class Result:
 
     @property
     def raw(self) -> Result:
-        """Its frames before accumulation, with records of their own; there if the settings accumulate."""
+        """The frames before accumulation, with separate records. It exists if the settings accumulate."""
         return Result(self.folder / "raw")
 
     @property
@@ -105,18 +105,18 @@ class Result:
         return self.folder / "movie.mp4"
 
     def frame(self, frame: int) -> Path:
-        """A PNG of the colour frame's size and encoding."""
+        """The picture of a frame, a PNG with the size and encoding of the colour frame."""
         return self.folder / "frames" / f"{frame_name(frame)}.png"
 
     def info(self) -> ResultInfo | None:
-        """What it was made with; None: this is no result, or ``settings.json`` is damaged."""
+        """The settings and the model of the result. None: this is not a result, or ``settings.json`` is damaged."""
         with contextlib.suppress(JobError):
             content = read_json(self.settings_file, error=JobError)
             return validated(ResultInfo, content, str(self.settings_file), JobError)
         return None
 
     def create(self, info: ResultInfo) -> None:
-        """Makes the folder and writes ``settings.json`` where they are missing.
+        """Creates the folder and writes ``settings.json``, unless they exist.
 
         Raises:
             JobError: the operating system refuses.
@@ -152,11 +152,11 @@ class Result:
     def is_finished(
         self, file: Path, made_of: str, *, preview: bool = False, sha256: Callable[[Path], str] = file_sha256
     ) -> bool:
-        """Whether the record of ``file`` names ``made_of``, and ``file`` is what was recorded.
+        """Whether ``file`` is finished: its record names ``made_of``, and it has the recorded digest.
 
         Args:
-            preview: whether a preview is good enough.
-            sha256: digests the file; raises OSError where it cannot be read.
+            preview: whether a preview counts as finished.
+            sha256: digests the file. It raises OSError if the file cannot be read.
         """
         record = self.record(file)
         if record is None or record.made_of != made_of or (record.preview and not preview):

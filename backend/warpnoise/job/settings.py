@@ -38,7 +38,7 @@ def _share_of_preset(title: str, description: str, start: float, least: float = 
 
 
 class Settings(StrictModel):
-    """What to make of a shot. The order is that of panels and help texts."""
+    """The settings of a run. Panels and help texts show them in this order."""
 
     model: str = setting(
         "default",
@@ -281,9 +281,9 @@ class Settings(StrictModel):
         return self
 
     def at(self, frame: int) -> Settings:
-        """The settings of one frame: without an animation, and with that frame's values.
+        """The settings of one frame, with that frame's values and without an animation.
 
-        Where a prompt is on the way to the next one, ``blends`` says so.
+        If a prompt blends into the next one, ``blends`` tells how far.
         """
         if not self.animation:
             return self
@@ -305,11 +305,11 @@ class Settings(StrictModel):
 
     @property
     def blends(self) -> Mapping[str, tuple[str, float]]:
-        """For ``prompt`` and ``negative_prompt``: the text that it turns into, and that text's share, 0 to 1."""
+        """For ``prompt`` and ``negative_prompt``: the next text, and its share from 0 to 1."""
         return self._blends
 
     def largest(self, name: Literal["strength", "texture"]) -> float | None:
-        """The largest value over the whole shot, also of the settings of one frame."""
+        """The largest value over the whole shot, which the settings of a single frame also know."""
         numbers = numbers_in(self._curves)
         if name in numbers:
             return max(numbers[name])
@@ -317,15 +317,15 @@ class Settings(StrictModel):
         return value
 
     def texts(self, name: Literal["prompt", "negative_prompt"]) -> tuple[str, ...]:
-        """Every text of the whole shot."""
+        """All texts of the whole shot."""
         keyed = tuple(dict.fromkeys(str(value) for _, value in self._curves.get(name, ())))
         return keyed or (getattr(self, name),)
 
     def updated(self, changes: Mapping[str, object]) -> Settings:
-        """These settings with ``changes`` in place of the fields that it names.
+        """A copy of these settings in which ``changes`` replace the fields that they name.
 
         Raises:
-            SettingsError: an unknown field, a wrong type, or a value out of its range.
+            SettingsError: a field is unknown, or a value has a wrong type or is out of range.
         """
         return validated(Settings, {**self.model_dump(), **changes}, "The settings", SettingsError)
 

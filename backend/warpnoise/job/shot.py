@@ -53,7 +53,7 @@ class FrameState:
 
 
 class Shot:
-    """A checked job folder. ``Shot.open`` opens one, ``Shot.create`` creates one from pictures and passes."""
+    """A checked job folder. ``Shot.open`` opens one, and ``Shot.create`` creates one from pictures and passes."""
 
     def __init__(self, path: Path, info: JobInfo, color: Callable[[int], Path] | None = None) -> None:
         """``color``: each frame's picture; None: that in ``color/``."""
@@ -63,14 +63,15 @@ class Shot:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, needs: Collection[Needed] = ("color", "passes")) -> Shot:
-        """Opens the folder, reads ``job.json`` and checks that every frame has the files that ``needs`` names.
+        """Opens a folder, reads ``job.json`` and checks that every frame has the files that ``needs`` names.
 
-        With ``needs=()``, no frame is checked, so the export may be unfinished; ``check`` then checks chosen frames.
-        The pictures' sizes must be the scene's. EXR files are not opened before they are read.
+        With ``needs=()``, no frame is checked, so the export may be unfinished; ``check`` then checks the frames that
+        are used. The size of each picture must be that of the scene. EXR files are opened only when they are read.
 
         Raises:
-            JobError: no folder, no ``job.json``, another schema version, a bad field, missing files, another size.
-            MediaError: a colour frame that is not a PNG.
+            JobError: there is no such folder or no ``job.json``, its schema version differs, a field is invalid, files
+                are missing, or a size differs.
+            MediaError: a colour frame is not a PNG.
         """
         folder = given_path(path, "the job folder", error=JobError)
         job = cls(folder, JobInfo.parse(_read_json(folder), str(folder / "job.json")))
@@ -97,20 +98,20 @@ class Shot:
         """Creates a job folder from any sequence of EXR files and PNG pictures, which are copied into it.
 
         Args:
-            path: The folder; it is created if it does not exist. ``job.json`` is written last.
-            passes: For each frame a multilayer EXR with the passes that ``docs/architecture.md`` names.
-            color: For each frame a PNG of what the viewer sees. Its size becomes the job's.
-            cameras: For each frame its camera. Default: unknown; then the vectors are the only motion, also on the
+            path: The folder, which is created if it does not exist. ``job.json`` is written last.
+            passes: For each frame, a multilayer EXR file with the passes that ``docs/architecture.md`` describes.
+            color: For each frame, a PNG of what the viewer sees. Its size becomes that of the job.
+            cameras: For each frame, its camera. If unknown, the vectors are the only source of motion, even on the
                 background.
-            objects: For each frame the object-to-world matrices, (4, 4), of all rigid objects by name. Default: none;
-                then surfaces lose their noise while they are occluded or out of the frame.
-            cuts: Numbers of frames that show nothing of the previous frame.
+            objects: For each frame, the object-to-world matrices, (4, 4), of all rigid objects by name. Without them,
+                surfaces lose their noise while they are occluded or out of the frame.
+            cuts: The numbers of frames that show nothing of the previous frame.
             scene: More fields of ``SceneInfo`` (``name``, ``view_transform``, ``transparent``, ...).
 
         Raises:
-            ValueError: sequences of different lengths.
-            JobError: no frames, a bad value, pictures of different sizes, a folder that cannot be written.
-            MediaError: a file that cannot be copied, or a picture that is not a PNG.
+            ValueError: the sequences have different lengths.
+            JobError: there are no frames, a value is invalid, pictures differ in size, or the folder cannot be written.
+            MediaError: a file cannot be copied, or a picture is not a PNG.
         """
         sequences = {"passes": passes, "color": color, "cameras": cameras, "objects": objects}
         lengths = {name: len(items) for name, items in sequences.items() if items is not None}
@@ -167,7 +168,7 @@ class Shot:
         return list(self.scene.frames)
 
     def color(self, frame: int) -> Path:
-        """What the viewer sees, the input of SDEdit: a 16-bit PNG."""
+        """The frame as the viewer sees it, a 16-bit PNG. It is the input of SDEdit."""
         return self.path / "color" / f"{frame_name(frame)}.png" if self._color is None else self._color(frame)
 
     def passes(self, frame: int) -> Path:
@@ -176,15 +177,15 @@ class Shot:
 
     @property
     def keys_folder(self) -> Path:
-        """The user's own pictures of some frames, ``0012.png``."""
+        """Frames that the user has painted, such as ``0012.png``."""
         return self.path / "keys"
 
     def with_color(self, color: Callable[[int], Path]) -> Shot:
-        """The same shot with other pictures: ``color`` gives each frame's."""
+        """The same shot with other pictures, which ``color`` gives for each frame."""
         return Shot(self.path, self.info, color)
 
     def read_again(self) -> Shot:
-        """The shot in the current state of its folder: an export may have added frames. Raises JobError as ``open``."""
+        """The shot in the current state of its folder, where an export may have added frames. Raises JobError."""
         return Shot(self.path, Shot.open(self.path, needs=()).info, self._color)
 
     @property
@@ -192,17 +193,17 @@ class Shot:
         return self.path / RESULTS
 
     def result(self, name: str) -> Result:
-        """The result of that name, which need not exist."""
+        """The result with this name, which need not exist."""
         return Result(self.results_folder / name)
 
     def results(self) -> list[Result]:
-        """All results of the shot, by name. One whose deletion was interrupted has a name with a leading dot."""
+        """All results of the shot, by name. If the deletion of one was interrupted, its name begins with a dot."""
         folder = self.results_folder
         names = sorted(path.name for path in folder.glob("[!.]*"))
         return [result for result in map(self.result, names) if result.info() is not None]
 
     def current(self) -> Result | None:
-        """The result in use; None: there is none."""
+        """The result in use, or None."""
         with contextlib.suppress(JobError):
             content = read_json(self._current_file, error=JobError)
             name = content.get("result") if isinstance(content, dict) else None
@@ -212,7 +213,7 @@ class Shot:
         return None
 
     def use(self, result: Result) -> None:
-        """Makes one of the shot's results the one in use. Raises JobError when ``current.json`` cannot be written."""
+        """Makes a result of the shot the one in use. Raises JobError if ``current.json`` cannot be written."""
         if self.current() != result:
             with locked(self.results_folder, wait_seconds=MUTEX_SECONDS):
                 write_bytes(self._current_file, f"{json.dumps({'result': result.name})}\n".encode(), error=JobError)
@@ -222,13 +223,12 @@ class Shot:
         return self.path / "current.json"
 
     def check(self, frames: Sequence[int]) -> None:
-        """Checks that the inputs of these frames exist: their colour, and the passes of all frames up to the last of
-        them, through which the noise passes.
+        """Checks that these frames have their inputs: their colour, and the passes of all frames up to the last one.
 
         Raises:
-            JobError: a number that is not a frame of the job; missing files; another size; frames that are not
-                exported yet.
-            MediaError: a colour frame that is not a PNG.
+            JobError: a number is not a frame of the job, files are missing, a size differs, or frames are not exported
+                yet.
+            MediaError: a colour frame is not a PNG.
         """
         unknown = sorted(set(frames).difference(self.frames))
         if unknown:
@@ -242,7 +242,7 @@ class Shot:
         self._check_files(["passes"], frames)
 
     def states(self) -> Iterator[FrameState]:
-        """Camera and objects of each frame, in order, the differences of ``job.json`` resolved."""
+        """The camera and the objects of each frame, in order. ``job.json`` stores only the differences."""
         objects: dict[str, npt.NDArray[np.float64]] = {}
         for index, info in enumerate(self.info.frames):
             if info.objects:
@@ -255,7 +255,7 @@ class Shot:
             yield FrameState(info.frame, info.camera, objects, info.cut and index > 0, info.unknown_motion)
 
     def save(self) -> None:
-        """Writes ``job.json``, whole or not at all. Raises JobError when it cannot be written."""
+        """Writes ``job.json``, whole or not at all. Raises JobError if it cannot be written."""
         text = json.dumps(self.info.model_dump(mode="json", by_alias=True), indent=1)
         write_bytes(self.path / "job.json", (text + "\n").encode(), error=JobError)
 

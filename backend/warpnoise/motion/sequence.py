@@ -22,29 +22,29 @@ log = logging.getLogger(__name__)
 
 
 def motions(job: Shot, *, warn: Callable[[str], None] = log.warning) -> Iterator[tuple[int, Motion | None]]:
-    """The number of each frame of the job and the motion that led to it; see :func:`frames_and_motions`."""
+    """The number of each frame of the job, and the motion that leads to it; see :func:`frames_and_motions`."""
     return ((frame.number, motion) for frame, motion in frames_and_motions(job, warn=warn))
 
 
 def frames_and_motions(
     job: Shot, *, warn: Callable[[str], None] = log.warning
 ) -> Iterator[tuple[Frame, Motion | None]]:
-    """The frames of the job, each with the motion from the previous frame; None for the first.
+    """The frames of the job, each with the motion from the previous frame, which is None for the first.
 
-    Reads one file a frame, on demand, and keeps two frames.
+    Reads one file for each frame, when it is needed, and keeps two frames in memory.
 
     - Visible surfaces move by Cycles' Vector pass, corrected for its lens (``warpnoise.motion.lens``).
     - The background, for which Cycles writes 0, moves as the camera turns.
-    - Rigid surfaces get a transform if the flow agrees with it (``warpnoise.motion.rigid``). Where vectors are averaged
-      over a pixel's samples, rigid surfaces move by it.
-    - Flow is unknown, NaN, across a cut and for objects whose topology changed.
+    - Rigid surfaces get a transform if the flow agrees with it (``warpnoise.motion.rigid``). If vectors are averages
+      over a pixel's samples, rigid surfaces move by their transforms.
+    - Flow is unknown, NaN, across a cut and for objects whose topology has changed.
 
     Args:
-        warn: gets one message for each kind of fault in the frames that motion can do without.
+        warn: receives one message for each kind of fault in the frames that does not prevent the motion.
 
     Raises:
-        JobError: a frame's passes are of another size than the job.
-        MediaError: a frame's passes cannot be read, or one is missing.
+        JobError: a frame's passes and the job differ in size.
+        MediaError: a frame's passes are missing or cannot be read.
     """
     notices = _Notices(warn)
     lens, rigidity = LensCorrection(warn), Rigidity(job.scene.averaged_vectors)

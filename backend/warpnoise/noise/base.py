@@ -14,20 +14,20 @@ MAX_MAPS = 1 << 14
 
 
 class NoiseMethod(ABC):
-    """Gaussian noise for the frames of an animation, one after the other.
+    """Gaussian noise for the frames of an animation, one after another.
 
-    A method is at one frame of the animation: at first the first, and :meth:`advance` moves it to the next. The seed
-    and the motions determine every bit of the noise.
+    A method starts at the first frame, and :meth:`advance` moves it to the next one. The seed and the motions determine
+    every bit of the noise.
 
     Args:
         shape: (channels, height, width) of the noise.
         seed: any 64-bit integer.
-        device: where the noise is made and returned.
-        maps: the number of independent fields, which the same motion carries.
+        device: the device on which the noise is computed and returned.
+        maps: the number of independent noise maps, which all move with the same motion.
 
     Raises:
         ValueError: an argument is out of range.
-        RuntimeError: the device does not exist.
+        RuntimeError: the device is not available.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class NoiseMethod(ABC):
         """The noise of the current frame: (channels, height, width) float32, on the device.
 
         Args:
-            map: the index of the independent field, 0 to maps - 1.
+            map: the index of the noise map, from 0 to maps - 1.
 
         Raises:
             ValueError: there is no such map.
@@ -64,10 +64,11 @@ class NoiseMethod(ABC):
         """Moves to the next frame.
 
         Args:
-            motion: from the current frame to the next. Its size may differ from the noise's, but not its aspect ratio.
+            motion: the motion from the current frame to the next one. Its size may differ from that of the noise, but
+                not its aspect ratio.
 
         Returns:
-            The next frame's noise, map 0: (channels, height, width) float32, on the device.
+            Map 0 of the next frame's noise: (channels, height, width) float32, on the device.
 
         Raises:
             ValueError: the argument is not a Motion, or its aspect ratio differs.

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MethodInfo:
-    """A noise method as a user sees it, and the location of its class.
+    """A noise method as users see it, and the location of its class.
 
-    ``label``: title case, for menus and headings. ``location``: "module:Class", the module relative to
-    ``warpnoise.noise``. ``description``: one sentence.
+    ``label``: in title case, for menus and headings. ``location``: "module:Class", with the module relative to
+    ``warpnoise.noise``. ``description``: one or two sentences.
     """
 
     name: str
@@ -31,7 +31,7 @@ class MethodInfo:
     description: str
 
     def load(self) -> type[NoiseMethod]:
-        """The method's class. The first call imports its module, and torch with it."""
+        """The class of the method. The first call imports its module, and torch with it."""
         module, _, cls = self.location.partition(":")
         found: type[NoiseMethod] = getattr(importlib.import_module(f"{__package__}.{module}"), cls)
         return found
@@ -74,10 +74,10 @@ def make_noise(
 ) -> NoiseMethod:
     """Makes the noise method ``name``, one of :data:`NOISE_METHODS`, at the first frame.
 
-    The other arguments and errors are those of :class:`NoiseMethod`.
+    The other arguments, and the other errors, are those of :class:`NoiseMethod`.
 
     Raises:
-        ValueError: no method has this name.
+        ValueError: there is no method with this name.
     """
     if name not in METHODS:
         raise ValueError(f"there is no noise method {name!r}; there are {', '.join(NOISE_METHODS)}")

@@ -15,23 +15,25 @@ from torch import Tensor
 class Motion:
     """The motion from an old frame to a new one, both of h x w pixels.
 
-    Pixel coordinates: x right and y down, (0, 0) is the center of the top left pixel. Arrays may be NumPy
-    arrays or torch tensors on any device; Motion stores torch tensors.
+    In pixel coordinates, x points right and y points down, and (0, 0) is the center of the top left pixel. Arrays may
+    be NumPy arrays or torch tensors on any device. Motion stores torch tensors.
 
     Args:
-        forward: (h, w, 2). ``forward[y, x]``: displacement, in pixels, of the surface point visible at old pixel
-            (x, y), from the old frame to the new. NaN or infinite: unknown.
-        backward: (h, w, 2). ``backward[y, x]``: displacement, in pixels, of the surface point visible at new pixel
-            (x, y), from the new frame back to the old. NaN or infinite: unknown.
-        surface_old, surface_new: (h, w) integers: the surface that each pixel of the old and new frame shows, such as
-            the bits of a Cryptomatte hash; 0 is the background. Default: everything is one surface.
-        depth_old, depth_new: (h, w), projective depth d, larger is nearer: 1 / z with a perspective camera (0 for the
-            background), -z with an orthographic one, z being the distance along the camera's axis.
-        transforms: {surface: (4, 4)}: the motion of a rigid surface, also while it is occluded or out of the frame:
-            ``T @ (x, y, d, 1) ~ (x', y', d', 1)`` up to a positive factor in front of the camera. Needs both depths.
+        forward: (h, w, 2). ``forward[y, x]`` is the displacement, in pixels, of the surface point visible at old pixel
+            (x, y), from the old frame to the new one. NaN or infinite: unknown.
+        backward: (h, w, 2). ``backward[y, x]`` is the displacement, in pixels, of the surface point visible at new
+            pixel (x, y), from the new frame to the old one. NaN or infinite: unknown.
+        surface_old, surface_new: (h, w) integers. The surface that each pixel of the old and the new frame shows, such
+            as the bits of a Cryptomatte hash. 0 is the background. By default, everything is one surface.
+        depth_old, depth_new: (h, w). The projective depth d of each pixel, which is larger for nearer points. With z
+            the distance along the camera's axis, it is 1 / z for a perspective camera (0 on the background), and -z for
+            an orthographic one.
+        transforms: {surface: (4, 4)}. The motion of each rigid surface, which is valid even while the surface is
+            occluded or out of the frame: ``T @ (x, y, d, 1) ~ (x', y', d', 1)`` up to a factor, which is positive in
+            front of the camera. Transforms need both depths.
 
     Raises:
-        ValueError: an array has another shape or type, or one of a pair is missing.
+        ValueError: an array has a wrong shape or type, or one of a pair is missing.
     """
 
     forward: Tensor

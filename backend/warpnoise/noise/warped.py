@@ -33,29 +33,30 @@ SPLIT_ROUNDS = 12
 class WarpedNoise(NoiseMethod):
     """Integral noise that is white in every frame and faithful to every earlier one.
 
-    A pixel's noise is the integral of white noise over the area of the surfaces that it covers, W(A) / sqrt(|A|) (eq. 5
-    of Chang et al., "How I Warped Your Noise", ICLR 2024). W lives on the surfaces, as particles, so a visible surface
-    keeps its noise. A surface with a transform keeps it while it is occluded, too.
+    The noise of a pixel is the integral of white noise W over the area A of the surfaces that the pixel covers, W(A) /
+    sqrt(|A|) (eq. 5 of Chang et al., "How I Warped Your Noise", ICLR 2024). Particles on the surfaces carry W. So a
+    visible surface keeps its noise, and a surface with a transform keeps it even while it is occluded.
 
-    On CUDA devices the kernels run there if `numba-cuda` is installed (``pip install warpnoise[cuda]``). Otherwise,
-    the CPU computes the noise and copies it to the device.
+    If the device is a CUDA device and `numba-cuda` is installed (``pip install warpnoise[cuda]``), the kernels run
+    there. Otherwise, the CPU computes the noise and copies it to the device.
 
     Args:
         shape, seed, device, maps: see :class:`NoiseMethod`.
-        atoms: k, 1, 2, 4 or 8: a pixel is cut into k x k particles, each an atom of white noise.
-        grid: (height, width) of the grid on which the particles live, the same multiple of the noise's; None: the
-            noise's own. The noise of every frame equals that of the grid, pooled (sums over r x r pixels, divided by
-            r), at the cost of noise of the grid's size. With None, noises of two sizes agree exactly in the first
-            frame, and later to within the particles' spacing of 1 / k pixel.
-        occluded: the number of occluded particles that are remembered, as a multiple of a frame's. The oldest are
-            dropped first.
-        memory: bytes for particles and their stored values. Values that do not fit are drawn again in every frame;
-            particles that do not fit are dropped where they are densest.
-        engine: "cpu" or "cuda"; None: "cuda" if the device is a CUDA device and `numba-cuda` is installed.
+        atoms: k, which is 1, 2, 4 or 8. Each pixel is cut into k x k particles, which carry an atom of white noise
+            each.
+        grid: (height, width) of the grid of the particles, which must be the same multiple of the noise's height and
+            width. The noise of every frame then equals that of the grid, pooled (summed over r x r pixels and divided
+            by r), and costs as much. None: the noise's own grid. Noises of two sizes then agree exactly in the first
+            frame, and later up to the spacing of the particles, 1 / k pixel.
+        occluded: how many occluded particles are remembered, as a multiple of the particles of a frame. Those that were
+            occluded first are dropped first.
+        memory: bytes for particles and their stored values. Values that do not fit are computed again in every frame.
+            Particles that do not fit are dropped where they are densest.
+        engine: "cpu" or "cuda". None: "cuda" if the device is a CUDA device and `numba-cuda` is installed.
 
     Raises:
         ValueError: an argument is out of range.
-        RuntimeError: the device, or the engine, does not exist.
+        RuntimeError: the device or the engine is not available.
     """
 
     def __init__(
@@ -102,17 +103,17 @@ class WarpedNoise(NoiseMethod):
 
     @property
     def atom_count(self) -> int:
-        """How many particles are visible."""
+        """The number of visible particles."""
         return self._table.number_of(VISIBLE)
 
     @property
     def occluded_count(self) -> int:
-        """How many occluded particles are remembered."""
+        """The number of occluded particles that are remembered."""
         return self._table.number_of(OCCLUDED)
 
     @property
     def bytes(self) -> int:
-        """Memory of particles and kept values."""
+        """The memory of the particles and their stored values."""
         return self._table.bytes
 
     def _advance(self, motion: Motion) -> None:

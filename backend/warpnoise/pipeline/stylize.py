@@ -41,8 +41,9 @@ from warpnoise.sdedit.editor import Editor
 class Summary:
     """The outcome of a run.
 
-    ``frames_done`` of ``frames_total`` are finished now; ``frames_kept`` of them were finished before. ``result``: None
-    if no frames were requested. ``movie``: None while frames of the shot are unfinished; others may be making them.
+    ``frames_done`` of ``frames_total`` are finished now, of which ``frames_kept`` were finished before. ``result`` is
+    None if no frames were requested. ``movie`` is None while frames of the shot are unfinished, which others may be
+    making.
     """
 
     frames_total: int

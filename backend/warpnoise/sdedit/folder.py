@@ -40,14 +40,14 @@ _DISTILLED = ("lcm", "tcd")
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """What a model is.
+    """A model's configuration, read without its weights.
 
-    ``family``: None: a UNet2DModel with a scheduler, of pixels, or of the latents of a VAE. ``parts``: (library, class)
-    of each part that is loaded. ``network``, ``vae`` and ``scheduler`` are the contents of their configuration files,
-    ``index`` that of ``model_index.json``. ``classes``: how many class labels the network knows; None: it is not
-    class-conditional. ``file``: what the weights of ``file_parts`` come from, where that is a file of its own; their
-    values are the beginnings of the tensors' names, see `one_file.OneFile`. ``own_tokenizers``: whether the package has
-    its tokenizers.
+    ``family``: None for a UNet2DModel with a scheduler, of pixels or of a VAE's latents. ``parts``: (library, class) of
+    each part that is loaded. ``network``, ``vae`` and ``scheduler`` hold the contents of the parts' configuration
+    files, and ``index`` that of ``model_index.json``. ``classes``: the number of class labels of the network, or None
+    if it is not class-conditional. ``file``: the separate file with the weights of ``file_parts``, if there is one. The
+    values of ``file_parts`` are the prefixes of the tensors' names, see `one_file.OneFile`. ``own_tokenizers``: whether
+    Warpnoise supplies the tokenizers.
     """
 
     path: Path
@@ -66,14 +66,15 @@ class ModelFolder:
 
     @classmethod
     def open(cls, name_or_path: str | Path) -> ModelFolder:
-        """Read the configuration of a model and check that it is one that Warpnoise can run.
+        """Read the configuration of a model, and check that Warpnoise supports it.
 
         Args:
-            name_or_path: "default", or what `places.resolve` takes for a folder that diffusers' ``save_pretrained``
-                wrote, or for a file, of which `one_file` knows the folder with what it lacks.
+            name_or_path: "default", or a name or path that `places.resolve` resolves to a folder that diffusers'
+                ``save_pretrained`` wrote, or to a file, for which `one_file` supplies the rest.
 
         Raises:
-            ModelError: no such folder, not a model, of a family that is not known, weights that are missing or pickled.
+            ModelError: there is no such folder, it is not a model, its family is not supported, or its weights are
+                missing or pickled.
         """
         path = DEFAULT_MODEL if name_or_path == "default" else resolve(name_or_path, "model")
         one = read_one_file(path) if path.is_file() else None
@@ -122,7 +123,7 @@ class ModelFolder:
 
     @property
     def styles(self) -> tuple[str, ...]:
-        """The names that the setting ``style`` takes, in the order of the class labels."""
+        """The names that the setting ``style`` accepts, in the order of the class labels."""
         return self.sheet.styles
 
     @property
@@ -131,18 +132,18 @@ class ModelFolder:
 
     @property
     def references(self) -> int:
-        """How many reference pictures it takes beside the render."""
+        """The number of reference pictures that the model takes besides the render."""
         return 0 if self.family is None else self.family.reference_limit - self.family.render_is_reference
 
     @property
     def takes_frame(self) -> bool:
-        """Whether a model without a family is given the frame itself, in as many more channels beside the noisy one."""
+        """Whether a model without a family also gets the frame, in as many more channels as the noisy picture has."""
         both = 2 * self.latent_channels
         return self.family is None and self.network.get("in_channels") in (both, both + GEOMETRY_CHANNELS)
 
     @property
     def takes_geometry(self) -> bool:
-        """Whether it is given the frame's geometry as well, in four more channels behind the frame's."""
+        """Whether it also gets the frame's geometry, in four more channels after the frame's."""
         return self.family is None and self.network.get("in_channels") == 2 * self.latent_channels + GEOMETRY_CHANNELS
 
     @property
@@ -152,7 +153,7 @@ class ModelFolder:
 
     @property
     def is_distilled(self) -> bool:
-        """Whether it was made for a few steps, as far as a folder says so."""
+        """Whether it was distilled for few steps, as far as its folder shows."""
         return bool(
             own_sampler(self.scheduler)[0] in _DISTILLED
             or self.index.get("is_distilled")
@@ -165,12 +166,12 @@ class ModelFolder:
 
     @property
     def train_timesteps(self) -> int:
-        """T, the number of timesteps that the model was trained with."""
+        """T, the number of timesteps with which the model was trained."""
         return int(self.scheduler.get("num_train_timesteps", 1000))
 
     @property
     def guidance(self) -> float | dict[str, float]:
-        """The model's own guidance scale, for all styles or by style."""
+        """The model's own guidance scale, one for all styles or one for each."""
         if self.sheet.guidance is not None:
             return self.sheet.guidance
         if self.family is None or (self.is_distilled and self.network.get("time_cond_proj_dim") is None):
@@ -179,7 +180,7 @@ class ModelFolder:
 
     @property
     def steps(self) -> int | dict[str, int]:
-        """The model's own number of steps of the whole schedule, for all styles or by style."""
+        """The model's own number of steps of the whole schedule, one for all styles or one for each."""
         if self.sheet.steps is not None:
             return self.sheet.steps
         if self.family is None:
@@ -188,23 +189,23 @@ class ModelFolder:
 
     @property
     def sampler(self) -> str:
-        """The model's own sampler, or the nearest one that can be had."""
+        """The model's own sampler, or the nearest supported one."""
         return own_sampler(self.scheduler)[0]
 
     def guidance_for(self, settings: EditSettings) -> float:
-        """The guidance scale that the settings give, else the model's own for their style."""
+        """The guidance scale in the settings, or else the model's own for their style."""
         return self._given_or_own(settings.guidance, self.guidance, settings.style)
 
     def steps_for(self, settings: EditSettings) -> int:
-        """The steps of the whole schedule that the settings give, else the model's own for their style."""
+        """The steps of the whole schedule in the settings, or else the model's own for their style."""
         return self._given_or_own(settings.steps, self.steps, settings.style)
 
     def texture_for(self, settings: EditSettings) -> float:
-        """How much texture the settings give the frames, else what suits the model and their style."""
+        """The amount of texture in the settings, or else the model's own for their style."""
         return self._given_or_own(settings.texture, self.sheet.texture, settings.style)
 
     def sampler_for(self, settings: EditSettings) -> str:
-        """The sampler that the settings give, else the model's own."""
+        """The sampler in the settings, or else the model's own."""
         return self.sampler if settings.sampler is None else settings.sampler
 
     def denoising_maps(self, settings: EditSettings) -> int:
@@ -233,7 +234,7 @@ class ModelFolder:
 
     @property
     def vae_factor(self) -> int:
-        """Pixels a latent, along one side; 1 in pixel space."""
+        """Pixels on a side of a latent; 1 in pixel space."""
         if not self.vae:
             return 1
         if "temperal_downsample" in self.vae:  # diffusers' spelling
@@ -243,12 +244,12 @@ class ModelFolder:
 
     @property
     def latent_channels(self) -> int:
-        """Of a latent before any packing; of a picture, where there is no autoencoder."""
+        """The channels of a latent before any packing, or those of a picture if there is no autoencoder."""
         return int(self.vae.get("z_dim") or self.vae.get("latent_channels", 4)) if self.vae else 3
 
     @property
     def size_multiple(self) -> int:
-        """In pixels: what sizes are padded to a multiple of."""
+        """Frames are padded to a multiple of this number of pixels."""
         if self.sheet.size_multiple:
             return self.sheet.size_multiple
         if self.family is None or "unet" in self.parts:
@@ -279,7 +280,7 @@ class ModelFolder:
 
     @cached_property
     def digest(self) -> str:
-        """Of everything in the folder that decides what the model computes. Reads the weights: about 1 GB/s and core.
+        """The digest of everything in the folder that affects the output. Reads the weights, about 1 GB/s a core.
 
         Raises:
             ModelError: a file cannot be read.
@@ -290,7 +291,7 @@ class ModelFolder:
             raise ModelError(f"{error.filename} cannot be read ({error.strerror}): check its permissions") from error
 
     def part_digest(self, part: str) -> str:
-        """Of one part's weights and configuration."""
+        """The digest of one part's weights and configuration."""
         place = component(self.path, part)
         if self.file is not None and part in self.file_parts:
             return digest_text(digest_file(place / "config.json"), digest_file(self.file))

@@ -112,7 +112,7 @@ def test_a_file_s_base_is_noted(warpnoise, model, tmp_path):
     file = tmp_path / "model.safetensors"
     save_file({"layers.0.adaLN_modulation.0.weight": torch.zeros(1)}, file)
     done = warpnoise("models", file, "--base", tmp_path / "base")
-    assert done.status == 5 and "is no diffusers folder" in done.err
+    assert done.status == 5 and "is not a diffusers folder" in done.err
     shutil.copytree(model, tmp_path / "models" / "hub" / "studio" / "ink")
     done = warpnoise("models", file, "--base", "studio/ink")
     assert done.status == 5 and "is a pixel model" in done.err

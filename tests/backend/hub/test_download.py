@@ -118,7 +118,7 @@ def test_cancel_keeps_what_has_arrived(hub: TinyHub, places: Path) -> None:
     def cancelled() -> bool:
         return left_to_download(offer) < offer.size
 
-    with pytest.raises(Cancelled, match="the next download continues it"):
+    with pytest.raises(Cancelled, match="the next download continues from there"):
         download(offer, "apache-2.0", lambda now: seen.append(now.bytes_done), cancelled)
     assert nothing_is_in_place(places) and 0 < left_to_download(offer) < offer.size
     get()
@@ -297,7 +297,7 @@ def test_remove(hub: TinyHub, places: Path) -> None:
     size = sum(file.stat().st_size for file in download_folder("studio/ink").rglob("*") if file.is_file())
     assert remove("studio/ink") == size
     assert not [file for file in places.rglob("*") if file.is_file() and file.suffix != ".lock"]
-    with pytest.raises(HubError, match="has downloaded no model studio/ink"):
+    with pytest.raises(HubError, match="has not downloaded a model studio/ink"):
         remove("studio/ink")
     with pytest.raises(ModelError, match="get it with: warpnoise models download studio/ink"):
         ModelFolder.open("studio/ink")

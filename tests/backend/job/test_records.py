@@ -41,7 +41,7 @@ def test_a_damaged_record_means_unfinished_and_is_replaced(tmp_path: Path, conte
     path.write_bytes(content.encode("utf-8", "surrogateescape"))
     warnings: list[str] = []
     assert read_record(path, warn=warnings.append) is None
-    assert len(warnings) == 1 and "makes its picture again" in warnings[0]
+    assert len(warnings) == 1 and "makes the frame again" in warnings[0]
     write_record(path, Record(made_of="a", sha256="0" * 64))
     assert read_record(path, warn=never) is not None
 

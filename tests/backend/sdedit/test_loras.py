@@ -143,7 +143,7 @@ def test_files_that_are_not_a_lora(tiny: Tiny, styled_model: Path, lora: Callabl
     whole = lora("sd15").read_bytes()
     for content in (b"", whole[:4], whole[:100], whole[:-10], b"\xff" * 100):
         broken.write_bytes(content)
-        with pytest.raises(ModelError, match="is no whole safetensors file"):
+        with pytest.raises(ModelError, match="is not a complete safetensors file"):
             check(broken)
     with pytest.raises(SettingsError, match="works on pixels and takes no LoRA"):
         check_settings(ModelFolder.open(styled_model), Settings().updated({"loras": [{"path": str(lora("sd15"))}]}))

@@ -165,7 +165,7 @@ def test_weights_that_another_program_has_quantized_are_refused(tiny: Tiny, tmp_
 def test_a_base_that_is_none_is_not_noted(tiny: Tiny, tmp_path: Path) -> None:
     file = tmp_path / "tuned.safetensors"
     save_file(tuned(tiny("flux")), file)
-    for base, message in ((tmp_path / "missing", "no diffusers folder"), (tmp_path, "no diffusers folder")):
+    for base, message in ((tmp_path / "missing", "not a diffusers folder"), (tmp_path, "not a diffusers folder")):
         with pytest.raises(ModelError, match=message):
             set_base(file, base)
     assert not (tmp_path / "tuned.safetensors.json").exists()
@@ -182,7 +182,7 @@ def test_files_that_are_not_a_network(tiny: Tiny, tmp_path: Path) -> None:
     refused("loha.safetensors", {"lycoris_blocks_0.hada_w1_a": one}, "is a LoRA: choose the model that it was made for")
     refused("control.safetensors", {"control_model.x": one}, "is a ControlNet: choose the model that it controls")
     (tmp_path / "broken.gguf").write_bytes(b"GGML")
-    with pytest.raises(ModelError, match="is no GGUF file"):
+    with pytest.raises(ModelError, match="is not a GGUF file"):
         set_base(tmp_path / "broken.gguf", tiny("flux"))
     (tmp_path / "broken.gguf").write_bytes(b"GGUF" + bytes(8))
     with pytest.raises(ModelError, match=r"is damaged or incomplete .*: download it again"):

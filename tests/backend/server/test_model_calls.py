@@ -218,7 +218,7 @@ def test_a_file_is_given_its_base(calls: httpx.Client, tmp_path: Path) -> None:
     assert listed["error_code"] == "base" and listed["base"] == "stabilityai/stable-diffusion-xl-base-1.0"
     assert calls.post("/v2/check", json={"settings": {"model": file.name}}).json()["error"]["code"] == "base"
     missing = calls.post("/v2/models/base", json={"model": file.name, "base": str(tmp_path)})
-    assert missing.status_code == 400 and "is no diffusers folder" in missing.text
+    assert missing.status_code == 400 and "is not a diffusers folder" in missing.text
     model = calls.post("/v2/models/base", json={"model": file.name, "base": str(base)}).json()
     assert (model["name"], model["error"], model["family"]) == (file.name, None, "Stable Diffusion 1.x, 2.x")
     assert calls.post("/v2/check", json={"settings": {"model": file.name}}).status_code == 200
