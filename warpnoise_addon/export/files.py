@@ -27,10 +27,11 @@ class JobFolder:
         JobFolderError: the folder cannot be made or written, or another process works on it.
     """
 
+    _lease: Lease
+
     def __init__(self, path: Path, span: Span | None = None) -> None:
         self.path = path.absolute()
         self._span = span
-        self._lease: Lease | None = None
 
     def color(self, frame: int) -> Path:
         return self.path / "color" / f"{frame_name(frame)}.png"
