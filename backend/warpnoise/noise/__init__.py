@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .motion import Motion
     from .warped import WarpedNoise
 
-ALGORITHM_VERSION = 6
+ALGORITHM_VERSION = 7
 """Bump when the noise for a given seed and motion changes; cached frames are then invalidated."""
 
 __all__ = [

@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 
 from .engine import Engine, views_of
-from .kernels.compile import Kernel
-from .kernels.tree import measure_of, pixel_of
-from .kernels.types import VISIBLE, Scratch, i64
+from .kernels.compile import Kernel, scalar
+from .kernels.types import Particles, Scratch, Tree, i64
 
 cuda: Any = numba.cuda  # without types
 THREADS = 128
@@ -42,14 +41,9 @@ class CudaEngine(Engine):
         self.device = device
 
     def run(self, kernel: Kernel, count: int, *records: Any, cost: int = 1) -> None:
-        self._launch(grid_kernel(kernel), count, records)
-
-    def splat(self, *records: Any) -> None:
-        self._launch(_splat_kernel(), len(records[3]), records)
-
-    def _launch(self, launched: Any, count: int, records: tuple[Any, ...]) -> None:
         if count < 1:
             return
+        launched = grid_kernel(kernel)
         threads = min(count, THREADS)  # the simulator starts a Python thread for each
         blocks = (count + threads - 1) // threads
         if SIMULATED:
@@ -59,6 +53,11 @@ class CudaEngine(Engine):
             views = views_of(records, functools.partial(cuda.as_cuda_array, sync=False))
             stream = cuda.external_stream(torch.cuda.current_stream(self.device).cuda_stream)
             launched[blocks, threads, stream](count, views)
+
+    def splat(self, first: int, particles: Particles, tree: Tree, values: Tensor, *sums: Tensor) -> None:
+        from .transport import splat
+
+        self.run(splat, len(values), 0, tree.height, first, particles, tree, values, *sums)
 
 
 @contextmanager
@@ -84,9 +83,16 @@ def grid_kernel(kernel: Kernel) -> Any:
 
 
 def _body(kernel: Kernel) -> Any:
-    if SIMULATED:  # the CPU's compiled code, from its cache
-        return lambda n, *records: kernel.loop(int(n), int(n) + 1, records)
-    return kernel.body
+    """What a CUDA thread runs; its sums are atomic. The simulator runs the CPU's compiled code where there are none."""
+    if "add" in kernel.function.__code__.co_names:
+        names = kernel.function.__globals__ | {"add": _atomic_add if SIMULATED else scalar(_atomic_add)}
+        function = FunctionType(kernel.function.__code__, names)
+        return function if SIMULATED else scalar(function)
+    return (lambda n, *records: kernel.loop(int(n), int(n) + 1, *records)) if SIMULATED else kernel.body
+
+
+def _atomic_add(to: Any, index: Any, value: Any) -> None:
+    cuda.atomic.add(to, index, value)
 
 
 def _grid(count: int, records: Any) -> None:
@@ -102,19 +108,3 @@ def _grid_with_scratch(count: int, records: Any) -> None:
     places = cuda.local.array((64, 2), numba.int64)
     if n < count:
         body(n, Scratch(values, normals, places), *records)  # type: ignore[name-defined]  # noqa: F821
-
-
-@functools.cache
-def _splat_kernel() -> Any:
-    return cuda.jit(_splat)
-
-
-def _splat(count: int, records: Any) -> None:
-    """`transport.splat` with a thread for each particle; sums of float64 are exact in any order."""
-    first, particles, tree, values, w, area = records
-    n = i64(cuda.grid(1))
-    if n < count and particles.state[first + n] == VISIBLE:
-        pixel = pixel_of(tree, particles.x[first + n], particles.y[first + n])
-        cuda.atomic.add(area, pixel, measure_of(tree, particles, first + n))
-        for q in range(values.shape[1]):
-            cuda.atomic.add(w, (pixel, q), values[n, q])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from typing import Any
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .kernels.compile import Kernel
-from .kernels.types import Scratch
+from .kernels.types import Particles, Scratch, Tree
 
 WORTH_A_THREAD = 1 << 14
 """Particles: on a busy machine, waiting for a thread takes longer than moving so few."""
@@ -39,8 +40,8 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def splat(self, *records: Any) -> None:
-        """Runs `transport.splat` with all records but the first two."""
+    def splat(self, first: int, particles: Particles, tree: Tree, values: Tensor, *sums: Tensor) -> None:
+        """Runs `transport.splat` for all rows of ``values``."""
 
 
 class CpuEngine(Engine):
@@ -48,27 +49,36 @@ class CpuEngine(Engine):
 
     device = torch.device("cpu")
     block = 64  # whose sums fit in the innermost cache
-    batch = 16  # fills the vector registers
+    batch = 32  # fills the vector registers
 
     def run(self, kernel: Kernel, count: int, *records: Any, cost: int = 1) -> None:
         if count < 1:
             return
-        views = views_of(records, Tensor.numpy)
         parts = min(count, torch.get_num_threads(), max(1, count * cost // WORTH_A_THREAD))
-        bounds = [count * part // parts for part in range(parts + 1)]
+        views = views_of(records, Tensor.numpy)
         given = [(_scratch(), *views) if kernel.scratch else views for _ in range(parts)]
-        jobs = [partial(kernel.loop, bounds[part], bounds[part + 1], given[part]) for part in range(parts)]
-        others = [_pool().submit(job) for job in jobs[1:]]
-        jobs[0]()
-        for other in others:
-            other.result()
+        _in_threads(
+            [partial(kernel.loop, *part, *each) for part, each in zip(_parts(count, parts), given, strict=True)]
+        )
 
-    def splat(self, *records: Any) -> None:
+    def splat(self, first: int, particles: Particles, tree: Tree, values: Tensor, *sums: Tensor) -> None:
         from .transport import splat
 
-        values = records[3]
         bands = max(1, min(torch.get_num_threads(), values.numel() // 2 // WORTH_A_THREAD))
-        self.run(splat, bands, bands, *records, cost=WORTH_A_THREAD)
+        views = views_of((first, particles, tree, values, *sums), Tensor.numpy)
+        _in_threads([partial(splat.loop, 0, len(values), *band, *views) for band in _parts(tree.height, bands)])
+
+
+def _parts(count: int, parts: int) -> list[tuple[int, int]]:
+    """The first and the end of each part of ``count`` things."""
+    return [(count * part // parts, count * (part + 1) // parts) for part in range(parts)]
+
+
+def _in_threads(jobs: list[Callable[[], None]]) -> None:
+    others = [_pool().submit(job) for job in jobs[1:]]
+    jobs[0]()
+    for other in others:
+        other.result()
 
 
 @cache

@@ -26,14 +26,14 @@ class Merging:
         self._engine, self._table = engine, table
         self._at, self._least, self._most = least, least, most
 
-    def run(self, step: Callable[[], Step]) -> None:
-        """``step`` gives the records of the table as it is."""
+    def run(self, step: Callable[[], Step]) -> bool:
+        """Whether there were so many. ``step`` gives the records of the table as it is."""
         table = self._table
         if table.count <= self._at:
-            return
+            return False
         visible = table.number_of(VISIBLE)
         if visible <= self._at:
-            return
+            return False
         for _ in range(ROUNDS):
             merged = self._merge_once(step())
             visible -= merged
@@ -43,6 +43,7 @@ class Merging:
             self._drop_surplus(step())
             visible = table.number_of(VISIBLE)
         self._at = min(self._most, max(self._least, visible * 17 // 16))
+        return True
 
     def _merge_once(self, step: Step) -> int:
         """Merges all halves that can be merged now; returns the number of pairs."""

@@ -33,7 +33,10 @@ def both_passes(motion: Motion, height: int, width: int, engine: Engine) -> tupl
     transforms = {
         surface: m for surface, m in sorted((motion.transforms or {}).items()) if np.linalg.matrix_rank(m) == 4
     }
+    to_motion = np.diag([w / width, h / height, 1.0, 1.0])  # from noise pixels to motion pixels
+    to_motion[:2, 3] = -0.5
     matrices = np.stack(list(transforms.values())) if transforms else np.empty((0, 4, 4))
+    matrices = np.linalg.inv(to_motion) @ matrices @ to_motion
     moved = torch.tensor(list(transforms), dtype=torch.int32, device=device)
     sx, sy, ux, uy = (f32(value) for value in (w / width, h / height, width / w, height / h))
     none = torch.empty((0, 0), dtype=torch.bool, device=device)

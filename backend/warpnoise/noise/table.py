@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .kernels.types import DEAD, Occlusion, Particles, Rows
+from .kernels.types import DEAD, Groups, Occlusion, Particles
 
 BYTES = 4 * (1 + 1 + 4 + 3) + 1
 """Of a particle, without its values."""
-OCCLUDED_BYTES = 8 + 4 + 8 + 1 + 4
+OCCLUDED_BYTES = 8 + 4 * (3 + 2 + 1)
 """Of an occluded one, besides."""
 SPARE = 4
 """A full table grows by its quarter."""
@@ -36,7 +36,9 @@ class ParticleTable:
 
         f, i = torch.float32, torch.int32
         self._particles = Particles(empty(f), empty(f), empty(f, 4), empty(i), empty(i), empty(i), empty(torch.int8))
-        self._occluded = Occlusion(empty(torch.int64), empty(f), empty(f, 2), empty(torch.bool), empty(i))
+        self._occluded = Occlusion(empty(torch.int64), empty(f), empty(f), empty(f), empty(f, 2), empty(i))
+        self.groups = Groups(empty(i), empty(torch.float64, 4, 4))
+        self._most_groups = 0
         self._holes = empty(torch.int64)
 
     @property
@@ -46,8 +48,8 @@ class ParticleTable:
 
     @property
     def occluded(self) -> Occlusion:
-        """Depths and the like of occluded particles, oldest first: views, until the table grows. Row -1: a gap."""
-        return Occlusion(*(column[: self.occluded_count] for column in self._occluded))
+        """Entries of occluded particles, oldest first: views, until the table grows. Row -1: a gap."""
+        return Occlusion._make([column[: self.occluded_count] for column in self._occluded])
 
     @property
     def capacity(self) -> int:
@@ -55,7 +57,7 @@ class ParticleTable:
 
     @property
     def bytes(self) -> int:
-        tensors = (*self._particles, *self._occluded, *self.values.values())
+        tensors = (*self._particles, *self._occluded, *self.groups, *self.values.values())
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
     def rows_in(self, state: int) -> Tensor:
@@ -64,26 +66,21 @@ class ParticleTable:
 
     def number_of(self, state: int) -> int:
         """How many particles are in a state."""
-        return len(self.rows_in(state))
+        return int(torch.count_nonzero(self.particles.state == state))
 
     def find_holes(self) -> None:
         """Lets new particles take the rows that are dead now."""
         self._holes = self.rows_in(DEAD)
 
-    def add(self, count: int) -> Rows:
-        """Rows for new particles, whose columns are still to be set."""
+    def add(self, count: int) -> Tensor:
+        """Rows for new particles, whose columns are still to be set. int64."""
         holes, self._holes = self._holes[:count], self._holes[count:]
         end = self.count
         self.count += count - len(holes)
         if self.count > self.capacity:
             self.reserve(self.count + self.count // SPARE)
         self._particles.state[end : self.count] = DEAD
-        return Rows(holes, end)
-
-    def rows(self, new: Rows, count: int) -> Tensor:
-        """The rows of ``count`` new particles. int64."""
-        beyond = torch.arange(new.end, new.end + count - len(new.holes), device=self.device)
-        return torch.cat([new.holes, beyond])
+        return torch.cat([holes, torch.arange(end, self.count, device=self.device)])
 
     def add_occluded(self, rows: Tensor, most: int) -> int:
         """Enters particles as the newest occluded ones. Beyond ``most`` the oldest die.
@@ -107,10 +104,41 @@ class ParticleTable:
         self.occluded_count += len(rows)
         if self.occluded_count > len(self._occluded.row):
             capacity = self.occluded_count + self.occluded_count // SPARE
-            self._occluded = Occlusion(*(grown(column, capacity) for column in self._occluded))
+            self._occluded = Occlusion._make([grown(column, capacity) for column in self._occluded])
         self._occluded.row[first : self.occluded_count] = rows
         self._occluded.row[first : first + lost] = -1
         return first
+
+    def advance_groups(self, surfaces: Tensor, transforms: Tensor) -> int:
+        """Composes the groups' transforms with a step's, and adds groups for what is occluded in it.
+
+        Args:
+            surfaces: (m,) int32, sorted: those with a transform.
+            transforms: (m, 4, 4) float64, in noise pixels.
+
+        Returns:
+            The first of m groups that have moved by ``transforms``; m that have not moved yet follow.
+        """
+        if len(self.groups.surface) > self._most_groups:
+            self._drop_groups()
+        surface, moved = self.groups
+        step, known = torch.full_like(moved, torch.nan), torch.isin(surface, surfaces)
+        step[known] = transforms[torch.searchsorted(surfaces, surface[known])]
+        moved = sum((step[:, :, k, None] * moved[:, None, k] for k in range(4)), start=torch.zeros_like(moved))
+        moved /= moved.abs().amax((1, 2), keepdim=True)  # a factor says nothing, and must not grow without end
+        still = torch.eye(4, dtype=torch.float64, device=self.device).expand_as(transforms)
+        self.groups = Groups(torch.cat([surface, surfaces, surfaces]), torch.cat([moved, transforms, still]))
+        return len(surface)
+
+    def _drop_groups(self) -> None:
+        """Drops groups without particles."""
+        alive = indices(self.occluded.row >= 0)
+        group = self.occluded.group[alive].long()
+        used = torch.zeros(len(self.groups.surface), dtype=torch.bool, device=self.device)
+        used[group] = True
+        self.occluded.group[alive] = (torch.cumsum(used, 0) - 1)[group].int()
+        self.groups = Groups(self.groups.surface[used], self.groups.transform[used])
+        self._most_groups = 2 * len(self.groups.surface) + 64
 
     def reserve(self, capacity: int) -> None:
         """Makes room for so many particles. No more than one column is held twice."""

@@ -21,9 +21,8 @@ from __future__ import annotations
 
 import math
 
-from .kernels.compile import kernel
+from .kernels.compile import add, kernel
 from .kernels.leaves import arrive
-from .kernels.rigid import ONE
 from .kernels.sampling import inside, pixel_at
 from .kernels.tree import (
     child_of,
@@ -34,19 +33,18 @@ from .kernels.tree import (
     pixel_of,
     point_of,
     put_node,
-    row_of,
     split_area,
 )
 from .kernels.types import (
     LARGE,
     LEAVING,
     OCCUPIED,
+    ONE,
     VISIBLE,
     Array,
     Leaves,
     Node,
     Particles,
-    Rows,
     Step,
     Tree,
     f32,
@@ -140,9 +138,9 @@ def split(n: int, s: Step, rows: Array, to: Array, flags: Array) -> None:
 
 @kernel
 def spawn(
-    n: int, particles: Particles, tree: Tree, frame: int, leaves: Leaves, chosen: Array, first: Array, new: Rows
+    n: int, particles: Particles, tree: Tree, frame: int, leaves: Leaves, chosen: Array, first: Array, rows: Array
 ) -> None:
-    """Puts the leaves of pixel ``pixels[chosen[n]]`` into the table, as new particles from ``first[n]`` on."""
+    """Puts the leaves of pixel ``pixels[chosen[n]]`` into the table, from ``rows[first[n]]`` on."""
     shift, slot = (tree.leaf >> 1) - tree.halvings, chosen[n]
     column, row = leaves.pixels[slot] % tree.width, leaves.pixels[slot] // tree.width
     place, jacobian = first[n], particles.jacobian
@@ -150,7 +148,7 @@ def spawn(
         i, j = leaf_place(leaf, shift)
         x, y = leaves.points[slot, j, i, 0], leaves.points[slot, j, i, 1]
         if not math.isnan(x):
-            at = row_of(new, place)
+            at = rows[place]
             particles.x[at], particles.y[at], particles.state[at] = x, y, VISIBLE
             jacobian[at, 0], jacobian[at, 1], jacobian[at, 2], jacobian[at, 3] = 1.0, 0.0, 0.0, 1.0
             put_node(particles, at, Node(frame, tree.leaf, (column << shift) + i, (row << shift) + j))
@@ -162,23 +160,22 @@ def spawn(
 
 @kernel
 def splat(
-    n: int, bands: int, first: int, particles: Particles, tree: Tree, values: Array, w: Array, area: Array
+    n: int, top: int, bottom: int, first: int, particles: Particles, tree: Tree, values: Array, w: Array, area: Array
 ) -> None:
-    """Adds W and |A| of the visible particles in band n, of ``bands``, to their pixels: exact sums, in any order.
+    """Adds W and |A| of particle ``first + n``, if it is visible, to its pixel: exact sums, in any order.
 
     Args:
-        first: the particle of row 0 of ``values``, (m, channels) float32.
+        top, bottom: only to pixels from this row to before that one.
+        values: (m, channels) float32: W of particle ``first + n`` in row n.
         w: (pixels, channels) float64, the sums of W(A).
         area: (pixels,) float64, the sums of |A|.
     """
-    first_row, end_row = tree.height * n // bands, tree.height * (n + 1) // bands
-    for item in range(values.shape[0]):
-        at = u64(first + item)
-        if particles.state[at] == VISIBLE and first_row <= i64(particles.y[at]) < end_row:
-            pixel = pixel_of(tree, particles.x[at], particles.y[at])
-            area[pixel] += measure_of(tree, particles, at)
-            for q in range(values.shape[1]):
-                w[pixel, q] += values[item, q]
+    at = u64(first + n)
+    if particles.state[at] == VISIBLE and top <= i64(particles.y[at]) < bottom:
+        pixel = pixel_of(tree, particles.x[at], particles.y[at])
+        add(area, pixel, measure_of(tree, particles, at))
+        for q in range(values.shape[1]):
+            add(w, (pixel, q), values[n, q])
 
 
 @kernel

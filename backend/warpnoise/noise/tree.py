@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -35,12 +33,11 @@ def tree_over(height: int, width: int, atoms: int, seed: int, device: torch.devi
     )
 
 
-@lru_cache(maxsize=4)
 def tree_order(height: int, width: int, device: torch.device) -> Tensor:
-    """Where each pixel of a grid stands in the tree: (height, width) int32, the bits of its column and row in turn."""
+    """The pixels of a grid, row-major indices, in the tree's order: by the bits of their columns and rows in turn."""
     x, y = torch.arange(width, device=device), torch.arange(height, device=device)
     of_x, of_y = torch.zeros_like(x), torch.zeros_like(y)
     for bit in range(max(width, height).bit_length()):
         of_x |= (x >> bit & 1) << (2 * bit + 1)
         of_y |= (y >> bit & 1) << (2 * bit)
-    return of_x.to(torch.int32) | of_y.to(torch.int32)[:, None]
+    return torch.argsort((of_x | of_y[:, None]).flatten())

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 import torch
@@ -12,9 +13,10 @@ from torch import Tensor
 
 from .base import NoiseMethod
 from .engine import CpuEngine, Engine, engine_for
-from .kernels.leaves import drop_shown, find_disoccluded, place_leaves
-from .kernels.occluded import advect_occluded, occlude, occlude_beside
-from .kernels.types import LARGE, LEAVING, OCCLUDED, OCCUPIED, VISIBLE, Leaves, Pass, Rows, Step
+from .kernels.leaves import drop_shown, place_leaves
+from .kernels.merging import mark_occupied
+from .kernels.occluded import advect_occluded, occlude
+from .kernels.types import LARGE, LEAVING, OCCLUDED, OCCUPIED, VISIBLE, Leaves, Pass, Step
 from .kernels.white import BLOCK, draw_white_noise, split_values
 from .merging import Merging
 from .motion import Motion
@@ -44,10 +46,6 @@ class WarpedNoise(NoiseMethod):
         shape, seed, device, maps: see :class:`NoiseMethod`.
         atoms: k, which is 1, 2, 4 or 8. Each pixel is cut into k x k particles, which carry an atom of white noise
             each.
-        grid: (height, width) of the grid of the particles, which must be the same multiple of the noise's height and
-            width. The noise of every frame then equals that of the grid, pooled (summed over r x r pixels and divided
-            by r), and costs as much. None: the noise's own grid. Noises of two sizes then agree exactly in the first
-            frame, and later up to the spacing of the particles, 1 / k pixel.
         occluded: how many occluded particles are remembered, as a multiple of the particles of a frame. Those that were
             occluded first are dropped first.
         memory: bytes for particles and their stored values. Values that do not fit are computed again in every frame.
@@ -67,7 +65,6 @@ class WarpedNoise(NoiseMethod):
         maps: int = 1,
         *,
         atoms: int = 4,
-        grid: tuple[int, int] | None = None,
         occluded: float = 1.0,
         memory: int = 1 << 30,
         engine: str | None = None,
@@ -80,14 +77,14 @@ class WarpedNoise(NoiseMethod):
         if isinstance(memory, bool) or not isinstance(memory, int) or memory < 0:
             raise ValueError(f"memory must be a number of bytes, got {memory!r}")
         self.atoms = atoms
-        self._pooled = _checked_ratio(grid, self.shape)
         self.memory = memory
         self._engine: Engine = engine_for(self.device, engine)
         if isinstance(self._engine, CpuEngine):
             _compile_once()
-        height, width = self._pooled * self.shape[1], self._pooled * self.shape[2]
+        _, height, width = self.shape
         self._pixels = height * width
         self._tree = tree_over(height, width, atoms, seed, self._engine.device)
+        self._order = tree_order(height, width, self._engine.device)
         self._table = ParticleTable(self._engine.device)
         self._w = torch.zeros((self._pixels, self.shape[0]), dtype=torch.float64, device=self._engine.device)
         self._area = torch.zeros(self._pixels, dtype=torch.float64, device=self._engine.device)
@@ -98,7 +95,7 @@ class WarpedNoise(NoiseMethod):
         )
         self._merging = Merging(self._engine, self._table, particles * 17 // 16, most)
         self._table.reserve(particles * 9 // 8)
-        for pixels in torch.split(torch.arange(self._pixels, device=self._engine.device), CHUNK // atoms**2):
+        for pixels in torch.split(self._order, CHUNK // atoms**2):
             self._spawn(self._place_leaves(pixels, 0), 0)
 
     @property
@@ -122,53 +119,62 @@ class WarpedNoise(NoiseMethod):
         frame = self.frame_index + 1
 
         # Leaves that show something new; known particles will drop those in their areas.
-        disoccluded = torch.empty((tree.height, tree.width), dtype=torch.bool, device=engine.device)
-        engine.run(find_disoccluded, tree.height, backward, tree, frame, disoccluded, cost=4 * tree.width)
-        leaves = self._place_leaves(indices(disoccluded.flatten()), frame)
+        interior = backward.interior.flatten() if motion.size == self.shape[1:] else None
+        leaves = self._place_leaves(self._order if interior is None else self._pixels_where(~interior), frame)
         flags = torch.zeros(self._pixels, dtype=torch.uint8, device=engine.device)
         engine.run(drop_shown, len(leaves.pixels), backward, tree, leaves, flags, cost=4 * self.atoms**2)
-        if not len(forward.surfaces):
-            flags.zero_()  # nothing comes back
 
         # Advect, visibility.
+        group = table.advance_groups(forward.surfaces, forward.transforms)
         engine.run(advect, table.count, self._step(forward), leaves, flags)
-        engine.run(advect_occluded, table.occluded_count, self._step(forward), leaves, flags, cost=2)
         leaving = table.rows_in(LEAVING)
-        first = table.add_occluded(leaving, self._most_occluded)
-        engine.run(occlude, len(leaving), self._step(forward), first, leaves, flags, cost=4)
+        self._occlude(leaving, leaving, forward, forward.source, forward.source_depth, group)
+        engine.run(advect_occluded, table.occluded_count, self._step(forward), leaves, flags, cost=2)
 
         # Split.
         table.find_holes()
-        self._split(forward, flags)
+        self._split(forward, flags, group + len(forward.surfaces))
 
-        # Spawn. A pixel with no particle would have no noise.
-        spawned = self._spawn(leaves, frame)
-        flags[spawned] = OCCUPIED
-        self._spawn(self._place_leaves(indices(flags & OCCUPIED, 0), frame), frame)
-
-        # Merge.
-        self._merging.run(partial(self._step, forward))
+        # Spawn, and merge, which may empty a pixel. A pixel with no particle would have no noise.
+        flags[self._spawn(leaves, frame)] = OCCUPIED
+        if self._merging.run(partial(self._step, forward)):
+            flags.zero_()
+            engine.run(mark_occupied, table.count, table.particles, tree, flags)
+        empty = indices(flags & OCCUPIED, 0)
+        if len(empty):
+            self._spawn(self._place_leaves(empty, frame), frame)
 
     def _step(self, motion: Pass) -> Step:
-        return Step(self._table.particles, self._table.occluded, motion, self._tree)
+        return Step(self._table.particles, self._table.occluded, self._table.groups, motion, self._tree)
 
-    def _split(self, forward: Pass, flags: Tensor) -> None:
-        """Halves LARGE particles until none is left."""
+    def _pixels_where(self, mask: Tensor) -> Tensor:
+        """In the tree's order: neighbors share most of the way down to them, and so most of the work of drawing."""
+        return self._order[indices(mask[self._order])]
+
+    def _occlude(
+        self, rows: Tensor, beside: Tensor, motion: Pass, surfaces: Tensor, depths: Tensor, group: int
+    ) -> None:
+        """Enters particles as occluded; see `kernels.occluded.occlude`."""
+        if len(rows):
+            first = self._table.add_occluded(rows, self._most_occluded)
+            arguments = (self._step(motion), first, group, surfaces, depths, beside)
+            self._engine.run(occlude, len(rows), *arguments, cost=4)
+
+    def _split(self, forward: Pass, flags: Tensor, group: int) -> None:
+        """Halves LARGE particles until none is left. ``group``: of the occluded halves."""
         engine, table = self._engine, self._table
         rows = table.rows_in(LARGE)
         for _ in range(SPLIT_ROUNDS):
             if not len(rows):
                 return
-            to = table.rows(table.add(len(rows)), len(rows))
+            to = table.add(len(rows))
             step = self._step(forward)
             engine.run(split, len(rows), step, rows, to, flags, cost=4)
             for map_, values in table.values.items():
                 arguments = (step.particles, step.tree, rows, to, map_, values)
                 engine.run(split_values, len(rows), *arguments, cost=8)
             leaving = indices(step.particles.state[to], LEAVING)
-            if len(leaving):
-                first = table.add_occluded(to[leaving], self._most_occluded)
-                engine.run(occlude_beside, len(leaving), self._step(forward), first, rows[leaving], cost=4)
+            self._occlude(to[leaving], rows[leaving], forward, forward.target, forward.target_depth, group)
             both = torch.cat([rows, to])
             rows = both[indices(step.particles.state[both], LARGE)]
         table.particles.state[rows] = VISIBLE
@@ -183,63 +189,57 @@ class WarpedNoise(NoiseMethod):
 
     def _spawn(self, leaves: Leaves, frame: int) -> Tensor:
         """Adds the particles of leaves; returns the pixels in which they are."""
-        engine, table, tree = self._engine, self._table, self._tree
+        engine, table = self._engine, self._table
         counts = leaves.points[..., 0].isfinite().sum((1, 2))
         chosen = indices(counts > 0)
-        if not len(chosen):
-            return chosen
-        # In the tree's order: neighbors share most of the way down to them, and so most of the work of drawing.
-        order = tree_order(tree.height, tree.width, engine.device).flatten()
-        chosen = chosen[torch.argsort(order[leaves.pixels[chosen]])]
-        ends = torch.cumsum(counts[chosen], 0)
-        first, count = ends - counts[chosen], int(ends[-1])
-        new = table.add(count)
-        arguments = (table.particles, tree, frame, leaves, chosen, first, new)
-        engine.run(spawn, len(chosen), *arguments, cost=self.atoms**2)
-        for map_, values in table.values.items():
-            self._draw(new, count, -1, map_, values)
         pixels: Tensor = leaves.pixels[chosen]
+        if len(chosen):
+            ends = torch.cumsum(counts[chosen], 0)
+            rows = table.add(int(ends[-1]))
+            arguments = (table.particles, self._tree, frame, leaves, chosen, ends - counts[chosen], rows)
+            engine.run(spawn, len(chosen), *arguments, cost=self.atoms**2)
+            for map_, values in table.values.items():
+                self._draw(rows, 0, map_, values)
         return pixels
 
-    def _draw(self, new: Rows, count: int, first: int, map_: int, values: Tensor) -> None:
+    def _draw(self, rows: Tensor, first: int, map_: int, values: Tensor) -> None:
         """Values of particles; see `kernels.white.draw_white_noise`."""
-        channels, blocks = values.shape[1], (count + BLOCK - 1) // BLOCK
+        channels, blocks = values.shape[1], (len(rows) + BLOCK - 1) // BLOCK
         batches = (channels + self._engine.batch - 1) // self._engine.batch
-        arguments = (self._table.particles, self._tree, new, count, first, map_, values)
+        arguments = (self._table.particles, self._tree, rows, first, map_, values)
         self._engine.run(draw_white_noise, blocks * batches, *arguments, cost=(4 + channels // batches) * BLOCK)
 
     def _frame(self, map: int) -> Tensor:  # noqa: A002
         channels, engine, table, tree = self.shape[0], self._engine, self._table, self._tree
         w, area = self._w, self._area
-        values = self._kept_values(map)
-        if values is not None:
-            engine.splat(0, table.particles, tree, values[: table.count], w, area)
+        if self._keeps(map):
+            engine.splat(0, table.particles, tree, table.values[map][: table.count], w, area)
         else:
-            for first in range(0, table.count, CHUNK):
-                count = min(CHUNK, table.count - first)
-                values = torch.empty((count, channels), device=engine.device)
-                self._draw(self._all_rows(first), count, 0, map, values)
+            for first, rows in self._chunks():
+                values = torch.empty((len(rows), channels), device=engine.device)
+                self._draw(rows, first, map, values)
                 engine.splat(first, table.particles, tree, values, w, area)
-        noise = torch.empty((channels, tree.height, tree.width), device=engine.device)
+        noise = torch.empty(self.shape, device=engine.device)
         blocks = (self._pixels + engine.block - 1) // engine.block
         cost = engine.block * (1 + channels // 4)
         engine.run(normalize, blocks, engine.block, w, area, noise.view(channels, -1), cost=cost)
-        if self._pooled > 1:
-            noise = torch.nn.functional.avg_pool2d(noise, self._pooled) * self._pooled
         return noise.to(self.device)
 
-    def _all_rows(self, first: int) -> Rows:
-        return Rows(torch.empty(0, dtype=torch.int64, device=self._engine.device), first)
+    def _chunks(self) -> Iterator[tuple[int, Tensor]]:
+        """All rows of the table, by parts; the first of each."""
+        for first in range(0, self._table.count, CHUNK):
+            yield first, torch.arange(first, min(first + CHUNK, self._table.count), device=self._engine.device)
 
-    def _kept_values(self, map_: int) -> Tensor | None:
-        """Values of all particles for a map, kept from step to step as far as memory goes."""
+    def _keeps(self, map_: int) -> bool:
+        """Whether values of all particles for a map are kept from step to step: as far as memory goes."""
         table, channels = self._table, self.shape[0]
         if map_ not in table.values:
             if self.bytes + table.capacity * channels * 4 > self.memory:
-                return None
+                return False
             table.values[map_] = torch.empty((table.capacity, channels), device=table.device)
-            self._draw(self._all_rows(0), table.count, -1, map_, table.values[map_])
-        return table.values[map_]
+            for _, rows in self._chunks():
+                self._draw(rows, 0, map_, table.values[map_])
+        return True
 
 
 _compiling = False
@@ -251,17 +251,3 @@ def _compile_once() -> None:
     if not _compiling:  # it makes a noise itself
         _compiling = True
         compile_kernels()
-
-
-def _checked_ratio(grid: tuple[int, int] | None, shape: tuple[int, int, int]) -> int:
-    """How many pixels of the particles' grid lie on a side of the noise's."""
-    if grid is None:
-        return 1
-    _, height, width = shape
-    good = isinstance(grid, (tuple, list)) and len(grid) == 2 and all(isinstance(n, int) and n > 0 for n in grid)
-    good = good and grid[0] % height == 0
-    if not good or grid[1] * height != grid[0] * width:
-        raise ValueError(
-            f"grid must be (height, width), the same multiple of the noise's {height} x {width} pixels, got {grid!r}"
-        )
-    return grid[0] // height

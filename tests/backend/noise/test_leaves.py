@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 import pytest
 import torch
@@ -11,6 +12,8 @@ from warpnoise.noise.tree import tree_over
 
 SIZE = 32
 
+point = numba.njit(lambda *arguments: leaf_point(*arguments))
+
 
 def leaf_points(atoms: int) -> tuple[np.ndarray, np.ndarray]:
     """x and y, (pixels, k * k) float64, of the leaves of a frame's pixels, inside their pixel."""
@@ -18,7 +21,7 @@ def leaf_points(atoms: int) -> tuple[np.ndarray, np.ndarray]:
     tree = tree._replace(measures=tree.measures.numpy())
     row, column = np.divmod(np.arange(SIZE * SIZE), SIZE)
     points = [
-        [leaf_point(tree, 3, i * atoms + x, j * atoms + y) for y in range(atoms) for x in range(atoms)]
+        [point(tree, 3, i * atoms + x, j * atoms + y) for y in range(atoms) for x in range(atoms)]
         for i, j in zip(column.tolist(), row.tolist(), strict=True)
     ]
     x, y = np.moveaxis(np.array(points), -1, 0)

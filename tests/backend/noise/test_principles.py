@@ -8,6 +8,7 @@ import torch
 from warpnoise.noise import NOISE_METHODS, Motion, WarpedNoise, make_noise
 
 from .conftest import SIMULATED
+from .planes import WAYS
 from .white import assert_white
 
 SIZE, CHANNELS, FRAMES = (4, 16, 1) if SIMULATED else (24, 1800, 8)  # 10^6 samples; the simulator is slow
@@ -54,3 +55,13 @@ def test_every_method_has_the_same_interface(name: str) -> None:
         assert frame.shape == (3, 16, 16) and frame.dtype == torch.float32 and torch.isfinite(frame).all()
     assert torch.equal(frames[1], noise.frame(0))
     assert torch.equal(frames[0], frames[1]) == (name == "fixed")
+
+
+@pytest.mark.parametrize("atoms", [1, 2])
+@pytest.mark.parametrize("name", ["zoom out", "turn"])
+def test_every_pixel_has_noise_however_few_the_particles(name: str, atoms: int) -> None:
+    """Also where merging has moved a pixel's only particle to its neighbor."""
+    way = WAYS[name](64)
+    noise = WarpedNoise((1, 64, 64), seed=2, atoms=atoms)
+    for t in range(0, 80, 2):
+        assert torch.isfinite(noise.advance(way.motion(t, t + 2))).all(), f"frame {t + 2}"

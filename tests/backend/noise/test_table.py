@@ -17,7 +17,7 @@ def table_of(*names: int) -> ParticleTable:
 
 
 def add(table: ParticleTable, *names: int, state: int = VISIBLE) -> torch.Tensor:
-    rows = table.rows(table.add(len(names)), len(names))
+    rows = table.add(len(names))
     table.particles.ix[rows] = torch.tensor(names, dtype=torch.int32)
     table.particles.state[rows] = state
     return rows
@@ -27,8 +27,8 @@ def hide(table: ParticleTable, *names: int, most: int = 100) -> None:
     rows = add(table, *names, state=OCCLUDED)
     first = table.add_occluded(rows, most)
     number, entries = torch.tensor(names), table.occluded
-    entries.depth[first:], entries.slope[first:] = number.float(), number.float()[:, None]
-    entries.behind[first:], entries.surface[first:] = number % 2 == 1, number.int()
+    entries.x[first:], entries.y[first:], entries.depth[first:] = (number.float() for _ in range(3))
+    entries.slope[first:], entries.group[first:] = number.float()[:, None], number.int()
 
 
 def names(table: ParticleTable, state: int) -> list[int]:
@@ -39,8 +39,8 @@ def occluded(table: ParticleTable) -> list[int]:
     """Occluded particles, by their entries; every column must agree with the row."""
     held = Occlusion(*(column[table.occluded.row >= 0] for column in table.occluded))
     found = table.particles.ix[held.row]
-    assert torch.equal(held.depth, found.float()) and torch.equal(held.slope[:, 1], found.float())
-    assert torch.equal(held.surface, found) and torch.equal(held.behind, found % 2 == 1)
+    assert all(torch.equal(column, found.float()) for column in (held.x, held.y, held.depth, held.slope[:, 1]))
+    assert torch.equal(held.group, found)
     assert sorted(found.tolist()) == names(table, OCCLUDED)
     return [int(name) for name in found]
 

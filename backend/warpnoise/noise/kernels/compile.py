@@ -12,13 +12,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import inspect
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import FunctionType
 from typing import Any, TypeVar
 
 import numba
@@ -26,21 +26,34 @@ import platformdirs
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False}
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False, "no_cfunc_wrapper": True}
+INNER: dict[str, Any] = OPTIONS | {"no_cpython_wrapper": True}
 KEPT = 7 * 24 * 3600.0  # seconds
+LOOP = """
+def {name}(begin, stop, {records}):
+    for n in range(begin, stop):
+        if n >= 0:  # always; LLVM then knows that no index counts from the end
+            body(n, {records})
+"""
 FOLDER = Path(__file__).resolve().parent
 
 
 def scalar(function: F) -> F:
     """Compiles a function that kernels call, inlined into them."""
-    result: F = numba.njit(forceinline=True, **OPTIONS)(function)
+    result: F = numba.njit(forceinline=True, **INNER)(function)
     return result
 
 
 def separate(function: F) -> F:
     """Compiles a function that kernels call and seldom need, so that their common path stays small."""
-    result: F = numba.njit(**OPTIONS)(function)
+    result: F = numba.njit(**INNER)(function)
     return result
+
+
+@scalar
+def add(to: Any, index: Any, value: Any) -> None:
+    """The sum of one thread's band of pixels; CUDA's engine puts an atomic one in its place."""
+    to[index] += value
 
 
 class Kernel:
@@ -62,12 +75,11 @@ class Kernel:
 
     @functools.cached_property
     def loop(self) -> Callable[..., None]:
-        """``loop(first, end, records)``, for one CPU thread."""
-        file = cache_file()
-        code = _loop.__code__.replace(co_name=self.name, co_filename=file or _loop.__code__.co_filename)
-        function = FunctionType(code, {"__name__": __name__, "range": range, "body": self.body}, self.name)
-        function.__qualname__ = self.name
-        result: Callable[..., None] = numba.njit(cache=file is not None, **OPTIONS)(function)
+        """``loop(begin, stop, *records)``, for one CPU thread."""
+        file, records = cache_file(), ", ".join([*inspect.signature(self.function).parameters][1:])
+        names: dict[str, Any] = {"__name__": __name__, "body": numba.njit(inline="always", **INNER)(self.function)}
+        exec(compile(LOOP.format(name=self.name, records=records), file or __file__, "exec"), names)
+        result: Callable[..., None] = numba.njit(cache=file is not None, **OPTIONS)(names[self.name])
         return result
 
 
@@ -83,12 +95,6 @@ def kernel(function: Callable[..., None]) -> Kernel:
 def kernel_with_scratch(function: Callable[..., None]) -> Kernel:
     KERNELS.append(Kernel(function, scratch=True))
     return KERNELS[-1]
-
-
-def _loop(first: int, end: int, records: Any) -> None:
-    for n in range(first, end):
-        if n >= 0:  # always; LLVM then knows that no index counts from the end
-            body(n, *records)  # type: ignore[name-defined]  # noqa: F821
 
 
 @functools.cache

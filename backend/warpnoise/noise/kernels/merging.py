@@ -8,8 +8,19 @@ from __future__ import annotations
 from .compile import kernel
 from .random import S1, S32
 from .sampling import pixel_at
-from .tree import bits_of, half_with, measure_of, node_at, parent_of, point_of, put_node, side_in_parent, split_area
-from .types import DEAD, VISIBLE, Array, Node, Particles, Step, Tree, f32, i64
+from .tree import (
+    bits_of,
+    half_with,
+    measure_of,
+    node_at,
+    parent_of,
+    pixel_of,
+    point_of,
+    put_node,
+    side_in_parent,
+    split_area,
+)
+from .types import DEAD, OCCUPIED, VISIBLE, Array, Node, Particles, Step, Tree, f32, i64
 
 MERGE_BELOW = f32(0.75)
 """Halves are merged if their whole covers less than this part of the area at which it would split again."""
@@ -60,3 +71,10 @@ def merge(n: int, particles: Particles, kept: Array, dropped: Array) -> None:
     """Lets a whole take the row ``kept[n]`` of the half that contains its point."""
     put_node(particles, kept[n], parent_of(node_at(particles, kept[n])))
     particles.state[dropped[n]] = DEAD
+
+
+@kernel
+def mark_occupied(n: int, particles: Particles, tree: Tree, flags: Array) -> None:
+    """Flags the pixel of particle n, if it is visible, as OCCUPIED."""
+    if particles.state[n] == VISIBLE:
+        flags[pixel_of(tree, particles.x[n], particles.y[n])] = OCCUPIED

@@ -12,7 +12,7 @@ import math
 from typing import Any
 
 from .compile import scalar
-from .types import f32, i32, u64
+from .types import HALF, ONE, f32, i32, u64
 
 MASK = u64(0xFFFFFFFF)
 M0, M1 = u64(0xD2511F53), u64(0xCD9E8D57)
@@ -21,7 +21,7 @@ ROUNDS = 10
 MIX0, MIX1 = u64(0x85EBCA6B), u64(0xC2B2AE35)
 A0, A1, A2, A3 = u64(0x9E3779B1), u64(0x85EBCA77), u64(0xC2B2AE3D), u64(0x27D4EB2F)
 S1, S13, S16, S31, S32 = u64(1), u64(13), u64(16), u64(31), u64(32)
-ONE, HALF, MINUS_TWO = f32(1.0), f32(0.5), f32(-2.0)
+MINUS_TWO = f32(-2.0)
 TO_UNIT, HALF_UNIT = f32(2.0**-31), f32(2.0**-32)
 LOW30, BIT30, MIDDLE = u64((1 << 30) - 1), u64(1 << 30), i32(1 << 29)
 TO_ANGLE = f32(2.0 * math.pi * 2.0**-32)

@@ -1,4 +1,4 @@
-"""Surfaces that a transform moves: T @ (x, y, d, 1) ~ (x', y', d', 1), in motion pixels and projective depth.
+"""Surfaces that a transform moves: T @ (x, y, d, 1) ~ (x', y', d', 1), in noise pixels and projective depth.
 
 All of it is float64: a surface far away has a small depth, and differences of depths decide what is occluded.
 """
@@ -10,11 +10,8 @@ import math
 from .compile import scalar
 from .types import Array, Pass, f32, f64, i64, u64
 
-ONE = f32(1.0)
 STRAYS = 0.25
 """Motion pixels: a pixel whose flow is farther from its surface's transform moves by its flow."""
-FARTHEST = f32(1e7)
-"""Noise pixels from the frame: an occluded particle beyond is dropped."""
 
 
 @scalar
@@ -63,34 +60,26 @@ def project_surface(
     """Where transform ``n`` moves a point of a surface whose depth changes by the slopes.
 
     Returns:
-        Whether it is in front of the camera; its place, noise pixels; its depth; the Jacobian on the noise's grid.
+        Whether it is in front of the camera; its place; its depth; the Jacobian.
     """
     px, py, pd, inverse, front = project(p.transforms, n, x, y, d)
     x_x, y_x, _ = push(p.transforms, n, px, py, pd, inverse, 1.0, 0.0, slope_x)
     x_y, y_y, _ = push(p.transforms, n, px, py, pd, inverse, 0.0, 1.0, slope_y)
-    return (
-        front and math.isfinite(pd),
-        f32((px + 0.5) * f64(p.ux)),
-        f32((py + 0.5) * f64(p.uy)),
-        pd,
-        f32(x_x - 1.0) + ONE,
-        f32(x_y) * p.sy_ux,
-        f32(y_x) * p.sx_uy,
-        f32(y_y - 1.0) + ONE,
-    )
+    return front and math.isfinite(pd), f32(px), f32(py), pd, f32(x_x), f32(x_y), f32(y_x), f32(y_y)
 
 
 @scalar
 def transform_of_pixel(p: Pass, j: int, i: int) -> tuple[int, float, float, float]:
-    """The transform by which a source pixel moves, and its place and depth in the target frame, NaN behind the camera.
+    """The transform by which a source pixel moves, its flow and its depth in the target frame, NaN behind the camera.
     -1: its surface has no transform, or its flow differs from it."""
     n = find(p.surfaces, i64(p.source[j, i]))
     d = f64(p.source_depth[j, i, 0])
     if n < 0 or not math.isfinite(d):
         return -1, 0.0, 0.0, 0.0
-    px, py, pd, _, front = project(p.transforms, n, f64(i), f64(j), d)
-    vx, vy = p.flow[j, i, 0], p.flow[j, i, 1]
-    known = front and math.isfinite(vx) and math.isfinite(vy)
-    if known and max(abs(px - i - vx), abs(py - j - vy)) > STRAYS:
+    x, y = (i + 0.5) * f64(p.ux), (j + 0.5) * f64(p.uy)
+    px, py, pd, _, front = project(p.transforms, n, x, y, d)
+    vx, vy = (px - x) * f64(p.sx), (py - y) * f64(p.sy)
+    known = front and math.isfinite(p.flow[j, i, 0]) and math.isfinite(p.flow[j, i, 1])
+    if known and max(abs(vx - p.flow[j, i, 0]), abs(vy - p.flow[j, i, 1])) > STRAYS:
         return -1, 0.0, 0.0, 0.0
-    return n, px if front else math.nan, py, pd
+    return n, vx if front else math.nan, vy, pd

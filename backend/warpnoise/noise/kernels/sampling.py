@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 
 from .compile import scalar, separate
-from .types import Array, Pass, f32, f64, i64
+from .types import HALF, Array, Pass, f32, f64, i64
 
-HALF, ZERO = f32(0.5), f32(0.0)
+ZERO = f32(0.0)
 DEPTH_RELATIVE = 1e-4
 """A depth agrees with the one seen if they differ by at most this part of it,"""
 DEPTH_SPREAD = 0.5

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from .compile import scalar
 from .random import mix, mix_level, mix_place
-from .types import FRAME_SHIFT, LEVEL, Node, Particles, Rows, Tree, f32, f64, i64, u64
+from .types import FRAME_SHIFT, LEVEL, ONE, Node, Particles, Tree, f32, f64, i64, u64
 
 CHOICE, COLUMNS, ROWS = u64(0x5BD1E995), u64(0x2545F491), u64(0x6C078965)  # tell a node's choices from its point
 S16, S31, LOW16, LOW24 = u64(16), u64(31), u64(0xFFFF), u64(0xFFFFFF)
-TO_SHARE, ONE = f32(2.0**-24), f32(1.0)
+TO_SHARE = f32(2.0**-24)
 
 
 @scalar
@@ -189,10 +189,3 @@ def pixel_of(tree: Tree, x: float, y: float) -> int:
     """The noise pixel that contains a point of the frame, row-major. uint64."""
     # A point just inside the frame may have rounded to its right or lower border.
     return u64(min(i64(y), tree.height - 1) * tree.width + min(i64(x), tree.width - 1))
-
-
-@scalar
-def row_of(new: Rows, n: int) -> int:
-    """The row of new particle n."""
-    holes = new.holes.shape[0]
-    return i64(new.holes[n]) if n < holes else new.end + n - holes

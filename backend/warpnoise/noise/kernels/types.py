@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 else:
     f32, f64, i32, i64, u64 = np.float32, np.float64, np.int32, np.int64, np.uint64
 
+ONE, HALF = f32(1.0), f32(0.5)
+
 DEAD, VISIBLE, OCCLUDED = 0, 1, 2
 """States of a particle."""
 LARGE = 3
@@ -54,7 +56,7 @@ class Pass(NamedTuple):
     surfaces: Array
     """(m,) int32, sorted: surfaces with a transform."""
     transforms: Array
-    """(m, 4, 4) float64, from the source frame to the target frame."""
+    """(m, 4, 4) float64, from the source frame to the target frame, in noise pixels and projective depth."""
     transform_of: Array
     """(h, w) int32: the transform by which a source pixel moves; -1: its flow. (0, 0): no transforms."""
     interior: Array
@@ -90,26 +92,28 @@ class Particles(NamedTuple):
 
 
 class Occlusion(NamedTuple):
-    """What is known of occluded particles besides their row."""
+    """Entries of occluded particles: where each was when it was occluded. Its Jacobian stays as it was then."""
 
     row: Array
     """(n,) int64: row in the table of particles; -1: a gap."""
+    x: Array
+    """(n,) float32, noise pixels."""
+    y: Array
     depth: Array
     """(n,) float32: projective depth."""
     slope: Array
     """(n, 2) float32: dd/du, dd/dv by the place (u, v) at spawn."""
-    behind: Array
-    """(n,) bool: behind the camera."""
+    group: Array
+    """(n,) int32: the entry's index in :class:`Groups`."""
+
+
+class Groups(NamedTuple):
+    """Groups of particles of one surface that were occluded in one frame: how they have moved since."""
+
     surface: Array
-    """(n,) int32."""
-
-
-class Rows(NamedTuple):
-    """Rows for new particles: holes first, then the rows from ``end`` on."""
-
-    holes: Array
-    """(h,) int64."""
-    end: int
+    """(g,) int32."""
+    transform: Array
+    """(g, 4, 4) float64, in noise pixels and projective depth; NaN: the surface's motion was unknown in a step."""
 
 
 class Tree(NamedTuple):
@@ -147,6 +151,7 @@ class Step(NamedTuple):
 
     particles: Particles
     occluded: Occlusion
+    groups: Groups
     motion: Pass
     tree: Tree
 
@@ -163,7 +168,7 @@ class Leaves(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Memory of one thread, by level of the tree, for a batch of ``width`` channels: a multiple of four."""
+    """Memory of one thread, by level of the tree, for a batch of ``width`` channels: 4, or a multiple of 32."""
 
     values: Array
     """(64, width) float32."""

@@ -8,9 +8,8 @@ for the pixel: it and its eight neighbors pass it with twice the accuracy, amid 
 from __future__ import annotations
 
 from .compile import kernel, scalar
-from .rigid import ONE, project_surface, transform_of_pixel
+from .rigid import project_surface, transform_of_pixel
 from .sampling import (
-    HALF,
     all_of,
     blend,
     corners,
@@ -21,7 +20,7 @@ from .sampling import (
     sample_depth,
     sample_flow,
 )
-from .types import DEAD, LEAVING, VISIBLE, Array, Pass, f32, f64, u64
+from .types import DEAD, HALF, LEAVING, ONE, VISIBLE, Array, Pass, f32, f64, u64
 
 RETURN_TOLERANCE = f32(0.1 * 0.1)
 """Square of the distance, motion pixels, within which forward and reverse flow return."""
@@ -42,8 +41,9 @@ def advect_point(p: Pass, x: float, y: float) -> Advected:
     if p.transform_of.size > 0 and p.transform_of[row, column] >= 0:
         n = p.transform_of[row, column]
         _, d, slope_x, slope_y, _ = sample_depth(p.source_depth, p.source, surface, xs, ys)
+        slope_x, slope_y = slope_x * p.sx, slope_y * p.sy
         front, x1, y1, pd, m00, m01, m10, m11 = project_surface(
-            p, n, f64(xs), f64(ys), f64(d), f64(slope_x), f64(slope_y)
+            p, n, f64(x), f64(y), f64(d), f64(slope_x), f64(slope_y)
         )
         state = VISIBLE if front and inside(p, x1, y1) and depth_test(p, surface, x1, y1, pd) else LEAVING
         return state, x1, y1, m00, m01, m10, m11
@@ -115,14 +115,13 @@ def advect_pixels(n: int, p: Pass, flow: Array, transform_of: Array, returns: Ar
         returns: (h, w) bool.
     """
     for i in range(p.source.shape[1]):
-        x, y, d, transform = f32(i) + p.flow[n, i, 0], f32(n) + p.flow[n, i, 1], 0.0, -1
+        vx, vy, d, transform = p.flow[n, i, 0], p.flow[n, i, 1], 0.0, -1
         if p.surfaces.size > 0:
-            transform, px, py, d = transform_of_pixel(p, n, i)
-            vx, vy = p.flow[n, i, 0], p.flow[n, i, 1]
+            transform, to_x, to_y, d = transform_of_pixel(p, n, i)
             if transform >= 0:
-                x, y, vx, vy = f32(px), f32(py), f32(px - i), f32(py - n)
+                vx, vy = f32(to_x), f32(to_y)
             flow[n, i, 0], flow[n, i, 1], transform_of[n, i] = vx, vy, transform
-        returns[n, i] = target_shows(p, n, i, transform, x, y, d)
+        returns[n, i] = target_shows(p, n, i, transform, f32(i) + vx, f32(n) + vy, d)
 
 
 @scalar

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from .compile import kernel_with_scratch, scalar
 from .random import normals
-from .tree import ancestor_of, node_at, parent_of, power_of_two, row_of, side_in_parent
-from .types import DEAD, Array, Node, Particles, Rows, Scratch, Tree, f32, f64, u64
+from .tree import ancestor_of, node_at, parent_of, power_of_two, side_in_parent
+from .types import DEAD, HALF, Array, Node, Particles, Scratch, Tree, f32, f64, u64
 
 ROOT = 63  # in place of a level: the counters of the base grid's values
 GROUP_SHIFT, MAP_SHIFT = 6, 18  # in the counter's last word: the level, the group of four channels, the map
 QUANTUM = 20  # a level's values are multiples of their standard deviation (or the next power of 2) times 2**-QUANTUM
-HALF, SQRT_HALF = f32(0.5), 0.5**0.5
+SQRT_HALF = 0.5**0.5
 BLOCK = 64
 """Particles whose values a thread draws in one go: neighbors share most of their ancestors."""
 INTEGERS = 1.5 * 2.0**52  # a float64 of this size has no bits for fractions
@@ -46,8 +46,11 @@ def quantized(x: float, quantum: float, inverse: float) -> float:
 @scalar
 def draw_normals(tree: Tree, to: Array, node: Node, level: int, first: int, count: int, map_: int) -> None:
     """z of a node for ``count`` channels from ``first`` on, a multiple of four. ``level`` is ROOT for the base grid's
-    values. ``to`` has room for a multiple of four."""
-    for group in range((count + 3) // 4):
+    values. ``to`` has room for a multiple of 32, or for four."""
+    groups = (count + 3) // 4
+    if groups > 1:  # vector registers hold eight groups: more take no longer than two
+        groups = (groups + 7) // 8 * 8
+    for group in range(groups):
         word = u64(level + (((first >> 2) + group) << GROUP_SHIFT) + (map_ << MAP_SHIFT))
         z = normals(u64(node.ix), u64(node.iy), u64(node.frame), word, tree.key0, tree.key1)
         to[4 * group], to[4 * group + 1], to[4 * group + 2], to[4 * group + 3] = z
@@ -110,36 +113,25 @@ def descend(
 
 @kernel_with_scratch
 def draw_white_noise(
-    n: int,
-    scratch: Scratch,
-    particles: Particles,
-    tree: Tree,
-    new: Rows,
-    count: int,
-    first: int,
-    map_: int,
-    values: Array,
+    n: int, scratch: Scratch, particles: Particles, tree: Tree, rows: Array, first: int, map_: int, values: Array
 ) -> None:
-    """Draws W(A) of new particles: block and batch of channels n, from the base grid of the tree down.
+    """Draws W(A) of the particles in ``rows``: block and batch of channels n, from the base grid of the tree down.
 
     Args:
-        count: of new particles.
-        first: the row of ``values`` for new particle 0; -1: each has its row of the table.
-        values: (rows, channels) float32.
+        first: the particle of row 0 of ``values``, (m, channels) float32.
     """
     width = scratch.values.shape[1]
     batches = (values.shape[1] + width - 1) // width
     block, channel = n // batches, n % batches * width
     channels = min(width, values.shape[1] - channel)
     last, drawn = Node(-1, -1, 0, 0), 0
-    for item in range(block * BLOCK, min((block + 1) * BLOCK, count)):
-        at = row_of(new, item)
+    for item in range(block * BLOCK, min((block + 1) * BLOCK, rows.shape[0])):
+        at = rows[item]
         if particles.state[at] != DEAD:
             node = node_at(particles, at)
             drawn = descend(tree, scratch, node, last, drawn, channel, channels, map_)
-            row = at if first < 0 else first + item
             for q in range(channels):
-                values[row, channel + q] = scratch.values[node.level, q]
+                values[at - first, channel + q] = scratch.values[node.level, q]
             last = node
 
 
