@@ -78,17 +78,24 @@ def grid_kernel(kernel: Kernel) -> Any:
     """A kernel for CUDA, of a count and a tuple of records."""
     template = _grid_with_scratch if kernel.scratch else _grid
     code = template.__code__.replace(co_name=kernel.name)
-    names = {"cuda": cuda, "numba": numba, "i64": i64, "Scratch": Scratch, "body": _body(kernel)}
+    names = {"cuda": cuda, "numba": numba, "i64": i64, "Scratch": Scratch}
+    names["body"] = _body(kernel, names)
     return cuda.jit(FunctionType(code, names, kernel.name))
 
 
-def _body(kernel: Kernel) -> Any:
-    """What a CUDA thread runs; its sums are atomic. The simulator runs the CPU's compiled code where there are none."""
-    if "add" in kernel.function.__code__.co_names:
-        names = kernel.function.__globals__ | {"add": _atomic_add if SIMULATED else scalar(_atomic_add)}
-        function = FunctionType(kernel.function.__code__, names)
-        return function if SIMULATED else scalar(function)
-    return (lambda n, *records: kernel.loop(int(n), int(n) + 1, *records)) if SIMULATED else kernel.body
+def _body(kernel: Kernel, launched: dict[str, Any]) -> Any:
+    """What a thread runs; its sums are atomic. The simulator runs the CPU's compiled code, or Python's for sums.
+
+    Args:
+        launched: names of the launched function, in which the simulator replaces ``cuda``.
+    """
+    code, names = kernel.function.__code__, kernel.function.__globals__
+    if "add" not in code.co_names:
+        return (lambda n, *records: kernel.loop(int(n), int(n) + 1, *records)) if SIMULATED else kernel.body
+    if SIMULATED:
+        names = {name: getattr(value, "py_func", value) for name, value in names.items()}
+        return FunctionType(code, names | {"add": FunctionType(_atomic_add.__code__, launched)})
+    return scalar(FunctionType(code, names | {"add": scalar(_atomic_add)}))
 
 
 def _atomic_add(to: Any, index: Any, value: Any) -> None:

@@ -37,23 +37,23 @@ class MethodInfo:
         return found
 
 
-_INTERPOLATED, _UNCORRELATED = "baselines.interpolated", "baselines.uncorrelated"
+_RECURRENT, _RESAMPLED = "baselines.recurrent", "baselines.resampled"
 _METHODS = (
     ("warped", "Warped", "warped:WarpedNoise",
      "Integral noise that moves with the scene's surfaces, without loss over any number of frames."),
-    ("random", "Random", f"{_UNCORRELATED}:RandomNoise", "New noise in every frame. The result flickers."),
-    ("fixed", "Fixed", f"{_UNCORRELATED}:FixedNoise", "The same noise in every frame. Texture sticks to the screen."),
-    ("bilinear", "Bilinear", f"{_INTERPOLATED}:BilinearNoise",
+    ("random", "Random", f"{_RECURRENT}:RandomNoise", "New noise in every frame. The result flickers."),
+    ("fixed", "Fixed", f"{_RECURRENT}:FixedNoise", "The same noise in every frame. Texture sticks to the screen."),
+    ("bilinear", "Bilinear", f"{_RESAMPLED}:BilinearNoise",
      "The previous frame's noise, interpolated between four pixels. It becomes blurred."),
-    ("bicubic", "Bicubic", f"{_INTERPOLATED}:BicubicNoise",
+    ("bicubic", "Bicubic", f"{_RESAMPLED}:BicubicNoise",
      "The previous frame's noise, interpolated between sixteen pixels. It becomes blurred."),
-    ("nearest", "Nearest", f"{_INTERPOLATED}:NearestNoise",
+    ("nearest", "Nearest", f"{_RESAMPLED}:NearestNoise",
      "The previous frame's noise at the nearest pixel. It does not follow slow motion."),
-    ("pyoco-mixed", "PYoCo Mixed", "baselines.pyoco:PyocoMixedNoise",
+    ("pyoco-mixed", "PYoCo Mixed", f"{_RECURRENT}:PyocoMixedNoise",
      "Noise that all frames share, plus new noise in every frame (Ge et al. 2023)."),
-    ("pyoco-progressive", "PYoCo Progressive", "baselines.pyoco:PyocoProgressiveNoise",
+    ("pyoco-progressive", "PYoCo Progressive", f"{_RECURRENT}:PyocoProgressiveNoise",
      "A part of the previous frame's noise, plus new noise (Ge et al. 2023)."),
-    ("control-a-video", "Control-A-Video", "baselines.control_a_video:ControlAVideoNoise",
+    ("control-a-video", "Control-A-Video", f"{_RESAMPLED}:ControlAVideoNoise",
      "The previous frame's noise, with new noise where the picture moves (Chen et al. 2023)."),
     ("chained", "Chained Integral", "baselines.chained:ChainedNoise",
      "Integral noise made from that of the previous frame (Chang et al. 2024). It forgets earlier frames."),

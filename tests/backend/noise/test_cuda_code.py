@@ -14,6 +14,8 @@ from torch import Tensor
 from warpnoise.noise import warmup, warped  # noqa: F401 - has all kernels
 from warpnoise.noise.engine import CpuEngine, views_of
 from warpnoise.noise.kernels.compile import KERNELS, Kernel
+from warpnoise.noise.kernels.types import Particles, Tree
+from warpnoise.noise.transport import splat
 
 pytestmark = pytest.mark.slow
 HOPPER = (9, 0)
@@ -32,15 +34,20 @@ def has_nvvm() -> bool:
 def arguments() -> dict[Kernel, tuple[Any, ...]]:
     """The records with which every kernel was run last, on the CPU: their types are those on a GPU."""
     seen: dict[Kernel, tuple[Any, ...]] = {}
-    original = CpuEngine.run
+    original, original_splat = CpuEngine.run, CpuEngine.splat
 
     def run(engine: CpuEngine, kernel: Kernel, count: int, *records: Any, cost: int = 1) -> None:
         if count:
             seen[kernel] = views_of(records, Tensor.numpy)
         original(engine, kernel, count, *records, cost=cost)
 
+    def run_splat(engine: CpuEngine, first: int, particles: Particles, tree: Tree, *arrays: Tensor) -> None:
+        seen[splat] = views_of((0, tree.height, first, particles, tree, *arrays), Tensor.numpy)
+        original_splat(engine, first, particles, tree, *arrays)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(CpuEngine, "run", run)
+        patch.setattr(CpuEngine, "splat", run_splat)
         warmup._run_all()
     return seen
 
@@ -60,11 +67,9 @@ def test_kernels_compile_without_contraction(
     kernel: Kernel, arguments: dict[Kernel, tuple[Any, ...]], hopper: None
 ) -> None:
     from numba import cuda
-    from warpnoise.noise.cuda import _splat, exact_arithmetic, grid_kernel
+    from warpnoise.noise.cuda import exact_arithmetic, grid_kernel
 
     function, records = grid_kernel(kernel).py_func, arguments[kernel]
-    if kernel.name == "splat":
-        function, records = _splat, records[1:]
     with exact_arithmetic():
         code, _ = cuda.compile_ptx(function, numba.void(numba.int64, numba.typeof(records)), cc=HOPPER)
     assert ".entry" in code

@@ -20,9 +20,9 @@ PARTICLES = SIDE * SIDE
 
 
 class ChainedNoise(RecurrentNoise):
-    """Each frame from the last by k x k jittered particles a pixel. White in every frame; one step is faithful."""
+    """Each frame from the previous one by k x k jittered particles a pixel: white, and faithful for one step."""
 
-    def _prepare(self, motion: Motion) -> Step:
+    def _step(self, motion: Motion) -> Step:
         channels, height, width = self.shape
         pixels = height * width
         generator = torch.Generator(self.device)
@@ -33,14 +33,14 @@ class ChainedNoise(RecurrentNoise):
         order = torch.argsort(target, stable=True)[: int(lengths[:pixels].sum())]
         area = lengths[:pixels].to(torch.float32) / PARTICLES
 
-        def step(noise: Tensor, fresh: Tensor) -> Tensor:
+        def step(noise: Tensor, white: Tensor) -> Tensor:
             x = noise.reshape(channels, pixels).T[:, None, :]
             z = torch.randn((pixels, PARTICLES, channels), generator=generator, device=self.device)
             parts = x / PARTICLES + (z - z.mean(dim=1, keepdim=True)) * PARTICLES**-0.5
             landed = parts.reshape(-1, channels)[order]
             sums = torch.segment_reduce(landed, "sum", lengths=lengths[:pixels])
             moved = (sums / torch.sqrt(area)[:, None]).T.reshape(self.shape)
-            return torch.where((area > 0).reshape(height, width), moved, fresh)
+            return torch.where((area > 0).reshape(height, width), moved, white)
 
         return step
 
