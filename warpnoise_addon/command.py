@@ -13,7 +13,6 @@ import threading
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
 import bpy
 
@@ -159,20 +158,13 @@ def _signals() -> Iterator[None]:
     Python runs signal handlers when a render returns, which may take hours. Farms kill some seconds after SIGTERM, so
     a thread ends the process GRACE_SECONDS after it: files appear whole or not at all, and claims end with the process.
     """
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        if state.cancel_requested.is_set():
-            os._exit(130)
-        state.cancel_requested.set()
-        print("warpnoise: cancelling after this frame; once more to end at once", file=sys.stderr, flush=True)
-
     state.cancel_requested.clear()
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     ours, theirs = socket.socketpair()  # the interpreter writes each signal's number into it at once
     ours.setblocking(False)
     theirs.settimeout(None)
     descriptor = signal.set_wakeup_fd(ours.fileno(), warn_on_full_buffer=False)
-    threading.Thread(target=_end_after_grace, args=(theirs,), name="warpnoise-sigterm", daemon=True).start()
+    threading.Thread(target=_follow, args=(theirs,), name="warpnoise-signals", daemon=True).start()
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
@@ -184,18 +176,19 @@ def _signals() -> Iterator[None]:
         state.cancel_requested.clear()
 
 
-def _end_after_grace(signals: socket.socket) -> None:
-    """Ends the process GRACE_SECONDS after SIGTERM. Returns when the other end of ``signals`` is closed before."""
+def _follow(signals: socket.socket) -> None:
+    """Takes the numbers of signals from ``signals`` until its other end is closed."""
     with signals:
-        while received := signals.recv(1):
-            if received[0] == signal.SIGTERM:
-                signals.settimeout(GRACE_SECONDS)
-                try:
-                    while signals.recv(1):
-                        pass
-                except TimeoutError:
+        try:
+            while received := signals.recv(1):
+                if state.cancel_requested.is_set():
                     os._exit(130)
-                return
+                state.cancel_requested.set()
+                print("warpnoise: cancelling after this frame; once more to end at once", file=sys.stderr, flush=True)
+                if received[0] == signal.SIGTERM:
+                    signals.settimeout(GRACE_SECONDS)
+        except TimeoutError:
+            os._exit(130)
 
 
 def register() -> None:

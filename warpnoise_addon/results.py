@@ -22,7 +22,7 @@ from .errors import JobFolderError, SettingsError, writing
 from .file_lock import is_locked
 from .frame_ranges import frame_name
 from .messages import Message
-from .settings import Settings, describe, make_settings
+from .settings import Settings, make_settings
 
 CURRENT = "current.json"
 LARGEST_JOB_FILE = 1 << 30
@@ -42,15 +42,6 @@ class Result:
     @property
     def name(self) -> str:
         return self.folder.name
-
-    @property
-    def label(self) -> str:
-        """What people know it by: its style, and what of its settings is not the default."""
-        return describe(self.settings)
-
-    @property
-    def movie(self) -> Path:
-        return self.folder / "movie.mp4"
 
 
 def read_job(job: Path, made_of: Callable[[Any], Made]) -> tuple[Made, bytes]:

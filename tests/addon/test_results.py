@@ -13,7 +13,7 @@ import warpnoise_addon
 from warpnoise_addon import compat
 from warpnoise_addon.errors import JobFolderError
 from warpnoise_addon.results import current_folder, list_results, remove_result, use_result
-from warpnoise_addon.settings import make_settings
+from warpnoise_addon.settings import describe, make_settings
 
 from .result_files import write_result
 
@@ -33,7 +33,7 @@ def job(tmp_path) -> Path:
 
 
 def test_listing(job):
-    assert [(result.name, result.label, result.frames) for result in list_results(job)] == [
+    assert [(result.name, describe(result.settings), result.frames) for result in list_results(job)] == [
         ("ink-11111111", "ink, 0.5, seed 3", 2),
         ("oil-00000000", "oil, 0.5, steps 8", 3),
     ]

@@ -53,5 +53,5 @@ def add_stylized(scene: bpy.types.Scene, job_folder: Path | str, connect: bool =
         return AddedGroup(None, False, tuple(warnings))
     view = view_inverse(scene)
     group = stylized_group(sequence, view)
-    placed = place_group(scene, group, connect)
-    return AddedGroup(group, placed.connected, (*warnings, *view.warnings, *placed.warnings))
+    connected, told = place_group(scene, group, connect)
+    return AddedGroup(group, connected, (*warnings, *view.warnings, *told))

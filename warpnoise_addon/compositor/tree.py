@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import bpy
 
 from .. import compat
@@ -18,26 +16,19 @@ _DEFAULT_NODES = {
 }
 
 
-@dataclass(frozen=True)
-class Placed:
-    """``connected``: the scene's output passes through the group."""
+def place_group(scene: bpy.types.Scene, group: bpy.types.NodeTree, connect: bool) -> tuple[bool, tuple[str, ...]]:
+    """Put a node of ``group`` into the scene's compositor tree, once, and link it where that was asked or harmless.
 
-    connected: bool
-    warnings: tuple[str, ...] = ()
-
-
-def place_group(scene: bpy.types.Scene, group: bpy.types.NodeTree, connect: bool) -> Placed:
-    """Put a node of ``group`` into the scene's compositor tree, once, and link it where that was asked or harmless."""
+    Returns whether the scene's output passes through the group, and warnings.
+    """
     tree = compat.stored_compositor_tree(scene)
     users = compat.other_scenes_with_compositor(scene, tree) if tree is not None else []
     unasked = tree is None or (_is_untouched(scene, tree) and not users)
     if tree is None:
         tree = compat.new_compositor_tree(scene)
     elif tree.library is not None:
-        return Placed(
-            False,
-            (Message("the compositor tree {name} is linked from another file: add the group there", name=tree.name),),
-        )
+        text = Message("the compositor tree {name} is linked from another file: add the group there", name=tree.name)
+        return False, (text,)
     warnings = []
     if unasked or connect:
         compat.use_compositor_tree(scene)
@@ -70,7 +61,7 @@ def place_group(scene: bpy.types.Scene, group: bpy.types.NodeTree, connect: bool
         )
     elif not connected:
         warnings.append("the compositor has your own nodes: the group was added unlinked. Link it where you want it")
-    return Placed(connected, tuple(warnings))
+    return connected, tuple(warnings)
 
 
 def _is_untouched(scene: bpy.types.Scene, tree: bpy.types.NodeTree) -> bool:

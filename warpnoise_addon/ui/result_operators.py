@@ -17,10 +17,11 @@ from ..compositor.sequence import ONLY_NEGATIVE, Sequence, read_sequence
 from ..errors import JobFolderError
 from ..frame_ranges import frame_name
 from ..results import CURRENT, current_folder, remove_result, use_result
+from ..settings import describe
 from .make_request import existing_output, output_folder
 from .modal_session import areas
 from .reporting import AskFirst, WhenIdle, reporting, warn
-from .texts import sentence
+from .texts import iface, sentence
 
 
 class _OfResult:
@@ -178,7 +179,7 @@ class WARPNOISE_OT_use_result(_OnResult, bpy.types.Operator):
     def do(self, context: bpy.types.Context, job: Path) -> str:
         result = use_result(job, self.result)
         point_to(job, result.folder)
-        return sentence("The result {result} is in use", result=result.label)
+        return sentence("The result {result} is in use", result=describe(result.settings, iface))
 
 
 class WARPNOISE_OT_remove_result(AskFirst, _OnResult, bpy.types.Operator):
