@@ -15,7 +15,17 @@ from warpnoise.errors import HubError, ModelError
 from warpnoise.hub.disk import disk_errors, free_disk, gigabytes
 from warpnoise.hub.fetch import DownloadProgress, Meter, arrived, fetch
 from warpnoise.hub.remote import Offer
-from warpnoise.hub.store import NOTE, Note, left_to_download, lock_download, partial_folder, read_note, remove_folder
+from warpnoise.hub.store import (
+    NOTE,
+    Note,
+    bytes_to_come,
+    left_to_download,
+    lock_download,
+    partial_folder,
+    read_note,
+    remove_folder,
+    taking_room,
+)
 from warpnoise.media.atomic import write_bytes
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.model_bounds import read_config
@@ -48,8 +58,9 @@ def download(
     if (note := read_note(place)) is not None and note.revision == offer.revision and left_to_download(offer) == 0:
         return place
     with lock_download(offer.id), disk_errors(partial):
-        _make_room(offer, partial)
-        _begin(offer, partial)
+        with taking_room(offer.id):
+            _make_room(offer, partial)
+            _begin(offer, partial)
         meter = Meter(offer, partial, progress, cancelled)
         for file in sorted(offer.files, key=lambda file: file.size):  # small files show early that a model is unusable
             fetch(offer, file, partial / file.name, meter)
@@ -81,11 +92,12 @@ def _check(offer: Offer, folder: Path) -> None:
 def _make_room(offer: Offer, partial: Path) -> None:
     partial.mkdir(parents=True, exist_ok=True)
     needed = sum(file.size - min(file.size, arrived(partial / file.name)) for file in offer.files)
-    free = free_disk(partial)
-    if needed + SPARE_DISK > free:
+    free, coming = free_disk(partial), bytes_to_come(offer.id)
+    if needed + coming + SPARE_DISK > free:
+        others = f", and other downloads still need {gigabytes(coming)} of them" if coming else ""
         raise HubError(
-            f"{offer.id} needs {gigabytes(needed)} more in {models_folder()}, where {gigabytes(free)} are free. Free "
-            "some space, or set WARPNOISE_MODELS to a folder on another disk.",
+            f"{offer.id} needs {gigabytes(needed)} more in {models_folder()}, where {gigabytes(free)} are "
+            f"free{others}. Free some space, or set WARPNOISE_MODELS to a folder on another disk.",
             "disk",
         )
 
@@ -100,7 +112,7 @@ def _begin(offer: Offer, partial: Path) -> None:
             file.unlink()
         elif file == target and (note is None or note.revision != offer.revision):
             file.replace(file.with_name(file.name + ".part"))
-    content = asdict(Note(offer.id, offer.revision, offer.family, offer.license, offer.license_url))
+    content = asdict(Note(offer.id, offer.revision, offer.family, offer.license, offer.license_url, offer.size))
     write_bytes(partial / NOTE, json.dumps(content).encode(), error=ModelError)
 
 

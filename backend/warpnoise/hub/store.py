@@ -22,23 +22,29 @@ NOTE = ".download"
 """The file in a downloaded folder that says what it is. Without the suffix .json, it is no part of the model."""
 
 
+_PATIENCE = 1.0
+"""Seconds: others look for a moment whether a download runs."""
+
+
 @dataclass(frozen=True)
 class Note:
-    """What a downloaded folder says of itself."""
+    """What a downloaded folder says of itself. ``size``: bytes of the whole."""
 
     id: str
     revision: str
     family: str
     license: str
     license_url: str
+    size: int = 0
 
 
 def read_note(folder: Path) -> Note | None:
     """What a downloaded folder says of itself; None for any other folder."""
     try:
         note = read_object(folder / NOTE, error=ModelError, largest=1 << 16)
-        return Note(**{name: str(note.get(name, "")) for name in Note.__dataclass_fields__})
-    except ModelError:
+        texts = {name: str(note.get(name, "")) for name in Note.__dataclass_fields__ if name != "size"}
+        return Note(**texts, size=int(note.get("size", 0)))
+    except (ModelError, TypeError, ValueError):
         return None
 
 
@@ -48,6 +54,28 @@ def left_to_download(offer: Offer) -> int:
     if (note := read_note(place)) is not None and note.revision == offer.revision:
         return sum(file.size for file in offer.files if file_size(place / file.name) != file.size)
     return sum(file.size - min(file.size, arrived(partial / file.name)) for file in offer.files)
+
+
+def bytes_to_come(hub_id: str) -> int:
+    """Bytes that the other downloads that run now, here or in other processes, still bring to the disk."""
+    partial, total = partial_folder(hub_id), 0
+    for folder in partial.parent.iterdir():
+        note = read_note(folder)
+        if note is None or folder == partial:
+            continue
+        try:
+            with FileLock(f"{os.fspath(folder)}.lock", timeout=0):
+                pass  # nobody's: an earlier download that broke
+        except Timeout:
+            total += max(note.size - folder_size(folder), 0)
+    return total
+
+
+@contextlib.contextmanager
+def taking_room(hub_id: str) -> Iterator[None]:
+    """One download at a time looks for room, and says how much it needs."""
+    with FileLock(f"{os.fspath(partial_folder(hub_id).parent / 'room')}.lock"):
+        yield
 
 
 def remove(hub_id: str) -> int:
@@ -90,7 +118,7 @@ def lock_download(hub_id: str) -> Iterator[None]:
     with disk_errors(partial):
         partial.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(f"{os.fspath(partial)}.lock", timeout=0):
+        with FileLock(f"{os.fspath(partial)}.lock", timeout=_PATIENCE):
             yield
     except Timeout:
         raise HubError(f"{hub_id} is being downloaded already. Wait for it, or cancel it.", "busy") from None

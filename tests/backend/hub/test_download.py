@@ -15,7 +15,7 @@ from warpnoise.hub import download as module
 from warpnoise.hub.download import download
 from warpnoise.hub.fetch import DownloadProgress
 from warpnoise.hub.remote import look_up
-from warpnoise.hub.store import left_to_download, read_note, remove
+from warpnoise.hub.store import NOTE, left_to_download, lock_download, partial_folder, read_note, remove
 from warpnoise.sdedit import ModelFolder
 from warpnoise.sdedit.places import download_folder
 
@@ -172,6 +172,23 @@ def test_too_little_disk(hub: TinyHub, places: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(HubError, match=r"needs .* more in .*, where 1\.0 MB are free") as caught:
         download(offer, "apache-2.0")
     assert caught.value.code == "disk" and hub.asked == []
+
+
+def test_downloads_count_what_the_others_still_bring(
+    hub: TinyHub, places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While they run; one that broke brings nothing."""
+    partial = partial_folder("studio/pencil")
+    partial.mkdir(parents=True)
+    note = {"id": "studio/pencil", "revision": "1", "family": "", "license": "", "license_url": "", "size": 10**12}
+    (partial / NOTE).write_text(json.dumps(note))
+    monkeypatch.setattr(module, "free_disk", lambda folder: 10**12)
+    with (
+        lock_download("studio/pencil"),
+        pytest.raises(HubError, match=r"other downloads still need 1000\.0 GB of them"),
+    ):
+        get()
+    get()
 
 
 @pytest.mark.parametrize(
