@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from warpnoise.job import Settings
+from warpnoise.errors import SettingsError
+from warpnoise.job import Settings, Shot
 from warpnoise.motion.frames import BACKGROUND, Frame
 
 _NEAREST = 0.8
@@ -22,6 +23,21 @@ _STEP = 0.08
 def wanted_guides(settings: Settings) -> frozenset[str]:
     """The guides that the settings' controls are shown."""
     return frozenset(control.input for control in settings.controls) - {"color"}
+
+
+def check_guides(shot: Shot, settings: Settings) -> None:
+    """Whether all guides can be made of the shot's passes: depth and lines always can.
+
+    Raises:
+        SettingsError: a control is shown normals, and a frame's camera is not known, without which there are none.
+    """
+    shown = next((control for control in settings.controls if control.input == "normals"), None)
+    unknown = next((info.frame for info in shot.info.frames if info.camera is None), None)
+    if shown is not None and unknown is not None:
+        raise SettingsError(
+            f"control {shown.path}: the shot has no normals, since job.json has no camera at frame {unknown}. Choose "
+            "input=depth, lines or color, or leave it out (--control none)"
+        )
 
 
 class Guides:

@@ -21,7 +21,7 @@ from warpnoise.noise.warmup import compile_kernels
 from warpnoise.pipeline.accumulate import AccumulatedOf, accumulate_result
 from warpnoise.pipeline.carry import NoisyFrame, carry_noise, make_lock
 from warpnoise.pipeline.edit import BatchEditor, EditedFrame, batched, places
-from warpnoise.pipeline.guides import wanted_guides
+from warpnoise.pipeline.guides import check_guides, wanted_guides
 from warpnoise.pipeline.made_of import MadeOf, all_recorded, effective, result_name, unfinished
 from warpnoise.pipeline.movie import write_movie_of
 from warpnoise.pipeline.pictures import to_picture
@@ -106,6 +106,7 @@ def stylize(
     source = settings.model if model is None else model
     folder = ModelFolder.open(source)
     warnings = check_settings(folder, settings, (shot.scene.width, shot.scene.height))
+    check_guides(shot, settings)
     wanted = shot.frames if frames is None else sorted(set(frames))
     if not wanted:
         return Summary(0, 0, 0, None, None, time.monotonic() - started, warnings)

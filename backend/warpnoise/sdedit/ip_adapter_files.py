@@ -113,4 +113,5 @@ def _check_layers(model: ModelFolder, path: Path, layers: list[tuple[int, ...]])
 
 def _described(layers: list[tuple[int, ...]]) -> str:
     widths = sorted({shape[-1] for shape in layers})
-    return f"{len(layers)} layers of attention to vectors of {' and '.join(map(str, widths))} numbers"
+    count = "1 layer" if len(layers) == 1 else f"{len(layers)} layers"
+    return f"{count} of attention to vectors of {' and '.join(map(str, widths))} numbers"

@@ -14,7 +14,7 @@ from warpnoise.job import Settings
 from warpnoise.job.settings_schema import as_options
 from warpnoise.media.png import read_png
 
-from .. import synthetic
+from .. import synthetic, tiny_pipelines
 from ..synthetic import current, finished_frames
 
 
@@ -156,6 +156,17 @@ def test_an_interrupted_run_stops_within_a_step_and_resumes(start, warpnoise, tm
     with current(job).lease(1, 20):
         pass
     assert not list(job.path.rglob("*.tmp"))
+
+
+def test_memory_options_of_a_latent_model(warpnoise, job, tmp_path):
+    """Weights in 4 bits, parts that wait in main memory, tiles: each is said, and frames come out."""
+    model = tiny_pipelines.write("sdxl", tmp_path / "sdxl")
+    options = ("--model", model, "--prompt", "a", "--latent-noise", "pooled", "--frames", "1", "--no-movie")
+    done = warpnoise("stylize", job.path, *options, "--quantize", "4bit", "--offload", "model", "--tiling", "on")
+    assert done.status == 0, done.err
+    assert "Weights are stored in 4 bits" in done.err and "one at a time is on the device" in done.err
+    assert current(job).frame(1).is_file() and not current(job).frame(2).exists()
+    assert warpnoise("stylize", job.path, *options, "--quantize", "2bit").status == 2
 
 
 def test_some_frames_and_chunks(warpnoise, job):

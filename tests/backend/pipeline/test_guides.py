@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from warpnoise.errors import SettingsError
 from warpnoise.job import Settings, Shot
 from warpnoise.motion.frames import BACKGROUND, Frame, read_frame
-from warpnoise.pipeline.guides import Guides, lines, wanted_guides
+from warpnoise.pipeline.guides import Guides, check_guides, lines, wanted_guides
+
+from .. import synthetic
 
 NEVER = {"depth", "normals", "lines"}
 
@@ -82,3 +86,12 @@ def test_which_guides_the_controls_want() -> None:
     controls = [{"path": "a"}, {"path": "b", "input": "color"}, {"path": "c", "input": "lines"}]
     assert wanted_guides(Settings().updated({"controls": controls})) == {"depth", "lines"}
     assert wanted_guides(Settings()) == frozenset()
+
+
+def test_normals_without_a_camera_are_refused(tmp_path: Path) -> None:
+    shot = synthetic.make_job(tmp_path / "job")
+    assert shot.info.frames[0].camera is None
+    for shown in ("depth", "lines", "color"):
+        check_guides(shot, Settings().updated({"controls": [{"path": "control", "input": shown}]}))
+    with pytest.raises(SettingsError, match=r"control b: the shot has no normals, since job\.json has no camera at"):
+        check_guides(shot, Settings().updated({"controls": [{"path": "b", "input": "normals"}]}))
