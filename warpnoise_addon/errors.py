@@ -75,6 +75,7 @@ class JobError(WarpnoiseError):
         "job_locked": 3,
         "media": 4,
         "model": 5,
+        "base": 5,
         "server": 6,
         "upload": 6,
         "too_large": 6,

@@ -26,6 +26,7 @@ class FakeServer:
         self.puts: list[str] = []
         self.jobs: dict[str, dict] = {}
         self.sent_jobs: list[dict] = []
+        self.checked: list[dict] = []
         self.running: dict[str, str] = {}
         self.before: Callable[[str, str], tuple[int, str] | None] = lambda method, path: None
         """Asked before each call; an error's status and code to answer with, or None."""
@@ -100,7 +101,8 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/v2/status":
             return self.answer(status(fake.uploads))
         if path == "/v2/check":
-            model = json.loads(body)["settings"].get("model", "default")
+            fake.checked.append(json.loads(body))
+            model = fake.checked[-1]["settings"].get("model", "default")
             return self.answer({"warnings": []}) if model == "default" else self.problem(400, "model")
         if parts[0] == "uploads":
             return self.uploads(parts[1:], body)

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import time
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -365,6 +366,15 @@ def test_a_model_missing_on_the_server_is_reported_before_the_render(server, job
     request = StylizeRequest(job, 1, 3, scene="Scene", settings=settings, backend=choice_for(server, job))
     with pytest.raises(JobError, match="says model"):
         acquire_backend(BackendPool(), request, Reporter(), lambda: False)
+
+
+def test_before_the_render_all_is_checked_that_the_run_will_ask_for(server, job):
+    choice = replace(choice_for(server, job), device="cpu", memory={"quantize": "4bit"})
+    request = StylizeRequest(job, 1, 3, scene="Scene", frame_size=(96, 48), backend=choice)
+    acquire_backend(BackendPool(), request, Reporter(), lambda: False)
+    (checked,) = server.checked
+    assert checked.pop("settings") == dict(request.settings)
+    assert checked == {"size": [96, 48], "device": "cpu", "quantize": "4bit"}
 
 
 def test_without_uploads_only_this_machine_will_do(server, monkeypatch):
