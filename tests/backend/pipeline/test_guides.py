@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -90,8 +91,14 @@ def test_which_guides_the_controls_want() -> None:
 
 def test_normals_without_a_camera_are_refused(tmp_path: Path) -> None:
     shot = synthetic.make_job(tmp_path / "job")
-    assert shot.info.frames[0].camera is None
+    check_guides(shot, Settings().updated({"controls": [{"path": "b", "input": "normals"}]}))
+    content = json.loads((shot.path / "job.json").read_text())
+    content["frames"][2]["camera"] = None
+    (shot.path / "job.json").write_text(json.dumps(content))
+    shot = Shot.open(shot.path)
     for shown in ("depth", "lines", "color"):
         check_guides(shot, Settings().updated({"controls": [{"path": "control", "input": shown}]}))
-    with pytest.raises(SettingsError, match=r"control b: the shot has no normals, since job\.json has no camera at"):
+    with pytest.raises(
+        SettingsError, match=r"control b: the shot has no normals, since job\.json has no camera at frame 3"
+    ):
         check_guides(shot, Settings().updated({"controls": [{"path": "b", "input": "normals"}]}))
