@@ -28,7 +28,7 @@ from warpnoise.cli.shared_options import chosen_frames, frames_option, job_argum
     type=click.FloatRange(0, 1),
     default=0.5,
     show_default=True,
-    help="For the frames of --input, how strongly they are averaged.",
+    help="How strongly the frames of --input are averaged.",
 )
 @progress_options
 def command(
@@ -40,7 +40,7 @@ def command(
     count only where they show the same surface and the light in the render has not changed. The finest detail of the
     frame does not change. The model does not run.
 
-    Without --input, the command averages the frames of the result in use, as its setting `accumulation` says.
+    Without --input, the command averages the frames of the result in use, by the amount in its setting `accumulation`.
     `warpnoise stylize` does this itself when all frames are stylized; on a farm, it is a separate task.
 
     \b

@@ -63,7 +63,7 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
     default="",
     callback=_numbers,
     help="Also compare the methods on pans over the first frame, by these numbers of pixels a frame. With a latent "
-    "model, lags are also given in cells of the latents.",
+    "model, the page also gives each lag in cells of the latents.",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="The output folder. Default: JOB/compare.")
 @click.option(
@@ -76,15 +76,17 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
 @settings_options("noise", "references")  # here --reference is a folder of the shot, rendered in full
 @device_option
 @dtype_option
-@click.option("--batch", type=click.IntRange(min=1), help="Frames in a batch. Default: what suits the device.")
+@click.option(
+    "--batch", type=click.IntRange(min=1), help="The number of frames in a batch. Default: depends on the device."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON when done.")
 def command(job: Path, settings: dict[str, Any], as_json: bool, **options: Any) -> None:
     """Compare noise methods on the animation in the job folder JOB.
 
-    With every method and seed, all frames are stylized (appearance), and restored from a quarter of their size
-    (super-resolution). The page JOB/compare/compare.html then shows figures, videos and the noise; it needs no other
-    files. compare.json has the same figures. JOB/results does not change. If the command is interrupted, run it again,
-    and it continues where it stopped.
+    For each method and seed, the command runs two tasks. Appearance stylizes all frames, and super-resolution restores
+    them from a quarter of their width and height. The page JOB/compare/compare.html then shows figures, videos and the
+    noise; it needs no other files. compare.json has the same figures. JOB/results does not change. If the command is
+    interrupted, run it again, and it continues where it stopped.
 
     \b
     Examples:

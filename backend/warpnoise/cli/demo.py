@@ -22,7 +22,7 @@ from warpnoise.cli.shared_options import device_option, settings_options
 )
 @click.option("--blender", metavar="PROGRAM", help="Blender 4.2 or later. Default: WARPNOISE_BLENDER.")
 @click.option("--python", metavar="PROGRAM", help="A Python with the bpy wheel. Default: WARPNOISE_BPY_PYTHON.")
-@click.option("--frames", type=click.IntRange(2, 240), default=24, show_default=True)
+@click.option("--frames", type=click.IntRange(2, 240), default=24, show_default=True, help="The number of frames.")
 @click.option(
     "--size", type=click.IntRange(64, 1024), default=256, show_default=True, help="Width and height in pixels."
 )
@@ -36,8 +36,9 @@ def command(blender: str | None, python: str | None, settings: dict[str, Any], *
     """Build a scene, stylize it in Blender, and show the result beside the render.
 
     Without --blender and --python, the command uses WARPNOISE_BLENDER, WARPNOISE_BPY_PYTHON or `blender` on the PATH.
-    It writes results/, stylized.blend, whose compositor shows the result, and side_by_side.png, .mp4 and .webp to the
-    output folder. This takes a few minutes on two cores.
+    It writes to the output folder: the results (results/), the scene with the result in its compositor
+    (stylized.blend), and a comparison (side_by_side.png, .mp4 and .webp). This takes a few minutes on two cores. The
+    default style is ink.
 
     \b
     Examples:

@@ -44,7 +44,7 @@ def command(
 
     \b
     Examples:
-      warpnoise keyframes JOB --list              one number a line; * marks those in JOB/keys
+      warpnoise keyframes JOB --list              one number per line; * marks those in JOB/keys
       warpnoise keyframes JOB --coherence steady
     """
     with interruptible() as interrupt, show_progress(progress) as listener:

@@ -44,7 +44,7 @@ class _Models(click.Group):
 def command(context: click.Context, as_json: bool) -> None:
     """List the models on this machine, and suggest models of the Hugging Face hub.
 
-    With a FOLDER, a FILE or the ID of a downloaded model, show the family and the inputs of this model.
+    With the name, the path or the id of a model, show its family and inputs, as `warpnoise models show` does.
 
     The list has the default model, the models in the models folder, downloaded models, and those in the Hugging Face
     cache. The models folder is named by WARPNOISE_MODELS; by default, it is warpnoise/models in the user's data folder.
@@ -53,7 +53,7 @@ def command(context: click.Context, as_json: bool) -> None:
     Examples:
       warpnoise models
       warpnoise models ~/models/stable-diffusion-v1-5
-      warpnoise models ~/models/flux1-dev-Q4_K_S.gguf --base ~/models/flux1-dev
+      warpnoise models show ~/models/flux1-dev-Q4_K_S.gguf --base ~/models/flux1-dev
       warpnoise models download black-forest-labs/FLUX.2-klein-4B
       warpnoise models remove black-forest-labs/FLUX.2-klein-4B
     """

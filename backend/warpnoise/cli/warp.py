@@ -57,7 +57,9 @@ if TYPE_CHECKING:
 )
 @click.option("--maps", type=int, default=1, show_default=True, help="The number of independent noise maps.")
 @click.option("--seed", type=int, help="Determines the noise. Default: the job's.")
-@click.option("--noise", metavar="NAME", help='The noise method, "warped" or a baseline. Default: the job\'s.')
+@click.option(
+    "--noise", metavar="NAME", help="The noise method, as for `warpnoise stylize --noise`. Default: the job's."
+)
 def command(job: Path, output: Path | None, kind: Format | None, frames: str | None, **options: Any) -> None:
     """Write noise that moves with the animation in the job folder JOB, for other tools.
 

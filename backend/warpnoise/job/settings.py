@@ -47,7 +47,7 @@ class Settings(StrictModel):
         "installed models",
         min_length=1,
         subtype="MODEL",
-        metavar="NAME|FOLDER",
+        metavar="NAME|PATH",
     )
     style: str | None = setting(
         None, "Style", "One of the model's styles", subtype="STYLE", null="the model's first", metavar="NAME"
@@ -95,8 +95,8 @@ class Settings(StrictModel):
     texture: float | None = setting(
         None,
         "Texture",
-        "How much noise is added to the frames before the model sees them. It moves with the surfaces, and the model "
-        "turns it into material on surfaces that would otherwise stay flat",
+        "How much pink noise is added to the frames before the model sees them. It moves with the surfaces, and the "
+        "model turns it into texture on surfaces that would otherwise stay flat",
         ge=0,
         le=1,
         subtype="FACTOR",
@@ -167,8 +167,8 @@ class Settings(StrictModel):
     phase_lock: Literal["exact", "always", "off"] = setting(
         "exact",
         "Phase Lock",
-        "Shifts each frame so that its largest surface keeps its position on the model's grid, which reduces "
-        "flicker. Shifted frames are larger and take longer",
+        "Shifts frames so that their content keeps its position on the model's grid, which reduces flicker: only in "
+        "pans, or in every shot for the largest surface. Shifted frames are larger and take longer",
         labels={
             "exact": {"label": "In Pans", "description": "While the whole frame moves as one."},
             "always": {"label": "Always", "description": "In every shot, even if other surfaces move differently."},
@@ -227,7 +227,8 @@ class Settings(StrictModel):
     noise: str = setting(
         NOISE_METHODS[0],
         "Noise",
-        "How the noise changes from frame to frame. Methods other than Warped are for comparison",
+        "How the noise changes from frame to frame. Warped noise moves with the surfaces; the other methods are for "
+        "comparison",
         enum=[*NOISE_METHODS],
         labels=_labels(METHODS),
         panel="noise",
@@ -235,7 +236,7 @@ class Settings(StrictModel):
     latent_noise: Literal["aligned", "pooled"] = setting(
         "aligned",
         "Latent Noise",
-        "How the noise of a latent model is made from pixel noise. Pooled is for comparison",
+        "How the noise of a latent model is made from pixel noise. Pooled noise is for comparison",
         labels={
             "aligned": {"label": "Decoder-Aligned", "description": "What the decoder paints moves with the noise."},
             "pooled": {"label": "Pooled", "description": "The noise is summed over the pixels of each latent cell."},
@@ -245,7 +246,8 @@ class Settings(StrictModel):
     animation: tuple[Key, ...] = setting(
         (),
         "Animation",
-        "A value of a setting at a frame. Between two such frames, the setting changes linearly",
+        "A value of a setting at a frame, such as strength,frame=12,value=0.4. Between two such frames, the setting "
+        "changes linearly",
         max_length=100_000,
         option="key",
         metavar="DATA_PATH,frame=N,value=V",
