@@ -38,7 +38,7 @@ def _share_of_preset(title: str, description: str, start: float, least: float = 
 
 
 class Settings(StrictModel):
-    """The settings of a run. Panels and help texts show them in this order."""
+    """The settings of a run. Panels and help texts list them in this order."""
 
     model: str = setting(
         "default",
@@ -283,9 +283,9 @@ class Settings(StrictModel):
         return self
 
     def at(self, frame: int) -> Settings:
-        """The settings of one frame, with that frame's values and without an animation.
+        """The settings of one frame, in which the animation is replaced by its values.
 
-        If a prompt blends into the next one, ``blends`` tells how far.
+        Between two prompts, ``blends`` holds the next prompt and its share.
         """
         if not self.animation:
             return self
@@ -307,11 +307,11 @@ class Settings(StrictModel):
 
     @property
     def blends(self) -> Mapping[str, tuple[str, float]]:
-        """For ``prompt`` and ``negative_prompt``: the next text, and its share from 0 to 1."""
+        """{"prompt": (next text, share from 0 to 1)}, and the same for "negative_prompt"."""
         return self._blends
 
     def largest(self, name: Literal["strength", "texture"]) -> float | None:
-        """The largest value over the whole shot, which the settings of a single frame also know."""
+        """The largest value in the whole shot, which the settings from ``at`` remember."""
         numbers = numbers_in(self._curves)
         if name in numbers:
             return max(numbers[name])

@@ -53,7 +53,9 @@ class FrameState:
 
 
 class Shot:
-    """A checked job folder. ``Shot.open`` opens one, and ``Shot.create`` creates one from pictures and passes."""
+    """The job folder of a shot. ``Shot.open`` reads and checks one, and ``Shot.create`` creates one from pictures and
+    passes.
+    """
 
     def __init__(self, path: Path, info: JobInfo, color: Callable[[int], Path] | None = None) -> None:
         """``color``: each frame's picture; None: that in ``color/``."""
@@ -185,7 +187,7 @@ class Shot:
         return Shot(self.path, self.info, color)
 
     def read_again(self) -> Shot:
-        """The shot in the current state of its folder, where an export may have added frames. Raises JobError."""
+        """Reads ``job.json`` again, because an export may have added frames. Raises JobError, like ``open``."""
         return Shot(self.path, Shot.open(self.path, needs=()).info, self._color)
 
     @property
@@ -197,7 +199,7 @@ class Shot:
         return Result(self.results_folder / name)
 
     def results(self) -> list[Result]:
-        """All results of the shot, by name. If the deletion of one was interrupted, its name begins with a dot."""
+        """All results of the shot, by name. Results whose deletion was interrupted are left out."""
         folder = self.results_folder
         names = sorted(path.name for path in folder.glob("[!.]*"))
         return [result for result in map(self.result, names) if result.info() is not None]
@@ -224,6 +226,8 @@ class Shot:
 
     def check(self, frames: Sequence[int]) -> None:
         """Checks that these frames have their inputs: their colour, and the passes of all frames up to the last one.
+
+        The noise of a frame depends on the passes of all frames before it.
 
         Raises:
             JobError: a number is not a frame of the job, files are missing, a size differs, or frames are not exported

@@ -16,8 +16,8 @@ MAX_MAPS = 1 << 14
 class NoiseMethod(ABC):
     """Gaussian noise for the frames of an animation, one after another.
 
-    A method starts at the first frame, and :meth:`advance` moves it to the next one. The seed and the motions determine
-    every bit of the noise.
+    An object holds the noise of one frame. It starts at the first frame, and :meth:`advance` moves it to the next one.
+    The seed and the motions determine every bit of the noise.
 
     Args:
         shape: (channels, height, width) of the noise.
@@ -48,7 +48,7 @@ class NoiseMethod(ABC):
         self.frame_index = 0
 
     def frame(self, map: int = 0) -> Tensor:  # noqa: A002 - the name of the documented interface
-        """The noise of the current frame: (channels, height, width) float32, on the device.
+        """Return the noise of the current frame: (channels, height, width) float32, on the device.
 
         Args:
             map: the index of the noise map, from 0 to maps - 1.
@@ -61,7 +61,7 @@ class NoiseMethod(ABC):
         return self._frame(map)
 
     def advance(self, motion: Motion) -> Tensor:
-        """Moves to the next frame.
+        """Move to the next frame, and return its noise.
 
         Args:
             motion: the motion from the current frame to the next one. Its size may differ from that of the noise, but

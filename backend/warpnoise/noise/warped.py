@@ -33,7 +33,7 @@ SPLIT_ROUNDS = 12
 
 
 class WarpedNoise(NoiseMethod):
-    """Integral noise that is white in every frame and faithful to every earlier one.
+    """Integral noise that is white in every frame and faithful to every earlier one (see docs/noise.md).
 
     The noise of a pixel is the integral of white noise W over the area A of the surfaces that the pixel covers, W(A) /
     sqrt(|A|) (eq. 5 of Chang et al., "How I Warped Your Noise", ICLR 2024). Particles on the surfaces carry W. So a
@@ -43,14 +43,20 @@ class WarpedNoise(NoiseMethod):
     there. Otherwise, the CPU computes the noise and copies it to the device.
 
     Args:
-        shape, seed, device, maps: see :class:`NoiseMethod`.
-        atoms: k, which is 1, 2, 4 or 8. Each pixel is cut into k x k particles, which carry an atom of white noise
-            each.
+        shape: (channels, height, width) of the noise.
+        seed: any 64-bit integer.
+        device: the device on which the noise is returned.
+        maps: the number of independent noise maps, which all move with the same motion.
+        atoms: k. Each pixel starts with k x k particles; 1, 2, 4 or 8.
+        grid: (height, width) of the grid of the particles. Each side must be the same multiple r of the noise's. The
+            noise is then that of a WarpedNoise of the grid's size, pooled: summed over r x r pixels and divided by r.
+            It costs as much as that noise. Default: the noise's own size. Noises of two sizes then agree exactly in the
+            first frame, and later up to the spacing of the particles, 1 / k pixel.
         occluded: how many occluded particles are remembered, as a multiple of the particles of a frame. Those that were
             occluded first are dropped first.
-        memory: bytes for particles and their stored values. Values that do not fit are computed again in every frame.
-            Particles that do not fit are dropped where they are densest.
-        engine: "cpu" or "cuda". None: "cuda" if the device is a CUDA device and `numba-cuda` is installed.
+        memory: the most bytes for particles and their stored values. Values that do not fit are computed again in every
+            frame. Particles that do not fit are dropped where they are densest, which costs fidelity.
+        engine: "cpu" or "cuda". Default: "cuda" if the device is a CUDA device and `numba-cuda` is installed.
 
     Raises:
         ValueError: an argument is out of range.
@@ -110,7 +116,7 @@ class WarpedNoise(NoiseMethod):
 
     @property
     def bytes(self) -> int:
-        """The memory of the particles and their stored values."""
+        """The memory, in bytes, of the particles and their stored values."""
         return self._table.bytes
 
     def _advance(self, motion: Motion) -> None:

@@ -73,29 +73,32 @@ def stylize(
 ) -> Summary:
     """Stylize every frame of a shot that is not finished, or those of ``frames``, and write the movie.
 
-    Each combination of settings and model has its result folder, such as ``results/ink-3f9a21c0``. Frames that were
-    finished with the same inputs are kept; if all were, no weights are loaded and no noise is computed. A frame's file
-    appears whole or not at all, and stays even if the run fails later.
+    Each combination of settings and model has its own result folder, such as ``results/ink-3f9a21c0``. Finished frames
+    whose inputs have not changed are kept. If all are finished, no weights are loaded and no noise is computed. A
+    frame's file appears whole or not at all, and is kept even if the run fails later.
 
-    A frame's bits do not depend on the other frames of the run: the noise passes through all earlier frames, and the
-    place in a batch is counted from the shot's start. Several processes may make different frames of one result, and
-    different results, at the same time. The process that finishes the last frame of a result writes its movie.
+    The bits of a frame do not depend on the other frames of the run, because the noise moves through all earlier
+    frames, and the place in a batch is counted from the start of the shot. Several processes may make different frames
+    of one result, or different results, at the same time. The process that finishes the last frame of a result writes
+    its movie.
 
     Args:
         settings: settings to use instead of the shot's own.
-        frames: the frames to stylize; None: all. Needs their colour, and the passes of all frames up to the last one.
-        preview: make no movie, keep the current result, and use a ``batch`` of 1 by default. A later run makes the
-            frames again.
+        frames: the frames to stylize. Default: all. They need their colour, and the passes of all frames up to the last
+            of them.
+        preview: make no movie, do not change the result in use, and use a ``batch`` of 1 by default. A later run makes
+            the frames again.
         device, dtype: as ``sdedit.load_model`` takes them.
-        batch: frames in a batch; None: what suits the device. Batches are always full: copies fill the places of
-            frames that were not chosen. For a few single frames, 1 is fastest; it differs only by rounding.
-        movie: whether the movie is written once all frames of the shot are finished.
+        batch: the number of frames in a batch. Default: depends on the device. Batches are always full, because copies
+            fill the places of frames that were not chosen. For a few single frames, 1 is fastest; the result differs
+            only by rounding.
+        movie: whether to write the movie when all frames of the shot are finished.
         progress: called in this thread after every denoising step, and when the stage changes.
-        cancelled: asked before every denoising step and during every wait.
+        cancelled: called before every denoising step and during every wait.
         load: loads the model.
-        result: the folder for the frames, for comparisons; None: the folder of the settings in ``results/``, which
-            becomes the current one once it has a frame.
-        model: the argument of ``ModelFolder.open``, if ``settings.model`` is the caller's own name for it.
+        result: the folder for the frames, for comparisons. Default: the folder of the settings in ``results/``, which
+            becomes the result in use when it has a frame.
+        model: the model's path, if ``settings.model`` is only a name for it.
 
     Raises:
         SettingsError, ModelError, JobError, JobLockedError, MediaError: see their messages.
