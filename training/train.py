@@ -145,7 +145,7 @@ def diffusion_loss(
     noisy = scheduler.add_noise(images, noise, timesteps)
     target = scheduler.get_velocity(images, noise, timesteps)
     with torch.autocast(images.device.type, torch.bfloat16, enabled=settings.bfloat16):
-        predicted = network(torch.cat([noisy, given], 1), timesteps, class_labels=labels).sample
+        predicted = network(torch.cat([noisy, given], 1), timesteps, class_labels=labels).sample  # type: ignore[operator]
     predicted = predicted.float()
     error = predicted - target
     plain = error.square().mean()

@@ -89,7 +89,7 @@ def command(job: Path, output: Path | None, kind: Format | None, frames: str | N
         from warpnoise.pipeline import WarpOptions, warp
 
         opened = Shot.open(job, needs=["passes"])
-        own = {"seed": opened.settings.seed, "noise": opened.settings.noise}
+        own: dict[str, Any] = {"seed": opened.settings.seed, "noise": opened.settings.noise}
         own |= {name: value for name, value in options.items() if value is not None}
         chosen = WarpOptions(format=kind, **own)
         wanted = chosen_frames(opened.frames, frames)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
-from warpnoise.job import Shot
+from warpnoise.job import Settings, Shot
 from warpnoise.media.png import read_png
 from warpnoise.pipeline import stylize
+from warpnoise.pipeline.carry import make_lock
 
 from ..synthetic import Array, Scene, current
 
@@ -89,3 +92,11 @@ def test_other_motion_is_locked_only_on_request(make_job: MakeJob) -> None:
     assert np.array_equal(made["exact"][second], made["off"][second])
     assert np.array_equal(made["always"][first], made["off"][first])
     assert not np.array_equal(made["always"][second], made["off"][second])
+
+
+def test_asked_for_in_vain_it_says_so() -> None:
+    said: list[str] = []
+    no_grid: Any = SimpleNamespace(cell=lambda settings: 1)
+    assert make_lock(no_grid, Settings(), said.append) is None and said == []
+    assert make_lock(no_grid, Settings(phase_lock="always"), said.append) is None
+    assert said == ["Phase lock has no effect: with this model and pooled noise, frames cannot be shifted by pixels."]
