@@ -165,7 +165,8 @@ class Handler(BaseHTTPRequestHandler):
         if base != SUGGESTED["name"]:
             return self.problem(400, "model", f"base {base}: there is no such folder")
         del entry["error_code"]
-        return self.answer(200, entry | {"error": None})
+        entry["error"] = None
+        return self.answer(200, entry)
 
     def download(self, request: dict) -> None:
         """Each time that it is asked for a quarter more has come; a slow one stays at half."""

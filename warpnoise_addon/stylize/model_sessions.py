@@ -34,7 +34,11 @@ def set_base(backend: Backend, model: str, base: str) -> None:
     Raises:
         what `Backend.ask` raises; JobError: the base does not fit.
     """
-    backend.call("POST", "models", "base", body={"model": model, "base": base}, seconds=WORK_SECONDS)
+    body = {"model": model, "base": base}
+    answer = backend.call("POST", "models", "base", body=body, seconds=WORK_SECONDS)
+    check("model", answer)
+    if answer.get("error"):
+        raise JobError(from_backend(answer["error"]), answer.get("error_code") or "model")
 
 
 class ListSession(Session):

@@ -106,9 +106,8 @@ def draw_models(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if HUB_ID.fullmatch(settings.model) and listed(settings.model) is None and not Path(settings.model).exists():
         _draw_download(layout, settings.model, letters_in(context))
     chosen = rows[index].name if 0 <= index < len(rows) else ""
-    for name in dict.fromkeys((settings.model, chosen)):
-        if model_facts.needs_base(name):
-            layout.operator("warpnoise.set_base", icon="LINKED").model = name
+    if chosen != settings.model:
+        _draw_base(layout, settings.model)
     if not rows:
         return
     layout.template_list(
@@ -129,6 +128,7 @@ def _draw_model(layout: bpy.types.UILayout, model: dict[str, Any], width: int) -
     if model.get("memory"):
         facts.append(iface("about {size} of memory", size=size_text(model["memory"])))
     draw_text(layout, ", ".join(filter(None, facts)), icon="INFO", width=width, capital=False)
+    _draw_base(layout, model["name"])
     if not is_installed(model):
         _draw_download(layout, model["name"], width)
     row = layout.row(align=True)
@@ -136,6 +136,11 @@ def _draw_model(layout: bpy.types.UILayout, model: dict[str, Any], width: int) -
         row.operator("warpnoise.remove_model", icon="TRASH").model = model["name"]
     if model.get("license_url"):
         row.operator("wm.url_open", text="License", icon="URL").url = model["license_url"]
+
+
+def _draw_base(layout: bpy.types.UILayout, name: str) -> None:
+    if model_facts.needs_base(name):
+        layout.operator("warpnoise.set_base", icon="LINKED").model = name
 
 
 def _draw_download(layout: bpy.types.UILayout, name: str, width: int) -> None:

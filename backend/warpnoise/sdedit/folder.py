@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from warpnoise.errors import ModelError
+from warpnoise.errors import MissingBaseError, ModelError
 from warpnoise.hashing import digest_file, digest_files, digest_text
 from warpnoise.sdedit.edit_settings import EditSettings
 from warpnoise.sdedit.families import Family
@@ -312,11 +312,12 @@ class ModelFolder:
 
 
 def _check_base(one: OneFile, base: Path, family: Family | None) -> None:
-    """Raises ModelError: the file's network is not of its base's family."""
+    """Raises MissingBaseError: the file's network is not of its base's family."""
     if family is None:
-        raise ModelError(f"model {one.path}: its base {base} is a pixel model, which comes as a folder only")
+        raise MissingBaseError(f"model {one.path}: its base {base} is a pixel model, which comes as a folder only")
     if one.network is not None and not family.title.startswith(one.network.family):
-        raise ModelError(
+        raise MissingBaseError(
             f"model {one.path} is a network of {one.network.family}, but its base {base} is a model of {family.title}: "
-            f"name another with warpnoise models {one.path} --base FOLDER"
+            f"name another with warpnoise models {one.path} --base FOLDER",
+            one.network.base,
         )

@@ -235,10 +235,16 @@ def _noted_base(path: Path) -> Path | None:
         return None
     base = read_config(note).get("base")
     if not isinstance(base, str) or not base:
-        raise ModelError(
+        raise MissingBaseError(
             f'{note}: expected {{"base": "FOLDER"}}: write it again with warpnoise models {path} --base FOLDER'
         )
-    return (path.parent / Path(base).expanduser()).resolve()
+    folder = (path.parent / Path(base).expanduser()).resolve()
+    if not (folder / "model_index.json").is_file():
+        raise MissingBaseError(
+            f"model {path}: its base {folder} is not a diffusers folder, or no longer there: name another with "
+            f"warpnoise models {path} --base FOLDER"
+        )
+    return folder
 
 
 def _listed(parts: list[str]) -> str:

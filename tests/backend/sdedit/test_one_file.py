@@ -196,7 +196,12 @@ def test_a_file_for_another_base_is_refused(tiny: Tiny, styled_model: Path, tmp_
     file = tmp_path / "tuned.safetensors"
     save_file(tuned(tiny("flux")), file)
     set_base(file, tiny("sd3"))
-    with pytest.raises(ModelError, match=r"is a network of FLUX\.1, but its base .* is a model of Stable Diffusion 3"):
+    with pytest.raises(MissingBaseError, match=r"is a network of FLUX\.1, but its base .* of Stable Diffusion 3"):
+        ModelFolder.open(file)
+    gone = shutil.copytree(tiny("flux"), tmp_path / "gone")
+    set_base(file, gone)
+    shutil.rmtree(gone)
+    with pytest.raises(MissingBaseError, match=r"its base .* is not a diffusers folder, or no longer there"):
         ModelFolder.open(file)
     save_file({name: weight[:1] for name, weight in tuned(tiny("flux")).items()}, file)
     set_base(file, tiny("flux"))
