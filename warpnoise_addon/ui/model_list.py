@@ -140,7 +140,7 @@ def _draw_model(layout: bpy.types.UILayout, model: dict[str, Any], width: int) -
 
 def _draw_base(layout: bpy.types.UILayout, name: str) -> None:
     if model_facts.needs_base(name):
-        layout.operator("warpnoise.set_base", icon="LINKED").model = name
+        layout.operator("warpnoise.set_base", text="Set Base...", icon="LINKED").model = name
 
 
 def _draw_download(layout: bpy.types.UILayout, name: str, width: int) -> None:

@@ -136,7 +136,7 @@ class WARPNOISE_OT_set_base(SessionOperator, bpy.types.Operator):
     """Name the base of a file that holds only a part of a model. Warpnoise remembers it in a file beside the model"""
 
     bl_idname = "warpnoise.set_base"
-    bl_label = "Set Base..."
+    bl_label = "Set the Base"
 
     model: StringProperty(name="Model", options={"SKIP_SAVE", "HIDDEN"})
     base: StringProperty(
