@@ -39,7 +39,8 @@ class Family:
     """How a pipeline of diffusers is called.
 
     ``pipeline``: its class. ``guidance``: the scale where the settings give none, the pipeline's own default.
-    ``steps``: likewise, of the whole schedule. ``guidance_keyword``: what the pipeline calls that scale.
+    ``steps``: likewise, of the whole schedule; ``distilled_steps``: of models that were distilled to a few.
+    ``guidance_keyword``: what the pipeline calls that scale.
     ``negative_prompt``: whether it takes one. ``layout``: latents as the scheduler's ``step`` sees them.
     ``start_layout``: latents as the keyword ``latents`` takes them; None: as ``layout``. ``cell``: latents on a side of
     one token, where packing makes tokens. ``half``: the half precision in which the family does not overflow.
@@ -57,6 +58,7 @@ class Family:
     pipeline: str
     guidance: float
     steps: int = 20
+    distilled_steps: int = 4
     guidance_keyword: str = "guidance_scale"
     negative_prompt: bool = True
     layout: Pack = _as_they_are
@@ -196,6 +198,7 @@ FAMILIES: dict[str, Family] = {
             "Z-Image",
             "ZImagePipeline",
             5.0,
+            distilled_steps=8,
             float32_latents=True,
             controls={"ZImageControlNetModel": "ZImageControlNetPipeline"},
         ),

@@ -24,7 +24,7 @@ from warpnoise.sdedit.folder_checks import (
 from warpnoise.sdedit.model_bounds import read_config
 from warpnoise.sdedit.model_files import component, find_weights
 from warpnoise.sdedit.model_index import NO_WEIGHTS, family_of
-from warpnoise.sdedit.one_file import OneFile, read_one_file
+from warpnoise.sdedit.one_file import OneFile, distilled_word, read_one_file
 from warpnoise.sdedit.places import resolve
 from warpnoise.sdedit.samplers import is_flow, is_stochastic, noise_maps, own_sampler
 from warpnoise.sdedit.styles import FILE_NAME as STYLES_FILE
@@ -153,9 +153,10 @@ class ModelFolder:
 
     @property
     def is_distilled(self) -> bool:
-        """Whether it was distilled for few steps, as far as its folder shows."""
+        """Whether it was made for a few steps, as far as its configuration or its name says so."""
         return bool(
-            own_sampler(self.scheduler)[0] in _DISTILLED
+            distilled_word(Path(self.name).name)
+            or own_sampler(self.scheduler)[0] in _DISTILLED
             or self.index.get("is_distilled")
             or (
                 self.family is not None
@@ -185,7 +186,7 @@ class ModelFolder:
             return self.sheet.steps
         if self.family is None:
             return 20
-        return min(self.family.steps, 4) if self.is_distilled else self.family.steps
+        return min(self.family.steps, self.family.distilled_steps) if self.is_distilled else self.family.steps
 
     @property
     def sampler(self) -> str:

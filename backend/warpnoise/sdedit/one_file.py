@@ -58,12 +58,13 @@ _OPTIONAL = frozenset({"text_encoder_3"})
 """Parts that a pipeline does without: T5 in Stable Diffusion 3."""
 
 _TRAILING = {"timestep_spacing": "trailing"}
-_DISTILLED: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("turbo", {"_class_name": "EulerAncestralDiscreteScheduler", **_TRAILING}),
-    ("lightning|hyper|dmd", {"_class_name": "EulerDiscreteScheduler", **_TRAILING}),
-    ("lcm", {"_class_name": "LCMScheduler"}),
-)
-"""Words in names of files that were distilled to a few steps, which nothing else in them says; and their schedulers."""
+_DISTILLED: Mapping[str, Mapping[str, Any]] = {
+    "turbo": {"_class_name": "EulerAncestralDiscreteScheduler", **_TRAILING},
+    "lightning|hyper|dmd": {"_class_name": "EulerDiscreteScheduler", **_TRAILING},
+    "lcm": {"_class_name": "LCMScheduler"},
+}
+"""Words in names of models that were distilled to a few steps, which nothing else says of many; and their schedulers,
+of Stable Diffusion in one file."""
 
 
 @dataclass(frozen=True)
@@ -222,11 +223,15 @@ def _parts_for_a_base(network: NetworkKind | None, shapes: _Shapes) -> dict[str,
     return found
 
 
-def _distilled(kind: str, name: str) -> dict[str, Any] | None:
-    if kind not in ("sd15", "sdxl"):
-        return None
+def distilled_word(name: str) -> str | None:
+    """The word in a model's name that says that it was distilled to a few steps: a key of ``_DISTILLED``."""
     words = re.sub(r"[^a-z]+", " ", name.lower())
-    return next((scheduler for word, scheduler in _DISTILLED if re.search(rf"\b(?:sdxl)?(?:{word})", words)), None)
+    return next((word for word in _DISTILLED if re.search(rf"\b(?:sdxl)?(?:{word})", words)), None)
+
+
+def _distilled(kind: str, name: str) -> Mapping[str, Any] | None:
+    word = distilled_word(name) if kind in ("sd15", "sdxl") else None
+    return None if word is None else _DISTILLED[word]
 
 
 def _noted_base(path: Path) -> Path | None:

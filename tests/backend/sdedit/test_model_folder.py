@@ -387,7 +387,7 @@ def test_a_replaced_sampler_is_reported(tiny: Callable[[str], Path]) -> None:
     [
         ("sd15", "ddim", 20, 7.5),
         ("sdxl", "euler", 20, 5.0),
-        ("sdxl_turbo", "euler_ancestral", 20, 5.0),
+        ("sdxl_turbo", "euler_ancestral", 4, 1.0),
         ("lcm", "lcm", 4, 8.5),
         ("sdxl_lcm", "lcm", 4, 1.0),
         ("flux", "flow_euler", 28, 3.5),
@@ -398,3 +398,10 @@ def test_a_replaced_sampler_is_reported(tiny: Callable[[str], Path]) -> None:
 def test_what_suits_a_model(tiny: Callable[[str], Path], name: str, sampler: str, steps: int, guidance: float) -> None:
     model = ModelFolder.open(tiny(name))
     assert (model.sampler, model.steps_for(Settings()), model.guidance_for(Settings())) == (sampler, steps, guidance)
+
+
+def test_a_distilled_folder_is_known_by_its_name(tiny: Callable[[str], Path], tmp_path: Path) -> None:
+    for name, steps, guidance in (("Z-Image-Turbo", 8, 1.0), ("Z-Image", 20, 5.0)):
+        (tmp_path / name).symlink_to(tiny("z_image"))
+        model = ModelFolder.open(tmp_path / name)
+        assert (model.steps, model.guidance) == (steps, guidance), name
