@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -90,7 +91,7 @@ def _add_value(parser: Any, setting: Setting) -> None:
         dest=setting.name,
         action="append" if many else "store",
         type=partial(_parse, partial(_item, setting) if many else setting.parse),
-        metavar=setting.hints.get("metavar", _METAVARS.get(setting.kind, "X")),
+        metavar=setting.hints.get("metavar", "NAME" if setting.choices else _METAVARS.get(setting.kind, "X")),
         help=_help(setting),
     )
 
@@ -111,7 +112,7 @@ def _add_parser(actions: Any, name: str, summary: str, description: str) -> argp
     parser = actions.add_parser(
         name,
         help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}. {description}",
+        description=textwrap.fill(f"{summary[0].upper()}{summary[1:]}. {description}", 100),
         epilog=EXIT_STATUS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,
@@ -157,9 +158,15 @@ def _parse(parse: Callable[[str], Any], text: str) -> Any:
 
 
 def _help(setting: Setting) -> str:
+    """Sentences: what it does, the choices, the default."""
+    word = setting.description.partition(" ")[0]
+    text = setting.description if word[1:] != word[1:].lower() else word.lower() + setting.description[len(word) :]
+    sentences = [text.rstrip(".")]
+    if setting.choices:
+        sentences.append("Choices: " + ", ".join(choice[0] for choice in setting.choices))
     default = setting.null or (setting.text(setting.default) if setting.default not in (None, "", False) else "")
-    chosen = ": " + ", ".join(choice[0] for choice in setting.choices) if setting.choices else ""
-    text = f"{setting.description[:1].lower()}{setting.description[1:]}{chosen}{f' ({default})' if default else ''}"
+    if default:
+        sentences.append(f"Default: {default}")
     if setting.kind == "array":
-        text += f"; repeat it for several; {NO_ITEMS}: leave out the scene's"
-    return text.replace("%", "%%")
+        sentences.append(f'Repeat the option to use several; "{NO_ITEMS}" leaves out those of the scene')
+    return ". ".join(sentences).replace("%", "%%")
