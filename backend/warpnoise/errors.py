@@ -1,19 +1,19 @@
 """Every error that Warpnoise raises on purpose.
 
     WarpnoiseError
-    ├── JobError            the job folder: a missing file, a bad field, sizes that differ
-    │   └── JobLockedError  another process is working on these frames
-    ├── MediaError          one EXR, PNG or movie that cannot be read or written
-    ├── ModelError          a folder without a model, or a model of an unsupported family
-    │   ├── MissingBaseError  a model's file that lacks parts, and no base that has them
-    │   └── HubError        a model that cannot be downloaded
-    ├── SettingsError       a setting out of range, or one that the model does not take
-    ├── ServerError         the server cannot start, or a request names something unknown
-    ├── BlenderError        Blender was not found, or failed
-    └── Cancelled           the user cancelled; finished files stay
+    ├── JobError              the job folder has a missing file, an invalid field or a wrong size
+    │   └── JobLockedError    another process is working on these frames
+    ├── MediaError            an EXR, PNG or movie file cannot be read or written
+    ├── ModelError            a folder holds no model, or one of an unsupported family
+    │   ├── MissingBaseError  a model file lacks parts, and no base is set
+    │   └── HubError          a model cannot be downloaded
+    ├── SettingsError         a setting is out of range, or the model does not have it
+    ├── ServerError           the server cannot start, or a request names something unknown
+    ├── BlenderError          Blender was not found, or failed
+    └── Cancelled             the user cancelled; finished files are kept
 
-A message says what is wrong (expected and got) and what to do. Arguments of the wrong shape or type given by a
-programmer to a function raise the built-in ValueError and TypeError instead.
+A message says what is wrong (expected and got) and what to do. If a programmer passes arguments of a wrong shape or
+type to a function, it raises the built-in ValueError or TypeError instead.
 """
 
 from __future__ import annotations
