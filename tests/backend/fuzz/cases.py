@@ -7,6 +7,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from warpnoise.media.png import read_png, read_size, write_png
 from warpnoise.motion import motions
 from warpnoise.sdedit import ModelFolder
 
-from warpnoise_addon.backend.answers import check_status, read_job
+from warpnoise_addon.backend.answers import check, read_job
 from warpnoise_addon.backend.received_png import NotThePicture, check_png
 from warpnoise_addon.backend.sent_picture import NoPictureError, SentPicture
 from warpnoise_addon.bounded_json import BadJsonError
@@ -143,14 +144,14 @@ def _jsons(folder: Path) -> _Maker:
             (result.folder / "records").mkdir(parents=True, exist_ok=True)
             (result.folder / "records" / "0001.json").write_bytes(mutated_json(record, random))
             return Case(f"json {number} record", lambda: result.record(result.frame(1)))
-        check, answer = random.choice(((read_job, view), (check_status, status)))
+        fits, answer = random.choice(((read_job, view), (partial(check, "status"), status)))
         path = folder / "answer.json"
         path.write_bytes(mutated_json(answer, random))
 
         def read() -> None:
             value = read_addon_json(path)
             if isinstance(value, dict):
-                check(value)
+                fits(value)
 
         return Case(f"json {number} answer", lambda: _every(read, lambda: read_json(path)))
 
