@@ -55,14 +55,15 @@ def show_progress(kind: Kind = "text") -> Iterator[Callable[[Progress], None]]:
 
 @contextmanager
 def display(unit: str = "frames") -> Iterator[Callable[..., None]]:
-    """A bar on a terminal, lines in a log; each warning once. The bar appears with the first progress, so that what is
-    said before it stays readable.
+    """A bar on a terminal, or lines in a log. Each warning appears once.
+
+    The bar appears with the first progress, so that earlier output stays readable.
 
     Args:
-        unit: of what is counted.
+        unit: the unit of the counts.
 
     Yields:
-        what shows a progress: ``detail`` is beside the bar; a log gets ``line`` when it changes.
+        a function that shows the progress. ``detail`` appears beside the bar; a log gets ``line`` when it changes.
     """
     bar: tqdm[Any] | None = None
     said: set[str] = set()
@@ -126,7 +127,7 @@ class OpenJobDescription:
 
 
 def say(text: str) -> None:
-    """A line on standard error, above a bar that may stand there."""
+    """Prints a line on standard error, above the bar if there is one."""
     tqdm.write(text, file=sys.stderr)
 
 

@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command; its exit status. What goes wrong is said on standard error in one block, without a traceback."""
+    """Runs the command and returns its exit status. Errors appear on standard error, without a traceback."""
     debug = "--debug" in arguments[: _subcommand_at(arguments)]
     try:
         status = cli.main(args=arguments, prog_name="warpnoise", standalone_mode=False)

@@ -153,7 +153,7 @@ subset_options = together(
 
 
 def chosen_frames(frames: Sequence[int], text: str | None, chunk: tuple[int, int] | None = None) -> list[int] | None:
-    """What ``subset_options`` choose of a shot's frames; None: all. Raises SettingsError for what is not there."""
+    """The frames of a shot that ``subset_options`` select, or None for all. Raises SettingsError for unknown frames."""
     from warpnoise.job import chunk_of, select_frames
 
     if text is None and chunk is None:

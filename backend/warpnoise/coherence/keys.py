@@ -22,7 +22,7 @@ class KeyFrames:
 
     Args:
         share: a frame becomes a key frame if more than this share of it shows surfaces that no key frame has shown.
-        given: frames that are always key frames: those that a user painted.
+        given: frames that are always key frames, because a user has painted them.
     """
 
     def __init__(self, share: float, given: Collection[int] = ()) -> None:

@@ -36,7 +36,7 @@ Load = Callable[..., Editor]
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came of it: the figures and the two files."""
+    """The outcome of a comparison: the figures and the two files."""
 
     report: Report
     page: Path

@@ -39,7 +39,7 @@ class DemoOptions:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What was made; None where it was not asked for."""
+    """The files of the demo. None for those that were not requested."""
 
     scene: Path
     seconds: float

@@ -82,7 +82,7 @@ class SuggestedModel(BaseModel):
 
 
 class OfferedModel(BaseModel):
-    """What a download would be; sizes in bytes."""
+    """The facts about a download. Sizes are in bytes."""
 
     name: str
     kind: Literal["model", "controlnet"]
@@ -160,7 +160,7 @@ def _suggestions() -> list[dict[str, Any]]:
 
 
 def describe_offer(offer: Offer) -> OfferedModel:
-    """What a user decides by, before anything is downloaded."""
+    """The facts that a user needs before a download."""
     place = download_folder(offer.id)
     note = read_note(place)
     known = {model.name: model.memory for model in suggested()}

@@ -142,7 +142,7 @@ def file_path(hub_id: str, revision: str, name: str) -> str:
 
 
 def unreachable(failure: BaseException) -> HubError:
-    """What to say where the connection fails."""
+    """The error for a failed connection."""
     reason = str(failure).strip().splitlines()[0][:200] if str(failure).strip() else type(failure).__name__
     return HubError(
         f"{constants.ENDPOINT} cannot be reached ({reason}). Check the connection and run again: downloaded "

@@ -28,7 +28,7 @@ _PATIENCE = 1.0
 
 @dataclass(frozen=True)
 class Note:
-    """What a downloaded folder says of itself. ``size``: bytes of the whole."""
+    """The note in a downloaded folder. ``size``: bytes of the whole."""
 
     id: str
     revision: str
@@ -39,7 +39,7 @@ class Note:
 
 
 def read_note(folder: Path) -> Note | None:
-    """What a downloaded folder says of itself; None for any other folder."""
+    """The note in a downloaded folder, or None for any other folder."""
     try:
         note = read_object(folder / NOTE, error=ModelError, largest=1 << 16)
         texts = {name: str(note.get(name, "")) for name in Note.__dataclass_fields__ if name != "size"}
@@ -79,10 +79,10 @@ def taking_room(hub_id: str) -> Iterator[None]:
 
 
 def remove(hub_id: str) -> int:
-    """Remove a downloaded model, and what is left of a broken download of it. Bytes that are free now.
+    """Remove a downloaded model, and the rest of an interrupted download of it. Returns the number of freed bytes.
 
     Raises:
-        HubError: there is none, or it is being downloaded.
+        HubError: there is no such model, or it is being downloaded.
     """
     place, partial = download_folder(hub_id), partial_folder(hub_id)
     with lock_download(hub_id), disk_errors(place):

@@ -32,10 +32,10 @@ class PictureHeader:
 
 
 def read_header(path: Path) -> PictureHeader:
-    """What the file says of itself; no pixels.
+    """The header of a picture file, without its pixels.
 
     Raises:
-        MediaError: the file is missing, is not a picture, or is of a kind that has no certain colour.
+        MediaError: the file is missing, is not a picture, or is of a kind whose colours are not defined.
     """
     with _opened(path) as image:
         if image.mode in ("CMYK", "LAB", "HSV"):

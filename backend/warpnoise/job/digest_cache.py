@@ -25,10 +25,10 @@ Entry = list[Any]
 
 
 class DigestCache(contextlib.AbstractContextManager["DigestCache"]):
-    """Reads each file once. A file with the size and time of its last reading is taken for unchanged.
+    """Reads each file once, as long as its size and time do not change.
 
-    The cache key is the file's path from ``root``. The file ``digests.json`` is written when the ``with`` block ends,
-    with what others wrote there in the meantime; to lose it costs time only.
+    The cache key is the file's path relative to ``root``. ``digests.json`` is written when the ``with`` block ends,
+    together with entries that others have added in the meantime. Losing the file only costs time.
     """
 
     def __init__(self, root: Path, folder: Path, cancelled: Callable[[], bool] | None = None) -> None:

@@ -50,7 +50,7 @@ InvertibleMatrix = Annotated[Matrix, AfterValidator(_invertible)]
 
 
 class SceneInfo(StrictModel):
-    """What holds for the whole animation."""
+    """The properties of the whole animation."""
 
     name: str = "Scene"
     fps: Annotated[float, Field(ge=0.01, le=10_000)] = 24.0
@@ -93,7 +93,7 @@ class Camera(StrictModel):
 
 
 class FrameInfo(StrictModel):
-    """One frame of the job, as it stands in the file: ``objects`` holds only what changed."""
+    """One frame of the job as in the file. ``objects`` holds only changes."""
 
     frame: FrameNumber
     camera: Camera | None

@@ -95,7 +95,7 @@ def _flat(node: Any, definitions: Mapping[str, Any]) -> Any:
 
 
 def schema_text() -> str:
-    """What ``warpnoise_addon/settings.json`` holds."""
+    """The content of ``warpnoise_addon/settings.json``."""
     return json.dumps(settings_schema(), indent=2) + "\n"
 
 

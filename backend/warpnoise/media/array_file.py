@@ -30,7 +30,7 @@ Write = Callable[[Array], object]
 def open_writer(
     file: BinaryIO, kind: Literal["npz", "npy", "safetensors"], shape: tuple[int, ...], frames: Sequence[int]
 ) -> Iterator[Write]:
-    """What writes the array "noise", float32 of ``shape``, with the numbers of its ``frames`` beside it."""
+    """A writer for the array "noise", float32 of ``shape``, and the numbers of its ``frames``."""
     numbers = np.array(frames, dtype="<i8")
     header = {"descr": "<f4", "fortran_order": False, "shape": shape}
     if kind == "npy":

@@ -79,7 +79,7 @@ def write_bytes(path: Path, data: bytes, *, error: type[WarpnoiseError] = MediaE
 
 
 def remove(path: Path, *, error: type[WarpnoiseError] = MediaError) -> None:
-    """Removes the file if it is there. Raises ``error`` when the operating system refuses."""
+    """Removes the file if it exists. Raises ``error`` if the operating system refuses."""
     try:
         path.unlink(missing_ok=True)
     except OSError as refusal:

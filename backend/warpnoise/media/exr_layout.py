@@ -70,12 +70,12 @@ class Part:
 
     @property
     def decoded_bytes(self) -> int:
-        """What its pixels take once they are unpacked."""
+        """The size of its pixels after decompression."""
         width, height = self.size
         return width * height * sum(_BYTES[channel.kind] for channel in self.channels)
 
     def text(self, attribute: str) -> str:
-        """An attribute's text; "" where there is none. Raises BadLayoutError: not UTF-8."""
+        """An attribute's text, or "" if it is missing. Raises BadLayoutError: not UTF-8."""
         return _text(self.attributes.get(attribute, (b"string", b""))[1])
 
 

@@ -111,7 +111,7 @@ def _message(model: type[BaseModel], detail: ErrorDetails) -> str:
 
 
 def short(text: object, longest: int = 60) -> str:
-    """What a file says may be of any length."""
+    """A short form of a value from a file, which may have any length."""
     whole = str(text)
     return whole if len(whole) <= longest else f"{whole[: longest - 3]}..."
 

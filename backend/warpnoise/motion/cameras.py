@@ -18,7 +18,7 @@ Matrix = npt.NDArray[np.float64]
 
 
 def world_to_pixels(camera: Camera, width: int, height: int) -> Matrix:
-    """The (4, 4) matrix from world space to pixel space. What is before the camera has a positive factor."""
+    """The (4, 4) matrix from world space to pixel space. Points in front of the camera have a positive factor."""
     return camera_to_pixels(camera, as_array(camera.projection), width, height) @ np.linalg.inv(as_array(camera.world))
 
 
@@ -36,10 +36,7 @@ def camera_to_pixels(camera: Camera, projection: Matrix, width: int, height: int
 
 
 def apply(matrix: Matrix, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Points (..., 3) of pixel space, x, y and d, moved by one (4, 4) matrix or by one each, (..., 4, 4).
-
-    NaN where they come to lie behind the camera.
-    """
+    """Moves points (..., 3) of pixel space, x, y and d, by one (4, 4) matrix or one each. NaN behind the camera."""
     moved = np.einsum("...ij,...j->...i", matrix[..., :3], points) + matrix[..., 3]
     factor = np.where(moved[..., 3:] > 0, moved[..., 3:], np.nan)
     return np.asarray(moved[..., :3] / factor)

@@ -98,7 +98,7 @@ class PhaseLock:
 
     @property
     def error(self) -> float:
-        """How far the surface is from its phase after the shift, in pixels: up to half of ``step``."""
+        """The distance of the surface from its phase after the shift, in pixels: up to half of ``step``."""
         return max(abs(at - self.step * round(at / self.step)) for at in (self._x, self._y))
 
     def _counter(self, at: float) -> int:

@@ -101,7 +101,7 @@ def views_of(record: Any, view: Any) -> Any:
 
 
 def engine_for(device: torch.device, name: str | None) -> Engine:
-    """The engine of a name, "cpu" or "cuda", for noise on a device; None: the faster one that is there.
+    """The engine with a name, "cpu" or "cuda", for noise on a device. None: the fastest one that is available.
 
     Raises:
         ValueError: there is no such engine.

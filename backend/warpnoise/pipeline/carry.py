@@ -22,8 +22,8 @@ from warpnoise.sdedit.editor import Editor
 class NoisyFrame:
     """A frame that is ready for the model.
 
-    ``shift``: (down, right) pixels that hold the frame on the model's grid, see `PhaseLock`; None: it is edited where
-    it stands.
+    ``shift``: (down, right) pixels by which phase lock shifts the frame on the model's grid, see `PhaseLock`. None: the
+    frame is not shifted.
     """
 
     frame: int
@@ -55,10 +55,7 @@ class FrameNoise:
 def carry_noise(
     sources: Iterable[Source], noise: NoiseMethod, maps: int, lock: PhaseLock | None = None
 ) -> Generator[tuple[Source, NoisyFrame | None]]:
-    """Every frame, and with its noise if it is wanted. The noise goes through all of them.
-
-    ``noise`` and ``lock`` stand on the first frame.
-    """
+    """All frames, those that are wanted with their noise. ``noise`` and ``lock`` are at the first frame."""
     last: NoisyFrame | None = None
     for source in sources:
         if last is not None:

@@ -23,7 +23,7 @@ Slots = Sequence[NoisyFrame | None]
 
 @dataclass(frozen=True)
 class EditedFrame:
-    """What the model made of a frame. ``image``: (3, h, w) float32 in [0, 1], on the model's device."""
+    """A frame after the model. ``image``: (3, h, w) float32 in [0, 1], on the model's device."""
 
     frame: int
     source: Wanted
@@ -94,7 +94,7 @@ class BatchEditor:
         return KeyFrame(place.pictures([picture]), place.noise([noise], 0), strength)
 
     def edit_one(self, frame: NoisyFrame, pull: Pull | None, key: KeyFrame | None = None) -> EditedFrame:
-        """A frame, drawn toward a target, (1, 3, h, w), in a batch of its own. Raises as ``edit``."""
+        """Edits one frame in a batch of one, drawn toward a target, (1, 3, h, w). Raises as ``edit``."""
         self._held = {name: value for name, value in (("pull", pull), ("key", key)) if value is not None}
         (edited,) = self.edit([frame], [frame.frame])
         return edited

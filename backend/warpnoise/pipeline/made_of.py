@@ -104,7 +104,7 @@ class MadeOf:
 
 
 def effective(settings: Settings, model: ModelFolder) -> Settings:
-    """Equal settings for equal pictures: null becomes what it stands for, what this model does not take is dropped."""
+    """Settings that are equal for equal pictures: null is resolved, and settings that the model lacks are dropped."""
     changes: dict[str, object] = {
         "guidance": model.guidance_for(settings),
         "steps": model.steps_for(settings),

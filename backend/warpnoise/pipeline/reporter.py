@@ -12,7 +12,7 @@ from warpnoise.progress import Progress, Stage
 
 
 class Reporter:
-    """Holds the progress and tells it. Frames may be counted in any thread; only ``report`` calls the listener."""
+    """Holds the progress and reports it. Any thread may count frames; only ``report`` calls the listener."""
 
     def __init__(self, first: Progress, listener: Callable[[Progress], None] | None) -> None:
         self.now = first

@@ -24,7 +24,7 @@ class Lora(StrictModel):
 
 
 class Control(StrictModel):
-    """A ControlNet, what it is shown, and how strongly and when it acts."""
+    """A ControlNet: its input picture, its weight, and the steps in which it acts."""
 
     path: str = setting(
         ..., "Folder", "The folder of a diffusers ControlNet for the model", min_length=1, subtype="DIR_PATH"
@@ -49,7 +49,7 @@ class Control(StrictModel):
 
 
 class Embedding(StrictModel):
-    """A textual inversion (Gal et al. 2022) and the word that stands for it in the prompt."""
+    """A textual inversion (Gal et al. 2022), and its word in the prompt."""
 
     path: str = setting(..., "File", "A .safetensors file", min_length=1, subtype="FILE_PATH")
     token: str = setting(

@@ -50,7 +50,7 @@ def encode(pipeline: Any, images: torch.Tensor) -> torch.Tensor:
 
 
 def decode(pipeline: Any, latents: torch.Tensor) -> torch.Tensor:
-    """The inverse of ``encode``, up to what the autoencoder loses."""
+    """The inverse of ``encode``, except for the autoencoder's loss."""
     vae = getattr(pipeline, "vae", None)
     if vae is None:
         return latents

@@ -13,10 +13,10 @@ _BATCH_LIMIT = 16
 
 
 def pick_device(device: str | torch.device | None = None) -> torch.device:
-    """The device that was asked for; None: ``cuda`` where there is one, else ``mps``, else ``cpu``.
+    """The requested device. None: ``cuda`` if available, else ``mps``, else ``cpu``.
 
     Raises:
-        SettingsError: not a device's name, or not there on this machine.
+        SettingsError: the name is not that of a device, or the device is not available.
     """
     if device is None:
         return torch.device(
@@ -67,7 +67,7 @@ def computes_bfloat16() -> bool:
 
 
 def pick_batch(device: torch.device, height: int, width: int) -> int:
-    """How many frames at a time: a megapixel's on a GPU (at most 16), one on a CPU, where more gain nothing."""
+    """The number of frames in a batch: a megapixel on a GPU (at most 16 frames), and one on a CPU."""
     if device.type == "cpu":
         return 1
     return max(1, min(_BATCH_LIMIT, _BATCH_PIXELS // (height * width)))
@@ -90,7 +90,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def memory(device: torch.device) -> tuple[int, int]:
-    """All of a device's memory and what is free of it, in bytes; the computer's own for the CPU."""
+    """The total and the free memory of a device in bytes; for the CPU, those of the computer."""
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
         return total, free

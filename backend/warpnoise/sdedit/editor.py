@@ -61,7 +61,7 @@ class Editor(ABC):
 
     @property
     def digest(self) -> str:
-        """Of the weights and configuration, in hexadecimal."""
+        """The digest of the weights and configuration, in hexadecimal."""
         return self.folder.digest
 
     @property
@@ -126,7 +126,7 @@ class Editor(ABC):
         return self._noise.shape(height, width, settings)
 
     def noise_maps(self, settings: EditSettings) -> int:
-        """How many independent noise maps an edit reads: 1, one more for each stochastic step, one for texture."""
+        """The number of noise maps that an edit reads: 1, one for each stochastic step, and one for texture."""
         return maps_read(self.folder, settings)
 
     @torch.no_grad()  # not inference_mode: the caller's noise is made in here, and may be kept

@@ -46,7 +46,7 @@ class Patch:
 
 @dataclass(frozen=True)
 class Matrices:
-    """``own``: of the patch with itself, exact is the identity. ``across``: of the patch with what it covered."""
+    """``own``: the patch with itself; the exact one is the identity. ``across``: the patch with what it covered."""
 
     own: list[list[float]]
     across: list[list[float]]

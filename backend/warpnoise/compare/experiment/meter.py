@@ -26,7 +26,7 @@ class CompareProgress:
 
 
 class Meter:
-    """Holds the progress and tells it."""
+    """Holds the progress and reports it."""
 
     def __init__(self, listener: Callable[[CompareProgress], None] | None) -> None:
         self.now = CompareProgress("reading")

@@ -19,7 +19,7 @@ from warpnoise.compare.metrics.covariance import Whiteness
 
 @dataclass(frozen=True)
 class Figure:
-    """``spread``: sample standard deviation of ``values``; None where there is only one."""
+    """``spread``: the sample standard deviation of ``values``, or None if there is only one."""
 
     mean: float
     spread: float | None
@@ -106,7 +106,7 @@ class Report:
         return {lag: lag * self.speed_px / self.cell_px for lag in self.lags}
 
     def to_json(self) -> dict[str, Any]:
-        """What ``compare.json`` holds. Lags are keys, as JSON has no others than texts."""
+        """The content of ``compare.json``. Lags are its keys as texts, because JSON has no other keys."""
         content = pydantic_core.to_json({**vars(self), "lag_cells": self.lag_cells}, inf_nan_mode="null")
         return {"schema": REPORT_SCHEMA, "generator": f"warpnoise {__version__}", **json.loads(content)}
 

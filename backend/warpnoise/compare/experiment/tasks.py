@@ -54,7 +54,7 @@ OFF: dict[str, object] = {
 
 
 def coherence_variants(attends: bool) -> dict[str, dict[str, object]]:
-    """What is compared in the task "coherence": each option alone, and all together."""
+    """The variants in the task "coherence": each option alone, and all together."""
     ours: dict[str, object] = {**OFF, "noise": OURS}
     options = {"pull": 1.0, "accumulation": 1.0, **({"attention": 1.0} if attends else {})}
     alone = {name: {**ours, name: strength} for name, strength in options.items()}

@@ -67,7 +67,7 @@ class CoherenceMeter:
                 self._compare(correspondence, self._sums[correspondence.lag])
 
     def result(self) -> Coherence:
-        """Of the frames so far. Raises ValueError if there are none."""
+        """The figures of the frames so far. Raises ValueError if there are none."""
         if not self._gradients:
             raise ValueError("expected at least one frame, got none")
         return Coherence(
@@ -112,7 +112,7 @@ def _inside(coordinate: npt.NDArray[Any], size: int) -> npt.NDArray[np.bool_]:
 
 
 def texture(picture: Picture) -> Picture:
-    """What is left of (h, w, channels) after taking off a Gaussian blur of ``BLUR_PX``."""
+    """The rest of a picture (h, w, channels) after subtracting a Gaussian blur of ``BLUR_PX``."""
     blurred = cv2.GaussianBlur(picture, (0, 0), BLUR_PX, borderType=cv2.BORDER_REFLECT)
     return np.asarray(picture - blurred.reshape(picture.shape), dtype=np.float32)
 
@@ -128,10 +128,10 @@ def _squares(values: Picture) -> float:
 
 
 def low_band_drift(picture: Picture, baseline: Picture) -> float:
-    """Root mean square difference of two pictures behind a Gaussian blur of ``BLUR_PX``.
+    """Root mean square difference of two pictures after a Gaussian blur of ``BLUR_PX``.
 
-    What ghosts, or runs away over a shot, is perfectly coherent, and as sharp as one likes; but it is not what the
-    model makes of the frame alone.
+    A ghost, or a picture that drifts over a shot, is perfectly coherent and may be sharp, but differs from the picture
+    that the model makes from the frame alone.
     """
     difference = cv2.GaussianBlur(picture - baseline, (0, 0), BLUR_PX, borderType=cv2.BORDER_REFLECT)
     return float(np.sqrt(np.square(difference, dtype=np.float64).mean()))

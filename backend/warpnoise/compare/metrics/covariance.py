@@ -140,7 +140,7 @@ class Whiteness:
 
     @property
     def is_white(self) -> bool:
-        """Both within what the finite number of pixels and a model would not notice."""
+        """Whether both deviate no more than a finite number of pixels explains and a model would notice."""
         return abs(self.variance - 1) < _WHITE_VARIANCE and self.correlation < _WHITE_CORRELATION
 
 
@@ -157,7 +157,7 @@ class WhitenessMeter:
         self._correlations.append([_covariance(noise, *step) / variance if variance else 1.0 for step in _NEIGHBOURS])
 
     def result(self) -> Whiteness:
-        """Of the frames so far. Raises ValueError if there are none."""
+        """The figures of the frames so far. Raises ValueError if there are none."""
         if not self._variances:
             raise ValueError("expected at least one frame, got none")
         correlation = np.mean(self._correlations, axis=0)

@@ -52,7 +52,7 @@ FLOOR = {
 
 
 def title(method: str) -> str:
-    """Of a method, the input or the reference."""
+    """The title of a method, of the input or of the reference."""
     words = METHODS.get(method) or VARIANTS.get(method) or FLOOR.get(method)
     return words.title if words else method
 
@@ -69,7 +69,7 @@ class Headline(NamedTuple):
 
 
 def figure_text(figure: Figure | None, digits: int = 3, scale: float = 1) -> Markup:
-    """The mean and the spread in small letters; a dash where there is no figure."""
+    """The mean, and the spread in small letters. A dash if there is no figure."""
     if figure is None:
         return Markup('<span class="none">&ndash;</span>')
     text = f"{figure.mean * scale:.{digits}f}"
@@ -110,7 +110,7 @@ def best_of(figures: Mapping[str, Figure | None], key: Callable[[float], float])
 
 
 def headlines(report: Report) -> list[Headline]:
-    """Ours against what it is compared with, at the longest lag up to 8 frames; empty without ours."""
+    """Our method against the others, at the longest lag of up to 8 frames. Empty without our method."""
     if not report.tasks:
         return []
     task = next(iter(report.tasks.values()))
