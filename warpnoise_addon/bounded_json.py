@@ -22,7 +22,7 @@ _MAY_BE_HALF = re.compile(r"\\u[dD]")
 
 
 class BadJsonError(MessageError, ValueError):
-    """What is wrong with the text, as the end of a sentence: "it is nested too deeply"."""
+    """A text is not acceptable JSON. The message is the end of a sentence: "it is nested too deeply"."""
 
 
 def parse_json(data: bytes | str, largest: int = LARGEST) -> Any:

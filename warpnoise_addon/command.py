@@ -35,7 +35,7 @@ _registered: object = None
 
 
 def run(arguments: list[str], program: str = f"blender FILE.blend --command {COMMAND}") -> int:
-    """Do what the arguments say to the open file, and return the exit status (docs/architecture.md)."""
+    """Runs the command on the open file, and returns the exit status (docs/architecture.md)."""
     try:
         parsed = make_parser(program).parse_args(arguments)
     except SystemExit as end:  # --help, or bad arguments, which it has told

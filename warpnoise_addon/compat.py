@@ -65,7 +65,7 @@ def multilayer_exr(settings: bpy.types.ImageFormatSettings) -> dict[str, Any]:
 
 
 def png16(settings: bpy.types.ImageFormatSettings, transparent: bool) -> dict[str, Any]:
-    """Image settings for a 16-bit PNG of what the viewer sees."""
+    """Image settings for a 16-bit PNG of the view."""
     return image_settings_values(
         settings,
         media_type="IMAGE",
@@ -109,7 +109,7 @@ def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
 
 
 def sequencer_strips(scene: bpy.types.Scene) -> Any:
-    """The scene's top-level strips; its sequencer is made where it has none."""
+    """The top-level strips of the scene. Creates the sequencer if there is none."""
     editor = scene.sequence_editor_create()
     return editor.strips if has_property(editor, "strips") else editor.sequences  # renamed in 4.4
 
@@ -121,7 +121,7 @@ def set_strip_duration(strip: Any, frames: int) -> None:
 
 
 def compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
-    """The scene's compositor node tree, where there is one and it is used."""
+    """The scene's compositor node tree, if there is one and it is in use."""
     return stored_compositor_tree(scene) if has_property(scene, "compositing_node_group") or scene.use_nodes else None
 
 
@@ -183,7 +183,7 @@ def action_curves(owner: bpy.types.AnimData | bpy.types.NlaStrip) -> Iterator[bp
 
 
 def stored_compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
-    """The scene's compositor node tree, also where it is switched off."""
+    """The scene's compositor node tree, even if it is switched off."""
     if has_property(scene, "compositing_node_group"):
         return scene.compositing_node_group
     return scene.node_tree
@@ -218,7 +218,7 @@ def new_compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree:
 
 
 def use_compositor_tree(scene: bpy.types.Scene) -> None:
-    """Switch the scene's compositor tree on; from 5.0 it is on if it is there."""
+    """Switches the scene's compositor tree on. From 5.0 on, it is on whenever it exists."""
     if not has_property(scene, "compositing_node_group") and not scene.use_nodes:
         scene.use_nodes = True
 

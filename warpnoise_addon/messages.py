@@ -7,9 +7,9 @@ from typing import Any
 
 
 class Message(str):
-    """An English sentence: ``template`` with ``values`` in its braces. Without values braces are as they are.
+    """An English sentence, made of ``template`` and the ``values`` in its braces.
 
-    A list among the values stands there with commas.
+    Without values, braces are ordinary characters. A list among the values is joined with commas.
     """
 
     template: str

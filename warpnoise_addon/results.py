@@ -33,7 +33,7 @@ _NAME = re.compile(r"[\w-][\w.-]*")
 
 @dataclass(frozen=True)
 class Result:
-    """``settings``: the effective ones. ``frames``: how many pictures are there."""
+    """``settings``: the effective ones. ``frames``: the number of pictures."""
 
     folder: Path
     settings: Settings

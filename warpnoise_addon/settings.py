@@ -167,7 +167,7 @@ class Setting:
         return float(f"{content:.6g}") if self.kind == "number" else content
 
     def of(self, owner: Any) -> Any:
-        """The value in the properties of ``owner``, in which a check box stands for None."""
+        """The value in the properties of ``owner``, where a check box means None if it is off."""
         if self.switched and not getattr(owner, f"use_{self.name}"):
             return None
         return self.from_property(getattr(owner, self.name))
@@ -233,7 +233,9 @@ def same_settings(wanted: Settings, effective: Settings) -> bool:
 
 
 def describe(settings: Settings, translated: Callable[[str], str] = str) -> str:
-    """What people know settings by: the style or model, and what is not the default. ``translated``: of titles."""
+    """A short description of settings: the style or model, and everything that is not the default. ``translated``: of
+    titles.
+    """
     words = [str(settings["style"] or Path(str(settings["model"])).name)]
     for name, setting in SETTINGS.items():
         value = settings.get(name)

@@ -66,7 +66,7 @@ class Download:
 
     @property
     def fetched(self) -> int:
-        """How many frames have come."""
+        """The number of frames that have arrived."""
         return len(self._job.wanted) - len(self._waiting)
 
     def next(self, newest: int | None = None) -> bool:

@@ -19,14 +19,14 @@ PREFERENCES = Message("the add-on's preferences")
 
 @dataclass(frozen=True)
 class BackendCommand:
-    """``argv`` starts the backend's command line; ``source`` says where it comes from, for messages."""
+    """``argv`` starts the backend's command line. ``source`` names its origin in messages."""
 
     argv: tuple[str, ...]
     source: str
 
     @property
     def update_hint(self) -> str:
-        """What updates the package in that environment."""
+        """How to update the package in that environment."""
         python = self.argv[0] if len(self.argv) > 1 else "python"
         return f"`{python} -m pip install --upgrade 'warpnoise[serve]'`"
 

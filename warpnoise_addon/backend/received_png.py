@@ -21,7 +21,7 @@ _BLOCK = 1 << 20
 
 
 class NotThePicture(MessageError):
-    """What is wrong with it."""
+    """A received file is not the expected picture. The message says why."""
 
 
 def largest_png(width: int, height: int) -> int:

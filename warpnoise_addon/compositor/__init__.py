@@ -23,9 +23,10 @@ __all__ = ["AddedGroup", "add_stylized"]
 
 @dataclass(frozen=True)
 class AddedGroup:
-    """What `add_stylized` did. ``connected``: the scene's output now passes through the group.
+    """The outcome of `add_stylized`.
 
-    ``group``: None where only frames before frame 0 are finished, which image sequences cannot show.
+    ``connected``: the scene's output now passes through the group. ``group``: None if only frames before frame 0 are
+    finished, which image sequences cannot show.
     """
 
     group: bpy.types.NodeTree | None

@@ -57,7 +57,7 @@ class ViewInverse:
 
 
 def view_inverse(scene: bpy.types.Scene) -> ViewInverse:
-    """What undoes the scene's display, view and exposure; warnings name what of the view it does not undo."""
+    """The inverse of the scene's display, view and exposure. Warnings name the parts that it leaves out."""
     view = scene.view_settings
     display = scene.display_settings.display_device
     name, exact = _colorspace(display, view.view_transform, compat.colorspace_names())

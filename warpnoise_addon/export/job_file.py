@@ -65,7 +65,7 @@ class JobFile:
         self._own: set[Path] = set()
 
     def start(self) -> None:
-        """From here on ``job.json`` tells of nothing that is not there or shall be made again."""
+        """From here on, ``job.json`` lists no frame that is missing or will be made again."""
         if self._options.color_frames is not None:
             self._assemble()
             return

@@ -58,7 +58,7 @@ def prepare(scene: bpy.types.Scene, changes: Changes) -> None:
 
 
 def left_out(scene: bpy.types.Scene) -> tuple[str, ...]:
-    """What ``prepare`` switches off and the user may miss, in sentences."""
+    """Sentences about features that ``prepare`` switches off and that the user may miss."""
     render, sentences = scene.render, []
     if render.use_multiview:
         sentences.append("Stereoscopy is on: what the scene's camera itself sees is exported.")

@@ -27,7 +27,7 @@ class _Simulation:
 
 
 class Simulations:
-    """Bakes in memory what is not baked, up to ``last``, and frees it when ``changes`` are put back."""
+    """Bakes simulations in memory up to ``last``, if they are not baked, and frees them when ``changes`` are undone."""
 
     def __init__(self, scene: bpy.types.Scene, layer: bpy.types.ViewLayer, last: int, changes: Changes) -> None:
         self._scene, self._layer, self._last, self._changes = scene, layer, last, changes

@@ -31,7 +31,7 @@ _PICTURE_NODES = {"CompositorNodeImage", "CompositorNodeMovieClip"}
 
 
 def unfollowed(scene: bpy.types.Scene) -> Iterator[str]:
-    """What the whole scene has of it: compositor nodes, strokes, lines and displacement."""
+    """Warnings for the whole scene: compositor nodes, strokes, lines and displacement."""
     tree = compat.compositor_tree(scene)
     if tree is not None and scene.render.use_compositing:
         yield from _nodes(scene, tree)
@@ -63,7 +63,7 @@ class Instances:
         self._told: set[str] = set()
 
     def next(self, numbers: Mapping[str, int]) -> Iterator[str]:
-        """``numbers``: how many instances each object makes that Blender tells apart by their order alone."""
+        """``numbers``: the number of instances of each object whose instances only their order distinguishes."""
         changed = {name for name, number in numbers.items() if self._before.get(name, number) != number}
         self._before.update(numbers)
         for name in sorted(changed - self._told):

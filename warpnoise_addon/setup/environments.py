@@ -31,7 +31,9 @@ _ID = re.compile(r"\d{8}-[0-9a-f]{8}")
 
 @dataclass(frozen=True)
 class Environment:
-    """What was set up. ``made``: seconds since the epoch. ``package``: the digest of the backend's wheel in it."""
+    """An environment that Set Up has made. ``made``: seconds since the epoch. ``package``: the digest of its backend's
+    wheel.
+    """
 
     id: str
     build: str

@@ -79,7 +79,7 @@ def chosen_url(choice: BackendChoice) -> str:
 
 
 def chosen_command(choice: BackendChoice) -> BackendCommand:
-    """What starts the backend. Raises BackendMissingError, see `backend.find_backend`."""
+    """The command that starts the backend. Raises BackendMissingError, see `backend.find_backend`."""
     return find_backend(choice.python, {} if choice.exclusive else os.environ)
 
 

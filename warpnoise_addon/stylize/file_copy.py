@@ -32,7 +32,9 @@ _PATH = re.compile(r"""["']//""")
 
 @dataclass(frozen=True)
 class FileCopy:
-    """``warnings``: sentences on what a Blender that opens ``path`` does not find. `remove_copy` takes it away."""
+    """``warnings``: sentences about files that a Blender that opens ``path`` does not find. `remove_copy` deletes the
+    copy.
+    """
 
     path: Path
     warnings: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ _described: dict[str, dict[str, Any]] = {}
 
 
 def find_model(name: str) -> dict[str, Any] | None:
-    """What is known of the model that a scene names, if it is installed; None: nothing yet."""
+    """The facts about the model that a scene names, if it is installed. None: nothing is known yet."""
     return next((model for model in listing.get("installed", ()) if model["name"] == name), _described.get(name))
 
 

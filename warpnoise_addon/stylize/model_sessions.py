@@ -67,7 +67,7 @@ class ListSession(Session):
 
 
 class OfferSession(ListSession):
-    """Asks the hub what a download of a model would be, for `offers`."""
+    """Asks the hub for the facts about a download, for `offers`."""
 
     def __init__(self, pool: BackendPool, choice: BackendChoice, name: str) -> None:
         super().__init__(pool, choice)

@@ -28,9 +28,9 @@ JOIN_SECONDS = 5.0
 
 
 class Session(abc.ABC):
-    """A thread with a status. Subclasses say what it does in ``_work``.
+    """A thread with a status. Subclasses do their work in ``_work``.
 
-    ``done_text``: what the panel shows at its good end; None: the frames that it made, empty: nothing.
+    ``done_text``: the text that the panel shows after a success. None: the number of frames. Empty: nothing.
     """
 
     done_text: str | None = None
@@ -48,7 +48,7 @@ class Session(abc.ABC):
 
     @property
     def seconds(self) -> float:
-        """How long it has taken, or took."""
+        """The elapsed time."""
         return (self._ended or time.monotonic()) - self._begun
 
     @property
@@ -115,7 +115,7 @@ class StylizeSession(Session):
 
 
 class CheckSession(Session):
-    """The check-up: looks at what a run needs, and starts or reaches the backend. ``findings`` grow meanwhile."""
+    """The check of the backend: starts or reaches it, and tests what a run needs. ``findings`` grow meanwhile."""
 
     done_text = "The backend works"
 

@@ -84,7 +84,7 @@ class Status:
 
     @property
     def fraction(self) -> float:
-        """Of the stage, 0 to 1: of its frames, the steps of the present one included."""
+        """The finished share of the stage, from 0 to 1, including steps of the current frames."""
         if self.share is not None:
             return self.share
         if not self.frames_total:
@@ -139,7 +139,7 @@ def duration(seconds: float) -> str:
 
 
 class Reporter:
-    """Keeps the newest status of a run and tells it on; called from one thread."""
+    """Holds the newest status of a run and passes it on. Called from one thread."""
 
     def __init__(self, tell: Callable[[Status], None] = lambda status: None) -> None:
         self.status = Status()

@@ -113,7 +113,7 @@ def is_default(model: str) -> bool:
 
 
 def known_styles(model: str) -> list[str]:
-    """The styles of a model: as a backend has said, else those that pictures are there of."""
+    """The styles of a model, as reported by a backend, or else those that have pictures."""
     told = _told(model)
     if told is not None:
         return list(told.get("styles", ()))

@@ -16,7 +16,7 @@ DETAILS = re.compile(r"\S+[/\\](?=\S)|(-[\w.]+){3}\.whl\b")
 
 
 def draw_status(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """The last run's or the present one's; nothing where there was none."""
+    """Draws the status of the current or the last run, if there is one."""
     status, width = state.last, letters_in(context)
     told = state.session.done_text if state.session is not None else None
     if status.stage == "idle" or (status.stage == "done" and told == ""):

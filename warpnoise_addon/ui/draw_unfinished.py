@@ -14,7 +14,7 @@ from .texts import draw_text, iface, letters_in
 
 
 def draw_unfinished(layout: bpy.types.UILayout, context: bpy.types.Context, job: Path) -> None:
-    """How far it came, and a button; nothing where there is none."""
+    """Draws how far an interrupted run came, and a button, if there is one."""
     found = _unfinished(job)
     if found is None:
         return

@@ -24,7 +24,7 @@ PLAY = "Press Space in the image editor to play the result: {count} frames at {s
 
 
 def draw_first_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """What a new user presses first; nothing once the scene has a result."""
+    """Draws the first buttons for a new user, until the scene has a result."""
     if not has_backend(context):
         draw_text(layout, NO_BACKEND, icon="INFO", width=letters_in(context))
         layout.operator("warpnoise.set_up", text="Set Up...", icon="IMPORT")

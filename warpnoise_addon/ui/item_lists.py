@@ -64,7 +64,7 @@ def draw_list(layout: bpy.types.UILayout, settings: Any, name: str) -> None:
 
 
 def draw_value(layout: bpy.types.UILayout, owner: Any, setting: Setting) -> None:
-    """A setting that is no list; with a check box where it can be left to the model."""
+    """Draws a setting that is not a list, with a check box if it can be left to the model."""
     layout = layout.row(heading=setting.title if setting.switched else "")
     # Blender has no keyframes for texts.
     layout.use_property_decorate = bool(setting.hints.get("animatable")) and setting.kind == "number"

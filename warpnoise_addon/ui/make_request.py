@@ -114,7 +114,7 @@ def existing_output(scene: bpy.types.Scene, part: str) -> Path | None:
 
 
 def default_output(scene: bpy.types.Scene) -> str:
-    """What ``output_folder`` makes of an empty choice, for people."""
+    """The folder that ``output_folder`` uses if none is chosen, for display."""
     return f"//warpnoise/{_folder_name(scene)}" if bpy.data.filepath else iface("Temporary")
 
 

@@ -67,12 +67,12 @@ def listed(name: str) -> dict[str, Any] | None:
 
 
 def is_installed(model: dict[str, Any]) -> bool:
-    """A suggested model says it; what has a source is on the backend's disk."""
+    """Whether a model is on the backend's disk."""
     return "source" in model or bool(model.get("installed"))
 
 
 def size_and_license(model: dict[str, Any]) -> str:
-    """``6.9 GB, openrail++``; what is not known is left out."""
+    """``6.9 GB, openrail++``, without what is unknown."""
     size = size_text(model["size"]) if model.get("size") else ""
     return ", ".join(filter(None, (size, model.get("license"))))
 

@@ -74,7 +74,7 @@ class _Main:
 
 
 def draw_preview_buttons(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """One frame first, and what it was before."""
+    """Draws the buttons that preview one frame and compare it with the render."""
     row = layout.row(align=True)
     frame = context.scene.frame_current
     text = "Preview Frame {frame}" if letters_in(context) > NARROW else "Preview {frame}"
@@ -85,7 +85,7 @@ def draw_preview_buttons(layout: bpy.types.UILayout, context: bpy.types.Context)
 
 
 class Section(NamedTuple):
-    """A panel below the main one. ``locked``: what it shows cannot be changed while something runs."""
+    """A panel below the main one. ``locked``: it cannot be changed during a run."""
 
     name: str
     label: str

@@ -11,7 +11,7 @@ def is_trial(scene: bpy.types.Scene) -> bool:
 
 
 def play_trial(scene: bpy.types.Scene, first: int, last: int) -> None:
-    """Make these frames the preview range, and remember what it was. The scene keeps both, for a saved file."""
+    """Makes these frames the preview range, and stores the previous range in the scene, which a saved file keeps."""
     leave_trial(scene)
     before = scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end
     scene.warpnoise.before_trial = (*before, first, last)

@@ -66,7 +66,7 @@ def preferences(context: bpy.types.Context) -> WARPNOISE_Preferences | None:
 
 
 def backend_choice(context: bpy.types.Context) -> BackendChoice:
-    """What the preferences choose; the defaults where the add-on runs without being installed."""
+    """The backend that the preferences choose, or the default if the add-on is not installed."""
     chosen = preferences(context)
     if chosen is None:
         return BackendChoice(python=managed_python(), update=managed_update())

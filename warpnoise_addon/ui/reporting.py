@@ -41,7 +41,7 @@ class WhenIdle:
 
 
 class AskFirst:
-    """Mixin of operators that delete: a dialog asks, with the name of what is deleted in ``_named``."""
+    """Mixin for operators that delete: a dialog asks first, and names what is deleted in ``_named``."""
 
     def _named(self) -> str:
         raise NotImplementedError

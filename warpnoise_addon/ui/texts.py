@@ -29,7 +29,7 @@ def sentence(text: str, **values: object) -> str:
 
 
 def letters_in(context: bpy.types.Context) -> int:
-    """How many letters a line has room for beside an icon, in the region that is drawn."""
+    """The number of letters that fit on a line beside an icon, in the region that is drawn."""
     scale = context.preferences.system.ui_scale or 1.0
     width = context.region.width if context.region else 300
     return max(int((width / scale - 80) / PIXELS_A_LETTER), 10)

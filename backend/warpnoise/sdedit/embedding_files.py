@@ -74,7 +74,7 @@ def embedding_file(model: ModelFolder, setting: Embedding) -> EmbeddingFile:
 
 
 def embedding_warnings(model: ModelFolder, settings: EditSettings) -> tuple[str, ...]:
-    """A sentence for each textual inversion whose token stands in no prompt. Raises as `embedding_file`."""
+    """A sentence for each textual inversion whose token is in no prompt. Raises as `embedding_file`."""
     files = [embedding_file(model, setting) for setting in settings.embeddings]
     tokens = [file.token for file in files]
     if twice := next((token for token in tokens if tokens.count(token) > 1), None):

@@ -210,8 +210,10 @@ class ModelFolder:
         return self.sampler if settings.sampler is None else settings.sampler
 
     def denoising_maps(self, settings: EditSettings) -> int:
-        """How many noise maps the denoising reads: the start's, and one for each stochastic step, of which the frame
-        with the largest strength has the most."""
+        """The number of noise maps that the denoising reads: one for the start, and one for each stochastic step.
+
+        The frame with the largest strength has the most steps.
+        """
         return self._maps_at(settings, settings.largest("strength") or settings.strength)
 
     def shot_map(self, settings: EditSettings, index: int) -> int:
@@ -275,8 +277,7 @@ class ModelFolder:
         return tuple(part for part in self.weighted if part not in self.file_parts)
 
     def noise_shape(self, height: int, width: int) -> tuple[int, int, int]:
-        """(channels, height, width) of the noise for images of that many pixels. In latent space a latent at the
-        border may stand partly outside of the image."""
+        """(channels, height, width) of the noise for images of this size. Latents may reach over the border."""
         return self.latent_channels, -(-height // self.vae_factor), -(-width // self.vae_factor)
 
     @cached_property

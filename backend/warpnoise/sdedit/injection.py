@@ -19,7 +19,7 @@ from warpnoise.sdedit.run import Run
 
 
 class TimestepsAsked(Exception):
-    """Raised by `TimingProbe`: what the pipeline passed to ``set_timesteps``."""
+    """Raised by `TimingProbe`, with the arguments that the pipeline passed to ``set_timesteps``."""
 
     def __init__(self, timing: dict[str, Any]) -> None:
         super().__init__(timing)
@@ -143,7 +143,7 @@ class InjectedScheduler(_SchedulerFace):
 
 
 def finite(x: torch.Tensor) -> torch.Tensor:
-    """x. Raises ModelError where it is not finite."""
+    """Returns x. Raises ModelError if it is not finite."""
     if not torch.isfinite(x).all():
         raise ModelError(
             "the model returned infinite or undefined numbers: in half precision it may overflow (try float32 or "

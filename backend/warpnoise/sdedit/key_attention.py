@@ -39,7 +39,7 @@ class KeyTokens:
 
     @contextmanager
     def recorded(self, network: Any) -> Iterator[None]:
-        """Within it, what enters is kept."""
+        """Stores the tokens that enter the self-attention layers, within a ``with`` block."""
         self.entered.clear()
         with _processors(network, lambda inner: _Recorder(inner, self)):
             yield

@@ -27,7 +27,7 @@ def placed(network: Any, device: torch.device) -> Any:
 
 
 def first_line(error: BaseException) -> str:
-    """What a library's error says, in one line, without the names of Python's classes."""
+    """The first line of a library's error, without the names of Python's classes."""
     line = (str(error).strip().splitlines() or ["it does not say why"])[0]
     line = re.sub(r"<class '([^']*)'>", r"\1", line)
     return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}..."
@@ -35,7 +35,7 @@ def first_line(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Without progress bars, which would stand between the command's own lines, and without warnings of libraries."""
+    """Suppresses progress bars and warnings of libraries, which would appear between the command's own lines."""
     shown = transformers_logging.is_progress_bar_enabled()
     shown_by_diffusers = diffusers_logging.is_progress_bar_enabled()
     verbosity = diffusers_logging.get_verbosity()

@@ -145,7 +145,7 @@ class DeviceMemory:
         return compute()
 
     def take_warnings(self) -> tuple[str, ...]:
-        """What changed since the last call."""
+        """The changes since the last call."""
         taken, self._warnings = tuple(self._warnings), []
         return taken
 

@@ -98,7 +98,7 @@ class MemoryPlan:
 
     @property
     def sentence(self) -> str:
-        """What to tell the user; empty for a model that is wholly on the device."""
+        """A sentence for the user, or "" if the whole model is on the device."""
         texts = []
         if self.offload == "model":
             texts.append(
@@ -193,7 +193,7 @@ def what_would_fit(sizes: Sizes, room: Room, plan: MemoryPlan) -> str:
 
 
 def capacity(room: Room) -> str:
-    """What fits, for *Check the Backend*."""
+    """A sentence for *Check the Backend* about the models that fit."""
     whole = _gb(max(room.device - WORKING_MEMORY, 0))
     if room.main is None:
         return f"Models of up to {whole} fit; of larger ones, the weights are stored in 8 or 4 bit."

@@ -72,7 +72,7 @@ def find_weights(place: Path) -> tuple[list[Path], str | None]:
 
 
 def named_files(settings: EditSettings) -> list[Path]:
-    """The files beside the model that the settings name, and that decide what is painted."""
+    """The files besides the model that the settings name and that affect the result."""
     adapters = [resolve(each.path, "ip_adapter") for each in settings.ip_adapters]
     networks = [resolve(control.path, "control") for control in settings.controls]
     networks += [

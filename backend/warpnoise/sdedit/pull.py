@@ -35,7 +35,7 @@ class Pull:
         return Pull(self.target[frames], self.weight[frames])
 
     def change(self, picture: torch.Tensor) -> torch.Tensor:
-        """What is added to a prediction, (b, 3, h, w) about in [-1, 1], to draw it toward the target."""
+        """The change that draws a prediction, (b, 3, h, w) about in [-1, 1], toward the target."""
         return self.weight * (self.target * 2 - 1 - picture)
 
 

@@ -57,11 +57,11 @@ class Run(ABC):
 
     @abstractmethod
     def is_stochastic(self, index: int) -> bool:
-        """Whether step ``index`` adds noise. The last never does: what it added would stay in the picture."""
+        """Whether step ``index`` adds noise. The last never does: its noise would remain in the picture."""
 
     @abstractmethod
     def step(self, index: int, output: torch.Tensor, x: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
-        """From x at ``timesteps[index]`` to x at the next one (after the last: the image), given the model's output."""
+        """Moves x from ``timesteps[index]`` to the next one (after the last: to the image), given the model's output."""
 
     def picture(self, index: int, output: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """The picture x_0 that the model's output predicts at step ``index``, before any clipping."""
@@ -83,7 +83,7 @@ def construct(kind: Any, entries: dict[str, Any]) -> Any:
 
 
 def len_of(timing: dict[str, Any]) -> int:
-    """How many steps the arguments of a ``set_timesteps`` ask for."""
+    """The number of steps that the arguments of a ``set_timesteps`` request."""
     for key in ("sigmas", "timesteps"):
         if key in timing:
             return len(timing[key])

@@ -147,10 +147,10 @@ def is_stochastic(sampler: str, eta: float) -> bool:
 
 
 def steps_to_run(steps: int, strength: float) -> int:
-    """How many of the schedule's ``steps`` SDEdit runs from ``strength``: the nearest whole number, at least one."""
+    """How many of the schedule's ``steps`` SDEdit runs at ``strength``: the nearest whole number, at least one."""
     return max(1, math.floor(steps * strength + 0.5))
 
 
 def noise_maps(steps: int, strength: float, stochastic: bool) -> int:
-    """How many noise maps a run reads: the start's, and one more for every stochastic step, which the last is not."""
+    """The number of noise maps that a run reads: one for the start, and one for each stochastic step but the last."""
     return steps_to_run(steps, strength) if stochastic else 1

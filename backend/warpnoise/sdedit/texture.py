@@ -26,7 +26,7 @@ REACH = 3
 
 
 def maps_read(model: ModelFolder, settings: EditSettings) -> int:
-    """How many noise maps an edit reads: those of the denoising and, where there is texture, its own."""
+    """The number of noise maps that an edit reads: those of the denoising, and one for texture if there is any."""
     largest = settings.largest("texture")
     textured = (model.texture_for(settings) if largest is None else largest) > 0
     return model.denoising_maps(settings) + textured

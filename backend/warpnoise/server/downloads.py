@@ -72,7 +72,7 @@ class Downloads(Tasks[Task[DownloadView]]):
             return self.find(name).view
 
     def close(self) -> None:
-        """Cancel all. Their threads end with the process; downloaded parts are kept."""
+        """Cancels all downloads. Their threads end with the process; downloaded parts are kept."""
         with self._changed:
             for task in self._tasks.values():
                 task.stop.set()

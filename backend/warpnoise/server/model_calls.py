@@ -42,7 +42,7 @@ class NewBase(BaseModel):
 
 
 class Checked(BaseModel):
-    """What is to be said of settings, and the model that they name."""
+    """The warnings about settings, and the model that they name."""
 
     warnings: list[str]
     model: InstalledModel

@@ -29,7 +29,7 @@ DEFAULT = "default"
 
 
 def named_models() -> tuple[ModelView, ...]:
-    """All that can be named and used. They are looked for anew each time, so that one can be added."""
+    """All models that can be named and used. They are listed again on each call, so that users can add some."""
     return tuple(view for name, path in _candidates() if (view := _view(name, path)) is not None)
 
 
@@ -130,7 +130,7 @@ def status() -> StatusView:
 
 @functools.cache
 def device_name(device: torch.device) -> str:
-    """What the device is called by its maker, as far as the system knows."""
+    """The maker's name of the device, as far as the system knows it."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     cpuinfo = Path("/proc/cpuinfo")

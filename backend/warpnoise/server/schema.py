@@ -64,7 +64,7 @@ class Problem(BaseModel):
 
 
 class TaskView(BaseModel):
-    """What jobs and downloads have in common."""
+    """The common fields of jobs and downloads."""
 
     id: str = Field(default_factory=lambda: secrets.token_hex(8))
     state: State
@@ -112,7 +112,7 @@ class UploadView(BaseModel):
 
 
 class UploadsView(BaseModel):
-    """What a server takes. ``largest_file`` in bytes; ``days`` after the last call an upload is deleted."""
+    """The limits of uploads. ``largest_file`` in bytes. An upload is deleted ``days`` after its last call."""
 
     largest_file: int
     days: float

@@ -42,7 +42,7 @@ def bank_of(rows: Tensor, size: int, cells: int) -> Tensor:
 
 
 def half_weights() -> Tensor:
-    """(frequencies,) float64: how often each frequency of the kept half stands in the whole."""
+    """(frequencies,) float64: how often each frequency of the stored half occurs in the whole spectrum."""
     weights = torch.full((LATTICE // 2 + 1,), 2.0, dtype=torch.float64)
     weights[0] = weights[-1] = 1
     return weights.repeat(LATTICE)
