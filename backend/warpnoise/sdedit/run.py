@@ -61,7 +61,7 @@ class Run(ABC):
 
     @abstractmethod
     def step(self, index: int, output: torch.Tensor, x: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
-        """Moves x from ``timesteps[index]`` to the next one (after the last: to the image), given the model's output."""
+        """Moves x from ``timesteps[index]`` to the next one, or after the last to the image, by the model's output."""
 
     def picture(self, index: int, output: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """The picture x_0 that the model's output predicts at step ``index``, before any clipping."""
