@@ -14,13 +14,12 @@ import json
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import quote
 
 from ..bounded_json import BadJsonError, parse_json
 from ..child import never
-from ..errors import BackendError, BackendHungError, JobError, writing
+from ..errors import BackendError, BackendHungError, JobError
 from ..messages import Message, from_backend
 from .address import Address
 from .locate import TOKEN_VARIABLE
@@ -117,12 +116,12 @@ class Client:
     def fetch(
         self,
         parts: tuple[str, ...],
-        target: IO[bytes],
+        save: Callable[[bytes], object],
         largest: int,
         have: str | None = None,
         cancelled: Callable[[], bool] = never,
     ) -> Fetched:
-        """Write what is at the path of ``parts`` to ``target``.
+        """Hand what is at the path of ``parts`` to ``save``, block by block.
 
         Args:
             largest: bytes; more are an error before they are read.
@@ -131,7 +130,7 @@ class Client:
         Raises:
             NotModified: it is what we have.
             Unreachable: what came is not what the answer's digest says.
-            JobFolderError: it cannot be written.
+            what ``save`` raises, but OSError, which is taken for the connection's.
         """
         path, patience = path_of(*parts), _patience(0, cancelled)
         headers = {"If-None-Match": f'"{have}"'} if have else {}
@@ -158,8 +157,7 @@ class Client:
                     raise Unreachable(
                         Message("the connection ended {left} bytes before the end of {path}", left=left, path=path)
                     )
-                with writing(Path(str(target.name))):
-                    target.write(block)
+                save(block)
                 digest.update(block)
                 left -= len(block)
             told = response.getheader("Content-Digest")

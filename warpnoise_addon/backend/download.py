@@ -129,7 +129,12 @@ class Download:
 
         def attempt() -> None:
             with replacing(target) as file:
-                came = self._backend.client.fetch(parts, file, largest, have, self._cancelled)
+
+                def save(block: bytes) -> None:
+                    with writing(target):  # here: the client takes an OSError for the connection's
+                        file.write(block)
+
+                came = self._backend.client.fetch(parts, save, largest, have, self._cancelled)
                 check(file)
             if _DIGEST.fullmatch(came.tag):
                 content = {"made_of": came.tag, "sha256": came.sha256}

@@ -108,7 +108,7 @@ def test_a_slow_transfer_is_abandoned(name: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(client_module, "TRANSFER_SECONDS", 0.3)
     monkeypatch.setattr(client_module, "SLOWEST_BYTES", 10_000_000)
     with serving(ENDLESS[name]) as client, pytest.raises(BackendHungError):
-        client.fetch(("jobs", "1", "frames", "1"), io.BytesIO(), 2_000_000)
+        client.fetch(("jobs", "1", "frames", "1"), io.BytesIO().write, 2_000_000)
 
 
 def test_a_server_that_accepts_nothing_is_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,9 +138,9 @@ def test_cancel_is_noticed_while_a_file_is_sent() -> None:
 def test_an_unasked_304_is_no_frame() -> None:
     answer = saying(b"HTTP/1.1 304 Not Modified\r\n\r\n")
     with serving(answer) as client, pytest.raises(BackendError, match="not a Warpnoise backend"):
-        client.fetch(("jobs", "1", "frames", "1"), io.BytesIO(), 1000)
+        client.fetch(("jobs", "1", "frames", "1"), io.BytesIO().write, 1000)
     with serving(answer) as client, pytest.raises(NotModified):
-        client.fetch(("jobs", "1", "frames", "1"), io.BytesIO(), 1000, have="abc")
+        client.fetch(("jobs", "1", "frames", "1"), io.BytesIO().write, 1000, have="abc")
 
 
 @pytest.mark.parametrize(

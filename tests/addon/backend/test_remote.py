@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import shutil
@@ -12,6 +14,7 @@ import time
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -425,3 +428,15 @@ def test_encrypted(certificate, job, monkeypatch):
 def test_plain_http_where_https_is_expected(server):
     with pytest.raises(BackendError, match="give http://"):
         connect_backend(server.url.replace("http", "https"), TOKEN)
+
+
+def test_a_full_disk_is_no_broken_connection(server, backend, job, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    unwritable = contextlib.nullcontext(Mock(write=full))
+    with monkeypatch.context() as patch:
+        patch.setattr("warpnoise_addon.backend.download.replacing", lambda path: unwritable)
+        with pytest.raises(JobFolderError, match="The disk is full"):
+            run(backend, job)
+    assert run(backend, job)["state"] == "done"
