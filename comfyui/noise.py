@@ -118,8 +118,14 @@ class WarpnoiseNoise:
             "required": {
                 "shot": ("WARPNOISE_SHOT",),
                 "noise_seed": ("INT", {"default": 0, "min": 0, "max": 2**32 - 1, "control_after_generate": True}),
-                "channels": ("INT", {"default": 4, "min": 1, "max": 256, "tooltip": "Of the LATENT: 4 SD, 16 FLUX"}),
-                "downscale": ("INT", {"default": 8, "min": 1, "max": 64, "tooltip": "Of the LATENT: pixels in a cell"}),
+                "channels": (
+                    "INT",
+                    {"default": 4, "min": 1, "max": 256, "tooltip": "Channels of the LATENT: 4 for SD, 16 for FLUX"},
+                ),
+                "downscale": (
+                    "INT",
+                    {"default": 8, "min": 1, "max": 64, "tooltip": "Pixels on a side of a cell of the LATENT"},
+                ),
                 "degradation": ("FLOAT", {"default": 0.0, "min": 0.0, "max": 1.0, "step": 0.01}),
             }
         }

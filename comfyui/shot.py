@@ -47,7 +47,7 @@ class WarpnoiseShot:
                 "frames": ("STRING", {"default": "ALL", "tooltip": "ALL, or frames as in 1-24, 1-49:4 or 7,9,20"}),
             },
             "optional": {
-                "objects": ("STRING", {"default": "", "tooltip": "Names of objects for the mask, with commas between"}),
+                "objects": ("STRING", {"default": "", "tooltip": "Names of objects for the mask, separated by commas"}),
             },
         }
 
