@@ -11,7 +11,7 @@ from warpnoise.cli.interrupt import interruptible
 from warpnoise.cli.shared_options import chosen_frames, frames_option, job_argument, progress_options
 
 
-@click.command("accumulate")
+@click.command("accumulate", short_help="Average finished frames over time.")
 @job_argument
 @frames_option
 @click.option(

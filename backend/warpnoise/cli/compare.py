@@ -30,7 +30,7 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
     return None if value is None else tuple(name.strip() for name in value.split(",") if name.strip())
 
 
-@click.command("compare")
+@click.command("compare", short_help="Compare noise methods on a shot.")
 @job_argument
 @click.option(
     "--methods",

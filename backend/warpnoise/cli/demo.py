@@ -13,7 +13,7 @@ from warpnoise.cli.interrupt import interruptible
 from warpnoise.cli.shared_options import device_option, settings_options
 
 
-@click.command("demo")
+@click.command("demo", short_help="Render and stylize a bundled scene.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),

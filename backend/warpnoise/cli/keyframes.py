@@ -21,7 +21,7 @@ from warpnoise.cli.shared_options import (
 )
 
 
-@click.command("keyframes")
+@click.command("keyframes", short_help="Stylize the key frames.")
 @job_argument
 @click.option("--list", "only_list", is_flag=True, help="Only print the numbers of the key frames.")
 @settings_options()

@@ -36,8 +36,16 @@ class _Lazy(click.Group):
 @click.group(
     cls=_Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 success, 2 wrong arguments or settings; a problem with 3 the job folder, 4 a media file, "
-    "5 the model, 6 the server or Blender; 130 cancelled, 1 any other error.",
+    epilog="""\b
+Exit codes:
+  0    success
+  1    any other error
+  2    wrong arguments or settings
+  3    a problem with the job folder
+  4    a problem with a media file
+  5    a problem with the model
+  6    a problem with the server or Blender
+  130  cancelled""",
 )
 @click.version_option(warpnoise.__version__, prog_name="warpnoise", message="%(prog)s %(version)s")
 @click.option("--debug", is_flag=True, help="Show more log messages, and tracebacks.")

@@ -38,7 +38,13 @@ class _Models(click.Group):
         return super().parse_args(ctx, args)
 
 
-@click.group("models", cls=_Models, invoke_without_command=True, no_args_is_help=False)
+@click.group(
+    "models",
+    short_help="List, show, download and remove models.",
+    cls=_Models,
+    invoke_without_command=True,
+    no_args_is_help=False,
+)
 @_json_option
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
@@ -102,7 +108,7 @@ def show(models: tuple[str, ...], base: str | None, as_json: bool) -> None:
                 print(f"  {key.replace('_', ' '):<18}{_in_words(key, value)}")
 
 
-@command.command("download")
+@command.command("download", short_help="Download a model from the Hugging Face hub.")
 @click.argument("model", metavar="OWNER/NAME")
 @click.option("--yes", is_flag=True, help="Agree to the license without being asked.")
 @click.option("--json", "as_json", is_flag=True, help="Print progress, summary and errors as lines of JSON.")

@@ -11,7 +11,7 @@ from warpnoise.cli.interrupt import interruptible
 from warpnoise.cli.shared_options import job_argument, progress_options
 
 
-@click.command("movie")
+@click.command("movie", short_help="Write the movie of a result.")
 @job_argument
 @click.option("--result", metavar="NAME", help="A folder of JOB/results. Default: the result in use.")
 @progress_options

@@ -23,7 +23,7 @@ from warpnoise.cli.shared_options import (
 )
 
 
-@click.command("stylize")
+@click.command("stylize", short_help="Stylize a job folder.")
 @job_argument
 @settings_options()
 @subset_options

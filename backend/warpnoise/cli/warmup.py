@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 
-@click.command("warmup")
+@click.command("warmup", short_help="Compile the noise kernels in advance.")
 def command() -> None:
     """Compile the noise kernels now, so that the first run does not wait for them.
 

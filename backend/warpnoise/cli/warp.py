@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from warpnoise.media.array_file import Format
 
 
-@click.command("warp")
+@click.command("warp", short_help="Write only the noise, for other tools.")
 @job_argument
 @click.option(
     "--output",
