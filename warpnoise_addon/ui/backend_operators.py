@@ -26,8 +26,8 @@ from .texts import draw_text, iface, sentence
 WIDTH = 600
 LETTERS = 88
 DOWNLOADS = (
-    "Creates a Python environment with PyTorch and the backend. Downloads about {gigabytes:g} GB. Blender's own Python "
-    "stays as it is. Takes some minutes; Cancel stops it."
+    "Creates a Python environment with PyTorch and the backend. Downloads about {gigabytes:g} GB. Blender's own "
+    "Python stays as it is. This takes some minutes. Press Cancel to stop it."
 )
 FROM_FOLDER = (
     "Creates a Python environment with PyTorch and the backend from the wheels in this folder. Downloads nothing. "
@@ -109,7 +109,7 @@ def write_token(path: Path, token: str) -> None:
 
 
 class WARPNOISE_OT_set_up(SessionOperator, bpy.types.Operator):
-    "Install the backend and PyTorch. First shows the download, its size and its folder"
+    "Install the backend and PyTorch. The dialog first shows the size and the folder of the download"
 
     bl_idname = "warpnoise.set_up"
     bl_label = "Set Up the Backend"

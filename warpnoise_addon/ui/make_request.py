@@ -74,7 +74,7 @@ def _part(arguments: dict[str, Any], frames: range) -> Sequence[int] | None:
     """The chosen frames, those of the chunk, or the previewed one; None: all are wanted."""
     chosen = [name for name in ("only", "chunk") if arguments.get(name)] + ["preview"] * ("preview" in arguments)
     if len(chosen) > 1:
-        raise SettingsError("expected one of only, chunk and preview, not several")
+        raise SettingsError("only, chunk and preview exclude each other: use one of them")
     if chosen == ["preview"]:
         return range(arguments["preview"], arguments["preview"] + 1)
     if chosen == ["chunk"]:

@@ -43,13 +43,13 @@ class WARPNOISE_Preferences(BackendOptions, bpy.types.AddonPreferences):
     token_file: StringProperty(
         name="Token File",
         description="The file with the server's token. Warpnoise reads it when it connects, and stores the token "
-        f"nowhere else. The variable {TOKEN_VARIABLE} overrides it",
+        f"nowhere else. The variable {TOKEN_VARIABLE} overrides this",
         subtype="FILE_PATH",
     )
     delete_after: BoolProperty(
         name="Delete Frames There Afterwards",
         description="Delete everything on the server after a run. If off, the server keeps the frames for some days, "
-        "and a run with another style need not send them again",
+        "so that a run with another style does not send them again",
     )
     device: EnumProperty(name="Device", description="The device that the model runs on", items=DEVICES, default="AUTO")
 

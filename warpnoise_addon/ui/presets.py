@@ -23,7 +23,7 @@ class WARPNOISE_MT_presets(bpy.types.Menu):
 
 
 class WARPNOISE_OT_reset_look(bpy.types.Operator):
-    """Reset the settings of the look to their defaults. Seed, frames and folders stay as they are"""
+    """Reset the settings of the look to their defaults. Seed, frames and folders do not change"""
 
     bl_idname = "warpnoise.reset_look"
     bl_label = "Reset to Default"

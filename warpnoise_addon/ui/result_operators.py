@@ -171,7 +171,7 @@ class _OnResult(WhenIdle):
 
 
 class WARPNOISE_OT_use_result(_OnResult, bpy.types.Operator):
-    """Show this result in the compositor, the sequencer and the image editor. The other one stays in its folder"""
+    """Show this result in the compositor, the sequencer and the image editor. The previous one stays in its folder"""
 
     bl_idname = "warpnoise.use_result"
     bl_label = "Use Result"

@@ -53,8 +53,8 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
     def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
         if properties.is_property_set("preview"):
             return iface(
-                "Stylize only this frame, with its noise in the shot, and show it in the image editor. Also renders "
-                "the motion of earlier frames, which carries the noise. Results stay as they are"
+                "Stylize only this frame, with the noise of the whole shot, and show it in the image editor. This "
+                "also renders the motion of earlier frames, which moves the noise. Results do not change"
             )
         if properties.is_property_set("size"):
             return iface(
@@ -63,8 +63,8 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
             )
         if properties.is_property_set("keep_existing"):
             return iface(
-                "Resume the run with its settings. Keeps its rendered and stylized frames: use it only if the scene "
-                "has not changed since"
+                "Resume the run with its settings and its finished frames. Use this only if the scene has not "
+                "changed since"
             )
         return iface(cls.__doc__ or "")
 
@@ -157,7 +157,7 @@ class Printer:
 
 
 class WARPNOISE_OT_cancel(bpy.types.Operator):
-    """Stop within one step. Finished frames stay, and the next run continues from them"""
+    """Stop after the current step. Finished frames are kept, and the next run continues from there"""
 
     bl_idname = "warpnoise.cancel"
     bl_label = "Cancel"
