@@ -116,7 +116,7 @@ class Result:
         return None
 
     def create(self, info: ResultInfo) -> None:
-        """Creates the folder and writes ``settings.json``, unless they exist.
+        """Create the folder and write ``settings.json``, unless they exist.
 
         Raises:
             JobError: the operating system refuses.
@@ -167,7 +167,7 @@ class Result:
             return False
 
     def write_frame(self, frame: int, picture: npt.NDArray[np.uint16], made_of: str, *, preview: bool = False) -> None:
-        """Writes the picture, then its record.
+        """Write the picture, then its record.
 
         Args:
             picture: (h, w, 3 or 4) uint16.
@@ -185,7 +185,7 @@ class Result:
         self._write_record(file, Record(made_of=made_of, sha256=hashlib.sha256(data).hexdigest(), preview=preview))
 
     def write_movie(self, pictures: Iterable[npt.NDArray[np.uint16]], rate: Fraction, made_of: str) -> None:
-        """Writes the movie, then its record. Raises as ``write_frame`` does, and what ``pictures`` raises."""
+        """Write the movie, then its record. Raises as ``write_frame`` does, and what ``pictures`` raises."""
         from warpnoise.media.movie import write_movie
 
         self._check_there(self.movie)

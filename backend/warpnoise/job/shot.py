@@ -65,7 +65,7 @@ class Shot:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, needs: Collection[Needed] = ("color", "passes")) -> Shot:
-        """Opens a folder, reads ``job.json`` and checks that every frame has the files that ``needs`` names.
+        """Open a folder, read ``job.json`` and check that every frame has the files that ``needs`` names.
 
         With ``needs=()``, no frame is checked, so the export may be unfinished; ``check`` then checks the frames that
         are used. The size of each picture must be that of the scene. EXR files are opened only when they are read.
@@ -97,7 +97,7 @@ class Shot:
         settings: Settings | None = None,
         **scene: Any,
     ) -> Shot:
-        """Creates a job folder from any sequence of EXR files and PNG pictures, which are copied into it.
+        """Create a job folder from any sequence of EXR files and PNG pictures, which are copied into it.
 
         Args:
             path: The folder, which is created if it does not exist. ``job.json`` is written last.
@@ -187,7 +187,7 @@ class Shot:
         return Shot(self.path, self.info, color)
 
     def read_again(self) -> Shot:
-        """Reads ``job.json`` again, because an export may have added frames. Raises JobError, like ``open``."""
+        """Read ``job.json`` again, because an export may have added frames. Raises JobError, like ``open``."""
         return Shot(self.path, Shot.open(self.path, needs=()).info, self._color)
 
     @property
@@ -215,7 +215,7 @@ class Shot:
         return None
 
     def use(self, result: Result) -> None:
-        """Makes a result of the shot the one in use. Raises JobError if ``current.json`` cannot be written."""
+        """Make a result of the shot the one in use. Raises JobError if ``current.json`` cannot be written."""
         if self.current() != result:
             with locked(self.results_folder, wait_seconds=MUTEX_SECONDS):
                 write_bytes(self._current_file, f"{json.dumps({'result': result.name})}\n".encode(), error=JobError)
@@ -225,7 +225,7 @@ class Shot:
         return self.path / "current.json"
 
     def check(self, frames: Sequence[int]) -> None:
-        """Checks that these frames have their inputs: their colour, and the passes of all frames up to the last one.
+        """Check that these frames have their inputs: their colour, and the passes of all frames up to the last one.
 
         The noise of a frame depends on the passes of all frames before it.
 
@@ -242,7 +242,7 @@ class Shot:
             self._check_files(["color"], frames)
 
     def check_passes(self, frames: Sequence[int]) -> None:
-        """Checks that the passes of some of the shot's frames exist. Raises JobError if not."""
+        """Check that the passes of some of the shot's frames exist. Raises JobError if not."""
         self._check_files(["passes"], frames)
 
     def states(self) -> Iterator[FrameState]:
@@ -259,7 +259,7 @@ class Shot:
             yield FrameState(info.frame, info.camera, objects, info.cut and index > 0, info.unknown_motion)
 
     def save(self) -> None:
-        """Writes ``job.json``, whole or not at all. Raises JobError if it cannot be written."""
+        """Write ``job.json``, whole or not at all. Raises JobError if it cannot be written."""
         text = json.dumps(self.info.model_dump(mode="json", by_alias=True), indent=1)
         write_bytes(self.path / "job.json", (text + "\n").encode(), error=JobError)
 

@@ -72,7 +72,7 @@ def make_noise(
     device: str | torch.device = "cpu",
     maps: int = 1,
 ) -> NoiseMethod:
-    """Makes the noise method ``name``, one of :data:`NOISE_METHODS`, at the first frame.
+    """Make the noise method ``name``, one of :data:`NOISE_METHODS`, at the first frame.
 
     The other arguments, and the other errors, are those of :class:`NoiseMethod`.
 

@@ -70,13 +70,13 @@ def arrange(noise: Array, layout: Layout) -> Array:
 
 @dataclass(frozen=True)
 class WarpOptions:
-    """Which noise to write, and its file format.
+    """The noise to write, and its file format.
 
-    ``width``, ``height``: the noise's size. If one is 0, it follows from the other; if both are, the noise has the
-    frames' size. For a latent model, give the frames' size divided by the VAE's factor.
-    ``maps``: independent noises that the same motion carries. ``noise``: "warped" or a baseline's name.
-    ``layout``: as `layout_shape`. ``format``: as `warpnoise.media.array_file`.
-    ``per_frame``: one file a frame, named by its number, in a folder; otherwise one file. EXR is always so.
+    ``width``, ``height``: the size of the noise. If one of them is 0, it follows from the other. If both are 0, the
+    noise has the size of the frames. For a latent model, use the size of the frames divided by the VAE's factor.
+    ``maps``: the number of independent noise maps. ``noise``: "warped" or the name of a baseline. ``layout``: as in
+    `layout_shape`. ``format``: as in `warpnoise.media.array_file`. ``per_frame``: a file for each frame, named by its
+    number, in a folder. Otherwise there is one file, except for EXR.
     """
 
     channels: int = 4
@@ -115,23 +115,25 @@ def warp(
 ) -> list[Path]:
     """Write the noise of a job's frames.
 
-    The array ``noise`` is float32 of the shape (frames, *layout), with several maps (frames, maps, *layout); without
-    the first axis in files of one frame. ``frames``, int64, has the frames' numbers. EXR: as `write_exr`.
+    The array ``noise`` is float32 with the shape (frames, *layout), or with several maps (frames, maps, *layout). In
+    files for a single frame, the first axis is missing. ``frames``, int64, holds the numbers of the frames. For EXR,
+    see `write_exr`.
 
     Args:
-        job: a job folder; only ``job.json`` and the passes up to the last wanted frame are read.
-        output: the file, or with ``per_frame`` the folder. A suffix that is missing is added.
-        frames: only these; None: all. The noise is advanced through all earlier frames.
-        progress: called after each frame with how many are done and how many there are.
-        cancelled: asked before each frame.
+        job: a job folder, of which only ``job.json`` and the passes up to the last chosen frame are read.
+        output: the file, or with ``per_frame`` the folder. A missing suffix is added.
+        frames: the frames to write. Default: all. The noise moves through all earlier frames.
+        progress: called after each frame, with the number of finished frames and the number of all.
+        cancelled: called before each frame.
 
     Returns:
-        the files written.
+        the files.
 
     Raises:
-        SettingsError: an option out of its range.
+        SettingsError: an option is out of range.
         JobError, MediaError: a file cannot be read, or ``output`` cannot be written.
-        Cancelled: ``cancelled()`` was true. Files of finished frames stay; a single file for all frames is not written.
+        Cancelled: ``cancelled()`` was true. Files of finished frames are kept; a single file for all frames is not
+            written.
     """
     options = options or WarpOptions()
     shape = _shape(job, options)
