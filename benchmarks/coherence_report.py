@@ -22,13 +22,21 @@ band (a Gaussian of 3 px) from warped noise alone, of 255.
 
 ```
 python -m training.shots shots
-python benchmarks/coherence.py shots shots/* --output figures
-python benchmarks/coherence.py shots shots/* --output figures --styles photoreal,oil,watercolour --seeds 0
-python benchmarks/coherence.py light --output figures --styles ink,photoreal
-python benchmarks/coherence.py time figures/silhouette --output time --frames 6
-python benchmarks/coherence.py report figures time --page docs/results.md
+python benchmarks/coherence.py shots shots/* --output ink
+python benchmarks/coherence.py shots shots/* --output styles --styles photoreal,oil,watercolour --seeds 0 --frames 9
+python benchmarks/coherence.py shots shots/orbit --output ink --options plain,steady,accumulation=1,pull=0.5 --seeds 0
+python benchmarks/coherence.py light --output ink --styles ink,photoreal
+python benchmarks/coherence.py time ink/silhouette --output time --frames 6
+M=tests/data/latent-model
+python benchmarks/coherence.py shots shots/* --output latent --model $M --seeds 0 --frames 9
+python benchmarks/coherence.py pans shots/orbit --output latent --model $M --seeds 0 --frames 9
+python benchmarks/coherence.py light --output latent --model $M
+python benchmarks/coherence.py time ink/silhouette --output time --model $M --frames 6
+python benchmarks/coherence.py report ink styles latent time --page docs/results.md
 ```
 
+*Steady*, *Balanced* and *Lively* are `pull` 1 with `accumulation` 0.5, `pull` 1, and `accumulation`
+1 for pixel models. For latent ones, *Steady* has `accumulation` 1, and *Balanced* 0.5.
 The table has a row for each shot and style that was measured; the goals count these alone.
 """
 

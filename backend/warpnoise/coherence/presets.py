@@ -23,14 +23,15 @@ PRESETS: dict[bool, dict[str, Strengths]] = {
     False: {
         "steady": Strengths(pull=1.0, accumulation=0.5),
         "balanced": Strengths(pull=1.0),
-        "lively": Strengths(pull=0.5),
+        "lively": Strengths(accumulation=1.0),
         "off": Strengths(),
     },
     True: {
         "steady": Strengths(pull=1.0, accumulation=1.0),
         "balanced": Strengths(pull=1.0, accumulation=0.5),
-        "lively": Strengths(pull=0.5),
+        "lively": Strengths(accumulation=1.0),
         "off": Strengths(),
     },
 }
-"""By whether the model works on latents; then by name."""
+"""By whether the model works on latents; then by name. None has a ``pull`` between 0 and 1, which blends strokes that
+differ: hatching then fades."""

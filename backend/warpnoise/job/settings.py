@@ -204,7 +204,7 @@ class Settings(StrictModel):
         "Pull",
         "How strongly the denoising steps draw a frame toward the look of its surfaces in key frames and in "
         "the previous frame",
-        start=0.9,
+        start=1.0,
     )
     accumulation: float | None = _share_of_preset(
         "Accumulation",
