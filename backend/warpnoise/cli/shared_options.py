@@ -47,8 +47,8 @@ memory_options = together(
     click.option(
         "--quantize",
         type=click.Choice(["none", "8bit", "4bit"]),
-        help="Store the network's weights in fewer bits, which changes the pictures slightly. Default: only if the "
-        "model does not fit otherwise.",
+        help="Store the weights of the network and the text encoders in fewer bits, which changes the pictures "
+        "slightly. Default: only if the model does not fit otherwise.",
     ),
     click.option(
         "--tiling",

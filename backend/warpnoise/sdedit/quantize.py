@@ -39,6 +39,9 @@ def quantize_network(network: torch.nn.Module, quantize: Quantize, dtype: torch.
         made = pool.map(lambda layer: _quantized(layer, _KINDS[quantize], dtype), layers.values())
         for path, layer in zip(layers, made, strict=True):
             network.set_submodule(path, layer)
+    for weight in network.parameters():
+        if not isinstance(weight, GGUFParameter):  # else they would keep the whole file mapped that they came from
+            weight.data = weight.data.clone()
 
 
 def what_is_quantized(networks: Mapping[str, torch.nn.Module]) -> str:
