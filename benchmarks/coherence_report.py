@@ -15,10 +15,11 @@ TITLE = "## Coherence beyond noise"
 INTRODUCTION = f"""\
 {TITLE}
 
-*Coherence* ([how it works](coherence.md)) over warped noise alone: the ratio of two runs that
-differ in this setting, the mean over the seeds. *Warp error* and *texture incoherence* as above;
-*gradients* is the ratio of gradient energy; *drift* is the root mean square difference of the low
-band (a Gaussian of 3 px) from warped noise alone, of 255.
+These figures compare *Coherence* ([how it works](coherence.md)) with warped noise alone. Each one is
+the ratio of two runs that differ only in this setting, and the mean over the seeds. *Warp error* and
+*texture incoherence* are defined above. *Gradients* is the ratio of gradient energy. *Drift* is the
+root mean square difference between the low bands (a Gaussian of 3 px) of the two runs, in units of
+1/255.
 
 ```
 python -m training.shots shots
@@ -129,9 +130,9 @@ def light(lines: list[Line]) -> Iterator[str]:
     rows = [line for line in lines if line["part"] == "light"]
     if rows:
         yield (
-            "A shadow and a highlight that move over a still wall, and a cylinder that turns before it: how far\n"
-            "the low band is from that of warped noise alone, of 255, and the change from frame to frame where\n"
-            "light does not change, over that of warped noise alone.\n"
+            "A shadow and a highlight move over a still wall, and a cylinder turns in front of it. The table gives\n"
+            "the difference between the low bands of *Coherence* and of warped noise alone, in units of 1/255, and\n"
+            "the ratio of their changes from frame to frame where the light does not change.\n"
         )
         yield "| option | style | shot | where light moved | elsewhere | change |"
         yield "| --- | --- | --- | ---: | ---: | ---: |"
