@@ -122,6 +122,8 @@ class ParticleTable:
         if len(self.groups.surface) > self._most_groups:
             self._drop_groups()
         surface, moved = self.groups
+        if not len(surface) and not len(surfaces):
+            return 0
         step, known = torch.full_like(moved, torch.nan), torch.isin(surface, surfaces)
         step[known] = transforms[torch.searchsorted(surfaces, surface[known])]
         moved = sum((step[:, :, k, None] * moved[:, None, k] for k in range(4)), start=torch.zeros_like(moved))

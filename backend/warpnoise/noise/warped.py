@@ -133,8 +133,9 @@ class WarpedNoise(NoiseMethod):
         # Advect, visibility.
         group = table.advance_groups(forward.surfaces, forward.transforms)
         engine.run(advect, table.count, self._step(forward), leaves, flags)
-        leaving = table.rows_in(LEAVING)
-        self._occlude(leaving, leaving, forward, forward.source, forward.source_depth, group)
+        if len(forward.surfaces):
+            leaving = table.rows_in(LEAVING)
+            self._occlude(leaving, leaving, forward, forward.source, forward.source_depth, group)
         engine.run(advect_occluded, table.occluded_count, self._step(forward), leaves, flags, cost=2)
 
         # Split.
