@@ -83,6 +83,7 @@ def atoms() -> pyplot.Figure:
 def scatter_atoms(panel: Axes, noise: WarpedNoise, followed: tuple[int, int]) -> None:
     """Atoms of the first frame as discs, later ones as squares; those spawned in one pixel (column, row) ringed."""
     table, tree = noise._table, noise._tree  # what is inside of it is what this picture is of
+    noise.frame()  # draws the values
     rows, values = table.rows_in(VISIBLE), table.values[0]
     particles = table.particles
     origin, ix, iy = (column[rows].long() for column in (particles.origin, particles.ix, particles.iy))

@@ -25,7 +25,7 @@ STRAY_PART = 0.01
 
 
 @dataclass(frozen=True)
-class Moves:
+class RigidTransforms:
     """Rigid motions from one frame to another, as (4, 4) matrices in pixel space."""
 
     surfaces: dict[int, Matrix]
@@ -33,16 +33,16 @@ class Moves:
     still: Matrix
     """Of objects at rest in the world."""
 
-    def inverse(self) -> Moves:
-        """The motions back."""
-        return Moves({number: _inverse(m) for number, m in self.surfaces.items()}, _inverse(self.still))
+    def inverse(self) -> RigidTransforms:
+        """The reverse motions."""
+        return RigidTransforms({number: _inverse(m) for number, m in self.surfaces.items()}, _inverse(self.still))
 
 
 def _inverse(matrix: Matrix) -> Matrix:
     return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
 
 
-def moves(old: Frame, new: Frame) -> Moves:
+def rigid_transforms(old: Frame, new: Frame) -> RigidTransforms:
     """The motion of each surface whose object's matrix is known in both frames, whose cameras must be known.
 
     The background is at infinity; an orthographic camera, which shows one direction only, sees it where it was.
@@ -68,7 +68,7 @@ def moves(old: Frame, new: Frame) -> Moves:
             continue
         if np.isfinite(np.linalg.cond(moved)):
             found[surface] = moved
-    return Moves(found, still)
+    return RigidTransforms(found, still)
 
 
 @dataclass(frozen=True)
@@ -89,14 +89,14 @@ class Prediction:
     """(h, w, 2), pixels; NaN where there is no matrix, or where it leads behind the camera."""
 
 
-def predict(surface: npt.NDArray[np.int32], depth: npt.NDArray[np.float32], moved: Moves) -> Prediction:
-    """The motion by ``moved`` of pixels with (h, w) surfaces and projective depths."""
-    surfaces = np.array(sorted(moved.surfaces), dtype=np.int32)
-    matrices = np.array([moved.surfaces[int(number)] for number in surfaces], dtype=np.float64).reshape(-1, 4, 4)
+def predict(surface: npt.NDArray[np.int32], depth: npt.NDArray[np.float32], transforms: RigidTransforms) -> Prediction:
+    """The motion by ``transforms`` of pixels with (h, w) surfaces and projective depths."""
+    surfaces = np.array(sorted(transforms.surfaces), dtype=np.int32)
+    matrices = np.array([transforms.surfaces[int(number)] for number in surfaces], dtype=np.float64).reshape(-1, 4, 4)
     index = np.empty(surface.shape, dtype=np.int32)
     flow = np.empty((*surface.shape, 2), dtype=np.float32)
     _predict(surface, depth, surfaces, matrices, index, flow)
-    return Prediction(surfaces, matrices, moved.still, depth, index, flow)
+    return Prediction(surfaces, matrices, transforms.still, depth, index, flow)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -159,7 +159,7 @@ class Rigidity:
     """
 
     averaged: bool = False
-    _loose: set[int] = field(default_factory=set)
+    _deforming: set[int] = field(default_factory=set)
 
     def confirm(self, *seen: tuple[Flow, Prediction]) -> set[int]:
         """The surfaces that are rigid, judged by all pairs of flow and prediction."""
@@ -182,7 +182,7 @@ class Rigidity:
                 wrong[number] = wrong.get(number, 0) + stray
         for number, total in known.items():
             if wrong[number] > min(2, total / 4) + STRAY_PART * total:
-                self._loose.add(number)
+                self._deforming.add(number)
             elif total:
-                self._loose.discard(number)
-        return set(known) - self._loose
+                self._deforming.discard(number)
+        return set(known) - self._deforming

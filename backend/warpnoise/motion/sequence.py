@@ -12,7 +12,7 @@ import torch
 from warpnoise.job import Shot
 from warpnoise.motion.frames import BACKGROUND, Flow, Frame, read_frame
 from warpnoise.motion.lens import LensCorrection
-from warpnoise.motion.rigid import Moves, Prediction, Rigidity, moves, predict
+from warpnoise.motion.rigid import Prediction, Rigidity, RigidTransforms, predict, rigid_transforms
 from warpnoise.noise import Motion
 
 _NAMES = 5
@@ -81,21 +81,23 @@ class _Notices:
 
 
 def _motion(old: Frame, new: Frame, lens: LensCorrection, rigidity: Rigidity) -> Motion:
-    lost = _lost_surfaces(old, new)
-    forward, backward = _without(old.to_next, old, lost), _without(new.to_previous, new, lost)
-    confirmed = Moves({}, np.eye(4))
+    unknown = _surfaces_without_motion(old, new)
+    forward, backward = _with_unknown(old.to_next, old, unknown), _with_unknown(new.to_previous, new, unknown)
+    confirmed = RigidTransforms({}, np.eye(4))
     if new.cut or _other_lens(old, new):
         forward, backward = np.full_like(forward, np.nan), np.full_like(backward, np.nan)
     elif old.camera is not None and new.camera is not None:
-        moved = moves(old, new)
-        predicted = predict(old.surface, old.depth, moved)
-        reverse = predict(new.surface, new.depth, moved.inverse())
+        transforms = rigid_transforms(old, new)
+        predicted = predict(old.surface, old.depth, transforms)
+        reverse = predict(new.surface, new.depth, transforms.inverse())
         forward = _with_background(lens.correct(forward, old.camera, new.camera, predicted), old, predicted.flow)
         backward = _with_background(lens.correct(backward, new.camera, old.camera, reverse), new, reverse.flow)
         # Again: where a lens cannot be corrected, flow is made of matrices.
-        forward, backward = _without(forward, old, lost), _without(backward, new, lost)
-        rigid = rigidity.confirm((forward, predicted), (backward, reverse)).difference(lost)
-        confirmed = Moves({number: m for number, m in moved.surfaces.items() if number in rigid}, moved.still)
+        forward, backward = _with_unknown(forward, old, unknown), _with_unknown(backward, new, unknown)
+        rigid = rigidity.confirm((forward, predicted), (backward, reverse)).difference(unknown)
+        confirmed = RigidTransforms(
+            {number: m for number, m in transforms.surfaces.items() if number in rigid}, transforms.still
+        )
         if rigidity.averaged:  # at silhouettes the matrices know better
             forward, backward = (
                 _by_matrices(forward, old, predicted, rigid),
@@ -112,13 +114,13 @@ def _motion(old: Frame, new: Frame, lens: LensCorrection, rigidity: Rigidity) ->
     )
 
 
-def _lost_surfaces(old: Frame, new: Frame) -> list[int]:
+def _surfaces_without_motion(old: Frame, new: Frame) -> list[int]:
     """The surfaces that are not the same points in both frames."""
     return [frame.manifest[name] for name in new.unknown_motion for frame in (old, new) if name in frame.manifest]
 
 
-def _without(flow: Flow, frame: Frame, lost: list[int]) -> Flow:
-    return np.where(np.isin(frame.surface, lost)[..., None], np.float32(np.nan), flow) if lost else flow
+def _with_unknown(flow: Flow, frame: Frame, unknown: list[int]) -> Flow:
+    return np.where(np.isin(frame.surface, unknown)[..., None], np.float32(np.nan), flow) if unknown else flow
 
 
 def _by_matrices(flow: Flow, frame: Frame, predicted: Prediction, rigid: set[int]) -> Flow:

@@ -56,9 +56,9 @@ class CpuEngine(Engine):
             return
         parts = min(count, torch.get_num_threads(), max(1, count * cost // WORTH_A_THREAD))
         views = views_of(records, Tensor.numpy)
-        given = [(_scratch(), *views) if kernel.scratch else views for _ in range(parts)]
+        arguments = [(_scratch(), *views) if kernel.scratch else views for _ in range(parts)]
         _in_threads(
-            [partial(kernel.loop, *part, *each) for part, each in zip(_parts(count, parts), given, strict=True)]
+            [partial(kernel.loop, *part, *each) for part, each in zip(_parts(count, parts), arguments, strict=True)]
         )
 
     def splat(self, first: int, particles: Particles, tree: Tree, values: Tensor, *sums: Tensor) -> None:

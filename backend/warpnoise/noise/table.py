@@ -94,7 +94,7 @@ class ParticleTable:
             known = indices(self.occluded.row >= 0)
             surplus = len(known) + len(rows) - most
             if surplus > 0:  # some more, so that not every frame drops some
-                surplus = min(surplus + most // SPARE**2, len(known))
+                surplus = min(surplus + most // 8, len(known))
                 state[self.occluded.row[known[:surplus]]] = DEAD
                 known = known[surplus:]
             for column in self._occluded:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .base import NoiseMethod
 from .engine import CpuEngine, Engine, engine_for
-from .kernels.leaves import drop_shown, place_leaves
+from .kernels.leaves import keep_disoccluded, place_leaves
 from .kernels.merging import mark_occupied
 from .kernels.occluded import advect_occluded, occlude
 from .kernels.types import LARGE, LEAVING, OCCLUDED, OCCUPIED, VISIBLE, Leaves, Pass, Step
@@ -128,7 +128,7 @@ class WarpedNoise(NoiseMethod):
         interior = backward.interior.flatten() if motion.size == self.shape[1:] else None
         leaves = self._place_leaves(self._order if interior is None else self._pixels_where(~interior), frame)
         flags = torch.zeros(self._pixels, dtype=torch.uint8, device=engine.device)
-        engine.run(drop_shown, len(leaves.pixels), backward, tree, leaves, flags, cost=4 * self.atoms**2)
+        engine.run(keep_disoccluded, len(leaves.pixels), backward, tree, leaves, flags, cost=4 * self.atoms**2)
 
         # Advect, visibility.
         group = table.advance_groups(forward.surfaces, forward.transforms)

@@ -9,7 +9,7 @@ import pytest
 from warpnoise.job import Shot
 from warpnoise.motion import motions
 from warpnoise.motion.frames import read_frame
-from warpnoise.motion.rigid import moves, predict
+from warpnoise.motion.rigid import predict, rigid_transforms
 
 JOBS = Path(__file__).parents[2] / "fixtures" / "passes"
 
@@ -25,7 +25,7 @@ def test_vectors_agree_with_matrices(blender: str) -> None:
     assert nothing is None and motion is not None
     old, new = (read_frame(job, state, never) for state in job.states())
     assert len(motion.transforms) == 1 + len(old.objects)
-    moved = moves(old, new)
+    moved = rigid_transforms(old, new)
     for flow, frame, way in ((old.to_next, old, moved), (new.to_previous, new, moved.inverse())):
         objects = frame.surface != 0
         assert objects.any() and not objects.all()

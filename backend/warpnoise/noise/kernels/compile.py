@@ -28,7 +28,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False, "no_cfunc_wrapper": True}
 INNER: dict[str, Any] = OPTIONS | {"no_cpython_wrapper": True}
-KEPT = 7 * 24 * 3600.0  # seconds
+CACHE_AGE = 7 * 24 * 3600.0
+"""Seconds, after which the caches of other sources are removed."""
 LOOP = """
 def {name}(begin, stop, {records}):
     for n in range(begin, stop):
@@ -128,5 +129,5 @@ def cache_file() -> str | None:
 def _remove_others(folder: Path) -> None:
     """Removes the caches of other sources, unless they are so new that another process may use them."""
     for other in folder.parent.iterdir():
-        if other != folder and time.time() - other.stat().st_mtime > KEPT:
+        if other != folder and time.time() - other.stat().st_mtime > CACHE_AGE:
             shutil.rmtree(other, ignore_errors=True)

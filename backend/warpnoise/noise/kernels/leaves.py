@@ -38,7 +38,7 @@ def place_leaves(n: int, tree: Tree, frame: int, leaves: Leaves) -> None:
 
 
 @kernel
-def drop_shown(n: int, p: Pass, tree: Tree, leaves: Leaves, flags: Array) -> None:
+def keep_disoccluded(n: int, p: Pass, tree: Tree, leaves: Leaves, flags: Array) -> None:
     """Drops the leaves of pixel ``pixels[n]`` that the old frame showed. If one is left, flags pixels within reach as
     NEAR.
 

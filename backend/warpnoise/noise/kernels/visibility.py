@@ -81,7 +81,7 @@ def advect_interior(p: Pass, row: int, column: int, x: float, y: float) -> Advec
 
 
 @scalar
-def target_shows(p: Pass, j: int, i: int, n: int, x: float, y: float, d: float) -> bool:
+def is_visible(p: Pass, j: int, i: int, n: int, x: float, y: float, d: float) -> bool:
     """Whether the target frame shows source pixel (i, j) amid four pixels of its surface, motion pixels.
 
     Args:
@@ -110,7 +110,7 @@ def advect_pixels(n: int, p: Pass, flow: Array, transform_of: Array, returns: Ar
     """Where the source pixels of row n move, and whether the target frame shows them.
 
     Args:
-        flow, transform_of: get what ``Pass`` says of them: ``p`` has the flow that was given. Both are left as they are
+        flow, transform_of: get what ``Pass`` says of them; ``p`` has the flow of the motion. Both are left as they are
             if no surface has a transform.
         returns: (h, w) bool.
     """
@@ -121,7 +121,7 @@ def advect_pixels(n: int, p: Pass, flow: Array, transform_of: Array, returns: Ar
             if transform >= 0:
                 vx, vy = f32(to_x), f32(to_y)
             flow[n, i, 0], flow[n, i, 1], transform_of[n, i] = vx, vy, transform
-        returns[n, i] = target_shows(p, n, i, transform, f32(i) + vx, f32(n) + vy, d)
+        returns[n, i] = is_visible(p, n, i, transform, f32(i) + vx, f32(n) + vy, d)
 
 
 @scalar
