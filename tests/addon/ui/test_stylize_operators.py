@@ -232,7 +232,7 @@ def test_a_preview_shows_the_frame_and_its_render(scene, tmp_path):
     [
         ({"preview": 3}, "The shot has no frame 3; it has 1-2"),
         ({"preview": 2, "frames": "1:9:2"}, "no frame 2; it has 1-9:2"),
-        ({"preview": 1, "chunk": "1/2"}, "one of only, chunk and preview"),
+        ({"preview": 1, "chunk": "1/2"}, "Only, chunk and preview exclude each other"),
     ],
 )
 def test_frames_that_cannot_be_previewed(scene, backend, tmp_path, arguments, words):
