@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/noise_stages.py [--size 128] [--channels 16] [--repeats 16] [--motions pan ...]
 
-Each kernel's CPU time in a step, median over the frames, in milliseconds. "table" is what a step takes besides.
+CPU time of each kernel in a step, in milliseconds: the median over the frames. "table" is what a step takes besides.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from noise_step import WARM_UP, interpolate, shot
 from warpnoise.noise import make_noise
 from warpnoise.noise.engine import CpuEngine
+from warpnoise.noise.kernels.compile import Kernel
 
 
 def main() -> None:
@@ -29,7 +32,7 @@ def main() -> None:
     shape = (arguments.channels, arguments.size, arguments.size)
     times = {name: medians(name, shape, arguments.repeats) for name in arguments.motions}
     print(f"{'stage':>18}" + "".join(f"{name:>10}" for name in times))
-    for stage in dict.fromkeys(stage for medians_ in times.values() for stage in medians_):
+    for stage in dict.fromkeys(stage for found in times.values() for stage in found):
         print(f"{stage:>18}" + "".join(f"{found.get(stage, 0.0):10.2f}" for found in times.values()))
 
 
@@ -37,37 +40,38 @@ def medians(name: str, shape: tuple[int, int, int], repeats: int) -> dict[str, f
     """Milliseconds of each stage of a step of a shot."""
     noise, reference, steps = make_noise("warped", shape), interpolate(shape, torch.device("cpu")), []
     for motion in shot(name, shape[1], repeats + WARM_UP):
-        taken: Counter[str] = Counter()
-        start = time.process_time()
-        reference(motion)
-        taken["grid_sample"] = time.process_time() - start
-        start = time.process_time()
-        with counting(taken):
+        taken: dict[str, float] = {}
+        with timed(taken, "grid_sample"):
+            reference(motion)
+        kernels: dict[str, float] = {}
+        with timed(taken, "step"), kernels_timed(kernels):
             noise.advance(motion)
-        taken["table"] = time.process_time() - start - (sum(taken.values()) - taken["grid_sample"])
-        steps.append(taken)
+        steps.append(taken | kernels | {"table": taken["step"] - sum(kernels.values())})
     stages = dict.fromkeys(stage for step in steps for stage in step)
-    return {stage: 1000 * statistics.median(step[stage] for step in steps[WARM_UP:]) for stage in stages}
+    return {stage: 1000 * statistics.median(step.get(stage, 0.0) for step in steps[WARM_UP:]) for stage in stages}
 
 
-class counting:
-    """Adds the time of each kernel to a counter."""
+@contextmanager
+def timed(taken: dict[str, float], name: str) -> Iterator[None]:
+    start = time.process_time()
+    yield
+    taken[name] = taken.get(name, 0.0) + time.process_time() - start
 
-    def __init__(self, taken: Counter[str]) -> None:
-        self.taken, self.originals = taken, (CpuEngine.run, CpuEngine.splat)
 
-    def __enter__(self) -> None:
-        run, splat = self.originals
-        CpuEngine.run = lambda engine, kernel, *a, **b: self.timed(kernel.name, run, engine, kernel, *a, **b)  # type: ignore[method-assign]
-        CpuEngine.splat = lambda engine, *a: self.timed("splat", splat, engine, *a)  # type: ignore[method-assign]
+@contextmanager
+def kernels_timed(taken: dict[str, float]) -> Iterator[None]:
+    original, original_splat = CpuEngine.run, CpuEngine.splat
 
-    def timed(self, name: str, call: Any, *arguments: Any, **options: Any) -> None:
-        start = time.process_time()
-        call(*arguments, **options)
-        self.taken[name] += time.process_time() - start
+    def run(engine: CpuEngine, kernel: Kernel, *records: Any, cost: int = 1) -> None:
+        with timed(taken, kernel.name):
+            original(engine, kernel, *records, cost=cost)
 
-    def __exit__(self, *_: object) -> None:
-        CpuEngine.run, CpuEngine.splat = self.originals  # type: ignore[method-assign]
+    def splat(engine: CpuEngine, *records: Any) -> None:
+        with timed(taken, "splat"):
+            original_splat(engine, *records)
+
+    with patch.object(CpuEngine, "run", run), patch.object(CpuEngine, "splat", splat):
+        yield
 
 
 if __name__ == "__main__":
