@@ -8,6 +8,7 @@ from warpnoise.sdedit.edit_settings import EditSettings
 from warpnoise.sdedit.embedding_files import embedding_warnings
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.ip_adapter_files import check_ip_adapters
+from warpnoise.sdedit.model_files import check_weights, component
 from warpnoise.sdedit.places import resolve
 from warpnoise.sdedit.reference_pictures import read_reference
 from warpnoise.sdedit.samplers import SAMPLERS, own_sampler
@@ -31,10 +32,13 @@ def check_settings(model: ModelFolder, settings: EditSettings, size: tuple[int, 
     Raises:
         SettingsError: a setting out of its range, or one that this model cannot take, such as a prompt that is too
             long; frames of a size likewise.
-        ModelError: a file that the settings name is missing, broken, or made for another model.
+        ModelError: weights of the model are broken off; or a file that the settings name is missing, broken, or made
+            for another model.
     """
     check_values(model, settings)
     _check_size(model, size)
+    for part in model.weighted_in_folder:
+        check_weights(component(model.path, part))
     _check_pictures(settings)
     if settings.loras and model.family is None:
         raise SettingsError(

@@ -12,7 +12,7 @@ from warpnoise.errors import ModelError, SettingsError
 from warpnoise.sdedit.adapters import Control
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.model_bounds import read_config
-from warpnoise.sdedit.model_files import find_weights
+from warpnoise.sdedit.model_files import check_weights
 from warpnoise.sdedit.places import resolve
 
 UNION_MODES = {"depth": 1, "lines": 3, "normals": 4, "color": 6}
@@ -85,7 +85,7 @@ def _control_class(model: ModelFolder, path: Path) -> str:
                 f"control {path} was made for another base than {model.name}: {key} is {theirs}, and the model's is "
                 f"{ours}: choose one for it, or {_LEAVE_OUT}"
             )
-    find_weights(path)
+    check_weights(path)
     return kind
 
 

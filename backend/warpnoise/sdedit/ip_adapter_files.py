@@ -12,7 +12,7 @@ from warpnoise.errors import ModelError, SettingsError
 from warpnoise.sdedit.adapters import IpAdapter
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.model_bounds import read_config, tensor_shapes
-from warpnoise.sdedit.model_files import check_safetensors, find_weights
+from warpnoise.sdedit.model_files import check_safetensors, check_weights
 from warpnoise.sdedit.places import resolve
 from warpnoise.sdedit.reference_pictures import read_reference
 
@@ -76,7 +76,7 @@ def _check_encoder(path: Path, encoder: Path, projection: dict[str, tuple[int, .
             "belongs to the adapter, and name it as the encoder"
         )
     config = read_config(encoder / "config.json")
-    find_weights(encoder)
+    check_weights(encoder)
     if "proj_in.weight" in projection:  # the Plus kind reads the encoder's last but one layer
         expected, got = projection["proj_in.weight"], config.get("hidden_size")
     elif "proj.weight" in projection:

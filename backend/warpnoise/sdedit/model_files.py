@@ -71,6 +71,16 @@ def find_weights(place: Path) -> tuple[list[Path], str | None]:
     )
 
 
+def check_weights(place: Path) -> None:
+    """Whether one part's weights are there and whole, by the files' headers.
+
+    Raises:
+        ModelError: as `find_weights`; or a file is broken off or no safetensors file.
+    """
+    for file in find_weights(place)[0]:
+        tensor_shapes(file)
+
+
 def named_files(settings: EditSettings) -> list[Path]:
     """The files besides the model that the settings name and that affect the result."""
     adapters = [resolve(each.path, "ip_adapter") for each in settings.ip_adapters]

@@ -15,6 +15,10 @@ from warpnoise.sdedit.check import check_settings
 from warpnoise.sdedit.memory import check_memory
 from warpnoise.sdedit.memory_plan import MemoryOptions
 
+from .test_controls import unet_control
+from .test_ip_adapters import adapter, open_editor, picture
+from .test_ip_adapters import encoder as image_encoder
+
 Tiny = Callable[[str], Path]
 SETTINGS = Settings(prompt="a house")
 
@@ -78,3 +82,26 @@ def test_memory_options_are_checked_by_the_files_headers(tiny: Tiny, monkeypatch
     monkeypatch.setattr("warpnoise.sdedit.memory.memory", lambda device: (1000, 1000))
     (warning,) = check_memory(model, "cpu", MemoryOptions())
     assert warning.startswith("cpu may have too little memory for ") and "Render smaller frames" in warning
+
+
+@pytest.mark.parametrize("kind", ["model", "control", "encoder"])
+def test_weights_that_are_broken_off_are_refused_before_anything_is_loaded(
+    tiny: Tiny, plain_model: Path, tmp_path: Path, kind: str
+) -> None:
+    model, settings = ModelFolder.open(tiny("sd15")), SETTINGS
+    if kind == "model":
+        model = ModelFolder.open(shutil.copytree(plain_model, tmp_path / "part"))
+        settings = Settings()
+    elif kind == "control":
+        unet_control(tiny("sd15")).save_pretrained(tmp_path / "part")
+        settings = SETTINGS.updated({"controls": [{"path": str(tmp_path / "part"), "input": "depth"}]})
+    else:
+        image_encoder(tmp_path / "part")
+        path = adapter(open_editor(tiny("sd15")), tmp_path)
+        item = {"path": str(path), "image": str(picture(tmp_path)), "encoder": str(tmp_path / "part")}
+        settings = SETTINGS.updated({"ip_adapters": [item]})
+    assert check_settings(model, settings)[1:] == ()
+    (weights,) = (tmp_path / "part").rglob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-8])
+    with pytest.raises(ModelError, match=r"part.* bytes of weights; expected \d+\. Download the model again"):
+        check_settings(model, settings)
