@@ -1,4 +1,4 @@
-"""Presets of coherence, for models of pixels and for models of latents."""
+"""Presets of coherence."""
 
 from __future__ import annotations
 
@@ -19,19 +19,11 @@ class Strengths:
 
 Preset = Literal["steady", "balanced", "lively", "off"]
 
-PRESETS: dict[bool, dict[str, Strengths]] = {
-    False: {
-        "steady": Strengths(pull=1.0, accumulation=0.5),
-        "balanced": Strengths(pull=1.0),
-        "lively": Strengths(accumulation=1.0),
-        "off": Strengths(),
-    },
-    True: {
-        "steady": Strengths(pull=1.0, accumulation=1.0),
-        "balanced": Strengths(pull=1.0, accumulation=0.5),
-        "lively": Strengths(accumulation=1.0),
-        "off": Strengths(),
-    },
+PRESETS: dict[Preset, Strengths] = {
+    "steady": Strengths(pull=1.0, accumulation=0.5),
+    "balanced": Strengths(pull=1.0),
+    "lively": Strengths(accumulation=1.0),
+    "off": Strengths(),
 }
-"""By whether the model works on latents; then by name. None has a ``pull`` between 0 and 1, which blends strokes that
-differ: hatching then fades."""
+"""None has a ``pull`` between 0 and 1, which blends strokes that differ: hatching then fades. Models of pixels and of
+latents need no presets of their own: the same ones meet the goals of both."""

@@ -122,7 +122,7 @@ def effective(settings: Settings, model: ModelFolder) -> Settings:
 
 def _strengths(settings: Settings, model: ModelFolder) -> dict[str, object]:
     """The preset's strengths where none are given; if nothing acts, as if nothing was ever set."""
-    preset = PRESETS["vae" in model.parts][settings.coherence]
+    preset = PRESETS[settings.coherence]
     chosen = {
         name: preset_s if (own := getattr(settings, name)) is None else own for name, preset_s in asdict(preset).items()
     }
