@@ -37,8 +37,8 @@ def command(blender: str | None, python: str | None, settings: dict[str, Any], *
 
     Without --blender and --python, the command uses WARPNOISE_BLENDER, WARPNOISE_BPY_PYTHON or `blender` on the PATH.
     It writes to the output folder: the results (results/), the scene with the result in its compositor
-    (stylized.blend), and a comparison (side_by_side.png, .mp4 and .webp). This takes a few minutes on two cores. The
-    default style is ink.
+    (stylized.blend), and a comparison (side_by_side.png, .mp4 and .webp). This takes a few minutes on two cores.
+    Without --style, the default model uses ink.
 
     \b
     Examples:

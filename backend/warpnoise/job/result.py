@@ -138,15 +138,20 @@ class Result:
             ) from refusal
 
     def lease(self, first: int, last: int) -> contextlib.AbstractContextManager[None]:
-        """As `warpnoise.job.leases.lease`."""
+        """Hold the frames from ``first`` to ``last`` while a ``with`` block runs, so that no other process makes them.
+
+        Raises:
+            JobLockedError: another process holds some of them.
+            JobError: the folder cannot be written.
+        """
         return leases.lease(self.folder, first, last)
 
     def movie_lease(self) -> contextlib.AbstractContextManager[None]:
-        """As `warpnoise.job.leases.movie_lease`."""
+        """Hold the movie while a ``with`` block runs. Raises as ``lease`` does."""
         return leases.movie_lease(self.folder)
 
     def record(self, file: Path) -> Record | None:
-        """The record of a frame's picture or of the movie, as `read_record`."""
+        """The record of a frame's picture or of the movie. None: there is none, or it is damaged."""
         return read_record(self._record_file(file))
 
     def is_finished(

@@ -22,7 +22,18 @@ log = logging.getLogger(__name__)
 
 
 def motions(job: Shot, *, warn: Callable[[str], None] = log.warning) -> Iterator[tuple[int, Motion | None]]:
-    """The number of each frame of the job, and the motion that leads to it; see :func:`frames_and_motions`."""
+    """Yield each frame's number, with the motion from the previous frame, which is None for the first frame.
+
+    Reads one file for each frame, when it is needed. Across a cut, the flow is unknown.
+
+    Args:
+        job: the job folder.
+        warn: receives one message for each kind of fault in the frames that does not prevent the motion.
+
+    Raises:
+        JobError: a frame's passes and the job differ in size.
+        MediaError: a frame's passes are missing or cannot be read.
+    """
     return ((frame.number, motion) for frame, motion in frames_and_motions(job, warn=warn))
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 class Motion:
     """The motion from an old frame to a new one, both of h x w pixels.
 
-    In pixel coordinates, x points right and y points down, and (0, 0) is the center of the top left pixel. Arrays may
+    In pixel coordinates, x points right and y points down, and (0, 0) is the centre of the top left pixel. Arrays may
     be NumPy arrays or torch tensors on any device. Motion stores torch tensors.
 
     Args:

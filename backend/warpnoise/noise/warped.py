@@ -48,10 +48,6 @@ class WarpedNoise(NoiseMethod):
         device: the device on which the noise is returned.
         maps: the number of independent noise maps, which all move with the same motion.
         atoms: k. Each pixel starts with k x k particles; 1, 2, 4 or 8.
-        grid: (height, width) of the grid of the particles. Each side must be the same multiple r of the noise's. The
-            noise is then that of a WarpedNoise of the grid's size, pooled: summed over r x r pixels and divided by r.
-            It costs as much as that noise. Default: the noise's own size. Noises of two sizes then agree exactly in the
-            first frame, and later up to the spacing of the particles, 1 / k pixel.
         occluded: how many occluded particles are remembered, as a multiple of the particles of a frame. Those that were
             occluded first are dropped first.
         memory: the most bytes for particles and their stored values. Values that do not fit are computed again in every

@@ -71,7 +71,7 @@ def stylize(
     result: Result | None = None,
     model: str | None = None,
 ) -> Summary:
-    """Stylize every frame of a shot that is not finished, or those of ``frames``, and write the movie.
+    """Stylize the unfinished frames of a shot, or only those in ``frames``, and write the movie.
 
     Each combination of settings and model has its own result folder, such as ``results/ink-3f9a21c0``. Finished frames
     whose inputs have not changed are kept. If all are finished, no weights are loaded and no noise is computed. A
@@ -88,7 +88,9 @@ def stylize(
             of them.
         preview: make no movie, do not change the result in use, and use a ``batch`` of 1 by default. A later run makes
             the frames again.
-        device, dtype: as ``sdedit.load_model`` takes them.
+        device: "cuda", "cuda:1", "mps" or "cpu". Default: the best one.
+        dtype: the model's precision, "float32", "float16" or "bfloat16". Default: half precision, if the device
+            supports it.
         batch: the number of frames in a batch. Default: depends on the device. Batches are always full, because copies
             fill the places of frames that were not chosen. For a few single frames, 1 is fastest; the result differs
             only by rounding.
