@@ -85,7 +85,10 @@ def _check_pictures(settings: EditSettings) -> None:
     for reference in settings.references:
         picture = read_reference(reference.path, "reference")
         if _out_of_bounds(*picture.size):
-            raise SettingsError(f"reference {reference.path}: {picture.width} x {picture.height} pixels; {_BOUNDS}")
+            raise SettingsError(
+                f"reference {reference.path}: {picture.width} x {picture.height} pixels; {_BOUNDS}. "
+                "Crop it, or leave it out (--reference none)"
+            )
 
 
 def _check_size(model: ModelFolder, size: tuple[int, int] | None) -> None:

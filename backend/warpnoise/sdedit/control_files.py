@@ -47,7 +47,9 @@ def check_controls(model: ModelFolder, controls: Sequence[Control]) -> str:
     for control, path in zip(controls, paths, strict=True):
         kinds.setdefault(_control_class(model, path), path)
         if control.end <= control.start:
-            raise SettingsError(f"control {control.path}: it ends at {control.end}, and starts at {control.start}")
+            raise SettingsError(
+                f"control {control.path}: it ends at {control.end}, and starts at {control.start}: give it a later end"
+            )
     if len(kinds) > 1:
         raise ModelError(f"controls of different kinds do not go together: {', '.join(sorted(kinds))}")
     kind = next(iter(kinds), "")

@@ -58,7 +58,8 @@ def embedding_file(model: ModelFolder, setting: Embedding) -> EmbeddingFile:
     if not tensors:
         names = ", ".join(sorted(shapes)[:3])
         raise ModelError(
-            f"embedding {path} is not a textual inversion: expected one tensor, or clip_l and clip_g, got {names}"
+            f"embedding {path} is not a textual inversion: expected one tensor, or clip_l and clip_g, got {names}. "
+            f"Choose another file, or {_LEAVE_OUT}"
         )
     for part in encoders:
         width = read_config(component(model.path, part) / "config.json").get("hidden_size")

@@ -46,12 +46,14 @@ def read_lora(model: ModelFolder, path: Path) -> Tensors:
     layers = {
         key.removesuffix(suffix): value for suffix in _DOWN for key, value in weights.items() if key.endswith(suffix)
     }
+    if not layers:
+        raise ModelError(f"lora {path} is not a LoRA: it has no layers of one. Choose another file, {_LEAVE_OUT}")
     misfits = [layer for layer, down in layers.items() if not _fits(_layer(model, layer), down, _up_of(layer, weights))]
-    if misfits or not layers:
-        first = f"; the first is {misfits[0]}" if misfits else ""
+    if misfits:
         raise ModelError(
-            f"lora {path}: it was made for another base than {pipeline.__name__}: {len(misfits)} of the {len(layers)} "
-            f"layers that it changes do not fit{first}. Choose one made for this model, {_LEAVE_OUT}"
+            f"lora {path}: it was made for another base than {model.name}: {len(misfits)} of the {len(layers)} "
+            f"layers that it changes do not fit; the first is {misfits[0]}. Choose one made for this model, "
+            f"{_LEAVE_OUT}"
         )
     return tensors
 

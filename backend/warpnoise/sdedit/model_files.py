@@ -109,7 +109,10 @@ def check_safetensors(path: Path, what: str) -> None:
         ModelError: it is not there, a pickle, or broken off.
     """
     if not path.is_file():
-        raise ModelError(f"{what} {path}: there is no such file")
+        there = "is a folder, expected a file" if path.is_dir() else "there is no such file"
+        raise ModelError(
+            f"{what} {path}: {there}. Give the path of a .safetensors file, or its name in the models folder"
+        )
     if path.suffix in PICKLES:
         raise ModelError(
             f"{what} {path} is a pickle, which can run any program when it is loaded: get it as a .safetensors file"

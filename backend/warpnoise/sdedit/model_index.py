@@ -53,6 +53,8 @@ def family_of(
             f"{where} is a {pipeline}, which holds a ControlNet. Give the model that it controls as the model, and "
             f"{where}/controlnet as a control"
         )
+    if "ControlNet" in str(kinds.get("unet")):
+        raise ModelError(f"{where} is a ControlNet: choose the model that it controls, and add {where} as a control")
     what = str(pipeline or kinds.get("unet") or "model without a name")[:80]
     raise ModelError(f"{where} is a {what}, which is not supported. Supported are {supported()}")
 

@@ -164,6 +164,14 @@ def check_file(path: Path) -> _Shapes:
         raise ModelError(
             f"model {path} is a ControlNet: choose the model that it controls, and add a folder as a control"
         )
+    if any(name.startswith("ip_adapter.") for name in shapes):
+        raise ModelError(
+            f"model {path} is an IP-Adapter: choose the model that it was made for, and add this file as an IP-Adapter"
+        )
+    if 1 <= len(shapes) <= 2 and all(len(shape) <= 2 and "." not in name for name, shape in shapes.items()):
+        raise ModelError(
+            f"model {path} is a textual inversion: choose the model that it was made for, and add this file as one"
+        )
     return shapes
 
 

@@ -62,6 +62,10 @@ def test_a_damaged_tokenizer_is_an_error(tiny: Tiny, tmp_path: Path) -> None:
         file.write_text("{")
     with pytest.raises(ModelError, match=r"tokenizer cannot be loaded .*: download the model again"):
         check_settings(ModelFolder.open(folder), SETTINGS)
+    for file in (folder / "tokenizer").iterdir():
+        file.unlink()
+    with pytest.raises(ModelError, match=r"tokenizer lacks the tokenizer's words: .* Download the model again"):
+        check_settings(ModelFolder.open(folder), SETTINGS)
 
 
 def test_frames_that_the_model_does_not_take_are_refused(tiny: Tiny) -> None:

@@ -84,7 +84,7 @@ def test_misfitting_files_are_refused_before_anything_is_loaded(tiny: Tiny, tmp_
     cases: list[tuple[str, list[dict[str, str]], type[Exception], str]] = [
         ("sd21", [{"path": narrow}], ModelError, "made for another base than .*: its text_encoder reads vectors of 16"),
         ("sdxl", [{"path": fits}], ModelError, "another base than .*: its text_encoder_2 .* it has nothing for it"),
-        ("sd21", [{"path": many}], ModelError, "no textual inversion: expected one tensor, or clip_l and clip_g"),
+        ("sd21", [{"path": many}], ModelError, "is not a textual inversion: expected one tensor, or clip_l and clip_g"),
         ("sd21", [{"path": str(tmp_path / "pickle.pt")}], ModelError, "is a pickle"),
         ("sd21", [{"path": str(tmp_path / "gone.safetensors")}], ModelError, "there is no such file"),
         ("sd21", [{"path": fits}] * 2, SettingsError, "two of them have the token 'style'"),

@@ -107,6 +107,12 @@ def test_another_family(diffusion: Path, named: str) -> None:
         ModelFolder.open(diffusion)
 
 
+def test_a_controlnet_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"_class_name": "ControlNetModel"}))
+    with pytest.raises(ModelError, match=r"is a ControlNet: choose the model that it controls, .* as a control"):
+        ModelFolder.open(tmp_path)
+
+
 def test_a_latent_model_of_no_family(tmp_path: Path) -> None:
     index = {"_class_name": "LDMPipeline", "unet": ["diffusers", "UNet2DModel"], "vqvae": ["diffusers", "VQModel"]}
     (tmp_path / "model_index.json").write_text(json.dumps(index))

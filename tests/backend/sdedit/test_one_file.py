@@ -180,6 +180,8 @@ def test_files_that_are_not_a_network(tiny: Tiny, tmp_path: Path) -> None:
     one = torch.zeros(1)
     refused("lora.safetensors", {"unet.x.lora_A.weight": one}, "is a LoRA: choose the model that it was made for")
     refused("loha.safetensors", {"lycoris_blocks_0.hada_w1_a": one}, "is a LoRA: choose the model that it was made for")
+    refused("word.safetensors", {"emb_params": torch.zeros(2, 16)}, "is a textual inversion: choose the model that")
+    refused("adapter.safetensors", {"ip_adapter.1.to_k_ip.weight": one}, "is an IP-Adapter: choose the model that")
     refused("control.safetensors", {"control_model.x": one}, "is a ControlNet: choose the model that it controls")
     (tmp_path / "broken.gguf").write_bytes(b"GGML")
     with pytest.raises(ModelError, match="is not a GGUF file"):
