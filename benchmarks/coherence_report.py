@@ -41,9 +41,9 @@ python benchmarks/coherence.py report ink styles latent time --page docs/results
 1. *Phase Lock* is on, as it is by default: it alone makes pans of whole pixels nearly coherent.
 The table has a row for each shot and style that was measured; the goals count these alone.
 
-Goals for gradient energy are missed where a camera moves forward, as in the shot *dolly*: strokes
-that stick to surfaces become wider and softer with them, and the gradient energy falls with the
-square of their width.
+Gradient energy is lowest where the camera moves forward, as in the shot *dolly*: strokes that stick
+to surfaces become wider and softer with them, and the gradient energy falls with the square of
+their width.
 """
 
 Line = dict[str, Any]
