@@ -273,7 +273,9 @@ class Settings(StrictModel):
         for path in numbers:
             name, index = Key.place(path)
             if index is not None and index >= len(getattr(self, name)):
-                raise ValueError(f"animation: {path}: there are {len(getattr(self, name))} {name}")
+                raise ValueError(
+                    f"animation: {path}: there are {len(getattr(self, name))} {name}. Add one, or leave the key out"
+                )
         for extreme in (min, max) if numbers else ():  # ranges have no holes: the extremes stand for all values
             fields = self.model_dump() | {"animation": ()}
             try:

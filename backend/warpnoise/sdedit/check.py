@@ -140,8 +140,11 @@ def _text_warnings(model: ModelFolder, settings: EditSettings) -> tuple[str, ...
     if model.family is None:
         return tuple(
             f"The model {model.name} takes no text: the {name} has no effect."
-            for name, text in (("prompt", settings.prompt), ("negative prompt", settings.negative_prompt))
-            if text
+            for name, texts in (
+                ("prompt", settings.texts("prompt")),
+                ("negative prompt", settings.texts("negative_prompt")),
+            )
+            if any(texts)
         )
     if settings.negative_prompt and not model.family.negative_prompt:
         return (f"{model.family.title} takes no negative prompt: it has no effect.",)

@@ -316,7 +316,10 @@ class ModelFolder:
 def _check_base(one: OneFile, base: Path, family: Family | None) -> None:
     """Raises MissingBaseError: the file's network is not of its base's family."""
     if family is None:
-        raise MissingBaseError(f"model {one.path}: its base {base} is a pixel model, which comes as a folder only")
+        raise MissingBaseError(
+            f"model {one.path}: its base {base} is a pixel model, which comes as a folder only: name another "
+            f"with warpnoise models {one.path} --base FOLDER"
+        )
     if one.network is not None and not family.title.startswith(one.network.family):
         raise MissingBaseError(
             f"model {one.path} is a network of {one.network.family}, but its base {base} is a model of {family.title}: "

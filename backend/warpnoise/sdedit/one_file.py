@@ -140,7 +140,7 @@ def set_base(path: Path, base: str | os.PathLike[str]) -> None:
     check_file(path)
     folder = resolve(base, "model").resolve()
     if not (folder / "model_index.json").is_file():
-        raise ModelError(f"base {base} is not a diffusers folder: it has no model_index.json")
+        raise ModelError(f"base {base} is not a diffusers folder: it has no model_index.json. Name another")
     content = json.dumps({"base": str(folder)}, indent=1) + "\n"
     write_bytes(_note(path), content.encode(), error=ModelError)
 

@@ -48,6 +48,12 @@ def test_every_prompt_of_the_shot_is_counted(tiny: Tiny) -> None:
         check_settings(model, SETTINGS.updated({"animation": keys}))
 
 
+def test_prompts_without_effect_are_named(plain_model: Path) -> None:
+    keys = [{"data_path": "prompt", "frame": 1, "value": "a"}]
+    (warning,) = check_settings(ModelFolder.open(plain_model), Settings().updated({"animation": keys}))
+    assert "takes no text: the prompt has no effect" in warning
+
+
 def test_a_text_encoder_that_cuts_the_prompt_is_named(tiny: Tiny, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny("flux"), tmp_path / "flux")
     config = folder / "tokenizer" / "tokenizer_config.json"
