@@ -48,8 +48,8 @@ class WARPNOISE_Preferences(BackendOptions, bpy.types.AddonPreferences):
     )
     delete_after: BoolProperty(
         name="Delete Frames There Afterwards",
-        description="Delete everything on the server after a run. If off, the server keeps the frames for some days, "
-        "so that a run with another style does not send them again",
+        description="Delete the run's files on the server when the run has finished. If off, the server keeps the "
+        "frames for some days, so that a run with another style does not send them again",
     )
     device: EnumProperty(name="Device", description="The device that the model runs on", items=DEVICES, default="AUTO")
 

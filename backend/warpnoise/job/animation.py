@@ -23,7 +23,7 @@ class Key(StrictModel):
     """The value of one setting at one frame. ``data_path``: as in ``strength`` or ``loras[0].weight``."""
 
     data_path: str = setting(
-        ..., "Data Path", "Its name, or loras[0].weight, controls[0].weight, ip_adapters[0].weight"
+        ..., "Data Path", "The setting's name, or loras[0].weight, controls[0].weight, ip_adapters[0].weight"
     )
     frame: int = setting(..., "Frame", "The frame's number", ge=-_LAST_FRAME, le=_LAST_FRAME)
     value: float | str = setting(..., "Value", "A number, or a text for a prompt")

@@ -167,11 +167,12 @@ class Settings(StrictModel):
     phase_lock: Literal["exact", "always", "off"] = setting(
         "exact",
         "Phase Lock",
-        "Shifts frames so that their content keeps its position on the model's grid, which reduces flicker: only in "
-        "pans, or in every shot for the largest surface. Shifted frames are larger and take longer",
+        "Shifts frames so that their content keeps its position on the model's grid, which reduces flicker. exact (In "
+        "Pans): only while the whole frame moves as one. always: in every shot, for the largest surface. Shifted "
+        "frames are larger and take longer",
         labels={
             "exact": {"label": "In Pans", "description": "While the whole frame moves as one."},
-            "always": {"label": "Always", "description": "In every shot, even if other surfaces move differently."},
+            "always": {"label": "Always", "description": "In every shot, for the largest surface."},
             "off": {"label": "Off", "description": "No frame is shifted."},
         },
         panel="noise",
@@ -285,7 +286,7 @@ class Settings(StrictModel):
         return self
 
     def at(self, frame: int) -> Settings:
-        """The settings of one frame, in which the animation is replaced by its values.
+        """The settings of one frame, with the animated values of that frame and without the animation.
 
         Between two prompts, ``blends`` holds the next prompt and its share.
         """
@@ -313,7 +314,7 @@ class Settings(StrictModel):
         return self._blends
 
     def largest(self, name: Literal["strength", "texture"]) -> float | None:
-        """The largest value in the whole shot, which the settings from ``at`` remember."""
+        """The largest value of the setting ``name`` in the whole shot. Settings from ``at`` remember it."""
         numbers = numbers_in(self._curves)
         if name in numbers:
             return max(numbers[name])

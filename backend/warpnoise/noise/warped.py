@@ -37,7 +37,8 @@ class WarpedNoise(NoiseMethod):
 
     The noise of a pixel is the integral of white noise W over the area A of the surfaces that the pixel covers, W(A) /
     sqrt(|A|) (eq. 5 of Chang et al., "How I Warped Your Noise", ICLR 2024). Particles on the surfaces carry W. So a
-    visible surface keeps its noise, and a surface with a transform keeps it even while it is occluded.
+    visible surface keeps its noise, and a surface with a transform (see `Motion`) keeps it even while it is
+    occluded.
 
     If the device is a CUDA device and `numba-cuda` is installed (``pip install warpnoise[cuda]``), the kernels run
     there. Otherwise, the CPU computes the noise and copies it to the device.

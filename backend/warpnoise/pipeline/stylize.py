@@ -102,6 +102,10 @@ def stylize(
             becomes the result in use when it has a frame.
         model: the model's path, if ``settings.model`` is only a name for it.
 
+    Returns:
+        The numbers of frames, the result, the path of the movie, the seconds and the warnings. ``movie`` is None while
+        frames of the shot are unfinished.
+
     Raises:
         SettingsError, ModelError, JobError, JobLockedError, MediaError: see their messages.
         Cancelled: ``cancelled()`` was true.

@@ -74,6 +74,6 @@ class IpAdapter(StrictModel):
 
 
 class Reference(StrictModel):
-    """A picture that a model that edits is shown beside the render."""
+    """A picture that an editing model gets in addition to the render."""
 
     path: str = setting(..., "Picture", "A picture", min_length=1, subtype="FILE_PATH")
