@@ -160,6 +160,7 @@ class Result:
         """Whether ``file`` is finished: its record names ``made_of``, and it has the recorded digest.
 
         Args:
+            made_of: the digest of all inputs of the file.
             preview: whether a preview counts as finished.
             sha256: digests the file. It raises OSError if the file cannot be read.
         """
@@ -176,6 +177,7 @@ class Result:
 
         Args:
             picture: (h, w, 3 or 4) uint16.
+            made_of: the digest of all inputs of the picture.
 
         Raises:
             JobError: the folder is gone, or the record cannot be written.

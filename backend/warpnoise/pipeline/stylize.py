@@ -77,15 +77,16 @@ def stylize(
     whose inputs have not changed are kept. If all are finished, no weights are loaded and no noise is computed. A
     frame's file appears whole or not at all, and is kept even if the run fails later.
 
-    The bits of a frame do not depend on the other frames of the run, because the noise moves through all earlier
-    frames, and the place in a batch is counted from the start of the shot. Several processes may make different frames
-    of one result, or different results, at the same time. The process that finishes the last frame of a result writes
-    its movie.
+    With the same ``batch``, a frame has the same bits whichever frames the run makes: its noise always moves through
+    all earlier frames, and its position in the shot determines its place in a batch. Several processes may make
+    different frames of one result, or different results, at the same time. The process that finishes the last frame of
+    a result writes its movie.
 
     Args:
         settings: settings to use instead of the shot's own.
         frames: the frames to stylize. Default: all. They need their colour, and the passes of all frames up to the last
-            of them.
+            of them. If ``pull`` or ``attention`` is on, the run also makes the unfinished frames that they depend on,
+            except in a preview.
         preview: make no movie, do not change the result in use, and use a ``batch`` of 1 by default. A later run makes
             the frames again.
         device: "cuda", "cuda:1", "mps" or "cpu". Default: the best one.
