@@ -27,7 +27,7 @@ def check_folder(path: Path) -> None:
             "the id of a model that was downloaded: `warpnoise models` lists the installed models"
         )
     if not (path / "model_index.json").is_file() and not (path / "config.json").is_file():
-        raise ModelError(f"{path} is not a diffusers model: it has no model_index.json. Supported are {supported()}")
+        raise ModelError(f"{path} is not a diffusers model: it has no model_index.json. Choose one of {supported()}")
 
 
 def check_values_of(folder: ModelFolder) -> None:
@@ -57,7 +57,7 @@ def check_channels(folder: ModelFolder) -> None:
         kind = "U-Net" if "unet" in folder.parts else "transformer"
         raise ModelError(
             f"{folder.path}: expected a {kind} of {expected} channels in, for the VAE's latents, got {got}: "
-            "inpainting, depth and instruction models are not supported"
+            "inpainting, depth and InstructPix2Pix models are not supported"
         )
 
 

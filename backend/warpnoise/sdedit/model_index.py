@@ -56,11 +56,11 @@ def family_of(
     if "ControlNet" in str(kinds.get("unet")):
         raise ModelError(f"{where} is a ControlNet: choose the model that it controls, and add {where} as a control")
     what = str(pipeline or kinds.get("unet") or "model without a name")[:80]
-    raise ModelError(f"{where} is a {what}, which is not supported. Supported are {supported()}")
+    raise ModelError(f"{where} is a {what}, which is not supported. Choose one of {supported()}")
 
 
 def supported() -> str:
     """The families, for messages."""
     titles = [family.title for family in FAMILIES.values()]
     first = "pixel models (a UNet2DModel and a scheduler, with or without a VAE)"
-    return f"{first}, {', '.join(titles[:-1])} and {titles[-1]}"
+    return f"{first}, {', '.join(titles[:-1])} or {titles[-1]}"

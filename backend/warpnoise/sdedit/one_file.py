@@ -192,7 +192,7 @@ def _kind(shapes: _Shapes) -> str | None:
         return None
     if first := network("input_blocks.0.0.weight"):
         if first[1:2] != (4,):
-            raise ModelError("is an inpainting, depth or instruction model, which is not supported")
+            raise ModelError("is an inpainting, depth or InstructPix2Pix model, which is not supported")
         if has("conditioner.embedders.1."):
             return "sdxl"
         if has("conditioner.embedders.0.model."):

@@ -103,7 +103,7 @@ def test_not_a_model(tmp_path: Path) -> None:
 )
 def test_another_family(diffusion: Path, named: str) -> None:
     edit_json(diffusion / "model_index.json", _class_name=named)
-    with pytest.raises(ModelError, match=f"is a {named}, which is not supported. Supported are pixel models"):
+    with pytest.raises(ModelError, match=f"is a {named}, which is not supported. Choose one of pixel models"):
         ModelFolder.open(diffusion)
 
 

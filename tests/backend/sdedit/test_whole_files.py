@@ -108,7 +108,7 @@ def test_a_damaged_file_is_refused(toy: Any) -> None:
         load_model(file, "cpu", "float32")
     there["model.diffusion_model.input_blocks.0.0.weight"] = torch.zeros(8, 9, 3, 3)
     save_file(there, file)
-    with pytest.raises(ModelError, match="is an inpainting, depth or instruction model"):
+    with pytest.raises(ModelError, match="is an inpainting, depth or InstructPix2Pix model"):
         ModelFolder.open(file)
 
 
