@@ -22,7 +22,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import warpnoise  # noqa: F401, I001  before torch, whose threads else spin on the cores that the noise needs
+import warpnoise  # noqa: F401  before torch, whose threads else spin on the cores that the noise needs
+
+# isort: split
 import torch
 from torch.nn.functional import grid_sample
 
