@@ -24,7 +24,7 @@ root mean square difference between the low bands (a Gaussian of 3 px) of the tw
 ```
 python -m training.shots shots
 python benchmarks/coherence.py shots shots/* --output ink
-python benchmarks/coherence.py shots shots/* --output styles --styles photoreal,oil,watercolour --seeds 0 --frames 9
+python benchmarks/coherence.py shots shots/* --output styles --styles photoreal,oil,watercolour --seeds 0,1 --frames 9
 python benchmarks/coherence.py shots shots/orbit --output ink --options plain,steady,lively,pull=0.5 --seeds 0
 python benchmarks/coherence.py light --output ink --styles ink,photoreal
 python benchmarks/coherence.py time ink/silhouette --output time --frames 6
@@ -123,7 +123,7 @@ def mean(values: list[float]) -> str:
 def pans(lines: list[Line]) -> Iterator[str]:
     rows = list(ratios(lines, "pans"))
     if rows:
-        yield "Texture incoherence on pans over the first frame; in brackets over warped noise alone.\n"
+        yield "Texture incoherence on pans over the first frame; in brackets, its ratio to that of warped noise alone.\n"
         yield "| option | pan | seeds | lag 1 | lag 4 | lag 8 |\n| --- | --- | ---: | ---: | ---: | ---: |"
         for row in rows:
             cells = [f"{np.mean(row['own'][lag]):.3f} ({mean(row[f'incoherence {lag}'])})" for lag in row["own"]]
@@ -169,13 +169,12 @@ def goals(rows: list[Line], lines: list[Line], latent: bool) -> Iterator[str]:
     yield goal("gradient energy", found, least=0.9, most=1.15)
     lit = [row for row in lines if row["part"] == "light" and row["option"] == DEFAULT and row["shot"] != "silhouette"]
     found = [(f"{row['style']}, {row['shot']}", row["moved"]) for row in lit]
-    yield goal("low band where a shadow or a highlight moved, from that of warped noise alone, of 255", found, most=2.0)
+    what = "difference of the low band from that of warped noise alone, where light moved, in 1/255"
+    yield goal(what, found, most=2.0)
     seconds = {(line["shot"], line["option"]): line["seconds"] for line in lines if line["part"] == "time"}
     shots = [shot for shot, option in seconds if option == DEFAULT]
     spent = [(shot, seconds[shot, DEFAULT] / seconds[shot, PLAIN]) for shot in shots]
-    yield goal(
-        f"time of the CPU, over that of warped noise alone ({', '.join(shots)})", spent, most=1.6 if latent else 1.25
-    )
+    yield goal(f"CPU time, relative to warped noise alone ({', '.join(shots)})", spent, most=1.6 if latent else 1.25)
     yield ""
 
 

@@ -51,7 +51,7 @@ def main() -> None:
             write_pixel_model(model)
         else:
             tiny_pipelines.write("sd21", model)
-        settings = Settings(model=str(model), steps=1, noise=arguments.noise)
+        settings = Settings(model=str(model), steps=1, noise=arguments.noise, coherence="off")
         size = {"width": arguments.size, "height": arguments.size}
         in_a_process(synthetic.make_job(Path(folder) / "first", frames=3, settings=settings, **size).path)  # compiles
         for frames in sorted(arguments.frames):

@@ -60,7 +60,8 @@ def main() -> None:
     if not isinstance(editor, PixelEditor):
         parser.error("the model must be one of pixels")
     batch = min(arguments.batch or pick_batch(editor.device, arguments.size, arguments.size), arguments.frames)
-    chosen = Settings(model=arguments.model, steps=arguments.steps, eta=arguments.eta, noise=arguments.noise)
+    own = {name: getattr(arguments, name) for name in ("model", "steps", "eta", "noise")}
+    chosen = Settings(coherence="off", **own)  # it costs network calls, too
     steps = steps_to_run(arguments.steps, chosen.strength)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     print(

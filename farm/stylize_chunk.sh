@@ -6,7 +6,8 @@
 #
 # RANGE: the shot's frames, as 1-240. K/N renders and stylizes part K of N. `last`, after all parts, makes what is still missing, writes the movie, and brings
 # the result into the compositor. BLENDER names the program (blender); or BPY_PYTHON a Python with the bpy wheel, from the
-# repository's root. A failed part is tried again, TRIES times in all (3); what is finished is not made again.
+# repository's root. A failed part is tried again, TRIES times in all (3); what is finished is not made again. Coherence
+# is off: with it, a part would need frames that other machines render.
 set -u
 
 if [ $# -lt 4 ]; then
@@ -16,8 +17,8 @@ fi
 part=$1 scene=$2 frames=$3 job=$4
 shift 4
 case $part in
-  last) set -- --keep-existing "$@" ;;
-  *) set -- --chunk "$part" "$@" ;;
+  last) set -- --coherence off --keep-existing "$@" ;;
+  *) set -- --chunk "$part" --coherence off "$@" ;;
 esac
 
 stylize() {

@@ -87,7 +87,8 @@ def test_what_is_tried_again(tmp_path, status, tries):
     program.chmod(0o755)
     done = run("2/3", "a scene.blend", "1-9", tmp_path / "a job", "--seed", 3, BPY_PYTHON=str(program))
     assert done.returncode == status
-    said = f"-m warpnoise_addon a scene.blend stylize --frames=1-9 --output {tmp_path}/a job --chunk 2/3 --seed 3"
+    said = f"-m warpnoise_addon a scene.blend stylize --frames=1-9 --output {tmp_path}/a job "
+    said += "--chunk 2/3 --coherence off --seed 3"
     assert (tmp_path / "log").read_text().splitlines() == [said] * tries
     assert run("2/3").returncode == 2
 

@@ -205,7 +205,7 @@ def make_job(
         cameras=[scene.camera(t) for t in range(frames)],
         objects=[scene.objects(t) for t in range(frames)],
         cuts=cuts,
-        settings=settings,
+        settings=settings or Settings(coherence="off"),
         transparent=transparent,
     )
 

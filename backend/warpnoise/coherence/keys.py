@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import cv2
 import numpy as np
@@ -63,13 +63,3 @@ def _new_share(seen: list[Seen], size: tuple[int, int]) -> float:
     for each in seen:
         unseen[each.covered] = 0
     return float(cv2.morphologyEx(unseen, cv2.MORPH_OPEN, np.ones((_SEAM_PX, _SEAM_PX), np.uint8)).mean())
-
-
-def segment_starts(frames: Sequence[int], keys: Collection[int]) -> dict[int, int]:
-    """For each frame the key frame that begins its segment: itself, or the nearest before it."""
-    starts: dict[int, int] = {}
-    start = frames[0]
-    for frame in frames:
-        start = frame if frame in keys else start
-        starts[frame] = start
-    return starts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -17,9 +16,7 @@ class Strengths:
     key_share: float = 0.2
 
 
-Preset = Literal["steady", "balanced", "lively", "off"]
-
-PRESETS: dict[Preset, Strengths] = {
+PRESETS = {
     "steady": Strengths(pull=1.0, accumulation=0.5),
     "balanced": Strengths(pull=1.0),
     "lively": Strengths(accumulation=1.0),

@@ -177,11 +177,15 @@ class Settings(StrictModel):
         },
         panel="noise",
     )
-    coherence: Literal["steady", "balanced", "lively", "off"] = setting(
-        "off",
+    coherence: Literal["auto", "steady", "balanced", "lively", "off"] = setting(
+        "auto",
         "Coherence",
         "How strongly surfaces keep their painted look from frame to frame, in addition to the effect of the noise",
         labels={
+            "auto": {
+                "label": "Automatic",
+                "description": "Balanced with warped noise, Off with the noise methods that are for comparison.",
+            },
             "steady": {
                 "label": "Steady",
                 "description": "Strong. Surfaces are steadiest, but moving light may lag behind.",

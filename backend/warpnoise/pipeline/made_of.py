@@ -14,7 +14,7 @@ from warpnoise.hashing import digest_text, file_sha256
 from warpnoise.job import ModelInfo, Result, Settings, Shot
 from warpnoise.job.animation import PROMPTS
 from warpnoise.job.digest_cache import DigestCache
-from warpnoise.noise import ALGORITHM_VERSION
+from warpnoise.noise import ALGORITHM_VERSION, NOISE_METHODS
 from warpnoise.pipeline.plan import Plan
 from warpnoise.sdedit import ModelFolder
 from warpnoise.sdedit.model_files import named_files
@@ -121,8 +121,13 @@ def effective(settings: Settings, model: ModelFolder) -> Settings:
 
 
 def _strengths(settings: Settings, model: ModelFolder) -> dict[str, object]:
-    """The preset's strengths where none are given; if nothing acts, as if nothing was ever set."""
-    preset = PRESETS[settings.coherence]
+    """The preset's strengths where none are given; if nothing acts, as if nothing was ever set.
+
+    "auto" is "balanced", for pixel and latent models alike: the measurements chose it for both. It is "off" with noise
+    methods that are for comparison, because it would hide how they flicker.
+    """
+    automatic = "balanced" if settings.noise == NOISE_METHODS[0] else "off"
+    preset = PRESETS[automatic if settings.coherence == "auto" else settings.coherence]
     chosen = {
         name: preset_s if (own := getattr(settings, name)) is None else own for name, preset_s in asdict(preset).items()
     }
@@ -138,6 +143,8 @@ def canonical(settings: Settings, frame: int | None = None) -> str:
     version adds leaves the text as it is. ``frame``: only what they are at that frame."""
     chosen = settings if frame is None else settings.at(frame)
     content = chosen.model_dump(mode="json", exclude={"model"}, exclude_defaults=True)
+    if content.get("coherence") == "off":
+        del content["coherence"]  # it was the default once, and results from then are still valid
     if chosen is not settings:
         content["over_time"] = [chosen.blends, chosen.largest("strength")]  # these decide a frame's pixels, too
     return json.dumps(content, sort_keys=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,11 @@ from warpnoise.errors import JobError, stop_if
 from warpnoise.job import Settings, Shot
 from warpnoise.media.png import read_png
 from warpnoise.motion import frames_and_motions
+
+NEEDS_OTHERS = (
+    "With coherence, a frame also needs the frames that it is drawn toward, some of which come later. With "
+    "`--coherence off`, it needs only the passes of earlier frames."
+)
 
 
 @dataclass(frozen=True)
@@ -82,11 +87,14 @@ def make_plan(
     last: int,
     warn: Callable[[str], None],
     cancelled: Callable[[], bool] | None = None,
+    *,
+    preview: bool = False,
 ) -> Plan | None:
     """The plan of a shot up to frame ``last`` and its look-ahead; None without pull and attention.
 
     Args:
         settings: the effective ones.
+        preview: ends before the first frame whose passes are missing.
 
     Raises:
         JobError: a key picture of no frame of the shot, of another size, or without alpha where the frames have some.
@@ -97,12 +105,19 @@ def make_plan(
         return None
     painted = key_pictures(shot)
     end = max([shot.frames.index(last) + LOOK_AHEAD, *map(shot.frames.index, painted)]) + 1
+    if preview:
+        ready = takewhile(lambda frame: shot.passes(frame).is_file(), shot.frames[: len(shot.info.frames)])
+        end = min(end, sum(1 for _ in ready))
     frames = tuple(shot.frames[:end])
-    shot.check_passes(frames)
+    painted = {frame: path for frame, path in painted.items() if frame in frames}
+    try:
+        shot.check_passes(frames)
+    except JobError as missing:
+        raise JobError(f"{missing} {NEEDS_OTHERS}") from None
     share = settings.key_share or 1.0
     finder = KeyFrames(share, painted)
     keys, steps, surfaces, unknown = [], {}, {}, 0
-    for (frame, motion), number in zip(frames_and_motions(shot, warn=warn), frames, strict=False):
+    for number, (frame, motion) in zip(frames, frames_and_motions(shot, warn=warn), strict=False):
         stop_if(cancelled, "cancelled while key frames were chosen")
         shown = Surfaces(frame.surface, frame.depth)
         is_key, _ = finder.see(number, motion, shown)

@@ -25,7 +25,7 @@ from warpnoise.pipeline.guides import check_guides, wanted_guides
 from warpnoise.pipeline.made_of import MadeOf, all_recorded, effective, result_name, unfinished
 from warpnoise.pipeline.movie import write_movie_of
 from warpnoise.pipeline.pictures import to_picture
-from warpnoise.pipeline.plan import Plan, make_plan
+from warpnoise.pipeline.plan import NEEDS_OTHERS, Plan, make_plan
 from warpnoise.pipeline.read import Source, read_sources
 from warpnoise.pipeline.reporter import Reporter
 from warpnoise.pipeline.segments import Carried, SegmentEditor
@@ -35,6 +35,8 @@ from warpnoise.sdedit import ModelFolder, load_model
 from warpnoise.sdedit.check import check_settings
 from warpnoise.sdedit.device import pick_batch
 from warpnoise.sdedit.editor import Editor
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def stylize(
             of them. If ``pull`` or ``attention`` is on, the run also makes the unfinished frames that they depend on,
             except in a preview.
         preview: make no movie, do not change the result in use, and use a ``batch`` of 1 by default. A later run makes
-            the frames again.
+            the frames again. Coherence uses the frames that are finished; if there are none, a preview is made without.
         device: "cuda", "cuda:1", "mps" or "cpu". Default: the best one.
         dtype: the model's precision, "float32", "float16" or "bfloat16". Default: half precision, if the device
             supports it.
@@ -122,24 +124,31 @@ def stylize(
         return Summary(0, 0, 0, None, None, time.monotonic() - started, warnings)
     shot.check(wanted)
     chosen = effective(settings, folder)
-    noticed: list[str] = []
-    plan = make_plan(shot, chosen, wanted[-1], noticed.append, cancelled)
     asked = wanted[0], wanted[-1]  # frames before them that they need, others may be making: the same ones
-    if plan is not None and not preview:
-        wanted = plan.needed(wanted)
-        shot.check(wanted)
-    reporter = Reporter(Progress(frames_total=len(wanted)), progress)
-    reporter.warn(*warnings, *noticed)
-    reporter.report()
     written_movie = None
     with DigestCache(shot.path, shot.results_folder if result is None else result.folder.parent, cancelled) as digests:
         made_with = ModelInfo(name=settings.model, digest=folder.digest_through(digests.digest))
         to_use = None if preview or result is not None else shot
         target = result or shot.result(result_name(chosen, made_with))
-        info = ResultInfo(settings=chosen, model=made_with)
-        target.create(info)
         stylized = target.raw if chosen.accumulation else target  # there are frames that others are drawn toward
         making = target if preview else stylized
+        noticed: list[str] = []
+        plan = None
+        if not preview or _is_any_there(shot, stylized):
+            plan = make_plan(shot, chosen, wanted[-1], noticed.append, cancelled, preview=preview)
+        if plan is not None and not preview:
+            wanted = plan.needed(wanted)
+            try:
+                shot.check(wanted)
+            except JobError as missing:
+                raise JobError(f"{missing} {NEEDS_OTHERS}") from None
+        if settings.coherence == "auto":
+            log.info("coherence: automatic, which is %s here", chosen.coherence)
+        reporter = Reporter(Progress(frames_total=len(wanted)), progress)
+        reporter.warn(*warnings, *noticed)
+        reporter.report()
+        info = ResultInfo(settings=chosen, model=made_with)
+        target.create(info)
         making.create(info)
 
         def made_of(whole: bool = not preview) -> MadeOf:
@@ -150,7 +159,10 @@ def stylize(
             there = _that_are_there(plan, wanted, stylized, made_of(whole=True), reporter.warn)
 
         with target.lease(*asked):
-            todo = unfinished(shot, making, wanted, made_of(), digests, preview=preview)
+            left = wanted
+            if plan is not None and preview:  # a frame of the shot is its own preview
+                left = unfinished(shot, target, wanted, made_of(whole=True), digests)
+            todo = unfinished(shot, making, left, made_of(), digests, preview=preview)
             kept = len(wanted) - len(todo)
             reporter.found(target.name, kept)
             reporter.report()
@@ -254,6 +266,13 @@ def _make(
             put(each)
 
 
+def _is_any_there(shot: Shot, result: Result) -> bool:
+    """Whether there is a frame that a preview can be drawn toward."""
+    return any(shot.keys_folder.glob("*.png")) or any(
+        (record := result.record(result.frame(frame))) is not None and not record.preview for frame in shot.frames
+    )
+
+
 def _that_are_there(
     plan: Plan, wanted: Sequence[int], result: Result, made_of: MadeOf, warn: Callable[[str], None]
 ) -> list[int]:
@@ -277,9 +296,6 @@ def _check_there(result: Result, frames: Sequence[int]) -> None:
             f"{result.folder} lost frame {gone[0]} during the run: something deleted or moved it. Run again; "
             "finished frames that are still there stay."
         )
-
-
-log = logging.getLogger(__name__)
 
 
 def key_frames(

@@ -55,7 +55,9 @@ def model(tmp_path_factory) -> Path:
 @pytest.fixture
 def job(tmp_path, model) -> Shot:
     """Four frames of 32 x 32; two of four steps run."""
-    return synthetic.make_job(tmp_path / "job", settings=Settings(model=str(model), steps=4, strength=0.5))
+    return synthetic.make_job(
+        tmp_path / "job", settings=Settings(model=str(model), steps=4, strength=0.5, coherence="off")
+    )
 
 
 @pytest.fixture

@@ -139,7 +139,7 @@ def test_warnings_are_reported_once(warpnoise, job):
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_stops_within_a_step_and_resumes(start, warpnoise, tmp_path, model, number):
-    settings = Settings(model=str(model), steps=150, strength=1.0)
+    settings = Settings(model=str(model), steps=150, strength=1.0, coherence="off")
     job = synthetic.make_job(tmp_path / "job", frames=20, settings=settings)
     process = start("stylize", job.path, "--json")
     for line in process.stdout:

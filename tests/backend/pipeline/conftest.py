@@ -32,7 +32,7 @@ def make_job(tmp_path: Path, styled_model: Path) -> Callable[..., Shot]:
     """``make_job(frames=..., steps=..., noise=..., ...)``: settings and the arguments of ``synthetic.make_job``."""
 
     def make(**options: Any) -> Shot:
-        chosen: dict[str, Any] = {"model": str(styled_model), "steps": 4, "noise": "nearest"}
+        chosen: dict[str, Any] = {"model": str(styled_model), "steps": 4, "noise": "nearest", "coherence": "off"}
         chosen.update({name: options.pop(name) for name in list(options) if name in Settings.model_fields})
         sizes = {"width": 16, "height": 12, "frames": 3, **options}
         job = synthetic.make_job(tmp_path / "job", settings=Settings(**chosen), **sizes)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from warpnoise.job import Result, Shot
+from warpnoise.job import Result, Settings, Shot
 from warpnoise.media.png import read_png
 from warpnoise.pipeline import stylize
+from warpnoise.pipeline.made_of import effective
+from warpnoise.sdedit import ModelFolder
 
 from ..synthetic import current
 
@@ -64,6 +67,35 @@ def test_settings_that_make_the_same_pictures_are_one_result(job: Shot) -> None:
     first = result_of(job)
     summary = stylize(job, job.settings.updated({"prompt": "an ink drawing", "style": "ink"}), device="cpu")
     assert (summary.result, summary.frames_kept, job.results()) == (first, 3, [first])
+
+
+def test_coherence_is_balanced_for_all_models_unless_the_noise_is_for_comparison(styled_model: Path) -> None:
+    latent_model = Path(__file__).parents[2] / "data" / "latent-model"
+    for model in (ModelFolder.open(styled_model), ModelFolder.open(latent_model)):
+        chosen = effective(Settings(), model)
+        assert (chosen.coherence, chosen.pull, chosen.accumulation) == ("balanced", 1.0, 0.0)
+        assert effective(Settings(coherence="balanced"), model) == chosen
+        assert effective(Settings(coherence="off"), model).coherence == "off"
+        compared = effective(Settings(noise="random"), model)
+        assert (compared.coherence, compared.pull) == ("off", None)
+        assert effective(Settings(noise="random", coherence="balanced"), model).pull == 1.0
+
+
+def test_the_default_uses_coherence_and_the_result_and_the_log_say_so(
+    make_job: Callable[..., Shot], caplog: pytest.LogCaptureFixture
+) -> None:
+    shot = make_job(noise="warped", frames=2, coherence="auto")
+    with caplog.at_level(logging.INFO):
+        stylize(shot, device="cpu")
+    assert [record.message for record in caplog.records if "coherence" in record.message] == [
+        "coherence: automatic, which is balanced here"
+    ]
+    info = current(shot).info()
+    assert info is not None and (info.settings.coherence, info.settings.pull) == ("balanced", 1.0)
+    default = current(shot).frame(2).read_bytes()
+    assert stylize(shot, shot.settings.updated({"coherence": "balanced"}), device="cpu").frames_kept == 2
+    assert stylize(shot, shot.settings.updated({"coherence": "off"}), device="cpu").frames_kept == 0
+    assert current(shot).frame(2).read_bytes() != default
 
 
 def test_two_results_can_be_made_at_the_same_time(job: Shot) -> None:

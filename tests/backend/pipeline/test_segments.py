@@ -175,15 +175,34 @@ def test_another_key_frame_makes_the_frames_around_it_again(finished: Shot) -> N
 def test_a_preview_uses_existing_key_frames_and_names_missing_ones(job: Shot) -> None:
     frame = max(whole_segments(job, job.settings), key=len)[1]
     first = stylize(job, frames=[frame], preview=True, device="cpu")
-    assert any("Preview without the key frames" in warning for warning in first.warnings)
+    assert first.warnings == ()  # nothing is stylized yet, which is no reason to warn
     assert first.result is not None
     assert [each for each in job.frames if first.result.frame(each).is_file()] == [frame]
     bare = read_png(first.result.frame(frame))
+    stylize(job, frames=[1], device="cpu")
+    some = stylize(job, frames=[frame], preview=True, device="cpu")
+    assert any("Preview without the key frames" in warning for warning in some.warnings)
     stylize(job, frames=keys_of(job), device="cpu")
     second = stylize(job, frames=[frame], preview=True, device="cpu")
     assert not any("Preview without" in warning for warning in second.warnings)
     assert (read_png(first.result.frame(frame)) != bare).any()
     assert stylize(job, device="cpu").frames_kept == len(keys_of(job))
+
+
+def test_a_preview_keeps_a_frame_of_the_shot(finished: Shot) -> None:
+    frame = finished.frames[-1]
+    made = current(finished).frame(frame).read_bytes()
+    assert stylize(finished, frames=[frame], preview=True, device="cpu").frames_kept == 1
+    assert current(finished).frame(frame).read_bytes() == made
+
+
+def test_a_preview_needs_no_later_frame_but_the_shot_does(job: Shot) -> None:
+    stylize(job, frames=[1], device="cpu")
+    for frame in job.frames[3:]:
+        job.passes(frame).unlink()
+    assert stylize(job, frames=[3], preview=True, device="cpu").frames_done == 1
+    with pytest.raises(JobError, match="coherence off"):
+        stylize(job, frames=[3], device="cpu")
 
 
 def paint(job: Shot, frame: int, size: tuple[int, int] = (20, 24), channels: int = 3) -> np.ndarray:

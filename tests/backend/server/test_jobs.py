@@ -48,7 +48,7 @@ def client(process) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def job(tmp_path, model) -> Shot:
-    return synthetic.make_job(tmp_path / "job", settings=Settings(model=str(model), steps=4))
+    return synthetic.make_job(tmp_path / "job", settings=Settings(model=str(model), steps=4, coherence="off"))
 
 
 def until(client: httpx.Client, posted: httpx.Response, right: Callable[[dict], bool]) -> dict:
@@ -95,7 +95,7 @@ def test_only_some_frames(client, job):
 
 
 def test_a_running_job_is_cancelled_within_a_step(client, tmp_path, model):
-    settings = Settings(model=str(model), steps=900, strength=1.0)
+    settings = Settings(model=str(model), steps=900, strength=1.0, coherence="off")
     job = synthetic.make_job(tmp_path / "long", settings=settings)
     posted = client.post("/v2/jobs", json={"path": str(job.path)})
     until(client, posted, lambda now: now["step"] >= 3)
