@@ -123,7 +123,7 @@ def mean(values: list[float]) -> str:
 def pans(lines: list[Line]) -> Iterator[str]:
     rows = list(ratios(lines, "pans"))
     if rows:
-        yield "Texture incoherence on pans over the first frame; in brackets, its ratio to that of warped noise alone.\n"
+        yield "Texture incoherence on pans over the first frame, and in brackets its ratio to warped noise alone.\n"
         yield "| option | pan | seeds | lag 1 | lag 4 | lag 8 |\n| --- | --- | ---: | ---: | ---: | ---: |"
         for row in rows:
             cells = [f"{np.mean(row['own'][lag]):.3f} ({mean(row[f'incoherence {lag}'])})" for lag in row["own"]]

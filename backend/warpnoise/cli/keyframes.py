@@ -34,9 +34,9 @@ def command(
 ) -> None:
     """Stylize the key frames of the animation in the job folder JOB.
 
-    With --coherence, other frames are drawn toward key frames. These are the first frame, each frame that shows many
-    new surfaces, and each frame for which there is a picture in JOB/keys. Such a picture is a PNG file of the frame's
-    size, from any program, and its name is the frame's number.
+    With coherence, as by default, other frames are drawn toward key frames. These are the first
+    frame, each frame that shows many new surfaces, and each frame for which there is a picture in JOB/keys. Such a
+    picture is a PNG file of the frame's size, from any program, and its name is the frame's number.
 
     `warpnoise stylize` makes missing key frames itself. On a farm, make them before the other frames, so that no two
     machines make the same ones. With --frames, only the key frames that these frames need are stylized. The settings

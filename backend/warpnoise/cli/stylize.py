@@ -56,8 +56,9 @@ def command(
 
     With --frames or --chunk, only some of the frames are stylized. They are bit-identical to those of a full run,
     because the noise still moves through all earlier frames. Several processes and machines can work on different
-    chunks of a shot. The one that finishes the last frame writes the movie. With --coherence, a chunk consists of
-    whole segments (a key frame and the frames up to the next one), and missing key frames are stylized as well.
+    chunks of a shot. The one that finishes the last frame writes the movie. With coherence, as by default, a chunk
+    consists of whole segments (a key frame and the frames up to the next one), and missing key frames are stylized as
+    well. If there are fewer segments than chunks, some chunks are empty. With --coherence off, chunks are equal parts.
 
     \b
     Examples:
