@@ -115,4 +115,5 @@ def test_the_parts_of_a_scheduler_without_chunks(tmp_path, blend, programs):
     openjd("run", TEMPLATES["parts"], "--step", "Passes", **given, **parts)
     assert len(json.loads((job / "job.json").read_text())["frames"]) == 3
     openjd("run", TEMPLATES["parts"], "--step", "Stylize", "--tasks", '[{"Part": 2}]', **given, **parts)
-    assert sorted(path.name for path in frames_of(job).iterdir()) == ["0002.png", "0003.png"]
+    made = sorted(path.name for path in frames_of(job).iterdir())
+    assert made == ["0001.png", "0003.png"]  # its segment, and the key frame before it
