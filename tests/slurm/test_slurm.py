@@ -24,6 +24,7 @@ bpy.ops.wm.open_mainfile(filepath=blend)
 warpnoise_addon.register()
 settings = bpy.context.scene.warpnoise
 settings.model, settings.style, settings.use_steps, settings.steps = model, "clay", True, 120
+settings.coherence = "off"  # each task has frames
 bpy.ops.wm.save_as_mainfile(filepath=blend)
 """
 pytestmark = [

@@ -27,10 +27,10 @@ class Reporter:
         self._warnings: tuple[str, ...] = ()
         self._written: tuple[int, int | None] = (first.frames_done, first.newest_frame)
 
-    def found(self, result: str, kept: int) -> None:
-        """The result's name, and how many of its frames are finished already."""
+    def found(self, result: str, kept: int, total: int) -> None:
+        """The result's name, and how many of the ``total`` frames, with all that they need, are finished already."""
         self._written = (kept, None)
-        self._update(result=result, frames_kept=kept)
+        self._update(result=result, frames_kept=kept, frames_total=total)
 
     def report(self, stage: Stage | None = None) -> None:
         done, newest = self._written

@@ -125,6 +125,9 @@ def stylize(
     shot.check(wanted)
     chosen = effective(settings, folder)
     asked = wanted[0], wanted[-1]  # frames before them that they need, others may be making: the same ones
+    reporter = Reporter(Progress(frames_total=len(wanted)), progress)
+    reporter.warn(*warnings)
+    reporter.report()
     written_movie = None
     with DigestCache(shot.path, shot.results_folder if result is None else result.folder.parent, cancelled) as digests:
         made_with = ModelInfo(name=settings.model, digest=folder.digest_through(digests.digest))
@@ -132,10 +135,9 @@ def stylize(
         target = result or shot.result(result_name(chosen, made_with))
         stylized = target.raw if chosen.accumulation else target  # there are frames that others are drawn toward
         making = target if preview else stylized
-        noticed: list[str] = []
         plan = None
         if not preview or _is_any_there(shot, stylized):
-            plan = make_plan(shot, chosen, wanted[-1], noticed.append, cancelled, preview=preview)
+            plan = make_plan(shot, chosen, wanted[-1], reporter.warn, cancelled, preview=preview)
         if plan is not None and not preview:
             wanted = plan.needed(wanted)
             try:
@@ -144,9 +146,6 @@ def stylize(
                 raise JobError(f"{missing} {NEEDS_OTHERS}") from None
         if settings.coherence == "auto":
             log.info("coherence: automatic, which is %s here", chosen.coherence)
-        reporter = Reporter(Progress(frames_total=len(wanted)), progress)
-        reporter.warn(*warnings, *noticed)
-        reporter.report()
         info = ResultInfo(settings=chosen, model=made_with)
         target.create(info)
         making.create(info)
@@ -164,7 +163,7 @@ def stylize(
                 left = unfinished(shot, target, wanted, made_of(whole=True), digests)
             todo = unfinished(shot, making, left, made_of(), digests, preview=preview)
             kept = len(wanted) - len(todo)
-            reporter.found(target.name, kept)
+            reporter.found(target.name, kept, len(wanted))
             reporter.report()
             if kept and to_use is not None:
                 to_use.use(target)
