@@ -228,8 +228,8 @@ def make_settings(**values: Any) -> dict[str, Any]:
 
 
 def same_settings(wanted: Settings, effective: Settings) -> bool:
-    """Whether a result of ``effective`` settings is what ``wanted`` asks for; None asks for the model's own."""
-    return all(value is None or effective.get(name) == value for name, value in wanted.items())
+    """Whether a result of ``effective`` settings is what ``wanted`` asks for; None and "auto" leave it to the backend."""
+    return all(value in (None, "auto") or effective.get(name) == value for name, value in wanted.items())
 
 
 def describe(settings: Settings, translated: Callable[[str], str] = str) -> str:
@@ -237,11 +237,16 @@ def describe(settings: Settings, translated: Callable[[str], str] = str) -> str:
     titles.
     """
     words = [str(settings["style"] or Path(str(settings["model"])).name)]
+    preset = SETTINGS["coherence"].hints["labels"].get(settings.get("coherence"), {}).get("sets", {})
     for name, setting in SETTINGS.items():
         value = settings.get(name)
         if name in ("model", "style") or (value == setting.default and name != "strength") or value in (None, [], ""):
             continue
-        if setting.kind == "string":
+        if name in preset and value == preset[name]:
+            continue
+        if value == "off":
+            words.append(f"{translated(setting.title).lower()} off")
+        elif setting.kind == "string":
             words.append(value if setting.choices else f'"{value[:24]}"')
         elif setting.kind == "array":
             words += [Path(str(next(iter(item.values())))).stem for item in value]

@@ -102,8 +102,20 @@ def test_settings_are_described_by_their_differences() -> None:
     assert describe(settings) == 'ink, "a house", 0.35, steps 5, seed 7, random'
 
 
+def test_a_preset_stands_for_the_strengths_that_it_sets() -> None:
+    strengths = {"pull": 1.0, "accumulation": 0.5, "attention": 0.0, "key_share": 0.2}
+    assert describe(make_settings(coherence="steady", **strengths)) == "default, 0.5, steady"
+    assert describe(make_settings(coherence="balanced", **strengths)) == "default, 0.5, balanced, accumulation 0.5"
+    assert describe(make_settings(coherence="off")) == "default, 0.5, coherence off"
+
+
 def test_none_asks_for_the_models_own() -> None:
     effective = make_settings(style="oil", steps=8, guidance=1.0)
     assert same_settings(make_settings(), effective)
     assert same_settings(make_settings(style="oil"), effective)
     assert not same_settings(make_settings(steps=9), effective)
+
+
+@pytest.mark.parametrize(("wanted", "same"), [("auto", True), ("balanced", True), ("off", False)])
+def test_automatic_is_whatever_the_backend_chose(wanted: str, same: bool) -> None:
+    assert same_settings(make_settings(coherence=wanted), make_settings(coherence="balanced", pull=1.0)) == same

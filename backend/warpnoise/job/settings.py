@@ -11,10 +11,12 @@ writes from `Settings`. If null means "the model's own value", ``warpnoise.pipel
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, Literal
 
 from pydantic import PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
 
+from warpnoise.coherence.presets import PRESETS
 from warpnoise.errors import SettingsError
 from warpnoise.job.animation import Curves, Key, curves_of, numbers_in, values_at
 from warpnoise.media.validation import StrictModel, first_message, setting, validated
@@ -189,12 +191,18 @@ class Settings(StrictModel):
             "steady": {
                 "label": "Steady",
                 "description": "Strong. Surfaces are steadiest, but moving light may lag behind.",
+                "sets": asdict(PRESETS["steady"]),
             },
             "balanced": {
                 "label": "Balanced",
                 "description": "Medium. Surfaces are steady, and most styles stay sharp.",
+                "sets": asdict(PRESETS["balanced"]),
             },
-            "lively": {"label": "Lively", "description": "Weak. Surfaces change a little, for a hand-made look."},
+            "lively": {
+                "label": "Lively",
+                "description": "Weak. Surfaces change a little, for a hand-made look.",
+                "sets": asdict(PRESETS["lively"]),
+            },
             "off": {"label": "Off", "description": "Only the noise connects the frames."},
         },
         panel="coherence",

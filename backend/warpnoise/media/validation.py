@@ -47,8 +47,8 @@ def setting(
             default: Style. ``min``, ``soft_min``, ``soft_max``: bounds of a slider that is narrower than the range.
             ``null``: the meaning of null; ``start``: the first value once it is not null. ``metavar``: the value's name
             in the command line's help; ``option``: the option's name there, for one item of a list. ``labels``: for
-            each allowed value ``{"label", "description"}``. ``animatable``: whether it may change over the shot.
-            ``hidden``: panels do not show it.
+            each allowed value ``{"label", "description"}``; a preset also has ``"sets"``, the settings that it gives.
+            ``animatable``: whether it may change over the shot. ``hidden``: panels do not show it.
     """
     extra: dict[str, Any] = ({"enum": enum} if enum else {}) | ({"x-ui": hints} if hints else {})
     bounds = {"gt": gt, "ge": ge, "le": le, "min_length": min_length, "max_length": max_length}

@@ -135,7 +135,8 @@ def _strengths(settings: Settings, model: ModelFolder) -> dict[str, object]:
         chosen["attention"] = 0.0
     if not any(chosen[name] for name in ("pull", "accumulation", "attention")):
         return {"coherence": "off"} | dict.fromkeys(chosen)
-    return {"coherence": "balanced"} | chosen
+    name = next((name for name, strengths in PRESETS.items() if asdict(strengths) == chosen), "balanced")
+    return {"coherence": name} | chosen
 
 
 def canonical(settings: Settings, frame: int | None = None) -> str:
@@ -143,8 +144,8 @@ def canonical(settings: Settings, frame: int | None = None) -> str:
     version adds leaves the text as it is. ``frame``: only what they are at that frame."""
     chosen = settings if frame is None else settings.at(frame)
     content = chosen.model_dump(mode="json", exclude={"model"}, exclude_defaults=True)
-    if content.get("coherence") == "off":
-        del content["coherence"]  # it was the default once, and results from then are still valid
+    if content.pop("coherence", "off") != "off":  # as when "off" was the default: results from then are still valid
+        content["coherence"] = "balanced"  # its strengths say the rest
     if chosen is not settings:
         content["over_time"] = [chosen.blends, chosen.largest("strength")]  # these decide a frame's pixels, too
     return json.dumps(content, sort_keys=True)

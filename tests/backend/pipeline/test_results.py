@@ -75,6 +75,8 @@ def test_coherence_is_balanced_for_all_models_unless_the_noise_is_for_comparison
         chosen = effective(Settings(), model)
         assert (chosen.coherence, chosen.pull, chosen.accumulation) == ("balanced", 1.0, 0.0)
         assert effective(Settings(coherence="balanced"), model) == chosen
+        assert effective(Settings(coherence="steady"), model).coherence == "steady"
+        assert effective(Settings(coherence="steady", accumulation=0), model) == chosen
         assert effective(Settings(coherence="off"), model).coherence == "off"
         compared = effective(Settings(noise="random"), model)
         assert (compared.coherence, compared.pull) == ("off", None)
