@@ -228,7 +228,7 @@ def make_settings(**values: Any) -> dict[str, Any]:
 
 
 def same_settings(wanted: Settings, effective: Settings) -> bool:
-    """Whether a result of ``effective`` settings is what ``wanted`` asks for; None and "auto" leave it to the backend."""
+    """Whether a result of ``effective`` settings is what ``wanted`` asks for; None and "auto" ask for any."""
     return all(value in (None, "auto") or effective.get(name) == value for name, value in wanted.items())
 
 
