@@ -295,7 +295,8 @@ def test_a_result_that_vanishes_during_the_run_is_an_error(make_job: MakeJob) ->
             for folder in job.results_folder.glob("*-*"):
                 shutil.rmtree(folder, ignore_errors=True)
 
-    with pytest.raises(JobError, match=r"is gone|lost frame 1"):
+    # The writer may be between its file and its folder.
+    with pytest.raises((JobError, MediaError), match=r"is gone|lost frame 1|Cannot write"):
         stylize(job, device="cpu", batch=1, progress=delete)
     assert stylize(job, device="cpu").frames_done == 4
 
