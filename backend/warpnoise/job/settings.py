@@ -179,15 +179,11 @@ class Settings(StrictModel):
         },
         panel="noise",
     )
-    coherence: Literal["auto", "steady", "balanced", "lively", "off"] = setting(
+    coherence: Literal["steady", "balanced", "lively", "off", "auto"] = setting(  # .blend files count these
         "auto",
         "Coherence",
         "How strongly surfaces keep their painted look from frame to frame, in addition to the effect of the noise",
         labels={
-            "auto": {
-                "label": "Automatic",
-                "description": "Balanced with warped noise, Off with the noise methods that are for comparison.",
-            },
             "steady": {
                 "label": "Steady",
                 "description": "Strong. Surfaces are steadiest, but moving light may lag behind.",
@@ -204,6 +200,10 @@ class Settings(StrictModel):
                 "sets": asdict(PRESETS["lively"]),
             },
             "off": {"label": "Off", "description": "Only the noise connects the frames."},
+            "auto": {
+                "label": "Automatic",
+                "description": "Balanced with warped noise, Off with the noise methods that are for comparison.",
+            },
         },
         panel="coherence",
     )
