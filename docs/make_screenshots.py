@@ -28,6 +28,8 @@ from blender_window import HEIGHT, WIDTH, BlenderWindow, Box, display, install
 FOLDER = Path(__file__).parent / "images" / "panel"
 SIZE = (WIDTH, 700)
 """Pixels, from the screen's upper left corner."""
+SIDEBAR_WIDTH = 300
+"""Pixels: names of settings are not cut off."""
 SETTLE = 3.0
 """Seconds until Blender has loaded the pictures that it shows."""
 
@@ -56,16 +58,21 @@ def main() -> None:
         shutil.copyfile(given.scene, work / "scene.blend")
         environment = install(blender, work / "extension")
 
+        def with_sidebar(*flags: str) -> BlenderWindow:
+            window = BlenderWindow(blender, environment, x, work, "--sidebar", *flags)
+            window.wait(lambda state: state["ticks"] > 8)
+            window.widen_sidebar(SIDEBAR_WIDTH)
+            return window
+
         def found() -> tuple[Box, Box]:
-            marked = BlenderWindow(blender, environment, x, work, "--sidebar", "--mark")
+            marked = with_sidebar("--mark")
             try:
                 return places(marked)
             finally:
                 marked.close()
 
         _, preview = found()
-        window = BlenderWindow(blender, environment, x, work, "--sidebar")
-        window.wait(lambda state: state["ticks"] > 8)
+        window = with_sidebar()
         save(window, "before")
         window.click(preview)
         window.wait(lambda state: state["running"])
@@ -75,8 +82,7 @@ def main() -> None:
         window.close()
 
         stylize, _ = found()  # what a new user is offered first is gone once there is a result
-        window = BlenderWindow(blender, environment, x, work, "--sidebar")
-        window.wait(lambda state: state["ticks"] > 8)
+        window = with_sidebar()
         window.click(stylize)
         window.wait(lambda state: state["stage"] == "stylizing" and state["frames_done"] >= 2)
         save(window, "running")
@@ -91,12 +97,13 @@ def main() -> None:
             [*blender, "--online-mode"], environment, x, work, "--sidebar", "--models"
         )  # offers Download
         window.wait(lambda state: state["ticks"] > 8 and state["ended"])
-        window.widen_sidebar(440)
+        window.widen_sidebar(440, begin=SIDEBAR_WIDTH)  # as it was saved
         save(window, "models", height=HEIGHT)
         window.close()
 
-        environment.pop("WARPNOISE_PYTHON", None)  # what the preferences say of it is this machine's
         for name in ("compositor", "preferences"):
+            if name == "preferences":
+                environment.pop("WARPNOISE_PYTHON", None)  # what they say of it is this machine's
             window = BlenderWindow(blender, environment, x, work, f"--{name}")
             window.wait(lambda state: state["ticks"] > 8)
             time.sleep(SETTLE)

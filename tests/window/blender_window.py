@@ -148,9 +148,9 @@ class BlenderWindow:
         time.sleep(0.3)
         self._mouse("click", 1)
 
-    def widen_sidebar(self, width: int) -> None:
-        """Drags the left edge of the sidebar, which begins as wide as Blender opens it."""
-        edge, middle = WIDTH - SIDEBAR, HEIGHT // 2
+    def widen_sidebar(self, width: int, begin: int = SIDEBAR) -> None:
+        """Drags the left edge of the sidebar, which is ``begin`` pixels wide."""
+        edge, middle = WIDTH - begin, HEIGHT // 2
         self._mouse("mousemove", edge, middle)
         time.sleep(0.5)
         self._mouse("mousedown", 1)
