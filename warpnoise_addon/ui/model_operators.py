@@ -25,7 +25,15 @@ NO_LICENSE = "that its page names"
 BASE = "The file holds only a part of a model. Its base supplies the other parts"
 
 
-class WARPNOISE_OT_list_models(SessionOperator, bpy.types.Operator):
+class _ListOperator(SessionOperator):
+    """Ends with the list of models as the session found it."""
+
+    def _done(self, context: bpy.types.Context) -> set[str]:
+        fill_list(context.window_manager, context.scene.warpnoise.model)
+        return {"FINISHED"}
+
+
+class WARPNOISE_OT_list_models(_ListOperator, bpy.types.Operator):
     """Ask the backend which models are installed, and which it suggests"""
 
     bl_idname = "warpnoise.list_models"
@@ -33,10 +41,6 @@ class WARPNOISE_OT_list_models(SessionOperator, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         return self._run(context, ListSession(state.pool, backend_choice(context)))
-
-    def _done(self, context: bpy.types.Context) -> set[str]:
-        fill_list(context.window_manager, context.scene.warpnoise.model)
-        return {"FINISHED"}
 
 
 class WARPNOISE_OT_offer_model(SessionOperator, bpy.types.Operator):
@@ -112,7 +116,7 @@ class WARPNOISE_OT_download_model(SessionOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class WARPNOISE_OT_remove_model(AskFirst, SessionOperator, bpy.types.Operator):
+class WARPNOISE_OT_remove_model(AskFirst, _ListOperator, bpy.types.Operator):
     """Delete this model's files from the backend's disk"""
 
     bl_idname = "warpnoise.remove_model"
@@ -127,12 +131,8 @@ class WARPNOISE_OT_remove_model(AskFirst, SessionOperator, bpy.types.Operator):
         change = partial(remove_model, name=self.model)
         return self._run(context, ListSession(state.pool, backend_choice(context), change))
 
-    def _done(self, context: bpy.types.Context) -> set[str]:
-        fill_list(context.window_manager, context.scene.warpnoise.model)
-        return {"FINISHED"}
 
-
-class WARPNOISE_OT_set_base(SessionOperator, bpy.types.Operator):
+class WARPNOISE_OT_set_base(_ListOperator, bpy.types.Operator):
     """Name the base of a file that holds only a part of a model. Warpnoise remembers it in a file beside the model"""
 
     bl_idname = "warpnoise.set_base"

@@ -22,5 +22,5 @@ PRESETS = {
     "lively": Strengths(accumulation=1.0),
     "off": Strengths(),
 }
-"""None has a ``pull`` between 0 and 1, which blends strokes that differ: hatching then fades. Models of pixels and of
-latents need no presets of their own: the same ones meet the goals of both."""
+"""None has a ``pull`` between 0 and 1, which blends strokes that differ: hatching then fades. Pixel and
+latent models have the same presets, which meet the goals of both but for gradient energy."""

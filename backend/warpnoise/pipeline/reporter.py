@@ -76,7 +76,7 @@ class Reporter:
         if step == steps:
             self._ends.append(now)
         step_seconds = fmean(self._steps) if self._steps else None
-        if len(self._ends) > 1:  # the pace of batches has what is done between them; that of steps is known earlier
+        if len(self._ends) > 1:  # includes the work between batches; the steps' pace is known earlier
             batch_seconds: float | None = (self._ends[-1] - self._ends[0]) / (len(self._ends) - 1)
         else:
             batch_seconds = None if step_seconds is None else step_seconds * steps

@@ -21,7 +21,7 @@ from warpnoise.sdedit.processors import load_tokenizers
 from warpnoise.sdedit.skeleton import pipeline_class
 
 _UNLIMITED = 100_000
-"""Tokenizers without a limit of their own give a number far above it."""
+"""A tokenizer that sets no limit reports a number far above this one."""
 _CLIP_TOKENS = 77
 
 

@@ -148,7 +148,7 @@ class Uploads:
             return upload
 
     def view(self, upload_id: str) -> UploadView:
-        """What is there of an upload, and the job that is queued or running on it."""
+        """The files of an upload that have arrived, and the job that is queued or running on it."""
         with self._lock:
             upload = self.get(upload_id)
             return UploadView(id=upload_id, files=dict(upload.files), job=self._busy(upload.job))
