@@ -32,8 +32,8 @@ TASKS = {
     ),
     "coherence": Words(
         "Coherence beyond noise",
-        "Each frame is stylized as in appearance transfer, all with warped noise. Each option alone holds the frames "
-        "together, then all of them. Sharpness and drift are relative to warped noise alone.",
+        "Each frame is stylized as in appearance transfer, with warped noise: without any option, with each option "
+        "alone, and with all of them. Sharpness and drift are relative to warped noise alone.",
     ),
 }
 
