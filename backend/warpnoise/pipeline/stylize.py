@@ -16,6 +16,7 @@ import torch
 from warpnoise.errors import JobError
 from warpnoise.job import ModelInfo, Result, ResultInfo, Settings, Shot
 from warpnoise.job.digest_cache import DigestCache
+from warpnoise.media.png import read_png
 from warpnoise.noise import make_noise
 from warpnoise.noise.warmup import compile_kernels
 from warpnoise.pipeline.accumulate import AccumulatedOf, accumulate_result
@@ -90,7 +91,8 @@ def stylize(
             of them. If ``pull`` or ``attention`` is on, the run also makes the unfinished frames that they depend on,
             except in a preview.
         preview: make no movie, do not change the result in use, and use a ``batch`` of 1 by default. A later run makes
-            the frames again. Coherence uses the frames that are finished; if there are none, a preview is made without.
+            the frames again. Finished frames stay, and are their own previews. Coherence uses the frames that are
+            finished; if there are none, a preview is made without.
         device: "cuda", "cuda:1", "mps" or "cpu". Default: the best one.
         dtype: the model's precision, "float32", "float16" or "bfloat16". Default: half precision, if the device
             supports it.
@@ -159,8 +161,10 @@ def stylize(
 
         with target.lease(*asked):
             left = wanted
-            if plan is not None and preview:  # a frame of the shot is its own preview
-                left = unfinished(shot, target, wanted, made_of(whole=True), digests)
+            if preview:  # a frame of the shot is its own preview
+                left = unfinished(shot, stylized, wanted, made_of(whole=True), digests)
+                if stylized is not target:
+                    _show(stylized, target, [frame for frame in wanted if frame not in left], made_of(whole=True))
             todo = unfinished(shot, making, left, made_of(), digests, preview=preview)
             kept = len(wanted) - len(todo)
             reporter.found(target.name, kept, len(wanted))
@@ -285,6 +289,14 @@ def _that_are_there(
             "look different where they show. Stylize them first with `warpnoise keyframes`."
         )
     return there
+
+
+def _show(stylized: Result, target: Result, frames: Sequence[int], made_of: MadeOf) -> None:
+    """Frames that wait for their accumulation become their own previews; accumulated ones stay."""
+    for frame in frames:
+        record = target.record(target.frame(frame))
+        if record is None or record.preview:
+            target.write_frame(frame, read_png(stylized.frame(frame)), made_of.digest(frame), preview=True)
 
 
 def _check_there(result: Result, frames: Sequence[int]) -> None:

@@ -78,6 +78,24 @@ def test_a_chunk_knows_the_key_frames_that_the_frames_after_it_look_ahead_to(mak
     np.testing.assert_array_equal(read_png(current(job).frame(1)), expected)
 
 
+def test_a_preview_keeps_accumulated_frames_and_shows_those_that_wait(job: Shot) -> None:
+    stylize(job, frames=[1, 2], device="cpu")
+    result = current(job)
+    waits = stylize(job, frames=[2], preview=True, device="cpu")
+    assert (waits.frames_kept, waits.warnings) == (1, ())
+    np.testing.assert_array_equal(read_png(result.frame(2)), read_png(result.raw.frame(2)))
+    stylize(job, frames=[4], preview=True, device="cpu")
+    stylize(job, device="cpu")  # averages the previewed frames, too
+    accumulated = {frame: (read_png(result.frame(frame)), result.record(result.frame(frame))) for frame in job.frames}
+    assert stylize(job, frames=[2], preview=True, device="cpu").frames_kept == 1
+    assert (read_png(result.frame(2)) == accumulated[2][0]).all()
+    assert {frame: result.record(result.frame(frame)) for frame in job.frames} == {
+        frame: record for frame, (_, record) in accumulated.items()
+    }
+    assert not any(record is None or record.preview for _, record in accumulated.values())
+    assert (accumulated[2][0] != read_png(result.raw.frame(2))).any()
+
+
 def test_without_accumulation_there_is_nothing_to_do(job: Shot) -> None:
     stylize(job, job.settings.updated({"accumulation": 0.0}), device="cpu")
     assert accumulate_finished(job) is None
