@@ -22,7 +22,7 @@ from .compositor import add_stylized
 from .errors import SettingsError, WarpnoiseError
 from .stylize import state
 from .stylize.blocking import export_blocking
-from .stylize.file_copy import remove_copy
+from .stylize.second_blender import remove_copy
 from .stylize.status import Reporter, Status
 from .stylize.steps import failure
 from .ui.make_request import make_request, output_folder

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+from collections.abc import Iterator
 
 import bpy
 from bpy.app.handlers import persistent
@@ -11,15 +11,14 @@ from . import command, translations
 from .stylize import state
 from .ui import (
     backend_operators,
-    before_after,
     draw_settings,
-    item_lists,
+    first_run,
+    image_editor,
     key_pictures,
     model_list,
     model_operators,
     panel,
     pictures,
-    playback,
     preferences,
     presets,
     properties,
@@ -27,52 +26,25 @@ from .ui import (
     stylize_operators,
 )
 
-CLASSES = (
-    preferences.WARPNOISE_Preferences,
-    *properties.ITEMS.values(),
-    properties.WARPNOISE_SceneSettings,
-    model_list.WARPNOISE_ListedModel,
-    model_list.WARPNOISE_UL_models,
-    model_operators.WARPNOISE_OT_list_models,
-    model_operators.WARPNOISE_OT_offer_model,
-    model_operators.WARPNOISE_OT_download_model,
-    model_operators.WARPNOISE_OT_remove_model,
-    model_operators.WARPNOISE_OT_set_base,
-    key_pictures.WARPNOISE_OT_add_key_picture,
-    key_pictures.WARPNOISE_OT_remove_key_picture,
-    item_lists.WARPNOISE_UL_items,
-    item_lists.WARPNOISE_OT_add_item,
-    item_lists.WARPNOISE_OT_remove_item,
-    stylize_operators.WARPNOISE_OT_stylize,
-    stylize_operators.WARPNOISE_OT_cancel,
-    backend_operators.WARPNOISE_OT_check_backend,
-    backend_operators.WARPNOISE_OT_enter_token,
-    backend_operators.WARPNOISE_OT_set_up,
-    result_operators.WARPNOISE_OT_add_to_compositor,
-    result_operators.WARPNOISE_OT_add_strip,
-    result_operators.WARPNOISE_OT_show_frames,
-    result_operators.WARPNOISE_OT_open_movie,
-    result_operators.WARPNOISE_OT_use_result,
-    result_operators.WARPNOISE_OT_remove_result,
-    before_after.WARPNOISE_OT_before_after,
-    playback.WARPNOISE_OT_leave_trial,
-    draw_settings.WARPNOISE_MT_styles,
-    presets.WARPNOISE_MT_presets,
-    presets.WARPNOISE_OT_reset_look,
-    presets.WARPNOISE_OT_preset_add,
-    presets.WARPNOISE_PT_presets,
-    *panel.PANELS,
-)
-# After the classes; each has register() and unregister().
-MODULES: tuple[ModuleType, ...] = (
-    translations,
-    state,
-    pictures,
-    presets,
-    properties,
-    model_list,
-    command,
-)
+MODULES = (
+    preferences, properties, model_list, model_operators, key_pictures, draw_settings, stylize_operators,
+    backend_operators, result_operators, image_editor, first_run, presets, panel,
+    translations, state, pictures, command,
+)  # fmt: skip
+"""Those with Blender's classes, with register() and unregister(), or with both."""
+KINDS = (
+    bpy.types.AddonPreferences, bpy.types.Menu, bpy.types.Operator, bpy.types.Panel, bpy.types.PropertyGroup,
+    bpy.types.UIList,
+)  # fmt: skip
+
+
+def classes() -> Iterator[type]:
+    """Blender's classes of all modules: of each the generated ones first, then the others as they are defined."""
+    for module in MODULES:
+        yield from getattr(module, "GENERATED", ())
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, KINDS) and value.__module__ == module.__name__:
+                yield value
 
 
 @persistent  # type: ignore[untyped-decorator]
@@ -83,16 +55,18 @@ def _another_file(*_: object) -> None:
 
 
 def register() -> None:
-    for cls in CLASSES:
+    for cls in classes():
         bpy.utils.register_class(cls)
     for module in MODULES:
-        module.register()
+        if hasattr(module, "register"):
+            module.register()
     bpy.app.handlers.load_pre.append(_another_file)
 
 
 def unregister() -> None:
     bpy.app.handlers.load_pre.remove(_another_file)
     for module in reversed(MODULES):
-        module.unregister()
-    for cls in reversed(CLASSES):
+        if hasattr(module, "unregister"):
+            module.unregister()
+    for cls in reversed(tuple(classes())):
         bpy.utils.unregister_class(cls)

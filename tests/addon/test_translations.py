@@ -54,7 +54,7 @@ def texts() -> set[str]:
 
 
 def _of_classes() -> Iterator[str]:
-    for cls in registration.CLASSES:
+    for cls in registration.classes():
         rna = cls.bl_rna
         if issubclass(cls, bpy.types.Operator):  # whose own type has only what all operators have
             rna = getattr(bpy.ops.warpnoise, cls.bl_idname.partition(".")[2]).get_rna_type()
@@ -75,8 +75,8 @@ def _of_classes() -> Iterator[str]:
 
 def _of_sources() -> Iterator[str]:
     from warpnoise_addon.setup.hardware import BUILDS
+    from warpnoise_addon.stylize.check import CheckSession
     from warpnoise_addon.stylize.model_sessions import DownloadSession
-    from warpnoise_addon.stylize.session import CheckSession
     from warpnoise_addon.stylize.status import STAGES
 
     yield from (each.done_text for each in (CheckSession, DownloadSession))

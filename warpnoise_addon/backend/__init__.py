@@ -1,17 +1,13 @@
 """The backend process, seen from Blender: finds, starts, watches and talks to it. Imports no bpy.
 
-    locate      finds the Python that has the backend
-    address     the address of a backend that someone else runs
-    process     one running `warpnoise serve`: start, readiness, death, end
+    locate      finds the Python that has the backend; the address of one that someone else runs
     client      the HTTP interface of docs/architecture.md
     patience    time limits of a request
-    answers     checks whether an answer has the interface's shape
-    versions    checks whether the add-on and the backend are compatible
-    connection  a Backend: a client, and its process if we started it
+    answers     checks whether an answer has the interface's shape, and compatible versions
+    connection  a Backend: a client, and its process (`warpnoise serve`) if we started it
     poll        one job, from its POST to its end
-    remote      the same on a remote server:
+    remote      the same on a remote server, and fetches the result
     upload        sends the job folder
-    download      fetches the result
     sent_picture  removes metadata from pictures that are sent
     received_png  checks pictures that are received
 

@@ -1,4 +1,4 @@
-"""Checks that a server's answers have the shape of docs/architecture.md, before they are used."""
+"""Checks a server's answers before they are used: the versions, and the shapes of docs/architecture.md."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..errors import BackendError
-from ..messages import from_backend
+from ..errors import BackendError, BackendVersionError
+from ..messages import Message, from_backend
+from ..version import VERSION
 
 Job = dict[str, Any]
 """A job as the interface shows it (docs/architecture.md), with every field of `NEW_JOB`."""
@@ -122,3 +123,46 @@ SHAPES: Mapping[str, Mapping[str, Fits]] = {
     "error": {"code!": _text, "message!": _text},
 }  # fmt: skip
 """The fields of each answer; those with ``!`` must be there."""
+
+
+INTERFACE = 2
+"""The HTTP interface that this add-on speaks."""
+JOB_SCHEMA = 2
+"""The schema of the job folders that this add-on writes."""
+
+
+def check_versions(told: Mapping[str, Any], update_hint: str) -> None:
+    """Compare the numbers in a ready line, which has no ``job_schema``, or in a status with ours.
+
+    Args:
+        update_hint: the command that updates the backend.
+
+    Raises:
+        BackendVersionError: too old or too new.
+    """
+    _compare(Message("the interface"), told.get("interface"), INTERFACE, told, update_hint)
+    _compare(Message("job folders of schema"), told.get("job_schema", JOB_SCHEMA), JOB_SCHEMA, told, update_hint)
+
+
+def _compare(what: str, theirs: object, ours: int, told: Mapping[str, Any], update_hint: str) -> None:
+    version = told.get("version", told.get("warpnoise"))
+    values: dict[str, object] = {"what": what, "theirs": theirs, "ours": ours, "version": version, "own": VERSION}
+    if not isinstance(theirs, int) or isinstance(theirs, bool):
+        raise BackendVersionError(
+            "the server is not a Warpnoise backend that this add-on {own} knows: expected {what} {ours}, got "
+            "{theirs!r}",
+            **values,
+        )
+    if theirs < ours:
+        raise BackendVersionError(
+            "the backend {version} is too old for this add-on {own}: it speaks {what} {theirs}, "
+            "{ours} is needed. Update it: {update_hint}",
+            **values,
+            update_hint=update_hint,
+        )
+    if theirs > ours:
+        raise BackendVersionError(
+            "the backend {version} is too new for this add-on {own}: it speaks {what} {theirs}, "
+            "this add-on {ours}. Update the Warpnoise extension in Blender's preferences",
+            **values,
+        )

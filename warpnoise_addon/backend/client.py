@@ -21,8 +21,7 @@ from ..bounded_json import BadJsonError, parse_json
 from ..child import never
 from ..errors import BackendError, BackendHungError, JobError
 from ..messages import Message, from_backend
-from .address import Address
-from .locate import TOKEN_VARIABLE
+from .locate import TOKEN_VARIABLE, Address
 from .patience import Patience, broken_pipes_raise
 
 REQUEST_SECONDS = 5.0

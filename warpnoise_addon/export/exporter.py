@@ -10,9 +10,8 @@ import bpy
 from .cameras import check_cameras
 from .changes import AnimatedValues, Changes
 from .existing import ExistingFrames, check_step
-from .files import JobFolder
+from .files import JobFolder, frame_mutex
 from .job_file import JobFile, scene_block
-from .leases import frame_mutex
 from .options import ExportedFrame, ExportOptions
 from .rendered_motion import RenderedMotion
 from .rendering import RenderedColor, left_out, make_small, render_size

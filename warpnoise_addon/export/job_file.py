@@ -18,9 +18,8 @@ from ..bounded_json import read_json
 from ..errors import ExportError, writing
 from ..frame_ranges import frame_name
 from ..version import VERSION
-from .files import JobFolder, is_whole
+from .files import JobFolder, is_whole, mutex
 from .frame_state import FrameState
-from .leases import mutex
 from .options import ExportOptions
 from .rendering import render_size
 

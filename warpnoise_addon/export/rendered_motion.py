@@ -12,10 +12,9 @@ import bpy
 from .. import compat
 from ..errors import ExportError
 from .changes import Changes
-from .frame_state import FrameState, frame_state
+from .frame_state import BY_VELOCITY, FrameState, frame_state
 from .rendering import prepare, render_still
 from .simulations import has_remembered_frames
-from .topology import BY_VELOCITY
 
 # Vectors are averaged over a pixel's samples, and an average of two surfaces' vectors points nowhere. So: one
 # sample, through a filter so narrow that it is the point at the pixel's centre, and nothing that adds or moves samples.

@@ -2,8 +2,7 @@
 
 hardware      detects the graphics card and chooses the build of PyTorch
 pythons       finds a Python that can create environments
-package       locates the backend's wheel in the extension
-plan          lists the commands, for the dialog and for install
+plan          lists the commands, for the dialog and for install; locates the backend's wheel in the extension
 environments  stores environments, names the current one, removes old ones
 supervise     a script that runs pip and ends it when Blender ends
 install       runs a plan, with progress and cancelling; updates an environment

@@ -14,8 +14,7 @@ from ..errors import BackendMissingError
 from ..messages import Message
 from .environments import Environments, remove
 from .hardware import BUILDS
-from .package import Package
-from .plan import Plan, Step
+from .plan import Package, Plan, Step
 
 SUPERVISE = Path(__file__).with_name("supervise.py")
 END_SECONDS = 5.0

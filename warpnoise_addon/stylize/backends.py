@@ -8,8 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..backend import Backend, BackendCommand, connect_backend, find_backend, start_backend
-from ..backend.address import Address
-from ..backend.locate import TOKEN_VARIABLE, URL_VARIABLE
+from ..backend.locate import TOKEN_VARIABLE, URL_VARIABLE, Address
 from ..errors import SettingsError
 from ..setup.install import Tell, update
 from .request import BackendChoice

@@ -11,18 +11,12 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
-from ..setup.environments import Environments, remove
-from ..setup.hardware import Hardware, detect
-from ..setup.install import install
-from ..setup.plan import Plan
 from .backends import BackendPool
-from .check import Finding, check_up
 from .export_process import run_export
-from .request import BackendChoice, StylizeRequest
+from .request import StylizeRequest
 from .status import Reporter, Status
-from .steps import device_text, run, stylize
+from .steps import run, stylize
 
 JOIN_SECONDS = 5.0
 
@@ -112,48 +106,3 @@ class StylizeSession(Session):
                     run_export(self._export, self._reporter, cancelled)
 
             stylize(self._pool, self.request, self._reporter, export, cancelled)
-
-
-class CheckSession(Session):
-    """The check of the backend: starts or reaches it, and tests what a run needs. ``findings`` grow meanwhile."""
-
-    done_text = "The backend works"
-
-    def __init__(
-        self,
-        pool: BackendPool,
-        choice: BackendChoice,
-        model: str = "default",
-        hardware: Callable[[], Hardware] = detect,
-    ) -> None:
-        super().__init__()
-        self.findings: tuple[Finding, ...] = ()
-        self._pool, self._choice, self._model, self._hardware = pool, choice, model, hardware
-
-    def _work(self) -> None:
-        self._reporter.update(stage="backend")
-        for finding in check_up(self._pool, self._choice, self._model, self._hardware, self._cancel.is_set):
-            self.findings = (*self.findings, finding)
-            self._reporter.update(stage="backend")
-        backend = self._pool.acquire(self._choice, self._cancel.is_set)
-        self._reporter.update(backend=backend.name, device=device_text(backend.status))
-
-
-class SetupSession(CheckSession):
-    """Makes an environment and checks the backend in it. Only if that works does it take the old one's place."""
-
-    def __init__(self, pool: BackendPool, environments: Environments, plan: Plan, **check: Any) -> None:
-        """``check``: as CheckSession takes it."""
-        super().__init__(pool, BackendChoice(python=str(plan.environment_python), exclusive=True), **check)
-        self.plan = plan
-        self._environments = environments
-
-    def _work(self) -> None:
-        install(self.plan, self._reporter.show_output, self._cancel.is_set)
-        try:
-            super()._work()
-            self._environments.make_current(self.plan.folder, self.plan.build.name, self.plan.package.digest)
-        except BaseException:
-            self._pool.discard()
-            remove(self.plan.folder)
-            raise

@@ -11,16 +11,12 @@ from bpy.props import EnumProperty, StringProperty
 from ..atomic import atomic_write
 from ..errors import SettingsError, WarpnoiseError, writing
 from ..setup.hardware import BUILDS, Build, detect
-from ..setup.package import brought_package
-from ..setup.plan import Plan, check_wheels
+from ..setup.plan import Plan, brought_package, check_wheels
 from ..setup.pythons import find_python
 from ..stylize import state
-from ..stylize.session import CheckSession, SetupSession
-from .managed import environments
-from .modal_session import SessionOperator
-from .online import offline
-from .preferences import backend_choice, preferences
-from .reporting import reporting, warn
+from ..stylize.check import CheckSession, SetupSession
+from .operator_mixins import SessionOperator, reporting, warn
+from .preferences import backend_choice, environments, offline, preferences
 from .texts import draw_text, iface, sentence
 
 WIDTH = 600

@@ -1,4 +1,7 @@
-"""Leads to a first result: set up the backend, make a small trial of the scene, then the next steps."""
+"""Leads to a first result: set up the backend, make a small trial of the scene, then the next steps.
+
+After a trial, Blender's preview range limits playback to its frames, until the user leaves the trial.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,9 @@ from ..stylize import state
 from ..stylize.backends import chosen_command, chosen_url
 from ..stylize.request import StylizeRequest
 from ..stylize.session import StylizeSession
+from .image_editor import show_sequence
 from .make_request import existing_output
-from .playback import is_trial, play_trial
 from .preferences import backend_choice
-from .result_operators import show_sequence
 from .texts import draw_text, iface, letters_in
 
 SIZE = 256
@@ -83,3 +85,44 @@ def draw_next_steps(layout: bpy.types.UILayout, context: bpy.types.Context) -> N
     draw_text(column, "1. Choose another style, strength or model below, and try again", icon="BLANK1", width=width)
     draw_text(column, "2. Preview one frame at full size", icon="BLANK1", width=width)
     draw_text(column, "3. Save the file, and stylize the whole animation", icon="BLANK1", width=width)
+
+
+def is_trial(scene: bpy.types.Scene) -> bool:
+    """Whether playback still shows a trial's frames."""
+    return bool(scene.warpnoise.is_property_set("before_trial"))
+
+
+def play_trial(scene: bpy.types.Scene, first: int, last: int) -> None:
+    """Makes these frames the preview range, and stores the previous range in the scene, which a saved file keeps."""
+    leave_trial(scene)
+    before = scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end
+    scene.warpnoise.before_trial = (*before, first, last)
+    _set_range(scene, True, first, last)
+
+
+def leave_trial(scene: bpy.types.Scene) -> None:
+    """Put the preview range back. One that the user has changed since is left alone."""
+    if not is_trial(scene):
+        return
+    on, start, end, *trial = scene.warpnoise.before_trial
+    scene.warpnoise.property_unset("before_trial")
+    if scene.use_preview_range and [scene.frame_preview_start, scene.frame_preview_end] == trial:
+        _set_range(scene, bool(on), start, end)
+
+
+def _set_range(scene: bpy.types.Scene, on: bool, start: int, end: int) -> None:
+    scene.use_preview_range = True  # without it, Blender replaces the end
+    scene.frame_preview_start, scene.frame_preview_end = start, end
+    scene.use_preview_range = on
+
+
+class WARPNOISE_OT_leave_trial(bpy.types.Operator):
+    """Play the scene's frames again, with the preview range that it had before the trial"""
+
+    bl_idname = "warpnoise.leave_trial"
+    bl_label = "Play the Scene Again"
+    bl_options = {"UNDO"}  # noqa: RUF012  Blender's own way
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        leave_trial(context.scene)
+        return {"FINISHED"}

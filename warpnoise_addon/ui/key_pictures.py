@@ -16,7 +16,7 @@ from ..errors import JobFolderError, writing
 from ..export.rendering import render_size
 from ..frame_ranges import frame_name
 from .make_request import existing_output, output_folder
-from .reporting import AskFirst, reporting
+from .operator_mixins import AskFirst, reporting
 from .texts import iface
 
 FOLDER = "keys"

@@ -15,7 +15,7 @@ from ..settings import SETTINGS
 from ..stylize import model_facts
 from ..stylize.model_sessions import size_text
 from . import pictures
-from .online import offline
+from .preferences import offline
 from .texts import draw_text, iface, letters_in
 
 DEFAULT_MODEL = str(SETTINGS["model"].default)

@@ -13,11 +13,9 @@ from ..compat import PATH_OPTIONS
 from ..errors import SettingsError
 from ..stylize import model_facts, state
 from ..stylize.model_sessions import DownloadSession, ListSession, OfferSession, remove_model, set_base, size_text
-from .modal_session import SessionOperator
 from .model_list import NO_DOWNLOAD, fill_list, listed
-from .online import offline
-from .preferences import backend_choice
-from .reporting import AskFirst, reporting
+from .operator_mixins import AskFirst, SessionOperator, reporting
+from .preferences import backend_choice, offline
 from .texts import draw_text, iface
 
 LETTERS = 70

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import bpy
 
 from ..stylize import state
-from .before_after import WARPNOISE_OT_before_after, is_before
-from .draw_results import draw_results
 from .draw_settings import draw_coherence, draw_frames, draw_noise, draw_output, draw_style
-from .draw_status import draw_cancel, draw_status
-from .draw_unfinished import draw_unfinished
+from .draw_status import draw_cancel, draw_status, draw_unfinished
 from .first_run import draw_first_run, draw_next_steps
+from .image_editor import BEFORE, WARPNOISE_OT_before_after, shown_preview
 from .make_request import existing_output
 from .presets import WARPNOISE_PT_presets
+from .result_operators import draw_results
 from .texts import iface, letters_in
 
 NARROW = 16
@@ -81,7 +80,8 @@ def draw_preview_buttons(layout: bpy.types.UILayout, context: bpy.types.Context)
     button = row.operator("warpnoise.stylize", text=iface(text, frame=frame), icon="RENDER_STILL", translate=False)
     button.preview = frame
     if WARPNOISE_OT_before_after.poll(context):
-        row.operator("warpnoise.before_after", text="", icon="ARROW_LEFTRIGHT", depress=is_before(context))
+        before = shown_preview(context) == BEFORE
+        row.operator("warpnoise.before_after", text="", icon="ARROW_LEFTRIGHT", depress=before)
 
 
 class Section(NamedTuple):
@@ -123,13 +123,11 @@ def _section_panel(section: Section, place: type, suffix: str) -> type:
     return type(name, (place, bpy.types.Panel), contents)
 
 
-def _panels() -> tuple[type, ...]:
-    made: list[type] = []
+def _panels() -> Iterator[type]:
     for suffix, place in PLACES.items():
         name = f"WARPNOISE_PT_main{suffix}"
-        made.append(type(name, (_Main, place, bpy.types.Panel), {"bl_idname": name}))
-        made += [_section_panel(section, place, suffix) for section in SECTIONS]
-    return tuple(made)
+        yield type(name, (_Main, place, bpy.types.Panel), {"bl_idname": name})
+        yield from (_section_panel(section, place, suffix) for section in SECTIONS)
 
 
-PANELS = _panels()
+GENERATED = tuple(_panels())

@@ -1,15 +1,30 @@
-"""The add-on's preferences, such as the backend. They belong to the user, so the .blend file holds none of them."""
+"""The add-on's preferences, such as the backend. They belong to the user, so the .blend file holds none of them.
+
+Blender reads the annotations when it registers the classes: no `annotations` future here.
+"""
+
+import os
+import time
+from pathlib import Path
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from ..backend.locate import PYTHON_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE
+from ..backend.locate import PYTHON_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE, Address
+from ..errors import SettingsError, WarpnoiseError
 from ..package import ADDON
 from ..settings import MEMORY, RUN_OPTIONS
+from ..setup.environments import Environments
+from ..setup.hardware import BUILDS
+from ..setup.install import update_plan
+from ..setup.plan import Plan, brought_package
+from ..stylize import state
+from ..stylize.check import CheckSession, SetupSession
 from ..stylize.request import BackendChoice
-from .managed import managed_python, managed_update
-from .online import offline
+from ..stylize.status import duration
+from .draw_status import draw_cancel, draw_progress
 from .properties import BackendOptions
+from .texts import draw_text, iface
 
 LOCATIONS = (
     ("HERE", "This Computer", "Blender starts the backend from a Python environment on this computer"),
@@ -54,9 +69,21 @@ class WARPNOISE_Preferences(BackendOptions, bpy.types.AddonPreferences):
     device: EnumProperty(name="Device", description="The device that the model runs on", items=DEVICES, default="AUTO")
 
     def draw(self, context: bpy.types.Context) -> None:
-        from .draw_preferences import draw_preferences  # which needs this module
-
-        draw_preferences(self.layout, self)
+        layout = self.layout
+        layout.use_property_split = True
+        layout.row().prop(self, "location", expand=True)
+        if self.location == "HERE":
+            _draw_here(layout.column(), self)
+        else:
+            _draw_server(layout.column(), self)
+        column = layout.column()
+        column.prop(self, "device")
+        column.prop(self, "batch")
+        for name in MEMORY:
+            column.prop(self, name)
+        layout.operator("warpnoise.check_backend", icon="VIEWZOOM")
+        if isinstance(state.session, CheckSession):
+            _draw_check(layout, state.session)
 
 
 def preferences(context: bpy.types.Context) -> WARPNOISE_Preferences | None:
@@ -82,3 +109,114 @@ def backend_choice(context: bpy.types.Context) -> BackendChoice:
         offline=offline(NO_SERVER),
         update=None if chosen.python else managed_update(),
     )
+
+
+def offline(so: str) -> str:
+    """Why the network may not be used, what that means (``so``) and what changes it; empty: it may be used."""
+    if bpy.app.online_access:
+        return ""
+    if bpy.app.online_access_override:
+        text = "Blender was started with online access switched off (--offline-mode), so {consequence}"
+    else:
+        text = (
+            "online access is off, so {consequence}: allow it in Preferences > System > Network, "
+            "or start Blender with --online-mode"
+        )
+    return iface(text, consequence=iface(so))
+
+
+def environments() -> Environments:
+    """Those of this Blender's user. The folder need not be there."""
+    try:
+        folder = bpy.utils.extension_path_user(ADDON, path="environments")
+    except ValueError:  # it runs without being installed as an extension
+        folder = str(Path(bpy.utils.user_resource("DATAFILES")) / "warpnoise" / "environments")
+    return Environments(Path(folder))
+
+
+def managed_python() -> str:
+    """The folder of the environment that was set up; "": there is none."""
+    current = environments().current
+    return str(environments().path(current)) if current is not None else ""
+
+
+def managed_update() -> Plan | None:
+    """The plan that updates the environment to this extension's backend; None: it is up to date."""
+    try:
+        return update_plan(environments(), brought_package(), bpy.app.online_access)
+    except WarpnoiseError:  # without a wheel there is nothing to update to
+        return None
+
+
+ICONS = {"OK": "CHECKMARK", "WARNING": "INFO", "ERROR": "ERROR"}
+WIDTH = 90
+"""Letters in a line."""
+
+
+def _draw_here(layout: bpy.types.UILayout, chosen: WARPNOISE_Preferences) -> None:
+    made = environments().current
+    layout.prop(
+        chosen,
+        "python",
+        placeholder=iface("The environment of Set Up" if made else "The command warpnoise on the PATH"),
+    )
+    _draw_variables(layout, URL_VARIABLE, PYTHON_VARIABLE)
+    row = layout.row(heading="Environment")
+    running = state.running()
+    if isinstance(running, SetupSession):
+        draw_cancel(row)
+    else:
+        row.operator("warpnoise.set_up", text=iface("Set Up Again..." if made else "Set Up..."), icon="IMPORT")
+    if made:
+        date = time.strftime("%Y-%m-%d", time.localtime(made.made))
+        build = BUILDS[made.build].title if made.build in BUILDS else made.build
+        layout.label(text=iface("Set up on {date}, PyTorch: {build}", date=date, build=iface(build)), icon="CHECKMARK")
+
+
+def _draw_server(layout: bpy.types.UILayout, chosen: WARPNOISE_Preferences) -> None:
+    layout.prop(chosen, "url", placeholder="https://server")
+    row = layout.row(align=True)
+    row.prop(chosen, "token_file")
+    row.operator("warpnoise.enter_token", text="", icon="LOCKED")
+    layout.prop(chosen, "delete_after")
+    _draw_variables(layout, URL_VARIABLE, TOKEN_VARIABLE)
+    try:
+        address = Address.parse(chosen.url) if chosen.url.strip() else None
+    except SettingsError as error:
+        draw_text(layout, str(error), icon="ERROR", width=WIDTH)
+        return
+    if address is None or address.loopback:
+        return
+    if refusal := offline(NO_SERVER):
+        draw_text(layout, refusal, icon="ERROR", width=WIDTH)
+    if address.readable_by_others:
+        draw_text(
+            layout,
+            "Plain HTTP to another machine: the token and the frames travel unencrypted. Use https, or an SSH tunnel",
+            icon="ERROR",
+            width=WIDTH,
+        )
+
+
+def _draw_variables(layout: bpy.types.UILayout, *names: str) -> None:
+    """Environment variables that win over what is shown."""
+    for name in names:
+        if value := os.environ.get(name):
+            shown = iface("it is set") if name == TOKEN_VARIABLE else value
+            text = iface("The variable {name} overrides this: {value}", name=name, value=shown)
+            layout.label(text=text, icon="INFO", translate=False)
+
+
+def _draw_check(layout: bpy.types.UILayout, session: CheckSession) -> None:
+    status = session.status
+    box = layout.box()
+    if isinstance(session, SetupSession) and session.over:
+        text = "Ended after {time}" if status.error else "Set up in {time}"
+        box.label(text=iface(text, time=duration(session.seconds)), icon="TIME", translate=False)
+    for finding in session.findings:
+        draw_text(box, finding.text, icon=ICONS[finding.level], width=WIDTH)
+    told = {finding.text for finding in session.findings}
+    if status.error and status.error not in told:
+        draw_text(box, status.error, icon="CANCEL" if status.stage == "cancelled" else "ERROR", width=WIDTH)
+    if not session.over:
+        draw_progress(box, status, WIDTH)

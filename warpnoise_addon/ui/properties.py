@@ -87,6 +87,7 @@ ITEMS = {
     if setting.items and not setting.hidden
 }
 """The class of the items of each list among the settings."""
+GENERATED = tuple(ITEMS.values())
 _ON_SCENE = {name: setting for name, setting in SETTINGS.items() if not setting.hidden}
 PRESET_PROPERTIES = tuple(name for name in _properties(_ON_SCENE) if name != "seed")
 """How a result looks: what a preset holds."""

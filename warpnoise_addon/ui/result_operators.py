@@ -1,8 +1,10 @@
-"""Operators for results: add them to the compositor or sequencer, show, play, switch and delete them.
+"""The results of the scene's job folder: their list, and operators that show, play, switch and delete them.
 
 Blender reads the annotations when it registers the classes: no `annotations` future here.
 """
 
+import contextlib
+import functools
 import os
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,11 @@ from ..compositor.colorspace import view_inverse
 from ..compositor.sequence import ONLY_NEGATIVE, Sequence, read_sequence
 from ..errors import JobFolderError
 from ..frame_ranges import frame_name
-from ..results import CURRENT, current_folder, remove_result, use_result
+from ..results import CURRENT, Result, current_folder, list_results, remove_result, use_result
 from ..settings import describe
+from .image_editor import sequence_name, show_sequence
 from .make_request import existing_output, output_folder
-from .modal_session import areas
-from .reporting import AskFirst, WhenIdle, reporting, warn
+from .operator_mixins import AskFirst, WhenIdle, reporting, warn
 from .texts import iface, sentence
 
 
@@ -101,38 +103,8 @@ class WARPNOISE_OT_show_frames(_OfResult, bpy.types.Operator):
         shown = show_sequence(context, sequence)
         return sentence(
             "The image '{image}' is shown" if shown else "Open an image editor and choose the image '{image}'",
-            image=_image_name(sequence),
+            image=sequence_name(sequence),
         )
-
-
-def show_sequence(context: bpy.types.Context, sequence: Sequence) -> int:
-    """Show the frames in every image editor of every window, and return how many there are."""
-    name = _image_name(sequence)
-    image = bpy.data.images.get(name)
-    if image is None or image.library is not None:
-        image = bpy.data.images.load(str(sequence.path), check_existing=False)
-        image.name = name
-    image.source = "SEQUENCE"
-    image.filepath = str(sequence.path)
-    image.reload()
-    editors = areas(context, "IMAGE_EDITOR")
-    for area in editors:
-        _show(area.spaces.active, image, sequence)
-        area.tag_redraw()
-    return len(editors)
-
-
-def _image_name(sequence: Sequence) -> str:
-    return f"Stylized {sequence.folder.name} Frames"
-
-
-def _show(space: bpy.types.SpaceImageEditor, image: bpy.types.Image, sequence: Sequence) -> None:
-    space.image = image
-    user = space.image_user
-    user.frame_start = sequence.first
-    user.frame_duration = sequence.shown_last - sequence.first + 1
-    user.frame_offset = sequence.first - 1
-    user.use_auto_refresh = True
 
 
 class WARPNOISE_OT_open_movie(bpy.types.Operator):
@@ -237,3 +209,44 @@ class WARPNOISE_OT_add_to_compositor(bpy.types.Operator):
         folder = output_folder(scene, self.output or scene.warpnoise.output)
         warn(self, add_stylized(scene, folder, scene.warpnoise.connect).warnings)
         return {"FINISHED"}
+
+
+def draw_results(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    job = existing_output(context.scene, "results")
+    if job is not None:
+        _draw_list(layout, job)
+    column = layout.column()
+    column.operator("warpnoise.add_to_compositor", icon="NODE_COMPOSITING")
+    column.operator("warpnoise.add_strip", icon="SEQUENCE")
+    column.operator("warpnoise.show_frames", icon="IMAGE_DATA")
+    column.operator("warpnoise.open_movie", icon="PLAY")
+
+
+def _results(job: Path) -> list[Result]:
+    """Those of the folder, read again only when something of it has changed: this is asked for whenever it is drawn."""
+    changed = []
+    for path in (job / "results", *(job / "results").glob("*/frames")):
+        with contextlib.suppress(OSError):
+            changed.append((path, path.stat().st_mtime_ns))
+    return _read(job, tuple(changed))
+
+
+@functools.lru_cache(1)
+def _read(job: Path, changed: tuple[tuple[Path, int], ...]) -> list[Result]:
+    return list_results(job)
+
+
+def _draw_list(layout: bpy.types.UILayout, job: Path) -> None:
+    """All results, the one in use marked; nothing where there are none."""
+    results, current = _results(job), current_folder(job)
+    if not results:
+        return
+    column = layout.box().column(align=True)
+    for result in results:
+        row = column.row(align=True)
+        row.label(text=f"{describe(result.settings, iface)}  ({result.frames})", icon="RENDER_RESULT", translate=False)
+        if result.folder == current:
+            row.label(text="", icon="CHECKMARK")
+            continue
+        row.operator("warpnoise.use_result", text="", icon="FILE_REFRESH").result = result.name
+        row.operator("warpnoise.remove_result", text="", icon="X").result = result.name

@@ -14,19 +14,16 @@ from ..compositor import add_stylized
 from ..errors import WarpnoiseError
 from ..stylize import state
 from ..stylize.blocking import stylize_blocking
-from ..stylize.export_command import prepare_export
-from ..stylize.file_copy import remove_copy
 from ..stylize.request import StylizeRequest
+from ..stylize.second_blender import prepare_export, remove_copy
 from ..stylize.session import StylizeSession
 from ..stylize.status import Status
 from . import pictures
-from .before_after import AFTER, show_preview
-from .first_run import show_trial
+from .first_run import leave_trial, show_trial
+from .image_editor import AFTER, show_preview
 from .make_request import make_request
-from .modal_session import SessionOperator, redraw
-from .playback import leave_trial
+from .operator_mixins import SessionOperator, redraw, warn
 from .properties import SettingsProperties
-from .reporting import warn
 from .texts import iface, sentence
 
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from warpnoise_addon.backend import client as client_module
-from warpnoise_addon.backend.address import Address
 from warpnoise_addon.backend.answers import check, read_job
 from warpnoise_addon.backend.client import Client, NotModified, Unreachable
 from warpnoise_addon.backend.connection import Backend
+from warpnoise_addon.backend.locate import Address
 from warpnoise_addon.errors import BackendError, BackendHungError, Cancelled, JobError
 
 Behavior = Callable[[socket.socket, threading.Event], None]

@@ -383,7 +383,7 @@ def test_before_the_render_all_is_checked_that_the_run_will_ask_for(server, job)
 def test_without_uploads_only_this_machine_will_do(server, monkeypatch):
     server.uploads = None
     assert not connect_backend(server.url, TOKEN).takes_uploads  # it sees our folders
-    monkeypatch.setattr("warpnoise_addon.backend.address.LOOPBACK", ())
+    monkeypatch.setattr("warpnoise_addon.backend.locate.LOOPBACK", ())
     with pytest.raises(BackendError, match="--uploads FOLDER"):
         connect_backend(server.url, TOKEN)
 
@@ -394,7 +394,7 @@ def test_unencrypted_traffic_is_warned_of(server, job, monkeypatch):
         reporter = Reporter()
         acquire_backend(BackendPool(), request, reporter, lambda: False)
         assert any("unencrypted" in text for text in reporter.status.warnings) is expected
-        monkeypatch.setattr("warpnoise_addon.backend.address.LOOPBACK", ())
+        monkeypatch.setattr("warpnoise_addon.backend.locate.LOOPBACK", ())
 
 
 @pytest.fixture(scope="module")
@@ -436,7 +436,7 @@ def test_a_full_disk_is_no_broken_connection(server, backend, job, monkeypatch):
 
     unwritable = contextlib.nullcontext(Mock(write=full))
     with monkeypatch.context() as patch:
-        patch.setattr("warpnoise_addon.backend.download.replacing", lambda path: unwritable)
+        patch.setattr("warpnoise_addon.backend.remote.replacing", lambda path: unwritable)
         with pytest.raises(JobFolderError, match="The disk is full"):
             run(backend, job)
     assert run(backend, job)["state"] == "done"

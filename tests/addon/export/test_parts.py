@@ -12,7 +12,7 @@ import pytest
 
 from warpnoise_addon.errors import JobFolderError, SettingsError
 from warpnoise_addon.export import ExportOptions, export_job
-from warpnoise_addon.export.leases import Lease, frame_mutex
+from warpnoise_addon.export.files import Lease, frame_mutex
 
 from .export_scenes import add_mesh, key
 from .exr_passes import read_exr

@@ -22,12 +22,11 @@ from warpnoise_addon.setup import hardware, pythons
 from warpnoise_addon.setup.environments import ABANDONED_SECONDS, Environments
 from warpnoise_addon.setup.hardware import BUILDS, Build, Hardware, detect
 from warpnoise_addon.setup.install import SUPERVISE, install, update_plan
-from warpnoise_addon.setup.package import WHEEL, Package, brought_package
-from warpnoise_addon.setup.plan import Plan, Step, check_wheels
+from warpnoise_addon.setup.plan import WHEEL, Package, Plan, Step, brought_package, check_wheels
 from warpnoise_addon.setup.pythons import find_python
 from warpnoise_addon.stylize.backends import BackendPool
+from warpnoise_addon.stylize.check import SetupSession
 from warpnoise_addon.stylize.request import BackendChoice
-from warpnoise_addon.stylize.session import SetupSession
 from warpnoise_addon.version import VERSION
 
 from ..fake_python import FAKE, PYTHON
@@ -382,13 +381,12 @@ class TestOperator:
         assert ended(int((tmp_path / "pid").read_text())) and not plan.folder.exists()
 
     def test_the_environment_of_set_up_is_used(self, tmp_path, monkeypatch):
-        from warpnoise_addon.ui import managed
-        from warpnoise_addon.ui.preferences import backend_choice
+        from warpnoise_addon.ui import preferences
 
         environments = Environments(tmp_path)
-        monkeypatch.setattr(managed, "environments", lambda: environments)
-        assert backend_choice(bpy.context).python == ""
+        monkeypatch.setattr(preferences, "environments", lambda: environments)
+        assert preferences.backend_choice(bpy.context).python == ""
         path = environments.new()
         path.mkdir()
         environments.make_current(path, "cpu", "digest")
-        assert backend_choice(bpy.context).python == str(path)
+        assert preferences.backend_choice(bpy.context).python == str(path)

@@ -11,7 +11,7 @@ from warpnoise_addon.errors import BackendError, BackendVersionError, SettingsEr
 from warpnoise_addon.setup.hardware import Hardware
 from warpnoise_addon.stylize import check
 from warpnoise_addon.stylize.backends import BackendPool
-from warpnoise_addon.stylize.check import Finding, check_up
+from warpnoise_addon.stylize.check import CheckSession, Finding
 from warpnoise_addon.stylize.request import BackendChoice
 
 from ..fake_python import write_fake_python
@@ -37,7 +37,7 @@ def look(pool, tmp_path, monkeypatch):
         choice = BackendChoice(str(write_fake_python(tmp_path, mode)))
         found: list[Finding] = []
         try:
-            found.extend(check_up(pool, choice, model, lambda: hardware, lambda: False))
+            found.extend(CheckSession(pool, choice, model, lambda: hardware).check())
         except BackendError as error:
             found.append(Finding("END", str(error)))
         return [finding for finding in found if finding.level != "OK"], found
@@ -91,7 +91,7 @@ class TestServer:
 
     def look(self, pool: BackendPool, url: str, token: Path, model: str = "default") -> list[Finding]:
         choice = BackendChoice(url=url, token_file=str(token))
-        return list(check_up(pool, choice, model, lambda: CARD, lambda: False))
+        return list(CheckSession(pool, choice, model, lambda: CARD).check())
 
     def test_one_that_works(self, server, pool, tmp_path):
         found = self.look(pool, server.url, tmp_path / "token")
@@ -100,7 +100,7 @@ class TestServer:
         assert self.look(pool, server.url, tmp_path / "token", "/my/model")[-1].level == "ERROR"
 
     def test_unencrypted(self, server, pool, tmp_path, monkeypatch):
-        monkeypatch.setattr("warpnoise_addon.backend.address.LOOPBACK", ())
+        monkeypatch.setattr("warpnoise_addon.backend.locate.LOOPBACK", ())
         found = self.look(pool, server.url, tmp_path / "token")
         assert found[0].level == "WARNING" and "unencrypted" in found[0].text
 
@@ -125,7 +125,7 @@ class TestServer:
         choice = BackendChoice(url=server.url, token_file=str(tmp_path / "token"), offline="online access is off")
         assert pool.acquire(choice).alive, "the loopback is no network"
         pool.discard()
-        monkeypatch.setattr("warpnoise_addon.backend.address.LOOPBACK", ())
+        monkeypatch.setattr("warpnoise_addon.backend.locate.LOOPBACK", ())
         with pytest.raises(SettingsError, match="online access is off"):
             pool.acquire(choice)
 
@@ -135,6 +135,6 @@ class TestServer:
             self.look(pool, server.url, tmp_path / "token")
 
     def test_another_interface(self, server, pool, tmp_path, monkeypatch):
-        monkeypatch.setattr("warpnoise_addon.backend.versions.INTERFACE", 3)
+        monkeypatch.setattr("warpnoise_addon.backend.answers.INTERFACE", 3)
         with pytest.raises(BackendVersionError, match="too old"):
             self.look(pool, server.url, tmp_path / "token")

@@ -13,8 +13,8 @@ import pytest
 
 import warpnoise_addon
 from warpnoise_addon.errors import ExportError
-from warpnoise_addon.stylize import file_copy
-from warpnoise_addon.stylize.file_copy import remove_copy, save_copy
+from warpnoise_addon.stylize import second_blender
+from warpnoise_addon.stylize.second_blender import remove_copy, save_copy
 
 from ..export.export_scenes import add_camera, add_mesh, empty_scene
 from ..export.exr_passes import read_passes
@@ -112,14 +112,14 @@ def test_missing_files_elsewhere_are_named(blend: Path, monkeypatch: pytest.Monk
     bpy.data.texts.new("reader.py").write('open(bpy.path.abspath("//table.csv"))')
     bpy.data.texts.new("other.py").write("1 // 2  # no path")
     bpy.data.objects["Falling"].driver_add("location", 0).driver.expression = 'lookup("//table.csv")'
-    save = file_copy._save
+    save = second_blender._save
 
     def refuse(path: Path) -> None:
         if path.parent == blend.parent:
             raise ExportError("read-only")
         save(path)
 
-    monkeypatch.setattr(file_copy, "_save", refuse)
+    monkeypatch.setattr(second_blender, "_save", refuse)
     copy = save_copy()
     assert copy.path.is_file() and copy.path.parent != blend.parent
     (warning,) = copy.warnings

@@ -13,8 +13,8 @@ import pytest
 import warpnoise_addon
 from warpnoise_addon.arguments import make_parser, operator_arguments
 from warpnoise_addon.stylize import state
-from warpnoise_addon.stylize.export_command import export_arguments
-from warpnoise_addon.ui import first_run, managed, playback
+from warpnoise_addon.stylize.second_blender import export_arguments
+from warpnoise_addon.ui import first_run, preferences
 from warpnoise_addon.ui.make_request import make_request
 
 from ..fake_python import write_fake_python
@@ -46,7 +46,7 @@ def scene(tmp_path, monkeypatch):
     scene.cycles.use_denoising = False
     scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_percentage = 640, 320, 50
     warpnoise_addon.register()
-    monkeypatch.setattr(managed.environments(), "folder", tmp_path, raising=False)
+    monkeypatch.setattr(preferences.environments(), "folder", tmp_path, raising=False)
     for name in ("WARPNOISE_PYTHON", "WARPNOISE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -81,16 +81,16 @@ def test_playback_shows_the_trial_until_it_is_left(scene, before):
     if before[0]:
         scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end = before
     for first, last in ((1, 12), (100, 111)):  # a second trial remembers what was before the first
-        playback.play_trial(scene, first, last)
+        first_run.play_trial(scene, first, last)
         assert shown() == (True, first, last)
     assert bpy.ops.warpnoise.leave_trial() == {"FINISHED"}
-    assert shown() == before and not playback.is_trial(scene)
+    assert shown() == before and not first_run.is_trial(scene)
 
 
 def test_a_preview_range_that_was_changed_after_the_trial_stays(scene):
-    playback.play_trial(scene, 1, 12)
+    first_run.play_trial(scene, 1, 12)
     scene.frame_preview_end = 40
-    playback.leave_trial(scene)
+    first_run.leave_trial(scene)
     assert (scene.use_preview_range, scene.frame_preview_end) == (True, 40)
 
 

@@ -11,7 +11,7 @@ import warpnoise_addon
 from warpnoise_addon.arguments import make_parser, operator_arguments
 from warpnoise_addon.errors import SettingsError
 from warpnoise_addon.settings import SETTINGS
-from warpnoise_addon.stylize.export_command import export_arguments
+from warpnoise_addon.stylize.second_blender import export_arguments
 from warpnoise_addon.ui import presets
 from warpnoise_addon.ui.make_request import make_request
 

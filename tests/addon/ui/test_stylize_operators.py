@@ -14,7 +14,7 @@ from warpnoise_addon import compat
 from warpnoise_addon.stylize import state
 from warpnoise_addon.stylize.backends import BackendPool
 from warpnoise_addon.stylize.request import BackendChoice
-from warpnoise_addon.ui import before_after
+from warpnoise_addon.ui import image_editor
 
 from ..fake_python import write_fake_python
 from ..result_files import frames_of, write_result
@@ -217,12 +217,12 @@ def test_a_preview_shows_the_frame_and_its_render(scene, tmp_path):
     assert not bpy.ops.warpnoise.before_after.poll()
     images = len(bpy.data.images)
     for _ in range(2):
-        before_after.show_preview(bpy.context, job, result, 2)
-    paths = [Path(bpy.data.images[name].filepath).parent.name for name in (before_after.AFTER, before_after.BEFORE)]
+        image_editor.show_preview(bpy.context, job, result, 2)
+    paths = [Path(bpy.data.images[name].filepath).parent.name for name in (image_editor.AFTER, image_editor.BEFORE)]
     assert paths == ["frames", "color"] and len(bpy.data.images) == images + 2
     editor = bpy.context.window_manager.windows[0].screen.areas[0]
     editor.type = "IMAGE_EDITOR"
-    for name in (before_after.AFTER, before_after.BEFORE, before_after.AFTER):
+    for name in (image_editor.AFTER, image_editor.BEFORE, image_editor.AFTER):
         bpy.ops.warpnoise.before_after()
         assert editor.spaces.active.image.name == name
 

@@ -1,4 +1,4 @@
-"""A copy of the open file for a second Blender, which finds all files that lie beside the original.
+"""The copy of the open file for a second Blender, which finds all files that lie beside the original; its command line.
 
 Disk caches, and files that scripts and drivers open, are named relative to the .blend file. So the copy is saved beside
 it, under an unlikely name. Blender looks for disk caches in a folder with the file's name, so the copy gets such a
@@ -8,13 +8,14 @@ folder, with hard links, which take no space, or with copies if the file system 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
@@ -22,7 +23,11 @@ import bpy
 from ..errors import ExportError
 from ..export.changes import animatable_datablocks
 from ..export.simulations import point_caches
+from ..frame_ranges import frames_text
 from ..messages import Message
+from ..package import ADDON
+from ..settings import SETTINGS
+from .request import StylizeRequest
 
 _BESIDE = re.compile(r"\.(?P<name>.*)\.warpnoise-[0-9a-f]{16}\.blend", re.DOTALL)
 _FOLDER = "warpnoise-copy-"
@@ -137,3 +142,45 @@ def _missing_elsewhere() -> Iterator[str]:
         drivers = animation.drivers if animation is not None else ()
         if any(_PATH.search(curve.driver.expression) for curve in drivers):
             yield f"a driver of '{datablock.name}'"
+
+
+def prepare_export(request: StylizeRequest) -> tuple[list[str], FileCopy]:
+    """Save a copy of the open file, as it is now; the command line that exports it, and the copy.
+
+    Raises:
+        ExportError: the copy cannot be saved.
+    """
+    copy = save_copy()
+    unsaved = [i.name for i in bpy.data.images if i.is_dirty and i.type not in ("RENDER_RESULT", "COMPOSITING")]
+    if unsaved:
+        text = Message("these images have unsaved changes, which the render does not show: {names}", names=unsaved)
+        copy = replace(copy, warnings=(*copy.warnings, text))
+    blender = [bpy.app.binary_path, "--background"]
+    # What this Blender was not allowed to run, the other one shall not run either; and the other way round.
+    blender.append("--disable-autoexec" if bpy.app.autoexec_fail else "--enable-autoexec")
+    blender += [str(copy.path), "--addons", ADDON, "--command", "warpnoise"]
+    return [*blender, *export_arguments(request)], copy
+
+
+def export_arguments(request: StylizeRequest) -> list[str]:
+    """``request``'s export as arguments of `warpnoise` (see `command`)."""
+    arguments = ["export", "--json", "--exit-with-parent", "--scene", request.scene, "--output", str(request.folder)]
+    arguments += [f"--frames={frames_text(request.frames)}"]
+    for name, setting in SETTINGS.items():
+        value = request.settings[name]
+        if setting.kind == "array":
+            arguments += [f"{setting.option}={json.dumps(item)}" for item in value]
+        elif value is not None or not setting.switched:
+            arguments.append(f"{setting.option}={setting.text(value)}")
+    for name, folder in (("color", request.color_source), ("passes", request.passes_source)):
+        arguments.append(f"--{name}={folder or ''}")
+    if request.color_frames is not None:
+        option = "preview" if request.preview else "only"
+        arguments.append(f"--{option}={frames_text(request.color_frames)}")
+    if request.earlier_motion:
+        arguments.append("--earlier-motion")
+    if request.size is not None:
+        arguments.append(f"--size={request.size}")
+    if request.keep_existing:
+        arguments.append("--keep-existing")
+    return arguments
