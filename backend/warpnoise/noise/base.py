@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,14 +40,22 @@ class NoiseMethod(ABC):
         device: str | torch.device = "cpu",
         maps: int = 1,
     ) -> None:
-        self.shape = _checked_shape(shape)
-        if isinstance(seed, bool) or not isinstance(seed, int) or not -(2**63) <= seed < 2**64:
+        sizes = tuple(shape) if isinstance(shape, Iterable) else ()
+        if len(sizes) != 3 or not is_integer(sizes[0], 1, MAX_CHANNELS) or not all(is_integer(n, 1) for n in sizes):
+            raise ValueError(
+                "shape must be (channels, height, width), three integers of at least 1, "
+                f"with at most {MAX_CHANNELS} channels, got {shape!r}"
+            )
+        if not is_integer(seed, -(2**63), 2**64 - 1):
             raise ValueError(f"seed must be a 64-bit integer, got {seed!r}")
-        if isinstance(maps, bool) or not isinstance(maps, int) or not 1 <= maps <= MAX_MAPS:
+        if not is_integer(maps, 1, MAX_MAPS):
             raise ValueError(f"maps must be an integer from 1 to {MAX_MAPS}, got {maps!r}")
-        self.seed = seed
-        self.maps = maps
-        self.device = _checked_device(device)
+        self.shape, self.seed, self.maps = sizes, seed, maps
+        try:
+            self.device = torch.device(device)
+            torch.empty(1, device=self.device)
+        except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
+            raise RuntimeError(f"device {str(device)!r} is not available; use 'cpu', for example. {error}") from None
         self.frame_index = 0
 
     def frame(self, map: int = 0) -> Tensor:  # noqa: A002 - the name of the documented interface
@@ -56,7 +67,7 @@ class NoiseMethod(ABC):
         Raises:
             ValueError: there is no such map.
         """
-        if isinstance(map, bool) or not isinstance(map, int) or not 0 <= map < self.maps:
+        if not is_integer(map, 0, self.maps - 1):
             raise ValueError(f"map must be an integer from 0 to {self.maps - 1} (maps={self.maps}), got {map!r}")
         return self._frame(map)
 
@@ -92,25 +103,6 @@ class NoiseMethod(ABC):
     def _advance(self, motion: Motion) -> None: ...
 
 
-def _checked_shape(shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    try:
-        sizes = tuple(shape)
-    except TypeError:
-        sizes = ()
-    if len(sizes) != 3 or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in sizes):
-        raise ValueError(f"shape must be (channels, height, width), three integers of at least 1, got {shape!r}")
-    if sizes[0] > MAX_CHANNELS:
-        raise ValueError(f"shape has {sizes[0]} channels, at most {MAX_CHANNELS} are possible")
-    return sizes[0], sizes[1], sizes[2]
-
-
-def _checked_device(device: str | torch.device) -> torch.device:
-    try:
-        result = torch.device(device)
-    except (RuntimeError, TypeError) as error:
-        raise ValueError(f"device must be a torch device such as 'cpu' or 'cuda', got {device!r}: {error}") from None
-    try:
-        torch.empty(1, device=result)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise RuntimeError(f"device {str(result)!r} is not available; use device='cpu', for example. {error}") from None
-    return result
+def is_integer(value: Any, least: float, most: float = math.inf) -> bool:
+    """Whether an argument is an integer, and no bool, from ``least`` to ``most``."""
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most

@@ -45,79 +45,49 @@ class Motion:
     transforms: Mapping[int, Any] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        forward = _vectors("forward", self.forward)
-        size = (int(forward.shape[0]), int(forward.shape[1]))
-        arrays: dict[str, Tensor | None] = {
-            "forward": forward,
-            "backward": _vectors("backward", self.backward),
-        }
-        for kind, read in (("surface", _surfaces), ("depth", _depths)):
-            names = (f"{kind}_old", f"{kind}_new")
-            given = [getattr(self, name) is not None for name in names]
-            if any(given) and not all(given):
-                missing = names[given.index(False)]
-                raise ValueError(f"{missing} is missing: {names[0]} and {names[1]} are given both or not at all")
-            for name in names:
-                arrays[name] = read(name, getattr(self, name)) if all(given) else None
-        for name, array in arrays.items():
-            if array is not None and tuple(array.shape[:2]) != size:
-                raise ValueError(f"{name} has shape {tuple(array.shape)}, but forward has {size[0]} x {size[1]} pixels")
-            object.__setattr__(self, name, array)
-        object.__setattr__(self, "transforms", self._transforms())
-
-    def _transforms(self) -> dict[int, np.ndarray[Any, Any]]:
-        if not self.transforms:
-            return {}
-        if self.depth_old is None:
+        for name in ("forward", "backward"):
+            self._check(name, torch.float32, 2)
+        for kind, dtype in (("surface", torch.int32), ("depth", torch.float32)):
+            pair = (f"{kind}_old", f"{kind}_new")
+            missing = [name for name in pair if getattr(self, name) is None]
+            if len(missing) == 1:
+                raise ValueError(f"{missing[0]} is missing: {pair[0]} and {pair[1]} are given both or not at all")
+            for name in () if missing else pair:
+                self._check(name, dtype)
+        if self.transforms and self.depth_old is None:
             raise ValueError("transforms are given, but depth_old and depth_new are missing: a transform needs them")
-        result = {}
-        for surface, matrix in self.transforms.items():
-            matrix = np.asarray(matrix, dtype=np.float64)
+        transforms = {}
+        for surface, values in (self.transforms or {}).items():
+            matrix = np.asarray(values, dtype=np.float64)
             if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
                 raise ValueError(
                     f"transforms[{surface}] must be a finite (4, 4) matrix, got shape {matrix.shape}: {matrix}"
                 )
-            result[_int32(int(surface))] = matrix
-        return result
+            transforms[(int(surface) + 2**31) % 2**32 - 2**31] = matrix  # the same 32 bits as in an int32 array
+        object.__setattr__(self, "transforms", transforms)
+
+    def _check(self, name: str, dtype: torch.dtype, *parts: int) -> None:
+        """Replaces an array of shape (h, w), or (h, w, parts), by a tensor, after its shape and type are checked."""
+        value, floats = getattr(self, name), dtype.is_floating_point
+        shape = ", ".join(("h", "w", *map(str, parts)))
+        expected = f"{name} must be an ({shape}) array of {'floats' if floats else 'integers'}"
+        if isinstance(value, np.ndarray) and value.dtype == np.uint32:
+            value = value.view(np.int32)
+        try:
+            array = torch.as_tensor(value)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"{expected}, got {type(value).__name__}: {error}") from None
+        integers = not (array.is_floating_point() or array.is_complex() or array.dtype == torch.bool)
+        of_kind = array.is_floating_point() if floats else integers
+        if array.ndim < 2 or array.shape[2:] != parts or 0 in array.shape or not of_kind:
+            raise ValueError(f"{expected}, got shape {tuple(array.shape)}, {array.dtype}")
+        object.__setattr__(self, name, array.to(dtype).contiguous())
+        if array.shape[:2] != self.size:
+            raise ValueError(
+                f"{name} has shape {tuple(array.shape)}, but forward has {self.size[0]} x {self.size[1]} pixels"
+            )
 
     @property
     def size(self) -> tuple[int, int]:
         """(h, w), pixels."""
         return int(self.forward.shape[0]), int(self.forward.shape[1])
-
-
-def _array(name: str, value: Any, expected: str) -> Tensor:
-    try:
-        return torch.as_tensor(value)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{name} must be {expected} of numpy or torch, got {type(value).__name__}: {error}") from None
-
-
-def _vectors(name: str, value: Any) -> Tensor:
-    array = _array(name, value, "an (h, w, 2) float array")
-    if array.ndim != 3 or array.shape[2] != 2 or 0 in array.shape:
-        raise ValueError(f"{name} must have shape (h, w, 2), got {tuple(array.shape)}")
-    if not array.is_floating_point():
-        raise ValueError(f"{name} must be an array of floats (pixels), got {array.dtype}")
-    return array.to(torch.float32).contiguous()
-
-
-def _depths(name: str, value: Any) -> Tensor:
-    array = _array(name, value, "an (h, w) float array")
-    if array.ndim != 2 or not array.is_floating_point():
-        raise ValueError(f"{name} must be an (h, w) array of floats, got shape {tuple(array.shape)}, {array.dtype}")
-    return array.to(torch.float32).contiguous()
-
-
-def _surfaces(name: str, value: Any) -> Tensor:
-    if isinstance(value, np.ndarray) and value.dtype == np.uint32:
-        value = value.view(np.int32)
-    array = _array(name, value, "an (h, w) integer array")
-    if array.ndim != 2 or array.is_floating_point() or array.is_complex() or array.dtype == torch.bool:
-        raise ValueError(f"{name} must be an (h, w) array of integers, got shape {tuple(array.shape)}, {array.dtype}")
-    return array.to(torch.int32).contiguous()
-
-
-def _int32(value: int) -> int:
-    """The 32 bits of a surface's number as a signed integer, as they stand in an int32 array."""
-    return (value + 2**31) % 2**32 - 2**31

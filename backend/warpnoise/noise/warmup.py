@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ import torch
 from .engine import CpuEngine, engine_for
 from .kernels.compile import cache_file
 from .motion import Motion
+from .warped import WarpedNoise
 
 log = logging.getLogger(__name__)
 
@@ -43,20 +43,20 @@ def compile_kernels(say: Callable[[str], None] = log.info, device: str | torch.d
 
 def _run_all() -> None:
     """A wall that comes near and goes away: particles split, leave the frame, come back, merge and are spawned."""
-    from .warped import WarpedNoise
-
-    noise = WarpedNoise((4, SIZE, SIZE), engine="cpu")
+    noise, center = WarpedNoise((4, SIZE, SIZE), engine="cpu"), (SIZE - 1) / 2
+    along = torch.arange(SIZE) - center
+    offset = torch.stack(torch.meshgrid(along, along, indexing="xy"), dim=-1)
+    surface, depth = torch.ones((SIZE, SIZE), dtype=torch.int32), torch.full((SIZE, SIZE), 0.5)
     for factor in (1.5, 0.4, 0.4, 0.4, 1.5):
-        noise.advance(_zoom(factor))
-
-
-def _zoom(factor: float) -> Motion:
-    middle = (SIZE - 1) / 2
-    y, x = np.mgrid[:SIZE, :SIZE] - middle
-    forward, backward = ((np.stack([x, y], axis=-1) * (by - 1)).astype(np.float32) for by in (factor, 1 / factor))
-    surface, depth = np.ones((SIZE, SIZE), np.int32), np.full((SIZE, SIZE), 0.5, np.float32)
-    transform = np.diag([factor, factor, 1.0, 1.0])
-    transform[:2, 3] = middle * (1 - factor)
-    planes: dict[str, Any] = {"forward": forward, "backward": backward}
-    planes |= {"surface_old": surface, "surface_new": surface, "depth_old": depth, "depth_new": depth}
-    return Motion(**planes, transforms={1: transform})
+        transform = np.diag([factor, factor, 1.0, 1.0])
+        transform[:2, 3] = center * (1 - factor)
+        motion = Motion(
+            offset * (factor - 1),
+            offset * (1 / factor - 1),
+            surface_old=surface,
+            surface_new=surface,
+            depth_old=depth,
+            depth_new=depth,
+            transforms={1: transform},
+        )
+        noise.advance(motion)

@@ -11,8 +11,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from .base import NoiseMethod
-from .engine import CpuEngine, Engine, engine_for
+from .base import NoiseMethod, is_integer
+from .engine import Engine, engine_for
 from .kernels.leaves import keep_disoccluded, place_leaves
 from .kernels.merging import mark_occupied
 from .kernels.occluded import advect_occluded, occlude
@@ -24,7 +24,6 @@ from .passes import both_passes
 from .table import BYTES, OCCLUDED_BYTES, ParticleTable, indices
 from .transport import advect, normalize, spawn, split
 from .tree import tree_order, tree_over
-from .warmup import compile_kernels
 
 CHUNK = 1 << 18
 """Particles whose values are drawn at a time where values are not kept."""
@@ -44,10 +43,7 @@ class WarpedNoise(NoiseMethod):
     there. Otherwise, the CPU computes the noise and copies it to the device.
 
     Args:
-        shape: (channels, height, width) of the noise.
-        seed: any 64-bit integer.
-        device: the device on which the noise is returned.
-        maps: the number of independent noise maps, which all move with the same motion.
+        shape, seed, device, maps: see :class:`NoiseMethod`.
         atoms: k. Each pixel starts with k x k particles; 1, 2, 4 or 8.
         occluded: how many occluded particles are remembered, as a multiple of the particles of a frame. Those that were
             occluded first are dropped first.
@@ -77,13 +73,11 @@ class WarpedNoise(NoiseMethod):
             raise ValueError(f"atoms must be 1, 2, 4 or 8 (particles on a pixel's side), got {atoms!r}")
         if not occluded >= 0:
             raise ValueError(f"occluded must be at least 0 (frames' worth of particles), got {occluded!r}")
-        if isinstance(memory, bool) or not isinstance(memory, int) or memory < 0:
+        if not is_integer(memory, 0):
             raise ValueError(f"memory must be a number of bytes, got {memory!r}")
         self.atoms = atoms
         self.memory = memory
         self._engine: Engine = engine_for(self.device, engine)
-        if isinstance(self._engine, CpuEngine):
-            _compile_once()
         _, height, width = self.shape
         self._pixels = height * width
         self._tree = tree_over(height, width, atoms, seed, self._engine.device)
@@ -244,14 +238,3 @@ class WarpedNoise(NoiseMethod):
             for _, rows in self._chunks():
                 self._draw(rows, 0, map_, table.values[map_])
         return True
-
-
-_compiling = False
-
-
-def _compile_once() -> None:
-    """Compiles all kernels at the first use, which then is the only one that waits for them."""
-    global _compiling
-    if not _compiling:  # it makes a noise itself
-        _compiling = True
-        compile_kernels()

@@ -27,7 +27,7 @@ PLANE = np.zeros((8, 8), np.float32)
         ({"maps": 2.0}, r"maps must be .* got 2\.0"),
         ({"seed": 1.5}, r"seed must be a 64-bit integer, got 1\.5"),
         ({"seed": 2**64}, "seed must be a 64-bit integer"),
-        ({"device": "nowhere"}, "device must be a torch device .* got 'nowhere'"),
+        ({"shape": (2**20, 8, 8)}, "shape must be .* at most 16384 channels, got"),
     ],
 )
 def test_of_every_method(name: str, arguments: dict[str, Any], said: str) -> None:
@@ -50,8 +50,8 @@ def test_of_warped_noise(arguments: dict[str, Any], said: str) -> None:
         WarpedNoise((1, 8, 8), **arguments)
 
 
-def test_a_missing_device() -> None:
-    device = f"cuda:{torch.cuda.device_count()}"
+@pytest.mark.parametrize("device", [f"cuda:{torch.cuda.device_count()}", "nowhere"])
+def test_a_missing_device(device: str) -> None:
     for name in NOISE_METHODS:
         with pytest.raises(RuntimeError, match=f"device '{device}' is not available"):
             make_noise(name, (1, 8, 8), device=device)
@@ -65,10 +65,10 @@ def test_a_method_that_does_not_exist() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"forward": PLANE}, r"forward must have shape \(h, w, 2\), got \(8, 8\)"),
-        ({"forward": VECTORS[:0]}, r"forward must have shape .* got \(0, 8, 2\)"),
+        ({"forward": PLANE}, r"forward must be an \(h, w, 2\) array of floats, got shape \(8, 8\)"),
+        ({"forward": VECTORS[:0]}, r"forward must be .* got shape \(0, 8, 2\)"),
         ({"backward": VECTORS[:4]}, r"backward has shape \(4, 8, 2\), but forward has 8 x 8"),
-        ({"forward": VECTORS.astype(int)}, r"forward must be an array of floats \(pixels\), got torch\.int64"),
+        ({"forward": VECTORS.astype(int)}, r"forward must be .* array of floats, got .* torch\.int64"),
         ({"forward": None}, "forward must be an .* got NoneType"),
         ({"surface_old": PLANE.astype(np.int32)}, "surface_new is missing"),
         ({"surface_old": PLANE, "surface_new": PLANE}, "surface_old must be .* integers, got .*float32"),
