@@ -122,7 +122,7 @@ def measured(shot: Shot, model: LatentModel, edit: Edit, bank: FilterBank, argum
 
 def carried(motion: ShotMotion, shape: tuple[int, int, int], seed: int, particles: int = 4) -> Iterator[Tensor]:
     """Warped noise for each frame of a shot."""
-    noise = WarpedNoise(shape, seed, atoms=particles)
+    noise = WarpedNoise(shape, seed, particles_per_side=particles)
     for _, step in motion.motions():
         yield (noise.frame() if step is None else noise.advance(step)).clone()
 

@@ -56,7 +56,7 @@ def measure(model: Path, size: int, frames: int, particles: int) -> None:
         raise SystemExit(f"{model}: expected a UNet2DModel and a scheduler")
     settings = Settings(steps=STEPS)
     shape = editor.noise_shape(size, size, settings)
-    noise = WarpedNoise(shape, 0, atoms=particles)
+    noise = WarpedNoise(shape, 0, particles_per_side=particles)
     picture = torch.rand((1, 3, size, size), generator=torch.Generator().manual_seed(0))
     map_ = noise.advance(zoom(size))[None].clone()
     editor.edit(picture, lambda index: map_, settings)  # compiles, and measures the decoder

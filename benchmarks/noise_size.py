@@ -1,10 +1,10 @@
-"""How the warped noise grows with the picture: time a pixel, and memory.
+"""How time and memory of the warped noise grow with the picture.
 
     python benchmarks/noise_size.py [--sizes 128 256 512 1024] [--channels 4] [--steps 6] [--device cpu]
 
-Each size runs in a process of its own. `ratio` is the time a pixel over that of the first size (1: linear in pixels);
-`table MB` is what the atoms and their kept values take, `peak MB` the process's peak beyond what it held before. The
-goal at 1024 x 1024 x 4 is 1 GiB.
+Each size runs in a separate process. `ratio` is the time per pixel, divided by that of the first size (1: linear in
+pixels). `table MB` is the size of the table of particles and their values. `peak MB` is the rise of the process's
+memory. The goal at 1024 x 1024 x 4 is 1 GiB.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main() -> None:
         return
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     print(f"{arguments.channels} channels, {arguments.motion}, {arguments.device}, load {load:.1f}")
-    print(f"{'size':>6}{'step ms':>10}{'ns a pixel':>12}{'ratio':>7}{'table MB':>10}{'peak MB':>9}")
+    print(f"{'size':>6}{'step ms':>10}{'ns / pixel':>12}{'ratio':>7}{'table MB':>10}{'peak MB':>9}")
     reference = None
     for size in arguments.sizes:
         command = [sys.executable, __file__, *sys.argv[1:], "--one", str(size)]

@@ -1,8 +1,8 @@
-"""Makes the pictures of docs/noise.md, out of the code that they explain.
+"""Makes the pictures of docs/noise.md with the code that they explain.
 
-    python docs/make_noise_pictures.py [atoms] [covariances] [fidelity] [slices]
+    python docs/make_noise_pictures.py [particles] [covariances] [fidelity] [slices]
 
-With the `dev` extra; about two minutes for all four.
+Needs the `dev` extra. All four take about two minutes.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ def main() -> None:
         print(TARGET / f"{name}.png", flush=True)
 
 
-def atoms() -> pyplot.Figure:
-    """Atoms in the pixels of a 4 x 4 noise: at spawn, turned, magnified and reduced; and their splat."""
-    seed, size, followed = 3, 4, (1, 2)
+def particles() -> pyplot.Figure:
+    """Particles in the pixels of a 4 x 4 noise: at spawn, turned, magnified and reduced; and their splat."""
+    seed, size, ringed = 3, 4, (1, 2)
     figure, axes = pyplot.subplots(2, 4, figsize=(8.8, 4.9), layout="constrained")
     for column, (title, name, frames) in enumerate(
         (
@@ -66,7 +66,7 @@ def atoms() -> pyplot.Figure:
         for frame in range(frames):
             noise.advance(way.motion(frame, frame + 1))
         above, below = axes[:, column]
-        scatter_atoms(above, noise, followed)
+        scatter_particles(above, noise, ringed)
         below.imshow(noise.frame()[0], cmap=COLOURS, vmin=-2.5, vmax=2.5, extent=(0, size, size, 0))
         above.set_title(title, fontsize=9)
         for panel in (above, below):
@@ -80,19 +80,18 @@ def atoms() -> pyplot.Figure:
     return figure
 
 
-def scatter_atoms(panel: Axes, noise: WarpedNoise, followed: tuple[int, int]) -> None:
-    """Atoms of the first frame as discs, later ones as squares; those spawned in one pixel (column, row) ringed."""
-    table, tree = noise._table, noise._tree  # what is inside of it is what this picture is of
+def scatter_particles(panel: Axes, noise: WarpedNoise, ringed: tuple[int, int]) -> None:
+    """Draws particles of the first frame as discs, later ones as squares. Those of pixel (column, row) get a ring."""
+    table, tree = noise._table, noise._tree  # this picture shows what is private
     noise.frame()  # draws the values
-    rows, values = table.rows_in(VISIBLE), table.values[0]
-    particles = table.particles
-    origin, ix, iy = (column[rows].long() for column in (particles.origin, particles.ix, particles.iy))
+    rows, values, columns = table.rows_in(VISIBLE), table.values[0], table.particles
+    origin, ix, iy = (column[rows].long() for column in (columns.origin, columns.ix, columns.iy))
     frame, level = origin >> FRAME_SHIFT, origin & LEVEL
     measure = tree.measures[level]
     values = values[rows, 0] / measure.sqrt()
     left, top = ix * 2.0 ** (tree.halvings - (level + 1) // 2), iy * 2.0 ** (tree.halvings - level // 2)
-    x, y, old = particles.x[rows], particles.y[rows], frame == 0
-    ours = old & (left.floor() == followed[0]) & (top.floor() == followed[1])
+    x, y, old = columns.x[rows], columns.y[rows], frame == 0
+    ours = old & (left.floor() == ringed[0]) & (top.floor() == ringed[1])
     for chosen, marker, edge, width in (
         (~old, "s", "#888888", 0.3),
         (old & ~ours, "o", "#888888", 0.3),
@@ -193,7 +192,7 @@ def slices() -> pyplot.Figure:
     return figure
 
 
-PICTURES = {"atoms": atoms, "covariances": covariances, "fidelity": fidelities, "slices": slices}
+PICTURES = {"particles": particles, "covariances": covariances, "fidelity": fidelities, "slices": slices}
 
 if __name__ == "__main__":
     main()

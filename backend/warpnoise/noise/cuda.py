@@ -1,4 +1,4 @@
-"""The engine that runs kernels by CUDA, with numba-cuda; also in its simulator (NUMBA_ENABLE_CUDASIM=1), on the CPU."""
+"""The CUDA engine, which uses numba-cuda, or its simulator on the CPU if NUMBA_ENABLE_CUDASIM=1."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ SIMULATED = bool(vars(numba.config)["ENABLE_CUDASIM"])
 
 
 def missing(device: torch.device) -> str:
-    """Why kernels cannot run by CUDA on a device; empty if they can."""
+    """The reason why CUDA kernels cannot run on a device; empty if they can."""
     if SIMULATED:
         return "" if device.type == "cpu" else "the simulator runs on the CPU"
     if device.type != "cuda" or torch.version.cuda is None:
-        return "it is no CUDA device"
+        return "it is not a CUDA device"
     return "" if cuda.is_available() else "numba-cuda finds no CUDA driver"
 
 
 class CudaEngine(Engine):
-    """numba-cuda's code on torch's current stream."""
+    """Runs numba-cuda's machine code on torch's current stream."""
 
     block = 1
     batch = 4
@@ -62,7 +62,7 @@ class CudaEngine(Engine):
 
 @contextmanager
 def exact_arithmetic() -> Iterator[None]:
-    """Compiles without contraction (fma), like the CPU's code; numba-cuda has no option for it."""
+    """Lets numba-cuda compile without contraction (fma), as the CPU's code does. It has no option for that."""
     from numba.cuda.cudadrv import nvvm
 
     original = nvvm.compile_ir
@@ -75,7 +75,7 @@ def exact_arithmetic() -> Iterator[None]:
 
 @functools.cache
 def grid_kernel(kernel: Kernel) -> Any:
-    """A kernel for CUDA, of a count and a tuple of records."""
+    """The CUDA kernel, which takes a count and a tuple of records."""
     template = _grid_with_scratch if kernel.scratch else _grid
     code = template.__code__.replace(co_name=kernel.name)
     names = {"cuda": cuda, "numba": numba, "i64": i64, "Scratch": Scratch}
@@ -84,10 +84,10 @@ def grid_kernel(kernel: Kernel) -> Any:
 
 
 def _body(kernel: Kernel, launched: dict[str, Any]) -> Any:
-    """What a thread runs; its sums are atomic. The simulator runs the CPU's compiled code, or Python's for sums.
+    """The function that a thread runs, with atomic sums. The simulator runs the CPU's machine code, or Python for sums.
 
     Args:
-        launched: names of the launched function, in which the simulator replaces ``cuda``.
+        launched: the globals of the launched function, in which the simulator replaces ``cuda``.
     """
     code, names = kernel.function.__code__, kernel.function.__globals__
     if "add" not in code.co_names:

@@ -18,25 +18,25 @@ from .kernels.compile import Kernel
 from .kernels.types import Particles, Scratch, Tree
 
 WORTH_A_THREAD = 1 << 14
-"""Particles: on a busy machine, waiting for a thread takes longer than moving so few."""
+"""The number of particles from which on a further thread pays. For fewer, waiting for it takes longer."""
 
 
 class Engine(ABC):
-    """Where kernels run. ``device`` holds the tensors that they take."""
+    """Runs kernels. ``device`` holds the tensors that they take."""
 
     device: torch.device
     block: int
-    """Pixels that a thread should normalize in one go."""
+    """The number of pixels that a thread normalizes at a time."""
     batch: int
-    """Channels whose values a thread should draw in one go."""
+    """The number of channels whose values a thread draws at a time."""
 
     @abstractmethod
     def run(self, kernel: Kernel, count: int, *records: Any, cost: int = 1) -> None:
-        """Runs a kernel for 0 to ``count`` - 1.
+        """Runs a kernel for the indices 0 to ``count`` - 1.
 
         Args:
             records: tensors on the device, scalars, and records of both.
-            cost: of one index, in particles.
+            cost: the cost of one index, in particles.
         """
 
     @abstractmethod
@@ -45,7 +45,7 @@ class Engine(ABC):
 
 
 class CpuEngine(Engine):
-    """Numba's code on torch's number of threads."""
+    """Runs Numba's machine code on as many threads as torch uses."""
 
     device = torch.device("cpu")
     block = 64  # whose sums fit in the innermost cache
@@ -70,7 +70,7 @@ class CpuEngine(Engine):
 
 
 def _parts(count: int, parts: int) -> list[tuple[int, int]]:
-    """The first and the end of each part of ``count`` things."""
+    """Divides ``count`` indices evenly: the first index of each part, and the one after its last."""
     return [(count * part // parts, count * (part + 1) // parts) for part in range(parts)]
 
 
@@ -92,7 +92,7 @@ def _scratch() -> Scratch:
 
 
 def views_of(record: Any, view: Any) -> Any:
-    """A record with every tensor replaced by ``view`` of it."""
+    """A record in which every tensor is replaced by ``view(tensor)``."""
     if isinstance(record, Tensor):
         return view(record)
     if isinstance(record, tuple):
@@ -101,10 +101,10 @@ def views_of(record: Any, view: Any) -> Any:
 
 
 def engine_for(device: torch.device, name: str | None) -> Engine:
-    """The engine with a name, "cpu" or "cuda", for noise on a device. None: the fastest one that is available.
+    """The engine for noise on a device: "cpu", "cuda", or None for the fastest one that is available.
 
     Raises:
-        ValueError: there is no such engine.
+        ValueError: the name is not that of an engine.
         RuntimeError: the device or `numba-cuda` is missing.
     """
     if name not in (None, "cpu", "cuda"):

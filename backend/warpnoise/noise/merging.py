@@ -1,4 +1,4 @@
-"""Merges halves where particles crowd, so that the table does not grow when the picture shrinks."""
+"""Merges particles where they crowd, so that the table does not grow when the picture shrinks."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ ROUNDS = 8
 
 
 class Merging:
-    """Merges the halves of a table's particles, once there are many.
+    """Merges siblings in a table of particles when there are too many.
 
     Args:
-        least: visible particles above which halves are merged.
-        most: visible particles above which some are dropped where they crowd, once no more halves can be merged.
+        least: the number of visible particles above which siblings are merged.
+        most: the number above which particles are dropped where they crowd, if merging does not suffice.
     """
 
     def __init__(self, engine: Engine, table: ParticleTable, least: int, most: int) -> None:
@@ -27,7 +27,7 @@ class Merging:
         self._at, self._least, self._most = least, least, most
 
     def run(self, step: Callable[[], Step]) -> bool:
-        """Whether there were so many. ``step`` gives the records of the table as it is."""
+        """Merges if there are too many particles; returns whether there were. ``step`` makes records of the table."""
         table = self._table
         if table.count <= self._at:
             return False
@@ -46,7 +46,7 @@ class Merging:
         return True
 
     def _merge_once(self, step: Step) -> int:
-        """Merges all halves that can be merged now; returns the number of pairs."""
+        """Merges all pairs of siblings that can be merged now, and returns their number."""
         engine, table = self._engine, self._table
         small = torch.empty(table.count, dtype=torch.bool, device=engine.device)
         engine.run(find_small, table.count, step.particles, step.tree, small)
@@ -67,7 +67,7 @@ class Merging:
         return len(kept)
 
     def _drop_surplus(self, step: Step) -> None:
-        """The last resort: no pixel keeps more than its share. What is left is as white as before."""
+        """Drops particles beyond a pixel's equal share of ``most``. The noise stays white, but loses fidelity."""
         tree, rows = step.tree, self._table.rows_in(VISIBLE)
         column = step.particles.x[rows].to(torch.int64).clamp(0, tree.width - 1)
         row = step.particles.y[rows].to(torch.int64).clamp(0, tree.height - 1)

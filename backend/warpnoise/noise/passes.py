@@ -14,11 +14,11 @@ from .kernels.visibility import advect_pixels, mark_interior
 from .motion import Motion
 
 INTERIOR_RATIO = 4
-"""Up to so many motion pixels per noise pixel an interior mask is made: beyond, particles are fewer than pixels."""
+"""The interior mask is computed up to this many motion pixels per noise pixel. Beyond, it costs more than it saves."""
 
 
 def both_passes(motion: Motion, height: int, width: int, engine: Engine) -> tuple[Pass, Pass]:
-    """The pass from the old frame to the new and the one back, for a noise of height x width pixels."""
+    """The forward and the backward pass of a motion, for noise of height x width pixels."""
     device, (h, w) = engine.device, motion.size
 
     def plane(tensor: Tensor | None, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
@@ -29,7 +29,7 @@ def both_passes(motion: Motion, height: int, width: int, engine: Engine) -> tupl
     depths = tuple(
         plane(t, (h, w, 1) if t is not None else (0, 0, 1), torch.float32) for t in (motion.depth_old, motion.depth_new)
     )
-    # A matrix without an inverse says nothing of a surface (an object scaled to nothing).
+    # An object that is scaled to zero has a singular matrix, which does not determine the motion.
     transforms = {
         surface: m for surface, m in sorted((motion.transforms or {}).items()) if np.linalg.matrix_rank(m) == 4
     }
@@ -54,7 +54,7 @@ def both_passes(motion: Motion, height: int, width: int, engine: Engine) -> tupl
 
 
 def _prepared(p: Pass, engine: Engine) -> Pass:
-    """Adds the flow and the indices of transforms, and the interior mask."""
+    """The pass with flow, indices of transforms and interior mask computed."""
     h, w = p.source.shape
     flow, transform_of = (
         (torch.empty_like(p.flow), torch.empty_like(p.source)) if len(p.surfaces) else (p.flow, p.transform_of)

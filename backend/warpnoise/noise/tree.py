@@ -10,11 +10,11 @@ from .kernels.random import seed_word, split_seed
 from .kernels.types import Tree, u64
 
 MOST_HALVINGS = 16
-"""So that levels stay below 63, with the 30 below a pixel (transport.MAX_DEPTH)."""
+"""Limits the levels of the tree to 62, of which 30 are below a pixel (`transport.MAX_DEPTH`)."""
 
 
-def tree_over(height: int, width: int, atoms: int, seed: int, device: torch.device) -> Tree:
-    """The tree over a grid of height x width pixels, each of atoms x atoms leaves."""
+def tree_over(height: int, width: int, side: int, seed: int, device: torch.device) -> Tree:
+    """The tree over a grid of height x width pixels, each of side x side leaves."""
     halvings, rows, columns = 0, height, width
     while rows % 2 == 0 and columns % 2 == 0 and halvings < MOST_HALVINGS:
         rows, columns, halvings = rows // 2, columns // 2, halvings + 1
@@ -25,8 +25,8 @@ def tree_over(height: int, width: int, atoms: int, seed: int, device: torch.devi
         key0=u64(low),
         key1=u64(high),
         halvings=halvings,
-        leaf=2 * (halvings + atoms.bit_length() - 1),
-        least=np.float32(4.0 / 3.0 / atoms**2),  # type: ignore[arg-type]
+        leaf=2 * (halvings + side.bit_length() - 1),
+        least=np.float32(4.0 / 3.0 / side**2),  # type: ignore[arg-type]
         measures=torch.from_numpy(measures).to(device),
         width=width,
         height=height,
@@ -34,7 +34,7 @@ def tree_over(height: int, width: int, atoms: int, seed: int, device: torch.devi
 
 
 def tree_order(height: int, width: int, device: torch.device) -> Tensor:
-    """The pixels of a grid, row-major indices, in the tree's order: by the bits of their columns and rows in turn."""
+    """The row-major indices of a grid's pixels in the tree's order (Morton order): neighbors share most ancestors."""
     x, y = torch.arange(width, device=device), torch.arange(height, device=device)
     of_x, of_y = torch.zeros_like(x), torch.zeros_like(y)
     for bit in range(max(width, height).bit_length()):

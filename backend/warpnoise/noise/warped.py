@@ -1,6 +1,6 @@
 """Warped noise: particles of white noise that move with the surfaces on which they were spawned.
 
-`transport` has the arithmetic, in the paper's order. This module keeps the table of particles and calls it.
+`transport` has the arithmetic in the paper's order. This module owns the table of particles and runs the kernels on it.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from .transport import advect, normalize, spawn, split
 from .tree import tree_order, tree_over
 
 CHUNK = 1 << 18
-"""Particles whose values are drawn at a time where values are not kept."""
+"""The number of particles whose values are drawn at a time if values are not stored."""
 SPLIT_ROUNDS = 12
-"""Of halving a step: a surface may grow to 4096 times its area from one frame to the next."""
+"""The number of splits in a step: a surface may grow to 4096 times its area from one frame to the next."""
 
 
 class WarpedNoise(NoiseMethod):
@@ -44,7 +44,7 @@ class WarpedNoise(NoiseMethod):
 
     Args:
         shape, seed, device, maps: see :class:`NoiseMethod`.
-        atoms: k. Each pixel starts with k x k particles; 1, 2, 4 or 8.
+        particles_per_side: k. Each pixel starts with k x k particles; 1, 2, 4 or 8.
         occluded: how many occluded particles are remembered, as a multiple of the particles of a frame. Those that were
             occluded first are dropped first.
         memory: the most bytes for particles and their stored values. Values that do not fit are computed again in every
@@ -63,40 +63,41 @@ class WarpedNoise(NoiseMethod):
         device: str | torch.device = "cpu",
         maps: int = 1,
         *,
-        atoms: int = 4,
+        particles_per_side: int = 4,
         occluded: float = 1.0,
         memory: int = 1 << 30,
         engine: str | None = None,
     ) -> None:
         super().__init__(shape, seed, device, maps)
-        if isinstance(atoms, bool) or atoms not in (1, 2, 4, 8):
-            raise ValueError(f"atoms must be 1, 2, 4 or 8 (particles on a pixel's side), got {atoms!r}")
+        side = particles_per_side
+        if isinstance(side, bool) or side not in (1, 2, 4, 8):
+            raise ValueError(f"particles_per_side must be 1, 2, 4 or 8, got {side!r}")
         if not occluded >= 0:
             raise ValueError(f"occluded must be at least 0 (frames' worth of particles), got {occluded!r}")
         if not is_integer(memory, 0):
             raise ValueError(f"memory must be a number of bytes, got {memory!r}")
-        self.atoms = atoms
+        self._side = side
         self.memory = memory
         self._engine: Engine = engine_for(self.device, engine)
         _, height, width = self.shape
         self._pixels = height * width
-        self._tree = tree_over(height, width, atoms, seed, self._engine.device)
+        self._tree = tree_over(height, width, side, seed, self._engine.device)
         self._order = tree_order(height, width, self._engine.device)
         self._table = ParticleTable(self._engine.device)
         self._w = torch.zeros((self._pixels, self.shape[0]), dtype=torch.float64, device=self._engine.device)
         self._area = torch.zeros(self._pixels, dtype=torch.float64, device=self._engine.device)
-        particles = atoms * atoms * self._pixels
+        particles = side * side * self._pixels
         most = max(particles * 5 // 4, min(particles * 8, memory // (BYTES + 12)))
         self._most_occluded = int(
             min(occluded * particles, max(0, memory - particles * BYTES) // (BYTES + OCCLUDED_BYTES))
         )
         self._merging = Merging(self._engine, self._table, particles * 17 // 16, most)
         self._table.reserve(particles * 9 // 8)
-        for pixels in torch.split(self._order, CHUNK // atoms**2):
+        for pixels in torch.split(self._order, CHUNK // side**2):
             self._spawn(self._place_leaves(pixels, 0), 0)
 
     @property
-    def atom_count(self) -> int:
+    def particle_count(self) -> int:
         """The number of visible particles."""
         return self._table.number_of(VISIBLE)
 
@@ -115,13 +116,13 @@ class WarpedNoise(NoiseMethod):
         forward, backward = both_passes(motion, tree.height, tree.width, engine)
         frame = self.frame_index + 1
 
-        # Leaves that show something new; known particles will drop those in their areas.
+        # Leaves of disoccluded pixels. Particles that are advected into their area will drop them.
         interior = backward.interior.flatten() if motion.size == self.shape[1:] else None
         leaves = self._place_leaves(self._order if interior is None else self._pixels_where(~interior), frame)
         flags = torch.zeros(self._pixels, dtype=torch.uint8, device=engine.device)
-        engine.run(keep_disoccluded, len(leaves.pixels), backward, tree, leaves, flags, cost=4 * self.atoms**2)
+        engine.run(keep_disoccluded, len(leaves.pixels), backward, tree, leaves, flags, cost=4 * self._side**2)
 
-        # Advect, visibility.
+        # Advect, and test the visibility.
         group = table.advance_groups(forward.surfaces, forward.transforms)
         engine.run(advect, table.count, self._step(forward), leaves, flags)
         if len(forward.surfaces):
@@ -133,7 +134,7 @@ class WarpedNoise(NoiseMethod):
         table.find_holes()
         self._split(forward, flags, group + len(forward.surfaces))
 
-        # Spawn, and merge, which may empty a pixel. A pixel with no particle would have no noise.
+        # Spawn and merge. Pixels that merging has left empty get new particles, as they would have no noise.
         flags[self._spawn(leaves, frame)] = OCCUPIED
         if self._merging.run(partial(self._step, forward)):
             flags.zero_()
@@ -146,20 +147,20 @@ class WarpedNoise(NoiseMethod):
         return Step(self._table.particles, self._table.occluded, self._table.groups, motion, self._tree)
 
     def _pixels_where(self, mask: Tensor) -> Tensor:
-        """In the tree's order: neighbors share most of the way down to them, and so most of the work of drawing."""
+        """Pixels in the tree's order: successive ones share most ancestors, and so most of the work of drawing."""
         return self._order[indices(mask[self._order])]
 
     def _occlude(
         self, rows: Tensor, beside: Tensor, motion: Pass, surfaces: Tensor, depths: Tensor, group: int
     ) -> None:
-        """Enters particles as occluded; see `kernels.occluded.occlude`."""
+        """Adds particles to the occluded ones; see `kernels.occluded.occlude`."""
         if len(rows):
             first = self._table.add_occluded(rows, self._most_occluded)
             arguments = (self._step(motion), first, group, surfaces, depths, beside)
             self._engine.run(occlude, len(rows), *arguments, cost=4)
 
     def _split(self, forward: Pass, flags: Tensor, group: int) -> None:
-        """Halves LARGE particles until none is left. ``group``: of the occluded halves."""
+        """Splits LARGE particles until none is left. ``group``: the group of children that are occluded."""
         engine, table = self._engine, self._table
         rows = table.rows_in(LARGE)
         for _ in range(SPLIT_ROUNDS):
@@ -178,15 +179,15 @@ class WarpedNoise(NoiseMethod):
         table.particles.state[rows] = VISIBLE
 
     def _place_leaves(self, pixels: Tensor, frame: int) -> Leaves:
-        """All leaves of pixels."""
-        device, k = self._engine.device, self.atoms
+        """All leaves of some pixels."""
+        device, k = self._engine.device, self._side
         slots = torch.full((self._pixels,), -1, dtype=torch.int32, device=device)
         leaves = Leaves(pixels, slots, torch.empty((len(pixels), k, k, 2), device=device))
         self._engine.run(place_leaves, len(pixels), self._tree, frame, leaves, cost=k * k)
         return leaves
 
     def _spawn(self, leaves: Leaves, frame: int) -> Tensor:
-        """Adds the particles of leaves; returns the pixels in which they are."""
+        """Adds the particles of leaves to the table, and returns the pixels in which they are."""
         engine, table = self._engine, self._table
         counts = leaves.points[..., 0].isfinite().sum((1, 2))
         chosen = indices(counts > 0)
@@ -195,13 +196,13 @@ class WarpedNoise(NoiseMethod):
             ends = torch.cumsum(counts[chosen], 0)
             rows = table.add(int(ends[-1]))
             arguments = (table.particles, self._tree, frame, leaves, chosen, ends - counts[chosen], rows)
-            engine.run(spawn, len(chosen), *arguments, cost=self.atoms**2)
+            engine.run(spawn, len(chosen), *arguments, cost=self._side**2)
             for map_, values in table.values.items():
                 self._draw(rows, 0, map_, values)
         return pixels
 
     def _draw(self, rows: Tensor, first: int, map_: int, values: Tensor) -> None:
-        """Values of particles; see `kernels.white.draw_white_noise`."""
+        """Draws the values of particles; see `kernels.white.draw_white_noise`."""
         channels, blocks = values.shape[1], (len(rows) + BLOCK - 1) // BLOCK
         batches = (channels + self._engine.batch - 1) // self._engine.batch
         arguments = (self._table.particles, self._tree, rows, first, map_, values)
@@ -210,7 +211,7 @@ class WarpedNoise(NoiseMethod):
     def _frame(self, map: int) -> Tensor:  # noqa: A002
         channels, engine, table, tree = self.shape[0], self._engine, self._table, self._tree
         w, area = self._w, self._area
-        if self._keeps(map):
+        if self._stores(map):
             engine.splat(0, table.particles, tree, table.values[map][: table.count], w, area)
         else:
             for first, rows in self._chunks():
@@ -224,12 +225,12 @@ class WarpedNoise(NoiseMethod):
         return noise.to(self.device)
 
     def _chunks(self) -> Iterator[tuple[int, Tensor]]:
-        """All rows of the table, by parts; the first of each."""
+        """Yields the rows of the table in chunks: the first row of a chunk, and all of its rows."""
         for first in range(0, self._table.count, CHUNK):
             yield first, torch.arange(first, min(first + CHUNK, self._table.count), device=self._engine.device)
 
-    def _keeps(self, map_: int) -> bool:
-        """Whether values of all particles for a map are kept from step to step: as far as memory goes."""
+    def _stores(self, map_: int) -> bool:
+        """Whether a map's values are stored from step to step, which they are if memory suffices."""
         table, channels = self._table, self.shape[0]
         if map_ not in table.values:
             if self.bytes + table.capacity * channels * 4 > self.memory:

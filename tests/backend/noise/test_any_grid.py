@@ -25,10 +25,10 @@ def correlation(a: Tensor, b: Tensor) -> float:
 
 
 @pytest.mark.parametrize("ratio", [2, 4, 8, 16, 64])
-@pytest.mark.parametrize("atoms", [1, 4])
-def test_first_frames_of_all_sizes_agree(ratio: int, atoms: int) -> None:
+@pytest.mark.parametrize("side", [1, 4])
+def test_first_frames_of_all_sizes_agree(ratio: int, side: int) -> None:
     fine = WarpedNoise((16, SIZE, SIZE), seed=4)
-    coarse = WarpedNoise((16, SIZE // ratio, SIZE // ratio), seed=4, atoms=atoms)
+    coarse = WarpedNoise((16, SIZE // ratio, SIZE // ratio), seed=4, particles_per_side=side)
     assert torch.allclose(pooled(fine.frame(), ratio), coarse.frame(), atol=1e-4)
 
 
@@ -48,11 +48,11 @@ def test_pooled_noise_that_moved_is_white(name: str) -> None:
         assert abs(neighbors.mean().item()) < 4 / neighbors.numel() ** 0.5
 
 
-def test_finer_atoms_agree_better_after_a_motion() -> None:
-    """After a sub-pixel motion atoms of a quarter of a coarse pixel cannot be just where finer ones are."""
+def test_finer_particles_agree_better_after_a_motion() -> None:
+    """After a sub-pixel motion, particles of a quarter of a coarse pixel cannot be exactly where finer ones are."""
     way = WAYS["pan"](SIZE)
     fine = WarpedNoise((64, SIZE, SIZE), seed=4)
-    coarse = {k: WarpedNoise((64, SIZE // RATIO, SIZE // RATIO), seed=4, atoms=k) for k in (1, 2, 4, 8)}
+    coarse = {k: WarpedNoise((64, SIZE // RATIO, SIZE // RATIO), seed=4, particles_per_side=k) for k in (1, 2, 4, 8)}
     for t in range(4):
         motion = way.motion(t, t + 1)
         expected = pooled(fine.advance(motion), RATIO)

@@ -38,8 +38,8 @@ def test_of_every_method(name: str, arguments: dict[str, Any], said: str) -> Non
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"atoms": 3}, "atoms must be 1, 2, 4 or 8 .* got 3"),
-        ({"atoms": True}, "atoms must be 1, 2, 4 or 8 .* got True"),
+        ({"particles_per_side": 3}, "particles_per_side must be 1, 2, 4 or 8, got 3"),
+        ({"particles_per_side": True}, "particles_per_side must be .* got True"),
         ({"occluded": -1.0}, r"occluded must be at least 0 .* got -1\.0"),
         ({"memory": -1}, "memory must be a number of bytes, got -1"),
         ({"engine": "steam"}, "engine must be 'cpu', 'cuda' or None, got 'steam'"),

@@ -76,8 +76,8 @@ CLOSED_FORM: dict[str, tuple[Lags, tuple[Lags, ...]]] = {
     # Ge et al. 2023, section 4.2: alpha^2 / (1 + alpha^2) with alpha 1, and (alpha / sqrt(1 + alpha^2))^m with alpha 2.
     "pyoco-mixed": (WHITE, ({(0, 0): 0.5}, {(0, 0): 0.5}, {(0, 0): 0.5})),
     "pyoco-progressive": (WHITE, ({(0, 0): 0.8**0.5}, {(0, 0): 0.8}, {(0, 0): 0.8**1.5})),
-    # Chang et al. 2024, eq. 4: the common area, of unit pixels. Where in its pixel a value came from the chained method
-    # has forgotten after a step; the atoms know, and two steps are one of twice the length.
+    # Chang et al. 2024, eq. 4: the common area, of unit pixels. After a step, the chained method has forgotten where in
+    # its pixel a value came from. Particles keep their places, so two steps are one of twice the length.
     "chained": (WHITE, (OVERLAP, twice(OVERLAP))),
     "warped": (WHITE, (OVERLAP, products(tent, 2))),
 }

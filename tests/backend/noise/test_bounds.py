@@ -13,10 +13,10 @@ pytestmark = pytest.mark.slow
 
 SIZE = 16
 FRAMES = {"pan": 1000, "zoom in": 1000, "zoom out": 1000, "turn": 1000, "random": 1000, "there and back": 240}
-MOST_ATOMS = 8 * 16 * SIZE * SIZE  # eight times those of the first frame
+MOST_PARTICLES = 8 * 16 * SIZE * SIZE  # eight times those of the first frame
 MOST_OCCLUDED = 16 * SIZE * SIZE
-MOST_BYTES = (32 + 4 * 4 + 16) * MOST_ATOMS * 5 // 4 + 64 * MOST_OCCLUDED
-"""An atom's columns, its values for four channels and a cell of its own, with a quarter to spare."""
+MOST_BYTES = (32 + 4 * 4 + 16) * MOST_PARTICLES * 5 // 4 + 64 * MOST_OCCLUDED
+"""A particle's columns, its values for four channels and its entry as an occluded one, with a quarter to spare."""
 
 
 def there_and_back(frame: int) -> Motion:
@@ -45,7 +45,7 @@ def test_memory_is_bounded_however_long_the_shot(kind: str) -> None:
     early = late = 0
     for frame in range(FRAMES[kind]):
         noise.advance(any_motion(kind, frame))
-        assert noise.atom_count <= MOST_ATOMS and noise.occluded_count <= MOST_OCCLUDED
+        assert noise.particle_count <= MOST_PARTICLES and noise.occluded_count <= MOST_OCCLUDED
         assert noise.bytes <= MOST_BYTES
         if frame < FRAMES[kind] // 2:
             early = max(early, noise.bytes)

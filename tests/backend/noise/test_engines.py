@@ -32,7 +32,7 @@ def both(channels: int, maps: int = 1, **options: float) -> tuple[WarpedNoise, W
 
 def assert_same(cpu: WarpedNoise, cuda: WarpedNoise, map_: int = 0) -> None:
     assert torch.equal(cpu.frame(map_), cuda.frame(map_).cpu())
-    assert (cpu.atom_count, cpu.occluded_count) == (cuda.atom_count, cuda.occluded_count)
+    assert (cpu.particle_count, cpu.occluded_count) == (cuda.particle_count, cuda.occluded_count)
 
 
 @needs_cuda

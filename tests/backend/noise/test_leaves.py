@@ -15,23 +15,23 @@ SIZE = 32
 point = numba.njit(lambda *arguments: leaf_point(*arguments))
 
 
-def leaf_points(atoms: int) -> tuple[np.ndarray, np.ndarray]:
+def leaf_points(side: int) -> tuple[np.ndarray, np.ndarray]:
     """x and y, (pixels, k * k) float64, of the leaves of a frame's pixels, inside their pixel."""
-    tree = tree_over(SIZE, SIZE, atoms, 4, torch.device("cpu"))
+    tree = tree_over(SIZE, SIZE, side, 4, torch.device("cpu"))
     tree = tree._replace(measures=tree.measures.numpy())
     row, column = np.divmod(np.arange(SIZE * SIZE), SIZE)
     points = [
-        [point(tree, 3, i * atoms + x, j * atoms + y) for y in range(atoms) for x in range(atoms)]
+        [point(tree, 3, i * side + x, j * side + y) for y in range(side) for x in range(side)]
         for i, j in zip(column.tolist(), row.tolist(), strict=True)
     ]
     x, y = np.moveaxis(np.array(points), -1, 0)
     return x - column[:, None], y - row[:, None]
 
 
-@pytest.mark.parametrize("atoms", [1, 2, 4, 8])
-def test_every_rectangle_of_a_points_area_has_one_point(atoms: int) -> None:
-    x, y = leaf_points(atoms)
-    count = atoms**2
+@pytest.mark.parametrize("side", [1, 2, 4, 8])
+def test_every_rectangle_of_a_points_area_has_one_point(side: int) -> None:
+    x, y = leaf_points(side)
+    count = side**2
     for power in range(count.bit_length()):
         columns, rows = 1 << power, count >> power
         rectangle = np.floor(y * rows) * columns + np.floor(x * columns)

@@ -22,7 +22,7 @@ def pan(x: float, y: float, size: int = SIZE) -> Motion:
 
 def test_white_and_faithful_on_a_sub_pixel_pan() -> None:
     """After t frames the pixel has moved by t * (0.37, 0.21) and overlaps four pixels of the first frame."""
-    noise = WarpedNoise((CHANNELS, SIZE, SIZE), seed=3, atoms=2 if SIMULATED else 4)
+    noise = WarpedNoise((CHANNELS, SIZE, SIZE), seed=3, particles_per_side=2 if SIMULATED else 4)
     first = noise.frame()
     for frame in range(1, FRAMES + 1):
         now = noise.advance(pan(0.37, 0.21))
@@ -57,11 +57,11 @@ def test_every_method_has_the_same_interface(name: str) -> None:
     assert torch.equal(frames[0], frames[1]) == (name == "fixed")
 
 
-@pytest.mark.parametrize("atoms", [1, 2])
+@pytest.mark.parametrize("side", [1, 2])
 @pytest.mark.parametrize("name", ["zoom out", "turn"])
-def test_every_pixel_has_noise_however_few_the_particles(name: str, atoms: int) -> None:
+def test_every_pixel_has_noise_however_few_the_particles(name: str, side: int) -> None:
     """Also where merging has moved a pixel's only particle to its neighbor."""
     way = WAYS[name](64)
-    noise = WarpedNoise((1, 64, 64), seed=2, atoms=atoms)
+    noise = WarpedNoise((1, 64, 64), seed=2, particles_per_side=side)
     for t in range(0, 80, 2):
         assert torch.isfinite(noise.advance(way.motion(t, t + 2))).all(), f"frame {t + 2}"

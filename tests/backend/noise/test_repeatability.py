@@ -15,7 +15,7 @@ from warpnoise.noise.kernels.types import Array
 
 from .planes import WAYS
 
-LARGE = 96  # 147456 atoms: several threads really run
+LARGE = 96  # 147456 particles, so several threads run
 
 
 @contextmanager
