@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .kernels.random import seed_word, split_seed
+from .kernels.random import mix
 from .kernels.types import Tree, u64
 
 MOST_HALVINGS = 16
@@ -18,12 +18,12 @@ def tree_over(height: int, width: int, side: int, seed: int, device: torch.devic
     halvings, rows, columns = 0, height, width
     while rows % 2 == 0 and columns % 2 == 0 and halvings < MOST_HALVINGS:
         rows, columns, halvings = rows // 2, columns // 2, halvings + 1
-    low, high = split_seed(seed)
+    key0, key1 = seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF  # Philox's key
     measures = np.exp2(np.float32(2 * halvings) - np.arange(64, dtype=np.float32))
     return Tree(
-        seed=u64(seed_word(seed)),
-        key0=u64(low),
-        key1=u64(high),
+        seed=u64(key0 ^ int(mix.py_func(u64(key1)))),  # type: ignore[attr-defined]
+        key0=u64(key0),
+        key1=u64(key1),
         halvings=halvings,
         leaf=2 * (halvings + side.bit_length() - 1),
         least=np.float32(4.0 / 3.0 / side**2),  # type: ignore[arg-type]

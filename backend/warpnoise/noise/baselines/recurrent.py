@@ -12,7 +12,7 @@ from torch import Tensor
 from ..base import NoiseMethod
 from ..engine import engine_for
 from ..kernels.compile import kernel
-from ..kernels.random import normals, split_seed
+from ..kernels.random import normals
 from ..kernels.types import Array, u64
 from ..motion import Motion
 
@@ -47,7 +47,7 @@ class RecurrentNoise(NoiseMethod):
         channels, height, width = self.shape
         engine, groups = engine_for(self.device, None), (channels + 3) // 4
         field = torch.empty((groups, 4, height * width), device=engine.device)
-        k0, k1 = (u64(half) for half in split_seed(self.seed))
+        k0, k1 = u64(self.seed & 0xFFFFFFFF), u64((self.seed >> 32) & 0xFFFFFFFF)
         engine.run(draw, groups * height * width, frame, map_, k0, k1, field, cost=4)
         return field.view(-1, height, width)[:channels].to(self.device).contiguous()
 

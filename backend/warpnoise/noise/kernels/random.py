@@ -97,15 +97,3 @@ def mix_level(seed: int, frame: int, level: int) -> int:
 def mix_place(bits: int, ix: int, iy: int) -> int:
     """The rest: its column and row."""
     return mix((u64(iy) * A3 + mix((u64(ix) * A2 + bits) & MASK)) & MASK)
-
-
-def seed_word(seed: int) -> int:
-    """32 mixed bits of a 64-bit seed, for :func:`mix_level`."""
-    low, high = split_seed(seed)
-    mixed: Any = mix
-    return low ^ int(mixed.py_func(u64(high)))
-
-
-def split_seed(seed: int) -> tuple[int, int]:
-    """The two 32-bit halves of a 64-bit seed, low first: Philox's key."""
-    return seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF

@@ -90,28 +90,18 @@ def extrapolated(
 @separate
 def complete(
     field: Array, surfaces: Array, surface: int, q: int, j0: int, j1: int, i0: int, i1: int
-) -> tuple[float, float, float, float]:
-    """Four corners; those that do not count are extrapolated from the others."""
+) -> tuple[bool, float, float, float, float]:
+    """Whether at least one of four corners counts, and the corners, of which the others are extrapolated from it."""
     a, has_a = extrapolated(field, surfaces, surface, q, j0, i0, j1, i1)
     b, has_b = extrapolated(field, surfaces, surface, q, j0, i1, j1, i0)
     c, has_c = extrapolated(field, surfaces, surface, q, j1, i0, j0, i1)
     d, has_d = extrapolated(field, surfaces, surface, q, j1, i1, j0, i0)
     return (
+        has_a or has_b or has_c or has_d,
         a if has_a else (b + c) - d,
         b if has_b else (a + d) - c,
         c if has_c else (d + a) - b,
         d if has_d else (c + b) - a,
-    )
-
-
-@separate
-def any_counts(field: Array, surfaces: Array, surface: int, j0: int, j1: int, i0: int, i1: int) -> bool:
-    """Whether at least one of four corners counts."""
-    return (
-        counts(field, surfaces, surface, j0, i0)
-        or counts(field, surfaces, surface, j0, i1)
-        or counts(field, surfaces, surface, j1, i0)
-        or counts(field, surfaces, surface, j1, i1)
     )
 
 
@@ -134,10 +124,10 @@ def sample_flow(
     # Mostly all four count; their sum tells whether all are finite.
     finite = math.isfinite(((ax + bx) + (cx + dx)) + ((ay + by) + (cy + dy)))
     if not (all_of(surfaces, surface, j0, j1, i0, i1) and finite):
-        if not any_counts(field, surfaces, surface, j0, j1, i0, i1):
+        known, ax, bx, cx, dx = complete(field, surfaces, surface, 0, j0, j1, i0, i1)
+        if not known:
             return False, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO
-        ax, bx, cx, dx = complete(field, surfaces, surface, 0, j0, j1, i0, i1)
-        ay, by, cy, dy = complete(field, surfaces, surface, 1, j0, j1, i0, i1)
+        _, ay, by, cy, dy = complete(field, surfaces, surface, 1, j0, j1, i0, i1)
     vx, x_x, x_y = blend(ax, bx, cx, dx, tx, ty)
     vy, y_x, y_y = blend(ay, by, cy, dy, tx, ty)
     return True, vx, vy, x_x, x_y, y_x, y_y
@@ -152,9 +142,9 @@ def sample_depth(
     i0, i1, j0, j1, tx, ty = corners(x, y, h, w)
     a, b, c, d = field[j0, i0, 0], field[j0, i1, 0], field[j1, i0, 0], field[j1, i1, 0]
     if not (all_of(surfaces, surface, j0, j1, i0, i1) and math.isfinite((a + b) + (c + d))):
-        if not any_counts(field, surfaces, surface, j0, j1, i0, i1):
+        known, a, b, c, d = complete(field, surfaces, surface, 0, j0, j1, i0, i1)
+        if not known:
             return False, ZERO, ZERO, ZERO, ZERO
-        a, b, c, d = complete(field, surfaces, surface, 0, j0, j1, i0, i1)
     value, slope_x, slope_y = blend(a, b, c, d, tx, ty)
     return True, value, slope_x, slope_y, max(max(a, b), max(c, d)) - min(min(a, b), min(c, d))
 
