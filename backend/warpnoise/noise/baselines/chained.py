@@ -11,68 +11,52 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import grid_sample
 
 from ..motion import Motion
-from .recurrent import RecurrentNoise, Step
+from .recurrent import RecurrentNoise
 
-SIDE = 4  # particles on a pixel's side
+SIDE = 4
 PARTICLES = SIDE * SIDE
+"""Particles of a pixel, SIDE along each of its sides."""
 
 
 class ChainedNoise(RecurrentNoise):
     """Each frame from the previous one by k x k jittered particles a pixel: white, and faithful for one step."""
 
-    def _step(self, motion: Motion) -> Step:
+    def _step(self, motion: Motion, noise: Tensor, white: Tensor) -> Tensor:
         channels, height, width = self.shape
         pixels = height * width
         generator = torch.Generator(self.device)
         generator.manual_seed((self.seed * 0x9E3779B97F4A7C15 + self.frame_index) & (2**63 - 1))
-        # (pixels * PARTICLES,): the pixel in which each lands, or `pixels`: nowhere
         target = self._targets(motion, generator)
-        lengths = torch.bincount(target, minlength=pixels + 1)
-        order = torch.argsort(target, stable=True)[: int(lengths[:pixels].sum())]
-        area = lengths[:pixels].to(torch.float32) / PARTICLES
-
-        def step(noise: Tensor, white: Tensor) -> Tensor:
-            x = noise.reshape(channels, pixels).T[:, None, :]
+        lengths = torch.bincount(target, minlength=pixels + 1)[:pixels]
+        order = torch.argsort(target, stable=True)[: int(lengths.sum())]
+        area = lengths.to(torch.float32)[:, None] / PARTICLES
+        result = torch.empty_like(noise)
+        for map_, x in enumerate(noise.reshape(self.maps, channels, pixels, 1)):
             z = torch.randn((pixels, PARTICLES, channels), generator=generator, device=self.device)
-            parts = x / PARTICLES + (z - z.mean(dim=1, keepdim=True)) * PARTICLES**-0.5
-            landed = parts.reshape(-1, channels)[order]
-            sums = torch.segment_reduce(landed, "sum", lengths=lengths[:pixels])
-            moved = (sums / torch.sqrt(area)[:, None]).T.reshape(self.shape)
-            return torch.where((area > 0).reshape(height, width), moved, white)
-
-        return step
+            parts = x.permute(1, 2, 0) / PARTICLES + (z - z.mean(dim=1, keepdim=True)) * PARTICLES**-0.5
+            sums = torch.segment_reduce(parts.reshape(-1, channels)[order], "sum", lengths=lengths)
+            result[map_] = (sums / torch.sqrt(area)).T.reshape(self.shape)
+        return torch.where((area > 0).reshape(height, width), result, white)
 
     def _targets(self, motion: Motion, generator: torch.Generator) -> Tensor:
+        """The pixel, row-major, in which each particle lands: (pixels * PARTICLES,) int64; ``pixels``: none."""
         _, height, width = self.shape
         particle = torch.arange(height * width * PARTICLES, device=self.device)
-        across, down = torch.rand((2, len(particle)), generator=generator, device=self.device)
         pixel, part = particle // PARTICLES, particle % PARTICLES
-        x = (pixel % width) + (part % SIDE + across) / SIDE
-        y = (pixel // width) + (part // SIDE + down) / SIDE
-        h, w = motion.size
-        sx, sy = w / width, h / height
-        forward = motion.forward.to(self.device)
-        i = (x * sx).to(torch.int64).clamp(0, w - 1)
-        j = (y * sy).to(torch.int64).clamp(0, h - 1)
-        vector = _bilinear(forward, x * sx - 0.5, y * sy - 0.5)
-        vector = torch.where(torch.isfinite(vector).all(dim=1, keepdim=True), vector, forward[j, i])
-        x, y = x + vector[:, 0] / sx, y + vector[:, 1] / sy
-        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)  # false for NaN
-        x, y = torch.where(inside, x, 0.0), torch.where(inside, y, 0.0)
-        return torch.where(inside, y.to(torch.int64) * width + x.to(torch.int64), height * width)
-
-
-def _bilinear(field: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    h, w, _ = field.shape
-    left, top = (
-        torch.floor(x).clamp(0, max(w - 2, 0)),
-        torch.floor(y).clamp(0, max(h - 2, 0)),
-    )
-    tx, ty = (x - left)[:, None], (y - top)[:, None]
-    i, j = left.to(torch.int64), top.to(torch.int64)
-    right, bottom = (i + 1).clamp(max=w - 1), (j + 1).clamp(max=h - 1)
-    upper = field[j, i] * (1 - tx) + field[j, right] * tx
-    lower = field[bottom, i] * (1 - tx) + field[bottom, right] * tx
-    return upper * (1 - ty) + lower * ty
+        corner = torch.stack([pixel % width, pixel // width], dim=-1)
+        stratum = torch.stack([part % SIDE, part // SIDE], dim=-1)
+        place = corner + (stratum + torch.rand(stratum.shape, generator=generator, device=self.device)) / SIDE
+        size = torch.tensor([width, height], device=self.device)
+        flow, grid = motion.forward.to(self.device).permute(2, 0, 1)[None], (place / size * 2 - 1)[None, None]
+        vector, of_pixel = (
+            grid_sample(flow, grid, mode=mode, padding_mode="border", align_corners=False)[0, :, 0].T
+            for mode in ("bilinear", "nearest")
+        )
+        vector = torch.where(vector.isfinite().all(dim=1, keepdim=True), vector, of_pixel)
+        place = place + vector * size / torch.tensor(motion.size[::-1], device=self.device)
+        inside = ((place >= 0) & (place < size)).all(dim=1)  # false for NaN
+        x, y = torch.where(inside[:, None], place, 0.0).to(torch.int64).unbind(-1)
+        return torch.where(inside, y * width + x, height * width)

@@ -1,4 +1,4 @@
-"""Methods that look the previous frame's noise up along the backward motion, one vector a noise pixel."""
+"""Methods that look the previous frame's noise up along the backward flow, one vector a noise pixel."""
 
 from __future__ import annotations
 
@@ -6,34 +6,24 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import grid_sample
+from torch.nn.functional import grid_sample, interpolate
 
 from ..motion import Motion
-from .recurrent import RecurrentNoise, Step
+from .recurrent import RecurrentNoise
 
 THRESHOLD = 0.5
-"""Noise pixels of motion a frame, from which on Control-A-Video draws new noise."""
+"""Noise pixels per frame: where the flow is at least this long, Control-A-Video draws new noise."""
 
 
-def centers(height: int, width: int, device: torch.device) -> Tensor:
-    """(height, width, 2): x and y of the noise pixels, whose centers are integers."""
-    y, x = torch.meshgrid(torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij")
-    return torch.stack([x, y], dim=-1)
+def backward_flow(motion: Motion, height: int, width: int, device: torch.device) -> Tensor:
+    """The displacement, in noise pixels, of each noise pixel's surface point to the previous frame: (height, width, 2).
 
-
-def previous_places(motion: Motion, height: int, width: int, device: torch.device) -> Tensor:
-    """(height, width, 2) float32: the place in the previous frame of the surface point at each noise pixel's center.
-
-    The vector is that of the motion pixel that contains the center, as a mean over several surfaces would lead to none
-    of them. NaN: unknown.
+    It is the vector of the motion pixel that contains the noise pixel's center, because a mean over several surfaces
+    would lead to none of them. Values that are not finite are unknown.
     """
     h, w = motion.size
-    place = centers(height, width, device)
-    column, row = (((place + 0.5) * torch.tensor([w / width, h / height], device=device)).long()).unbind(-1)
-    vector = motion.backward.to(device)[row.clamp(max=h - 1), column.clamp(max=w - 1)]
-    return place + torch.where(vector.isfinite(), vector, torch.nan) * torch.tensor(
-        [width / w, height / h], device=device
-    )
+    flow = interpolate(motion.backward.to(device).permute(2, 0, 1)[None], (height, width), mode="nearest-exact")
+    return flow[0].permute(1, 2, 0) * torch.tensor([width / w, height / h], device=device)
 
 
 class InterpolatedNoise(RecurrentNoise):
@@ -47,19 +37,16 @@ class InterpolatedNoise(RecurrentNoise):
 
     mode: ClassVar[str]
 
-    def _step(self, motion: Motion) -> Step:
+    def _step(self, motion: Motion, noise: Tensor, white: Tensor) -> Tensor:
         _, height, width = self.shape
-        source = previous_places(motion, height, width, self.device)
+        y, x = torch.meshgrid(*(torch.arange(n, device=self.device) for n in (height, width)), indexing="ij")
+        source = torch.stack([x, y], dim=-1) + backward_flow(motion, height, width, self.device)
         size = torch.tensor([width, height], dtype=torch.float32, device=self.device)
         inside = ((source >= -0.5) & (source < size - 0.5)).all(dim=-1)  # false for NaN
         # align_corners=False: -1 and 1 are the outer edges of the outermost pixels.
-        grid = ((source + 0.5) / size * 2.0 - 1.0).nan_to_num(0.0, 0.0, 0.0)[None]
-
-        def step(noise: Tensor, white: Tensor) -> Tensor:
-            moved = grid_sample(noise[None], grid, mode=self.mode, padding_mode="border", align_corners=False)[0]
-            return torch.where(inside, moved, white)
-
-        return step
+        grid = ((source + 0.5) / size * 2.0 - 1.0).nan_to_num(0.0, 0.0, 0.0).expand(self.maps, -1, -1, -1)
+        moved = grid_sample(noise, grid, mode=self.mode, padding_mode="border", align_corners=False)
+        return torch.where(inside, moved, white)
 
 
 class BilinearNoise(InterpolatedNoise):
@@ -82,8 +69,7 @@ class ControlAVideoNoise(RecurrentNoise):
     pixel's surface point moved by half a noise pixel or more, or by an unknown distance.
     """
 
-    def _step(self, motion: Motion) -> Step:
+    def _step(self, motion: Motion, noise: Tensor, white: Tensor) -> Tensor:
         _, height, width = self.shape
-        moved = previous_places(motion, height, width, self.device) - centers(height, width, self.device)
-        still = moved.norm(dim=-1) < THRESHOLD  # false for NaN
-        return lambda noise, white: torch.where(still, noise, white)
+        still = backward_flow(motion, height, width, self.device).norm(dim=-1) < THRESHOLD  # false for NaN
+        return torch.where(still, noise, white)
