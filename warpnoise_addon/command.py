@@ -83,7 +83,7 @@ def _save(path: Path, kind: str) -> None:
 def _compositor(parsed: argparse.Namespace, kind: str) -> None:
     save = _checked_save(parsed.save)
     scene = bpy.context.scene
-    folder = output_folder(scene, getattr(parsed, "output", scene.warpnoise.output))
+    folder = output_folder(scene, getattr(parsed, "output", None))
     added = add_stylized(scene, folder, getattr(parsed, "connect", scene.warpnoise.connect))
     for text in added.warnings:
         print(f"warpnoise: warning: {text}", file=sys.stderr, flush=True)

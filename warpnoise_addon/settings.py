@@ -19,24 +19,15 @@ Settings = Mapping[str, Any]
 """Every setting's value by its name; None leaves a nullable one to the model."""
 MODELS_OWN = "MODELS_OWN"
 """None among the choices of a Blender property."""
-_TYPES: dict[str, tuple[type, ...]] = {
-    "any": (int, float, str),
-    "number": (int, float),
-    "integer": (int,),
-    "string": (str,),
-    "boolean": (bool,),
-    "array": (list, tuple),
+KINDS: dict[str, tuple[tuple[type, ...], Message]] = {
+    "any": ((int, float, str), Message("a number or a text")),
+    "number": ((int, float), Message("a number")),
+    "integer": ((int,), Message("a whole number")),
+    "string": ((str,), Message("a text")),
+    "boolean": ((bool,), Message("true or false")),
+    "array": ((list, tuple), Message("a list")),
 }
-
-
-EXPECTED = {
-    "any": Message("a number or a text"),
-    "number": Message("a number"),
-    "integer": Message("a whole number"),
-    "string": Message("a text"),
-    "boolean": Message("true or false"),
-    "array": Message("a list"),
-}
+"""The types of each kind's values, and the words for them."""
 
 
 class Setting:
@@ -80,11 +71,11 @@ class Setting:
         """``value``, items of lists with their defaults. Raises SettingsError: another type, or out of range."""
         if value is None and self.null:
             return value
-        if not isinstance(value, _TYPES[self.kind]) or (isinstance(value, bool) and self.kind != "boolean"):
+        if not isinstance(value, KINDS[self.kind][0]) or (isinstance(value, bool) and self.kind != "boolean"):
             raise self._wrong(value)
         if self.choices and value not in [choice[0] for choice in self.choices]:
             raise self._wrong(value)
-        if isinstance(value, (int, float)) and self.kind != "boolean":
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
             too_small = value <= self.least if "exclusiveMinimum" in self.schema else value < self.least
             if too_small or value > self.most or not math.isfinite(value):
                 raise self._wrong(value)
@@ -201,7 +192,7 @@ class Setting:
             if "exclusiveMinimum" in self.schema:
                 return Message("a number above {least:g} to {most:g}", least=self.least, most=self.most)
             return Message("a number from {least:g} to {most:g}", least=self.least, most=self.most)
-        return EXPECTED[self.kind]
+        return KINDS[self.kind][1]
 
 
 def _read(name: str) -> Mapping[str, Setting]:

@@ -79,11 +79,10 @@ class WARPNOISE_OT_enter_token(bpy.types.Operator):
         self.layout.label(text=iface("It is written to {path}", path=token_path()), translate=False)
 
     @reporting
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> None:
         token, self.token = self.token.strip(), ""
         write_token(token_path(), token)
         preferences(context).token_file = str(token_path())
-        return {"FINISHED"}
 
 
 def token_path() -> Path:

@@ -1,19 +1,14 @@
-"""Draws the progress, the device, the newest frame, and the offer to continue an interrupted run."""
+"""Draws the progress, the device, the and the newest frame."""
 
 from __future__ import annotations
 
-import functools
 import re
-from pathlib import Path
 
 import bpy
 
-from ..frame_ranges import frames_text
 from ..stylize import state
 from ..stylize.status import STAGES, Status, duration
-from ..stylize.unfinished import RECORD, Unfinished, unfinished
 from . import pictures
-from .properties import write_settings
 from .texts import draw_text, iface, letters_in
 
 DETAILS = re.compile(r"\S+[/\\](?=\S)|(-[\w.]+){3}\.whl\b")
@@ -84,31 +79,3 @@ def draw_progress(layout: bpy.types.UILayout, status: Status, width: int) -> Non
         draw_text(layout, ", ".join(details), icon="TIME", width=width)
     if status.line:
         draw_text(layout, DETAILS.sub("", status.line), icon="CONSOLE", width=width, most=3, capital=False)
-
-
-def draw_unfinished(layout: bpy.types.UILayout, context: bpy.types.Context, job: Path) -> None:
-    """Draws how far an interrupted run came, and a button, if there is one."""
-    found = _unfinished(job)
-    if found is None:
-        return
-    box = layout.box()
-    text = "Interrupted: {rendered} of {total} frames are rendered, {stylized} stylized"
-    text = iface(text, rendered=found.rendered, total=found.total, stylized=found.stylized)
-    draw_text(box, text, icon="INFO", width=letters_in(context))
-    go_on = box.operator("warpnoise.stylize", text="Continue", icon="PLAY")
-    go_on.frames = frames_text(found.frames)
-    go_on.keep_existing = True
-    write_settings(go_on, found.settings)
-
-
-def _unfinished(job: Path) -> Unfinished | None:
-    """Read again only when the folder has changed: this is asked for whenever it is drawn."""
-    try:
-        return _read(job, tuple((job / part).stat().st_mtime_ns for part in ("records", RECORD)))
-    except OSError:
-        return None
-
-
-@functools.lru_cache(1)
-def _read(job: Path, changed: tuple[int, ...]) -> Unfinished | None:
-    return unfinished(job)

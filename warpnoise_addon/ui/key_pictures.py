@@ -64,7 +64,7 @@ class WARPNOISE_OT_add_key_picture(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     @reporting
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> None:
         scene, source = context.scene, Path(bpy.path.abspath(self.filepath))
         size, wanted = png_size(source), render_size(scene)
         if size != wanted:
@@ -77,12 +77,11 @@ class WARPNOISE_OT_add_key_picture(bpy.types.Operator):
                 wanted_width=wanted[0],
                 wanted_height=wanted[1],
             )
-        target = output_folder(scene, scene.warpnoise.output) / FOLDER / f"{frame_name(self.frame)}.png"
+        target = output_folder(scene) / FOLDER / f"{frame_name(self.frame)}.png"
         with writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             with source.open("rb") as file, replacing(target) as copy:
                 shutil.copyfileobj(file, copy)
-        return {"FINISHED"}
 
 
 class WARPNOISE_OT_remove_key_picture(AskFirst, bpy.types.Operator):
@@ -90,11 +89,9 @@ class WARPNOISE_OT_remove_key_picture(AskFirst, bpy.types.Operator):
 
     bl_idname = "warpnoise.remove_key_picture"
     bl_label = "Delete Key Picture"
+    deletes = "name"
 
     name: StringProperty(name="Name", options={"SKIP_SAVE", "HIDDEN"})
-
-    def _named(self) -> str:
-        return self.name
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         folder = existing_output(context.scene, FOLDER)

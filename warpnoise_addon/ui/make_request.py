@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import bpy
 
@@ -22,6 +23,7 @@ from .preferences import backend_choice
 from .properties import read_settings
 from .texts import iface
 
+Read = TypeVar("Read")
 _NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 """What may be a name in the backend's models folder, or OWNER/NAME of a hub's model."""
 
@@ -82,8 +84,9 @@ def _part(arguments: dict[str, Any], frames: range) -> Sequence[int] | None:
     return parse_frames(arguments["only"]) if chosen else None
 
 
-def output_folder(scene: bpy.types.Scene, chosen: str) -> Path:
-    """The job folder: the chosen one, or one beside the file, or a temporary one where the file is not saved."""
+def output_folder(scene: bpy.types.Scene, chosen: str | None = None) -> Path:
+    """The job folder: the chosen one (None: as the scene does), or one beside the file, or a temporary one."""
+    chosen = scene.warpnoise.output if chosen is None else chosen
     if chosen:
         path = Path(bpy.path.abspath(chosen)).absolute()
         if path.exists() and not path.is_dir():
@@ -96,7 +99,7 @@ def output_folder(scene: bpy.types.Scene, chosen: str) -> Path:
 
 def _folder(scene: bpy.types.Scene, arguments: dict[str, Any]) -> Path:
     """The given folder, or the scene's. A trial at another size goes beside the latter, not into it."""
-    folder = output_folder(scene, arguments.get("output", scene.warpnoise.output))
+    folder = output_folder(scene, arguments.get("output"))
     if arguments.get("size") and not arguments.get("output"):
         return folder.with_name(f"{folder.name}-{arguments['size']}px")
     return folder
@@ -106,11 +109,21 @@ def existing_output(scene: bpy.types.Scene, part: str) -> Path | None:
     """The scene's job folder if it has ``part``. Makes nothing, so that it can be asked while drawing."""
     if scene.warpnoise.output or bpy.data.filepath or state.has_unsaved_results():
         try:
-            folder = output_folder(scene, scene.warpnoise.output)
+            folder = output_folder(scene)
         except SettingsError:
             return None
         return folder if (folder / part).exists() else None
     return None
+
+
+def read_changed(read: Callable[[Path], Read], job: Path, *paths: Path) -> Read:
+    """``read(job)``, read again only when one of ``paths`` has changed, because panels are drawn all the time."""
+    return _read(read, job, tuple((path, path.stat().st_mtime_ns) for path in paths if path.exists()))
+
+
+@functools.lru_cache(8)
+def _read(read: Callable[[Path], Read], job: Path, changed: tuple[tuple[Path, int], ...]) -> Read:
+    return read(job)
 
 
 def default_output(scene: bpy.types.Scene) -> str:

@@ -119,11 +119,9 @@ class WARPNOISE_OT_remove_model(AskFirst, _ListOperator, bpy.types.Operator):
 
     bl_idname = "warpnoise.remove_model"
     bl_label = "Delete Model"
+    deletes = "model"
 
     model: StringProperty(name="Model", options={"SKIP_SAVE"})
-
-    def _named(self) -> str:
-        return self.model
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         change = partial(remove_model, name=self.model)
@@ -150,7 +148,8 @@ class WARPNOISE_OT_set_base(_ListOperator, bpy.types.Operator):
     def draw(self, context: bpy.types.Context) -> None:
         draw_text(self.layout, BASE, icon="INFO", width=LETTERS)
         self.layout.use_property_split = True
-        self.layout.prop(self, "base", placeholder=_suggested_base(self.model))
+        suggested = (listed(self.model) or {}).get("base") or ""  # a downloadable model that has what the file lacks
+        self.layout.prop(self, "base", placeholder=suggested)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         path = Path(bpy.path.abspath(self.base))
@@ -162,11 +161,6 @@ class WARPNOISE_OT_set_base(_ListOperator, bpy.types.Operator):
         context.scene.warpnoise.model = self.model
         fill_list(context.window_manager, self.model)
         return {"FINISHED"}
-
-
-def _suggested_base(model: str) -> str:
-    """A downloadable model that has what the file lacks, if the backend knows one."""
-    return str((listed(model) or {}).get("base") or "")
 
 
 def check_online() -> None:

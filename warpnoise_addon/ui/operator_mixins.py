@@ -14,19 +14,22 @@ from ..stylize.session import Session
 from . import pictures
 from .texts import sentence
 
-Execute = Callable[[Any, bpy.types.Context], set[str]]
+TIMER_SECONDS = 0.2
 
 
-def reporting(execute: Execute) -> Execute:
-    """An operator's ``execute`` of which a WarpnoiseError is reported and cancels the operator."""
+def reporting(execute: Callable[[Any, bpy.types.Context], Any]) -> Callable[[Any, bpy.types.Context], set[str]]:
+    """An operator's ``execute``: a WarpnoiseError is reported and cancels, a text that it returns is reported."""
 
     @functools.wraps(execute)
     def reported(self: bpy.types.Operator, context: bpy.types.Context) -> set[str]:
         try:
-            return execute(self, context)
+            result = execute(self, context)
         except WarpnoiseError as error:
             self.report({"ERROR"}, sentence(str(error)))
             return {"CANCELLED"}
+        if isinstance(result, str):
+            self.report({"INFO"}, result)
+        return result if isinstance(result, set) else {"FINISHED"}
 
     return reported
 
@@ -43,17 +46,16 @@ class WhenIdle:
 
 
 class AskFirst:
-    """Mixin for operators that delete: a dialog asks first, and names what is deleted in ``_named``."""
+    """Mixin for operators that delete: a dialog asks first. ``deletes``: the property that names what is deleted."""
 
-    def _named(self) -> str:
-        raise NotImplementedError
+    deletes: str
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         return context.window_manager.invoke_confirm(
             self,
             event,
             title=self.bl_label,
-            message=self._named(),
+            message=getattr(self, self.deletes),
             confirm_text="Delete",
             icon="WARNING",
         )
@@ -63,9 +65,6 @@ def warn(operator: bpy.types.Operator, texts: Iterable[str]) -> None:
     """Report each text as a warning."""
     for text in texts:
         operator.report({"WARNING"}, sentence(text))
-
-
-TIMER_SECONDS = 0.2
 
 
 class SessionOperator(WhenIdle):

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import bpy
 
+from ..frame_ranges import frames_text
 from ..stylize import state
+from ..stylize.unfinished import RECORD, unfinished
 from .draw_settings import draw_coherence, draw_frames, draw_noise, draw_output, draw_style
-from .draw_status import draw_cancel, draw_status, draw_unfinished
+from .draw_status import draw_cancel, draw_status
 from .first_run import draw_first_run, draw_next_steps
 from .image_editor import BEFORE, WARPNOISE_OT_before_after, shown_preview
-from .make_request import existing_output
+from .make_request import existing_output, read_changed
 from .presets import WARPNOISE_PT_presets
+from .properties import write_settings
 from .result_operators import draw_results
-from .texts import iface, letters_in
+from .texts import draw_text, iface, letters_in
 
 NARROW = 16
 """Letters in a line of a sidebar as Blender opens it."""
@@ -82,6 +86,21 @@ def draw_preview_buttons(layout: bpy.types.UILayout, context: bpy.types.Context)
     if WARPNOISE_OT_before_after.poll(context):
         before = shown_preview(context) == BEFORE
         row.operator("warpnoise.before_after", text="", icon="ARROW_LEFTRIGHT", depress=before)
+
+
+def draw_unfinished(layout: bpy.types.UILayout, context: bpy.types.Context, job: Path) -> None:
+    """Draws how far an interrupted run came, and a button, if there is one."""
+    found = read_changed(unfinished, job, job / "records", job / RECORD)
+    if found is None:
+        return
+    box = layout.box()
+    text = "Interrupted: {rendered} of {total} frames are rendered, {stylized} stylized"
+    text = iface(text, rendered=found.rendered, total=found.total, stylized=found.stylized)
+    draw_text(box, text, icon="INFO", width=letters_in(context))
+    go_on = box.operator("warpnoise.stylize", text="Continue", icon="PLAY")
+    go_on.frames = frames_text(found.frames)
+    go_on.keep_existing = True
+    write_settings(go_on, found.settings)
 
 
 class Section(NamedTuple):

@@ -3,8 +3,6 @@
 Blender reads the annotations when it registers the classes: no `annotations` future here.
 """
 
-import contextlib
-import functools
 import os
 from pathlib import Path
 from typing import Any
@@ -18,16 +16,42 @@ from ..compositor.colorspace import view_inverse
 from ..compositor.sequence import ONLY_NEGATIVE, Sequence, read_sequence
 from ..errors import JobFolderError
 from ..frame_ranges import frame_name
-from ..results import CURRENT, Result, current_folder, list_results, remove_result, use_result
+from ..results import CURRENT, current_folder, list_results, remove_result, use_result
 from ..settings import describe
 from .image_editor import sequence_name, show_sequence
-from .make_request import existing_output, output_folder
+from .make_request import existing_output, output_folder, read_changed
 from .operator_mixins import AskFirst, WhenIdle, reporting, warn
 from .texts import iface, sentence
 
 
-class _OfResult:
-    """Mixin: there has to be a folder of finished frames; what is wrong with it is reported."""
+def draw_results(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """All results, the one in use marked, and buttons for it."""
+    if (job := existing_output(context.scene, "results")) is not None:
+        _draw_list(layout, job)
+    column = layout.column()
+    column.operator("warpnoise.add_to_compositor", icon="NODE_COMPOSITING")
+    column.operator("warpnoise.add_strip", icon="SEQUENCE")
+    column.operator("warpnoise.show_frames", icon="IMAGE_DATA")
+    column.operator("warpnoise.open_movie", icon="PLAY")
+
+
+def _draw_list(layout: bpy.types.UILayout, job: Path) -> None:
+    results = read_changed(list_results, job, job / "results", *(job / "results").glob("*/frames"))
+    if not results:
+        return
+    column, current = layout.box().column(align=True), current_folder(job)
+    for result in results:
+        row = column.row(align=True)
+        row.label(text=f"{describe(result.settings, iface)}  ({result.frames})", icon="RENDER_RESULT", translate=False)
+        if result.folder == current:
+            row.label(text="", icon="CHECKMARK")
+        else:
+            row.operator("warpnoise.use_result", text="", icon="FILE_REFRESH").result = result.name
+            row.operator("warpnoise.remove_result", text="", icon="X").result = result.name
+
+
+class _ShowsFrames:
+    """Mixin: needs finished frames of the result in use."""
 
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012  Blender's own way
 
@@ -38,27 +62,26 @@ class _OfResult:
             return False
         return True
 
-    @reporting
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        sequence, warnings = read_sequence(output_folder(context.scene, context.scene.warpnoise.output))
+    def sequence(self, context: bpy.types.Context) -> Sequence:
+        """The frames; missing ones are reported. Raises JobFolderError: there are none that can be shown."""
+        sequence, warnings = read_sequence(output_folder(context.scene))
         if sequence is None:
             raise JobFolderError(ONLY_NEGATIVE)
-        said = self.bring(context, sequence)
         warn(self, warnings)
-        self.report({"INFO"}, said)
-        return {"FINISHED"}
+        return sequence
 
 
-class WARPNOISE_OT_add_strip(_OfResult, bpy.types.Operator):
+class WARPNOISE_OT_add_strip(_ShowsFrames, bpy.types.Operator):
     """Add the stylized frames to the video sequencer, in a channel above the others. Renders then show the sequencer"""
 
     bl_idname = "warpnoise.add_strip"
     bl_label = "Add to Sequencer"
 
-    def bring(self, context: bpy.types.Context, sequence: Sequence) -> str:
-        scene = compat.sequencer_scene(context)
+    @reporting
+    def execute(self, context: bpy.types.Context) -> str:
+        sequence, scene = self.sequence(context), compat.sequencer_scene(context)
         strips = compat.sequencer_strips(scene)
-        old = [strip for strip in strips if _shows(strip, sequence)]
+        old = [strip for strip in strips if _shows(strip, sequence.folder)]
         channel = old[0].channel if old else max((strip.channel for strip in strips), default=0) + 1
         for strip in old:
             strips.remove(strip)
@@ -68,43 +91,31 @@ class WARPNOISE_OT_add_strip(_OfResult, bpy.types.Operator):
             channel=min(channel, compat.SEQUENCER_CHANNELS),
             frame_start=sequence.first,
         )
-        for name in list(_held(sequence))[1:]:  # the first one is there
-            strip.elements.append(name)
+        # A file for each of Blender's frames: with a step, or if one is missing, the one before stays.
+        shown = sequence.path.name
+        for frame in range(sequence.first + 1, sequence.shown_last + 1):
+            path = sequence.path.with_name(f"{frame_name(frame)}.png")
+            on_step = (frame - sequence.first) % sequence.step == 0
+            shown = path.name if on_step and path.is_file() else shown
+            strip.elements.append(shown)
         compat.set_strip_duration(strip, sequence.shown_last - sequence.first + 1)
         strip.colorspace_settings.name = view_inverse(context.scene).colorspace
         text = "The strip '{strip}' is in channel {channel} of '{scene}'"
         return sentence(text, strip=strip.name, channel=strip.channel, scene=scene.name)
 
 
-def _shows(strip: Any, sequence: Sequence) -> bool:
-    if strip.type != "IMAGE":
-        return False
-    return is_frames_folder(Path(bpy.path.abspath(strip.directory)), sequence.folder)
-
-
-def _held(sequence: Sequence) -> list[str]:
-    """The file of each of Blender's frames: with a step, or where one is missing, the one before stays."""
-    names, shown = [], sequence.path.name
-    for frame in range(sequence.first, sequence.shown_last + 1):
-        path = sequence.path.with_name(f"{frame_name(frame)}.png")
-        on_step = (frame - sequence.first) % sequence.step == 0
-        shown = path.name if on_step and path.is_file() else shown
-        names.append(shown)
-    return names
-
-
-class WARPNOISE_OT_show_frames(_OfResult, bpy.types.Operator):
+class WARPNOISE_OT_show_frames(_ShowsFrames, bpy.types.Operator):
     """Open the stylized frames as an image sequence, and show it in an image editor where one is open"""
 
     bl_idname = "warpnoise.show_frames"
     bl_label = "Show in Image Editor"
 
-    def bring(self, context: bpy.types.Context, sequence: Sequence) -> str:
+    @reporting
+    def execute(self, context: bpy.types.Context) -> str:
+        sequence = self.sequence(context)
         shown = show_sequence(context, sequence)
-        return sentence(
-            "The image '{image}' is shown" if shown else "Open an image editor and choose the image '{image}'",
-            image=sequence_name(sequence),
-        )
+        text = "The image '{image}' is shown" if shown else "Open an image editor and choose the image '{image}'"
+        return sentence(text, image=sequence_name(sequence))
 
 
 class WARPNOISE_OT_open_movie(bpy.types.Operator):
@@ -130,66 +141,37 @@ def _movie(context: bpy.types.Context) -> Path | None:
     return result / "movie.mp4" if result is not None and (result / "movie.mp4").is_file() else None
 
 
-class _OnResult(WhenIdle):
-    """Mixin: what is done to a kept result of the scene's job folder; what is wrong with it is reported."""
+class _OfResult(WhenIdle):
+    """Mixin: acts on one result of the scene's job folder."""
 
     result: StringProperty(name="Result", description="Its folder in JOB/results", options={"SKIP_SAVE"})
 
-    @reporting
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        said = self.do(context, output_folder(context.scene, context.scene.warpnoise.output))
-        self.report({"INFO"}, said)
-        return {"FINISHED"}
 
-
-class WARPNOISE_OT_use_result(_OnResult, bpy.types.Operator):
+class WARPNOISE_OT_use_result(_OfResult, bpy.types.Operator):
     """Show this result in the compositor, the sequencer and the image editor. The previous one stays in its folder"""
 
     bl_idname = "warpnoise.use_result"
     bl_label = "Use Result"
 
-    def do(self, context: bpy.types.Context, job: Path) -> str:
+    @reporting
+    def execute(self, context: bpy.types.Context) -> str:
+        job = output_folder(context.scene)
         result = use_result(job, self.result)
-        point_to(job, result.folder)
+        _point_to(job, result.folder)
         return sentence("The result {result} is in use", result=describe(result.settings, iface))
 
 
-class WARPNOISE_OT_remove_result(AskFirst, _OnResult, bpy.types.Operator):
+class WARPNOISE_OT_remove_result(AskFirst, _OfResult, bpy.types.Operator):
     """Delete this result's frames and movie from the disk"""
 
     bl_idname = "warpnoise.remove_result"
     bl_label = "Delete Result"
+    deletes = "result"
 
-    def _named(self) -> str:
-        return self.result
-
-    def do(self, context: bpy.types.Context, job: Path) -> str:
-        remove_result(job, self.result)
+    @reporting
+    def execute(self, context: bpy.types.Context) -> str:
+        remove_result(output_folder(context.scene), self.result)
         return sentence("The result {result} is deleted", result=self.result)
-
-
-def is_frames_folder(folder: Path, job: Path) -> bool:
-    """Whether it is ``JOB/results/NAME/frames``."""
-    path = folder.resolve()
-    return path.name == "frames" and list(path.parents)[1:2] == [job.resolve() / "results"]
-
-
-def point_to(job: Path, result: Path) -> None:
-    """What Blender shows of any result of the job shows this one from now on: images, the compositor's too, and strips.
-
-    A frame that this result does not have is shown by none.
-    """
-    for image in bpy.data.images:
-        shown = Path(bpy.path.abspath(image.filepath))
-        if image.library is None and image.filepath and is_frames_folder(shown.parent, job):
-            path = str(result / "frames" / shown.name)
-            image.filepath = bpy.path.relpath(path) if image.filepath.startswith("//") else path
-            image.reload()
-    for scene in bpy.data.scenes:
-        for strip in compat.sequencer_strips(scene) if scene.sequence_editor else ():
-            if strip.type == "IMAGE" and is_frames_folder(Path(bpy.path.abspath(strip.directory)), job):
-                path = f"{result / 'frames'}{os.sep}"
-                strip.directory = bpy.path.relpath(path) if strip.directory.startswith("//") else path
 
 
 class WARPNOISE_OT_add_to_compositor(bpy.types.Operator):
@@ -204,49 +186,34 @@ class WARPNOISE_OT_add_to_compositor(bpy.types.Operator):
     )
 
     @reporting
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> None:
         scene = context.scene
-        folder = output_folder(scene, self.output or scene.warpnoise.output)
-        warn(self, add_stylized(scene, folder, scene.warpnoise.connect).warnings)
-        return {"FINISHED"}
+        warn(self, add_stylized(scene, output_folder(scene, self.output or None), scene.warpnoise.connect).warnings)
 
 
-def draw_results(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    job = existing_output(context.scene, "results")
-    if job is not None:
-        _draw_list(layout, job)
-    column = layout.column()
-    column.operator("warpnoise.add_to_compositor", icon="NODE_COMPOSITING")
-    column.operator("warpnoise.add_strip", icon="SEQUENCE")
-    column.operator("warpnoise.show_frames", icon="IMAGE_DATA")
-    column.operator("warpnoise.open_movie", icon="PLAY")
+def _point_to(job: Path, result: Path) -> None:
+    """What Blender shows of any result of the job shows this one from now on: images, the compositor's too, and strips.
+
+    A frame that this result does not have is shown by none.
+    """
+    for image in bpy.data.images:
+        shown = Path(bpy.path.abspath(image.filepath))
+        if image.library is None and image.filepath and _is_frames_folder(shown.parent, job):
+            path = str(result / "frames" / shown.name)
+            image.filepath = bpy.path.relpath(path) if image.filepath.startswith("//") else path
+            image.reload()
+    for scene in bpy.data.scenes:
+        for strip in compat.sequencer_strips(scene) if scene.sequence_editor else ():
+            if _shows(strip, job):
+                path = f"{result / 'frames'}{os.sep}"
+                strip.directory = bpy.path.relpath(path) if strip.directory.startswith("//") else path
 
 
-def _results(job: Path) -> list[Result]:
-    """Those of the folder, read again only when something of it has changed: this is asked for whenever it is drawn."""
-    changed = []
-    for path in (job / "results", *(job / "results").glob("*/frames")):
-        with contextlib.suppress(OSError):
-            changed.append((path, path.stat().st_mtime_ns))
-    return _read(job, tuple(changed))
+def _shows(strip: Any, job: Path) -> bool:
+    return strip.type == "IMAGE" and _is_frames_folder(Path(bpy.path.abspath(strip.directory)), job)
 
 
-@functools.lru_cache(1)
-def _read(job: Path, changed: tuple[tuple[Path, int], ...]) -> list[Result]:
-    return list_results(job)
-
-
-def _draw_list(layout: bpy.types.UILayout, job: Path) -> None:
-    """All results, the one in use marked; nothing where there are none."""
-    results, current = _results(job), current_folder(job)
-    if not results:
-        return
-    column = layout.box().column(align=True)
-    for result in results:
-        row = column.row(align=True)
-        row.label(text=f"{describe(result.settings, iface)}  ({result.frames})", icon="RENDER_RESULT", translate=False)
-        if result.folder == current:
-            row.label(text="", icon="CHECKMARK")
-            continue
-        row.operator("warpnoise.use_result", text="", icon="FILE_REFRESH").result = result.name
-        row.operator("warpnoise.remove_result", text="", icon="X").result = result.name
+def _is_frames_folder(folder: Path, job: Path) -> bool:
+    """Whether it is ``JOB/results/NAME/frames``."""
+    path = folder.resolve()
+    return path.name == "frames" and list(path.parents)[1:2] == [job.resolve() / "results"]
