@@ -17,8 +17,7 @@ def replacing(path: Path, private: bool = False) -> Iterator[BinaryIO]:
     If the block raises, the new file is removed and ``path`` stays as it was. The new name cannot be guessed and no
     link is followed, so that nobody else's file is written. ``private``: only this user may read it.
 
-    Raises:
-        OSError: the operating system refused, or there is no such folder.
+    Raises OSError: the operating system refused, or there is no such folder.
     """
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)

@@ -39,8 +39,7 @@ class Child:
 
     It leads a process group of its own: Ctrl-C in the terminal reaches only us, and `stop` ends its own children too.
 
-    Raises:
-        OSError: the program cannot be started.
+    Raises OSError: the program cannot be started.
     """
 
     def __init__(self, argv: Sequence[str], environment: Mapping[str, str] | None = None, merge: bool = False) -> None:

@@ -28,8 +28,7 @@ def lock(file: IO[bytes]) -> None:
 def open_lock(path: Path, *, create: bool = True) -> IO[bytes]:
     """Opens a file to be locked, without following a link: in a shared folder it could lead anywhere.
 
-    Raises:
-        OSError: it is a link or cannot be opened; FileNotFoundError if it is missing and ``create`` is false.
+    Raises OSError: it is a link or cannot be opened; FileNotFoundError if it is missing and ``create`` is false.
     """
     flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | (os.O_CREAT if create else 0)
     return os.fdopen(os.open(path, flags, 0o666), "r+b")

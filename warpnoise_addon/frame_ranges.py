@@ -20,8 +20,7 @@ _PART = re.compile(r"(-?\d{1,9})(?:[-:](-?\d{1,9})(?:[:x](\d{1,9}))?)?", re.ASCI
 def parse_frames(text: str) -> list[int]:
     """The frame numbers that ``text`` lists, in order, each once.
 
-    Raises:
-        SettingsError: a part is no frame and no range, is empty, or lies outside Blender's frame range.
+    Raises SettingsError: a part is no frame and no range, is empty, or lies outside Blender's frame range.
     """
     chosen: set[int] = set()
     listed = 0
@@ -54,8 +53,7 @@ def parse_frames(text: str) -> list[int]:
 def parse_shot(text: str) -> range:
     """What `parse_frames` takes, as long as it has one step: ``7``, ``1-24``, ``1-9:2``.
 
-    Raises:
-        SettingsError: as `parse_frames`, or the steps between the frames differ.
+    Raises SettingsError: as `parse_frames`, or the steps between the frames differ.
     """
     numbers = parse_frames(text)
     step = numbers[1] - numbers[0] if len(numbers) > 1 else 1
@@ -74,8 +72,7 @@ def parse_shot(text: str) -> range:
 def parse_chunk(text: str, frames: range) -> range:
     """``3/10``: the third of ten equal parts of ``frames``; empty where there are more parts than frames.
 
-    Raises:
-        SettingsError: something else, or no part of that number.
+    Raises SettingsError: something else, or no part of that number.
     """
     match = re.fullmatch(r"(\d+)/(\d+)", text.strip())
     if match is None:

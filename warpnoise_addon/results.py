@@ -47,8 +47,7 @@ class Result:
 def read_job(job: Path, made_of: Callable[[Any], Made]) -> tuple[Made, bytes]:
     """What ``made_of`` makes of the content of ``job.json``, and the file itself.
 
-    Raises:
-        JobFolderError: there is no such file, or ``made_of`` cannot use it.
+    Raises JobFolderError: there is no such file, or ``made_of`` cannot use it.
     """
     path = job / "job.json"
     try:
@@ -98,8 +97,7 @@ def current_folder(job: Path) -> Path | None:
 def use_result(job: Path, name: str) -> Result:
     """Make it the result in use.
 
-    Raises:
-        JobFolderError: there is no such result, or the folder cannot be written.
+    Raises JobFolderError: there is no such result, or the folder cannot be written.
     """
     result = _read(result_folder(job, name))
     if result is None:
@@ -112,8 +110,7 @@ def use_result(job: Path, name: str) -> Result:
 def remove_result(job: Path, name: str) -> None:
     """Delete a result that is not there any more as soon as it begins to be deleted.
 
-    Raises:
-        JobFolderError: a process works on it, or it cannot be deleted.
+    Raises JobFolderError: a process works on it, or it cannot be deleted.
     """
     folder = result_folder(job, name)
     try:

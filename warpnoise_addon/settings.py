@@ -19,7 +19,7 @@ Settings = Mapping[str, Any]
 """Every setting's value by its name; None leaves a nullable one to the model."""
 MODELS_OWN = "MODELS_OWN"
 """None among the choices of a Blender property."""
-KINDS: dict[str, tuple[tuple[type, ...], Message]] = {
+KINDS: dict[str, tuple[Any, Message]] = {
     "any": ((int, float, str), Message("a number or a text")),
     "number": ((int, float), Message("a number")),
     "integer": ((int,), Message("a whole number")),
@@ -210,8 +210,7 @@ RUN_OPTIONS = _read("run_options.json")
 def make_settings(**values: Any) -> dict[str, Any]:
     """Every setting: ``values``, and the defaults of the others.
 
-    Raises:
-        SettingsError: a setting that there is not, or a value that is none.
+    Raises SettingsError: a setting that there is not, or a value that is none.
     """
     if unknown := values.keys() - SETTINGS.keys():
         raise SettingsError("there is no setting {names}", names=", ".join(sorted(unknown)))

@@ -8,8 +8,7 @@
     poll        one job, from its POST to its end
     remote      the same on a remote server, and fetches the result
     upload        sends the job folder
-    sent_picture  removes metadata from pictures that are sent
-    received_png  checks pictures that are received
+    pictures      checks those that are received, and removes metadata from those that are sent
 
 Every call has a time limit, and can be made from any thread.
 """

@@ -24,8 +24,7 @@ STOP_SECONDS = 3.0
 class BackendProcess(Child):
     """A backend that we started and that ends with us; whoever starts it stops it.
 
-    Raises:
-        BackendMissingError: the program cannot be started.
+    Raises BackendMissingError: the program cannot be started.
     """
 
     def __init__(self, command: BackendCommand, token: str) -> None:

@@ -38,8 +38,7 @@ def find_backend(preference: str = "", environ: Mapping[str, str] = os.environ) 
     The first two name a Python, or the folder of its virtual environment. What was asked for and is not there is an
     error; the next place is not tried silently.
 
-    Raises:
-        BackendMissingError: nothing is set and nothing is found, or what is set is not a program.
+    Raises BackendMissingError: nothing is set and nothing is found, or what is set is not a program.
     """
     for path, source in (
         (environ.get(PYTHON_VARIABLE, ""), Message("the variable {name}", name=PYTHON_VARIABLE)),
@@ -108,11 +107,7 @@ class Address:
 
     @classmethod
     def parse(cls, url: str) -> Address:
-        """The address in ``url``; ``http://`` may be left out.
-
-        Raises:
-            SettingsError: not such a URL.
-        """
+        """The address in ``url``; ``http://`` may be left out. Raises SettingsError: not such a URL."""
         text = url.strip()
         try:
             parts = urlsplit(text if "//" in text else f"//{text}", scheme="http")

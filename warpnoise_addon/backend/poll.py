@@ -36,8 +36,7 @@ def follow(
 
     It is asked once to cancel when ``cancelled()`` is true.
 
-    Raises:
-        TimedOut: it has not ended ``cancel_seconds`` after that.
+    Raises TimedOut: it has not ended ``cancel_seconds`` after that.
     """
     calls, asked = f"{kind}s", None
     while True:

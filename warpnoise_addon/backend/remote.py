@@ -24,8 +24,8 @@ from ..settings import make_settings
 from .answers import Job
 from .client import NotModified
 from .connection import Backend
+from .pictures import NotThePicture, check_png, largest_png
 from .poll import JobRequest, run_job
-from .received_png import NotThePicture, check_png, largest_png
 from .upload import LocalJob, forget_upload, send_job
 
 FETCHING_SECONDS = 1.0

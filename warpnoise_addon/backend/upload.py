@@ -24,8 +24,8 @@ from ..results import read_job
 from .answers import NEW_JOB, Job, check
 from .client import WORK_SECONDS
 from .connection import Backend
+from .pictures import NoPictureError, SentPicture
 from .poll import POLL_SECONDS, follow
-from .sent_picture import NoPictureError, SentPicture
 
 MEMORY = ".upload.json"
 BUSY_SECONDS = 20.0
@@ -51,8 +51,7 @@ class LocalJob:
     def read(cls, folder: Path, chosen: str | None = None) -> LocalJob:
         """The job; with ``chosen``, a text for ``parse_frames``, only these frames are wanted.
 
-        Raises:
-            JobFolderError: there is no job.json, or it is not one.
+        Raises JobFolderError: there is no job.json, or it is not one.
         """
 
         def made_of(content: Any) -> tuple[tuple[int, ...], int, int]:

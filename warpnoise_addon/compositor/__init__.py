@@ -46,8 +46,7 @@ def add_stylized(scene: bpy.types.Scene, job_folder: Path | str, connect: bool =
         job_folder: a job folder (docs/architecture.md) with finished frames.
         connect: put it before the output whatever else the tree holds.
 
-    Raises:
-        JobFolderError: not a job folder, or one without finished frames.
+    Raises JobFolderError: not a job folder, or one without finished frames.
     """
     sequence, warnings = read_sequence(Path(job_folder))
     if sequence is None:

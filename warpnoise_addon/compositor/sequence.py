@@ -44,8 +44,7 @@ def read_sequence(folder: Path) -> tuple[Sequence | None, list[str]]:
     Blender's image sequences have no negative numbers: negative frames stay out, with a warning. None: there are no
     others.
 
-    Raises:
-        JobFolderError: no readable job.json, or no finished frame.
+    Raises JobFolderError: no readable job.json, or no finished frame.
     """
     (frames, step), _ = read_job(folder, _frames_of)
     result = current_folder(folder)

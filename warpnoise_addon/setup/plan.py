@@ -82,8 +82,7 @@ class Plan:
 def check_wheels(path: Path) -> Path:
     """Check a folder of wheels, and return its absolute path.
 
-    Raises:
-        SettingsError: there is no such folder, or it holds no wheel of PyTorch.
+    Raises SettingsError: there is no such folder, or it holds no wheel of PyTorch.
     """
     if not path.is_dir():
         raise SettingsError("the folder of wheels {path} does not exist", path=path)
@@ -116,8 +115,7 @@ class Package:
 def brought_package(root: Path = ROOT) -> Package:
     """The backend in ``root``, the folder that holds ``warpnoise_addon``. A checkout installs its source.
 
-    Raises:
-        BackendMissingError: the zip was built without the wheel.
+    Raises BackendMissingError: the zip was built without the wheel.
     """
     if (root / "pyproject.toml").is_file() and (root / "backend" / DISTRIBUTION).is_dir():
         return Package(root)

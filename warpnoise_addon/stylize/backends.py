@@ -32,9 +32,8 @@ class BackendPool:
 
         Before a new one is started, it is updated to what this extension brings; ``tell`` hears of that.
 
-        Raises:
-            BackendError, SettingsError, Cancelled: see `backend.start_backend`, `backend.connect_backend` and
-                `setup.install.update`.
+        Raises BackendError, SettingsError, Cancelled: see `backend.start_backend`, `backend.connect_backend` and
+        `setup.install.update`.
         """
         with self._lock:
             url = chosen_url(choice)

@@ -9,7 +9,6 @@ import bpy
 
 from ..errors import Cancelled
 from ..export import export_job
-from . import unfinished
 from .backends import BackendPool
 from .request import StylizeRequest
 from .status import Reporter, Status
@@ -27,7 +26,7 @@ def export_blocking(
     with contextlib.closing(export_job(context, request)) as frames:
         for item in frames:
             if item.frames_done == 1:
-                unfinished.begin(request)
+                request.record_begun()
             left = reporter.seconds_left(item.frames_done, item.frames_total)
             newest = item.color or reporter.status.newest
             reporter.update(

@@ -55,8 +55,7 @@ class CheckSession(Session):
     def check(self) -> Iterator[Finding]:
         """Look at everything, in the order in which it is needed. The backend is started or reached on the way.
 
-        Raises:
-            BackendError, SettingsError, Cancelled: what ends the check, as `BackendPool.acquire`.
+        Raises BackendError, SettingsError, Cancelled: what ends the check, as `BackendPool.acquire`.
         """
         if url := chosen_url(self._choice):
             address = Address.parse(url)

@@ -31,8 +31,7 @@ def remove_model(backend: Backend, name: str) -> None:
 def set_base(backend: Backend, model: str, base: str) -> None:
     """Name the folder or the downloaded model that supplies the parts that the file ``model`` lacks.
 
-    Raises:
-        what `Backend.ask` raises; JobError: the base does not fit.
+    Raises what `Backend.ask` raises; JobError: the base does not fit.
     """
     body = {"model": model, "base": base}
     answer = backend.call("POST", "models", "base", body=body, seconds=WORK_SECONDS)

@@ -1,12 +1,27 @@
-"""The parameters of a run, as plain values that can be passed to threads and other processes."""
+"""The parameters of a run, as plain values that can be passed to threads and other processes. Imports no bpy.
+
+``JOB/records/run.json`` holds those of a run from its first frame to its end. If it was interrupted, the panel offers
+to continue it with its settings when the file is opened again.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from ..atomic import atomic_write
+from ..bounded_json import read_json
+from ..errors import SettingsError
 from ..export.options import ExportOptions
+from ..frame_ranges import frame_name, frames_text, parse_shot
+from ..results import list_results
+from ..settings import Settings, make_settings, same_settings
 from ..setup.plan import Plan
+
+RECORD = "records/run.json"
 
 
 @dataclass(frozen=True)
@@ -50,3 +65,58 @@ class StylizeRequest(ExportOptions):
     def nothing_to_do(self) -> bool:
         """A farm may have more chunks than the shot has frames."""
         return self.color_frames is not None and not self.color_frames
+
+    def record_begun(self) -> None:
+        """Record the run as unfinished, from its first rendered frame on. Parts of a job are not recorded."""
+        if self.color_frames is None:
+            # A folder that cannot be written is reported by what writes the frames.
+            with contextlib.suppress(OSError):
+                content = {"frames": frames_text(self.frames), "settings": dict(self.settings)}
+                atomic_write(self.folder / RECORD, json.dumps(content) + "\n")
+
+    def record_finished(self) -> None:
+        """Remove that record."""
+        if self.color_frames is None:
+            with contextlib.suppress(OSError):
+                (self.folder / RECORD).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A run that was begun: what for, and how far it is."""
+
+    frames: range
+    settings: Settings
+    rendered: int
+    stylized: int
+
+    @property
+    def total(self) -> int:
+        return len(self.frames)
+
+
+def unfinished(job: Path) -> Unfinished | None:
+    """The run that was begun in the job folder and is not done; None: there is none, or its record is damaged.
+
+    With frames that are all stylized it is done, whoever did it.
+    """
+    try:
+        content = read_json(job / RECORD)
+        frames = parse_shot(content["frames"])
+        settings = make_settings(**content["settings"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SettingsError):
+        return None
+    rendered = [number for number in frames if (job / "color" / f"{frame_name(number)}.png").is_file()]
+    results = [result for result in list_results(job) if same_settings(settings, result.settings)]
+    stylized = max((sum(_newer(job, result.folder, number) for number in rendered) for result in results), default=0)
+    return Unfinished(frames, settings, len(rendered), stylized) if stylized < len(frames) else None
+
+
+def _newer(job: Path, result: Path, frame: int) -> bool:
+    """Whether the frame was finished after it was rendered."""
+    name = frame_name(frame)
+    try:
+        record = (result / "records" / f"{name}.json").stat()
+        return record.st_mtime_ns >= (job / "color" / f"{name}.png").stat().st_mtime_ns
+    except OSError:
+        return False

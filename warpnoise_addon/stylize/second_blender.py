@@ -48,8 +48,7 @@ class FileCopy:
 def save_copy() -> FileCopy:
     """Save a copy of the open file as it is now, beside it where that is possible.
 
-    Raises:
-        ExportError: it can be saved nowhere.
+    Raises ExportError: it can be saved nowhere.
     """
     if not bpy.data.filepath:
         return FileCopy(_save_elsewhere("unsaved.blend"))
@@ -147,8 +146,7 @@ def _missing_elsewhere() -> Iterator[str]:
 def prepare_export(request: StylizeRequest) -> tuple[list[str], FileCopy]:
     """Save a copy of the open file, as it is now; the command line that exports it, and the copy.
 
-    Raises:
-        ExportError: the copy cannot be saved.
+    Raises ExportError: the copy cannot be saved.
     """
     copy = save_copy()
     unsaved = [i.name for i in bpy.data.images if i.is_dirty and i.type not in ("RENDER_RESULT", "COMPOSITING")]

@@ -14,7 +14,7 @@ from ..export.files import JobFolder
 from ..frame_ranges import frames_text
 from ..messages import Message, from_backend
 from ..results import frame_path, result_folder
-from . import model_facts, unfinished
+from . import model_facts
 from .backends import BackendPool
 from .request import StylizeRequest
 from .status import Reporter
@@ -32,15 +32,14 @@ def stylize(
 ) -> None:
     """One run. ``export`` renders the job folder: here, or in another Blender.
 
-    Raises:
-        WarpnoiseError: what stopped it.
+    Raises WarpnoiseError: what stopped it.
     """
     if nothing_to_do(request, reporter):
         return
     acquire_backend(pool, request, reporter, cancelled)
     export()
     job = stylize_folder(pool, request, reporter, cancelled)
-    unfinished.finish(request)
+    request.record_finished()
     reporter.update(stage="done", **{name: job[name] for name in FRAME_COUNTS[:3]})
 
 

@@ -10,9 +10,9 @@ from bpy.props import EnumProperty, StringProperty
 
 from ..atomic import atomic_write
 from ..errors import SettingsError, WarpnoiseError, writing
+from ..setup.environments import find_python
 from ..setup.hardware import BUILDS, Build, detect
 from ..setup.plan import Plan, brought_package, check_wheels
-from ..setup.pythons import find_python
 from ..stylize import state
 from ..stylize.check import CheckSession, SetupSession
 from .operator_mixins import SessionOperator, reporting, warn
@@ -93,8 +93,7 @@ def token_path() -> Path:
 def write_token(path: Path, token: str) -> None:
     """A file of mode 0600 from its first byte on, written beside and renamed.
 
-    Raises:
-        SettingsError: not a token, or the file cannot be written.
+    Raises SettingsError: not a token, or the file cannot be written.
     """
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise SettingsError("expected a token: visible ASCII characters without spaces")

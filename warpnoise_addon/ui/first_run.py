@@ -57,8 +57,7 @@ def trial_frames(scene: bpy.types.Scene) -> str:
 def show_trial(context: bpy.types.Context, scene: bpy.types.Scene, request: StylizeRequest) -> None:
     """Show a trial's frames in an image editor, in a new window if none is open; playback shows only them.
 
-    Raises:
-        JobFolderError: the job folder cannot be read.
+    Raises JobFolderError: the job folder cannot be read.
     """
     sequence, _ = read_sequence(request.folder)
     if sequence is None or bpy.app.background:

@@ -148,8 +148,7 @@ class WARPNOISE_OT_set_base(_ListOperator, bpy.types.Operator):
     def draw(self, context: bpy.types.Context) -> None:
         draw_text(self.layout, BASE, icon="INFO", width=LETTERS)
         self.layout.use_property_split = True
-        suggested = (listed(self.model) or {}).get("base") or ""  # a downloadable model that has what the file lacks
-        self.layout.prop(self, "base", placeholder=suggested)
+        self.layout.prop(self, "base", placeholder=_suggested_base(self.model))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         path = Path(bpy.path.abspath(self.base))
@@ -161,6 +160,11 @@ class WARPNOISE_OT_set_base(_ListOperator, bpy.types.Operator):
         context.scene.warpnoise.model = self.model
         fill_list(context.window_manager, self.model)
         return {"FINISHED"}
+
+
+def _suggested_base(model: str) -> str:
+    """A downloadable model that has what the file lacks, if the backend knows one."""
+    return str((listed(model) or {}).get("base") or "")
 
 
 def check_online() -> None:

@@ -10,7 +10,7 @@ import bpy
 
 from ..frame_ranges import frames_text
 from ..stylize import state
-from ..stylize.unfinished import RECORD, unfinished
+from ..stylize.request import RECORD, unfinished
 from .draw_settings import draw_coherence, draw_frames, draw_noise, draw_output, draw_style
 from .draw_status import draw_cancel, draw_status
 from .first_run import draw_first_run, draw_next_steps

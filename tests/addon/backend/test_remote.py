@@ -22,7 +22,7 @@ import pytest
 from warpnoise_addon.backend import connect_backend, run_uploaded_job
 from warpnoise_addon.backend.client import Unreachable
 from warpnoise_addon.backend.patience import broken_pipes_raise
-from warpnoise_addon.backend.received_png import NotThePicture, check_png
+from warpnoise_addon.backend.pictures import NotThePicture, check_png
 from warpnoise_addon.errors import BackendDiedError, BackendError, Cancelled, JobError, JobFolderError
 from warpnoise_addon.settings import make_settings
 from warpnoise_addon.stylize.backends import BackendPool

@@ -18,12 +18,12 @@ import pytest
 
 import warpnoise_addon
 from warpnoise_addon.errors import BackendMissingError, Cancelled, SettingsError
-from warpnoise_addon.setup import hardware, pythons
-from warpnoise_addon.setup.environments import ABANDONED_SECONDS, Environments
+from warpnoise_addon.setup import environments as environments_module
+from warpnoise_addon.setup import hardware
+from warpnoise_addon.setup.environments import ABANDONED_SECONDS, Environments, find_python
 from warpnoise_addon.setup.hardware import BUILDS, Build, Hardware, detect
 from warpnoise_addon.setup.install import SUPERVISE, install, update_plan
 from warpnoise_addon.setup.plan import WHEEL, Package, Plan, Step, brought_package, check_wheels
-from warpnoise_addon.setup.pythons import find_python
 from warpnoise_addon.stylize.backends import BackendPool
 from warpnoise_addon.stylize.check import SetupSession
 from warpnoise_addon.stylize.request import BackendChoice
@@ -254,9 +254,9 @@ class TestPythons:
         bare = script(tmp_path / "bare", "echo '[[3, 12, 1], false]'")
         good = script(tmp_path / "good", "echo '[[3, 12, 1], true]'")
         other = script(tmp_path / "other", "echo hello")
-        monkeypatch.setattr(pythons, "_candidates", lambda: map(str, (old, bare, other, "/nowhere", good)))
+        monkeypatch.setattr(environments_module, "_candidates", lambda: map(str, (old, bare, other, "/nowhere", good)))
         assert find_python().path == str(good)
-        monkeypatch.setattr(pythons, "_candidates", lambda: map(str, (old, bare, other)))
+        monkeypatch.setattr(environments_module, "_candidates", lambda: map(str, (old, bare, other)))
         with pytest.raises(BackendMissingError, match=r"3\.9\.1[\s\S]*python3-venv[\s\S]*no Python that can be run"):
             find_python()
         with pytest.raises(BackendMissingError, match=r"is Python 3\.9\.1"):

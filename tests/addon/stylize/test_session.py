@@ -18,11 +18,10 @@ from warpnoise_addon.settings import SETTINGS, make_settings
 from warpnoise_addon.stylize import status as status_module
 from warpnoise_addon.stylize.backends import BackendPool
 from warpnoise_addon.stylize.check import CheckSession
-from warpnoise_addon.stylize.request import BackendChoice, StylizeRequest
+from warpnoise_addon.stylize.request import BackendChoice, StylizeRequest, unfinished
 from warpnoise_addon.stylize.second_blender import export_arguments
 from warpnoise_addon.stylize.session import StylizeSession
 from warpnoise_addon.stylize.status import Reporter, Status, duration
-from warpnoise_addon.stylize.unfinished import unfinished
 
 from ..fake_python import write_fake_python
 from ..result_files import frames_of

@@ -10,8 +10,7 @@ import pytest
 
 from warpnoise_addon.frame_ranges import frame_name
 from warpnoise_addon.settings import make_settings
-from warpnoise_addon.stylize.request import StylizeRequest
-from warpnoise_addon.stylize.unfinished import RECORD, begin, finish, unfinished
+from warpnoise_addon.stylize.request import RECORD, StylizeRequest, unfinished
 
 from ..result_files import write_result
 
@@ -42,19 +41,19 @@ def stylize(job: Path, settings: dict, *frames: int, seconds_later: float = 1.0)
 def test_how_far_it_came(request_):
     job = request_.folder
     assert unfinished(job) is None
-    begin(request_)
+    request_.record_begun()
     render(job, 2, 4, 6, 99)
     found = unfinished(job)
     assert (found.frames, found.settings) == (request_.frames, SETTINGS)
     assert (found.total, found.rendered, found.stylized) == (4, 3, 0)
     stylize(job, SETTINGS, 2, 4)
     assert (unfinished(job).rendered, unfinished(job).stylized) == (3, 2)
-    finish(request_)
+    request_.record_finished()
     assert unfinished(job) is None
 
 
 def test_it_is_done_when_all_frames_are_whoever_made_them(request_):
-    begin(request_)
+    request_.record_begun()
     render(request_.folder, 2, 4, 6, 8)
     stylize(request_.folder, SETTINGS, 2, 4, 6, 8)
     assert unfinished(request_.folder) is None
@@ -66,14 +65,14 @@ def test_it_is_done_when_all_frames_are_whoever_made_them(request_):
     ids=["others", "older"],
 )
 def test_frames_of_an_earlier_run_do_not_count(request_, settings, seconds_later):
-    begin(request_)
+    request_.record_begun()
     render(request_.folder, 2, 4, 6, 8)
     stylize(request_.folder, settings, 2, 4, 6, 8, seconds_later=seconds_later)
     assert unfinished(request_.folder).stylized == 0
 
 
 def test_parts_of_a_job_are_not_offered(request_):
-    begin(replace(request_, color_frames=[4]))
+    replace(request_, color_frames=[4]).record_begun()
     assert unfinished(request_.folder) is None
 
 
@@ -85,7 +84,7 @@ def test_a_damaged_record_is_none(request_, content):
 
 def test_a_folder_that_cannot_be_written_is_not_its_concern(request_):
     nowhere = request_.folder / "nowhere"
-    begin(replace(request_, folder=nowhere))
+    replace(request_, folder=nowhere).record_begun()
     assert unfinished(nowhere) is None
-    finish(replace(request_, folder=nowhere))
+    replace(request_, folder=nowhere).record_finished()
     assert not nowhere.exists()

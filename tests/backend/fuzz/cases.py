@@ -23,8 +23,7 @@ from warpnoise.motion import motions
 from warpnoise.sdedit import ModelFolder
 
 from warpnoise_addon.backend.answers import check, read_job
-from warpnoise_addon.backend.received_png import NotThePicture, check_png
-from warpnoise_addon.backend.sent_picture import NoPictureError, SentPicture
+from warpnoise_addon.backend.pictures import NoPictureError, NotThePicture, SentPicture, check_png
 from warpnoise_addon.bounded_json import BadJsonError
 from warpnoise_addon.bounded_json import read_json as read_addon_json
 from warpnoise_addon.errors import WarpnoiseError as AddonError
