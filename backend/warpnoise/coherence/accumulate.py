@@ -12,9 +12,8 @@ import cv2
 import numpy as np
 
 from warpnoise.coherence.anchor import Seen
-from warpnoise.coherence.carry import StylizedFrame, gate
+from warpnoise.coherence.carry import StylizedFrame, gate, moved
 from warpnoise.coherence.locate import Float
-from warpnoise.coherence.sampling import read_spline
 
 RADIUS = 2
 """Frames before, and frames after, in the mean."""
@@ -31,7 +30,7 @@ def accumulated(frame: StylizedFrame, others: Iterable[tuple[Seen, StylizedFrame
     total, weights = frame.picture.copy(), np.ones(frame.picture.shape[:2], np.float32)
     for seen, other in others:
         weight = seen.trust * gate(frame.render, seen, other)
-        total += weight[..., None] * np.nan_to_num(read_spline(other.coefficients, seen.position))
+        total += weight[..., None] * moved(seen, other)
         weights += weight
     change = cv2.GaussianBlur(total / weights[..., None] - frame.picture, (0, 0), BAND_PX)
     return np.asarray(np.clip(frame.picture + amount * change, 0, 1), np.float32)

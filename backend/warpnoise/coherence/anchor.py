@@ -40,6 +40,7 @@ class Seen:
     """Positions of a frame's surface points in the anchor numbered ``anchor``.
 
     ``position``: (h, w, 2) float32, x and y in pixels of the anchor; NaN where the point is not visible there.
+    ``side``: (h, w) float32, pixels of the anchor per pixel, along a side; 1 where neighbours are unknown.
     ``trust``: (h, w) float32 in [0, 1]: 0 where the point is not visible, beside silhouettes, and where the anchor's
     pixels are much larger or smaller.
     ``covered``: (h, w), where the point is visible at about the same size, also beside silhouettes.
@@ -47,6 +48,7 @@ class Seen:
 
     anchor: int
     position: Float
+    side: Float
     trust: Float
     covered: npt.NDArray[np.bool_]
 
@@ -103,11 +105,12 @@ def _seen(
     surfaces = np.array(sorted(transforms), np.int32)
     matrices = np.array([transforms[int(surface)] for surface in surfaces], np.float64).reshape(-1, 4, 4)
     locate(now.surface, now.depth, surfaces, matrices, key.surface, key.depth, followed, position)
-    sharp, known = _sharpness(position), ~np.isnan(position[..., 0])
+    side, known = _side(position), ~np.isnan(position[..., 0])
+    sharp = np.interp(side, _SHARP, (0, 1, 1, 0))
     x, y = np.nan_to_num(position).transpose(2, 0, 1)
     edges = np.asarray(cv2.remap(edges, x, y, cv2.INTER_LINEAR), np.float32)
     trust = np.where(known, sharp * (1 - silhouettes(now.surface)) * (1 - edges), 0)
-    return Seen(number, position, trust.astype(np.float32), known & (sharp >= _FAIR))
+    return Seen(number, position, side, trust.astype(np.float32), known & (sharp >= _FAIR))
 
 
 def reverse(motion: Motion) -> Motion:
@@ -135,13 +138,10 @@ def silhouettes(surface: Ints) -> Float:
     return cv2.dilate(edge, disc).astype(np.float32)
 
 
-def _sharpness(position: Float) -> Float:
-    """(h, w) in [0, 1]: 1 where a pixel covers about a pixel of the anchor, and where its neighbours are unknown."""
+def _side(position: Float) -> Float:
+    """(h, w): pixels of the anchor per pixel, along a side; 1 where neighbours are unknown."""
     if min(position.shape[:2]) < 2:
         return np.ones(position.shape[:2], np.float32)
     down, along = np.gradient(position, axis=0), np.gradient(position, axis=1)
     area = np.abs(along[..., 0] * down[..., 1] - along[..., 1] * down[..., 0])
-    side = np.sqrt(np.nan_to_num(area, nan=1.0))
-    coarse, fair, good, fine = _SHARP
-    sharp: Float = np.interp(side, (coarse, fair, good, fine), (0, 1, 1, 0)).astype(np.float32)
-    return sharp
+    return np.asarray(np.sqrt(np.nan_to_num(area, nan=1.0)), np.float32)

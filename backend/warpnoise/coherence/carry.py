@@ -18,6 +18,8 @@ GATE_SIGMA = 0.04
 DOUBTFUL, SURE = 0.5, 0.7
 """A picture counts not at all where its weight is below the first, and alone where it is above the second. A mean of
 strokes that differ has less contrast than either; after some frames hatching would fade."""
+_PSF_PX2 = 0.6
+"""The variance of the point spread function of a stylized picture: the blur of the edges of its strokes."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,25 @@ def carried(render: Float, anchors: Iterable[tuple[Seen, StylizedFrame, float]])
     for seen, stylized, scale in anchors:
         sure = (seen.trust * gate(render, seen, stylized) - DOUBTFUL) / (SURE - DOUBTFUL)
         share = left * scale * sure.clip(0, 1)
-        colour += share[..., None] * np.nan_to_num(read_spline(stylized.coefficients, seen.position))
+        colour += share[..., None] * moved(seen, stylized)
         left -= share
     weight = np.asarray(1 - left, np.float32)
     return np.asarray(colour / np.maximum(weight, np.float32(1e-6))[..., None], np.float32), weight
+
+
+def moved(seen: Seen, stylized: StylizedFrame) -> Float:
+    """The anchor's picture, moved to the frame, (h, w, 3); 0 where the surface point is not visible in the anchor.
+
+    Magnification by 1 / s widens strokes, and blurs their edges: the point spread function grows from variance v to
+    v / s^2. Subtracting (v / s^2 - v) / 2 times the Laplacian, the first order of the inverse heat equation, narrows it
+    to v again, so that strokes stay crisp. Without the clamp to the range around, edges would have halos.
+    """
+    colour = np.nan_to_num(read_spline(stylized.coefficients, seen.position))
+    around = np.ones((3, 3), np.uint8)
+    known = cv2.erode((~np.isnan(seen.position[..., 0])).astype(np.float32), around)
+    growth = known * (np.maximum(seen.side, np.float32(0.5)) ** -2 - 1).clip(0)
+    sharp = colour - (_PSF_PX2 / 2 * growth)[..., None] * cv2.Laplacian(colour, -1)
+    return np.asarray(np.clip(sharp, cv2.erode(colour, around), cv2.dilate(colour, around)), np.float32)
 
 
 def gate(render: Float, seen: Seen, stylized: StylizedFrame) -> Float:

@@ -32,7 +32,7 @@ from warpnoise.pipeline.plan import make_plan
 
 log = logging.getLogger(__name__)
 
-ACCUMULATION_VERSION = 2
+ACCUMULATION_VERSION = 3
 
 
 class AccumulatedOf:

@@ -20,7 +20,7 @@ from warpnoise.sdedit import ModelFolder
 from warpnoise.sdedit.model_files import named_files
 from warpnoise.sdedit.takes import unused_settings
 
-COHERENCE_VERSION = 3
+COHERENCE_VERSION = 4
 """Bump when the same inputs are drawn toward other key frames or other colours."""
 PIPELINE_VERSION = 2
 """Bump when the same inputs make other motion or other pictures than before; the noise has its own version."""

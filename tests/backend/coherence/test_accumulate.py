@@ -13,7 +13,8 @@ GREY = np.full((SIZE, SIZE, 3), 0.5, np.float32)
 
 def seen(anchor: int, trust: float = 1.0) -> Seen:
     y, x = np.mgrid[:SIZE, :SIZE].astype(np.float32)
-    return Seen(anchor, np.stack([x, y], -1), np.full((SIZE, SIZE), trust, np.float32), np.ones((SIZE, SIZE), bool))
+    there, trusts = np.ones((SIZE, SIZE), bool), np.full((SIZE, SIZE), trust, np.float32)
+    return Seen(anchor, np.stack([x, y], -1), there.astype(np.float32), trusts, there)
 
 
 def noisy(number: int, level: float) -> np.ndarray:

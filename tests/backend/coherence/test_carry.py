@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from warpnoise.coherence.anchor import Seen
-from warpnoise.coherence.carry import DOUBTFUL, GATE_SIGMA, SURE, StylizedFrame, carried
+from warpnoise.coherence.carry import DOUBTFUL, GATE_SIGMA, SURE, StylizedFrame, carried, moved
+from warpnoise.coherence.sampling import read_spline
 
 SIZE = 6
 GREY = np.full((SIZE, SIZE, 3), 0.5, np.float32)
 
 
-def seen(anchor: int = 1, trust: float = 1.0) -> Seen:
-    y, x = np.mgrid[:SIZE, :SIZE].astype(np.float32)
-    return Seen(anchor, np.stack([x, y], -1), np.full((SIZE, SIZE), trust, np.float32), np.ones((SIZE, SIZE), bool))
+def seen(anchor: int = 1, trust: float = 1.0, side: float = 1.0, size: int = SIZE) -> Seen:
+    """``side``: pixels of the anchor per pixel; below 1, the frame shows the anchor's top left corner magnified."""
+    y, x = np.mgrid[:size, :size].astype(np.float32) * np.float32(side)
+    sides, trusts = np.full((size, size), side, np.float32), np.full((size, size), trust, np.float32)
+    return Seen(anchor, np.stack([x, y], -1), sides, trusts, np.ones((size, size), bool))
 
 
 def painted(value: float, render: np.ndarray = GREY) -> StylizedFrame:
@@ -60,3 +64,39 @@ def test_without_anchors_nothing_is_carried() -> None:
     colour, weight = carried(GREY, [])
     assert not colour.any()
     assert not weight.any()
+
+
+def strokes(size: int) -> StylizedFrame:
+    """Dark strokes of 4 pixels, blurred as a model blurs them."""
+    line = np.where(np.arange(size) // 4 % 2, 0.9, 0.2).astype(np.float32)
+    picture = np.broadcast_to(line[None, :, None], (size, size, 3)).copy()
+    return StylizedFrame(cv2.GaussianBlur(picture, (0, 0), 0.63), picture)
+
+
+def test_edges_of_magnified_strokes_stay_as_steep_and_have_no_halos() -> None:
+    stylized = strokes(48)
+    bigger = moved(seen(side=0.75, size=48), stylized)
+    steepest = np.abs(np.diff(stylized.picture, axis=1)).max()
+    assert (
+        np.abs(np.diff(read_spline(stylized.coefficients, seen(side=0.75, size=48).position), axis=1)).max()
+        < 0.85 * steepest
+    )
+    assert np.abs(np.diff(bigger, axis=1)).max() > 0.93 * steepest
+    assert bigger.min() > stylized.picture.min() - 0.02
+    assert bigger.max() < stylized.picture.max() + 0.02
+
+
+@pytest.mark.parametrize("side", [1.0, 1.3])
+def test_strokes_that_do_not_grow_are_only_resampled(side: float) -> None:
+    stylized, there = strokes(48), seen(side=side, size=48)
+    np.testing.assert_array_equal(moved(there, stylized), read_spline(stylized.coefficients, there.position))
+
+
+def test_nothing_beyond_the_anchor_reaches_its_pixels() -> None:
+    stylized, there = strokes(48), seen(side=0.75, size=48)
+    whole = moved(there, stylized)
+    there.position[:, 20:] = np.nan
+    part = moved(there, stylized)
+    np.testing.assert_array_equal(part[:, :19], whole[:, :19])
+    np.testing.assert_allclose(part[:, 19], read_spline(stylized.coefficients, there.position)[:, 19])
+    assert (part[:, 20:] == 0).all()
