@@ -15,10 +15,10 @@ from torch import Tensor
 from warpnoise.noise import Motion
 
 TOLERANCE = 1 / 16
-"""Pixels. Vectors this near to the displacement count as it."""
+"""In pixels. Vectors within this distance of the displacement count as equal to it."""
 
 EXACT_SHARE = 0.99
-"""A pan or a still camera: so much of every frame so far moves as one. The rest is where nothing is known, or tiny."""
+"""In a pan or with a still camera, at least this share of every frame moves by the same displacement."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ class PhaseLock:
 
     Args:
         cell: pixels on a side of a cell.
-        step: shifts are multiples of it: the ``scale`` of the pixel noise. Divides ``cell``.
-        exact: from the first frame pair on of which less than EXACT_SHARE moves as one, the shift stays constant:
-            for other motion the lock holds one surface and moves all others.
+        step: the unit of shifts, which is the ``scale`` of the pixel noise. It divides ``cell``.
+        exact: from the first frame pair on in which less than EXACT_SHARE has the same displacement, the shift stays
+            constant. In other motion, the lock would hold one surface and move all others.
 
     Raises:
         ValueError: ``step`` does not divide ``cell``.
@@ -78,11 +78,11 @@ class PhaseLock:
         self.share = 1.0
         """The smallest share of pixels that moved with the dominant surface so far."""
         self.moved = False
-        """Whether it has moved off its first place. Before, pictures need no shift, and no room for one."""
+        """Whether any shift has differed from (0, 0). Until then, pictures need no room for one."""
         self._x = self._y = 0.0
 
     def advance(self, motion: Motion) -> tuple[int, int]:
-        """Moves to the next frame and returns its ``shift``."""
+        """Advances to the next frame and returns its ``shift``."""
         moved = dominant_displacement(motion)
         self.share = min(self.share, moved.share)
         if not self.exact or self.share >= EXACT_SHARE:

@@ -15,17 +15,17 @@ from warpnoise.motion.geometry import surface_geometry
 Flow = npt.NDArray[np.float32]
 
 BACKGROUND = 0
-"""The surface's number of what is at infinity."""
+"""The surface number of the background, which is at infinity."""
 NAMELESS = 1
-"""The surface's number of what is there, but has no Cryptomatte hash. No object's hash is so small."""
+"""The surface number of objects without a Cryptomatte hash. No object's hash is so small."""
 
 _FAR = 1e9
-"""Distances from here on are the background, for which Cycles writes 1e10."""
+"""Pixels at this distance or farther are background, for which Cycles writes 1e10."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame. Flows are (h, w, 2) float32, pixels, x right and y down; NaN: not known."""
+    """One frame. Flows are (h, w, 2) float32, pixels, x right and y down; NaN: unknown."""
 
     number: int
     to_previous: Flow
@@ -37,12 +37,12 @@ class Frame:
     depth: Plane
     """(h, w): projective depth, see ``warpnoise.motion.cameras``."""
     manifest: Mapping[str, int]
-    """Names and numbers of surfaces."""
+    """{name: number} of surfaces."""
     camera: Camera | None
     objects: Mapping[str, npt.NDArray[np.float64]]
     cut: bool
     unknown_motion: Collection[str]
-    """Names of objects whose vectors from and to the frame before mean nothing."""
+    """Names of objects whose flow from and to the previous frame is invalid."""
 
     def geometry(self) -> npt.NDArray[np.float32]:
         """(4, h, w), see `surface_geometry`."""
@@ -53,10 +53,10 @@ def read_frame(job: Shot, state: FrameState, warn: Callable[[str], None]) -> Fra
     """Reads a frame of the job.
 
     Args:
-        warn: Is told of vectors that are not numbers; they become NaN, not known.
+        warn: receives a message if vectors are not finite. They become NaN, unknown.
 
     Raises:
-        MediaError: the file cannot be read, lacks a pass, or is of another size than the job.
+        MediaError: the file cannot be read, lacks a pass, or differs in size from the job.
     """
     path = job.passes(state.frame)
     passes = read_passes(path, (job.scene.width, job.scene.height))
@@ -86,7 +86,7 @@ def read_frame(job: Shot, state: FrameState, warn: Callable[[str], None]) -> Fra
 
 def _flow(x: Plane, y: Plane) -> Flow:
     flow = np.stack([x, y], axis=-1)
-    # The sum of two finite numbers is finite, but for absurdly long vectors, which are no motion either.
+    # The sum of two finite numbers is finite unless the vector is absurdly long, which is not a motion either.
     with np.errstate(over="ignore", invalid="ignore"):
         unknown = ~np.isfinite(x + y)
     if unknown.any():

@@ -19,16 +19,16 @@ from warpnoise.motion.cameras import camera_to_pixels
 def surface_geometry(
     depth: npt.NDArray[np.floating], background: npt.NDArray[np.bool_], camera: Camera | None
 ) -> npt.NDArray[np.float32]:
-    """The surfaces' normals, and where there are surfaces at all.
+    """The normals of the visible surfaces, and the mask of surfaces.
 
     Args:
         depth: (h, w) projective depth.
-        background: (h, w), where nothing but the background is seen.
-        camera: None: not known; nothing is then known of the normals either.
+        background: (h, w), true for pixels that show only the background.
+        camera: None: unknown; the normals are then unknown, too.
 
     Returns:
-        (4, h, w). First the unit normal in camera space, x right, y up, z towards the viewer, 0 where there is none or
-        it is not known; then 1 at surfaces and -1 at the background.
+        (4, h, w). Channels 0 to 2: the unit normal in camera space, x right, y up, z towards the viewer; 0 where there
+        is none or it is unknown. Channel 3: 1 at surfaces, -1 at the background.
     """
     height, width = depth.shape
     seen = np.where(background, -1, 1)[None].astype(np.float32)
@@ -48,7 +48,7 @@ def surface_geometry(
 
 
 def _slope(d: npt.NDArray[np.float64], axis: int) -> npt.NDArray[np.float64]:
-    """The lesser of the differences to the two neighbors: the other one may lead over an edge."""
+    """The smaller one of the differences to both neighbors along an axis: the other one may cross a silhouette."""
     steps = np.diff(d, axis=axis)
     steps[np.isnan(steps)] = np.inf
     nothing = np.full_like(np.take(d, [0], axis), np.inf)

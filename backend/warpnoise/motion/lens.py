@@ -31,27 +31,28 @@ _CERTAIN = 0.5
 
 @dataclass
 class LensCorrection:
-    """Corrects flows, one frame pair after the other. A detected lens stays in use until new evidence."""
+    """Corrects the flow of successive frame pairs. A detected lens is used until pixels show another one."""
 
     warn: Callable[[str], None]
     _lens: str = "focal length"
-    _spoiled: bool = False
+    _perspective: bool = False
     _warned: bool = field(default=False, init=False)
 
     def correct(self, flow: Flow, source: Camera, target: Camera, prediction: Prediction) -> Flow:
-        """The true flow (h, w, 2), pixels.
+        """The true flow, (h, w, 2), in pixels.
 
         Args:
-            flow: The renderer's, from the frame of the camera ``source`` to that of the camera ``target``.
-            prediction: The motion of the same pixels by the matrices of camera and objects.
+            flow: the renderer's flow, from the frame of the camera ``source`` to that of the camera ``target``.
+            prediction: the motion of the same pixels by the matrices of camera and objects.
         """
         if source.type == "ORTHO":
-            # Also if these two positions are equal: a move to the frame on the other side spoils both flows.
+            # Test it even if the camera does not move between these frames: a move to the frame before or after them
+            # makes both flows wrong.
             perspective = _is_perspective(flow, source, target, prediction)
             if perspective is None:
-                perspective = self._spoiled and source.world != target.world
+                perspective = self._perspective and source.world != target.world
             else:
-                self._spoiled = perspective
+                self._perspective = perspective
             if perspective:
                 return self._by_matrices(prediction)
         if source.projection == target.projection:
@@ -85,7 +86,7 @@ class LensCorrection:
 
 def _is_perspective(flow: Flow, source: Camera, target: Camera, prediction: Prediction) -> bool | None:
     """Whether an orthographic camera's flow is a perspective projection: p - c ~ (X, Y) / z, with the principal point c
-    and a focal length that is estimated. None: no pixel tells."""
+    and a focal length that is estimated. None: no pixel decides it."""
     y, x = _sample(flow, prediction)
     if not len(y):
         return None

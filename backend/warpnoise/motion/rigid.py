@@ -21,7 +21,7 @@ TOLERANCE_RELATIVE = 0.001
 """Flow and prediction agree if they differ by less than this many pixels plus this part of the motion. In Cycles'
 scenes they differ by 1e-4 pixels; far from the origin its 32 bits are coarser."""
 STRAY_PART = 0.01
-"""This part of a surface's pixels may disagree, and one or two more: transparency, a distant instance."""
+"""This fraction of a surface's pixels, and up to two more, may disagree: transparency, or a distant instance."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class RigidTransforms:
     """Rigid motions from one frame to another, as (4, 4) matrices in pixel space."""
 
     surfaces: dict[int, Matrix]
-    """By the surfaces' numbers, the background among them."""
+    """{surface number: matrix}, including the background."""
     still: Matrix
-    """Of objects at rest in the world."""
+    """The matrix of objects at rest in the world."""
 
     def inverse(self) -> RigidTransforms:
         """The reverse motions."""
@@ -45,7 +45,7 @@ def _inverse(matrix: Matrix) -> Matrix:
 def rigid_transforms(old: Frame, new: Frame) -> RigidTransforms:
     """The motion of each surface whose object's matrix is known in both frames, whose cameras must be known.
 
-    The background is at infinity; an orthographic camera, which shows one direction only, sees it where it was.
+    The background is at infinity. In an orthographic camera, which shows a single direction, it does not move.
     """
     if old.camera is None or new.camera is None:
         raise ValueError("expected frames with cameras")
@@ -82,11 +82,11 @@ class Prediction:
     still: Matrix
     """(4, 4): the matrix of what stands still in the world."""
     depth: npt.NDArray[np.float32]
-    """(h, w): the projective depth that was predicted with."""
+    """(h, w): the projective depth from which the motion was predicted."""
     index: npt.NDArray[np.int32]
-    """(h, w): which of the matrices a pixel moves by; -1: none is known."""
+    """(h, w): the index of the matrix by which a pixel moves; -1: unknown."""
     flow: Flow
-    """(h, w, 2), pixels; NaN where there is no matrix, or where it leads behind the camera."""
+    """(h, w, 2), pixels; NaN where there is no matrix, or where the point moves behind the camera."""
 
 
 def predict(surface: npt.NDArray[np.int32], depth: npt.NDArray[np.float32], transforms: RigidTransforms) -> Prediction:
@@ -138,8 +138,8 @@ def agrees(flow: npt.NDArray[np.floating[Any]], predicted: npt.NDArray[np.floati
 
 
 def _is_among(flow: Flow, predicted: Flow) -> npt.NDArray[np.bool_]:
-    """Where each component lies between the least and the largest prediction of the 3 x 3 pixels around. A pixel beside
-    one without a prediction may have any vector."""
+    """Where each component lies within the range of the predictions of the 3 x 3 pixels around. Beside a pixel without
+    a prediction, every vector does."""
     around = np.ones((3, 3), np.uint8)
     unknown = np.isnan(predicted)
     least = cv2.erode(np.where(unknown, np.float32(-np.inf), predicted), around)
@@ -152,17 +152,17 @@ def _is_among(flow: Flow, predicted: Flow) -> npt.NDArray[np.bool_]:
 class Rigidity:
     """Decides which surfaces move by their objects' matrices: deforming objects and instances do not.
 
-    A surface that disagreed once is not rigid until it agrees again.
+    A surface whose flow disagreed once is not rigid until it agrees again.
 
-    ``averaged``: vectors are means over a pixel's samples. They may then lie anywhere among the predictions of the
-    pixel and its neighbors: at silhouettes they are mixtures of two surfaces' motions.
+    ``averaged``: vectors are means over a pixel's samples. At silhouettes, they mix the motions of two surfaces, so
+    they may lie anywhere in the range of the predictions of the pixel and its neighbors.
     """
 
     averaged: bool = False
     _deforming: set[int] = field(default_factory=set)
 
     def confirm(self, *seen: tuple[Flow, Prediction]) -> set[int]:
-        """The surfaces that are rigid, judged by all pairs of flow and prediction."""
+        """The surfaces that are rigid according to all pairs of flow and prediction."""
         known: dict[int, int] = {}
         wrong: dict[int, int] = {}
         for flow, prediction in seen:

@@ -16,7 +16,7 @@ from warpnoise.motion.rigid import Prediction, Rigidity, RigidTransforms, predic
 from warpnoise.noise import Motion
 
 _NAMES = 5
-"""So many names stand in a message."""
+"""A message lists at most this many names."""
 
 log = logging.getLogger(__name__)
 
@@ -69,20 +69,20 @@ def frames_and_motions(
 
 @dataclass
 class _Notices:
-    """Warns of the first frame of each kind: hundreds of messages would hide the others."""
+    """Warns once for each kind of fault: hundreds of messages would hide the others."""
 
     warn: Callable[[str], None]
-    _told: bool = field(default=False, init=False)
-    _told_of: set[str] = field(default_factory=set, init=False)
+    _warned: bool = field(default=False, init=False)
+    _warned_of: set[str] = field(default_factory=set, init=False)
 
     def unknown_vectors(self, message: str) -> None:
-        if not self._told:
-            self._told = True
+        if not self._warned:
+            self._warned = True
             self.warn(f"{message} Later frames may have more of them.")
 
     def unknown_motion(self, frame: Frame) -> None:
-        names = sorted(name for name in set(frame.unknown_motion) - self._told_of if name in frame.manifest)
-        self._told_of.update(names)
+        names = sorted(name for name in set(frame.unknown_motion) - self._warned_of if name in frame.manifest)
+        self._warned_of.update(names)
         if names:
             self.warn(
                 f"Frame {frame.number}: the topology of {', '.join(names[:_NAMES])}{' ...' * (len(names) > _NAMES)} "
@@ -103,13 +103,13 @@ def _motion(old: Frame, new: Frame, lens: LensCorrection, rigidity: Rigidity) ->
         reverse = predict(new.surface, new.depth, transforms.inverse())
         forward = _with_background(lens.correct(forward, old.camera, new.camera, predicted), old, predicted.flow)
         backward = _with_background(lens.correct(backward, new.camera, old.camera, reverse), new, reverse.flow)
-        # Again: where a lens cannot be corrected, flow is made of matrices.
+        # Again, because the correction replaces flow by that of the matrices where it has to.
         forward, backward = _with_unknown(forward, old, unknown), _with_unknown(backward, new, unknown)
         rigid = rigidity.confirm((forward, predicted), (backward, reverse)).difference(unknown)
         confirmed = RigidTransforms(
             {number: m for number, m in transforms.surfaces.items() if number in rigid}, transforms.still
         )
-        if rigidity.averaged:  # at silhouettes the matrices know better
+        if rigidity.averaged:  # at silhouettes, averaged vectors mix the motions of two surfaces
             forward, backward = (
                 _by_matrices(forward, old, predicted, rigid),
                 _by_matrices(backward, new, reverse, rigid),
@@ -126,7 +126,7 @@ def _motion(old: Frame, new: Frame, lens: LensCorrection, rigidity: Rigidity) ->
 
 
 def _surfaces_without_motion(old: Frame, new: Frame) -> list[int]:
-    """The surfaces that are not the same points in both frames."""
+    """The surfaces that do not consist of the same points in both frames."""
     return [frame.manifest[name] for name in new.unknown_motion for frame in (old, new) if name in frame.manifest]
 
 

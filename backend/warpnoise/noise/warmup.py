@@ -1,4 +1,4 @@
-"""Compiles all kernels of warped noise in advance, and remembers that it has done so."""
+"""Compiles all kernels of warped noise in advance, once for a version of Numba and a processor."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+import numba
 import numpy as np
 import torch
+from llvmlite.binding import get_host_cpu_name
 
 from .engine import CpuEngine, engine_for
 from .kernels.compile import cache_file
@@ -21,17 +23,18 @@ SIZE = 16
 
 
 def compile_kernels(say: Callable[[str], None] = log.info, device: str | torch.device = "cpu") -> bool:
-    """Compiles the CPU's kernels into the cache on disk, unless it has them or CUDA makes the noise of a device.
+    """Compiles the CPU's kernels into the cache on disk, unless they are there or CUDA makes the noise of ``device``.
 
     Args:
-        say: gets :data:`MESSAGE` before they are compiled, which takes up to a minute.
-        device: for which the noise is made.
+        say: is called with :data:`MESSAGE` before the compilation, which takes up to a minute.
+        device: the device of the noise.
 
     Returns:
         Whether anything was compiled.
     """
     file = cache_file()
-    mark = Path(file).with_name("compiled") if file else None
+    # Machine code that another Numba or another processor has compiled is not used.
+    mark = Path(file).with_name(f"compiled-{numba.__version__}-{get_host_cpu_name()}") if file else None
     if (mark is not None and mark.exists()) or not isinstance(engine_for(torch.device(device), None), CpuEngine):
         return False
     say(MESSAGE)
@@ -42,7 +45,7 @@ def compile_kernels(say: Callable[[str], None] = log.info, device: str | torch.d
 
 
 def _run_all() -> None:
-    """A wall that comes near and goes away: particles split, leave the frame, come back, merge and are spawned."""
+    """Runs all kernels on a wall that comes near and goes away: particles split, leave, return, merge and spawn."""
     noise, center = WarpedNoise((4, SIZE, SIZE), engine="cpu"), (SIZE - 1) / 2
     along = torch.arange(SIZE) - center
     offset = torch.stack(torch.meshgrid(along, along, indexing="xy"), dim=-1)

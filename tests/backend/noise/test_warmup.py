@@ -1,4 +1,4 @@
-"""Kernels are compiled once for their sources, all of them, and it is said."""
+"""The warm-up compiles all kernels, once for their sources, and reports it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import pytest
 from warpnoise.noise import warmup
 from warpnoise.noise.kernels import compile as compiling
@@ -23,7 +24,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_every_kernel_runs(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warm_up_runs_every_kernel(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kernels = {kernel for kernel in KERNELS if kernel.function.__module__.startswith("warpnoise.")}
     used: dict[Kernel, object] = {}
     original = Kernel.loop.func
@@ -40,14 +41,16 @@ def test_every_kernel_runs(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert {kernel.name for kernel in kernels - set(used)} == set()
 
 
-def test_it_is_done_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kernels_are_compiled_once_for_a_version_of_numba(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warmup, "_run_all", lambda: None)
     said: list[str] = []
     assert warmup.compile_kernels(said.append) and not warmup.compile_kernels(said.append)
     assert len(said) == 1
+    monkeypatch.setattr(numba, "__version__", "0.99")
+    assert warmup.compile_kernels() and not warmup.compile_kernels()
 
 
-def test_it_is_done_again_after_a_failure(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_compilation_is_repeated(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise MemoryError
 
@@ -59,7 +62,9 @@ def test_it_is_done_again_after_a_failure(cache: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("changed", ["kernels/sampling.py", "transport.py"])
-def test_an_edited_source_is_compiled_again(changed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_edited_source_changes_the_cache_folder(
+    changed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The digest of all sources names the cache's folder: an edit of an inlined function counts too."""
     copy = tmp_path / "noise"
     (copy / "kernels").mkdir(parents=True)
