@@ -1,4 +1,4 @@
-"""Flat rigid surfaces before each other, in known motion, with everything that a motion can say of them."""
+"""Flat rigid surfaces in known motion: flow, surfaces, depths and transforms."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Card:
-    """A rectangle that is parallel to the picture, or all of its plane.
+    """A rectangle that is parallel to the picture, or an infinite plane.
 
     Args:
-        surface: its number.
-        depth: projective, larger is nearer.
-        place: t -> (3, 3), where the points (x, y, 1) of the card are in frame t, pixels; rigid, as is its motion.
-        box: left, top, right, bottom; None: no end.
+        surface: the surface number.
+        depth: projective depth; larger is nearer.
+        place: t -> (3, 3), the rigid motion that takes the points (x, y, 1) of the card to frame t, in pixels.
+        box: left, top, right, bottom. None: an infinite plane.
     """
 
     surface: int
@@ -29,7 +29,7 @@ class Card:
     box: tuple[float, float, float, float] | None = None
 
     def holds(self, t: float, points: Array) -> npt.NDArray[np.bool_]:
-        """Whether points of the picture, (h, w, 3), are on it."""
+        """Whether points of the picture, (h, w, 3), lie on the card."""
         x, y, _ = np.moveaxis(points @ np.linalg.inv(self.place(t)).T, -1, 0)
         if self.box is None:
             return np.ones(x.shape, bool)
@@ -38,12 +38,12 @@ class Card:
 
 
 def surfaces(cards: Sequence[Card], t: float, size: int) -> npt.NDArray[np.int32]:
-    """Which surface each pixel of frame t shows."""
+    """The surface that each pixel of frame t shows."""
     return np.array([card.surface for card in cards], np.int32)[_shown(cards, t, _centres(size))]
 
 
 def motion(cards: Sequence[Card], old: float, new: float, size: int) -> Motion:
-    """From one frame to another, with surfaces, depths and transforms. Cards come from the farthest to the nearest."""
+    """The motion between two frames. ``cards`` are in order, from the farthest to the nearest."""
     points = _centres(size)
     vectors, shown, depth = [], [], []
     for here, there in ((old, new), (new, old)):
@@ -68,7 +68,7 @@ def shift(x: float, y: float) -> Array:
 
 
 def turn(degrees: float, x: float, y: float) -> Array:
-    """About a point."""
+    """A turn about a point."""
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     return shift(x, y) @ np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]]) @ shift(-x, -y)
 
@@ -79,7 +79,7 @@ def _centres(size: int) -> Array:
 
 
 def _shown(cards: Sequence[Card], t: float, points: Array) -> npt.NDArray[np.int64]:
-    """Which card each point of frame t shows."""
+    """The index of the card that each point of frame t shows."""
     which = np.zeros(points.shape[:2], np.int64)
     for index, card in enumerate(cards):
         which[card.holds(t, points)] = index
@@ -87,7 +87,7 @@ def _shown(cards: Sequence[Card], t: float, points: Array) -> npt.NDArray[np.int
 
 
 def _in_space(matrix: Array) -> Array:
-    """A motion in the picture as one of (x, y, d, 1)."""
+    """A motion (3, 3) in the picture as a transform of (x, y, d, 1)."""
     result = np.eye(4)
     kept = [0, 1, 3]
     result[np.ix_(kept, kept)] = matrix

@@ -8,7 +8,7 @@ import os
 import pytest
 import torch
 
-CLOSED_FORM = {"test_principles", "test_white", "test_fidelity", "test_memory", "test_any_grid"}
+CLOSED_FORM = {"test_principles", "test_white", "test_fidelity", "test_occlusion_memory", "test_any_grid"}
 
 HAS_NUMBA_CUDA = importlib.util.find_spec("numba_cuda") is not None
 SIMULATED = HAS_NUMBA_CUDA and os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
@@ -23,7 +23,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(autouse=True)
 def chosen_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Noise on the CPU is made by this engine, and handed over."""
+    """The engine that makes the noise, which is then copied to the CPU."""
     if getattr(request, "param", "cpu") == "cuda":
         from warpnoise.noise import warped
         from warpnoise.noise.cuda import CudaEngine

@@ -1,4 +1,4 @@
-"""A card that moves before a still wall: surfaces that hide and uncover each other."""
+"""A card that moves before a still wall, which it occludes and disoccludes."""
 
 from __future__ import annotations
 
@@ -50,6 +50,6 @@ class Occlusion:
                 edge.narrow(axis, start, self.size - 1).logical_or_(differs)
         return edge
 
-    def uncovered(self, t: int) -> Tensor:
-        """(size, size) bool: wall that the frame before did not show."""
+    def disoccluded(self, t: int) -> Tensor:
+        """(size, size) bool: pixels of the wall that was occluded in the previous frame."""
         return ~self.card(t) & self.card(t - 1)

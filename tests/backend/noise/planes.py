@@ -1,4 +1,4 @@
-"""A surface that moves in known ways, the motions that say so, and the covariances that its noise must have.
+"""A plane that moves in known ways: its motions, and the covariances of its noise.
 
 way = WAYS["turn"](64)                     # 64 x 64 pixels
 noise.advance(way.motion(0, 1))
@@ -24,12 +24,12 @@ SUBPIXELS = 8  # on a pixel's side, for areas
 
 @dataclass(frozen=True)
 class Way:
-    """A surface that fills the plane; it is named by the places that its points have in frame 0.
+    """The motion of a plane, whose points are named by their places in frame 0.
 
     Args:
         size: of the square frame, pixels; points are measured from its corner.
-        place: (t, u, v) -> where the points (u, v) of frame 0 are in frame t.
-        origin: (t, x, y) -> the way back.
+        place: (t, u, v) -> the places, in frame t, of the points (u, v) of frame 0.
+        origin: (t, x, y) -> the inverse of ``place``.
     """
 
     size: int
@@ -37,7 +37,7 @@ class Way:
     origin: Place
 
     def motion(self, old: float, new: float, size: int | None = None) -> Motion:
-        """From a frame to another one, on a grid of its own size."""
+        """The motion between two frames, on a grid of ``size`` pixels."""
         size = size or self.size
         ratio = self.size / size
         y, x = (np.mgrid[:size, :size] + 0.5) * ratio
@@ -48,35 +48,35 @@ class Way:
         return Motion(*ways)
 
     def covariance(self, t: int, s: int, *, entered_since: int | None = None) -> Tensor:
-        """C, sparse (pixels of frame t, pixels of frame s): how much of the pixels' areas they have in common.
+        """C, sparse (pixels of frame t, pixels of frame s): the area that two pixels have in common.
 
-        Only what was in the frame all the time from s to t counts. Where a motion stretches the surface it is the
-        geometric mean of the common area as both frames see it.
+        Only points that are in the frame from s to t count. Where a motion magnifies the surface, it is the geometric
+        mean of the common areas in both frames.
 
         Args:
-            entered_since: only pixels of frame s that show nothing that this frame shows.
+            entered_since: only pixels of frame s that show no point of this frame.
         """
-        # The points lie in the pixels of the frame that shows less of the surface, so that all pairs have many.
+        # The points are spread over the frame that shows less of the surface, so that all pairs have many.
         x, y = self._points()
-        here, there = (t, s) if self._stretch(t, s, x, y).mean() < 1 else (s, t)
+        here, there = (t, s) if self._magnification(t, s, x, y).mean() < 1 else (s, t)
         u, v = self.origin(here, x, y)
         seen = np.logical_and.reduce([self._inside(*self.place(r, u, v)) for r in range(s, t + 1)])
         x, y, u, v = x[seen], y[seen], u[seen], v[seen]
-        common = np.sqrt(self._stretch(here, there, x, y)) / SUBPIXELS**2
+        common = np.sqrt(self._magnification(here, there, x, y)) / SUBPIXELS**2
         i, j = (self._pixel(*self.place(frame, u, v)) for frame in (t, s))
         if entered_since is not None:
             x, y = self._points()
             known = self._pixel(x, y)[self._inside(*self.place(entered_since, *self.origin(s, x, y)))]
-            fresh = ~np.isin(j, known)
-            i, j, common = i[fresh], j[fresh], common[fresh]
+            entered = ~np.isin(j, known)
+            i, j, common = i[entered], j[entered], common[entered]
         pixels = self.size**2
         indices = torch.from_numpy(np.stack([i, j]))
         return torch.sparse_coo_tensor(
             indices, torch.from_numpy(common), (pixels, pixels), check_invariants=True
         ).coalesce()
 
-    def _stretch(self, here: float, there: float, x: Array, y: Array) -> Array:
-        """What an area at points of one frame is multiplied by on the way to another."""
+    def _magnification(self, here: float, there: float, x: Array, y: Array) -> Array:
+        """The factor of areas at points of one frame from there to another: the Jacobian's determinant."""
         step = 1e-3
         (x0, y0), (right_x, right_y), (below_x, below_y) = (
             self.place(there, *self.origin(here, x + dx, y + dy)) for dx, dy in ((0, 0), (step, 0), (0, step))
@@ -84,7 +84,7 @@ class Way:
         return np.abs((right_x - x0) * (below_y - y0) - (right_y - y0) * (below_x - x0)) / step**2
 
     def _points(self) -> tuple[Array, Array]:
-        """Points spread over the frame; jittered, as regular ones would measure areas wrongly, all by the same."""
+        """Points spread over the frame. They are jittered, as all areas would have the same error on a regular grid."""
         count = self.size * SUBPIXELS
         jitter = np.random.default_rng(0).random((2, count * count))
         y, x = (np.mgrid[:count, :count].reshape(2, -1) + jitter) / SUBPIXELS
@@ -98,10 +98,10 @@ class Way:
 
 
 def fidelity(now: Tensor, then: Tensor, covariance: Tensor) -> tuple[float, float]:
-    """sum C <n_t n_s> / sum C^2, the mean being over channels, and its standard error; 1 is exact.
+    """sum C <n_t n_s> / sum C^2, with the mean over channels, and its standard error. 1 is exact.
 
     Args:
-        now, then: (channels, height, width), channels being independent.
+        now, then: (channels, height, width), with independent channels.
         covariance: C, sparse (height * width, height * width).
     """
     expected = torch.sparse.mm(covariance, then.flatten(1).double().T)
@@ -110,12 +110,12 @@ def fidelity(now: Tensor, then: Tensor, covariance: Tensor) -> tuple[float, floa
 
 
 def all_maps(noise: NoiseMethod) -> Tensor:
-    """(maps * channels, height, width): as many independent channels."""
+    """The noise of all maps, (maps * channels, height, width)."""
     return torch.cat([noise.frame(map_) for map_ in range(noise.maps)])
 
 
 def _linear(size: int, matrix: Callable[[float], Array]) -> Way:
-    """Linear about the middle of the frame, or projective: ``matrix(t)`` is (3, 3)."""
+    """A linear or projective motion about the middle of the frame: ``matrix(t)`` is (3, 3)."""
     middle = size / 2
 
     def apply(m: Array, x: Array, y: Array) -> tuple[Array, Array]:
@@ -139,18 +139,18 @@ def _turned(angle: float) -> Array:
 
 
 def pan(x: float, y: float) -> Callable[[int], Way]:
-    """(x, y) pixels a frame."""
+    """A pan by (x, y) pixels per frame."""
     return lambda size: _linear(size, lambda t: np.array([[1, 0, x * t], [0, 1, y * t], [0, 0, 1.0]]))
 
 
 def _orbit(size: int) -> Way:
-    """A camera goes round above a floor, a degree a frame, looking down at it aslant."""
+    """A camera that orbits above a floor by a degree per frame, and looks down at a slant."""
     tilt = np.array([[1, 0, 0], [0, 0.8, 0], [0, 0.35 / size, 1.0]])
     return _linear(size, lambda t: tilt @ _turned(np.radians(t)) @ np.linalg.inv(tilt))
 
 
 def _swirl(size: int) -> Way:
-    """Turns a degree a frame in the middle and less and less away from it."""
+    """A turn by a degree per frame in the middle, and by less farther away."""
     middle = size / 2
 
     def turn(t: float, x: Array, y: Array) -> tuple[Array, Array]:

@@ -1,4 +1,4 @@
-"""Noise on a coarser grid than the motion's: a latent's noise is the picture's noise, pooled."""
+"""Noise on a coarser grid than the motion: the noise of a latent is the pooled noise of the picture."""
 
 from __future__ import annotations
 

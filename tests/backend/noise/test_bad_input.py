@@ -1,4 +1,4 @@
-"""What is wrong with an argument is said: its name, what it was, and what is expected; and nothing is lost."""
+"""Bad arguments: the error names the argument, its value and what is expected, and the noise stays as it was."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PLANE = np.zeros((8, 8), np.float32)
         ({"shape": (2**20, 8, 8)}, "shape must be .* at most 16384 channels, got"),
     ],
 )
-def test_of_every_method(name: str, arguments: dict[str, Any], said: str) -> None:
+def test_every_method_refuses_bad_arguments(name: str, arguments: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         make_noise(name, **{"shape": (1, 8, 8), **arguments})
 
@@ -45,19 +45,19 @@ def test_of_every_method(name: str, arguments: dict[str, Any], said: str) -> Non
         ({"engine": "steam"}, "engine must be 'cpu', 'cuda' or None, got 'steam'"),
     ],
 )
-def test_of_warped_noise(arguments: dict[str, Any], said: str) -> None:
+def test_warped_noise_refuses_bad_arguments(arguments: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         WarpedNoise((1, 8, 8), **arguments)
 
 
 @pytest.mark.parametrize("device", [f"cuda:{torch.cuda.device_count()}", "nowhere"])
-def test_a_missing_device(device: str) -> None:
+def test_a_missing_device_is_an_error(device: str) -> None:
     for name in NOISE_METHODS:
         with pytest.raises(RuntimeError, match=f"device '{device}' is not available"):
             make_noise(name, (1, 8, 8), device=device)
 
 
-def test_a_method_that_does_not_exist() -> None:
+def test_an_unknown_method_is_an_error() -> None:
     with pytest.raises(ValueError, match="no noise method 'pink'; there are warped, "):
         make_noise("pink", (1, 8, 8))
 
@@ -82,7 +82,7 @@ def test_a_method_that_does_not_exist() -> None:
         ),
     ],
 )
-def test_of_motions(arguments: dict[str, Any], said: str) -> None:
+def test_motion_refuses_bad_arguments(arguments: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         Motion(**{"forward": VECTORS, "backward": VECTORS, **arguments})
 

@@ -1,4 +1,4 @@
-"""The other methods against their papers' formulas: covariances within a frame and to the first one."""
+"""The covariances of every method, within a frame and to the first one, are those of its paper's formula."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIZE = 24
 CHANNELS = 1000
 MARGIN = 6  # pixels at the border that may show something new
 X, Y = 0.25, -0.25
-"""Pixels a frame. Quarters, on which the chained method's particles are divided without remainder."""
+"""Pixels per frame. Multiples of a quarter, which is the spacing of the chained method's particles."""
 REACH = 3
 
 Lags = Mapping[tuple[int, int], float]
@@ -48,7 +48,7 @@ def products(kernel: Callable[[float], float], steps: int = 1) -> dict[tuple[int
 
 
 def twice(weights: Lags) -> dict[tuple[int, int], float]:
-    """The weights of the pixels before the last frame's, if that was made in the same way."""
+    """The weights of pixels of the frame before the previous one, after two equal steps."""
     result: dict[tuple[int, int], float] = {}
     for (i, j), first in weights.items():
         for (k, m), second in weights.items():
@@ -84,8 +84,8 @@ CLOSED_FORM: dict[str, tuple[Lags, tuple[Lags, ...]]] = {
 
 
 def assert_covariances(now: Tensor, then: Tensor, expected: Lags, what: str) -> None:
-    """The mean products of pixels and those of another frame (dx, dy) away, within their standard errors, which come
-    from the channels' scatter: neighbours may be correlated, channels are not."""
+    """Asserts the covariances with pixels of another frame at each lag, within 4.5 standard errors. These are estimated
+    from the scatter of the channels, which are independent, while neighbors may be correlated."""
     inner = now[:, None, MARGIN:-MARGIN, MARGIN:-MARGIN]
     around = then[None, :, MARGIN - REACH : SIZE - MARGIN + REACH, MARGIN - REACH : SIZE - MARGIN + REACH]
     each = torch.nn.functional.conv2d(around, inner, groups=len(now))[0].double() / inner[0].numel()
@@ -107,7 +107,7 @@ def test_covariances_are_those_of_the_formula(name: str) -> None:
 
 
 def test_control_a_video_keeps_noise_at_rest() -> None:
-    """Chen et al. 2023, section 3.3: the noise of a pixel is kept where nothing happens, and drawn anew elsewhere."""
+    """Chen et al. 2023, section 3.3: a pixel keeps its noise where nothing moves, and gets new noise elsewhere."""
     vectors = np.zeros((SIZE, SIZE, 2), np.float32)
     vectors[:, SIZE // 2 :] = [2.0, 0.0]
     noise = make_noise("control-a-video", (CHANNELS, SIZE, SIZE), seed=22)

@@ -1,4 +1,4 @@
-"""Long shots and many maps: memory that stays within its limits, maps that are independent and carried alike."""
+"""Memory stays bounded in long shots, and noise maps are independent but move alike."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_BYTES = (32 + 4 * 4 + 16) * MOST_PARTICLES * 5 // 4 + 64 * MOST_OCCLUDED
 
 
 def there_and_back(frame: int) -> Motion:
-    """The camera goes 40 pixels to the side and back, before a wall that is tracked."""
+    """The camera moves 40 pixels to the side and back before a wall that has a transform."""
     step = 0.7 if frame % 120 < 60 else -0.7
     vectors = np.broadcast_to(np.array([step, 0], np.float32), (SIZE, SIZE, 2)).copy()
     surface, depth = np.ones((SIZE, SIZE), np.int32), np.full((SIZE, SIZE), 0.2, np.float32)
@@ -55,7 +55,7 @@ def test_memory_is_bounded_however_long_the_shot(kind: str) -> None:
     assert torch.isfinite(noise.frame()).all()
 
 
-def test_maps_are_independent_and_carried_alike() -> None:
+def test_maps_are_independent_and_move_alike() -> None:
     count = 21
     noise = WarpedNoise((64, SIZE, SIZE), seed=32, maps=count)
     alone = WarpedNoise((64, SIZE, SIZE), seed=32)

@@ -1,4 +1,4 @@
-"""CUDA's kernels make the CPU's noise, whatever the motion; on a GPU, and in numba-cuda's simulator.
+"""The CUDA engine makes the same noise as the CPU engine, on a GPU and in numba-cuda's simulator.
 
 `NUMBA_ENABLE_CUDASIM=1 pytest tests/backend/noise/test_engines.py` chooses the simulator, which runs threads in Python.
 """
@@ -20,7 +20,7 @@ DEVICE = "cuda" if ON_GPU else "cpu"
 SIZE = 24 if ON_GPU else 6
 FRAMES = 12 if ON_GPU else 3
 SPEED = {"zoom in": 20, "zoom out": 20}
-"""Of the motion's frames a step, so that particles split and merge within a few."""
+"""Frames of the motion per step, so that particles split and merge within a few steps."""
 
 needs_cuda = pytest.mark.skipif(not (ON_GPU or SIMULATED), reason="needs numba-cuda with a GPU or its simulator")
 
@@ -74,7 +74,7 @@ def test_cpu_and_cuda_agree_on_spawned_and_occluded_particles(occluded: float) -
 
 
 @needs_cuda
-def test_cpu_and_cuda_agree_where_nothing_is_known() -> None:
+def test_cpu_and_cuda_agree_where_the_motion_is_unknown() -> None:
     cpu, cuda = both(2)
     unknown = np.full((SIZE, SIZE, 2), np.nan, np.float32)
     for noise in (cpu, cuda):
@@ -83,7 +83,7 @@ def test_cpu_and_cuda_agree_where_nothing_is_known() -> None:
 
 
 @needs_cuda
-def test_cpu_and_cuda_agree_on_values_that_are_not_kept() -> None:
+def test_cpu_and_cuda_agree_on_values_that_are_not_stored() -> None:
     cpu, cuda = both(5, memory=0)
     for noise in (cpu, cuda):
         noise.advance(WAYS["zoom in"](SIZE).motion(0, 20))
@@ -91,13 +91,13 @@ def test_cpu_and_cuda_agree_on_values_that_are_not_kept() -> None:
 
 
 @pytest.mark.parametrize("name", ["zoom in", "zoom out"])
-def test_kept_values_are_those_drawn_later(name: str) -> None:
-    """Splitting and merging lose no bit: a map that is asked for late is the one that was kept all along."""
+def test_stored_values_equal_those_drawn_later(name: str) -> None:
+    """Splitting and merging lose no bit: values drawn in each frame equal those stored since the first."""
     way = WAYS[name](24)
-    kept, late = WarpedNoise((4, 24, 24), seed=1), WarpedNoise((4, 24, 24), seed=1, memory=0)
+    stored, drawn = WarpedNoise((4, 24, 24), seed=1), WarpedNoise((4, 24, 24), seed=1, memory=0)
     for t in range(12):
         step = way.motion(6 * t, 6 * t + 6)
-        assert kept.advance(step).equal(late.advance(step))
+        assert stored.advance(step).equal(drawn.advance(step))
 
 
 def test_an_engine_that_cannot_run_is_an_error() -> None:

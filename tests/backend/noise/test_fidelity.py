@@ -1,7 +1,7 @@
-"""What a surface carried in one frame it carries in every other, as long as it is in sight.
+"""A surface keeps its noise in all frames in which it is visible.
 
 Fidelity of frame t to frame s is sum_ij C_ij <n_t(i) n_s(j)> / sum_ij C_ij^2 with the exact covariance
-C_ij = |A_ti & A_sj| / sqrt(|A_ti| |A_sj|). It is 1, within 0.02; the statistical error is a few times smaller.
+C_ij = |A_ti & A_sj| / sqrt(|A_ti| |A_sj|). It must be within 0.02 of 1. The statistical error is at most 0.006.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FRAMES = (1, 8, 32, 128)
 
 
 def assert_faithful(value: float, error: float, what: str) -> None:
-    assert error < MOST_ERROR, f"{what}: too few channels to tell, {value:.4f} +- {error:.4f}"
+    assert error < MOST_ERROR, f"{what}: too few channels, {value:.4f} +- {error:.4f}"
     assert abs(value - 1) <= TOLERANCE, f"{what}: fidelity {value:.4f} +- {error:.4f}"
 
 
@@ -38,7 +38,7 @@ def test_faithful_to_the_first_frame_and_the_previous_one(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["pan", "zoom out"])
-def test_faithful_to_any_frame_for_what_entered_there(name: str) -> None:
+def test_faithful_to_the_frame_in_which_a_surface_entered(name: str) -> None:
     way, entered, last = WAYS[name](48), 24, 48
     noise = WarpedNoise((32, way.size, way.size), seed=8, maps=24)
     for t in range(entered):
@@ -51,7 +51,7 @@ def test_faithful_to_any_frame_for_what_entered_there(name: str) -> None:
 
 
 def test_slow_motion_moves_the_noise() -> None:
-    """0.05 pixels a frame, twenty frames: one whole pixel, and nothing stays where it was."""
+    """0.05 pixels per frame for twenty frames are one pixel, and no noise remains at its first place."""
     way: Way = pan(0.05, 0.0)(48)
     noise = WarpedNoise((32, way.size, way.size), seed=5, maps=6)
     first = all_maps(noise)

@@ -1,4 +1,4 @@
-"""Where a pixel's particles are spawned: one in each leaf, and in every other rectangle that halving makes."""
+"""The points of a pixel's leaves are a (0, m, 2)-net: one in every elementary interval."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def leaf_points(side: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("side", [1, 2, 4, 8])
-def test_every_rectangle_of_a_points_area_has_one_point(side: int) -> None:
+def test_every_elementary_interval_has_one_point(side: int) -> None:
     x, y = leaf_points(side)
     count = side**2
     for power in range(count.bit_length()):
@@ -50,7 +50,7 @@ def test_points_are_uniform_and_those_of_two_pixels_independent() -> None:
 
 
 def test_a_pixel_that_moves_keeps_its_number_of_points() -> None:
-    """Better than points that are only jittered in their leaves: the variance is about half of theirs."""
+    """The variance of the number is about half that of points that are only jittered in their leaves."""
     leaf, random = np.arange(16), np.random.default_rng(0).random((2, SIZE * SIZE, 16))
     jittered = (leaf % 4 + random[0]) / 4, (leaf // 4 + random[1]) / 4
     variances = np.array(
@@ -64,7 +64,7 @@ def test_a_pixel_that_moves_keeps_its_number_of_points() -> None:
 
 
 def counts(points: tuple[np.ndarray, np.ndarray], shift: float) -> np.ndarray:
-    """How many points lie in each inner pixel when all have moved by (shift, 0.6 shift) pixels."""
+    """The number of points in each inner pixel after all have moved by (shift, 0.6 shift) pixels."""
     pixel = np.arange(SIZE * SIZE)[:, None]
     column = np.floor(points[0] + shift).astype(int) + pixel % SIZE
     row = np.floor(points[1] + 0.6 * shift).astype(int) + pixel // SIZE

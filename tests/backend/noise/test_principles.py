@@ -1,4 +1,4 @@
-"""What every frame's noise must be, on small fields with many channels: white, faithful, repeatable."""
+"""Every frame's noise is white and faithful, in small frames with many channels; all methods have one interface."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_every_method_has_the_same_interface(name: str) -> None:
 @pytest.mark.parametrize("side", [1, 2])
 @pytest.mark.parametrize("name", ["zoom out", "turn"])
 def test_every_pixel_has_noise_however_few_the_particles(name: str, side: int) -> None:
-    """Also where merging has moved a pixel's only particle to its neighbor."""
+    """Merging may move a pixel's only particle to a neighbor."""
     way = WAYS[name](64)
     noise = WarpedNoise((1, 64, 64), seed=2, particles_per_side=side)
     for t in range(0, 80, 2):

@@ -1,4 +1,4 @@
-"""The seed and the motion decide every bit, on any number of threads."""
+"""The seed and the motion determine every bit, with any number of threads."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def torch_threads(count: int) -> Iterator[None]:
 
 
 def run(name: str, size: int, frames: int, seed: int = 9) -> list[Tensor]:
-    """Both maps of the last frame. Four frames' motion in one step, so that much happens in each."""
+    """Both maps of the last frame. A step has the motion of four frames, so that many particles change in each."""
     way = WAYS[name](size)
     noise = WarpedNoise((6, size, size), seed=seed, maps=2)
     for t in range(frames):
@@ -53,10 +53,8 @@ def count_up(n: int, seen: Array) -> None:
 
 
 @pytest.mark.parametrize(("particles", "threads"), [(1, 1), (engine.WORTH_A_THREAD, 1), (1 << 20, 3)])
-def test_much_work_takes_all_threads_and_little_one(
-    particles: int, threads: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whatever the threads, every index is run once."""
+def test_only_much_work_is_divided_among_threads(particles: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every index is run once, with any number of threads."""
     started: list[object] = []
     pool = engine._pool()
     submit = pool.submit

@@ -1,4 +1,4 @@
-"""The table of particles: holes are filled, occluded particles are bounded and the oldest go first."""
+"""The table of particles fills holes first, bounds the number of occluded particles, and drops the oldest first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CPU = torch.device("cpu")
 
 
 def table_of(*names: int) -> ParticleTable:
-    """Visible particles whose column is their name."""
+    """A table of visible particles, whose column ``ix`` is their name."""
     table = ParticleTable(CPU)
     add(table, *names)
     return table
@@ -23,7 +23,7 @@ def add(table: ParticleTable, *names: int, state: int = VISIBLE) -> torch.Tensor
     return rows
 
 
-def hide(table: ParticleTable, *names: int, most: int = 100) -> None:
+def occlude(table: ParticleTable, *names: int, most: int = 100) -> None:
     rows = add(table, *names, state=OCCLUDED)
     first = table.add_occluded(rows, most)
     number, entries = torch.tensor(names), table.occluded
@@ -68,39 +68,39 @@ def test_rows_not_yet_set_are_dead() -> None:
 
 def test_the_oldest_occluded_particles_make_room() -> None:
     table = table_of(1)
-    hide(table, 2, 3, 4, most=5)
-    hide(table, 5, 6, most=5)
+    occlude(table, 2, 3, 4, most=5)
+    occlude(table, 5, 6, most=5)
     assert occluded(table) == [2, 3, 4, 5, 6]
-    hide(table, 7, 8, most=5)
+    occlude(table, 7, 8, most=5)
     assert occluded(table) == [4, 5, 6, 7, 8]
-    hide(table, *range(10, 18), most=5)
+    occlude(table, *range(10, 18), most=5)
     assert occluded(table) == [13, 14, 15, 16, 17]
     assert names(table, VISIBLE) == [1]
 
 
 def test_the_oldest_go_first_among_gaps() -> None:
     table = table_of()
-    hide(table, 1, 2, 3, 4, most=6)
+    occlude(table, 1, 2, 3, 4, most=6)
     kill(table, 2)
-    hide(table, 5, 6, 7, most=6)
+    occlude(table, 5, 6, 7, most=6)
     assert occluded(table) == [1, 3, 4, 5, 6, 7]
-    hide(table, 8, most=6)
+    occlude(table, 8, most=6)
     assert occluded(table) == [3, 4, 5, 6, 7, 8]
 
 
 def test_gaps_do_not_make_the_table_grow() -> None:
-    """Hundreds come and go while few stay occluded."""
+    """Hundreds of particles become occluded and visible again, while few stay occluded."""
     table = table_of()
-    hide(table, 1, 2, 3)
+    occlude(table, 1, 2, 3)
     for turn in range(50):
         came = range(10 * turn + 10, 10 * turn + 14)
-        hide(table, *came)
+        occlude(table, *came)
         kill(table, *came)
         assert occluded(table) == [1, 2, 3]
     assert table.occluded_count <= 10 and table.count <= 7
 
 
-def test_none_are_remembered_if_none_may_be() -> None:
+def test_a_limit_of_zero_keeps_no_occluded_particles() -> None:
     table = table_of(1)
-    hide(table, 2, 3, most=0)
+    occlude(table, 2, 3, most=0)
     assert occluded(table) == [] and names(table, VISIBLE) == [1]

@@ -1,4 +1,4 @@
-"""White in every frame, whatever the motion: those of people's scenes and hostile ones, and in places on their own."""
+"""The noise is white in every frame, in smooth, rendered and hostile motion, and at special places of a frame."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Vectors = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
 
 def tear(x: np.ndarray, y: np.ndarray, frame: int) -> np.ndarray:
-    """The halves of the picture go apart."""
+    """The left and the right part of the picture move apart."""
     return np.stack([np.where(x < SIZE / 2, -2.6, 2.6), np.zeros_like(y)], axis=-1)
 
 
@@ -51,14 +51,14 @@ HOSTILE: dict[str, Vectors] = {
 
 
 def hostile(kind: str, frame: int) -> Motion:
-    """Motion that no scene has; the way back is not even the way there."""
+    """A motion that no scene has. The backward flow is not the inverse of the forward flow."""
     y, x = np.mgrid[:SIZE, :SIZE].astype(np.float32)
     vectors = HOSTILE[kind](x, y, frame).astype(np.float32)
     return Motion(vectors, -vectors)
 
 
 @pytest.mark.parametrize("flaw", ["none", "variance", "neighbours", "far neighbours", "shape"])
-def test_a_small_flaw_is_noticed(flaw: str) -> None:
+def test_a_small_flaw_fails_the_check(flaw: str) -> None:
     """One per cent too much variance, a hundredth of a neighbour's value, or a uniform distribution."""
     noise = torch.randn((CHANNELS, SIZE, SIZE), generator=torch.Generator().manual_seed(18))
     flawed = {
@@ -76,7 +76,7 @@ def test_a_small_flaw_is_noticed(flaw: str) -> None:
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_however_wrong_the_motion(kind: str) -> None:
+def test_white_in_hostile_motion(kind: str) -> None:
     noise = WarpedNoise((CHANNELS, SIZE, SIZE), seed=11)
     for frame in range(4):
         noise.advance(hostile(kind, frame))
@@ -85,7 +85,7 @@ def test_however_wrong_the_motion(kind: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in WAYS if name != "still"])
-def test_on_smooth_motions(name: str) -> None:
+def test_white_in_smooth_motion(name: str) -> None:
     way = WAYS[name](SIZE)
     noise = WarpedNoise((CHANNELS, SIZE, SIZE), seed=12)
     for frame in range(1, max(CHECKED) + 1):
@@ -94,8 +94,8 @@ def test_on_smooth_motions(name: str) -> None:
             assert_white(noise.frame(), what=f"{name}, frame {frame}")
 
 
-def test_on_a_rendered_scene(tmp_path: Path) -> None:
-    """Its motion read out of EXR files: a turning ball on a floor, and a camera that goes round."""
+def test_white_in_a_rendered_scene(tmp_path: Path) -> None:
+    """The motion is read from EXR files: a turning ball on a floor, and an orbiting camera."""
     job = synthetic.make_job(tmp_path / "job", frames=5, width=SIZE, height=SIZE)
     noise = WarpedNoise((CHANNELS, SIZE, SIZE), seed=13)
     for frame, motion in motions(job):
@@ -104,31 +104,31 @@ def test_on_a_rendered_scene(tmp_path: Path) -> None:
         assert_white(noise.frame(), what=f"frame {frame}")
 
 
-def test_on_what_blender_exported() -> None:
-    """A turning cube on a ground, some background, a moving camera; 22 x 22 pixels with surfaces, depths and matrices,
-    there and back again and again."""
-    (_, _), (_, there) = motions(Shot.open(JOBS / "blender-5.2", needs=("passes",)))
-    assert there is not None and there.transforms
-    back = Motion(
-        there.backward,
-        there.forward,
-        surface_old=there.surface_new,
-        surface_new=there.surface_old,
-        depth_old=there.depth_new,
-        depth_new=there.depth_old,
-        transforms={surface: np.linalg.inv(matrix) for surface, matrix in there.transforms.items()},
+def test_white_in_a_job_from_blender() -> None:
+    """A turning cube on a floor before the background, and a moving camera: 22 x 22 pixels with surfaces, depths and
+    transforms. The motion is alternated with its inverse."""
+    (_, _), (_, motion) = motions(Shot.open(JOBS / "blender-5.2", needs=("passes",)))
+    assert motion is not None and motion.transforms
+    inverse = Motion(
+        motion.backward,
+        motion.forward,
+        surface_old=motion.surface_new,
+        surface_new=motion.surface_old,
+        depth_old=motion.depth_new,
+        depth_new=motion.depth_old,
+        transforms={surface: np.linalg.inv(matrix) for surface, matrix in motion.transforms.items()},
     )
-    noise = WarpedNoise((2100, *there.size), seed=17)
+    noise = WarpedNoise((2100, *motion.size), seed=17)
     for frame in range(4):
-        noise.advance(back if frame % 2 else there)
+        noise.advance(inverse if frame % 2 else motion)
         assert_white(noise.frame(), what=f"frame {frame + 1}")
 
 
 PLACES = 16
-"""Pixels on a side, where single places are looked at: with so many channels that a few pixels are 10^6 samples."""
+"""Pixels on a side in tests of single places, which need many channels for 10^6 samples."""
 
 
-def test_at_the_borders_of_the_frame() -> None:
+def test_white_at_the_borders_of_the_frame() -> None:
     border = torch.ones((PLACES, PLACES), dtype=torch.bool)
     border[1:-1, 1:-1] = False
     way = WAYS["turn"](PLACES)
@@ -138,18 +138,18 @@ def test_at_the_borders_of_the_frame() -> None:
     assert_white(all_maps(noise), border)
 
 
-def test_where_surfaces_meet_and_what_is_uncovered() -> None:
+def test_white_at_silhouettes_and_in_disocclusions() -> None:
     scene = Occlusion(size=PLACES, left=2.0, width=6.0, speed=2.6)
     noise = WarpedNoise((8000, PLACES, PLACES), seed=15, maps=6)
     for frame in range(3):
         noise.advance(scene.motion(frame))
     now = all_maps(noise)
     assert_white(now, scene.silhouette(3), what="silhouette")
-    assert_white(now, scene.uncovered(3), what="uncovered")
+    assert_white(now, scene.disoccluded(3), what="disoccluded")
 
 
-def test_where_the_picture_is_magnified() -> None:
-    """Its middle grows to three times its size and more, the rest less."""
+def test_white_where_the_picture_is_magnified() -> None:
+    """The middle of the picture grows to more than three times its size, the rest less."""
     middle = (PLACES - 1) / 2
     y, x = np.mgrid[:PLACES, :PLACES] - middle
     near = np.exp(-(x * x + y * y) / 18)[..., None]

@@ -1,4 +1,4 @@
-"""Whether noise is white: the statistics that the tests share."""
+"""Statistics of white noise, which several tests use."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from .conftest import SIMULATED
 
 SAMPLES = 250 if SIMULATED else 10**6
 STANDARD_ERRORS = 4.0
-"""What a figure may be off by. A figure of white noise is further off once in 16,000 times; the seeds are fixed, so a
-test that passes does so always."""
+"""The largest deviation allowed. A statistic of white noise exceeds it once in 16,000 times. Seeds are fixed, so a test
+that passes once always passes."""
 LEAST_P = 1e-4
 LAGS = tuple((dx, dy) for dy in range(4) for dx in range(-3 if dy else 0, 4))
-"""All within 3 pixels; the other half are the same by symmetry."""
+"""All lags within 3 pixels, up to symmetry."""
 
 
 def assert_white(noise: Tensor, region: Tensor | None = None, what: str = "") -> None:
-    """Variance 1 and covariance 0 within 3 pixels, each within 4 standard errors, and N(0, 1) as a whole.
+    """Asserts variance 1 and covariance 0 within 3 pixels, each within 4 standard errors, and the distribution N(0, 1).
 
     Args:
-        noise: (channels, height, width), the channels being independent; at least SAMPLES values.
-        region: (height, width) bool: only these pixels, and pairs of them. None: all.
+        noise: (channels, height, width) with independent channels; at least SAMPLES values.
+        region: (height, width) bool: the pixels to test. None: all.
     """
     _, height, width = noise.shape
     region = torch.ones((height, width), dtype=torch.bool) if region is None else region

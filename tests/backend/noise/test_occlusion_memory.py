@@ -1,4 +1,4 @@
-"""Rigid surfaces keep their noise while they are behind others or out of the frame."""
+"""Rigid surfaces keep their noise while they are occluded or out of the frame."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def there_and_back(t: float, frames: int) -> float:
 
 
 def kept(now: Tensor, then: Tensor, where: Mask) -> float:
-    """Fidelity where pixels show in both frames just the same: the mean of their products."""
+    """The fidelity of pixels that show the same area in both frames: the mean of their products."""
     chosen = torch.from_numpy(where)
     return (now[:, chosen] * then[:, chosen]).mean().item()
 
 
 def inner(shown: npt.NDArray[np.int32], surface: int) -> Mask:
-    """Pixels of a surface that are no silhouette: part of what those show may be another's."""
+    """Pixels of a surface that are not on a silhouette, where a part of a pixel may show another surface."""
     own = np.pad(shown == surface, 1, constant_values=True)
     around = [own[dy : dy + SIZE, dx : dx + SIZE] for dy in range(3) for dx in range(3)]
     return np.logical_and.reduce(around)
@@ -37,7 +37,7 @@ def inner(shown: npt.NDArray[np.int32], surface: int) -> Mask:
 
 @pytest.mark.parametrize("way", ["pan", "turn"])
 def test_surfaces_that_left_the_frame_return_with_their_noise(way: str) -> None:
-    """The camera goes 16 frames away and 16 back; a card before the background goes with it."""
+    """The camera moves away for 16 frames and returns. A card before the background moves with it."""
     frames = 32
 
     def place(t: float) -> Array:
@@ -59,7 +59,7 @@ def test_surfaces_that_left_the_frame_return_with_their_noise(way: str) -> None:
 
 
 def test_occluded_surfaces_return_with_their_noise() -> None:
-    """A card hides parts of a moving background for 16 frames and goes on."""
+    """A card occludes parts of a moving background for 16 frames."""
     frames = 40
     cards = [
         Card(0, 0.0, lambda t: shift(0.37 * there_and_back(t, frames), 0.0)),
@@ -76,8 +76,8 @@ def test_occluded_surfaces_return_with_their_noise() -> None:
     assert kept(now, first, back) >= 0.95
 
 
-def test_a_card_comes_out_on_the_other_side() -> None:
-    """It passes behind a still one that hides all of it, and ends a whole number of pixels further on."""
+def test_a_card_that_passes_behind_another_keeps_its_noise() -> None:
+    """A still card occludes all of it. In the end, it has moved by a whole number of pixels."""
     frames = 24
     cards = [
         Card(0, 0.0, lambda t: shift(0, 0)),
@@ -99,8 +99,8 @@ def test_a_card_comes_out_on_the_other_side() -> None:
     assert wall.sum() > 60 and abs(kept(now, first, wall)) < 0.05
 
 
-def test_occluded_deforming_surfaces_are_forgotten() -> None:
-    """Where a matrix does not say how the vectors go, it does not say either what is out of sight."""
+def test_occluded_deforming_surfaces_lose_their_noise() -> None:
+    """A transform that disagrees with the flow of visible pixels is not used for occluded ones either."""
     frames = 16
     cards = [Card(0, 0.0, lambda t: shift(1.2 * there_and_back(t, frames), 0.0))]
     noise = WarpedNoise((CHANNELS, SIZE, SIZE), seed=6)
