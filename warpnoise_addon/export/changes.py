@@ -6,7 +6,6 @@ import contextlib
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
-from types import TracebackType
 from typing import Any
 
 import bpy
@@ -14,24 +13,16 @@ import bpy
 from .. import compat
 
 
-class Changes:
-    """Remembers what properties were before they were changed, and puts all back when the ``with`` block ends.
+class Changes(contextlib.ExitStack):
+    """Changes properties, and restores them in reverse order when the ``with`` block ends.
 
-    Puts them back in reverse order; one that cannot be put back does not keep the others from it. A property that
-    is animated, or driven, is muted for as long, so that the value that is set here holds.
+    A property that cannot be restored does not keep the others from it. The curves of an animated or driven property
+    are muted in the block, so that the value that is set here holds.
     """
 
     def __init__(self) -> None:
-        self._undo = contextlib.ExitStack()
+        super().__init__()
         self._curves: dict[bpy.types.ID, dict[str, list[bpy.types.FCurve]]] = {}
-
-    def __enter__(self) -> Changes:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._undo.__exit__(kind, error, trace)
 
     def set(self, owner: bpy.types.bpy_struct[Any], **values: Any) -> None:
         """Sets properties of ``owner``; those that this Blender does not have are left out."""
@@ -48,33 +39,22 @@ class Changes:
             before = tuple(before)
         # A property of an add-on (Cycles is one) that was never set shall not be set afterwards.
         if owner.is_property_set(name):
-            self._undo.callback(_put_back, owner, name, before)
+            self.callback(_put_back, owner, name, before)
         else:
-            self._undo.callback(owner.property_unset, name)
-
-    def then(self, undo: Callable[[], object]) -> None:
-        """Calls ``undo`` in the end."""
-        self._undo.callback(undo)
+            self.callback(owner.property_unset, name)
 
     def set_output(self, settings: bpy.types.ImageFormatSettings, values: dict[str, Any]) -> None:
         """Sets a file format. ``values`` come from ``compat``: the properties decide on one another's values."""
-        before = compat.image_settings_values(settings)
-        overrides = list(_overridden_color_management(settings))
         linear = settings.linear_colorspace_settings
-        linear_name = compat.colorspace_name(linear)  # a change of the file format changes it
+        if linear_name := compat.colorspace_name(linear):  # empty: never chosen, which cannot be set
+            self.callback(_put_back, linear, "name", linear_name)  # a change of the file format changes it
+        for restore in reversed(list(_overridden_color_management(settings))):
+            self.callback(restore)
+        for name, value in reversed(compat.image_settings_values(settings).items()):
+            self.callback(_put_back, settings, name, value)
         for name, value in values.items():
             self._hold_still(settings, name)
             setattr(settings, name, value)
-
-        def undo() -> None:
-            for name, value in before.items():
-                _put_back(settings, name, value)
-            for restore in overrides:
-                restore()
-            if linear_name:  # empty: never chosen, which cannot be set
-                _put_back(linear, "name", linear_name)
-
-        self.then(undo)
 
     def _hold_still(self, owner: bpy.types.bpy_struct[Any], name: str) -> None:
         datablock = owner.id_data
@@ -88,7 +68,7 @@ class Changes:
         for curve in curves.get(owner.path_from_id(name), ()):
             if not curve.mute:
                 curve.mute = True
-                self.then(partial(setattr, curve, "mute", False))
+                self.callback(setattr, curve, "mute", False)
 
 
 class AnimatedValues:

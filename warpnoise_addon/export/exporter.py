@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 
 import bpy
 
@@ -91,53 +91,35 @@ def _export(
             job.add_passes(frame, state)
             warnings.extend(instances.next(state.instances))
 
-        def finished(steps: Iterator[tuple[int, bool]], color_file: bool, before: int = 0) -> Iterator[ExportedFrame]:
-            for done, (frame, existed) in enumerate(steps, start=before + 1):
-                picture = folder.color(frame) if color_file else None
-                told = tuple(warnings)
-                warnings.clear()
-                yield ExportedFrame(frame, done, total, picture, folder.passes(frame), existed, told)
-
-        own = options.frames if options.color_frames is None else options.color_frames
-        yield from finished(_own_frames(own, job, add_color, add_motion), True)
-        others = [frame for frame in options.rendered_frames if frame not in own]
-        yield from finished(_frames_before(others, folder, job, add_motion), False, len(own))
+        for done, (frame, own) in enumerate(_frames_in_turn(options, folder), start=1):
+            has_color, has_passes = not own or job.has_color(frame), job.has_passes(frame)
+            if not has_color:
+                add_color(frame)
+            if not has_passes:
+                add_motion(frame)
+            picture = folder.color(frame) if own else None
+            told = tuple(warnings)
+            warnings.clear()
+            yield ExportedFrame(frame, done, total, picture, folder.passes(frame), has_color and has_passes, told)
         job.finish()
 
 
-def _own_frames(
-    frames: Sequence[int],
-    job: JobFile,
-    add_color: Callable[[int], None],
-    add_motion: Callable[[int], None],
-) -> Iterator[tuple[int, bool]]:
-    """Makes what these frames lack; yields each one's number and whether it lacked nothing."""
-    for frame in frames:
-        has_color, has_passes = job.has_color(frame), job.has_passes(frame)
-        if not has_color:
-            add_color(frame)
-        if not has_passes:
-            add_motion(frame)
-        yield frame, has_color and has_passes
+def _frames_in_turn(options: ExportOptions, folder: JobFolder) -> Iterator[tuple[int, bool]]:
+    """Each frame, and whether it is one of this export's own; of other frames only the motion is needed.
 
-
-def _frames_before(
-    frames: Sequence[int], folder: JobFolder, job: JobFile, add_motion: Callable[[int], None]
-) -> Iterator[tuple[int, bool]]:
-    """Makes the motion of frames that other machines were given and have not got to; yields as ``_own_frames`` does.
-
-    From the last one backwards, towards whoever comes from their beginning; and none while another machine is at it.
+    Those come from the last one backwards, towards the machine that comes from their beginning. A frame is locked while
+    its motion is rendered, and one that another machine has locked comes last.
     """
-    waiting = list(reversed(frames))
+    own = options.frames if options.color_frames is None else options.color_frames
+    yield from ((frame, True) for frame in own)
+    others = [frame for frame in reversed(options.rendered_frames) if frame not in own]
+    waiting = list(others)
     for index, frame in enumerate(waiting):  # which grows
         with frame_mutex(folder.path, frame) as ours:
-            if not ours and index < len(frames):
+            if ours or index >= len(others):  # if another machine still is at it, both make the same bits
+                yield frame, False
+            else:
                 waiting.append(frame)
-                continue
-            existed = job.has_passes(frame)
-            if not existed:  # if another machine still is at it, both make the same bits
-                add_motion(frame)
-        yield frame, existed
 
 
 @contextlib.contextmanager
@@ -149,10 +131,10 @@ def _unchanged(scene: bpy.types.Scene) -> Iterator[Changes]:
         # Blender takes 0 for a negative frame where the user's preferences do not allow one, but renders it.
         changes.keep(bpy.context.preferences, "is_dirty")
         changes.set(bpy.context.preferences.edit, use_negative_frames=True)
-        changes.then(lambda: _remove_new_results(images))
-        changes.then(values.restore)
+        changes.callback(_remove_new_results, images)
+        changes.callback(values.restore)
         frame, subframe = scene.frame_current, scene.frame_subframe
-        changes.then(lambda: scene.frame_set(frame, subframe=subframe))
+        changes.callback(scene.frame_set, frame, subframe=subframe)
         changes.keep(scene, "camera")  # markers switch it
         yield changes
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import bpy
 
@@ -53,7 +52,7 @@ class Simulations:
             if caches:
                 _bake_all()
                 for item in caches:
-                    self._changes.then(partial(_free, self._scene, item))
+                    self._changes.callback(_free, self._scene, item)
             if len(caches) < len(unbaked):
                 for frame in range(min(_first(item, self._scene) for item in unbaked), self._last + 1):
                     self._scene.frame_set(frame)

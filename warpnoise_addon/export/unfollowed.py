@@ -12,21 +12,10 @@ from ..messages import Message
 _MOVING_NODES = {
     f"CompositorNode{name}"
     for name in (
-        "CornerPin",
-        "Crop",
-        "Displace",
-        "Flip",
-        "Lensdist",
-        "MapUV",
-        "MovieDistortion",
-        "PlaneTrackDeform",
-        "Rotate",
-        "Scale",
-        "Stabilize",
-        "Transform",
-        "Translate",
+        "CornerPin", "Crop", "Displace", "Flip", "Lensdist", "MapUV", "MovieDistortion", "PlaneTrackDeform", "Rotate",
+        "Scale", "Stabilize", "Transform", "Translate",
     )
-}
+}  # fmt: skip
 _PICTURE_NODES = {"CompositorNodeImage", "CompositorNodeMovieClip"}
 
 

@@ -40,7 +40,7 @@ def add_motion_layer(scene: bpy.types.Scene, changes: Changes) -> bpy.types.View
     """
     layers = enabled_layers(scene)
     motion = scene.view_layers.new(LAYER_NAME)
-    changes.then(lambda: scene.view_layers.remove(motion))
+    changes.callback(scene.view_layers.remove, motion)
     motion.use = False
     motion.use_pass_combined = False
     motion.use_pass_z = True
