@@ -14,7 +14,7 @@ import stat
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .messages import MessageError
+from .errors import MessageError
 
 LARGEST = 64 << 20
 """Bytes. A shot's job.json may be larger: see ``largest``."""

@@ -17,8 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO
 
-from .errors import Cancelled
-from .messages import Message
+from .errors import Cancelled, Message
 
 TAIL_LINES = 40
 END_SECONDS = 5.0

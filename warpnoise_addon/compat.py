@@ -141,6 +141,23 @@ def nodes_of(tree: bpy.types.NodeTree | None) -> Iterator[bpy.types.Node]:
                 trees.append(group)
 
 
+def nodes_before(tree: bpy.types.NodeTree, node: bpy.types.Node | None) -> Iterator[bpy.types.Node]:
+    """``node`` and all from which something arrives at it, those in groups included, each at least once."""
+    seen: set[bpy.types.Node] = set()
+    waiting = [node] if node is not None else []
+    while waiting:
+        current = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        yield current
+        waiting += [link.from_node for link in tree.links if link.to_node == current and not link.is_muted]
+        group = getattr(current, "node_tree", None)
+        if group is not None and not current.mute and not is_stylized_node(current):
+            inner = next((n for n in group.nodes if n.bl_idname == "NodeGroupOutput" and n.is_active_output), None)
+            yield from nodes_before(group, inner)
+
+
 def is_stylized_node(node: bpy.types.Node) -> bool:
     """Whether the node is a group that brings stylized frames back (its tree has the property ``warpnoise_job``)."""
     group = getattr(node, "node_tree", None)

@@ -18,10 +18,9 @@ from typing import Any, TypeVar
 
 from .atomic import atomic_write
 from .bounded_json import parse_json, read_bytes, read_json
-from .errors import JobFolderError, SettingsError, writing
+from .errors import JobFolderError, Message, SettingsError, writing
 from .file_lock import is_locked
 from .frame_ranges import frame_name
-from .messages import Message
 from .settings import Settings, make_settings
 
 CURRENT = "current.json"

@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .errors import SettingsError
-from .messages import Message
+from .errors import Message, SettingsError
 
 Settings = Mapping[str, Any]
 """Every setting's value by its name; None leaves a nullable one to the model."""

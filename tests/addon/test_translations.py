@@ -14,8 +14,7 @@ from bl_operators.presets import AddPresetBase
 
 import warpnoise_addon
 from warpnoise_addon import registration
-from warpnoise_addon.errors import WarpnoiseError
-from warpnoise_addon.messages import Message, from_backend, pack, unpack
+from warpnoise_addon.errors import Message, WarpnoiseError, from_backend, pack, unpack
 from warpnoise_addon.translations import LANGUAGES
 
 ADDON = Path(warpnoise_addon.__file__).parent

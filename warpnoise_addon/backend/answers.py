@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..errors import BackendError, BackendVersionError
-from ..messages import Message, from_backend
+from ..errors import BackendError, BackendVersionError, Message, from_backend
 from ..version import VERSION
 
 Job = dict[str, Any]

@@ -19,8 +19,7 @@ from urllib.parse import quote
 
 from ..bounded_json import BadJsonError, parse_json
 from ..child import never
-from ..errors import BackendError, BackendHungError, JobError
-from ..messages import Message, from_backend
+from ..errors import BackendError, BackendHungError, JobError, Message, from_backend
 from .locate import TOKEN_VARIABLE, Address
 from .patience import Patience, broken_pipes_raise
 

@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 
 from ..bounded_json import parse_json
 from ..child import Child, TimedOut, never
-from ..errors import BackendDiedError, BackendError, BackendHungError, BackendMissingError, Cancelled
-from ..messages import Message
+from ..errors import BackendDiedError, BackendError, BackendHungError, BackendMissingError, Cancelled, Message
 from .answers import check, check_versions
 from .client import Client, Unreachable
 from .locate import Address, BackendCommand, backend_environment

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ..errors import BackendMissingError, SettingsError
-from ..messages import Message
+from ..errors import BackendMissingError, Message, SettingsError
 
 PYTHON_VARIABLE = "WARPNOISE_PYTHON"
 URL_VARIABLE = "WARPNOISE_URL"

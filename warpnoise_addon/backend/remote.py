@@ -17,8 +17,7 @@ from typing import IO
 from ..atomic import atomic_write, replacing
 from ..bounded_json import read_json
 from ..child import never
-from ..errors import BackendError, Cancelled, JobError, JobFolderError, SettingsError, writing
-from ..messages import Message
+from ..errors import BackendError, Cancelled, JobError, JobFolderError, Message, SettingsError, writing
 from ..results import frame_path, result_folder, use_result
 from ..settings import make_settings
 from .answers import Job

@@ -16,30 +16,30 @@ from dataclasses import dataclass
 import bpy
 
 from .. import compat
-from ..messages import Message
+from ..errors import Message
 
-# (display, view) -> colour space, in the order of preference where a version lacks one.
-_EXACT: dict[tuple[str, str], tuple[str, ...]] = {
-    ("sRGB", "Standard"): ("sRGB",),
-    ("sRGB", "AgX"): ("AgX Base sRGB",),
-    ("sRGB", "Filmic"): ("Filmic sRGB",),
-    ("sRGB", "ACES 1.3"): ("ACES 1.3 sRGB",),
-    ("sRGB", "ACES 2.0"): ("ACES 2.0 sRGB",),
-    ("Display P3", "Standard"): ("Display P3",),
-    ("Display P3", "AgX"): ("AgX Base Display P3",),
-    ("Rec.1886", "Standard"): ("Rec.1886",),
-    ("Rec.1886", "AgX"): ("AgX Base Rec.1886",),
-    ("Rec.2020", "Standard"): ("Rec.2020",),
-    ("Rec.2020", "AgX"): ("AgX Base Rec.2020",),
+# (display, view) -> colour space. A version may lack some.
+_EXACT: dict[tuple[str, str], str] = {
+    ("sRGB", "Standard"): "sRGB",
+    ("sRGB", "AgX"): "AgX Base sRGB",
+    ("sRGB", "Filmic"): "Filmic sRGB",
+    ("sRGB", "ACES 1.3"): "ACES 1.3 sRGB",
+    ("sRGB", "ACES 2.0"): "ACES 2.0 sRGB",
+    ("Display P3", "Standard"): "Display P3",
+    ("Display P3", "AgX"): "AgX Base Display P3",
+    ("Rec.1886", "Standard"): "Rec.1886",
+    ("Rec.1886", "AgX"): "AgX Base Rec.1886",
+    ("Rec.2020", "Standard"): "Rec.2020",
+    ("Rec.2020", "AgX"): "AgX Base Rec.2020",
 }
 # Views whose inverse Blender's configuration holds only roughly, or for the sRGB display only.
-_NEAR: dict[str, tuple[str, ...]] = {
-    "AgX": ("AgX Base sRGB",),
-    "Filmic": ("Filmic sRGB",),
-    "Khronos PBR Neutral": ("Khronos PBR Neutral sRGB",),
-    "Filmic Log": ("Filmic Log",),
-    "ACES 1.3": ("ACES 1.3 sRGB",),
-    "ACES 2.0": ("ACES 2.0 sRGB",),
+_NEAR: dict[str, str] = {
+    "AgX": "AgX Base sRGB",
+    "Filmic": "Filmic sRGB",
+    "Khronos PBR Neutral": "Khronos PBR Neutral sRGB",
+    "Filmic Log": "Filmic Log",
+    "ACES 1.3": "ACES 1.3 sRGB",
+    "ACES 2.0": "ACES 2.0 sRGB",
 }
 
 
@@ -79,26 +79,21 @@ def view_inverse(scene: bpy.types.Scene) -> ViewInverse:
         not_undone.append(Message("the view's curves"))
     if getattr(view, "use_white_balance", False):
         not_undone.append(Message("the view's white balance"))
-    warnings: tuple[str, ...] = ()
-    if not_undone:
-        warnings = (
-            Message(
-                "stylized frames are shown again through {not_undone}, which change them: the view "
-                "transform Standard, AgX or Filmic without a look shows them as they are",
-                not_undone=not_undone,
-            ),
-        )
+    text = Message(
+        "stylized frames are shown again through {not_undone}, which change them: the view transform Standard, AgX or "
+        "Filmic without a look shows them as they are",
+        not_undone=not_undone,
+    )
     corrections = 3 if view.view_transform == "AgX" and compat.scene_linear_name() is not None else 0
-    return ViewInverse(name, -view.exposure, corrections, warnings)
+    return ViewInverse(name, -view.exposure, corrections, (text,) if not_undone else ())
 
 
 def _colorspace(display: str, view: str, available: list[str]) -> tuple[str, bool]:
     """The colour space's name, and whether it is the exact inverse."""
     if view == "Raw" and "Non-Color" in available:
         return "Non-Color", True
-    for candidates, exact in ((_EXACT.get((display, view), ()), True), (_NEAR.get(view, ()), False)):
-        for name in candidates:
-            if name in available:
-                return name, exact
+    for name, exact in ((_EXACT.get((display, view)), True), (_NEAR.get(view), False)):
+        if name is not None and name in available:
+            return name, exact
     # A configuration of one's own (OCIO): sRGB is the role that display images have.
     return ("sRGB" if "sRGB" in available else available[0]), False

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import JobFolderError
-from ..messages import Message
+from ..errors import JobFolderError, Message
 from ..results import current_folder, frame_path, read_job
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from .. import compat
-from ..messages import Message
+from ..errors import Message
 
 _DEFAULT_NODES = {
     "CompositorNodeRLayers",
@@ -37,19 +37,24 @@ def place_group(scene: bpy.types.Scene, group: bpy.types.NodeTree, connect: bool
     if not scene.render.use_compositing:
         warnings.append("Post Processing > Compositing is off: the render does not pass through the compositor")
 
+    output = compat.compositor_output(tree)
     node = next((n for n in tree.nodes if getattr(n, "node_tree", None) == group), None)
     if node is None:
         node = tree.nodes.new("CompositorNodeGroup")
         node.node_tree = group
         node.name = node.label = group.name
         node.width = 220
-        _put_beside_output(tree, node)
-    connected = _reaches_output(tree, node)
-    if not connected and (unasked or connect):
-        connected = _insert_before_output(tree, node)
-        if not connected:
-            warnings.append("the compositor tree has no output: link the group to one yourself")
-    elif not connected and users:
+        if output is not None:
+            x, y = output.node.location
+            node.location = (x - node.width - 40, y - 180)
+    if output is not None and node in compat.nodes_before(tree, output.node):
+        return True, tuple(warnings)
+    if unasked or connect:
+        if output is not None:
+            _insert_before(output, tree, node)
+            return True, tuple(warnings)
+        warnings.append("the compositor tree has no output: link the group to one yourself")
+    elif users:
         names = ", ".join(f"'{name}'" for name in users)
         warnings.append(
             Message(
@@ -59,9 +64,9 @@ def place_group(scene: bpy.types.Scene, group: bpy.types.NodeTree, connect: bool
                 names=names,
             )
         )
-    elif not connected:
+    else:
         warnings.append("the compositor has your own nodes: the group was added unlinked. Link it where you want it")
-    return connected, tuple(warnings)
+    return False, tuple(warnings)
 
 
 def _is_untouched(scene: bpy.types.Scene, tree: bpy.types.NodeTree) -> bool:
@@ -79,40 +84,12 @@ def _is_untouched(scene: bpy.types.Scene, tree: bpy.types.NodeTree) -> bool:
     return all(kind in _DEFAULT_NODES or kind == "CompositorNodeGroup" for kind in sources)
 
 
-def _put_beside_output(tree: bpy.types.NodeTree, node: bpy.types.Node) -> None:
-    output = compat.compositor_output(tree)
-    if output is not None:
-        x, y = output.node.location
-        node.location = (x - node.width - 40, y - 180)
-
-
-def _insert_before_output(tree: bpy.types.NodeTree, node: bpy.types.Node) -> bool:
-    output = compat.compositor_output(tree)
-    if output is None:
-        return False
+def _insert_before(output: bpy.types.NodeSocket, tree: bpy.types.NodeTree, node: bpy.types.Node) -> None:
+    """Link ``node`` between the socket ``output`` and what is linked to it, or else the render layers."""
     if not node.inputs["Image"].is_linked:
-        source = output.links[0].from_socket if output.links else _render_layers(tree)
-        if source is not None:
-            tree.links.new(source, node.inputs["Image"])
+        layers = next((n for n in tree.nodes if n.bl_idname == "CompositorNodeRLayers"), None)
+        if output.links:
+            tree.links.new(output.links[0].from_socket, node.inputs["Image"])
+        elif layers is not None:
+            tree.links.new(layers.outputs["Image"], node.inputs["Image"])
     tree.links.new(node.outputs["Image"], output)
-    return True
-
-
-def _render_layers(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket | None:
-    node = next((n for n in tree.nodes if n.bl_idname == "CompositorNodeRLayers"), None)
-    return node.outputs["Image"] if node else None
-
-
-def _reaches_output(tree: bpy.types.NodeTree, node: bpy.types.Node) -> bool:
-    """Whether something of ``node`` arrives at the tree's output."""
-    output = compat.compositor_output(tree)
-    seen: set[bpy.types.Node] = set()
-    waiting = [output.node] if output is not None else []
-    while waiting:
-        current = waiting.pop()
-        if current == node:
-            return True
-        if current not in seen:
-            seen.add(current)
-            waiting += [link.from_node for link in tree.links if link.to_node == current]
-    return False

@@ -8,8 +8,7 @@ import bpy
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ExportError
-from ..messages import Message
+from ..errors import ExportError, Message
 
 KINDS = ("PERSP", "ORTHO")
 

@@ -13,12 +13,10 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 
-from ..errors import ExportError, JobFolderError, disk_full, writing
+from ..errors import ExportError, JobFolderError, Message, disk_full, writing
 from ..file_lock import lock, open_lock
 from ..frame_ranges import frame_name
-from ..messages import Message
 
 _FULL = 1 << 20
 """A disk with less room than this, in bytes, is why a picture could not be written."""
@@ -54,9 +52,7 @@ class JobFolder:
             self._lease = Lease(self.path, self._span)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._lease.release()
 
     def unfinished(self, target: Path) -> Path:

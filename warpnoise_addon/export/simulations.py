@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import bpy
 
 from .. import compat
-from ..messages import Message
+from ..errors import Message
 from .changes import Changes
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import bpy
 
 from .. import compat
-from ..messages import Message
+from ..errors import Message
 
 _MOVING_NODES = {
     f"CompositorNode{name}"
@@ -83,7 +83,7 @@ def _is_animated(tree: bpy.types.NodeTree) -> bool:
 
 def _nodes(scene: bpy.types.Scene, tree: bpy.types.NodeTree) -> Iterator[str]:
     output = compat.compositor_output(tree)
-    for node in dict.fromkeys(_before_output(tree, output.node if output is not None else None)):
+    for node in dict.fromkeys(compat.nodes_before(tree, output.node if output is not None else None)):
         name = node.label or node.name
         if node.mute:
             continue
@@ -107,20 +107,3 @@ def _nodes(scene: bpy.types.Scene, tree: bpy.types.NodeTree) -> Iterator[str]:
                 scene=node.scene.name,
                 other=scene.name,
             )
-
-
-def _before_output(tree: bpy.types.NodeTree, output: bpy.types.Node | None) -> Iterator[bpy.types.Node]:
-    """The nodes from which something arrives at the output, those in groups included, each at least once."""
-    seen: set[bpy.types.Node] = set()
-    waiting = [output] if output is not None else []
-    while waiting:
-        node = waiting.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        yield node
-        waiting += [link.from_node for link in tree.links if link.to_node == node and not link.is_muted]
-        group = getattr(node, "node_tree", None)
-        if group is not None and not node.mute and not compat.is_stylized_node(node):
-            inner = next((n for n in group.nodes if n.bl_idname == "NodeGroupOutput" and n.is_active_output), None)
-            yield from _before_output(group, inner)

@@ -25,8 +25,7 @@ from ..atomic import atomic_write
 from ..backend.locate import tool_environment
 from ..bounded_json import parse_json, read_json
 from ..child import TimedOut, ask
-from ..errors import BackendMissingError, SettingsError, writing
-from ..messages import Message
+from ..errors import BackendMissingError, Message, SettingsError, writing
 
 ABANDONED_SECONDS = 86400.0
 """Unfinished environments younger than this are kept: another Blender may be creating one."""

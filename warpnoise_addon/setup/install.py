@@ -10,8 +10,7 @@ from pathlib import Path
 
 from ..backend.locate import tool_environment
 from ..child import Child, TimedOut
-from ..errors import BackendMissingError
-from ..messages import Message
+from ..errors import BackendMissingError, Message
 from .environments import Environments, remove
 from .hardware import BUILDS
 from .plan import Package, Plan, Step

@@ -7,8 +7,7 @@ from typing import Any
 
 from ..backend.client import WORK_SECONDS
 from ..backend.locate import Address
-from ..errors import JobError
-from ..messages import Message
+from ..errors import JobError, Message
 from ..setup.environments import Environments, remove
 from ..setup.hardware import Hardware, detect
 from ..setup.install import install
@@ -42,9 +41,9 @@ class CheckSession(Session):
         model: str = "default",
         hardware: Callable[[], Hardware] = detect,
     ) -> None:
-        super().__init__()
+        super().__init__(pool, choice)
         self.findings: tuple[Finding, ...] = ()
-        self._pool, self._choice, self._model, self._hardware = pool, choice, model, hardware
+        self._model, self._hardware = model, hardware
 
     def _work(self) -> None:
         self._reporter.update(stage="backend")

@@ -12,8 +12,7 @@ from typing import Any
 
 from ..bounded_json import parse_json
 from ..child import Child, TimedOut
-from ..errors import ExportError
-from ..messages import unpack
+from ..errors import ExportError, unpack
 from .status import Reporter
 
 SILENCE_SECONDS = 3600.0
@@ -39,12 +38,16 @@ def run_export(argv: list[str], reporter: Reporter, cancelled: Callable[[], bool
         for line in child.lines(
             SILENCE_SECONDS, cancelled, each=True, cancel_text="cancelled while rendering; finished frames stay"
         ):
-            message = _message(line)
-            if message is None:
+            if (message := _parse(line)) is None:
                 tail.append(line)
-            else:
-                _report(message, reporter)
-                failure = message if message.get("error") else failure
+                continue
+            if message.get("stage") == "exporting":
+                done, total = int(message["frames_done"]), int(message["frames_total"])
+                left, newest = reporter.seconds_left(done, total), message.get("newest")
+                newest = Path(newest) if newest else reporter.status.newest
+                reporter.update(frames_done=done, frames_total=total, seconds_left=left, newest=newest)
+            reporter.warn(*(unpack(text, message.get("messages", {})) for text in message.get("warnings", ())))
+            failure = message if message.get("error") else failure
         status = child.wait()
     except TimedOut:
         raise ExportError(
@@ -66,20 +69,7 @@ def run_export(argv: list[str], reporter: Reporter, cancelled: Callable[[], bool
         )
 
 
-def _report(message: dict[str, Any], reporter: Reporter) -> None:
-    if message.get("stage") == "exporting":
-        done, total = int(message["frames_done"]), int(message["frames_total"])
-        newest = message.get("newest")
-        reporter.update(
-            frames_done=done,
-            frames_total=total,
-            seconds_left=reporter.seconds_left(done, total),
-            newest=Path(newest) if newest else reporter.status.newest,
-        )
-    reporter.warn(*(unpack(text, message.get("messages", {})) for text in message.get("warnings", ())))
-
-
-def _message(line: str) -> dict[str, Any] | None:
+def _parse(line: str) -> dict[str, Any] | None:
     if not line.startswith('{"warpnoise"'):
         return None
     try:

@@ -10,8 +10,7 @@ from ..backend import Backend
 from ..backend.answers import check
 from ..backend.client import WORK_SECONDS
 from ..backend.poll import follow
-from ..errors import Cancelled, JobError
-from ..messages import from_backend
+from ..errors import Cancelled, JobError, from_backend
 from . import model_facts
 from .backends import BackendPool
 from .request import BackendChoice
@@ -48,8 +47,8 @@ class ListSession(Session):
     def __init__(
         self, pool: BackendPool, choice: BackendChoice, change: Callable[[Backend], object] | None = None
     ) -> None:
-        super().__init__()
-        self._pool, self._choice, self._change = pool, choice, change
+        super().__init__(pool, choice)
+        self._change = change
 
     def _work(self) -> None:
         self._reporter.update(stage="backend")

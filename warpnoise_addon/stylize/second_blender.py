@@ -20,11 +20,10 @@ from pathlib import Path
 
 import bpy
 
-from ..errors import ExportError
+from ..errors import ExportError, Message
 from ..export.changes import animatable_datablocks
 from ..export.simulations import point_caches
 from ..frame_ranges import frames_text
-from ..messages import Message
 from ..package import ADDON
 from ..settings import SETTINGS
 from .request import StylizeRequest

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from .backends import BackendPool
 from .export_process import run_export
-from .request import StylizeRequest
+from .request import BackendChoice, StylizeRequest
 from .status import Reporter, Status
 from .steps import run, stylize
 
@@ -29,7 +29,8 @@ class Session(abc.ABC):
 
     done_text: str | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, pool: BackendPool, choice: BackendChoice) -> None:
+        self._pool, self._choice = pool, choice
         self._cancel = threading.Event()
         self._reporter = Reporter()
         self._begun = time.monotonic()
@@ -90,9 +91,9 @@ class StylizeSession(Session):
         export: list[str],
         clean_up: Callable[[], None] = lambda: None,
     ) -> None:
-        super().__init__()
+        super().__init__(pool, request.backend)
         self.request = request
-        self._pool, self._export, self._clean_up = pool, export, clean_up
+        self._export, self._clean_up = export, clean_up
 
     def _work(self) -> None:
         cancelled = self._cancel.is_set

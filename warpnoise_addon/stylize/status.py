@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..messages import pack
+from ..errors import pack
 
 STAGES = {
     "idle": "Idle",

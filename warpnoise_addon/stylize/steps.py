@@ -9,10 +9,9 @@ from typing import Any
 from ..backend import Backend, Job, run_job, run_uploaded_job
 from ..backend.answers import check
 from ..backend.client import WORK_SECONDS
-from ..errors import BackendDiedError, BackendHungError, JobError, SettingsError, WarpnoiseError
+from ..errors import BackendDiedError, BackendHungError, JobError, Message, SettingsError, WarpnoiseError, from_backend
 from ..export.files import JobFolder
 from ..frame_ranges import frames_text
-from ..messages import Message, from_backend
 from ..results import frame_path, result_folder
 from . import model_facts
 from .backends import BackendPool
@@ -80,19 +79,10 @@ def acquire_backend(
             "some of the frames: a server that takes uploads stylizes whole animations only. Use a backend on "
             "this machine, which shares the job folder with the others"
         )
-    _check(backend, request, reporter, cancelled)
-    return backend
-
-
-def _check(backend: Backend, request: StylizeRequest, reporter: Reporter, cancelled: Callable[[], bool]) -> None:
-    """Have the backend look at the model and all that is to be loaded with it."""
     settings = dict(request.settings)
-    body = {
-        "settings": settings,
-        "size": request.frame_size,
-        "device": request.backend.device,
-        **request.backend.memory,
-    }
+    # It looks at the model, and at all that is to be loaded with it.
+    body = {"settings": settings, "size": request.frame_size, "device": request.backend.device}
+    body |= request.backend.memory
     try:
         answer = backend.call("POST", "check", body=body, seconds=WORK_SECONDS, cancelled=cancelled)
     except JobError as error:
@@ -102,6 +92,7 @@ def _check(backend: Backend, request: StylizeRequest, reporter: Reporter, cancel
     check("check of settings", answer)
     model_facts.remember_model(settings["model"], answer)
     reporter.warn(*map(from_backend, answer.get("warnings", ())))
+    return backend
 
 
 def stylize_folder(

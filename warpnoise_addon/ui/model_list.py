@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 from bpy.props import CollectionProperty, IntProperty, StringProperty
 
-from ..messages import from_backend
+from ..errors import from_backend
 from ..settings import SETTINGS
 from ..stylize import model_facts
 from ..stylize.model_sessions import size_text

@@ -9,7 +9,7 @@ import textwrap
 
 import bpy
 
-from ..messages import Message
+from ..errors import Message
 
 PIXELS_A_LETTER = 6.2
 """On the average, of Blender's own font at the default size."""
