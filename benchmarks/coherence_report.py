@@ -24,14 +24,14 @@ root mean square difference between the low bands (a Gaussian of 3 px) of the tw
 ```
 python -m training.shots shots
 python benchmarks/coherence.py shots shots/* --output ink
-python benchmarks/coherence.py shots shots/* --output styles --styles photoreal,oil,watercolour --seeds 0,1 --frames 9
+python benchmarks/coherence.py shots shots/* --output styles --styles photoreal,oil,watercolour
 python benchmarks/coherence.py shots shots/orbit --output ink --options plain,steady,lively,pull=0.5 --seeds 0
 python benchmarks/coherence.py light --output ink --styles ink,photoreal
 python benchmarks/coherence.py time ink/silhouette --output time --frames 6
 M=tests/data/latent-model
 python benchmarks/coherence.py shots shots/* --output latent --model $M
 python benchmarks/coherence.py shots shots/orbit --output latent --model $M --options plain,steady,lively --seeds 0
-python benchmarks/coherence.py pans shots/orbit --output latent --model $M --seeds 0 --frames 9
+python benchmarks/coherence.py pans shots/* --output latent --model $M --seeds 0 --frames 9
 python benchmarks/coherence.py light --output latent --model $M
 python benchmarks/coherence.py time ink/silhouette --output time --model $M --frames 6
 python benchmarks/coherence.py report ink styles latent time --page docs/results.md
@@ -41,9 +41,9 @@ python benchmarks/coherence.py report ink styles latent time --page docs/results
 1. *Phase Lock* is on, as it is by default: it alone makes pans of whole pixels nearly coherent.
 The table has a row for each shot and style that was measured; the goals count these alone.
 
-Gradient energy is lowest where the camera moves forward, as in the shot *dolly*: strokes that stick
-to surfaces become wider and softer with them, and the gradient energy falls with the square of
-their width.
+Where the camera moves forward, as in the shot *dolly*, strokes that stick to surfaces become wider.
+Their edges are sharpened, because otherwise the gradient energy would fall with the square of their
+width.
 """
 
 Line = dict[str, Any]

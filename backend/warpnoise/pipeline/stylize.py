@@ -288,6 +288,8 @@ def _that_are_there(
             f"Preview without the key frames {', '.join(missing)}, which are not stylized yet: the whole shot will "
             "look different where they show. Stylize them first with `warpnoise keyframes`."
         )
+    if there:
+        log.info("preview: drawn toward the finished frames %s", ", ".join(map(str, there)))
     return there
 
 

@@ -172,7 +172,7 @@ def test_another_key_frame_makes_the_frames_around_it_again(finished: Shot) -> N
     assert stylize(finished, device="cpu").frames_kept == FRAMES
 
 
-def test_a_preview_uses_existing_key_frames_and_names_missing_ones(job: Shot) -> None:
+def test_a_preview_uses_existing_key_frames_and_names_missing_ones(job: Shot, caplog: pytest.LogCaptureFixture) -> None:
     frame = max(whole_segments(job, job.settings), key=len)[1]
     first = stylize(job, frames=[frame], preview=True, device="cpu")
     assert first.warnings == ()  # nothing is stylized yet, which is no reason to warn
@@ -183,8 +183,10 @@ def test_a_preview_uses_existing_key_frames_and_names_missing_ones(job: Shot) ->
     some = stylize(job, frames=[frame], preview=True, device="cpu")
     assert any("Preview without the key frames" in warning for warning in some.warnings)
     stylize(job, frames=keys_of(job), device="cpu")
-    second = stylize(job, frames=[frame], preview=True, device="cpu")
+    with caplog.at_level("INFO"):
+        second = stylize(job, frames=[frame], preview=True, device="cpu")
     assert not any("Preview without" in warning for warning in second.warnings)
+    assert "drawn toward the finished frames 1" in caplog.text
     assert (read_png(first.result.frame(frame)) != bare).any()
     assert stylize(job, device="cpu").frames_kept == len(keys_of(job))
 
