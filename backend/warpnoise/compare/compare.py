@@ -27,9 +27,8 @@ from warpnoise.media.atomic import write_bytes
 from warpnoise.pipeline.made_of import effective
 from warpnoise.progress import Progress
 from warpnoise.sdedit import ModelFolder, load_model
-from warpnoise.sdedit.check import check_settings
+from warpnoise.sdedit.check import check_settings, unused_settings
 from warpnoise.sdedit.editor import Editor
-from warpnoise.sdedit.takes import unused_settings
 
 Load = Callable[..., Editor]
 

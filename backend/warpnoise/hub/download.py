@@ -28,8 +28,7 @@ from warpnoise.hub.store import (
 )
 from warpnoise.media.atomic import write_bytes
 from warpnoise.sdedit.folder import ModelFolder
-from warpnoise.sdedit.model_bounds import read_config
-from warpnoise.sdedit.model_files import find_weights
+from warpnoise.sdedit.model_files import find_weights, read_config
 from warpnoise.sdedit.places import download_folder, models_folder
 
 SPARE_DISK = 256 << 20

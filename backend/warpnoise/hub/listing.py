@@ -16,10 +16,11 @@ from warpnoise.hub.disk import file_size, folder_size, free_disk
 from warpnoise.hub.remote import Offer
 from warpnoise.hub.store import left_to_download, read_note
 from warpnoise.job import Settings
+from warpnoise.sdedit.check import unused_settings
 from warpnoise.sdedit.families import FAMILIES
 from warpnoise.sdedit.folder import DEFAULT_MODEL, ModelFolder
 from warpnoise.sdedit.memory_plan import WORKING_MEMORY, model_sizes
-from warpnoise.sdedit.model_bounds import read_config
+from warpnoise.sdedit.model_files import read_config
 from warpnoise.sdedit.one_file import SUFFIXES
 from warpnoise.sdedit.places import (
     HUB,
@@ -31,7 +32,6 @@ from warpnoise.sdedit.places import (
     models_folder,
     resolve,
 )
-from warpnoise.sdedit.takes import unused_settings
 
 Source = Literal["default", "folder", "file", "hub", "cache"]
 

@@ -20,9 +20,8 @@ from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_st
 from warpnoise.errors import HubError
 from warpnoise.media.json_file import parse_json
 from warpnoise.sdedit.families import FAMILIES
-from warpnoise.sdedit.model_bounds import LARGEST_CONFIG, check_values
-from warpnoise.sdedit.model_files import PICKLES, choose_weights
-from warpnoise.sdedit.model_index import NO_WEIGHTS, family_of
+from warpnoise.sdedit.folder_checks import NO_WEIGHTS, family_of
+from warpnoise.sdedit.model_files import LARGEST_CONFIG, PICKLES, check_config, choose_weights
 from warpnoise.sdedit.places import is_hub_id
 
 TRANSPORT_ERRORS: tuple[type[Exception], ...] = (HfHubHTTPError.__bases__[0], ConnectionError)
@@ -201,7 +200,7 @@ def _wanted(hub_id: str, revision: str, there: dict[str, RemoteFile]) -> tuple[s
             "offers a single .safetensors or .gguf file, download the file and use its path."
         )
     index = _object(_get(hub_id, file_path(hub_id, revision, index_name), LARGEST_CONFIG), hub_id)
-    check_values(index_name, index)
+    check_config(index_name, index)
     if index_name == "config.json" and (title := _controlled(index.get("_class_name"))):
         return title, ["config.json", *_weights(hub_id, "", there)]
     parts, family = family_of(hub_id, index, index_name)

@@ -21,7 +21,7 @@ from warpnoise.errors import SettingsError
 from warpnoise.job.animation import Curves, Key, curves_of, numbers_in, values_at
 from warpnoise.media.validation import StrictModel, first_message, setting, validated
 from warpnoise.noise import METHODS, NOISE_METHODS
-from warpnoise.sdedit.adapters import Control, Embedding, IpAdapter, Lora, Reference
+from warpnoise.sdedit.edit_settings import Control, Embedding, IpAdapter, Lora, Reference
 from warpnoise.sdedit.samplers import SAMPLERS
 
 _THE_MODEL_S = "the model's own"

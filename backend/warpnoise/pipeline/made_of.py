@@ -17,8 +17,8 @@ from warpnoise.job.digest_cache import DigestCache
 from warpnoise.noise import ALGORITHM_VERSION, NOISE_METHODS
 from warpnoise.pipeline.plan import Plan
 from warpnoise.sdedit import ModelFolder
+from warpnoise.sdedit.check import unused_settings
 from warpnoise.sdedit.model_files import named_files
-from warpnoise.sdedit.takes import unused_settings
 
 COHERENCE_VERSION = 4
 """Bump when the same inputs are drawn toward other key frames or other colours."""

@@ -1,79 +1,40 @@
-"""The additions of a job to its model: LoRAs, textual inversions, ControlNets, IP-Adapters and reference pictures."""
+"""What LoRAs, textual inversions, IP-Adapters and ControlNets share: they stay loaded until others are asked for."""
 
 from __future__ import annotations
 
-from typing import Literal
+from abc import ABC, abstractmethod
+from typing import Any
 
-from warpnoise.media.validation import StrictModel, setting
+import torch
 
-
-class Lora(StrictModel):
-    """A LoRA file and its weight."""
-
-    path: str = setting(..., "File", "A .safetensors file", min_length=1, subtype="FILE_PATH")
-    weight: float = setting(
-        1.0,
-        "Weight",
-        "How strongly it acts: 1 is as trained, 0 is off",
-        ge=-10,
-        le=10,
-        soft_min=0,
-        soft_max=2,
-        animatable=True,
-    )
+from warpnoise.sdedit.folder import ModelFolder
 
 
-class Control(StrictModel):
-    """A ControlNet: its input picture, its weight, and the steps in which it acts."""
+class Adapters(ABC):
+    """The adapters of one kind in a pipeline. Those of another base model raise ModelError, and then none is loaded."""
 
-    path: str = setting(
-        ..., "Folder", "The folder of a diffusers ControlNet for the model", min_length=1, subtype="DIR_PATH"
-    )
-    input: Literal["depth", "normals", "lines", "color"] = setting(
-        "depth",
-        "Input",
-        "The picture of the scene that the ControlNet gets",
-        labels={
-            "depth": {
-                "label": "Depth",
-                "description": "Depth, with near surfaces in white. Scaled once for the whole shot.",
-            },
-            "normals": {"label": "Normals", "description": "The directions in which surfaces face."},
-            "lines": {"label": "Lines", "description": "Edges of objects, creases and silhouettes."},
-            "color": {"label": "Color", "description": "The frame itself."},
-        },
-    )
-    weight: float = setting(1.0, "Weight", "How strongly it acts", ge=0, le=10, soft_max=2, animatable=True)
-    start: float = setting(0.0, "Start", "Where it starts, as a fraction of the steps", ge=0, le=1)
-    end: float = setting(1.0, "End", "Where it ends, as a fraction of the steps", ge=0, le=1)
+    def __init__(self, folder: ModelFolder, pipeline: Any, device: torch.device, dtype: torch.dtype) -> None:
+        self.folder, self.pipeline, self.device, self.dtype = folder, pipeline, device, dtype
+        self._loaded: tuple[Any, ...] = ()
 
+    def _replace(self, wanted: tuple[Any, ...]) -> bool:
+        """Load ``wanted`` in place of what is loaded, and return whether that changed anything."""
+        if wanted == self._loaded:
+            return False
+        if self._loaded:
+            self._unload()
+        self._loaded = wanted
+        try:
+            self._load(wanted)
+        except Exception:
+            self._unload()
+            self._loaded = ()
+            raise
+        return True
 
-class Embedding(StrictModel):
-    """A textual inversion (Gal et al. 2022), and its word in the prompt."""
+    @abstractmethod
+    def _load(self, wanted: tuple[Any, ...]) -> None: ...
 
-    path: str = setting(..., "File", "A .safetensors file", min_length=1, subtype="FILE_PATH")
-    token: str = setting(
-        "",
-        "Token",
-        "The word to use in the prompt. Empty: the word in the file, or else the file's name",
-        max_length=200,
-    )
-
-
-class IpAdapter(StrictModel):
-    """An IP-Adapter (Ye et al. 2023), the picture that it shows the model, and how strongly it acts."""
-
-    path: str = setting(..., "File", "A .safetensors file", min_length=1, subtype="FILE_PATH")
-    image: str = setting(
-        ..., "Picture", "The picture whose look the adapter transfers", min_length=1, subtype="FILE_PATH"
-    )
-    weight: float = setting(1.0, "Weight", "How strongly it acts", ge=0, le=10, soft_max=2, animatable=True)
-    encoder: str = setting(
-        "", "Encoder", "The folder of the image encoder. Empty: image_encoder beside the file", subtype="DIR_PATH"
-    )
-
-
-class Reference(StrictModel):
-    """A picture that an editing model gets in addition to the render."""
-
-    path: str = setting(..., "Picture", "A picture", min_length=1, subtype="FILE_PATH")
+    @abstractmethod
+    def _unload(self) -> None:
+        """Also removes adapters of which only a part was loaded."""

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from warpnoise.errors import ModelError
-from warpnoise.sdedit.model_bounds import ADVICE
+from warpnoise.sdedit.model_files import ADVICE
 
 
 def make_certain(vae: Any) -> None:

@@ -1,13 +1,10 @@
-"""Checks settings against a model, before anything slow is loaded."""
+"""Compares settings with a model, before anything slow is loaded."""
 
 from __future__ import annotations
 
 from warpnoise.errors import SettingsError
-from warpnoise.sdedit.control_files import check_controls
 from warpnoise.sdedit.edit_settings import EditSettings
-from warpnoise.sdedit.embedding_files import embedding_warnings
 from warpnoise.sdedit.folder import ModelFolder
-from warpnoise.sdedit.ip_adapter_files import check_ip_adapters
 from warpnoise.sdedit.model_files import check_weights, component
 from warpnoise.sdedit.places import resolve
 from warpnoise.sdedit.reference_pictures import read_reference
@@ -19,6 +16,29 @@ _BOUNDS = (
     f"expected a shorter side of at least {_SHORTEST_REFERENCE}, and a longer one of at most {_LONGEST_REFERENCE} "
     "times that"
 )
+_ADAPTERS = {
+    "loras": "LoRA",
+    "embeddings": "textual inversions",
+    "controls": "ControlNet",
+    "ip_adapters": "IP-Adapter",
+}
+_OF_FAMILIES = ("negative_prompt", "embeddings", "controls", "ip_adapters", "attention")
+"""Settings that only some families take, as their rows say."""
+
+
+def unused_settings(model: ModelFolder) -> frozenset[str]:
+    """Names of the settings that have no effect with a model, or that it refuses. Interfaces hide them."""
+    family = model.family
+    has_effect = {
+        "style": model.styles,
+        "latent_noise": "vae" in model.parts,
+        "prompt": family,
+        "loras": family,
+        "guidance": family or model.sheet.null_class is not None,
+        "references": model.references,
+        **{name: family and getattr(family, name) for name in _OF_FAMILIES},
+    }
+    return frozenset(name for name, effect in has_effect.items() if not effect)
 
 
 def check_settings(model: ModelFolder, settings: EditSettings, size: tuple[int, int] | None = None) -> tuple[str, ...]:
@@ -30,9 +50,9 @@ def check_settings(model: ModelFolder, settings: EditSettings, size: tuple[int, 
         size: width and height of the frames in pixels; None: not known yet.
 
     Raises:
-        SettingsError: a setting out of its range, or one that this model cannot take, such as a prompt that is too
-            long; frames of a size likewise.
-        ModelError: weights of the model are broken off; or a file that the settings name is missing, broken, or made
+        SettingsError: a setting is out of its range, or the model does not take it, such as a prompt that is too long;
+            or the frames have a size that the model does not take.
+        ModelError: weights of the model are incomplete; or a file that the settings name is missing, broken, or made
             for another model.
     """
     check_values(model, settings)
@@ -40,27 +60,26 @@ def check_settings(model: ModelFolder, settings: EditSettings, size: tuple[int, 
     for part in model.weighted_in_folder:
         check_weights(component(model.path, part))
     _check_pictures(settings)
-    if settings.loras and model.family is None:
-        raise SettingsError(
-            f"lora {settings.loras[0].path}: the model {model.name} works on pixels and takes no LoRA: leave it out "
-            "(--lora none)"
-        )
+    warnings = _sampler_warnings(model, settings) + _text_warnings(model, settings)
+    if model.family is None:
+        return warnings
+    # These modules import PyTorch, which takes seconds.
+    from warpnoise.sdedit.controls import check_controls
+    from warpnoise.sdedit.embeddings import embedding_warnings
+    from warpnoise.sdedit.ip_adapters import check_ip_adapters
+    from warpnoise.sdedit.loras import read_lora
+    from warpnoise.sdedit.prompts import check_prompts
+
     check_controls(model, settings.controls)
     check_ip_adapters(model, settings.ip_adapters)
-    warnings = _sampler_warnings(model, settings) + _text_warnings(model, settings)
     warnings += embedding_warnings(model, settings)
-    if model.family is not None:  # what follows imports PyTorch
-        from warpnoise.sdedit.lora_files import read_lora
-        from warpnoise.sdedit.prompt_length import check_prompts
-
-        for lora in settings.loras:
-            read_lora(model, resolve(lora.path, "lora"))
-        warnings += check_prompts(model, settings)
-    return warnings
+    for lora in settings.loras:
+        read_lora(model, resolve(lora.path, "lora"))
+    return warnings + check_prompts(model, settings)
 
 
 def check_values(model: ModelFolder, settings: EditSettings) -> None:
-    """Whether the model takes the settings' values; no file is looked at. Raises SettingsError."""
+    """Raises SettingsError: the model does not take one of the settings' values. Reads no file."""
     _check_sampler(model, settings)
     _check_steps(model, settings)
     if settings.style is not None and settings.style not in model.styles:
@@ -73,6 +92,14 @@ def check_values(model: ModelFolder, settings: EditSettings) -> None:
             f"guidance {settings.guidance}: guidance needs a null class, which the model {model.name} does not have: "
             "leave it out"
         )
+    unused = unused_settings(model)
+    for name, what in _ADAPTERS.items():
+        if (adapters := getattr(settings, name)) and name in unused:
+            title = model.family.title if model.family else "a pixel model"
+            raise SettingsError(
+                f"{name[:-1]} {adapters[0].path}: the model {model.name} is {title}, which takes no {what}: leave it "
+                f"out (--{name[:-1].replace('_', '-')} none)"
+            )
     if len(settings.references) > model.references:
         takes = f"at most {model.references} beside the render" if model.references else "none"
         raise SettingsError(
@@ -109,8 +136,10 @@ def _check_sampler(model: ModelFolder, settings: EditSettings) -> None:
     mixing = "flow" if model.is_flow else "diffusion"
     fitting = [name for name, sampler in SAMPLERS.items() if mixing in sampler.mixing]
     if settings.sampler is not None and settings.sampler not in fitting:
-        kind = "is a flow-matching model and" if model.is_flow else "is a diffusion model and"
-        raise SettingsError(f"sampler {settings.sampler!r}: the model {model.name} {kind} takes {', '.join(fitting)}")
+        kind = "flow-matching" if model.is_flow else "diffusion"
+        raise SettingsError(
+            f"sampler {settings.sampler!r}: the model {model.name} is a {kind} model and takes {', '.join(fitting)}"
+        )
 
 
 def _check_steps(model: ModelFolder, settings: EditSettings) -> None:
@@ -138,13 +167,9 @@ def _sampler_warnings(model: ModelFolder, settings: EditSettings) -> tuple[str, 
 
 def _text_warnings(model: ModelFolder, settings: EditSettings) -> tuple[str, ...]:
     if model.family is None:
+        texts = {"prompt": settings.texts("prompt"), "negative prompt": settings.texts("negative_prompt")}
         return tuple(
-            f"The model {model.name} takes no text: the {name} has no effect."
-            for name, texts in (
-                ("prompt", settings.texts("prompt")),
-                ("negative prompt", settings.texts("negative_prompt")),
-            )
-            if any(texts)
+            f"The model {model.name} takes no text: the {name} has no effect." for name in texts if any(texts[name])
         )
     if settings.negative_prompt and not model.family.negative_prompt:
         return (f"{model.family.title} takes no negative prompt: it has no effect.",)

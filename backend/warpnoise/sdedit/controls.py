@@ -1,6 +1,6 @@
 """ControlNets (Zhang et al. 2023): networks that make the model follow a picture of the scene's geometry.
 
-A ControlNet's folder is compared with the model before anything is loaded. One for another base model is refused.
+The check compares a ControlNet's configuration with the model's, before anything is loaded.
 """
 
 from __future__ import annotations
@@ -13,61 +13,81 @@ from typing import Any
 import diffusers
 import torch
 
-from warpnoise.errors import SettingsError
-from warpnoise.sdedit.adapters import Control
-from warpnoise.sdedit.control_files import UNION, UNION_MODES, check_controls
+from warpnoise.errors import ModelError, SettingsError
+from warpnoise.sdedit.adapters import Adapters
+from warpnoise.sdedit.edit_settings import Control
 from warpnoise.sdedit.folder import ModelFolder
+from warpnoise.sdedit.model_files import check_weights, read_config
 from warpnoise.sdedit.parts import load_network
 from warpnoise.sdedit.places import resolve
 
+_UNION = "ControlNetUnionModel"
+_UNION_MODES = {"depth": 1, "lines": 3, "normals": 4, "color": 6}
+"""The numbers by which SDXL's union ControlNet knows its inputs."""
+_WIDTHS = (
+    "cross_attention_dim",
+    "block_out_channels",
+    "addition_time_embed_dim",
+    "attention_head_dim",
+    "caption_projection_dim",
+    "dim",
+    "in_channels",
+    "joint_attention_dim",
+    "num_attention_heads",
+    "pooled_projection_dim",
+    "projection_class_embeddings_input_dim",
+)
+"""Entries of the configuration in which a ControlNet equals its base model."""
+_LEAVE_OUT = "leave it out (--control none)"
 
-class Controls:
-    """The pipeline with the ControlNets that the settings name. They stay loaded until others are asked for."""
+
+class Controls(Adapters):
+    """The ControlNets of one pipeline. ``pipeline`` is the form that takes them, or the plain one if there are none."""
 
     def __init__(self, folder: ModelFolder, pipeline: Any, device: torch.device, dtype: torch.dtype) -> None:
-        self._folder, self._plain, self._device, self._dtype = folder, pipeline, device, dtype
-        self._paths: tuple[Path, ...] = ()
+        super().__init__(folder, pipeline, device, dtype)
+        self._plain = pipeline
         self._networks: list[Any] = []
-        self._kind = ""
-        self.pipeline = pipeline
 
     def apply(self, controls: Sequence[Control], again: bool = False) -> bool:
-        """Have ``pipeline`` be the one with these; whether that changed anything.
+        """Make ``pipeline`` the one with these ControlNets only, and return whether that changed anything.
 
         Args:
-            again: make it again in any case, since the plain one has other parts.
+            again: make it again in any case, because the plain one's parts have changed.
 
         Raises:
             SettingsError, ModelError: as `check_controls`.
         """
-        kind = check_controls(self._folder, controls)
-        paths = tuple(resolve(control.path, "control") for control in controls)
-        if paths == self._paths:
-            if again and paths:
-                self.pipeline = self._with(self._networks)
-            return again
-        if not paths:
-            self._paths, self._networks, self.pipeline = (), [], self._plain
-            return True
-        self._kind = kind
-        loaded = {
-            path: load_network(path, getattr(diffusers, self._kind), self._device, self._dtype) for path in set(paths)
-        }
-        self._networks = [loaded[path] for path in (paths[:1] if self._is_union else paths)]
-        self.pipeline = self._with(self._networks)
-        self._paths = paths
-        return True
+        kind = check_controls(self.folder, controls)
+        changed = self._replace(tuple((kind, resolve(control.path, "control")) for control in controls)) or again
+        if changed:
+            self.pipeline = self._with_networks(kind) if controls else self._plain
+        return changed
 
-    def _with(self, networks: list[Any]) -> Any:
-        """The plain pipeline's form with these, of the same parts."""
-        assert self._folder.family is not None
-        kind = getattr(diffusers, self._folder.family.controls[self._kind])
-        return _with_controlnet(kind, self._plain, networks[0] if len(networks) == 1 else networks)
+    def _load(self, wanted: tuple[tuple[str, Path], ...]) -> None:
+        loaded = {
+            path: load_network(path, getattr(diffusers, kind), self.device, self.dtype) for kind, path in set(wanted)
+        }
+        self._networks = list(loaded.values()) if self._is_union else [loaded[path] for _, path in wanted]
+
+    def _unload(self) -> None:
+        self._networks = []
+
+    def _with_networks(self, kind: str) -> Any:
+        """The plain pipeline's form that takes ControlNets of this class, with the same parts."""
+        assert self.folder.family is not None
+        form = getattr(diffusers, self.folder.family.controls[kind])
+        parameters = inspect.signature(form.__init__).parameters
+        controlnet = self._networks[0] if len(self._networks) == 1 else self._networks
+        parts = {**self._plain.components, "controlnet": controlnet, "requires_safety_checker": False}
+        pipeline = form(**{name: part for name, part in parts.items() if name in parameters})
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline
 
     def call(
         self, controls: Sequence[Control], guides: Mapping[str, torch.Tensor], images: torch.Tensor
     ) -> dict[str, Any]:
-        """The keywords of the pipeline's call that say what to hold to.
+        """The keywords of the pipeline's call for the ControlNets.
 
         Args:
             guides: (b, 3, h, w) in [0, 1] each, by the names of ``Control.input``.
@@ -88,22 +108,83 @@ class Controls:
             "control_guidance_end": [control.end for control in controls],
         }
         if self._is_union:
-            call["control_mode"] = [UNION_MODES[control.input] for control in controls]
+            call["control_mode"] = [_UNION_MODES[control.input] for control in controls]
         elif len(controls) == 1:
             call = {key: value[0] for key, value in call.items()}
         return {key: value for key, value in call.items() if key in parameters}
 
     @property
     def _is_union(self) -> bool:
-        return self._kind == UNION
+        """Whether one ControlNet takes all inputs."""
+        return any(kind == _UNION for kind, _ in self._loaded)
 
 
-def _with_controlnet(kind: Any, plain: Any, controlnet: Any) -> Any:
-    """The pipeline's form with a ControlNet, of the same parts."""
-    parameters = inspect.signature(kind.__init__).parameters
-    parts = {name: part for name, part in {**plain.components, "controlnet": controlnet}.items() if name in parameters}
-    if "requires_safety_checker" in parameters:
-        parts["requires_safety_checker"] = False
-    pipeline = kind(**parts)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
+def check_controls(model: ModelFolder, controls: Sequence[Control]) -> str:
+    """The class of the ControlNets, which is the same for all; empty: there are none.
+
+    Raises:
+        SettingsError: one ends before it starts.
+        ModelError: one is not a ControlNet, a pickle, or for another base; or they cannot be combined.
+    """
+    kinds: dict[str, Path] = {}
+    paths = [resolve(control.path, "control") for control in controls]
+    for control, path in zip(controls, paths, strict=True):
+        kinds.setdefault(_control_class(model, path), path)
+        if control.end <= control.start:
+            raise SettingsError(
+                f"control {control.path}: it ends at {control.end}, and starts at {control.start}: give it a later end"
+            )
+    if len(kinds) > 1:
+        raise ModelError(f"controls of different kinds do not go together: {', '.join(sorted(kinds))}")
+    if _UNION in kinds:
+        if len(set(paths)) > 1:
+            raise ModelError("controls: one union ControlNet takes all inputs: give each control the same folder")
+        _check_union(controls, paths[0])
+    return next(iter(kinds), "")
+
+
+def _control_class(model: ModelFolder, path: Path) -> str:
+    """The class of a ControlNet.
+
+    Raises:
+        ModelError: no such folder, not a ControlNet, a pickle, or one for another base than ``model``.
+    """
+    if not (path / "config.json").is_file():
+        what = "is a file, expected a folder" if path.is_file() else "there is no ControlNet's config.json"
+        raise ModelError(f"control {path}: {what}: give the folder that diffusers' save_pretrained wrote")
+    config = read_config(path / "config.json")
+    kind = str(config.get("_class_name"))
+    assert model.family is not None
+    if kind not in model.family.controls:
+        raise ModelError(
+            f"control {path} is a {kind}; {model.family.title} takes a {' or a '.join(model.family.controls)}: choose "
+            f"one for it, or {_LEAVE_OUT}"
+        )
+    for key in _WIDTHS:
+        ours, theirs = model.network.get(key), config.get(key)
+        if theirs is not None and key in model.network and ours != theirs:
+            raise ModelError(
+                f"control {path} was made for another base than {model.name}: {key} is {theirs}, and the model's is "
+                f"{ours}: choose one for it, or {_LEAVE_OUT}"
+            )
+    check_weights(path)
+    return kind
+
+
+def _check_union(controls: Sequence[Control], path: Path) -> None:
+    """Raises ModelError: the configuration contradicts itself, or the ControlNet does not know a control's input."""
+    config = read_config(path / "config.json")
+    # All of them are channels of the same sum, but diffusers compares them only when it computes it.
+    channels = (config.get("block_out_channels") or [320])[0]
+    for name in ("num_trans_channel", "num_proj_channel"):
+        if (other := config.get(name, 320)) != channels:
+            raise ModelError(
+                f"control {path}: its config.json contradicts itself: {name} is {other}, and the first of "
+                f"block_out_channels is {channels}. Download it again, or {_LEAVE_OUT}"
+            )
+    kinds = int(config.get("num_control_type", 6))
+    unknown = next((control.input for control in controls if _UNION_MODES[control.input] >= kinds), None)
+    if unknown is not None:
+        raise ModelError(
+            f"control {path} knows {kinds} kinds of pictures, and {unknown} is not among them: choose another input"
+        )

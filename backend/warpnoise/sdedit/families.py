@@ -46,12 +46,13 @@ class Family:
     one token, where packing makes tokens. ``half``: the half precision in which the family does not overflow.
     ``float32_latents``: the pipeline keeps its latents in float32, whatever the weights are. ``size_multiple``: of
     width and height in pixels, that the pipeline insists on. ``options``: more keywords of the call.
-    ``start_as_image``: an image-to-image form that must be given ``image`` too. ``reference_keyword``: of reference
-    pictures, for models that edit. ``render_is_reference``: whether the render is the first of them.
-    ``reference_limit``: how many there may be. ``bounded_references``: the pipeline refuses references, the render too,
-    that are small or narrow. ``one_at_a_time``: the pipeline cannot take a batch of frames, or is
-    given references that are one frame's. ``controls``: classes of ControlNets, and the pipeline that takes each.
-    ``embeddings``: whether it takes textual inversions. ``ip_adapters``: whether it takes IP-Adapters.
+    ``start_as_image``: an image-to-image form that must be given ``image`` too. ``reference_limit``: for models that
+    edit, how many pictures the keyword ``image`` takes, of which the render is the first. ``bounded_references``: the
+    pipeline refuses references, the render too, that are small or narrow. ``one_at_a_time``: the pipeline cannot take a
+    batch of frames, or is given references that are one frame's. ``controls``: classes of ControlNets, and the pipeline
+    that takes each. ``embeddings``: whether it takes textual inversions. ``ip_adapters``: whether it takes IP-Adapters.
+    ``attention``: whether the network has self-attentions that can see other tokens through diffusers' public
+    processors; the others attend to text and picture jointly.
     """
 
     title: str
@@ -69,26 +70,30 @@ class Family:
     size_multiple: int = 8
     options: dict[str, Any] = field(default_factory=dict)
     start_as_image: bool = False
-    reference_keyword: str | None = None
-    render_is_reference: bool = False
     reference_limit: int = 0
     bounded_references: bool = False
     one_at_a_time: bool = False
     controls: dict[str, str] = field(default_factory=dict)
     embeddings: bool = False
     ip_adapters: bool = False
+    attention: bool = False
 
 
 _ADAPTED: dict[str, Any] = {"embeddings": True, "ip_adapters": True}
+_UNET: dict[str, Any] = {**_ADAPTED, "half": "float16", "attention": True}
 _TOKENS: dict[str, Any] = {"layout": _cells_to_tokens, "cell": 2}
-_FLUX_2: dict[str, Any] = {"layout": _cells_to_flat_tokens, "start_layout": _cells_to_channels, "cell": 2}
-_FLUX_2_EDITS: dict[str, Any] = {
-    "reference_keyword": "image",
-    "render_is_reference": True,
+_FLUX_2: dict[str, Any] = {
+    "guidance": 4.0,
+    "steps": 28,
+    "negative_prompt": False,
+    "layout": _cells_to_flat_tokens,
+    "start_layout": _cells_to_channels,
+    "cell": 2,
     "reference_limit": 4,
     "bounded_references": True,
     "one_at_a_time": True,
 }
+_QWEN: dict[str, Any] = {"guidance": 4.0, "guidance_keyword": "true_cfg_scale", **_TOKENS}
 _ANY_SIZE: dict[str, Any] = {"use_resolution_binning": False, "clean_caption": False}
 
 FAMILIES: dict[str, Family] = {
@@ -98,9 +103,8 @@ FAMILIES: dict[str, Family] = {
             "Stable Diffusion 1.x, 2.x",
             "StableDiffusionPipeline",
             7.5,
-            half="float16",
             controls={"ControlNetModel": "StableDiffusionControlNetPipeline"},
-            **_ADAPTED,
+            **_UNET,
         ),
         Family(
             "Latent Consistency (Stable Diffusion)",
@@ -108,28 +112,25 @@ FAMILIES: dict[str, Family] = {
             8.5,
             steps=4,
             negative_prompt=False,
-            half="float16",
-            **_ADAPTED,
+            **_UNET,
         ),
         Family(
             "Stable Diffusion XL",
             "StableDiffusionXLPipeline",
             5.0,
-            half="float16",
             controls={
                 "ControlNetModel": "StableDiffusionXLControlNetPipeline",
                 "ControlNetUnionModel": "StableDiffusionXLControlNetUnionPipeline",
             },
-            **_ADAPTED,
+            **_UNET,
         ),
         Family(
             "Stable Diffusion XL refiner",
             "StableDiffusionXLImg2ImgPipeline",
             5.0,
-            half="float16",
             options={"strength": 1.0},
             start_as_image=True,
-            **_ADAPTED,
+            **_UNET,
         ),
         Family(
             "Stable Diffusion 3, 3.5",
@@ -155,45 +156,21 @@ FAMILIES: dict[str, Family] = {
             steps=28,
             negative_prompt=False,
             options={"_auto_resize": False},
-            reference_keyword="image",
-            render_is_reference=True,
             one_at_a_time=True,
             reference_limit=1,
             **_TOKENS,
             **_ADAPTED,
         ),
-        Family("FLUX.2", "Flux2Pipeline", 4.0, steps=28, negative_prompt=False, **_FLUX_2, **_FLUX_2_EDITS),
-        Family("FLUX.2 klein", "Flux2KleinPipeline", 4.0, steps=28, negative_prompt=False, **_FLUX_2, **_FLUX_2_EDITS),
+        Family("FLUX.2", "Flux2Pipeline", **_FLUX_2),
+        Family("FLUX.2 klein", "Flux2KleinPipeline", **_FLUX_2),
         Family(
             "Qwen-Image",
             "QwenImagePipeline",
-            4.0,
-            guidance_keyword="true_cfg_scale",
             controls={"QwenImageControlNetModel": "QwenImageControlNetPipeline"},
-            **_TOKENS,
+            **_QWEN,
         ),
-        Family(
-            "Qwen-Image-Edit",
-            "QwenImageEditPipeline",
-            4.0,
-            guidance_keyword="true_cfg_scale",
-            reference_keyword="image",
-            render_is_reference=True,
-            one_at_a_time=True,
-            reference_limit=1,
-            **_TOKENS,
-        ),
-        Family(
-            "Qwen-Image-Edit-Plus",
-            "QwenImageEditPlusPipeline",
-            4.0,
-            guidance_keyword="true_cfg_scale",
-            reference_keyword="image",
-            render_is_reference=True,
-            one_at_a_time=True,
-            reference_limit=3,
-            **_TOKENS,
-        ),
+        Family("Qwen-Image-Edit", "QwenImageEditPipeline", one_at_a_time=True, reference_limit=1, **_QWEN),
+        Family("Qwen-Image-Edit-Plus", "QwenImageEditPlusPipeline", one_at_a_time=True, reference_limit=3, **_QWEN),
         Family(
             "Z-Image",
             "ZImagePipeline",
@@ -211,8 +188,8 @@ FAMILIES: dict[str, Family] = {
             size_multiple=32,
             options={**_ANY_SIZE, "complex_human_instruction": None},
         ),
-        Family("PixArt-alpha", "PixArtAlphaPipeline", 4.5, options=_ANY_SIZE),
-        Family("PixArt-sigma", "PixArtSigmaPipeline", 4.5, options=_ANY_SIZE),
+        Family("PixArt-alpha", "PixArtAlphaPipeline", 4.5, options=_ANY_SIZE, attention=True),
+        Family("PixArt-sigma", "PixArtSigmaPipeline", 4.5, options=_ANY_SIZE, attention=True),
         Family("Lumina 2", "Lumina2Pipeline", 4.0, steps=30),
         Family("AuraFlow", "AuraFlowPipeline", 3.5),
         Family(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ from safetensors.torch import load_file
 
 from warpnoise.errors import ModelError
 from warpnoise.sdedit.folder import ModelFolder
-from warpnoise.sdedit.libraries import LIBRARY_ERRORS, first_line, placed, quiet
+from warpnoise.sdedit.libraries import loading, part_class, placed
 from warpnoise.sdedit.model_files import component
-from warpnoise.sdedit.network_kinds import PREFIX
+from warpnoise.sdedit.one_file import PREFIX
 
 _CONVERTERS: Mapping[str, Any] = {  # diffusers' own, which its type hints leave out
     "CLIP": single_file_utils.create_diffusers_clip_model_from_ldm,
@@ -26,11 +26,7 @@ _CONVERTERS: Mapping[str, Any] = {  # diffusers' own, which its type hints leave
 
 
 def load_file_parts(
-    folder: ModelFolder,
-    file: Path,
-    devices: Mapping[str, torch.device],
-    dtype: torch.dtype,
-    class_of: Callable[[str], Any],
+    folder: ModelFolder, file: Path, devices: Mapping[str, torch.device], dtype: torch.dtype
 ) -> dict[str, Any]:
     """The parts whose weights a file has, each on its device. A GGUF file's weights stay as small as they are in it.
 
@@ -40,25 +36,22 @@ def load_file_parts(
     checkpoint = None if file.suffix == ".gguf" else load_file(file)
     loaded = {}
     for part in sorted(folder.file_parts):
-        kind = class_of(part)
+        kind = part_class(folder, part)
         precision = torch.float32 if part == "vae" else dtype
-        try:
-            with quiet():
-                begin = folder.file_parts[part]
-                source: Path | dict[str, Any] = file
-                if checkpoint is not None:
-                    # A transformer's names lose the prefix, which not all of diffusers' converters know.
-                    drop = PREFIX if part == "transformer" else ""
-                    names = [name for name in checkpoint if name.startswith(begin)]
-                    if part == folder.network_part and any(name.startswith(PREFIX) for name in names):
-                        names = [name for name in names if name.startswith(PREFIX)]
-                    source = {name.removeprefix(drop): checkpoint[name] for name in names}
-                network = _load(folder, part, kind, source, precision)
-        except LIBRARY_ERRORS as error:
-            raise ModelError(
-                f"model {file} cannot be loaded as the {kind.__name__} of {folder.path} ({first_line(error)}): it is "
-                "for another base, or damaged"
-            ) from error
+        begin = folder.file_parts[part]
+        source: Path | dict[str, Any] = file
+        if checkpoint is not None:
+            # A transformer's names lose the prefix, which not all of diffusers' converters know.
+            drop = PREFIX if part == "transformer" else ""
+            names = [name for name in checkpoint if name.startswith(begin)]
+            if part == folder.network_part and any(name.startswith(PREFIX) for name in names):
+                names = [name for name in names if name.startswith(PREFIX)]
+            source = {name.removeprefix(drop): checkpoint[name] for name in names}
+        with loading(
+            f"model {file} cannot be loaded as the {kind.__name__} of {folder.path}",
+            "it is for another base, or damaged",
+        ):
+            network = _load(folder, part, kind, source, precision)
         if hasattr(network, "shared"):  # T5 reads its tokens' embeddings from there
             network.encoder.embed_tokens = network.shared
         if missing := [name for name, weight in network.named_parameters() if weight.is_meta]:

@@ -9,22 +9,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from warpnoise.errors import MissingBaseError, ModelError
+from warpnoise.errors import ModelError
 from warpnoise.hashing import digest_file, digest_files, digest_text
 from warpnoise.sdedit.edit_settings import EditSettings
 from warpnoise.sdedit.families import Family
 from warpnoise.sdedit.folder_checks import (
     GEOMETRY_CHANNELS,
+    NO_WEIGHTS,
     check_channels,
     check_folder,
     check_values_of,
     count_classes,
+    family_of,
     read_scheduler,
 )
-from warpnoise.sdedit.model_bounds import read_config
-from warpnoise.sdedit.model_files import component, find_weights
-from warpnoise.sdedit.model_index import NO_WEIGHTS, family_of
-from warpnoise.sdedit.one_file import OneFile, distilled_word, read_one_file
+from warpnoise.sdedit.model_files import component, find_weights, read_config
+from warpnoise.sdedit.one_file import distilled_word, read_one_file
 from warpnoise.sdedit.places import resolve
 from warpnoise.sdedit.samplers import is_flow, is_stochastic, noise_maps, own_sampler
 from warpnoise.sdedit.styles import FILE_NAME as STYLES_FILE
@@ -114,7 +114,7 @@ class ModelFolder:
             own_tokenizers=own_tokenizers,
         )
         if one is not None:
-            _check_base(one, path, family)
+            one.check_base(family)
         check_values_of(folder)
         check_channels(folder)
         for part in folder.weighted_in_folder:
@@ -133,7 +133,7 @@ class ModelFolder:
     @property
     def references(self) -> int:
         """The number of reference pictures that the model takes besides the render."""
-        return 0 if self.family is None else self.family.reference_limit - self.family.render_is_reference
+        return max(0, self.family.reference_limit - 1) if self.family else 0
 
     @property
     def takes_frame(self) -> bool:
@@ -311,18 +311,3 @@ class ModelFolder:
                 files += find_weights(place)[0]
         whole = digest_files(self.path, {file for file in files if file.is_file()}, digest)
         return whole if self.file is None else digest_text(whole, digest(self.file))
-
-
-def _check_base(one: OneFile, base: Path, family: Family | None) -> None:
-    """Raises MissingBaseError: the file's network is not of its base's family."""
-    if family is None:
-        raise MissingBaseError(
-            f"model {one.path}: its base {base} is a pixel model, which comes as a folder only: name another "
-            f"with warpnoise models {one.path} --base FOLDER"
-        )
-    if one.network is not None and not family.title.startswith(one.network.family):
-        raise MissingBaseError(
-            f"model {one.path} is a network of {one.network.family}, but its base {base} is a model of {family.title}: "
-            f"name another with warpnoise models {one.path} --base FOLDER",
-            one.network.base,
-        )

@@ -1,59 +1,126 @@
-"""LoRAs (Hu et al. 2021): small files that change a model's layers. Several can be combined, each with a weight."""
+"""LoRAs (Hu et al. 2021): small files that change a model's layers. Several can be combined, each with a weight.
+
+Each layer that a file changes must be a layer of the model, with the same widths. The check knows the model's layers
+from its configuration, and reads none of its weights.
+"""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors.torch import load_file
+
 from warpnoise.errors import ModelError
-from warpnoise.sdedit.adapters import Lora
+from warpnoise.sdedit.adapters import Adapters
+from warpnoise.sdedit.edit_settings import Lora
 from warpnoise.sdedit.folder import ModelFolder
-from warpnoise.sdedit.libraries import LIBRARY_ERRORS, first_line, quiet
-from warpnoise.sdedit.lora_files import read_lora
+from warpnoise.sdedit.libraries import loading, pipeline_class, skeleton
+from warpnoise.sdedit.model_files import named_tensors
 from warpnoise.sdedit.places import resolve
 
+_DOWN = (".lora_A.weight", ".lora.down.weight", ".lora_down.weight", "_lora.down.weight")
+_UP = (".lora_B.weight", ".lora.up.weight", ".lora_up.weight", "_lora.up.weight")
+_LEAVE_OUT = "or leave it out (--lora none)"
 
-class Loras:
-    """The LoRAs of one pipeline. Files are loaded when they are first asked for, and stay until others are."""
+Tensors = dict[str, torch.Tensor]
 
-    def __init__(self, folder: ModelFolder, pipeline: Any) -> None:
-        self._folder, self._pipeline = folder, pipeline
-        self._loaded: tuple[Path, ...] = ()
-        self._weights: tuple[float, ...] = ()
+
+class Loras(Adapters):
+    """The LoRAs of one pipeline."""
+
+    _weights: tuple[float, ...] = ()
 
     def apply(self, loras: Sequence[Lora]) -> bool:
-        """Have the pipeline compute with these and no others; whether that changed anything.
+        """Have the pipeline compute with these LoRAs only, and return whether that changed anything.
 
         Raises:
             ModelError: as `read_lora`.
         """
-        paths = tuple(resolve(lora.path, "lora") for lora in loras)
+        changed = self._replace(tuple(resolve(lora.path, "lora") for lora in loras))
         weights = tuple(lora.weight for lora in loras)
-        if (paths, weights) == (self._loaded, self._weights):
+        if not changed and weights == self._weights:
             return False
-        if paths != self._loaded:
-            self._load(paths)
-        if paths:
-            self._pipeline.set_adapters([_name(index) for index in range(len(paths))], list(weights))
+        if loras:
+            self.pipeline.set_adapters([_name(index) for index in range(len(loras))], list(weights))
         self._weights = weights
         return True
 
-    def _load(self, paths: tuple[Path, ...]) -> None:
-        found = [read_lora(self._folder, path) for path in paths]
-        if self._loaded:
-            self._pipeline.unload_lora_weights()
-            self._loaded, self._weights = (), ()
-        for index, (path, weights) in enumerate(zip(paths, found, strict=True)):
-            try:
-                with quiet():
-                    self._pipeline.load_lora_weights(weights, adapter_name=_name(index))
-            except LIBRARY_ERRORS as error:
-                self._pipeline.unload_lora_weights()
-                raise ModelError(
-                    f"lora {path} cannot be loaded ({first_line(error)}): it is for another base"
-                ) from error
-        self._loaded = paths
+    def _load(self, wanted: tuple[Path, ...]) -> None:
+        for index, (path, weights) in enumerate([(path, read_lora(self.folder, path)) for path in wanted]):
+            with loading(f"lora {path} cannot be loaded", "it is for another base"):
+                self.pipeline.load_lora_weights(weights, adapter_name=_name(index))
+
+    def _unload(self) -> None:
+        if hasattr(self.pipeline, "unload_lora_weights"):
+            self.pipeline.unload_lora_weights()
+
+
+def read_lora(model: ModelFolder, path: Path) -> Tensors:
+    """The tensors of a LoRA that fits the model, as they are in its file.
+
+    Raises:
+        ModelError: there is no such file; it is a pickle, damaged, or made for another base; or diffusers does not
+            support LoRAs for this family.
+    """
+    named_tensors(path, "lora")
+    pipeline = pipeline_class(model)
+    if not hasattr(pipeline, "load_lora_weights"):
+        raise ModelError(f"lora {path}: diffusers loads no LoRA into a {pipeline.__name__}: leave it out (--lora none)")
+    tensors = dict(load_file(path))
+    with loading(
+        f"lora {path} has a format that diffusers does not know for a {pipeline.__name__}",
+        f"choose one made for this model, {_LEAVE_OUT}",
+    ):
+        weights = _with_names_of_diffusers(model, tensors)
+    layers = {
+        key.removesuffix(suffix): value for suffix in _DOWN for key, value in weights.items() if key.endswith(suffix)
+    }
+    if not layers:
+        raise ModelError(f"lora {path} is not a LoRA: it has no layers of one. Choose another file, {_LEAVE_OUT}")
+    misfits = [layer for layer, down in layers.items() if not _fits(_layer(model, layer), down, _up_of(layer, weights))]
+    if misfits:
+        raise ModelError(
+            f"lora {path}: it was made for another base than {model.name}: {len(misfits)} of the {len(layers)} "
+            f"layers that it changes do not fit; the first is {misfits[0]}. Choose one made for this model, "
+            f"{_LEAVE_OUT}"
+        )
+    return tensors
+
+
+def _with_names_of_diffusers(model: ModelFolder, tensors: Tensors) -> Tensors:
+    convert = pipeline_class(model).lora_state_dict
+    options: dict[str, Any] = {}
+    if model.family is not None and "StableDiffusionXL" in model.family.pipeline:
+        options["unet_config"] = skeleton(model, "unet").config
+    if "return_alphas" in inspect.signature(convert).parameters:
+        options["return_alphas"] = False
+    converted = convert(dict(tensors), **options)
+    return dict(converted[0] if isinstance(converted, tuple) else converted)
+
+
+def _layer(model: ModelFolder, name: str) -> torch.nn.Module | None:
+    """The model's layer of a name in diffusers' files, which begins with the part; None: there is none."""
+    part, _, inner = name.replace(".processor", "").partition(".")
+    try:
+        return skeleton(model, part).get_submodule(inner) if part in model.weighted else None
+    except AttributeError:
+        return None
+
+
+def _up_of(layer: str, weights: Tensors) -> torch.Tensor | None:
+    return next((weights[layer + suffix] for suffix in _UP if layer + suffix in weights), None)
+
+
+def _fits(layer: torch.nn.Module | None, down: torch.Tensor, up: torch.Tensor | None) -> bool:
+    """Whether the layer's inputs and outputs are as many as those of the LoRA's two matrices."""
+    weight = getattr(layer, "weight", None)
+    if not isinstance(weight, torch.Tensor) or weight.dim() < 2:
+        return False
+    return down.shape[1] == weight.shape[1] and (up is None or up.shape[0] == weight.shape[0])
 
 
 def _name(index: int) -> str:

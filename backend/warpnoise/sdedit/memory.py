@@ -77,7 +77,7 @@ def _check_options(folder: ModelFolder, sizes: Sizes, options: MemoryOptions) ->
 
 
 def _works_in_tiles(folder: ModelFolder) -> bool:
-    from warpnoise.sdedit.skeleton import part_class  # it brings diffusers, which the server's status does without
+    from warpnoise.sdedit.libraries import part_class  # it brings diffusers, which the server's status does without
 
     return "vae" in folder.parts and hasattr(part_class(folder, "vae"), "enable_tiling")
 

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from warpnoise.sdedit.folder import ModelFolder
-from warpnoise.sdedit.model_bounds import tensor_shapes
-from warpnoise.sdedit.model_files import component, find_weights
+from warpnoise.sdedit.model_files import component, find_weights, tensor_shapes
 from warpnoise.sdedit.one_file import VAE
 
 WORKING_MEMORY: Final = 2 << 30

@@ -1,64 +1,61 @@
-"""Loads a model's parts, and the pipeline that consists of them, from safetensors files in the folder only."""
+"""Loads a model's parts, and the pipeline that consists of them, from safetensors files in the folder only.
+
+Processors are loaded without the parts for video, which need torchvision.
+"""
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 
 from warpnoise.errors import ModelError
 from warpnoise.sdedit.file_parts import load_file_parts
 from warpnoise.sdedit.folder import ModelFolder
-from warpnoise.sdedit.libraries import LIBRARY_ERRORS, first_line, placed, quiet
+from warpnoise.sdedit.libraries import empty_network, loading, part_class, pipeline_class, placed
 from warpnoise.sdedit.memory import place
 from warpnoise.sdedit.memory_plan import MemoryPlan, is_quantized_part
-from warpnoise.sdedit.model_bounds import check_amount, read_config
-from warpnoise.sdedit.model_files import component, find_weights
-from warpnoise.sdedit.processors import load_processors, load_tokenizers
+from warpnoise.sdedit.model_files import check_weights, component, find_weights, read_config
+from warpnoise.sdedit.one_file import CONFIGS
 from warpnoise.sdedit.quantize import quantize_network
-from warpnoise.sdedit.skeleton import empty_network, part_class, pipeline_class
 
 _ON_THE_DEVICE = MemoryPlan()
+TOKENIZERS = CONFIGS.parent / "tokenizers"
+_CLIP_PADDING = "!"
+"""What the second CLIP of Stable Diffusion XL and 3 pads with; the first pads with the end of the text."""
+_WORDS = {"tokenizer.json", "tokenizer.model", "spiece.model", "vocab.txt", "tekken.json"}
+"""Files any of which holds all of a tokenizer's words; others have vocab.json and merges.txt."""
+_SHOWN_PICTURES = ("Qwen2VLProcessor", "Qwen2_5_VLProcessor")
 
 
-def load_part(folder: ModelFolder, part: str, kind: Any, device: torch.device, dtype: torch.dtype) -> Any:
-    """A network of diffusers or transformers with its weights, ready for inference.
+class _PictureProcessor(transformers.Qwen2VLProcessor):
+    """Of text and pictures."""
+
+    def __init__(self, image_processor: Any = None, tokenizer: Any = None, chat_template: Any = None) -> None:
+        super().__init__(image_processor, tokenizer, chat_template=chat_template)  # type: ignore[no-untyped-call]
+
+
+def load_network(place: Path, kind: Any, device: torch.device, dtype: torch.dtype) -> Any:
+    """A network of diffusers or transformers from its folder, ready for inference.
 
     Raises:
         ModelError: the weights are missing, pickled, damaged or do not fit the configuration.
     """
-    return load_network(component(folder.path, part), kind, device, dtype)
-
-
-def load_network(place: Path, kind: Any, device: torch.device, dtype: torch.dtype) -> Any:
-    """The same of any folder that holds one network."""
-    files, variant = find_weights(place)
+    _, variant = find_weights(place)
     config = read_config(place / "config.json")
-    try:
-        with quiet():
-            if "quantization_config" not in config:  # quantized weights are packed
-                numbers = sum(weight.numel() for weight in empty_network(place, kind).parameters())
-                check_amount(place, numbers, files)
-            model, found = kind.from_pretrained(
-                str(place),
-                use_safetensors=True,
-                local_files_only=True,
-                variant=variant,
-                torch_dtype=dtype,
-                output_loading_info=True,
-            )
-    except ModelError:
-        raise
-    except ImportError as error:
-        raise ModelError(
-            f"{place} needs another package in the backend's Python: {first_line(error)}. Install it"
-        ) from error
-    except LIBRARY_ERRORS as error:
-        raise ModelError(
-            f"{place} cannot be loaded as a {kind.__name__} ({first_line(error)}): download the model again"
-        ) from error
+    with loading(f"{place} cannot be loaded as a {kind.__name__}"):
+        if "quantization_config" not in config:  # quantized weights are packed
+            check_weights(place, sum(weight.numel() for weight in empty_network(place, kind).parameters()))
+        model, found = kind.from_pretrained(
+            str(place),
+            use_safetensors=True,
+            local_files_only=True,
+            variant=variant,
+            torch_dtype=dtype,
+            output_loading_info=True,
+        )
     if missing := sorted(found["missing_keys"]):
         raise ModelError(
             f"{place}: its weights have no tensor {missing[0]}, which its config.json asks for. "
@@ -84,11 +81,11 @@ def load_pipeline(
     quantized = [part for part in folder.weighted if memory.quantize != "none" and is_quantized_part(part)]
     places.update(dict.fromkeys(quantized, torch.device("cpu")))
     if folder.file is not None:
-        loaded.update(load_file_parts(folder, folder.file, places, dtype, partial(part_class, folder)))
+        loaded.update(load_file_parts(folder, folder.file, places, dtype))
     for part in folder.weighted:
         if part not in loaded:
             precision = torch.float32 if part == "vae" else dtype
-            loaded[part] = load_part(folder, part, part_class(folder, part), places[part], precision)
+            loaded[part] = load_network(component(folder.path, part), part_class(folder, part), places[part], precision)
         if part in quantized:
             quantize_network(loaded[part], memory.quantize, dtype)
             loaded[part].to(waiting)
@@ -102,14 +99,54 @@ def load_pipeline(
     left_out: dict[str, Any] = dict.fromkeys([*unused, *processors])
     if "requires_safety_checker" in folder.index:
         left_out["requires_safety_checker"] = False
-    try:
-        with quiet():
-            pipeline = kind.from_pretrained(str(folder.path), local_files_only=True, **loaded, **left_out)
-    except LIBRARY_ERRORS as error:
-        raise ModelError(
-            f"{folder.path} cannot be loaded as a {kind.__name__} ({first_line(error)}): download the model again"
-        ) from error
+    with loading(f"{folder.path} cannot be loaded as a {kind.__name__}"):
+        pipeline = kind.from_pretrained(str(folder.path), local_files_only=True, **loaded, **left_out)
     pipeline.register_modules(**{part: text[part] for part in processors})
     pipeline.set_progress_bar_config(disable=True)
     place(pipeline, memory, device)
     return pipeline
+
+
+def load_tokenizers(folder: ModelFolder) -> dict[str, Any]:
+    """The tokenizer of each part that is one; the package has those of a whole file's family.
+
+    Raises:
+        ModelError: one is damaged or incomplete.
+    """
+    loaded = {}
+    for part, (_, kind) in folder.parts.items():
+        if not part.startswith("tokenizer"):
+            continue
+        if folder.own_tokenizers:
+            clip = kind.startswith("CLIP")
+            options = {"pad_token": _CLIP_PADDING} if clip and part == "tokenizer_2" else {}
+            loaded[part] = _tokenizer(getattr(transformers, kind), TOKENIZERS / ("clip" if clip else "t5"), **options)
+        else:  # the part may be a whole processor, of which the pipeline uses the tokenizer alone
+            named = None if kind.endswith("Processor") else getattr(transformers, kind, None)
+            loaded[part] = _tokenizer(named or transformers.AutoTokenizer, component(folder.path, part))
+    return loaded
+
+
+def load_processors(folder: ModelFolder) -> dict[str, Any]:
+    """The processors that are shown pictures, of Qwen2-VL's or Qwen2.5-VL's. Raises ModelError, likewise."""
+    return {
+        part: _PictureProcessor(
+            _loaded(transformers.Qwen2VLImageProcessorPil, component(folder.path, part)),
+            _tokenizer(transformers.AutoTokenizer, component(folder.path, part)),
+        )
+        for part, (_, kind) in folder.parts.items()
+        if kind in _SHOWN_PICTURES
+    }
+
+
+def _tokenizer(kind: Any, place: Path, **options: Any) -> Any:
+    """Raises ModelError for a folder without words, for which transformers would return an empty tokenizer."""
+    names = {file.name for file in place.iterdir()}
+    if not (names & _WORDS or {"vocab.json", "merges.txt"} <= names):
+        raise ModelError(f"{place} lacks the tokenizer's words: its download is incomplete. Download the model again.")
+    return _loaded(kind, place, **options)
+
+
+def _loaded(kind: Any, place: Path, **options: Any) -> Any:
+    with loading(f"{place} cannot be loaded"):
+        return kind.from_pretrained(str(place), local_files_only=True, **options)

@@ -59,11 +59,10 @@ class PipelineEditor(Editor):
         if hasattr(self.pipeline, "vae"):
             make_certain(self.pipeline.vae)
         self._noise = LatentNoise(folder, self.pipeline, self.device)
-        self._loras = Loras(folder, self.pipeline)
-        self._embeddings = Embeddings(folder, self.pipeline)
-        self._ip_adapters = IpAdapters(folder, self.pipeline, self.device, self.dtype)
+        own = folder, self.pipeline, self.device, self.dtype
+        self._loras, self._embeddings = Loras(*own), Embeddings(*own)
+        self._ip_adapters, self._controls = IpAdapters(*own), Controls(*own)
         self._references: dict[str, Image.Image] = {}
-        self._controls = Controls(folder, self.pipeline, self.device, self.dtype)
         self._tokens = KeyTokens()
         self._shown: tuple[KeyFrame, EditSettings] | None = None
         noise_scale = float(self.pipeline.config.get("noise_scale") or 1.0)
@@ -238,8 +237,8 @@ class PipelineEditor(Editor):
             "return_dict": False,
             **self.family.options,
         }
-        if self.family.render_is_reference:
-            call[str(self.family.reference_keyword)] = [
+        if self.family.reference_limit:
+            call["image"] = [
                 *(_picture(image) for image in images),
                 *(self._references[reference.path] for reference in settings.references),
             ]

@@ -24,8 +24,9 @@ from warpnoise.sdedit.folder_checks import GEOMETRY_CHANNELS
 from warpnoise.sdedit.injection import InjectedScheduler
 from warpnoise.sdedit.latent_noise import LatentNoise
 from warpnoise.sdedit.memory_plan import MemoryOptions
+from warpnoise.sdedit.model_files import component
 from warpnoise.sdedit.padding import pad_to
-from warpnoise.sdedit.parts import load_part
+from warpnoise.sdedit.parts import load_network
 from warpnoise.sdedit.pull import LATENT_STEPS, Change
 from warpnoise.sdedit.schedule import Schedule
 
@@ -43,11 +44,11 @@ class PixelEditor(Editor):
         super().__init__(folder, device, dtype, half="float16")
         self._asked = memory.asked if memory else ""
         self._schedule = Schedule(folder.scheduler, clip="vae" not in folder.parts)
-        self._unet = load_part(folder, "unet", UNet2DModel, self.device, self.dtype)
+        self._unet = load_network(component(folder.path, "unet"), UNet2DModel, self.device, self.dtype)
         self.vae: Any = None
         if "vae" in folder.parts:
             kind = AutoencoderTiny if folder.parts["vae"][1] == "AutoencoderTiny" else AutoencoderKL
-            self.vae = load_part(folder, "vae", kind, self.device, torch.float32)
+            self.vae = load_network(component(folder.path, "vae"), kind, self.device, torch.float32)
         self._noise = LatentNoise(folder, self, self.device)
 
     def save_memory(self, height: int, width: int) -> str:

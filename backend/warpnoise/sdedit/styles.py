@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from warpnoise.errors import ModelError
 from warpnoise.media.json_file import read_object
 from warpnoise.media.validation import StrictModel, validated
-from warpnoise.sdedit.model_bounds import LARGEST_CONFIG, MOST_CLASSES
+from warpnoise.sdedit.model_files import LARGEST_CONFIG, MOST_CLASSES
 
 FILE_NAME = "styles.json"
 

@@ -15,11 +15,11 @@ import warpnoise
 from warpnoise.errors import ModelError, SettingsError, WarpnoiseError
 from warpnoise.job import SCHEMA_VERSION, Settings
 from warpnoise.sdedit import ModelFolder
+from warpnoise.sdedit.check import unused_settings
 from warpnoise.sdedit.device import memory, pick_device
 from warpnoise.sdedit.memory import room_on
 from warpnoise.sdedit.memory_plan import capacity
 from warpnoise.sdedit.places import SUBFOLDERS, find_named, find_on_disk, is_hub_id, models_folder
-from warpnoise.sdedit.takes import unused_settings
 from warpnoise.server import INTERFACE
 from warpnoise.server.schema import ModelView, StatusView
 

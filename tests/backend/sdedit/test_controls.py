@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -214,6 +215,19 @@ def test_a_union_takes_several_inputs_at_once(tiny: Tiny, control: Callable[[str
     assert not torch.allclose(weaker, two, atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("name", ["num_trans_channel", "num_proj_channel"])
+def test_a_union_that_contradicts_itself_is_refused(
+    tiny: Tiny, control: Callable[[str], Path], name: str, tmp_path: Path
+) -> None:
+    """diffusers would load it, and fail at the first frame."""
+    folder = Path(shutil.copytree(control(UNION), tmp_path / "union"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, name: 16}))
+    settings = SETTINGS.updated({"controls": [{"path": str(folder)}]})
+    with pytest.raises(ModelError, match=rf"contradicts itself: {name} is 16, .* block_out_channels is 8"):
+        check_settings(ModelFolder.open(tiny("sdxl")), settings)
+
+
 def test_a_shot_without_the_guide_is_refused(tiny: Tiny, control: Callable[[str], Path]) -> None:
     editor = load_model(tiny("sd15"), "cpu", "float32")
     with pytest.raises(SettingsError, match="the shot has no data for normals"):
@@ -234,9 +248,9 @@ def test_controls_of_another_base_are_refused(
         check("sdxl", control("sd15"))
     with pytest.raises(ModelError, match="is a FluxControlNetModel; Stable Diffusion XL takes a ControlNetModel or"):
         check("sdxl", control("flux"))
-    with pytest.raises(ModelError, match=r"is AuraFlow, which takes no ControlNet: leave it out .--control none"):
+    with pytest.raises(SettingsError, match=r"is AuraFlow, which takes no ControlNet: leave it out .--control none"):
         check("auraflow", control("flux"))
-    with pytest.raises(ModelError, match="is a pixel model, which takes no ControlNet"):
+    with pytest.raises(SettingsError, match="is a pixel model, which takes no ControlNet"):
         check(styled_model, control("sd15"))
     with pytest.raises(ModelError, match=r"there is no ControlNet's config\.json"):
         check("sd15", tmp_path)

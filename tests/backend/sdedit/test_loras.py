@@ -148,5 +148,5 @@ def test_files_that_are_not_a_lora(tiny: Tiny, styled_model: Path, lora: Callabl
     save_file({"emb_params": torch.zeros(2, 16)}, broken)
     with pytest.raises(ModelError, match=r"is not a LoRA: .* Choose another file, or leave it out"):
         check(broken)
-    with pytest.raises(SettingsError, match="works on pixels and takes no LoRA"):
+    with pytest.raises(SettingsError, match="is a pixel model, which takes no LoRA"):
         check_settings(ModelFolder.open(styled_model), Settings().updated({"loras": [{"path": str(lora("sd15"))}]}))

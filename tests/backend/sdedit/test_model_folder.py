@@ -159,7 +159,7 @@ def test_pickles_are_refused(model: Path) -> None:
 def test_damaged_weights(model: Path) -> None:
     weights = model / "unet" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
-    with pytest.raises(ModelError, match="is not a safetensors file"):
+    with pytest.raises(ModelError, match="is not a complete safetensors file"):
         load_model(model, "cpu")
 
 

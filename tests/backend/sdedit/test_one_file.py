@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,8 @@ from safetensors.torch import save_file
 from warpnoise.errors import MissingBaseError, ModelError
 from warpnoise.job import Settings
 from warpnoise.sdedit import ModelFolder, file_parts, load_model
-from warpnoise.sdedit.network_kinds import PREFIX
-from warpnoise.sdedit.one_file import set_base
-from warpnoise.sdedit.skeleton import part_class
+from warpnoise.sdedit.libraries import part_class
+from warpnoise.sdedit.one_file import PREFIX, set_base
 
 from ..one_file_layouts import ldm_vae, network_alone, weights
 
@@ -132,9 +130,7 @@ def test_a_file_takes_what_it_lacks_from_its_base(
     set_base(file, base)
     folder = ModelFolder.open(file)
     assert folder.file_parts.keys() == parts and not set(folder.weighted_in_folder) & parts
-    loaded = file_parts.load_file_parts(
-        folder, file, dict.fromkeys(parts, torch.device("cpu")), torch.float32, partial(part_class, folder)
-    )
+    loaded = file_parts.load_file_parts(folder, file, dict.fromkeys(parts, torch.device("cpu")), torch.float32)
     for part, network in loaded.items():
         own = part_class(folder, part).from_pretrained(tiny(name) / part).state_dict()
         assert network.state_dict().keys() == own.keys()

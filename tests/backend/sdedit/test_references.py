@@ -13,9 +13,8 @@ from PIL import Image
 from warpnoise.errors import SettingsError
 from warpnoise.job import Settings
 from warpnoise.sdedit import ModelFolder, load_model
-from warpnoise.sdedit.check import check_settings
+from warpnoise.sdedit.check import check_settings, unused_settings
 from warpnoise.sdedit.model_files import named_files
-from warpnoise.sdedit.takes import unused_settings
 
 Tiny = Callable[[str], Path]
 pytestmark = pytest.mark.usefixtures("pooled_noise")

@@ -16,7 +16,7 @@ import torch
 import transformers
 from safetensors.torch import save_file
 from warpnoise.errors import ModelError
-from warpnoise.sdedit import ModelFolder, file_parts, load_model, one_file, processors
+from warpnoise.sdedit import ModelFolder, file_parts, load_model, one_file, parts
 from warpnoise.sdedit.memory_plan import model_sizes
 
 from ..one_file_layouts import whole
@@ -30,7 +30,7 @@ KINDS = {"sd15": "sd15", "sdxl": "sdxl", "refiner": "sdxl-refiner", "flux": "flu
 def toy(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], tuple[Path, Path]]:
     """A toy as a folder and as one file, for which the package has the toy's configuration and tokenizers."""
     monkeypatch.setattr(one_file, "CONFIGS", tmp_path / "configs")
-    monkeypatch.setattr(processors, "TOKENIZERS", tmp_path / "tokenizers")
+    monkeypatch.setattr(parts, "TOKENIZERS", tmp_path / "tokenizers")
 
     def write(name: str) -> tuple[Path, Path]:
         folder, config = tiny(name), tmp_path / "configs" / KINDS[name]
@@ -48,7 +48,7 @@ def toy(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable
 @pytest.mark.usefixtures("pooled_noise")
 @pytest.mark.parametrize("name", ["sd15", "sdxl", "refiner"])
 def test_a_whole_file_is_its_folder(toy: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processors, "_CLIP_PADDING", "<|endoftext|>")  # the toy's vocabulary has no more
+    monkeypatch.setattr(parts, "_CLIP_PADDING", "<|endoftext|>")  # the toy's vocabulary has no more
     folder, file = toy(name)
     model = ModelFolder.open(file)
     assert model.family == ModelFolder.open(folder).family
@@ -74,7 +74,6 @@ def test_the_text_encoders_and_the_autoencoder_of_a_flux_file(toy: Any) -> None:
         file,
         dict.fromkeys(beside, torch.device("cpu")),
         torch.float32,
-        classes.__getitem__,
     )
     for part, network in loaded.items():
         given = classes[part].from_pretrained(folder / part).state_dict()
@@ -201,7 +200,7 @@ def test_each_kind_opens_offline_with_the_package_s_configuration(kind: str, tmp
     assert model.path == one_file.CONFIGS / kind and model.weighted_in_folder == ()
     assert model.own_tokenizers and len(model.digest) == 32
     assert ("text_encoder_3" in model.parts) is False
-    loaded = processors.load_tokenizers(model)
+    loaded = parts.load_tokenizers(model)
     assert set(loaded) == {part for part in model.parts if part.startswith("tokenizer")}
     clip = next(part for name, part in loaded.items() if type(part).__name__.startswith("CLIP"))
     assert clip("a photo of a fox")["input_ids"] == [49406, 320, 1125, 539, 320, 3240, 49407]
