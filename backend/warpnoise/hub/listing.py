@@ -124,16 +124,8 @@ class ModelList(BaseModel):
 
 def list_models(*, cache: bool = True) -> ModelList:
     """``cache``: with the models in the Hugging Face cache."""
-    named = {kind: _named_files(models_folder() / kind, kind) for kind in SUBFOLDERS}
-    return ModelList(
-        folder=str(models_folder()),
-        installed=installed(cache=cache),
-        suggested=suggested(),
-        loras=named["loras"],
-        controls=named["controls"],
-        embeddings=named["embeddings"],
-        ip_adapters=named["ip_adapters"],
-    )
+    named: dict[str, Any] = {kind: _named_files(models_folder() / kind, kind) for kind in SUBFOLDERS}
+    return ModelList(folder=str(models_folder()), installed=installed(cache=cache), suggested=suggested(), **named)
 
 
 def installed(*, cache: bool = True) -> list[InstalledModel]:
@@ -181,32 +173,22 @@ def describe_offer(offer: Offer) -> OfferedModel:
 
 def describe(name: str, source: Source | None = None) -> InstalledModel:
     """One model. ``error`` says why it cannot be used."""
-    known = {row["name"]: row["title"] for row in _suggestions()}
-    title = known.get(name) or Path(name).name.removesuffix(".safetensors").removesuffix(".gguf")
+    titles = {row["name"]: row["title"] for row in _suggestions()}
+    title = titles.get(name) or Path(name).name.removesuffix(".safetensors").removesuffix(".gguf")
     source = source or _source(name)
-    note = read_note(models_folder() / HUB / name) if source == "hub" else None
-    license_ = note.license or None if note else None
+    about: dict[str, Any] = {"name": name, "title": title, "source": source, "size": _size_of(name)}
     try:
         model = ModelFolder.open(name)
     except WarpnoiseError as error:
-        return InstalledModel(
-            name=name,
-            title=title,
-            source=source,
-            size=_size_of(name),
-            error=str(error),
-            error_code=error.code,
-            base=error.base if isinstance(error, MissingBaseError) else "",
-        )
+        base = error.base if isinstance(error, MissingBaseError) else ""
+        return InstalledModel(**about, error=str(error), error_code=error.code, base=base)
+    note = read_note(models_folder() / HUB / name) if source == "hub" else None
     unused = unused_settings(model)
     return InstalledModel(
-        name=name,
-        title=title,
-        source=source,
+        **about,
         family=model.family.title if model.family else "Pixel model",
-        size=_size_of(name),
         memory=memory_need(model),
-        license="GPL-3.0-or-later" if source == "default" else license_,
+        license="GPL-3.0-or-later" if source == "default" else (note and note.license) or None,
         styles=list(model.styles),
         steps=model.steps,
         guidance=model.guidance,
@@ -231,9 +213,9 @@ def _candidates(cache: bool) -> Iterator[tuple[str, Source]]:
             yield path.name, "folder"
         elif path.suffix in SUFFIXES and path.is_file():
             yield path.name, "file"
-    downloaded = [f"{owner.name}/{path.name}" for owner in _entries(models_folder() / HUB) for path in _entries(owner)]
-    for hub_id in downloaded:
-        if _is_model(models_folder() / HUB / hub_id):
+    downloaded = _downloaded()
+    for hub_id, path in downloaded.items():
+        if _is_model(path):
             yield hub_id, "hub"
     for path in _entries(hugging_face_cache()) if cache else ():
         hub_id = path.name.removeprefix("models--").replace("--", "/")
@@ -271,18 +253,22 @@ def _control_family(folder: Path) -> str | None:
 
 
 def _named_files(folder: Path, kind: str) -> list[NamedFile]:
-    found = []
-    for path in _entries(folder):
-        if path.is_dir() if kind == "controls" else path.suffix == ".safetensors":
-            family = _control_family(path) if kind == "controls" else None
-            found.append(NamedFile(name=path.name, size=_disk_size(path), family=family))
-    if kind == "controls":
-        for owner in _entries(models_folder() / HUB):
-            for path in _entries(owner):
-                if not _is_model(path):
-                    name = f"{owner.name}/{path.name}"
-                    found.append(NamedFile(name=name, size=folder_size(path), family=_control_family(path)))
-    return found
+    if kind != "controls":
+        return [
+            NamedFile(name=path.name, size=_disk_size(path))
+            for path in _entries(folder)
+            if path.suffix == ".safetensors"
+        ]
+    controls = {path.name: path for path in _entries(folder) if path.is_dir()}
+    controls |= {hub_id: path for hub_id, path in _downloaded().items() if not _is_model(path)}
+    return [
+        NamedFile(name=name, size=folder_size(path), family=_control_family(path)) for name, path in controls.items()
+    ]
+
+
+def _downloaded() -> dict[str, Path]:
+    """The folders of downloads by their hub ids."""
+    return {f"{owner.name}/{path.name}": path for owner in _entries(models_folder() / HUB) for path in _entries(owner)}
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -16,8 +16,8 @@ from warpnoise.sdedit.model_files import ADVICE
 
 
 def make_certain(vae: Any) -> None:
-    """Have the autoencoder give its most likely latents wherever a pipeline would draw some: for controls and
-    reference pictures. It takes and gives any precision, whatever its own is.
+    """Have the autoencoder return its most likely latents wherever a pipeline would sample them, as for controls and
+    reference pictures. Pictures and latents may have any precision.
 
     Raises:
         ModelError: its configuration has no statistics of the latents that can be used.
@@ -40,13 +40,13 @@ def make_certain(vae: Any) -> None:
 def encode(pipeline: Any, images: torch.Tensor) -> torch.Tensor:
     """(b, 3, h, w) float32 in [-1, 1] to (b, c, h / f, w / f) float32.
 
-    Image by image, which bounds the memory of the autoencoder's big activations.
+    Encodes image by image, which bounds the memory of the autoencoder's large activations.
     """
     vae = getattr(pipeline, "vae", None)
     if vae is None:
         return images  # the model works on pixels
     latents = [_most_likely(vae, image[None].to(vae.dtype)) for image in images]
-    return torch.cat([_rescaled(pipeline, vae, raw, lambda x, mean, std: (x - mean) / std) for raw in latents])
+    return torch.cat([_rescaled(pipeline, raw, lambda x, mean, std: (x - mean) / std) for raw in latents])
 
 
 def decode(pipeline: Any, latents: torch.Tensor) -> torch.Tensor:
@@ -54,12 +54,20 @@ def decode(pipeline: Any, latents: torch.Tensor) -> torch.Tensor:
     vae = getattr(pipeline, "vae", None)
     if vae is None:
         return latents
-    return torch.cat([_decode_one(pipeline, vae, latent[None]) for latent in latents])
+    images = []
+    for latent in latents:
+        z = _rescaled(pipeline, latent[None], lambda x, mean, std: x * std + mean).to(vae.dtype)
+        image = vae.decode(z[:, :, None] if takes_time(vae) else z, return_dict=False)[0]
+        images.append((image[:, :, 0] if takes_time(vae) else image).float())
+    return torch.cat(images)
 
 
 def latent_change(pipeline: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[..., torch.Tensor]:
-    """What changes latents, (b, c, h, w), as ``change`` does pictures: given one, (b, 3, h, w) in [-1, 1], it returns
-    what is to be added. The change is encoded, not the picture, which would lose the detail that autoencoders lose."""
+    """The function of latents, (b, c, h, w), that corresponds to ``change``, a function of pictures in [-1, 1]. Both
+    return what to add.
+
+    It adds the difference of two encodings, because an encoded picture would lose the detail that autoencoders lose.
+    """
 
     def of_latents(latents: torch.Tensor) -> torch.Tensor:
         picture = decode(pipeline, latents).clamp(-1, 1)
@@ -67,14 +75,6 @@ def latent_change(pipeline: Any, change: Callable[[torch.Tensor], torch.Tensor])
         return encode(pipeline, changed) - encode(pipeline, picture)
 
     return of_latents
-
-
-def _decode_one(pipeline: Any, vae: Any, latent: torch.Tensor) -> torch.Tensor:
-    z = _rescaled(pipeline, vae, latent, lambda x, mean, std: x * std + mean).to(vae.dtype)
-    if takes_time(vae):
-        z = z[:, :, None]
-    image: torch.Tensor = vae.decode(z, return_dict=False)[0]
-    return (image[:, :, 0] if takes_time(vae) else image).float()
 
 
 def _most_likely(vae: Any, image: torch.Tensor) -> torch.Tensor:
@@ -88,22 +88,17 @@ def _most_likely(vae: Any, image: torch.Tensor) -> torch.Tensor:
 
 
 def takes_time(vae: Any) -> bool:
-    """Whether it is made for videos, (b, c, t, h, w), of which a picture is one frame."""
+    """Whether the autoencoder is for videos, (b, c, t, h, w). A picture is then one frame."""
     return "temperal_downsample" in vae.config  # diffusers' spelling
 
 
-def _rescaled(
-    pipeline: Any,
-    vae: Any,
-    latent: torch.Tensor,
-    by: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor],
-) -> torch.Tensor:
-    """``by`` of the latent and of the mean and standard deviation of raw latents."""
+def _rescaled(pipeline: Any, latent: torch.Tensor, by: Callable[..., torch.Tensor]) -> torch.Tensor:
+    """``by`` of the latent, and of the mean and standard deviation of raw latents."""
+    vae = pipeline.vae
     if not hasattr(vae, "bn"):
         return by(latent, *_statistics(vae, latent))
     cells = pipeline._patchify_latents(latent)  # FLUX.2 normalizes cells of 2 x 2
-    mean = vae.bn.running_mean.view(1, -1, 1, 1)
-    variance = vae.bn.running_var.view(1, -1, 1, 1)
+    mean, variance = vae.bn.running_mean.view(1, -1, 1, 1), vae.bn.running_var.view(1, -1, 1, 1)
     std = (variance + vae.config.batch_norm_eps).sqrt()
     rescaled: torch.Tensor = pipeline._unpatchify_latents(by(cells, mean.to(cells), std.to(cells)))
     return rescaled

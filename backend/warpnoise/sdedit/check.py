@@ -56,10 +56,9 @@ def check_settings(model: ModelFolder, settings: EditSettings, size: tuple[int, 
             for another model.
     """
     check_values(model, settings)
-    _check_size(model, size)
     for part in model.weighted_in_folder:
         check_weights(component(model.path, part))
-    _check_pictures(settings)
+    _check_pictures(model, settings, size)
     warnings = _sampler_warnings(model, settings) + _text_warnings(model, settings)
     if model.family is None:
         return warnings
@@ -80,8 +79,18 @@ def check_settings(model: ModelFolder, settings: EditSettings, size: tuple[int, 
 
 def check_values(model: ModelFolder, settings: EditSettings) -> None:
     """Raises SettingsError: the model does not take one of the settings' values. Reads no file."""
-    _check_sampler(model, settings)
-    _check_steps(model, settings)
+    mixing = "flow" if model.is_flow else "diffusion"
+    fitting = [name for name, sampler in SAMPLERS.items() if mixing in sampler.mixing]
+    if settings.sampler is not None and settings.sampler not in fitting:
+        kind = "flow-matching" if model.is_flow else "diffusion"
+        raise SettingsError(
+            f"sampler {settings.sampler!r}: the model {model.name} is a {kind} model and takes {', '.join(fitting)}"
+        )
+    steps, sampler = model.steps_for(settings), SAMPLERS[model.sampler_for(settings)]
+    if not 1 <= steps <= model.train_timesteps:
+        raise SettingsError(f"steps: expected 1 to {model.train_timesteps}, as the model was trained, got {steps}")
+    if sampler.most_steps is not None and steps > sampler.most_steps:
+        raise SettingsError(f"steps: expected 1 to {sampler.most_steps} with the sampler {sampler.label}, got {steps}")
     if settings.style is not None and settings.style not in model.styles:
         if not model.styles:
             hint = "say it in the prompt" if model.takes_prompt else "leave it out"
@@ -108,7 +117,7 @@ def check_values(model: ModelFolder, settings: EditSettings) -> None:
         )
 
 
-def _check_pictures(settings: EditSettings) -> None:
+def _check_pictures(model: ModelFolder, settings: EditSettings, size: tuple[int, int] | None) -> None:
     for reference in settings.references:
         picture = read_reference(reference.path, "reference")
         if _out_of_bounds(*picture.size):
@@ -116,9 +125,6 @@ def _check_pictures(settings: EditSettings) -> None:
                 f"reference {reference.path}: {picture.width} x {picture.height} pixels; {_BOUNDS}. "
                 "Crop it, or leave it out (--reference none)"
             )
-
-
-def _check_size(model: ModelFolder, size: tuple[int, int] | None) -> None:
     bounded = model.family is not None and model.family.bounded_references
     if bounded and size is not None and _out_of_bounds(*size):
         raise SettingsError(
@@ -130,24 +136,6 @@ def _check_size(model: ModelFolder, size: tuple[int, int] | None) -> None:
 def _out_of_bounds(width: int, height: int) -> bool:
     short, long = sorted((width, height))
     return short < _SHORTEST_REFERENCE or long > _LONGEST_REFERENCE * short
-
-
-def _check_sampler(model: ModelFolder, settings: EditSettings) -> None:
-    mixing = "flow" if model.is_flow else "diffusion"
-    fitting = [name for name, sampler in SAMPLERS.items() if mixing in sampler.mixing]
-    if settings.sampler is not None and settings.sampler not in fitting:
-        kind = "flow-matching" if model.is_flow else "diffusion"
-        raise SettingsError(
-            f"sampler {settings.sampler!r}: the model {model.name} is a {kind} model and takes {', '.join(fitting)}"
-        )
-
-
-def _check_steps(model: ModelFolder, settings: EditSettings) -> None:
-    steps, sampler = model.steps_for(settings), SAMPLERS[model.sampler_for(settings)]
-    if not 1 <= steps <= model.train_timesteps:
-        raise SettingsError(f"steps: expected 1 to {model.train_timesteps}, as the model was trained, got {steps}")
-    if sampler.most_steps is not None and steps > sampler.most_steps:
-        raise SettingsError(f"steps: expected 1 to {sampler.most_steps} with the sampler {sampler.label}, got {steps}")
 
 
 def _sampler_warnings(model: ModelFolder, settings: EditSettings) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ This module imports neither PyTorch nor diffusers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from warpnoise.media.validation import StrictModel, setting
@@ -117,10 +117,8 @@ class EditSettings(Protocol):
     def texts(self, name: Literal["prompt", "negative_prompt"], /) -> tuple[str, ...]: ...
 
 
-class NoiseMaps(Protocol):
-    """``noise(k)`` -> (b, *noise_shape) float32, N(0, 1).
+NoiseMaps = Callable[[int], "torch.Tensor"]
+"""k -> noise map k, (b, *noise_shape) float32, N(0, 1).
 
-    Map 0 starts, map k is for the k-th stochastic step; where there is texture, the last map is its own.
-    """
-
-    def __call__(self, index: int, /) -> torch.Tensor: ...
+Map 0 starts, map k is for the k-th stochastic step. If there is texture, the last map is for it.
+"""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
+from warpnoise.errors import stop_if
 from warpnoise.sdedit.check import check_settings, check_values
 from warpnoise.sdedit.device import free_unused, pick_device, pick_dtype
 from warpnoise.sdedit.edit_settings import EditSettings, NoiseMaps
@@ -119,7 +120,13 @@ class Editor(ABC):
         warnings = check_settings(self.folder, settings)
         self._prepare(settings)
         warnings += self._own_warnings(settings)
-        return warnings + self._noise.warnings(settings, measuring, cancelled)
+
+        def report(share: float) -> None:
+            stop_if(cancelled, "Cancelled while measuring the decoder.")
+            if measuring is not None:
+                measuring(share)
+
+        return warnings + self._noise.warnings(settings, report)
 
     def noise_shape(self, height: int, width: int, settings: EditSettings) -> tuple[int, int, int]:
         """(channels, height, width) of the noise for images of ``height`` x ``width`` pixels."""
@@ -175,7 +182,7 @@ class Editor(ABC):
         height, width = images.shape[-2:]
         x_0 = self._encode(pad_to(images * 2 - 1, *self._padded(height, width)))
 
-        def maps(index: int, /) -> torch.Tensor:
+        def maps(index: int) -> torch.Tensor:
             number = self.folder.shot_map(settings, index)
             return self._latents(noise(number), number, settings, x_0)
 

@@ -27,14 +27,14 @@ class TimestepsAsked(Exception):
 
 
 class Stepped(NamedTuple):
-    """As pipelines take a step's result: by name, by index, or as two."""
+    """A step's result, which pipelines read by name, by index, or unpacked."""
 
     prev_sample: torch.Tensor
     pred_original_sample: torch.Tensor
 
 
 class _SchedulerFace:
-    """What pipelines read of a scheduler before its first step. They look at the arguments of ``set_timesteps``."""
+    """The attributes that pipelines read before the first step. They inspect the signature of ``set_timesteps``."""
 
     order = 1
     init_noise_sigma = 1.0
@@ -44,10 +44,10 @@ class _SchedulerFace:
         self.config = FrozenDict(config)  # type: ignore[no-untyped-call]
 
     def set_begin_index(self, begin_index: int = 0) -> None:
-        """Our runs are cut already."""
+        """Does nothing, because our runs begin late already."""
 
     def scale_model_input(self, sample: torch.Tensor, timestep: Any = None) -> torch.Tensor:
-        return sample  # our x is what the network is shown
+        return sample  # x has the network's scale already
 
     def set_timesteps(
         self,
@@ -66,7 +66,7 @@ class _SchedulerFace:
 
 
 class TimingProbe(_SchedulerFace):
-    """Stops a pipeline where it asks for its timesteps: its own sigmas, and its shift for the picture's size."""
+    """Stops a pipeline at ``set_timesteps``, to get its own sigmas, and its shift for the picture's size."""
 
     def _begin(self, device: Any, timing: dict[str, Any]) -> None:
         raise TimestepsAsked(timing)
@@ -76,11 +76,11 @@ class InjectedScheduler(_SchedulerFace):
     """One edit's scheduler.
 
     Args:
-        config: of the scheduler that it stands in for; pipelines look into it.
+        config: of the scheduler that it replaces; pipelines read it.
         run: the timesteps and the steps.
-        x: the start, as the pipeline's latents are laid out, float32.
-        noise: ``noise(k)`` for the k-th stochastic step, laid out likewise.
-        change: draws predicted pictures somewhere, in the last ``change_steps``; laid out likewise.
+        x: the start, float32, in the layout of the pipeline's latents, as the following.
+        noise: ``noise(k)`` for the k-th stochastic step.
+        change: what to add to predicted pictures, in the last ``change_steps``.
         on_step, cancelled: as ``Editor.edit`` takes them.
     """
 
@@ -153,7 +153,7 @@ def finite(x: torch.Tensor) -> torch.Tensor:
 
 
 def _wait_for(x: torch.Tensor) -> None:
-    """A GPU works behind the calls: without waiting, steps would be reported, and cancelled, long before their time."""
+    """Wait for the GPU, which works asynchronously, so that steps are not reported long before they are done."""
     if x.device.type == "cuda":
         torch.cuda.current_stream(x.device).synchronize()
     elif x.device.type == "mps":

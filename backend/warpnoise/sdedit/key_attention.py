@@ -8,16 +8,18 @@ self-attention accepts other tokens as ``encoder_hidden_states``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 _SELF_ATTENTION = "attn1.processor"
-"""How the names of self-attentions end in U-Nets; in transformers that attend to text and picture jointly there are
-none."""
+"""The end of the names of self-attentions. Transformers that attend to text and picture jointly have none."""
+
+Processor = Callable[..., Any]
+"""Of an attention layer in diffusers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,54 +37,45 @@ class KeyTokens:
     """The tokens that entered each self-attention, in the order of steps and layers."""
 
     entered: list[torch.Tensor] = field(default_factory=list)
-    _next: int = 0
 
-    @contextmanager
-    def recorded(self, network: Any) -> Iterator[None]:
+    def recorded(self, network: Any) -> AbstractContextManager[None]:
         """Stores the tokens that enter the self-attention layers, within a ``with`` block."""
         self.entered.clear()
-        with _processors(network, lambda inner: _Recorder(inner, self)):
-            yield
 
-    @contextmanager
-    def seen(self, network: Any, strength: float) -> Iterator[None]:
-        """Within it, each self-attention goes ``strength``, in [0, 1], of the way to the one that sees both."""
-        self._next = 0
-        with _processors(network, lambda inner: _Reader(inner, self, strength)):
-            yield
+        def wrap(processor: Processor) -> Processor:
+            def record(attn: Any, hidden_states: torch.Tensor, *args: Any, **keywords: Any) -> Any:
+                self.entered.append(hidden_states)
+                return processor(attn, hidden_states, *args, **keywords)
 
-    def take(self) -> torch.Tensor:
-        """The tokens of the next self-attention."""
-        self._next += 1
-        return self.entered[self._next - 1]
+            return record
+
+        return _self_attention(network, wrap)
+
+    def seen(self, network: Any, strength: float) -> AbstractContextManager[None]:
+        """Within a ``with`` block, interpolates each self-attention toward one that sees both frames' tokens.
+
+        ``strength``: the share of the latter, in [0, 1].
+        """
+        tokens = iter(self.entered)
+
+        def wrap(processor: Processor) -> Processor:
+            def read(
+                attn: Any, hidden_states: torch.Tensor, encoder_hidden_states: Any = None, *args: Any, **keywords: Any
+            ) -> Any:
+                alone = processor(attn, hidden_states, encoder_hidden_states, *args, **keywords)
+                both = torch.cat([hidden_states, next(tokens)], dim=1)
+                return alone + strength * (processor(attn, hidden_states, both, *args, **keywords) - alone)
+
+            return read
+
+        return _self_attention(network, wrap)
 
 
 @contextmanager
-def _processors(network: Any, wrap: Any) -> Iterator[None]:
+def _self_attention(network: Any, wrap: Callable[[Processor], Processor]) -> Iterator[None]:
     own = dict(network.attn_processors)
     network.set_attn_processor({name: wrap(p) if name.endswith(_SELF_ATTENTION) else p for name, p in own.items()})
     try:
         yield
     finally:
         network.set_attn_processor(own)
-
-
-class _Recorder:
-    def __init__(self, inner: Any, tokens: KeyTokens) -> None:
-        self._inner, self._tokens = inner, tokens
-
-    def __call__(self, attn: Any, hidden_states: torch.Tensor, *args: Any, **keywords: Any) -> Any:
-        self._tokens.entered.append(hidden_states)
-        return self._inner(attn, hidden_states, *args, **keywords)
-
-
-class _Reader:
-    def __init__(self, inner: Any, tokens: KeyTokens, strength: float) -> None:
-        self._inner, self._tokens, self._strength = inner, tokens, strength
-
-    def __call__(
-        self, attn: Any, hidden_states: torch.Tensor, encoder_hidden_states: Any = None, *args: Any, **keywords: Any
-    ) -> Any:
-        alone = self._inner(attn, hidden_states, encoder_hidden_states, *args, **keywords)
-        both = torch.cat([hidden_states, self._tokens.take()], dim=1)
-        return alone + self._strength * (self._inner(attn, hidden_states, both, *args, **keywords) - alone)

@@ -30,34 +30,20 @@ class LatentNoise:
         self._folder, self._pipeline, self._device = folder, pipeline, device
         self._found: FilterBank | str | None = None
 
-    def bank(
-        self,
-        settings: EditSettings,
-        measuring: Callable[[float], None] | None = None,
-        cancelled: Callable[[], bool] | None = None,
-    ) -> FilterBank | None:
-        """The patterns that the pixels' noise is read by; None: the noise is pooled, or the latents are pixels.
+    def bank(self, settings: EditSettings, progress: Callable[[float], None] | None = None) -> FilterBank | None:
+        """The patterns that read the pixel noise; None: the noise is pooled, or the latents are pixels.
 
-        Args:
-            measuring: called with the share of the measuring that is done, 0 to 1.
-
-        Raises:
-            Cancelled: ``cancelled()`` was true while measuring.
+        ``progress``: as for `FilterBank.measure`.
         """
         if settings.latent_noise != "aligned" or "vae" not in self._folder.parts:
             return None
         if self._found is None:
-            self._found = self._measured(measuring, cancelled)
+            self._found = self._measured(progress)
         return self._found if isinstance(self._found, FilterBank) else None
 
-    def warnings(
-        self,
-        settings: EditSettings,
-        measuring: Callable[[float], None] | None = None,
-        cancelled: Callable[[], bool] | None = None,
-    ) -> tuple[str, ...]:
-        """A sentence for the user where the noise is pooled although it should be aligned. Measures, as ``bank``."""
-        if self.bank(settings, measuring, cancelled) or settings.latent_noise != "aligned" or self._found is None:
+    def warnings(self, settings: EditSettings, progress: Callable[[float], None] | None = None) -> tuple[str, ...]:
+        """A sentence for the user if the noise is pooled although it should be aligned. Measures, as ``bank``."""
+        if self.bank(settings, progress) or settings.latent_noise != "aligned" or self._found is None:
             return ()
         return (
             f"{self._found} Warpnoise uses pooled noise instead: texture flickers where the picture moves by a "
@@ -78,21 +64,18 @@ class LatentNoise:
         bank = self.bank(settings)
         return noise if bank is None else bank.project(noise, map=index)
 
-    def _measured(
-        self, measuring: Callable[[float], None] | None, cancelled: Callable[[], bool] | None
-    ) -> FilterBank | str:
-        """The patterns, or why there are none, as a sentence."""
+    def _measured(self, progress: Callable[[float], None] | None) -> FilterBank | str:
+        """The patterns, or a sentence that says why there are none."""
         folder = self._folder
         try:
-            bank = FilterBank.load_or_measure(
-                folder.part_digest("vae"),
+            bank = FilterBank.measure(
                 torch.no_grad()(lambda latents: decode(self._pipeline, latents)),
                 channels=folder.latent_channels,
                 cell=folder.vae_factor,
                 scale=max(1, folder.vae_factor // _FINEST_CELL),
                 device=self._device,
-                progress=measuring,
-                cancelled=cancelled,
+                progress=progress,
+                digest=folder.part_digest("vae"),
             )
         except MeasurementError as error:
             return str(error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -19,6 +19,8 @@ from warpnoise.sdedit.memory_plan import (
     plan_memory,
     what_would_fit,
 )
+
+_Result = TypeVar("_Result")
 
 TILED = (
     "The autoencoder works in tiles, as the whole picture is too large for the device's memory. Their seams do not "
@@ -93,24 +95,21 @@ class DeviceMemory:
         self._warnings: list[str] = []
 
     def load(self, load: Callable[[MemoryPlan], Any]) -> Any:
-        """The pipeline that ``load`` gives; if memory is used up, once more with the next plan.
+        """The pipeline that ``load`` returns for the plan, or for the next plan if memory is used up.
 
         Raises:
-            ModelError: then too; says what would fit.
+            ModelError: memory is used up with that plan, too; says what would fit.
         """
-        try:
-            return self._tiled(load(self.plan))
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-        free_unused(self._device)
-        self._use_less(f"the parts of {self._name}")
-        try:
-            return self._tiled(load(self.plan))
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            raise self._too_little(f"the parts of {self._name}") from error
+        what = f"the parts of {self._name}"
+        pipeline = self._attempt(lambda: load(self.plan))
+        if pipeline is None:
+            self._use_less(what)
+            pipeline = self._attempt(lambda: load(self.plan))
+        if pipeline is None:
+            raise self._too_little(what)
+        if self._tiling == "on":
+            pipeline.vae.enable_tiling()
+        return pipeline
 
     def save(self, pipeline: Any, what: str) -> str:
         """Have the pipeline run by the next plan, since ``what`` did not fit; what changed, as a sentence.
@@ -126,20 +125,16 @@ class DeviceMemory:
         return self._warnings.pop()
 
     def in_slices_if_needed(self, pipeline: Any, compute: Callable[[], torch.Tensor], frames: int) -> torch.Tensor:
-        """What the autoencoder computes; if memory is used up, once more frame by frame, then in tiles, as everything
-        after it."""
+        """What the autoencoder computes. If memory is used up, it tries again frame by frame, then in tiles, and
+        everything after it does the same."""
         vae: Any = getattr(pipeline, "vae", None)
         ways = [("slicing", SLICED)] if frames > 1 else []
         ways += [("tiling", TILED)] if self._tiling == "auto" else []
         for way, warning in ways:
             if not hasattr(vae, f"enable_{way}") or getattr(vae, f"use_{way}"):
                 continue
-            try:
-                return compute()
-            except Exception as error:
-                if not is_out_of_memory(error):
-                    raise
-            free_unused(self._device)
+            if (result := self._attempt(compute)) is not None:
+                return result
             getattr(vae, f"enable_{way}")()
             self._warnings.append(warning)
         return compute()
@@ -149,10 +144,15 @@ class DeviceMemory:
         taken, self._warnings = tuple(self._warnings), []
         return taken
 
-    def _tiled(self, pipeline: Any) -> Any:
-        if self._tiling == "on":
-            pipeline.vae.enable_tiling()
-        return pipeline
+    def _attempt(self, compute: Callable[[], _Result]) -> _Result | None:
+        """The result; None: the device's memory was used up."""
+        try:
+            return compute()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        free_unused(self._device)
+        return None
 
     def _use_less(self, what: str) -> None:
         less = self.plan.less

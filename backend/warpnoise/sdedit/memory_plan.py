@@ -29,6 +29,11 @@ BLOCK: Final = 32
 _BITS: Final[dict[Quantize, float]] = {"8bit": 8.5, "4bit": 4.5}
 """A weight, with its share of the block's scale: llama.cpp's Q8_0 and Q4_0."""
 _LESS: dict[Offload, Offload] = {"none": "model", "model": "group"}
+_SLOWER: dict[Offload, str] = {
+    "none": "",
+    "model": "The model's parts are kept in main memory, and one at a time is on the device. This is slower.",
+    "group": "The model's layers are kept in main memory, and one at a time is on the device. This is slow.",
+}
 _SAVES_NOTHING = (None, "none", "auto", "off")
 _Named = tuple[tuple[str, str | tuple[str, ...]], ...]
 
@@ -98,16 +103,7 @@ class MemoryPlan:
     @property
     def sentence(self) -> str:
         """A sentence for the user, or "" if the whole model is on the device."""
-        texts = []
-        if self.offload == "model":
-            texts.append(
-                "The model's parts are kept in main memory, and one at a time is on the device. This is slower."
-            )
-        elif self.offload == "group":
-            texts.append(
-                "The model's layers are kept in main memory, and one at a time is on the device. This is slow."
-            )
-        return " ".join([*texts, self.advice]).strip()
+        return f"{_SLOWER[self.offload]} {self.advice}".strip()
 
     def fits(self, sizes: Sizes, room: Room) -> bool:
         """Whether a frame of a megapixel can be computed so."""
@@ -144,8 +140,8 @@ def plan_memory(sizes: Sizes, room: Room, options: MemoryOptions) -> MemoryPlan:
 
 
 def model_sizes(model: ModelFolder, half: int = 2) -> Sizes:
-    """Bytes of the weights: autoencoders in float32, other parts in ``half`` bytes a number, GGUF files as they are. By
-    the files' headers."""
+    """Bytes of the weights, by the files' headers: autoencoders in float32, other parts in ``half`` bytes a number, GGUF
+    files as they are."""
     network = model.network_part
     counts: dict[str, tuple[int, int]] = {}
     for part in model.weighted_in_folder:

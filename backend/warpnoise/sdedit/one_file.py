@@ -66,11 +66,21 @@ _KINDS: tuple[tuple[tuple[str, ...], NetworkKind], ...] = (
 _FOREIGN = ("scaled_fp8", ".scale_weight", ".weight_scale", ".comfy_quant", ".qweight", ".absmax", ".proj_down")
 """Starts or ends of names of weights that another program has quantized: without its scales they are noise."""
 _NOT_MODELS = (
-    (re.compile(r"lora|hada_w\d|lokr_w\d", re.IGNORECASE), "a LoRA", "this file as a LoRA"),  # also LoHa and LoKr
-    (re.compile(r"^(control_model|controlnet_cond_embedding)\."), "a ControlNet", "a folder as a control"),
-    (re.compile(r"^ip_adapter\."), "an IP-Adapter", "this file as an IP-Adapter"),
+    (
+        re.compile(r"lora|hada_w\d|lokr_w\d", re.IGNORECASE),
+        "a LoRA",
+        "it was made for",
+        "this file as a LoRA",
+    ),  # also LoHa and LoKr
+    (
+        re.compile(r"^(control_model|controlnet_cond_embedding)\."),
+        "a ControlNet",
+        "it controls",
+        "a folder as a control",
+    ),
+    (re.compile(r"^ip_adapter\."), "an IP-Adapter", "it was made for", "this file as an IP-Adapter"),
 )
-"""Names of tensors of other files, what these are, and what to add instead."""
+"""Names of tensors in other files; what these are, their model, and what to add to it."""
 
 _CLIP_L, _CLIP_G, _T5 = (f"text_encoders.{name}.transformer." for name in ("clip_l", "clip_g", "t5xxl"))
 _SD3 = {"text_encoder": _CLIP_L, "text_encoder_2": _CLIP_G, "text_encoder_3": _T5}
@@ -210,9 +220,9 @@ def _model_shapes(path: Path) -> _Shapes:
             f"model {path} has weights that another program has quantized (scaled fp8, int4, nf4). Get it in 16 bits "
             "or as a .gguf file"
         )
-    for names, what, instead in _NOT_MODELS:
+    for names, what, model, addition in _NOT_MODELS:
         if any(names.search(name) for name in shapes):
-            raise ModelError(f"model {path} is {what}: choose the model that it was made for, and add {instead}")
+            raise ModelError(f"model {path} is {what}: choose the model that {model}, and add {addition}")
     if 1 <= len(shapes) <= 2 and all(len(shape) <= 2 and "." not in name for name, shape in shapes.items()):
         raise ModelError(
             f"model {path} is a textual inversion: choose the model that it was made for, and add this file as one"

@@ -62,7 +62,6 @@ class PipelineEditor(Editor):
         own = folder, self.pipeline, self.device, self.dtype
         self._loras, self._embeddings = Loras(*own), Embeddings(*own)
         self._ip_adapters, self._controls = IpAdapters(*own), Controls(*own)
-        self._references: dict[str, Image.Image] = {}
         self._tokens = KeyTokens()
         self._shown: tuple[KeyFrame, EditSettings] | None = None
         noise_scale = float(self.pipeline.config.get("noise_scale") or 1.0)
@@ -135,26 +134,23 @@ class PipelineEditor(Editor):
 
     def _prepare(self, settings: EditSettings) -> None:
         """Load what the settings name beside the model. Raises ModelError for what is not for this model."""
-        other_text = [self._loras.apply(settings.loras), self._embeddings.apply(settings.embeddings)]
-        if any(other_text):
+        loras, words = self._loras.apply(settings.loras), self._embeddings.apply(settings.embeddings)
+        if loras or words:
             self._prompts.clear()
-        other_parts = [self._ip_adapters.apply(settings.ip_adapters), other_text[1]]
-        if self._controls.apply(settings.controls, again=any(other_parts)):
+        other_parts = self._ip_adapters.apply(settings.ip_adapters) or words
+        if self._controls.apply(settings.controls, again=other_parts):
             self.pipeline = self._controls.pipeline
             self.pipeline.encode_prompt = self._prompts
             if self._memory.plan.offload == "model":
                 place(self.pipeline, self._memory.plan, self.device)  # its hooks know the pipeline's parts
         if settings.ip_adapters:
             self._ip_adapters.remember(self.pipeline)
-        paths = [reference.path for reference in settings.references]
-        if paths != list(self._references):
-            self._references = {path: read_reference(path, "reference") for path in paths}
 
     def _sample(
         self, batch: Batch, call: dict[str, Any], change: Change | None, change_steps: int = LATENT_STEPS
     ) -> torch.Tensor:
         """x_0 mixed with noise and denoised, (b, c, h, w) float32."""
-        pipeline, settings, x_0 = self.pipeline, batch.settings, batch.x_0
+        settings, x_0 = batch.settings, batch.x_0
         sampler = self.folder.sampler_for(settings)
         entries = self._schedule.entries(sampler)
         timing = self._ask_for_timing(entries, call, x_0)
@@ -170,19 +166,19 @@ class PipelineEditor(Editor):
             batch.on_step,
             batch.cancelled,
         )
-        own = pipeline.scheduler
-        try:
-            pipeline.scheduler = scheduler
-            pipeline(**call, **self._start(start))
-        finally:
-            pipeline.scheduler = own
+        self._run(scheduler, call, start)
         if not scheduler.finished:
-            raise ModelError(f"{type(pipeline).__name__} left out steps: this version of diffusers is not supported")
+            raise ModelError(
+                f"{type(self.pipeline).__name__} left out steps: this version of diffusers is not supported"
+            )
         return finite(self._laid_back(scheduler.x, x_0))
 
     def _attending(self, key: KeyFrame, batch: Batch) -> AbstractContextManager[None]:
-        """Within it the network sees the key frame, too. It is shown the key frame once, noised as at each step: if
-        every prediction is redirected to the finished picture, x stays that picture and its noise, mixed."""
+        """Within a ``with`` block, the network also sees the key frame.
+
+        The network gets the key frame once, noised to the level of each step: because every prediction is redirected to
+        the finished picture, x stays the mix of that picture and its noise.
+        """
         settings = batch.settings
         if self._shown != (key, settings):  # the steps, and whether there is guidance, may change over the shot
             picture = pad_to(key.picture.to(batch.x_0), *self._padded(*key.picture.shape[-2:]))
@@ -200,30 +196,38 @@ class PipelineEditor(Editor):
         return self._tokens.seen(self.network, key.strength)
 
     def _change(self, pull: Pull, like: torch.Tensor) -> Change:
-        """What draws latents, as the scheduler sees them, as ``pull`` draws pictures."""
+        """The change of latents, in the scheduler's layout, that corresponds to ``pull``."""
         change = latent_change(self.pipeline, pull.padded(like, self.folder.vae_factor).change)
         return lambda latents: self._laid_out(self._coded(lambda _, x: change(x), self._laid_back(latents, like)))
 
     def _padded_as(self, pictures: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-        """Pictures, (b, 3, h, w), padded as those that the latents ``like`` are of."""
+        """Pictures, (b, 3, h, w), padded to the size of the latents ``like``."""
         return pad_to(pictures.to(like), *(side * self.folder.vae_factor for side in like.shape[-2:]))
 
     def _ask_for_timing(self, entries: dict[str, Any], call: dict[str, Any], x_0: torch.Tensor) -> dict[str, Any]:
-        """What the pipeline passes to ``set_timesteps`` for pictures of this size."""
-        own = self.pipeline.scheduler
+        """The arguments that the pipeline passes to ``set_timesteps`` for pictures of this size."""
         try:
-            self.pipeline.scheduler = TimingProbe(entries)
-            self.pipeline(**call, **self._start(x_0))
+            self._run(TimingProbe(entries), call, x_0)
         except TimestepsAsked as asked:
             return asked.timing
-        finally:
-            self.pipeline.scheduler = own
         raise ModelError(
             f"{type(self.pipeline).__name__} asks for no timesteps: this version of diffusers is not supported"
         )
 
+    def _run(self, scheduler: TimingProbe | InjectedScheduler, call: dict[str, Any], x: torch.Tensor) -> None:
+        """Call the pipeline with another scheduler, and x, (b, c, h, w), as its start."""
+        own = self.pipeline.scheduler
+        layout = self.family.start_layout or self.family.layout
+        latents = layout(self.pipeline, x).to(torch.float32 if self.family.float32_latents else self.dtype)
+        start = {"latents": latents, "image": latents} if self.family.start_as_image else {"latents": latents}
+        try:
+            self.pipeline.scheduler = scheduler
+            self.pipeline(**call, **start)
+        finally:
+            self.pipeline.scheduler = own
+
     def _call(self, images: torch.Tensor, x_0: torch.Tensor, settings: EditSettings) -> dict[str, Any]:
-        """The keywords of the pipeline's call, but for the start."""
+        """The keywords of the pipeline's call, except the start."""
         batch, (height, width) = len(images), (side * self.folder.vae_factor for side in x_0.shape[-2:])
         call: dict[str, Any] = {
             "prompt": [settings.prompt] * batch,
@@ -240,27 +244,18 @@ class PipelineEditor(Editor):
         if self.family.reference_limit:
             call["image"] = [
                 *(_picture(image) for image in images),
-                *(self._references[reference.path] for reference in settings.references),
+                *(read_reference(reference.path, "reference") for reference in settings.references),
             ]
         call.update(self._ip_adapters.call(settings.ip_adapters))
-        taken = self._parameters()
+        taken = inspect.signature(type(self.pipeline).__call__).parameters
         return {key: value for key, value in call.items() if key in taken}
-
-    def _parameters(self) -> Any:
-        return inspect.signature(type(self.pipeline).__call__).parameters
-
-    def _start(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The keywords that say where to start, x being (b, c, h, w)."""
-        layout = self.family.start_layout or self.family.layout
-        latents = layout(self.pipeline, x).to(torch.float32 if self.family.float32_latents else self.dtype)
-        return {"latents": latents, "image": latents} if self.family.start_as_image else {"latents": latents}
 
     def _laid_out(self, x: torch.Tensor) -> torch.Tensor:
         laid_out: torch.Tensor = self.family.layout(self.pipeline, x)
         return laid_out
 
     def _laid_back(self, x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-        """The inverse of ``_laid_out``: where each value went shows a row of numbers that is laid out."""
+        """The inverse of ``_laid_out``. The layout of a range of numbers shows where each value went."""
         count = like[0].numel()
         numbers = torch.arange(count, dtype=torch.float64, device=x.device).view(1, *like.shape[1:])
         order = self._laid_out(numbers).flatten().long().argsort()

@@ -1,7 +1,7 @@
 """Weights of networks and text encoders in 8 or 4 bits: the blocks Q8_0 and Q4_0 of llama.cpp, as GGUF files hold them.
 
-32 weights of a row have a common scale in float16. Of normally distributed weights the first keep all but 0.5% (root
-mean square), the second all but 9%. diffusers computes with such layers on every device.
+32 weights of a row share a scale in float16. For normally distributed weights, the error (root mean square) is 0.5% with
+8 bits, and 9% with 4. diffusers computes with such layers on every device.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from diffusers.quantizers.gguf.utils import GGUFLinear, GGUFParameter
 from warpnoise.sdedit.memory_plan import Quantize, is_quantizable
 
 _STORED = torch.int8
-"""Bytes of blocks, for diffusers signed or not. T5 computes in the type of a layer's weights unless it is this one."""
+"""The type of the blocks' bytes, signed or not for diffusers. T5 computes in the weights' type, unless it is int8."""
 _KINDS = {"8bit": gguf.GGMLQuantizationType.Q8_0, "4bit": gguf.GGMLQuantizationType.Q4_0}
 
 
 def quantize_network(network: torch.nn.Module, quantize: Quantize, dtype: torch.dtype) -> None:
-    """Store the matrices of a network's repeated blocks in fewer bits, in place; those that are already stay.
+    """Store the matrices of a network's repeated blocks in fewer bits, in place. Matrices that are quantized already
+    stay as they are.
 
     Args:
         network: on the CPU.
         quantize: "8bit" or "4bit".
-        dtype: what the layers compute in.
+        dtype: of the layers' arithmetic.
     """
     layers = {
         path: module

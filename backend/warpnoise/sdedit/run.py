@@ -1,4 +1,4 @@
-"""A run of the sampler: the path of one edit through a noise schedule, and the model's predictions on it.
+"""A sampler's trajectory: the path of one edit through a noise schedule, and the model's predictions on it.
 
 It includes higher-order solvers of diffusers, which use earlier predictions: DPM-Solver++ (2M), its SDE version, and
 UniPC.
@@ -23,8 +23,8 @@ Split = Callable[[torch.Tensor, torch.Tensor, float, float], tuple[torch.Tensor,
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model predicts. ``slope``: (alpha, sigma) -> by how much the output changes with the x_0 that it predicts,
-    x being given."""
+    """What a model predicts. ``slope``: (alpha, sigma) -> the derivative of the output with respect to the predicted
+    x_0, for constant x."""
 
     split: Split
     slope: Callable[[float, float], float]
@@ -42,10 +42,10 @@ PREDICTIONS: dict[str, Prediction] = {
 
 
 class Run(ABC):
-    """One edit's way from the start step to the clean image. x is always what the network is shown."""
+    """One edit's trajectory from the start step to the clean image. x always has the network's scale."""
 
     timesteps: torch.Tensor
-    """(n,) on the CPU, falling; what the model is told."""
+    """(n,) on the CPU, falling; the model's input."""
 
     def __init__(self, timesteps: torch.Tensor, prediction: Prediction, noise_scale: float = 1.0) -> None:
         """``noise_scale``: standard deviation of the model's noise."""
@@ -53,7 +53,7 @@ class Run(ABC):
 
     @abstractmethod
     def start(self, x_0: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """The clean image x_0 and the noise, mixed as they are at the first timestep. All (b, c, h, w) float32."""
+        """The clean image x_0 and the noise, mixed to the level of the first timestep. All (b, c, h, w) float32."""
 
     @abstractmethod
     def is_stochastic(self, index: int) -> bool:
@@ -77,7 +77,7 @@ class Run(ABC):
 
 
 def construct(kind: Any, entries: dict[str, Any]) -> Any:
-    """A scheduler out of the entries that it knows; the others belong to the sampler that the model came with."""
+    """A scheduler from the entries that it knows. The others belong to the model's own sampler."""
     known = inspect.signature(kind.__init__).parameters
     return kind(**{key: value for key, value in entries.items() if key in known and key != "self"})
 
@@ -91,7 +91,7 @@ def len_of(timing: dict[str, Any]) -> int:
 
 
 class MultistepRun(Run):
-    """A scheduler of diffusers that begins late. Its x is what the network is shown, in diffusion and flow alike."""
+    """A scheduler of diffusers that begins late. Its x has the network's scale, for diffusion and flow alike."""
 
     def __init__(
         self, entries: dict[str, Any], timing: dict[str, Any], strength: float, *, stochastic: bool, scale: float

@@ -29,7 +29,7 @@ class SingleStepRun(Run):
     Args:
         alpha, sigma: n + 1 each; the last is where the run ends.
         tau: n; the noise that step i adds.
-        settle: (x_0, x, index) -> the picture that is gone on with: clipped, or mixed with x.
+        settle: (x_0, x, index) -> the picture to continue with: clipped, or mixed with x.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class SingleStepRun(Run):
 def flow_run(
     entries: dict[str, Any], timing: dict[str, Any], strength: float, eta: float, scale: float
 ) -> SingleStepRun:
-    """Euler steps along the velocity. At ``eta`` 1 all noise is drawn again (``stochastic_sampling`` of diffusers)."""
+    """Euler steps along the velocity. At ``eta`` 1, all noise is replaced (``stochastic_sampling`` of diffusers)."""
     scheduler = construct(diffusers.FlowMatchEulerDiscreteScheduler, entries)
     scheduler.set_timesteps(**timing)
     begin = len(scheduler.timesteps) - steps_to_run(len(scheduler.timesteps), strength)
@@ -86,13 +86,13 @@ def flow_run(
 def diffusion_run(name: str, entries: dict[str, Any], steps: int, strength: float, eta: float) -> SingleStepRun:
     """DDIM, Euler, ancestral Euler, LCM or TCD."""
     if name == "ddim" and entries.get("timestep_spacing") == "linspace":
-        # It ends at timestep 0, where nothing is left to do, and has DDIM start there if it has but one step.
+        # It ends at timestep 0, where nothing is left to do. With a single step, DDIM would start there.
         entries = {**entries, "timestep_spacing": "trailing"}
     scheduler = construct(getattr(diffusers, entries["_class_name"]), entries)
     scheduler.set_timesteps(steps)
     timesteps = scheduler.timesteps[-steps_to_run(steps, strength) :]
     if name.startswith("euler"):
-        # In diffusers' Euler x is x_0 + s e: what the network is shown is that over sqrt(1 + s^2).
+        # In diffusers' Euler, x is x_0 + s e, and the network's input is x / sqrt(1 + s^2).
         s = scheduler.sigmas[-len(timesteps) - 1 :].double()
         a = 1 / (1 + s**2)
     else:
@@ -112,7 +112,7 @@ def _fresh_noise(name: str, scheduler: Any, timesteps: torch.Tensor, a: list[flo
     """tau of each step."""
     if name == "euler":
         return [0.0] * len(timesteps)
-    if name == "lcm":  # consistency sampling: everything is drawn again (Song et al. 2023, algorithm 1)
+    if name == "lcm":  # consistency sampling: all noise is replaced (Song et al. 2023, algorithm 1)
         return [math.sqrt(1 - after) for after in a[1:]]
     if name == "tcd":  # down to s = (1 - eta) t', and back up to t' (Zheng et al. 2024, algorithm 4)
         below = [math.floor((1 - eta) * t) for t in [*timesteps.tolist()[1:], 0]]

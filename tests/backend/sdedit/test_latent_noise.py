@@ -11,6 +11,7 @@ import torch
 from warpnoise.job import Settings
 from warpnoise.sdedit import load_model
 from warpnoise.sdedit.filter_bank import FilterBank, MeasurementError
+from warpnoise.sdedit.filter_bank import bank as bank_module
 from warpnoise.sdedit.injection import InjectedScheduler
 from warpnoise.sdedit.pipeline_editor import PipelineEditor
 
@@ -73,7 +74,7 @@ def test_the_decoder_is_measured_once_and_its_share_is_logged(
     def refuse(*_: Any, **__: Any) -> Any:
         raise AssertionError("measured again")
 
-    monkeypatch.setattr(FilterBank, "measure", refuse)
+    monkeypatch.setattr(bank_module, "measure_response", refuse)
     again = open_editor(tiny("sd21"))._noise.bank(SETTINGS)
     assert again is not None and torch.equal(first.patterns, again.patterns)
 
@@ -82,7 +83,7 @@ def test_an_unmeasurable_autoencoder_is_reported(tiny: Tiny, monkeypatch: pytest
     def fail(*_: Any, **__: Any) -> Any:
         raise MeasurementError("The decoder paints nothing.")
 
-    monkeypatch.setattr(FilterBank, "load_or_measure", fail)
+    monkeypatch.setattr(FilterBank, "measure", fail)
     editor = open_editor(tiny("sd21"))
     assert editor.noise_shape(40, 48, SETTINGS) == (4, 5, 6)
     assert editor.check(SETTINGS) == (
@@ -95,7 +96,7 @@ def test_pooled_noise_measures_no_decoder(tiny: Tiny, monkeypatch: pytest.Monkey
     def refuse(*_: Any, **__: Any) -> Any:
         raise AssertionError("measured")
 
-    monkeypatch.setattr(FilterBank, "load_or_measure", refuse)
+    monkeypatch.setattr(FilterBank, "measure", refuse)
     editor, pooled = open_editor(tiny("sd21")), SETTINGS.updated({"latent_noise": "pooled", "eta": 0.0})
     assert editor.check(pooled) == () and editor.noise_shape(40, 48, pooled) == (4, 5, 6)
     noise = torch.randn((1, 4, 5, 6), generator=torch.Generator().manual_seed(3))

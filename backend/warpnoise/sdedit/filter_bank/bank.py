@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -52,9 +52,10 @@ class FilterBank:
         scale: int = 1,
         device: str | torch.device = "cpu",
         progress: Callable[[float], None] | None = None,
-        cancelled: Callable[[], bool] | None = None,
+        digest: str | None = None,
+        folder: Path | None = None,
     ) -> FilterBank:
-        """Measure a decoder and choose the patterns for it.
+        """Measure a decoder and choose the patterns for it, or load what an earlier call stored.
 
         Args:
             decode: (b, channels, H, W) float32 latents as the denoiser sees them (of unit variance) -> (b, 3, cell * H,
@@ -63,28 +64,39 @@ class FilterBank:
             cell: pixels on a side of a latent.
             scale: pixels on a side of a value of the noise. 2 is noise of half the size, which costs a quarter. A cell
                 needs at least as many values, 3 * (cell / scale) ** 2, as there are channels.
-            device: where ``decode`` takes its latents.
-            progress: called with the share that is done, in [0, 1].
-            cancelled: asked before each decoding.
+            device: where ``decode`` takes its latents, and where the patterns are returned.
+            progress: called before each decoding and at the end with the share that is done, in [0, 1]. What it raises
+                ends the measuring.
+            digest: of the VAE's weights and configuration, in hexadecimal. None: nothing is stored or loaded.
+            folder: where banks are stored. None: the folder that the environment variable WARPNOISE_CACHE names, else
+                the user's cache. If the folder cannot be written, nothing is stored.
 
         Raises:
             MeasurementError: the decoder fails, returns another size or NaN, or has too many channels for ``scale``.
-            Cancelled: ``cancelled()`` was true.
             ValueError: ``scale`` does not divide ``cell``.
         """
         _check_sizes(channels, cell, scale)
-        tell = progress or (lambda share: None)
-        response = measure_response(
-            decode,
-            channels=channels,
-            cell=cell,
-            device=device,
-            progress=lambda share: tell((1 - _CHOOSING) * share),
-            cancelled=cancelled,
-        )
-        bank = cls.from_response(response, cell=cell, scale=scale)
-        tell(1.0)
-        return bank
+
+        def measured() -> cache.Stored:
+            report = progress or (lambda share: None)
+            response = measure_response(
+                decode,
+                channels=channels,
+                cell=cell,
+                device=device,
+                progress=lambda share: report((1 - _CHOOSING) * share),
+            )
+            bank = cls.from_response(response, cell=cell, scale=scale)
+            report(1.0)
+            return bank.patterns, bank.energy
+
+        if digest is None:
+            patterns, energy = measured()
+        else:
+            side = CELLS * cell // scale
+            made_of = digest, channels, cell, scale
+            patterns, energy = cache.load_or_make(made_of, (channels, 3, side, side), folder, measured)
+        return cls(patterns.to(device), cell, scale, energy)
 
     @classmethod
     def from_response(cls, response: Tensor, *, cell: int, scale: int = 1) -> FilterBank:
@@ -100,40 +112,6 @@ class FilterBank:
             raise MeasurementError("The decoder's channels paint too much alike: no orthonormal patterns are near it.")
         return cls(patterns.float(), cell, scale, equivariant_share(patterns, response, cell, scale))
 
-    @classmethod
-    def load_or_measure(
-        cls,
-        digest: str,
-        decode: Decode,
-        *,
-        channels: int,
-        cell: int,
-        scale: int = 1,
-        device: str | torch.device = "cpu",
-        folder: Path | None = None,
-        progress: Callable[[float], None] | None = None,
-        cancelled: Callable[[], bool] | None = None,
-    ) -> FilterBank:
-        """The bank that an earlier call stored for this VAE, else a measured one, which is stored.
-
-        Args:
-            digest: of the VAE's weights and configuration, in hexadecimal.
-            folder: where banks are stored. None: the folder that the environment variable WARPNOISE_CACHE names, else
-                the user's cache. A folder that cannot be written is no error.
-
-        Other arguments and errors are those of ``measure``.
-        """
-        _check_sizes(channels, cell, scale)
-
-        def measured() -> cache.Stored:
-            bank = cls.measure(decode, progress=progress, cancelled=cancelled, device=device, **sizes)
-            return bank.patterns, bank.energy
-
-        sizes = {"channels": channels, "cell": cell, "scale": scale}
-        side = CELLS * cell // scale
-        patterns, energy = cache.load_or_make((digest, *sizes.values()), (channels, 3, side, side), folder, measured)
-        return cls(patterns.to(device), cell, scale, energy)
-
     @property
     def channels(self) -> int:
         return len(self.patterns)
@@ -143,17 +121,9 @@ class FilterBank:
         """Values of the noise on a side of a cell."""
         return self.cell // self.scale
 
-    def to(self, device: str | torch.device) -> FilterBank:
-        """The bank with its patterns on a device."""
-        return replace(self, patterns=self.patterns.to(device))
-
     def noise_shape(self, height: int, width: int) -> tuple[int, int, int]:
         """(3, h, w) of the pixel noise for pictures of ``height`` x ``width`` pixels."""
         return 3, -(-height // self.scale), -(-width // self.scale)
-
-    def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
-        """(channels, h, w) of the latent noise for pictures of ``height`` x ``width`` pixels."""
-        return self.channels, -(-height // self.cell), -(-width // self.cell)
 
     def project(self, noise: Tensor, map: int = 0) -> Tensor:  # noqa: A002 - as NoiseMethod.frame has it
         """Latent noise that the decoder paints where the pixel noise is.

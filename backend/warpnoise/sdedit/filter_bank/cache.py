@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import platformdirs
@@ -36,37 +36,37 @@ Stored = tuple[Tensor, float]
 def load_or_make(
     made_of: Sequence[object], shape: tuple[int, ...], folder: Path | None, make: Callable[[], Stored]
 ) -> Stored:
-    """What is stored of ``made_of``, else what ``make`` returns, which is stored if the folder can be written.
+    """The stored result for ``made_of``, or else the result of ``make``, which is stored if the folder can be written.
 
-    Another process that makes the same is waited for.
+    If another process makes the same one, this call waits for it.
 
     Args:
         shape: of the patterns.
         folder: None: ``filter_banks`` in the folder that WARPNOISE_CACHE names, else in the user's cache folder.
     """
-    folder = _default_folder() if folder is None else folder
+    if folder is None:
+        chosen = os.environ.get(CACHE_VARIABLE)
+        folder = Path(chosen) if chosen else platformdirs.user_cache_path("warpnoise", appauthor=False)
+        folder /= "filter_banks"
     key = digest_text(str(_VERSION), *map(str, made_of))
     path = folder / f"{key}.safetensors"
-    if (stored := _read(path, key, shape)) is not None:
-        return stored
-    with _only_one(path):
+    with contextlib.ExitStack() as stack:
+        if (stored := _read(path, key, shape)) is not None:
+            return stored
+        with contextlib.suppress(OSError, Timeout, NotImplementedError):  # a folder that cannot hold a lock
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(FileLock(f"{path}.lock", timeout=_LOCK_SECONDS))
         if (stored := _read(path, key, shape)) is not None:
             return stored
         patterns, energy = make()
         metadata = {"energy": repr(energy), "key": key}
-        with contextlib.suppress(MediaError):  # it costs the time of measuring again, and no more
+        with contextlib.suppress(MediaError):  # then the next run measures again
             write_bytes(path, save({"patterns": patterns.cpu().contiguous()}, metadata))
         return patterns, energy
 
 
-def _default_folder() -> Path:
-    chosen = os.environ.get(CACHE_VARIABLE)
-    cache = Path(chosen) if chosen else platformdirs.user_cache_path("warpnoise", appauthor=False)
-    return cache / "filter_banks"
-
-
 def _read(path: Path, key: str, shape: tuple[int, ...]) -> Stored | None:
-    """None where there is no such file, or where it is not what it should be."""
+    """The content of a stored file; None: there is none, or it is damaged, or of something else."""
     try:
         if path.stat().st_size > 4 * math.prod(shape) + _HEADER_BYTES:
             return None
@@ -82,13 +82,3 @@ def _read(path: Path, key: str, shape: tuple[int, ...]) -> Stored | None:
     good = metadata.get("key") == key and bool(torch.isfinite(patterns).all()) and 0 <= energy <= 1
     good = good and deviation(correlations(patterns, shape[-1] // CELLS)) < MAX_DEVIATION
     return (patterns, energy) if good else None
-
-
-@contextlib.contextmanager
-def _only_one(path: Path) -> Iterator[None]:
-    """One process at a time, where the folder can hold a lock."""
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError, Timeout, NotImplementedError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(FileLock(os.fspath(path) + ".lock", timeout=_LOCK_SECONDS))
-        yield

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from warpnoise.errors import Cancelled, ModelError
+from warpnoise.errors import ModelError
 
 Decode = Callable[[Tensor], Tensor]
 """(b, channels, H, W) latents as the denoiser sees them -> (b, 3, cell * H, cell * W) pixels."""
@@ -34,7 +34,6 @@ def measure_response(
     cell: int,
     device: str | torch.device = "cpu",
     progress: Callable[[float], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
 ) -> Tensor:
     """The mean derivative of a decoder with respect to one latent, channel by channel.
 
@@ -44,22 +43,21 @@ def measure_response(
     as the response of rendered pictures; white latents are 3 to 9 per cent worse.
 
     Args:
-        decode, channels, cell, device, progress, cancelled: as ``FilterBank.measure``.
+        decode, channels, cell, device, progress: as ``FilterBank.measure``.
 
     Returns:
         (channels, 3, 3 * cell, 3 * cell) float64 on the CPU: pixels per unit, the cell itself in the middle.
 
     Raises:
         MeasurementError: the decoder fails, returns another size or NaN, or paints nothing for any channel.
-        Cancelled: ``cancelled()`` was true.
     """
     generator = torch.Generator().manual_seed(channels * 1024 + cell)
     side = RESPONSE_CELLS * cell
     total = torch.zeros((channels, 3, side, side), dtype=torch.float64)
     counts = torch.zeros(channels, dtype=torch.int64)
     while int(counts.min()) < _SAMPLES:
-        if cancelled is not None and cancelled():
-            raise Cancelled("Cancelled while measuring the decoder.")
+        if progress is not None:
+            progress(float(counts.clamp(max=_SAMPLES).double().mean()) / _SAMPLES)
         places = _places(generator)
         # The rarest channels first, so that all are sampled alike.
         order = torch.argsort(counts + torch.rand(channels, generator=generator))
@@ -73,8 +71,6 @@ def measure_response(
             top, left = (row - 1) * cell, (column - 1) * cell
             total[channel] += sign * painted[:, top : top + side, left : left + side]
         counts += torch.bincount(chosen, minlength=channels)
-        if progress is not None:
-            progress(min(1.0, float(counts.clamp(max=_SAMPLES).double().mean()) / _SAMPLES))
     response = total / counts[:, None, None, None]
     if not bool((response.square().sum((1, 2, 3)) > 0).any()):
         raise MeasurementError("The decoder paints the same picture for all latents: it cannot be measured.")

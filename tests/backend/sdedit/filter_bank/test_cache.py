@@ -21,7 +21,7 @@ def forbidden(latents: Tensor) -> Tensor:
 
 
 def load(folder: Path, decode: Callable[[Tensor], Tensor] = DECODE, digest: str = "0f", scale: int = 1) -> FilterBank:
-    return FilterBank.load_or_measure(digest, decode, channels=4, cell=4, scale=scale, folder=folder)
+    return FilterBank.measure(decode, channels=4, cell=4, scale=scale, digest=digest, folder=folder)
 
 
 def stored(folder: Path) -> Path:
@@ -38,7 +38,7 @@ def test_a_stored_bank_is_loaded_without_a_measurement(tmp_path: Path) -> None:
 
 def test_the_environment_chooses_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WARPNOISE_CACHE", str(tmp_path))
-    FilterBank.load_or_measure("0f", DECODE, channels=4, cell=4)
+    FilterBank.measure(DECODE, channels=4, cell=4, digest="0f")
     assert stored(tmp_path / "filter_banks").is_file()
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from diffusers import AutoencoderDC, AutoencoderKL
 from torch import Tensor
-from warpnoise.errors import Cancelled, ModelError
+from warpnoise.errors import Cancelled, ModelError, stop_if
 from warpnoise.sdedit.filter_bank import FilterBank, MeasurementError
 from warpnoise.sdedit.filter_bank.response import measure_response
 
@@ -84,8 +84,11 @@ def test_cancelling_decodes_no_more() -> None:
         decoded += 1
         return random_decoder(4, 4)(latents)
 
+    def progress(share: float) -> None:
+        stop_if(lambda: decoded == 2, "cancelled")
+
     with pytest.raises(Cancelled):
-        FilterBank.measure(decode, channels=4, cell=4, cancelled=lambda: decoded == 2)
+        FilterBank.measure(decode, channels=4, cell=4, progress=progress)
     assert decoded == 2
 
 

@@ -108,7 +108,6 @@ def incoherence(a: Tensor, b: Tensor) -> float:
 def test_shapes_of_frames_that_are_no_whole_cells() -> None:
     bank = bank_of(4, 8, 2)
     assert bank.noise_shape(33, 47) == (3, 17, 24)
-    assert bank.latent_shape(33, 47) == (4, 5, 6)
     assert bank.project(torch.zeros((2, 3, 17, 24))).shape == (2, 4, 5, 6)
 
 
