@@ -120,11 +120,11 @@ def download_command(model: str, yes: bool, as_json: bool) -> None:
     downloaded. For gated models, accept the terms on the model's page, then sign in with `hf auth login` or set
     HF_TOKEN.
     """
-    from warpnoise.hub.disk import gigabytes
     from warpnoise.hub.download import download
     from warpnoise.hub.fetch import DownloadProgress
     from warpnoise.hub.listing import describe_offer
     from warpnoise.hub.remote import look_up
+    from warpnoise.sdedit.memory_plan import gigabytes
 
     with interruptible() as interrupt:
         try:
@@ -163,14 +163,14 @@ def download_command(model: str, yes: bool, as_json: bool) -> None:
 @click.argument("model", metavar="OWNER/NAME")
 def remove_command(model: str) -> None:
     """Remove a model that Warpnoise downloaded."""
-    from warpnoise.hub.disk import gigabytes
     from warpnoise.hub.store import remove
+    from warpnoise.sdedit.memory_plan import gigabytes
 
     print(f"removed {model}: {gigabytes(remove(model))} are free again")
 
 
 def _show_offer(facts: dict[str, Any]) -> None:
-    from warpnoise.hub.disk import gigabytes
+    from warpnoise.sdedit.memory_plan import gigabytes
 
     print(f"{facts['name']}: {facts['family']}, needs about {gigabytes(facts['memory'])} of memory")
     print(f"  license   {facts['license'] or 'unknown'}  {facts['license_url']}")
@@ -190,7 +190,7 @@ def _ask(model: str) -> None:
 
 
 def _facts(family: str | None, size: int, memory: int | None = None, license_: str | None = None) -> str:
-    from warpnoise.hub.disk import gigabytes
+    from warpnoise.sdedit.memory_plan import gigabytes
 
     needs = "" if memory is None else f"about {gigabytes(memory)} of memory"
     return ", ".join(filter(None, (family, gigabytes(size), needs, license_)))
@@ -212,7 +212,7 @@ def _describe(folder: ModelFolder) -> dict[str, Any]:
 
 def _in_words(key: str, value: Any) -> str:
     if key in ("size", "memory") and value is not None:
-        from warpnoise.hub.disk import gigabytes
+        from warpnoise.sdedit.memory_plan import gigabytes
 
         return gigabytes(value)
     if isinstance(value, list):

@@ -6,19 +6,19 @@ is a model that Warpnoise supports. An interrupted download stays there, and the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 from warpnoise.errors import HubError, ModelError
-from warpnoise.hub.disk import disk_errors, free_disk, gigabytes
-from warpnoise.hub.fetch import DownloadProgress, Meter, arrived, fetch
+from warpnoise.hub.fetch import DownloadProgress, Meter, fetch
 from warpnoise.hub.remote import Offer
 from warpnoise.hub.store import (
     NOTE,
     Note,
+    arrived,
     bytes_to_come,
+    disk_errors,
+    free_disk,
     left_to_download,
     lock_download,
     partial_folder,
@@ -28,6 +28,7 @@ from warpnoise.hub.store import (
 )
 from warpnoise.media.atomic import write_bytes
 from warpnoise.sdedit.folder import ModelFolder
+from warpnoise.sdedit.memory_plan import gigabytes
 from warpnoise.sdedit.model_files import find_weights, read_config
 from warpnoise.sdedit.places import download_folder, models_folder
 
@@ -80,7 +81,7 @@ def check_license(offer: Offer, agreed: str | None) -> None:
 
 
 def _check(offer: Offer, folder: Path) -> None:
-    """Whether what arrived can be used. Raises ModelError."""
+    """Raises ModelError: Warpnoise cannot use the downloaded files."""
     if (folder / "model_index.json").is_file() or not offer.is_control:
         ModelFolder.open(folder)
     else:
@@ -111,8 +112,8 @@ def _begin(offer: Offer, partial: Path) -> None:
             file.unlink()
         elif file == target and (note is None or note.revision != offer.revision):
             file.replace(file.with_name(file.name + ".part"))
-    content = asdict(Note(offer.id, offer.revision, offer.family, offer.license, offer.license_url, offer.size))
-    write_bytes(partial / NOTE, json.dumps(content).encode(), error=ModelError)
+    content = Note(id=offer.id, revision=offer.revision, license=offer.license, size=offer.size)
+    write_bytes(partial / NOTE, content.model_dump_json().encode(), error=ModelError)
 
 
 def _put_in_place(partial: Path, place: Path) -> None:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warpnoise.errors import Cancelled, HubError
-from warpnoise.hub.disk import file_size
 from warpnoise.hub.remote import TRANSPORT_ERRORS, Offer, RemoteFile, file_path, stream, unreachable
+from warpnoise.hub.store import arrived, file_size
 
 _TRIES = 5
-"""In a row, of which none brings a byte."""
+"""In a row, without a new byte."""
 _WAIT_SECONDS = 1.0
 _REPORT_SECONDS = 0.2
 _CHUNK_BYTES = 1 << 20
@@ -22,7 +22,7 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class DownloadProgress:
-    """``bytes_done`` counts what earlier tries left. ``file``: the one that arrives. ``seconds_left``: or None."""
+    """``bytes_done`` includes the bytes of earlier attempts. ``file``: the current one."""
 
     bytes_done: int
     bytes_total: int
@@ -57,7 +57,7 @@ class Meter:
             time.sleep(min(left, 0.1))
 
     def count(self, arrived: int, name: str) -> None:
-        """``arrived`` may be negative: bytes that were thrown away."""
+        """``arrived`` is negative for bytes that were discarded."""
         self._done += arrived
         self.check()
         self.report(name)
@@ -73,7 +73,7 @@ class Meter:
 
 
 def fetch(offer: Offer, file: RemoteFile, target: Path, meter: Meter) -> None:
-    """One file, continued where an earlier try left it."""
+    """Download one file, and continue an earlier attempt."""
     meter.check()
     if file_size(target) == file.size:
         return
@@ -104,7 +104,7 @@ def fetch(offer: Offer, file: RemoteFile, target: Path, meter: Meter) -> None:
 
 
 def _append(offer: Offer, file: RemoteFile, part: Path, meter: Meter) -> str:
-    """Read from the hub what is missing of a file. The digest of the whole."""
+    """Append the missing bytes of a file. Returns the digest of the whole."""
     hasher = hashlib.sha256() if len(file.digest) == 64 else hashlib.sha1(b"blob %d\0" % file.size)
     with part.open("ab+") as target:
         received = target.tell()
@@ -145,8 +145,3 @@ def _blocks(offer: Offer, file: RemoteFile, begin: int) -> Iterator[bytes]:
             skip -= len(block) - len(kept)
             if kept:
                 yield kept
-
-
-def arrived(target: Path) -> int:
-    """Bytes of a file that are here, finished or not."""
-    return file_size(target) or file_size(target.with_name(target.name + ".part"))

@@ -12,12 +12,11 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from warpnoise.errors import MissingBaseError, WarpnoiseError
-from warpnoise.hub.disk import file_size, folder_size, free_disk
 from warpnoise.hub.remote import Offer
-from warpnoise.hub.store import left_to_download, read_note
+from warpnoise.hub.store import file_size, folder_size, free_disk, left_to_download, read_note
 from warpnoise.job import Settings
 from warpnoise.sdedit.check import unused_settings
-from warpnoise.sdedit.families import FAMILIES
+from warpnoise.sdedit.families import FAMILIES, controlled_family
 from warpnoise.sdedit.folder import DEFAULT_MODEL, ModelFolder
 from warpnoise.sdedit.memory_plan import WORKING_MEMORY, model_sizes
 from warpnoise.sdedit.model_files import read_config
@@ -92,7 +91,7 @@ class OfferedModel(BaseModel):
     gated: bool
     size: int
     to_download: int
-    """Less what is here already."""
+    """``size`` without the bytes that are here already."""
     memory: int
     """Of the device, about."""
     free: int
@@ -101,7 +100,7 @@ class OfferedModel(BaseModel):
 
 
 class NamedFile(BaseModel):
-    """A LoRA, a ControlNet and so on in the models folder."""
+    """A LoRA, ControlNet, embedding or IP-Adapter in the models folder."""
 
     name: str
     size: int
@@ -109,7 +108,7 @@ class NamedFile(BaseModel):
 
 
 class ModelList(BaseModel):
-    """All of them."""
+    """All models and files that can be used or downloaded."""
 
     folder: str | None
     installed: list[InstalledModel]
@@ -233,12 +232,12 @@ def _source(name: str) -> Source:
 
 
 def _is_model(folder: Path) -> bool:
-    """Whether a downloaded folder is no ControlNet."""
+    """Whether a downloaded folder is a model, not a ControlNet."""
     return (folder / "model_index.json").is_file() or _control_family(folder) is None
 
 
 def _runs(snapshot: Path) -> bool:
-    """Whether a folder that another program filled is of a family that runs: no others are of interest."""
+    """Whether Warpnoise supports the family of a folder that another program filled. Lists leave out all others."""
     with contextlib.suppress(WarpnoiseError):
         name = read_config(snapshot / "model_index.json").get("_class_name")
         return name in FAMILIES or name in ("DDPMPipeline", "DDIMPipeline")
@@ -247,8 +246,7 @@ def _runs(snapshot: Path) -> bool:
 
 def _control_family(folder: Path) -> str | None:
     with contextlib.suppress(WarpnoiseError):
-        kind = read_config(folder / "config.json").get("_class_name")
-        return next((family.title for family in FAMILIES.values() if kind in family.controls), None)
+        return controlled_family(read_config(folder / "config.json").get("_class_name"))
     return None
 
 
@@ -272,7 +270,7 @@ def _downloaded() -> dict[str, Path]:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """What a folder holds, but for hidden entries and names that cannot be shown."""
+    """A folder's entries, except hidden ones and names that cannot be shown."""
     try:
         there = sorted(folder.iterdir())
     except OSError:

@@ -19,7 +19,7 @@ from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_st
 
 from warpnoise.errors import HubError
 from warpnoise.media.json_file import parse_json
-from warpnoise.sdedit.families import FAMILIES
+from warpnoise.sdedit.families import controlled_family
 from warpnoise.sdedit.folder_checks import NO_WEIGHTS, family_of
 from warpnoise.sdedit.model_files import LARGEST_CONFIG, PICKLES, check_config, choose_weights
 from warpnoise.sdedit.places import is_hub_id
@@ -39,7 +39,7 @@ _SHA256, _SHA1 = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of a repository. ``digest``: SHA-256 of its bytes, or, of 40 digits, SHA-1 of it as a git blob."""
+    """A file of a repository. ``digest``: SHA-256 of its bytes, or, with 40 digits, its SHA-1 as a git blob."""
 
     name: str
     size: int
@@ -111,7 +111,7 @@ def look_up(hub_id: str) -> Offer:
 
 @contextlib.contextmanager
 def stream(hub_id: str, path: str, headers: dict[str, str] | None = None) -> Iterator[Any]:
-    """The hub's answer to a GET, its body not read yet. Raises HubError for what is no 2xx, and TRANSPORT_ERRORS."""
+    """The hub's answer to a GET, before its body is read. Raises HubError for any other status than 2xx."""
     wanted = {**build_hf_headers(library_name="warpnoise"), "Accept-Encoding": "identity", **(headers or {})}
     url = f"{constants.ENDPOINT}/{path}"
     with get_session().stream("GET", url, headers=wanted, timeout=_SECONDS) as response:
@@ -201,8 +201,8 @@ def _wanted(hub_id: str, revision: str, there: dict[str, RemoteFile]) -> tuple[s
         )
     index = _object(_get(hub_id, file_path(hub_id, revision, index_name), LARGEST_CONFIG), hub_id)
     check_config(index_name, index)
-    if index_name == "config.json" and (title := _controlled(index.get("_class_name"))):
-        return title, ["config.json", *_weights(hub_id, "", there)]
+    if index_name == "config.json" and (title := controlled_family(index.get("_class_name"))):
+        return _CONTROL + title, ["config.json", *_weights(hub_id, "", there)]
     parts, family = family_of(hub_id, index, index_name)
     names: list[str] = [name for name in ("model_index.json", "styles.json") if name in there]
     for part, (_, kind) in parts.items():
@@ -222,11 +222,6 @@ def _weights(hub_id: str, prefix: str, there: dict[str, RemoteFile]) -> list[str
         part = prefix.rstrip("/") or "its network"
         raise HubError(f"{hub_id} has the weights of {part} {why}: choose another model.")
     return [prefix + name for name in chosen]
-
-
-def _controlled(kind: Any) -> str | None:
-    """The family that a class of ControlNets is for."""
-    return next((_CONTROL + family.title for family in FAMILIES.values() if kind in family.controls), None)
 
 
 def _parent(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Models of the hub on this disk: downloaded ones, and the parts of interrupted downloads."""
+"""Models of the hub on this disk: downloaded models, the parts of interrupted downloads, and their sizes."""
 
 from __future__ import annotations
 
@@ -6,45 +6,37 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from pydantic import BaseModel, ValidationError
 
 from warpnoise.errors import HubError, ModelError
-from warpnoise.hub.disk import disk_errors, file_size, folder_size
-from warpnoise.hub.fetch import arrived
 from warpnoise.hub.remote import Offer
 from warpnoise.media.json_file import read_object
 from warpnoise.sdedit.places import HUB, download_folder, models_folder
 
 NOTE = ".download"
-"""The file in a downloaded folder that says what it is. Without the suffix .json, it is no part of the model."""
-
+"""The file in a downloaded folder that describes it. It has no suffix .json, so it is not a part of the model."""
 
 _PATIENCE = 1.0
-"""Seconds: others look for a moment whether a download runs."""
+"""Seconds: other processes lock for a moment, to see whether a download runs."""
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(BaseModel):
     """The note in a downloaded folder. ``size``: bytes of the whole."""
 
-    id: str
-    revision: str
-    family: str
-    license: str
-    license_url: str
+    id: str = ""
+    revision: str = ""
+    license: str = ""
     size: int = 0
 
 
 def read_note(folder: Path) -> Note | None:
     """The note in a downloaded folder, or None for any other folder."""
     try:
-        note = read_object(folder / NOTE, error=ModelError, largest=1 << 16)
-        texts = {name: str(note.get(name, "")) for name in Note.__dataclass_fields__ if name != "size"}
-        return Note(**texts, size=int(note.get("size", 0)))
-    except (ModelError, TypeError, ValueError):
+        return Note.model_validate(read_object(folder / NOTE, error=ModelError, largest=1 << 16))
+    except (ModelError, ValidationError):
         return None
 
 
@@ -57,7 +49,7 @@ def left_to_download(offer: Offer) -> int:
 
 
 def bytes_to_come(hub_id: str) -> int:
-    """Bytes that the other downloads that run now, here or in other processes, still bring to the disk."""
+    """Bytes that other running downloads, of any process, will still write to the disk."""
     partial, total = partial_folder(hub_id), 0
     for folder in partial.parent.iterdir():
         note = read_note(folder)
@@ -65,7 +57,7 @@ def bytes_to_come(hub_id: str) -> int:
             continue
         try:
             with FileLock(f"{os.fspath(folder)}.lock", timeout=0):
-                pass  # nobody's: an earlier download that broke
+                pass  # an interrupted download, which nothing continues
         except Timeout:
             total += max(note.size - folder_size(folder), 0)
     return total
@@ -73,7 +65,7 @@ def bytes_to_come(hub_id: str) -> int:
 
 @contextlib.contextmanager
 def taking_room(hub_id: str) -> Iterator[None]:
-    """One download at a time looks for room, and says how much it needs."""
+    """Within a ``with`` block, no other download checks the disk's free space or records its size."""
     with FileLock(f"{os.fspath(partial_folder(hub_id).parent / 'room')}.lock"):
         yield
 
@@ -100,7 +92,7 @@ def remove(hub_id: str) -> int:
 
 
 def remove_folder(folder: Path) -> None:
-    """Out of sight at once, then file by file."""
+    """Rename the folder, so that it disappears at once, then delete it file by file."""
     aside = models_folder() / HUB / f".removed-{folder.parent.name}-{folder.name}"
     shutil.rmtree(aside, ignore_errors=True)
     folder.rename(aside)
@@ -122,3 +114,38 @@ def lock_download(hub_id: str) -> Iterator[None]:
             yield
     except Timeout:
         raise HubError(f"{hub_id} is being downloaded already. Wait for it, or cancel it.", "busy") from None
+
+
+def folder_size(folder: Path) -> int:
+    """Bytes of all files below a folder, links followed."""
+    return sum(file_size(file) for file in folder.rglob("*"))
+
+
+def file_size(path: Path) -> int:
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0
+
+
+def free_disk(folder: Path) -> int:
+    """Free bytes on the disk of a folder that need not exist."""
+    there = next(place for place in (folder, *folder.parents) if place.is_dir())
+    return shutil.disk_usage(there).free
+
+
+def arrived(target: Path) -> int:
+    """Bytes of a file on this disk, complete or not."""
+    return file_size(target) or file_size(target.with_name(target.name + ".part"))
+
+
+@contextlib.contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as refusal:
+        raise HubError(
+            f"Cannot write in {refusal.filename or folder} ({refusal.strerror or refusal}). Free space or choose "
+            "another folder with WARPNOISE_MODELS; downloaded parts are kept.",
+            "disk",
+        ) from refusal

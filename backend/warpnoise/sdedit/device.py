@@ -42,7 +42,7 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
 
 
 def pick_dtype(dtype: str | torch.dtype | None, device: torch.device, half: str = "float16") -> torch.dtype:
-    """The precision that was asked for; None: ``half`` on GPUs, on a CPU bfloat16 if it has that, else float32.
+    """The requested precision. None: ``half`` on GPUs; on a CPU, bfloat16 if it supports that, else float32.
 
     Raises:
         SettingsError: not a floating-point type that models run in.
@@ -58,11 +58,11 @@ def pick_dtype(dtype: str | torch.dtype | None, device: torch.device, half: str 
 
 
 def computes_bfloat16() -> bool:
-    """Whether this CPU computes in bfloat16 itself, which takes half the time of float32 (`benchmarks/precision.py`).
+    """Whether this CPU supports bfloat16, which takes half the time of float32 (`benchmarks/precision.py`).
 
-    Without, a step of training took 27 times as long as in float32.
+    On other CPUs, a step of training took 27 times as long as in float32.
     """
-    asked = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # private, so it may go: then it is as without
+    asked = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # private: it may be missing
     return bool(asked and asked())
 
 
@@ -74,7 +74,7 @@ def pick_batch(device: torch.device, height: int, width: int) -> int:
 
 
 def free_unused(device: torch.device) -> None:
-    """Give memory that nothing uses back to the device, for other programs."""
+    """Return unused memory to the device, for other programs."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
     elif device.type == "mps":
@@ -82,7 +82,7 @@ def free_unused(device: torch.device) -> None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a device's memory was used up: CUDA has a class for it, other devices only words."""
+    """Whether a device ran out of memory. CUDA has a class for it; other devices have only words."""
     if isinstance(error, torch.OutOfMemoryError):
         return True
     text = str(error)

@@ -57,22 +57,15 @@ class Editor(ABC):
         self.dtype = pick_dtype(dtype, self.device, half)
 
     @property
-    def name(self) -> str:
-        return self.folder.name
-
-    @property
-    def digest(self) -> str:
-        """The digest of the weights and configuration, in hexadecimal."""
-        return self.folder.digest
-
-    @property
     def takes_geometry(self) -> bool:
         """Whether ``edit`` uses ``geometry``."""
         return self.folder.takes_geometry
 
     def cell(self, settings: EditSettings) -> int:
-        """Pixels on a side of the network's grid: if picture and noise shift by whole cells, so does the result.
-        1: there is no grid on which noise can be shifted."""
+        """Pixels on a side of a cell of the network's grid; 1: there is no grid on which noise can be shifted.
+
+        If picture and noise shift by whole cells, the result shifts in the same way.
+        """
         return self.folder.size_multiple if self._noise.is_fine(settings) else 1
 
     def rest(self) -> None:
@@ -195,7 +188,7 @@ class Editor(ABC):
         """Move all weights there."""
 
     def _prepare(self, settings: EditSettings) -> None:  # noqa: B027 - not every family has something to load
-        """Load what the settings name beside the model. Raises ModelError for what is not for this model."""
+        """Load the adapters that the settings name. Raises ModelError: one is for another model."""
 
     @abstractmethod
     def _own_warnings(self, settings: EditSettings) -> tuple[str, ...]:

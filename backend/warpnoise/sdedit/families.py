@@ -202,3 +202,8 @@ FAMILIES: dict[str, Family] = {
         ),
     )
 }
+
+
+def controlled_family(kind: object) -> str | None:
+    """The title of the family that a class of ControlNets is for."""
+    return next((family.title for family in FAMILIES.values() if kind in family.controls), None)

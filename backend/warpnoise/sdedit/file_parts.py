@@ -22,13 +22,13 @@ _CONVERTERS: Mapping[str, Any] = {  # diffusers' own, which its type hints leave
     "CLIP": single_file_utils.create_diffusers_clip_model_from_ldm,
     "T5": single_file_utils.create_diffusers_t5_model_from_checkpoint,
 }
-"""Of text encoders, by the beginning of their class's name."""
+"""For text encoders, by the start of their class's name."""
 
 
 def load_file_parts(
     folder: ModelFolder, file: Path, devices: Mapping[str, torch.device], dtype: torch.dtype
 ) -> dict[str, Any]:
-    """The parts whose weights a file has, each on its device. A GGUF file's weights stay as small as they are in it.
+    """The parts whose weights are in a file, each on its device. Weights from a GGUF file stay quantized.
 
     Raises:
         ModelError: the file is for another base, damaged, or lacks weights.
@@ -87,7 +87,7 @@ def _load(folder: ModelFolder, part: str, kind: Any, source: Path | dict[str, An
 
 
 def _dequantize_others(network: torch.nn.Module, dtype: torch.dtype) -> None:
-    """Weights that are no matrix of a linear layer, such as Z-Image's padding: diffusers computes with their blocks."""
+    """Restore weights outside linear layers, such as Z-Image's padding. diffusers would compute with their blocks."""
     for module in network.modules():
         if isinstance(module, GGUFLinear):
             continue

@@ -137,13 +137,13 @@ class ModelFolder:
 
     @property
     def takes_frame(self) -> bool:
-        """Whether a model without a family also gets the frame, in as many more channels as the noisy picture has."""
+        """Whether the network of a pixel model also gets the frame, in as many channels as the noisy picture."""
         both = 2 * self.latent_channels
         return self.family is None and self.network.get("in_channels") in (both, both + GEOMETRY_CHANNELS)
 
     @property
     def takes_geometry(self) -> bool:
-        """Whether it also gets the frame's geometry, in four more channels after the frame's."""
+        """Whether the network also gets the frame's geometry, in four channels after the frame's."""
         return self.family is None and self.network.get("in_channels") == 2 * self.latent_channels + GEOMETRY_CHANNELS
 
     @property
@@ -153,7 +153,7 @@ class ModelFolder:
 
     @property
     def is_distilled(self) -> bool:
-        """Whether it was made for a few steps, as far as its configuration or its name says so."""
+        """Whether the configuration or the name says that the model was distilled to a few steps."""
         return bool(
             distilled_word(Path(self.name).name)
             or own_sampler(self.scheduler)[0] in _DISTILLED
@@ -217,10 +217,10 @@ class ModelFolder:
         return self._maps_at(settings, settings.largest("strength") or settings.strength)
 
     def shot_map(self, settings: EditSettings, index: int) -> int:
-        """Which of the shot's maps a frame reads as its map ``index``.
+        """The number, among the shot's maps, of a frame's map ``index``.
 
-        The start's is the same for all frames. A step at one noise level reads the same map in all frames, whichever
-        strength they start from: otherwise noise would jump to other steps where the strength changes.
+        The start has the same map in all frames. A step at one noise level reads the same map in all frames, whatever
+        strength they start from. Otherwise noise would move to other steps when the strength changes.
         """
         return index and index + self.denoising_maps(settings) - self._maps_at(settings, settings.strength)
 
@@ -277,7 +277,7 @@ class ModelFolder:
         return tuple(part for part in self.weighted if part not in self.file_parts)
 
     def noise_shape(self, height: int, width: int) -> tuple[int, int, int]:
-        """(channels, height, width) of the noise for images of this size. Latents may reach over the border."""
+        """(channels, height, width) of the noise for images of this size. Latents may extend beyond the border."""
         return self.latent_channels, -(-height // self.vae_factor), -(-width // self.vae_factor)
 
     @cached_property
@@ -300,7 +300,7 @@ class ModelFolder:
         return digest_files(place, [place / "config.json", *find_weights(place)[0]])
 
     def digest_through(self, digest: Callable[[Path], str]) -> str:
-        """The same, ``digest`` giving that of each file; raises what it raises."""
+        """As ``digest``, with a function that returns the digest of each file. Raises what that raises."""
         files = list(self.path.glob("*.json"))
         for part in self.parts:
             place = component(self.path, part)

@@ -20,7 +20,7 @@ NO_WEIGHTS = ("Tokenizer", "TokenizerFast", "Processor", "FeatureExtractor", "Sc
 """Ends of the names of classes without weights."""
 _NOT_LOADED = ("safety_checker", "feature_extractor")
 GEOMETRY_CHANNELS = 4
-"""A normal's three components, and whether there is a surface: see ``Editor.edit``."""
+"""The three components of a normal, and whether there is a surface; see ``Editor.edit``."""
 _LARGEST_SIZE = 1 << 20
 _MOST_BLOCKS = 16
 
@@ -36,7 +36,7 @@ def check_folder(path: Path) -> None:
 
 
 def check_values_of(folder: ModelFolder) -> None:
-    """Whether all can be computed that follows from the configuration."""
+    """Raises ModelError: a value in the configuration makes no sense, so that later computations would fail."""
     try:
         sizes = (folder.vae_factor, folder.latent_channels, folder.size_multiple, folder.train_timesteps)
         _ = (folder.guidance, folder.steps, folder.sampler, folder.weighted, folder.is_distilled)

@@ -103,7 +103,7 @@ def _with_names_of_diffusers(model: ModelFolder, tensors: Tensors) -> Tensors:
 
 
 def _layer(model: ModelFolder, name: str) -> torch.nn.Module | None:
-    """The model's layer of a name in diffusers' files, which begins with the part; None: there is none."""
+    """The model's layer of this name, which begins with the part; None: the model has no such layer."""
     part, _, inner = name.replace(".processor", "").partition(".")
     try:
         return skeleton(model, part).get_submodule(inner) if part in model.weighted else None

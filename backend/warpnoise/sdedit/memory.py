@@ -30,7 +30,7 @@ SLICED = "The autoencoder takes one frame at a time, as a batch is too large for
 
 
 def room_on(device: torch.device) -> Room:
-    """The memory that there is for a model. Where the device computes in main memory, all of it: what is free there
+    """The memory for a model. If the device computes in main memory, all of it counts as free, because the free amount
     changes from run to run."""
     total, free = memory(device)
     if device.type in ("cpu", "mps"):
@@ -39,7 +39,7 @@ def room_on(device: torch.device) -> Room:
 
 
 def place(pipeline: Any, plan: MemoryPlan, device: torch.device) -> None:
-    """Have a pipeline whose parts are in main memory compute on ``device`` as the plan says."""
+    """Prepare a pipeline whose parts are in main memory to compute on ``device`` with a plan."""
     if plan.offload == "none":
         return
     pipeline.remove_all_hooks()
@@ -85,7 +85,7 @@ def _works_in_tiles(folder: ModelFolder) -> bool:
 
 
 class DeviceMemory:
-    """How one model uses its device's memory: by a plan, and by the next one once it was used up."""
+    """How one model uses its device's memory: with a plan, and with the next one when memory is used up."""
 
     def __init__(self, folder: ModelFolder, device: torch.device, dtype: torch.dtype, options: MemoryOptions) -> None:
         self._name, self._device, self._tiling = folder.name, device, options.tiling
@@ -112,7 +112,7 @@ class DeviceMemory:
         return pipeline
 
     def save(self, pipeline: Any, what: str) -> str:
-        """Have the pipeline run by the next plan, since ``what`` did not fit; what changed, as a sentence.
+        """Switch the pipeline to the next plan, because ``what`` did not fit. Returns what changed, as a sentence.
 
         Raises:
             ModelError: there is no other plan; says what would fit.

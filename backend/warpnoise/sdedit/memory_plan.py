@@ -40,10 +40,10 @@ _Named = tuple[tuple[str, str | tuple[str, ...]], ...]
 
 @dataclass(frozen=True)
 class MemoryOptions:
-    """What the user decides; None and "auto" leave it to `plan_memory`, and to what happens on the device.
+    """The user's choices. None and "auto" leave them to `plan_memory`, and to the device's memory during the run.
 
     ``offload`` and ``quantize``: as in `MemoryPlan`. ``tiling``: whether the autoencoder works in tiles, whose seams do
-    not move with the picture: "auto": once a whole picture did not fit.
+    not move with the picture; "auto": as soon as a whole picture does not fit.
     """
 
     offload: Offload | None = None
@@ -52,7 +52,7 @@ class MemoryOptions:
 
     @property
     def asked(self) -> str:
-        """What is to be saved, for a message."""
+        """The choices that save memory, for a message."""
         values = {"offload": self.offload, "quantize": self.quantize, "tiling": self.tiling}
         return ", ".join(f"{name} {value}" for name, value in values.items() if value not in _SAVES_NOTHING)
 
@@ -84,10 +84,11 @@ class Room(NamedTuple):
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """``offload``: where the parts wait: "none": all are on the device; "model": in main memory, and one part at a time
-    is on the device; "group": in main memory, and one layer at a time. ``quantize``: how the weights of the network and
-    of the text encoders are stored. Offloading changes no bit of a picture; quantizing does. ``advice``: for the user,
-    on another plan.
+    """How a model uses memory.
+
+    ``offload``: "none": all parts are on the device; "model": parts are in main memory, and one at a time is on the
+    device; "group": layers likewise. ``quantize``: how the weights of the network and of the text encoders are stored.
+    Offloading changes no bit of a picture; quantizing does. ``advice``: a sentence for the user on another plan.
     """
 
     offload: Offload = "none"
@@ -96,7 +97,7 @@ class MemoryPlan:
 
     @property
     def less(self) -> MemoryPlan | None:
-        """The next one that needs less of the device; None: there is none."""
+        """The next plan, which needs less of the device's memory; None: this is the last."""
         lesser = _LESS.get(self.offload)
         return None if lesser is None else replace(self, offload=lesser, advice="")
 
@@ -106,7 +107,7 @@ class MemoryPlan:
         return f"{_SLOWER[self.offload]} {self.advice}".strip()
 
     def fits(self, sizes: Sizes, room: Room) -> bool:
-        """Whether a frame of a megapixel can be computed so."""
+        """Whether a frame of a megapixel fits with this plan."""
         parts = sizes.stored(self.quantize).values()
         on_device = {"none": sum(parts), "model": max(parts, default=0), "group": 0}[self.offload]
         waits = self.offload != "none" and room.main is not None
@@ -116,11 +117,11 @@ class MemoryPlan:
 
 
 def plan_memory(sizes: Sizes, room: Room, options: MemoryOptions) -> MemoryPlan:
-    """The plan that loses least among those that fit: first none that changes the picture, then the quickest.
+    """The best plan that fits: plans that do not change the picture come first, and then the fastest.
 
-    So weights are quantized on their own only where they fit in no other way: frames of one shot that were made on
-    several machines, or in several runs, must not differ. Where nothing fits, the plan is the one that needs least of
-    the device without changing the picture.
+    Weights are quantized without the user's choice only if nothing else fits, because frames of one shot from several
+    machines or runs must not differ. If no plan fits, it is the one that needs the least of the device's memory without
+    changing the picture.
     """
     offloads: list[Offload] = ["none"] if room.main is None else ["none", "model", "group"]
     quantizes: list[Quantize] = ["none", "8bit", "4bit"] if any(sizes.layers.values()) else ["none"]
@@ -140,8 +141,10 @@ def plan_memory(sizes: Sizes, room: Room, options: MemoryOptions) -> MemoryPlan:
 
 
 def model_sizes(model: ModelFolder, half: int = 2) -> Sizes:
-    """Bytes of the weights, by the files' headers: autoencoders in float32, other parts in ``half`` bytes a number, GGUF
-    files as they are."""
+    """Bytes of the weights, by the files' headers: autoencoders in float32, other parts in ``half`` bytes a number.
+
+    GGUF files count as they are.
+    """
     network = model.network_part
     counts: dict[str, tuple[int, int]] = {}
     for part in model.weighted_in_folder:
@@ -159,14 +162,14 @@ def model_sizes(model: ModelFolder, half: int = 2) -> Sizes:
 
 
 def is_quantized_part(part: str) -> bool:
-    """Whether a part is one whose layers are quantized: the network that denoises, and text encoders."""
+    """Whether layers of this part are quantized: of the network that denoises, and of text encoders."""
     return part in ("unet", "transformer") or part.startswith("text_encoder")
 
 
 def is_quantizable(name: str, shape: tuple[int, ...]) -> bool:
-    """Whether a weight of such a part is quantized: a matrix in one of the repeated blocks, in rows of whole groups.
+    """Whether a weight of such a part is quantized: it is a matrix in a repeated block, with rows of whole groups.
 
-    The few layers outside of the blocks, which all tokens pass first or last, keep their precision.
+    The few layers outside the blocks, which all tokens pass first or last, keep their precision.
     """
     in_a_block = any(word.isdecimal() for word in name.split("."))
     return name.endswith(".weight") and in_a_block and len(shape) == 2 and shape[1] % BLOCK == 0
@@ -181,18 +184,18 @@ def what_would_fit(sizes: Sizes, room: Room, plan: MemoryPlan) -> str:
         if size + WORKING_MEMORY <= room.device:
             what = "It" if room.main is None else "Its largest part"
             return (
-                f"{what} would take {_gb(size)} with --quantize {quantize}. Or render smaller frames, close other "
-                "programs that use the device, choose a smaller model, or the device cpu."
+                f"{what} would take {gigabytes(size)} with --quantize {quantize}. Or render smaller frames, close "
+                "other programs that use the device, choose a smaller model, or the device cpu."
             )
     return "Render smaller frames, close other programs that use the device, choose a smaller model, or the device cpu."
 
 
 def capacity(room: Room) -> str:
     """A sentence for *Check the Backend* about the models that fit."""
-    whole = _gb(max(room.device - WORKING_MEMORY, 0))
+    whole = gigabytes(max(room.device - WORKING_MEMORY, 0))
     if room.main is None:
         return f"Models of up to {whole} fit; of larger ones, the weights are stored in 8 or 4 bit."
-    waiting = _gb(max(room.main - WORKING_MEMORY, 0))
+    waiting = gigabytes(max(room.main - WORKING_MEMORY, 0))
     return (
         f"Models of up to {whole} run wholly on the device. Of larger ones, up to {waiting}, one part or one layer at "
         "a time is there, which is slower. Of still larger ones, the weights are stored in 8 or 4 bit."
@@ -206,10 +209,10 @@ def _count(file: Path, rest: str, named: _Named) -> dict[str, tuple[int, int]]:
 
 @functools.lru_cache(maxsize=4096)
 def _numbers(path: str, size: int, time: int, rest: str, named: _Named) -> dict[str, tuple[int, int]]:
-    """How many numbers of a safetensors file are each part's, and how many of them could be quantized, by how their
-    names begin; of no part: those of ``rest``.
+    """For each part, the number of its weights in a safetensors file, and of those that can be quantized.
 
-    ``size`` and ``time`` are those of the file that was counted.
+    ``named``: each part with the start of its tensors' names. Other tensors belong to the part ``rest``. ``size`` and
+    ``time``: of the file.
     """
     counts = dict.fromkeys([rest, *(part for part, _ in named)], (0, 0))
     for name, shape in tensor_shapes(Path(path)).items():
@@ -219,5 +222,6 @@ def _numbers(path: str, size: int, time: int, rest: str, named: _Named) -> dict[
     return counts
 
 
-def _gb(size: int) -> str:
-    return f"{size / 1e9:.1f} GB"
+def gigabytes(size: int) -> str:
+    """A size for people: "6.9 GB", "12 MB"."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{max(size, 0) / 1e6:.1f} MB"

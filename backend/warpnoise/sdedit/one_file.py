@@ -102,9 +102,9 @@ _PREFIXES = {
 """The start of the names of each part's tensors, by the name of the configuration."""
 VAE = ("first_stage_model.", "vae.")
 _ENCODER = re.compile(r"text_encoders\.\w+\.transformer\.")
-"""How names of a text encoder's tensors begin in whole files of other families. The rest is as its makers name them."""
+"""The start of names of a text encoder's tensors in whole files of other families. Its makers chose the rest."""
 _VAES = {"Chroma": VAE, "Z-Image": VAE}
-"""How names of an autoencoder's tensors begin, for families of whose autoencoder diffusers knows the layout."""
+"""The start of names of an autoencoder's tensors, for families whose autoencoder diffusers can read."""
 _OPTIONAL = frozenset({"text_encoder_3"})
 """Parts that a pipeline does without: T5 in Stable Diffusion 3."""
 
@@ -251,7 +251,7 @@ def _gguf_shapes(path: Path) -> _Shapes:
 
 
 def _kind(path: Path, shapes: _Shapes) -> str | None:
-    """The configuration of a file with more than a network; None: it has no more, or is of another family.
+    """The configuration of a file with more than a network; None: it has only a network, or another family.
 
     Raises:
         ModelError: a kind of U-Net that is not supported.

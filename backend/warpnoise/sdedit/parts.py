@@ -24,14 +24,14 @@ from warpnoise.sdedit.quantize import quantize_network
 _ON_THE_DEVICE = MemoryPlan()
 TOKENIZERS = CONFIGS.parent / "tokenizers"
 _CLIP_PADDING = "!"
-"""What the second CLIP of Stable Diffusion XL and 3 pads with; the first pads with the end of the text."""
+"""The padding of the second CLIP in Stable Diffusion XL and 3. The first pads with the end of the text."""
 _WORDS = {"tokenizer.json", "tokenizer.model", "spiece.model", "vocab.txt", "tekken.json"}
-"""Files any of which holds all of a tokenizer's words; others have vocab.json and merges.txt."""
+"""Files that each hold all of a tokenizer's words. Other tokenizers have vocab.json and merges.txt."""
 _SHOWN_PICTURES = ("Qwen2VLProcessor", "Qwen2_5_VLProcessor")
 
 
 class _PictureProcessor(transformers.Qwen2VLProcessor):
-    """Of text and pictures."""
+    """Processes text and pictures, and no videos."""
 
     def __init__(self, image_processor: Any = None, tokenizer: Any = None, chat_template: Any = None) -> None:
         super().__init__(image_processor, tokenizer, chat_template=chat_template)  # type: ignore[no-untyped-call]
@@ -108,7 +108,7 @@ def load_pipeline(
 
 
 def load_tokenizers(folder: ModelFolder) -> dict[str, Any]:
-    """The tokenizer of each part that is one; the package has those of a whole file's family.
+    """The tokenizers among the parts. For a whole file, they come from the package.
 
     Raises:
         ModelError: one is damaged or incomplete.
@@ -121,14 +121,14 @@ def load_tokenizers(folder: ModelFolder) -> dict[str, Any]:
             clip = kind.startswith("CLIP")
             options = {"pad_token": _CLIP_PADDING} if clip and part == "tokenizer_2" else {}
             loaded[part] = _tokenizer(getattr(transformers, kind), TOKENIZERS / ("clip" if clip else "t5"), **options)
-        else:  # the part may be a whole processor, of which the pipeline uses the tokenizer alone
+        else:  # the part may be a processor, of which the pipeline uses only the tokenizer
             named = None if kind.endswith("Processor") else getattr(transformers, kind, None)
             loaded[part] = _tokenizer(named or transformers.AutoTokenizer, component(folder.path, part))
     return loaded
 
 
 def load_processors(folder: ModelFolder) -> dict[str, Any]:
-    """The processors that are shown pictures, of Qwen2-VL's or Qwen2.5-VL's. Raises ModelError, likewise."""
+    """The processors that take pictures, Qwen2-VL's and Qwen2.5-VL's. Raises ModelError, as ``load_tokenizers``."""
     return {
         part: _PictureProcessor(
             _loaded(transformers.Qwen2VLImageProcessorPil, component(folder.path, part)),

@@ -129,11 +129,11 @@ class PipelineEditor(Editor):
         return torch.cat(parts)
 
     def _coded(self, code: Callable[[Any, torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
-        """``encode`` or ``decode``, frame by frame or in tiles where memory is used up."""
+        """``encode`` or ``decode``, frame by frame or in tiles if memory is used up."""
         return self._memory.in_slices_if_needed(self.pipeline, lambda: code(self.pipeline, x), len(x))
 
     def _prepare(self, settings: EditSettings) -> None:
-        """Load what the settings name beside the model. Raises ModelError for what is not for this model."""
+        """Load the adapters that the settings name. Raises ModelError: one is for another model."""
         loras, words = self._loras.apply(settings.loras), self._embeddings.apply(settings.embeddings)
         if loras or words:
             self._prompts.clear()

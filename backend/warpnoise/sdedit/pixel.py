@@ -32,7 +32,7 @@ from warpnoise.sdedit.schedule import Schedule
 
 
 class PixelEditor(Editor):
-    """SDEdit with classifier-free guidance (Ho & Salimans 2022) where the model has a null class."""
+    """SDEdit with classifier-free guidance (Ho & Salimans 2022), if the model has a null class."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class PixelEditor(Editor):
         if not self._asked:
             return ()
         verb = "have" if ", " in self._asked else "has"
-        return (f"{self.name} is a pixel model, which is small: {self._asked} {verb} no effect.",)
+        return (f"{self.folder.name} is a pixel model, which is small: {self._asked} {verb} no effect.",)
 
     def _encode(self, pictures: torch.Tensor) -> torch.Tensor:
         return encode(self, pictures)
@@ -100,7 +100,7 @@ class PixelEditor(Editor):
         return change if self.vae is None else latent_change(self, change)
 
     def _conditioning(self, frames: torch.Tensor, geometry: torch.Tensor | None) -> torch.Tensor:
-        """What the network sees beside the noisy picture, of frames (b, c, h, w): (b, 0 or c or c + 4, h, w)."""
+        """The network's input besides the noisy picture, for frames (b, c, h, w): (b, 0 or c or c + 4, h, w)."""
         if not self.folder.takes_frame:
             return frames[:, :0]
         if not self.takes_geometry:
@@ -116,7 +116,7 @@ class PixelEditor(Editor):
     def _guided(
         self, conditioning: torch.Tensor, x: torch.Tensor, t: torch.Tensor, settings: EditSettings
     ) -> torch.Tensor:
-        """The model's output: e_null + scale (e_style - e_null), where it has a null class."""
+        """The model's output; e_null + scale (e_style - e_null) if it has a null class."""
         predict = partial(self._predict, conditioning)
         if self.folder.classes is None:
             return predict(x, t, None)
@@ -126,7 +126,7 @@ class PixelEditor(Editor):
         if null is None or scale == 1:
             return predict(x, t, style)
         none = torch.full_like(style, null)
-        if self.device.type == "cpu":  # a CPU's caches hold the activations of one better (measured: a tenth faster)
+        if self.device.type == "cpu":  # one at a time fits a CPU's caches better (measured: a tenth faster)
             e_none, e_style = predict(x, t, none), predict(x, t, style)
         else:
             e_none, e_style = predict(torch.cat([x, x]), t, torch.cat([none, style])).chunk(2)
@@ -136,7 +136,7 @@ class PixelEditor(Editor):
         self, conditioning: torch.Tensor, x: torch.Tensor, t: torch.Tensor, labels: torch.Tensor | None
     ) -> torch.Tensor:
         channels = x.shape[1]
-        # Guidance asks for two predictions of every frame at once, where a device likes that.
+        # With guidance, the batch may hold two predictions of every frame.
         x = torch.cat([x, conditioning.repeat(len(x) // len(conditioning), 1, 1, 1)], dim=1)
         output: torch.Tensor = self._unet(x.to(self.dtype), t, class_labels=labels, return_dict=False)[0]
-        return output[:, :channels].float()  # beyond: a variance that some models learn and DDIM has no use for
+        return output[:, :channels].float()  # some models also return a variance, which DDIM does not use

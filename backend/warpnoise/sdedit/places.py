@@ -21,7 +21,7 @@ MODELS_VARIABLE: Final = "WARPNOISE_MODELS"
 HUB: Final = "hub"
 """The folder of downloads in the models folder."""
 SUBFOLDERS: Final = ("loras", "controls", "embeddings", "ip_adapters")
-"""The folders in the models folder for what is no model."""
+"""The folders in the models folder for files that are not models."""
 _ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 
 
@@ -36,7 +36,7 @@ def models_folder() -> Path:
 
 
 def download_folder(hub_id: str) -> Path:
-    """Where a download goes. Raises ModelError: no hub id."""
+    """Where a download goes. Raises ModelError: not a hub id."""
     if not is_hub_id(hub_id):
         raise ModelError(f"{hub_id[:100]!r} is not a model name of the hub: expected OWNER/NAME, as on its page.")
     return models_folder() / HUB / hub_id
@@ -93,7 +93,7 @@ def resolve(name_or_path: str | os.PathLike[str], what: str) -> Path:
 
 
 def find_named(name: str, what: str) -> Path | None:
-    """What the models folder has of that name."""
+    """The file or folder of that name in the models folder."""
     if name.startswith(".") or name == HUB or name in SUBFOLDERS or any(mark in name for mark in "/\\:"):
         return None
     folder = models_folder() if what == "model" else models_folder() / f"{what}s"

@@ -26,10 +26,10 @@ _CLIP_TOKENS = 77
 
 
 class PromptCache:
-    """Takes the place of a pipeline's ``encode_prompt``: every batch of a job asks for the same few prompts.
+    """Replaces a pipeline's ``encode_prompt``, because every batch of a job encodes the same few prompts.
 
-    ``blends``: for ``prompt`` and ``negative_prompt``: a text that it turns into, and that text's share, 0 to 1. The
-    answer then is interpolated between what both texts are encoded to.
+    ``blends``: for ``prompt`` and ``negative_prompt``: the next text, and its share, 0 to 1. The result is then
+    interpolated between the encodings of both texts.
     """
 
     def __init__(self, encode: Callable[..., Any]) -> None:
@@ -43,7 +43,7 @@ class PromptCache:
         return self._blended(bound, list(self.blends.items()))
 
     def clear(self) -> None:
-        """Forget everything, since what encodes has changed."""
+        """Forget all encodings, because the text encoders have changed."""
         self._known.clear()
 
     def _blended(self, bound: inspect.BoundArguments, blends: list[tuple[str, tuple[str, float]]]) -> Any:
@@ -69,16 +69,16 @@ class PromptCache:
 
 
 def _replaced(value: Any, text: str) -> Any:
-    """``text`` in the place of each text of a prompt; None stays."""
+    """A prompt with each text replaced by ``text``; None stays."""
     if isinstance(value, list | tuple):
         return [_replaced(item, text) for item in value]
     return text if isinstance(value, str) else value
 
 
 def interpolated(a: Any, b: Any, share: float) -> Any:
-    """Between two encodings, ``share`` of b: embeddings linearly, token by token; masks of tokens united.
+    """Interpolates between two encodings, with ``share`` of b: embeddings linearly, token by token; masks by union.
 
-    The shorter of two sequences is continued with zeros. Of positions and other whole numbers the longer one is taken.
+    The shorter of two sequences is extended with zeros. For positions and other whole numbers, the longer one counts.
     """
     if isinstance(a, list | tuple):
         return type(a)(interpolated(one, other, share) for one, other in zip(a, b, strict=True))
@@ -91,7 +91,7 @@ def interpolated(a: Any, b: Any, share: float) -> Any:
 
 
 def _padded(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """With zeros behind, where ``like`` is longer."""
+    """The tensor, extended by zeros to the size of ``like`` where that is longer."""
     missing = [max(theirs - ours, 0) for ours, theirs in zip(tensor.shape, like.shape, strict=True)]
     return torch.nn.functional.pad(tensor, [amount for one in reversed(missing) for amount in (0, one)])
 
@@ -112,7 +112,7 @@ def _copied(value: Any) -> Any:
 
 
 def check_prompts(model: ModelFolder, settings: EditSettings) -> tuple[str, ...]:
-    """A warning for each prompt of the shot of which one of several text encoders reads the beginning alone.
+    """A warning for each prompt of the shot that one of several text encoders reads only in part.
 
     Raises:
         SettingsError: no text encoder of the model reads a prompt to its end.
@@ -149,7 +149,7 @@ def _which(text: str, texts: list[tuple[str, str]]) -> str:
 
 
 def _teach(model: ModelFolder, settings: EditSettings, tokenizers: dict[str, Any]) -> None:
-    """Add the words of the textual inversions, each with a token for each of its vectors, as diffusers names them."""
+    """Add the words of the textual inversions, with a token for each vector, named as diffusers does."""
     for setting in settings.embeddings:
         file = embedding_file(model, setting)
         for part, vectors in file.vectors.items():
@@ -163,13 +163,13 @@ def _teach(model: ModelFolder, settings: EditSettings, tokenizers: dict[str, Any
 
 
 def _tokens(tokenizer: Any, text: str) -> int:
-    """How many tokens a text has, with its textual inversions written out."""
+    """The number of tokens of a text, with its textual inversions written out."""
     converted = TextualInversionLoaderMixin().maybe_convert_prompt(text, tokenizer)
     return len(tokenizer(converted).input_ids)
 
 
 def _limits(model: ModelFolder, settings: EditSettings, tokenizers: dict[str, Any]) -> Iterator[tuple[str, int]]:
-    """For each tokenizer, how many tokens its text encoder reads."""
+    """For each tokenizer, the number of tokens that its text encoder reads."""
     pipeline = pipeline_class(model)
     if kind := check_controls(model, settings.controls):
         assert model.family is not None

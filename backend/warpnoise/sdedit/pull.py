@@ -14,7 +14,7 @@ from warpnoise.sdedit.padding import pad_to
 from warpnoise.sdedit.run import Run
 
 LATENT_STEPS = 3
-"""Latent models are drawn in so many of the last steps: each costs a decoding and two encodings."""
+"""The number of last steps in which latent models are drawn. Each costs a decoding and two encodings."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Pull:
     weight: torch.Tensor
 
     def padded(self, like: torch.Tensor, cell: int) -> Pull:
-        """For pictures whose latents, of ``cell`` x ``cell`` pixels, are as ``like``; on its device."""
+        """Padded to the pictures of latents ``like``, of ``cell`` x ``cell`` pixels each; on their device."""
         size = [side * cell for side in like.shape[-2:]]
         return Pull(pad_to(self.target.to(like), *size), pad_to(self.weight.to(like), *size))
 
     def part(self, frames: slice) -> Pull:
-        """Of some frames of the batch."""
+        """The pull of some frames of the batch."""
         return Pull(self.target[frames], self.weight[frames])
 
     def change(self, picture: torch.Tensor) -> torch.Tensor:
@@ -40,7 +40,7 @@ class Pull:
 
 
 Change = Callable[[torch.Tensor], torch.Tensor]
-"""Predicted x_0, (b, c, h, w) -> what is added to it."""
+"""Predicted x_0, (b, c, h, w) -> the tensor to add to it."""
 
 
 def redirected(run: Run, index: int, output: torch.Tensor, x: torch.Tensor, change: Change, steps: int) -> torch.Tensor:

@@ -1,6 +1,6 @@
-"""Weights of networks and text encoders in 8 or 4 bits: the blocks Q8_0 and Q4_0 of llama.cpp, as GGUF files hold them.
+"""Weights of networks and text encoders in 8 or 4 bits: blocks Q8_0 and Q4_0 of llama.cpp, as in GGUF files.
 
-32 weights of a row share a scale in float16. For normally distributed weights, the error (root mean square) is 0.5% with
+32 weights of a row share a scale in float16. The error (root mean square) of normally distributed weights is 0.5% with
 8 bits, and 9% with 4. diffusers computes with such layers on every device.
 """
 
@@ -15,7 +15,7 @@ import gguf
 import torch
 from diffusers.quantizers.gguf.utils import GGUFLinear, GGUFParameter
 
-from warpnoise.sdedit.memory_plan import Quantize, is_quantizable
+from warpnoise.sdedit.memory_plan import Quantize, gigabytes, is_quantizable
 
 _STORED = torch.int8
 """The type of the blocks' bytes, signed or not for diffusers. T5 computes in the weights' type, unless it is int8."""
@@ -58,7 +58,9 @@ def what_is_quantized(networks: Mapping[str, torch.nn.Module]) -> str:
             math.prod(layer.weight.quant_shape) * layer.compute_dtype.itemsize - layer.weight.nbytes for layer in ours
         )
         bits |= {kind for kind, each in _KINDS.items() if each == ours[0].weight.quant_type}
-        texts.append(f"{part.replace('_', ' ')}: {len(ours)} layers, {_size(now)} instead of {_size(now + saved)}")
+        texts.append(
+            f"{part.replace('_', ' ')}: {len(ours)} layers, {gigabytes(now)} instead of {gigabytes(now + saved)}"
+        )
     if not texts:
         return ""
     (kind,) = bits
@@ -74,7 +76,3 @@ def _quantized(layer: torch.nn.Linear, kind: Any, dtype: torch.dtype) -> Any:
     made.weight = GGUFParameter(blocks, quant_type=kind)  # type: ignore[no-untyped-call]
     made.bias = layer.bias
     return made.eval()
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.3g} MB"

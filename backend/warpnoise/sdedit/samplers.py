@@ -24,16 +24,15 @@ class Sampler:
     label: str
     description: str
     scheduler: str
-    mixing: frozenset[Literal["diffusion", "flow"]]
+    mixing: tuple[str, ...]
     noise: Literal["never", "eta", "always"]
     options: dict[str, Any] = field(default_factory=dict)
     most_steps: int | None = None
 
 
-_DIFFUSION: frozenset[Literal["diffusion", "flow"]] = frozenset({"diffusion"})
-_FLOW: frozenset[Literal["diffusion", "flow"]] = frozenset({"flow"})
+_DIFFUSION, _FLOW = ("diffusion",), ("flow",)
 _DISTILLED_STEPS = 50
-"""``original_inference_steps``: consistency models know only so many timesteps."""
+"""``original_inference_steps``: the number of timesteps that consistency models know."""
 
 SAMPLERS: dict[str, Sampler] = {
     "ddim": Sampler("DDIM", "Deterministic at eta 0, like DDPM at eta 1.", "DDIMScheduler", _DIFFUSION, "eta"),
@@ -49,7 +48,7 @@ SAMPLERS: dict[str, Sampler] = {
         "DPM++ 2M",
         "Second order, deterministic. Good from about ten steps.",
         "DPMSolverMultistepScheduler",
-        _DIFFUSION | _FLOW,
+        _DIFFUSION + _FLOW,
         "never",
         {"algorithm_type": "dpmsolver++", "solver_order": 2, "solver_type": "midpoint"},
     ),
@@ -57,7 +56,7 @@ SAMPLERS: dict[str, Sampler] = {
         "DPM++ 2M SDE",
         "Second order. Each step adds new warped noise.",
         "DPMSolverMultistepScheduler",
-        _DIFFUSION | _FLOW,
+        _DIFFUSION + _FLOW,
         "always",
         {"algorithm_type": "sde-dpmsolver++", "solver_order": 2, "solver_type": "midpoint"},
     ),
@@ -65,7 +64,7 @@ SAMPLERS: dict[str, Sampler] = {
         "UniPC",
         "Second order with a corrector, deterministic. Good at few steps.",
         "UniPCMultistepScheduler",
-        _DIFFUSION | _FLOW,
+        _DIFFUSION + _FLOW,
         "never",
     ),
     "lcm": Sampler(
@@ -94,16 +93,8 @@ SAMPLERS: dict[str, Sampler] = {
 }
 
 _OWN = {
-    "DDIMScheduler": "ddim",
-    "DDIMParallelScheduler": "ddim",
-    "DDPMScheduler": "ddim",
-    "DDPMParallelScheduler": "ddim",
-    "EulerDiscreteScheduler": "euler",
-    "EulerAncestralDiscreteScheduler": "euler_ancestral",
-    "UniPCMultistepScheduler": "unipc",
-    "LCMScheduler": "lcm",
-    "TCDScheduler": "tcd",
-    FLOW_SCHEDULER: "flow_euler",
+    **{sampler.scheduler: name for name, sampler in SAMPLERS.items()},
+    **dict.fromkeys(("DDIMParallelScheduler", "DDPMScheduler", "DDPMParallelScheduler"), "ddim"),
 }
 _NEAREST = {
     "PNDMScheduler": "ddim",
@@ -115,11 +106,12 @@ _NEAREST = {
     "DPMSolverSinglestepScheduler": "dpmpp_2m",
     "FlowMatchHeunDiscreteScheduler": "flow_euler",
 }
-"""Samplers of the same schedules that cannot start late or take noise from outside, and what runs instead."""
+"""Samplers of the same schedules that cannot start late or take noise from outside, and their replacements."""
 _SOLVER = "DPMSolverMultistepScheduler"
+"""Two samplers have this class, which its configuration tells apart."""
 
-SCHEDULERS = frozenset({*_OWN, *_NEAREST, _SOLVER})
-"""The classes whose noise schedule is understood."""
+SCHEDULERS = frozenset({*_OWN, *_NEAREST})
+"""The supported classes of noise schedules."""
 
 
 def is_flow(scheduler: dict[str, Any]) -> bool:
@@ -128,8 +120,7 @@ def is_flow(scheduler: dict[str, Any]) -> bool:
 
 
 def own_sampler(scheduler: dict[str, Any]) -> tuple[str, str | None]:
-    """The sampler that a scheduler's configuration asks for, and the class that it stands in for where that is not to
-    be had (None: it is the model's own)."""
+    """The sampler for a scheduler's configuration, and the class that it replaces (None: it is the model's own)."""
     name = str(scheduler.get("_class_name"))
     if name == _SOLVER:
         kind, order = str(scheduler.get("algorithm_type", "dpmsolver++")), scheduler.get("solver_order", 2)
@@ -147,7 +138,7 @@ def is_stochastic(sampler: str, eta: float) -> bool:
 
 
 def steps_to_run(steps: int, strength: float) -> int:
-    """How many of the schedule's ``steps`` SDEdit runs at ``strength``: the nearest whole number, at least one."""
+    """The number of ``steps`` that SDEdit runs at ``strength``: the nearest whole number, at least one."""
     return max(1, math.floor(steps * strength + 0.5))
 
 

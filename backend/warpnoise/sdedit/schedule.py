@@ -62,7 +62,7 @@ class Schedule:
                 size. None: ``steps`` timesteps as the scheduler spaces them.
 
         Raises:
-            ModelError: the schedule is shifted by the picture\'s size, and ``timing`` does not say how far.
+            ModelError: the schedule is shifted by the picture's size, and ``timing`` does not say how far.
         """
         name = sampler or own_sampler(self.config)[0]
         entries = self.entries(name)

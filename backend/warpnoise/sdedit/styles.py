@@ -1,4 +1,4 @@
-"""``styles.json``: what a diffusers folder cannot say: names of styles, and which settings suit the model.
+"""``styles.json``: the names of a model's styles, and the settings that suit it, which a diffusers folder cannot hold.
 
     {"styles": ["photoreal", "ink"], "null_class": 2, "guidance": 1.5, "strength": 0.5, "size_multiple": 8}
 
@@ -60,7 +60,7 @@ class StyleSheet(StrictModel):
 
 
 def read_styles(path: Path, classes: int | None) -> StyleSheet:
-    """Read and check ``styles.json``; a missing file gives the labels' numbers as names.
+    """Read and check ``styles.json``. Without the file, the names of styles are the labels' numbers.
 
     Args:
         path: of the file.

@@ -16,7 +16,7 @@ from warpnoise.sdedit.edit_settings import EditSettings, NoiseMaps
 from warpnoise.sdedit.folder import ModelFolder
 
 OCTAVES = (1.0, 2.0, 4.0)
-"""Standard deviations of the Gaussians that the noise is seen through, in pixels of its grid."""
+"""Standard deviations of the Gaussians that filter the noise, in pixels of its grid."""
 
 MONOCHROME = 0.8
 """The share of the texture that changes brightness alone."""
@@ -58,9 +58,9 @@ def add_texture(images: torch.Tensor, noise: torch.Tensor, amount: float) -> tor
 
 
 def pink(noise: torch.Tensor) -> torch.Tensor:
-    """White noise, (b, c, h, w), seen through Gaussians of all octaves, each with the same energy; variance 1 again.
+    """White noise, (b, c, h, w), filtered with Gaussians of all octaves, each with the same energy; variance 1 again.
 
-    Scaled by what the filters are, not by what came out: frames of one shot are treated alike.
+    The scale depends on the filters only, not on the result, so it is the same for all frames of a shot.
     """
     kernels = [_gaussian(sigma, noise) for sigma in OCTAVES]
     field = torch.stack([_blur(noise, kernel) for kernel in kernels]).sum(0)
@@ -74,7 +74,7 @@ def pink(noise: torch.Tensor) -> torch.Tensor:
 
 
 def _tinted(noise: torch.Tensor) -> torch.Tensor:
-    """(b, 3, h, w) with variance 1, mostly alike in the three colours, out of noise with any number of channels."""
+    """Noise of any number of channels as (b, 3, h, w) with variance 1, mostly equal in the three colours."""
     root = math.sqrt(noise.shape[1])
     grey = noise.mean(1, keepdim=True) * root
     colour = noise[:, torch.arange(3, device=noise.device) % noise.shape[1]]
@@ -83,7 +83,7 @@ def _tinted(noise: torch.Tensor) -> torch.Tensor:
 
 
 def _gaussian(sigma: float, like: torch.Tensor) -> torch.Tensor:
-    """With energy 1: blurred with it, white noise keeps its variance."""
+    """A kernel with energy 1, so that white noise keeps its variance."""
     reach = round(REACH * sigma)
     x = torch.arange(-reach, reach + 1, dtype=like.dtype, device=like.device)
     kernel = torch.exp(-0.5 * (x / sigma) ** 2)
@@ -91,7 +91,7 @@ def _gaussian(sigma: float, like: torch.Tensor) -> torch.Tensor:
 
 
 def _blur(noise: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
-    """Along both axes. Beyond the border the noise goes round, however small: its variance stays."""
+    """Blur along both axes. Noise of any size is periodic beyond the border, so its variance stays."""
     batch, channels, height, width = noise.shape
     reach = len(kernel) // 2
     rows = torch.arange(-reach, height + reach, device=noise.device) % height

@@ -285,8 +285,7 @@ def test_the_rows_match_the_pipelines(family: Family) -> None:
     assert ("negative_prompt" in parameters and not family.title.startswith("FLUX.1")) == family.negative_prompt
     assert set(family.options) <= set(parameters)
     assert "latents" in parameters
-    if family.reference_keyword is not None:
-        assert family.reference_keyword in parameters
+    assert "image" in parameters or not family.reference_limit
 
 
 def test_a_model_that_rested_gives_the_same_picture(tiny: Tiny) -> None:

@@ -126,11 +126,11 @@ class FilterBank:
         return 3, -(-height // self.scale), -(-width // self.scale)
 
     def project(self, noise: Tensor, map: int = 0) -> Tensor:  # noqa: A002 - as NoiseMethod.frame has it
-        """Latent noise that the decoder paints where the pixel noise is.
+        """Project pixel noise to latent noise, so that what the decoder paints moves with the pixel noise.
 
-        A pattern is larger than its cell. Where it reaches beyond the frame it reads the opposite border: patterns that
-        are orthonormal on the plane are so on a torus, while noise reflected at a border would be read twice. Where the
-        last cell is incomplete, independent values complete it, the same in all frames.
+        A pattern is larger than its cell. Beyond the frame, it reads the opposite border: patterns that are orthonormal
+        on the plane are orthonormal on a torus, too, while noise reflected at a border would be read twice. If the last
+        cell is incomplete, independent values complete it, the same in all frames.
 
         Args:
             noise: (3, h, w) or (b, 3, h, w), white N(0, 1).

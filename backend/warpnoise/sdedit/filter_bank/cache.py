@@ -66,7 +66,7 @@ def load_or_make(
 
 
 def _read(path: Path, key: str, shape: tuple[int, ...]) -> Stored | None:
-    """The content of a stored file; None: there is none, or it is damaged, or of something else."""
+    """The content of a stored file; None: it is missing, damaged, or made of something else."""
     try:
         if path.stat().st_size > 4 * math.prod(shape) + _HEADER_BYTES:
             return None

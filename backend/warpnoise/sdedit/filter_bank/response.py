@@ -1,4 +1,4 @@
-"""The impulse response of a decoder: what it paints for a unit of each latent channel, by central differences."""
+"""The impulse response of a decoder: the pixels that a unit of each latent channel adds, by central differences."""
 
 from __future__ import annotations
 

@@ -64,5 +64,5 @@ def polar(rows: Tensor) -> Tensor:
 
 
 def _before(side: int, size: int) -> int:
-    """How far the torus is rolled so that the middle cell begins at 0."""
+    """The shift of the torus after which the middle cell begins at 0."""
     return -(side // size // 2) * size
