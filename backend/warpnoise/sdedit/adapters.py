@@ -1,13 +1,21 @@
-"""What LoRAs, textual inversions, IP-Adapters and ControlNets share: they stay loaded until others are asked for."""
+"""The code that LoRAs, textual inversions, IP-Adapters and ControlNets share. They stay loaded until others are set."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from warpnoise.errors import ModelError
 from warpnoise.sdedit.folder import ModelFolder
+
+
+def unsuitable(setting: str, path: Path, problem: str) -> ModelError:
+    """The error for an adapter that the model cannot use."""
+    option = setting.replace("_", "-")
+    return ModelError(f"{setting} {path} {problem}. Choose one made for this model, or leave it out (--{option} none)")
 
 
 class Adapters(ABC):

@@ -14,7 +14,7 @@ import diffusers
 import torch
 
 from warpnoise.errors import ModelError, SettingsError
-from warpnoise.sdedit.adapters import Adapters
+from warpnoise.sdedit.adapters import Adapters, unsuitable
 from warpnoise.sdedit.edit_settings import Control
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.model_files import check_weights, read_config
@@ -38,7 +38,6 @@ _WIDTHS = (
     "projection_class_embeddings_input_dim",
 )
 """Entries of the configuration in which a ControlNet equals its base model."""
-_LEAVE_OUT = "leave it out (--control none)"
 
 
 class Controls(Adapters):
@@ -156,17 +155,13 @@ def _control_class(model: ModelFolder, path: Path) -> str:
     kind = str(config.get("_class_name"))
     assert model.family is not None
     if kind not in model.family.controls:
-        raise ModelError(
-            f"control {path} is a {kind}; {model.family.title} takes a {' or a '.join(model.family.controls)}: choose "
-            f"one for it, or {_LEAVE_OUT}"
-        )
+        takes = f"{model.family.title} takes a {' or a '.join(model.family.controls)}"
+        raise unsuitable("control", path, f"is a {kind}; {takes}")
     for key in _WIDTHS:
         ours, theirs = model.network.get(key), config.get(key)
         if theirs is not None and key in model.network and ours != theirs:
-            raise ModelError(
-                f"control {path} was made for another base than {model.name}: {key} is {theirs}, and the model's is "
-                f"{ours}: choose one for it, or {_LEAVE_OUT}"
-            )
+            what = f"{key} is {theirs}, and the model's is {ours}"
+            raise unsuitable("control", path, f"was made for another base than {model.name}: {what}")
     check_weights(path)
     return kind
 
@@ -178,10 +173,8 @@ def _check_union(controls: Sequence[Control], path: Path) -> None:
     channels = (config.get("block_out_channels") or [320])[0]
     for name in ("num_trans_channel", "num_proj_channel"):
         if (other := config.get(name, 320)) != channels:
-            raise ModelError(
-                f"control {path}: its config.json contradicts itself: {name} is {other}, and the first of "
-                f"block_out_channels is {channels}. Download it again, or {_LEAVE_OUT}"
-            )
+            what = f"{name} is {other}, and the first of block_out_channels is {channels}"
+            raise ModelError(f"control {path}: its config.json contradicts itself: {what}. Download it again")
     kinds = int(config.get("num_control_type", 6))
     unknown = next((control.input for control in controls if _UNION_MODES[control.input] >= kinds), None)
     if unknown is not None:

@@ -13,8 +13,8 @@ from typing import Any
 
 from safetensors.torch import load_file
 
-from warpnoise.errors import ModelError, SettingsError
-from warpnoise.sdedit.adapters import Adapters
+from warpnoise.errors import SettingsError
+from warpnoise.sdedit.adapters import Adapters, unsuitable
 from warpnoise.sdedit.edit_settings import EditSettings, Embedding
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.libraries import loading
@@ -24,7 +24,6 @@ from warpnoise.sdedit.places import resolve
 _ENCODERS = {"clip_l": "text_encoder", "clip_g": "text_encoder_2"}
 """The text encoder of each tensor, in files that have one for each."""
 _MOST_VECTORS = 256
-_LEAVE_OUT = "leave it out (--embedding none)"
 
 
 @dataclass(frozen=True)
@@ -98,10 +97,8 @@ def embedding_file(model: ModelFolder, setting: Embedding) -> EmbeddingFile:
         token = path.stem if name == "emb_params" else name  # files of other programs do not name it
     if not tensors:
         names = ", ".join(sorted(shapes)[:3])
-        raise ModelError(
-            f"embedding {path} is not a textual inversion: expected one tensor, or clip_l and clip_g, got {names}. "
-            f"Choose another file, or {_LEAVE_OUT}"
-        )
+        problem = f"is not a textual inversion: expected one tensor, or clip_l and clip_g, got {names}"
+        raise unsuitable("embedding", path, problem)
     vectors = {}
     for part in encoders:
         width = read_config(component(model.path, part) / "config.json").get("hidden_size")
@@ -109,10 +106,8 @@ def embedding_file(model: ModelFolder, setting: Embedding) -> EmbeddingFile:
         vectors[part] = 1 if len(shape) == 1 else (*shape, 0)[0]
         if not 1 <= len(shape) <= 2 or shape[-1] != width or not vectors[part] <= _MOST_VECTORS:
             got = f"the file's is {' x '.join(map(str, shape))}" if shape else "it has nothing for it"
-            raise ModelError(
-                f"embedding {path} was made for another base than {model.name}: its {part} reads vectors of {width} "
-                f"numbers, and {got}. Choose one made for this model, or {_LEAVE_OUT}"
-            )
+            what = f"its {part} reads vectors of {width} numbers, and {got}"
+            raise unsuitable("embedding", path, f"was made for another base than {model.name}: {what}")
     return EmbeddingFile(path, setting.token or token, tensors, vectors)
 
 

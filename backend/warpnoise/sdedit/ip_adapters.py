@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
 
 from warpnoise.errors import ModelError
-from warpnoise.sdedit.adapters import Adapters
+from warpnoise.sdedit.adapters import Adapters, unsuitable
 from warpnoise.sdedit.edit_settings import IpAdapter
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.libraries import loading, skeleton
@@ -31,7 +31,6 @@ _LAYERS = ("ip_adapter.", "double_blocks.")
 _NAMES = {"ip_adapter_double_stream_k_proj": "to_k_ip", "ip_adapter_double_stream_v_proj": "to_v_ip", "processor.": ""}
 """Parts of names in FLUX.1's published files, and diffusers' own."""
 _KEYS = re.compile(r"\D*(\d+)\..*(?:to_k_ip|ip_adapter_double_stream_k_proj)\.weight")
-_LEAVE_OUT = "leave it out (--ip-adapter none)"
 
 
 class IpAdapters(Adapters):
@@ -117,16 +116,14 @@ def _checked(model: ModelFolder, setting: IpAdapter) -> tuple[Path, Path]:
     keys = {int(found[1]): shape for name, shape in shapes.items() if (found := _KEYS.fullmatch(name))}
     inner = {name.partition(".")[2]: shape for name, shape in shapes.items() if name.startswith(_PROJECTIONS)}
     if not keys or not inner:
-        raise ModelError(f"ip_adapter {path} is not an IP-Adapter: it has no layers named image_proj and ip_adapter")
+        raise unsuitable("ip_adapter", path, "is not an IP-Adapter: it has no layers named image_proj and ip_adapter")
     layers, expected = [shape for _, shape in sorted(keys.items())], _layers_of(model)
     if layers != expected:
-        raise ModelError(
-            f"ip_adapter {path} was made for another base than {model.name}: it has {_described(layers)}, and the "
-            f"model has {_described(expected)}. Choose one made for this model, or {_LEAVE_OUT}"
-        )
+        what = f"it has {_described(layers)}, and the model has {_described(expected)}"
+        raise unsuitable("ip_adapter", path, f"was made for another base than {model.name}: {what}")
     if "unet" not in model.parts and "proj.weight" not in inner:
         assert model.family is not None
-        raise ModelError(f"ip_adapter {path} is not a plain one, and {model.family.title} takes only these")
+        raise unsuitable("ip_adapter", path, f"is not a plain one, and {model.family.title} takes only these")
     _check_encoder(path, encoder, inner)
     return path, encoder
 

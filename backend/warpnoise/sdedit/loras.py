@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from warpnoise.errors import ModelError
-from warpnoise.sdedit.adapters import Adapters
+from warpnoise.sdedit.adapters import Adapters, unsuitable
 from warpnoise.sdedit.edit_settings import Lora
 from warpnoise.sdedit.folder import ModelFolder
 from warpnoise.sdedit.libraries import loading, pipeline_class, skeleton
@@ -24,7 +24,6 @@ from warpnoise.sdedit.places import resolve
 
 _DOWN = (".lora_A.weight", ".lora.down.weight", ".lora_down.weight", "_lora.down.weight")
 _UP = (".lora_B.weight", ".lora.up.weight", ".lora_up.weight", "_lora.up.weight")
-_LEAVE_OUT = "or leave it out (--lora none)"
 
 Tensors = dict[str, torch.Tensor]
 
@@ -73,21 +72,18 @@ def read_lora(model: ModelFolder, path: Path) -> Tensors:
     tensors = dict(load_file(path))
     with loading(
         f"lora {path} has a format that diffusers does not know for a {pipeline.__name__}",
-        f"choose one made for this model, {_LEAVE_OUT}",
+        "choose one made for this model, or leave it out (--lora none)",
     ):
         weights = _with_names_of_diffusers(model, tensors)
     layers = {
         key.removesuffix(suffix): value for suffix in _DOWN for key, value in weights.items() if key.endswith(suffix)
     }
     if not layers:
-        raise ModelError(f"lora {path} is not a LoRA: it has no layers of one. Choose another file, {_LEAVE_OUT}")
+        raise unsuitable("lora", path, "is not a LoRA: it has no layers of one")
     misfits = [layer for layer, down in layers.items() if not _fits(_layer(model, layer), down, _up_of(layer, weights))]
     if misfits:
-        raise ModelError(
-            f"lora {path}: it was made for another base than {model.name}: {len(misfits)} of the {len(layers)} "
-            f"layers that it changes do not fit; the first is {misfits[0]}. Choose one made for this model, "
-            f"{_LEAVE_OUT}"
-        )
+        what = f"{len(misfits)} of the {len(layers)} layers that it changes do not fit; the first is {misfits[0]}"
+        raise unsuitable("lora", path, f"was made for another base than {model.name}: {what}")
     return tensors
 
 

@@ -1,14 +1,15 @@
 """A sampler's trajectory: the path of one edit through a noise schedule, and the model's predictions on it.
 
-It includes higher-order solvers of diffusers, which use earlier predictions: DPM-Solver++ (2M), its SDE version, and
-UniPC.
+`SingleStepRun` writes the steps out. `MultistepRun` uses the solvers of diffusers that need earlier predictions:
+DPM-Solver++ (2M), its SDE version, and UniPC.
 """
 
 from __future__ import annotations
 
 import inspect
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +75,56 @@ class Run(ABC):
     @abstractmethod
     def _mixed(self, index: int) -> tuple[float, float]:
         """alpha and sigma at step ``index``."""
+
+
+class SingleStepRun(Run):
+    """Samplers that need one prediction a step: DDIM, DDPM, Euler, ancestral Euler, LCM, TCD, flow-matching Euler.
+
+    Each step splits x into the picture and the noise that the model predicts, and mixes these again for the next
+    timestep, with a part of the noise replaced by new noise z (Song et al. 2021, equation 12, in Kingma et al. 2021's
+    notation):
+
+        x_t = alpha_t x_0 + sigma_t e        x_s = alpha_s x_0 + sqrt(sigma_s^2 - tau_s^2) e + tau_s z
+
+    The samplers differ in the timesteps, and in tau. Diffusion preserves variance: alpha^2 + sigma^2 = 1; alpha^2 is
+    ``alphas_cumprod``. Flow matching (Lipman et al. 2023) mixes linearly: alpha + sigma = 1.
+
+    Args:
+        alpha, sigma: n + 1 each; the last is where the run ends.
+        tau: n; the noise that step i adds.
+        settle: (x_0, x, index) -> the picture to continue with: clipped, or mixed with x.
+    """
+
+    def __init__(
+        self,
+        timesteps: torch.Tensor,
+        alpha: Sequence[float],
+        sigma: Sequence[float],
+        tau: Sequence[float],
+        prediction: Prediction,
+        settle: Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor] | None = None,
+        noise_scale: float = 1.0,
+    ) -> None:
+        super().__init__(timesteps, prediction, noise_scale)
+        self._alpha, self._sigma, self._tau, self._settle = alpha, sigma, tau, settle
+
+    def start(self, x_0: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        return self._alpha[0] * x_0 + self._sigma[0] * self._noise_scale * noise
+
+    def is_stochastic(self, index: int) -> bool:
+        return self._tau[index] > 0 and index < len(self.timesteps) - 1
+
+    def step(self, index: int, output: torch.Tensor, x: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
+        x_0, e = self._prediction.split(x, output, *self._mixed(index))
+        if self._settle is not None:
+            x_0 = self._settle(x_0, x, index)
+        alpha, sigma = self._mixed(index + 1)
+        tau = 0.0 if noise is None else self._tau[index]
+        x = alpha * x_0 + math.sqrt(max(sigma**2 - tau**2, 0.0)) * e
+        return x if noise is None else x + tau * self._noise_scale * noise
+
+    def _mixed(self, index: int) -> tuple[float, float]:
+        return self._alpha[index], self._sigma[index]
 
 
 def construct(kind: Any, entries: dict[str, Any]) -> Any:

@@ -243,7 +243,7 @@ def test_controls_of_another_base_are_refused(
 
     with pytest.raises(
         ModelError,
-        match=r"made for another base .*: cross_attention_dim is 16, .* 32: .*--control none",
+        match=r"made for another base .*: cross_attention_dim is 16, .* 32\. .*--control none",
     ):
         check("sdxl", control("sd15"))
     with pytest.raises(ModelError, match="is a FluxControlNetModel; Stable Diffusion XL takes a ControlNetModel or"):

@@ -146,7 +146,7 @@ def test_files_that_are_not_a_lora(tiny: Tiny, styled_model: Path, lora: Callabl
         with pytest.raises(ModelError, match="is not a complete safetensors file"):
             check(broken)
     save_file({"emb_params": torch.zeros(2, 16)}, broken)
-    with pytest.raises(ModelError, match=r"is not a LoRA: .* Choose another file, or leave it out"):
+    with pytest.raises(ModelError, match=r"is not a LoRA: .* Choose one made for this model, or leave it out"):
         check(broken)
     with pytest.raises(SettingsError, match="is a pixel model, which takes no LoRA"):
         check_settings(ModelFolder.open(styled_model), Settings().updated({"loras": [{"path": str(lora("sd15"))}]}))

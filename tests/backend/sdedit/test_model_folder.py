@@ -75,13 +75,6 @@ def test_nothing_heavy_is_imported() -> None:
     assert not loaded & {"torch", "diffusers", "transformers"}
 
 
-@pytest.mark.slow
-def test_sdedit_knows_neither_jobs_nor_motions() -> None:
-    loaded = imported_by("warpnoise.sdedit.pixel, warpnoise.sdedit.pipeline_editor")
-    packages = {name.split(".")[1] for name in loaded if name.startswith("warpnoise.")}
-    assert packages == {"errors", "hashing", "media", "sdedit"}
-
-
 @pytest.mark.parametrize("loader", [ModelFolder.open, load_model])
 def test_no_such_folder(tmp_path: Path, loader: Any) -> None:
     with pytest.raises(ModelError, match="there is no such folder"):
