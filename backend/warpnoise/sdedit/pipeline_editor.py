@@ -14,7 +14,7 @@ from PIL import Image
 from warpnoise.errors import ModelError
 from warpnoise.sdedit.autoencoder import decode, encode, latent_change, make_certain
 from warpnoise.sdedit.controls import Controls
-from warpnoise.sdedit.edit_settings import EditSettings
+from warpnoise.sdedit.edit_settings import EditSettings, NoiseMaps
 from warpnoise.sdedit.editor import Batch, Editor
 from warpnoise.sdedit.embeddings import Embeddings
 from warpnoise.sdedit.folder import ModelFolder
@@ -116,7 +116,7 @@ class PipelineEditor(Editor):
             own = replace(
                 batch,
                 x_0=batch.x_0[part],
-                noise=lambda k, part=part: batch.noise(k)[part],
+                noise=_part_of(batch.noise, part),
                 on_step=_shifted(batch.on_step, begin // size, len(batch.x_0) // size),
             )
             call = self._call(batch.images[part], own.x_0, own.settings)
@@ -265,6 +265,11 @@ class PipelineEditor(Editor):
 def _picture(image: torch.Tensor) -> Image.Image:
     """(3, h, w) in [0, 1] as pipelines take reference pictures."""
     return Image.fromarray((image * 255).round().to("cpu", torch.uint8).permute(1, 2, 0).numpy())
+
+
+def _part_of(noise: NoiseMaps, frames: slice) -> NoiseMaps:
+    """The noise maps of some frames of a batch."""
+    return lambda index: noise(index)[frames]
 
 
 def _shifted(on_step: Callable[[int, int], None] | None, part: int, parts: int) -> Callable[[int, int], None] | None:
