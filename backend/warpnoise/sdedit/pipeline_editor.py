@@ -217,14 +217,17 @@ class PipelineEditor(Editor):
     def _run(self, scheduler: TimingProbe | InjectedScheduler, call: dict[str, Any], x: torch.Tensor) -> None:
         """Call the pipeline with another scheduler, and x, (b, c, h, w), as its start."""
         own = self.pipeline.scheduler
-        layout = self.family.start_layout or self.family.layout
-        latents = layout(self.pipeline, x).to(torch.float32 if self.family.float32_latents else self.dtype)
-        start = {"latents": latents, "image": latents} if self.family.start_as_image else {"latents": latents}
         try:
             self.pipeline.scheduler = scheduler
-            self.pipeline(**call, **start)
+            self.pipeline(**call, **self._start(x))
         finally:
             self.pipeline.scheduler = own
+
+    def _start(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The keywords of the pipeline's call for the start."""
+        layout = self.family.start_layout or self.family.layout
+        latents = layout(self.pipeline, x).to(torch.float32 if self.family.float32_latents else self.dtype)
+        return {"latents": latents, "image": latents} if self.family.start_as_image else {"latents": latents}
 
     def _call(self, images: torch.Tensor, x_0: torch.Tensor, settings: EditSettings) -> dict[str, Any]:
         """The keywords of the pipeline's call, except the start."""
