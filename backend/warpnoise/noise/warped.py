@@ -16,7 +16,7 @@ from .engine import Engine, engine_for
 from .kernels.leaves import keep_disoccluded, place_leaves
 from .kernels.merging import mark_occupied
 from .kernels.occluded import advect_occluded, occlude
-from .kernels.types import LARGE, LEAVING, OCCLUDED, OCCUPIED, VISIBLE, Leaves, Pass, Step
+from .kernels.types import LARGE, LEAVING, OCCUPIED, VISIBLE, Leaves, Pass, Step
 from .kernels.white import BLOCK, draw_white_noise, split_values
 from .merging import Merging
 from .motion import Motion
@@ -95,16 +95,6 @@ class WarpedNoise(NoiseMethod):
         self._table.reserve(particles * 9 // 8)
         for pixels in torch.split(self._order, CHUNK // side**2):
             self._spawn(self._place_leaves(pixels, 0), 0)
-
-    @property
-    def particle_count(self) -> int:
-        """The number of visible particles."""
-        return self._table.number_of(VISIBLE)
-
-    @property
-    def occluded_count(self) -> int:
-        """The number of occluded particles that are remembered."""
-        return self._table.number_of(OCCLUDED)
 
     @property
     def bytes(self) -> int:

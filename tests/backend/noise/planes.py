@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from warpnoise.noise import Motion, NoiseMethod
+from warpnoise.noise import Motion, NoiseMethod, WarpedNoise
 
 Array = npt.NDArray[np.float64]
 Place = Callable[[float, Array, Array], tuple[Array, Array]]
@@ -112,6 +112,11 @@ def fidelity(now: Tensor, then: Tensor, covariance: Tensor) -> tuple[float, floa
 def all_maps(noise: NoiseMethod) -> Tensor:
     """The noise of all maps, (maps * channels, height, width)."""
     return torch.cat([noise.frame(map_) for map_ in range(noise.maps)])
+
+
+def count(noise: WarpedNoise, state: int) -> int:
+    """The number of particles in a state: VISIBLE or OCCLUDED."""
+    return noise._table.number_of(state)
 
 
 def _linear(size: int, matrix: Callable[[float], Array]) -> Way:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 from warpnoise.noise import Motion, WarpedNoise
+from warpnoise.noise.kernels.types import OCCLUDED, VISIBLE
 
-from .planes import WAYS
+from .planes import WAYS, count
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +46,7 @@ def test_memory_is_bounded_however_long_the_shot(kind: str) -> None:
     early = late = 0
     for frame in range(FRAMES[kind]):
         noise.advance(any_motion(kind, frame))
-        assert noise.particle_count <= MOST_PARTICLES and noise.occluded_count <= MOST_OCCLUDED
+        assert count(noise, VISIBLE) <= MOST_PARTICLES and count(noise, OCCLUDED) <= MOST_OCCLUDED
         assert noise.bytes <= MOST_BYTES
         if frame < FRAMES[kind] // 2:
             early = max(early, noise.bytes)
@@ -56,14 +57,14 @@ def test_memory_is_bounded_however_long_the_shot(kind: str) -> None:
 
 
 def test_maps_are_independent_and_move_alike() -> None:
-    count = 21
-    noise = WarpedNoise((64, SIZE, SIZE), seed=32, maps=count)
+    maps = 21
+    noise = WarpedNoise((64, SIZE, SIZE), seed=32, maps=maps)
     alone = WarpedNoise((64, SIZE, SIZE), seed=32)
     way = WAYS["pan"](SIZE)
-    first = torch.stack([noise.frame(map_) for map_ in range(count)])
+    first = torch.stack([noise.frame(map_) for map_ in range(maps)])
     for frame in range(6):
         assert torch.equal(noise.advance(way.motion(frame, frame + 1)), alone.advance(way.motion(frame, frame + 1)))
-    now = torch.stack([noise.frame(map_) for map_ in range(count)])
+    now = torch.stack([noise.frame(map_) for map_ in range(maps)])
     for field in (first, now):
         flat = field.flatten(1).double()
         covariance = flat @ flat.T / flat.shape[1]

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 from warpnoise.noise import Motion, WarpedNoise
+from warpnoise.noise.kernels.types import OCCLUDED, VISIBLE
 
 from .cards import Card, motion, shift, turn
 from .conftest import ON_GPU, SIMULATED
-from .planes import WAYS
+from .planes import WAYS, count
 
 DEVICE = "cuda" if ON_GPU else "cpu"
 SIZE = 24 if ON_GPU else 6
@@ -32,7 +33,7 @@ def both(channels: int, maps: int = 1, **options: float) -> tuple[WarpedNoise, W
 
 def assert_same(cpu: WarpedNoise, cuda: WarpedNoise, map_: int = 0) -> None:
     assert torch.equal(cpu.frame(map_), cuda.frame(map_).cpu())
-    assert (cpu.particle_count, cpu.occluded_count) == (cuda.particle_count, cuda.occluded_count)
+    assert all(count(cpu, state) == count(cuda, state) for state in (VISIBLE, OCCLUDED))
 
 
 @needs_cuda
@@ -69,7 +70,7 @@ def test_cpu_and_cuda_agree_on_spawned_and_occluded_particles(occluded: float) -
         cpu.advance(step)
         cuda.advance(step)
         assert_same(cpu, cuda)
-        most = max(most, cpu.occluded_count)
+        most = max(most, count(cpu, OCCLUDED))
     assert most > 0
 
 

@@ -8,8 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 from warpnoise.noise import WarpedNoise
+from warpnoise.noise.kernels.types import OCCLUDED
 
 from .cards import Array, Card, motion, shift, surfaces, turn
+from .planes import count
 
 SIZE = 40
 CHANNELS = 256
@@ -50,7 +52,7 @@ def test_surfaces_that_left_the_frame_return_with_their_noise(way: str) -> None:
     for t in range(frames):
         now = noise.advance(motion(cards, t, t + 1, SIZE))
         if t == frames // 2 - 1:
-            assert noise.occluded_count > 0
+            assert count(noise, OCCLUDED) > 0
     everywhere = np.ones((SIZE, SIZE), bool)
     assert kept(now, first, everywhere) >= 0.95
     edge = everywhere.copy()
@@ -109,7 +111,7 @@ def test_occluded_deforming_surfaces_lose_their_noise() -> None:
         step = motion(cards, t, t + 1, SIZE)
         step.transforms[0][0, 3] += 3  # type: ignore[index]
         now = noise.advance(step)
-    assert noise.occluded_count == 0
+    assert count(noise, OCCLUDED) == 0
     left = np.zeros((SIZE, SIZE), bool)
     left[:, -8:] = True
     assert abs(kept(now, first, left)) < 0.05
