@@ -1,13 +1,14 @@
-"""How noise, and pictures made with it, change from one frame to the next beside what is hidden or uncovered.
+"""Measures how noise, and pictures made with it, change between frames near occluded and disoccluded pixels.
 
     python benchmarks/noise_edges.py JOB [--channels 24] [--frames 9]
     python benchmarks/noise_edges.py JOB --pictures JOB/compare/appearance [--frames 24]
 
-A frame is compared with the frame before, moved by the true motion, on pixels that are visible in both, by the
-distance, in pixels, to the nearest pixel that is not. A model answers to the noise of a neighborhood, so the noise is
-blurred (a Gaussian of 2 pixels): half of the mean squared difference over the variance, 0 for what moves with the
-surface and 1 for what is unrelated. For the pictures of a comparison it is the mean squared difference times 1000, as
-in its warp error, over all seeds. The pixels' number is the mean of the frames.
+Each frame is compared with the previous one, moved by the true motion, on pixels that are visible in both. The columns
+are distances, in pixels, to the nearest pixel that is not visible in both. A model responds to the noise of a
+neighborhood, so the noise is blurred with a Gaussian of 2 pixels. The figure is half of the mean squared difference,
+divided by the variance: 0 for noise that moves with the surface, 1 for uncorrelated noise. For the pictures of a
+comparison, it is the mean squared difference times 1000, as in the warp error, over all seeds. The number of pixels is
+the mean over the frames.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def main() -> None:
     job = Shot.open(arguments.job)
     steps = [motion for _, motion in islice(motions(job), arguments.frames)]
     found = [each.get(1) for each in correspondences(iter(steps), (1,))]
-    print(f"{'px from what is not visible':>28}" + "".join(f"{band:>9}" for band in [*BANDS, "all"]))
+    print(f"{'px from occluded pixels':>28}" + "".join(f"{band:>9}" for band in [*BANDS, "all"]))
     for method in METHODS:
         if arguments.pictures is None:
             sums = by_distance(noises(method, arguments.channels, steps), found)
@@ -51,7 +52,7 @@ def main() -> None:
         else:
             seeds = sorted((arguments.pictures / method).glob("seed*"))
             if not seeds:
-                parser.error(f"{arguments.pictures / method}: no pictures there; run warpnoise compare first")
+                parser.error(f"{arguments.pictures / method}: no pictures; run warpnoise compare first")
             frames = job.frames[: len(steps)]
             each = [by_distance(pictures(seed, frames), found) for seed in seeds]
             sums = tuple(np.sum(parts, axis=0) / len(seeds) for parts in zip(*each, strict=True))
@@ -61,7 +62,7 @@ def main() -> None:
 
 
 def by_distance(frames: Iterable[np.ndarray], found: list[Correspondence | None]) -> tuple[np.ndarray, ...]:
-    """Sums over the bands of squared changes, of squares, both the mean of the channels, and of pixels."""
+    """For each band, the sums of squared changes and of squares, both means over the channels, and of pixels."""
     sums = np.zeros((3, len(BANDS)))
     old: np.ndarray | None = None
     for now, correspondence in zip(frames, found, strict=True):

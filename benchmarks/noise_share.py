@@ -1,10 +1,11 @@
-"""The noise's share of a frame's time, for a model of the latents of an autoencoder.
+"""Measures the noise's share of a frame's time, for a model that works in the latents of an autoencoder.
 
     python benchmarks/noise_share.py [--model FOLDER] [--size 512] [--frames 4] [--threads 1] [--particles 4]
 
-Without a model: the project's latent model (training/latents.py) with random weights, at its own strength and steps.
-Noise is all of it: warped pixel noise through a slow zoom, and its reading by the decoder's patterns. `share` is that
-over the whole edit and the noise, of the same run and in turns, in time of all threads; the goal is 0.10.
+Without --model, it uses the project's latent model (training/latents.py) with random weights, at the model's strength
+and steps. The noise is warped pixel noise in a slow zoom, projected to the decoder's patterns. `share` is the noise's
+time divided by that of noise and edit together, measured in turns in the same run, in CPU time of all threads. The goal
+is 0.10.
 """
 
 from __future__ import annotations

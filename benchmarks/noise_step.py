@@ -1,4 +1,4 @@
-"""What a step of the warped noise costs, beside interpolating the same noise and beside the chained particle method.
+"""Measures a step of the warped noise, relative to interpolating the same noise and to the chained method.
 
     python benchmarks/noise_step.py [--size 128] [--channels 16] [--maps 21] [--repeats 20] [--device cpu] [--cpu-time]
 

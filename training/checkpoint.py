@@ -1,4 +1,4 @@
-"""Checkpoints without pickles: tensors in safetensors, everything else in JSON. Written whole or not at all."""
+"""Checkpoints without pickles: tensors in safetensors, everything else in JSON. They appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class WeightAverage:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What `load` found."""
+    """The contents of a checkpoint."""
 
     step: int
     settings: dict[str, Any]
@@ -49,7 +49,7 @@ def save(
     optimizer: MatrixOptimizer,
     adversary: Adversary,
 ) -> None:
-    """Writes everything that training needs to go on from `step` as if it had not stopped."""
+    """Writes the complete state of a training run at `step`."""
     beside = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
@@ -73,7 +73,7 @@ def save(
 def load(
     folder: Path, network: nn.Module, average: WeightAverage, optimizer: MatrixOptimizer, adversary: Adversary
 ) -> Checkpoint:
-    """Restores all of them in place. Raises SystemExit if there is no checkpoint of this format."""
+    """Restores the complete state in place. Raises SystemExit if there is no checkpoint of this format."""
     if not (folder / "state.json").exists():
         raise SystemExit(f"{folder}: no checkpoint there (state.json is missing); train without --resume first")
     state = json.loads((folder / "state.json").read_text())

@@ -1,8 +1,8 @@
-"""A critic that learns to tell true pictures from the network's, and what the network can learn from it.
+"""A critic that learns to distinguish true pictures from the network's, and the adversarial loss for the network.
 
-Squared error wants the mean of all pictures that the noise allows. A small network that is sampled in few steps shows
-that mean: right light, and no bricks. What a critic wants is *a* picture, which the noise chooses (denoising diffusion
-GANs: Xiao et al. 2022; adversarial diffusion distillation: Sauer et al. 2023).
+Squared error is least at the mean of all pictures that the noise allows. A small network that is sampled in few steps
+shows this mean: correct light, but no bricks. A critic rewards a single picture, which the noise selects (denoising
+diffusion GANs: Xiao et al. 2022; adversarial diffusion distillation: Sauer et al. 2023).
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ SMOOTHNESS = 2.0
 """Weight of the squared change that such noise makes."""
 
 JUDGES = 2
-"""How many of the last halvings a verdict is given at."""
+"""The number of last resolutions at which the critic judges."""
 
 
 class Critic(nn.Module):
     """Judges every patch of 40 px of a picture and every one of 80 (Isola et al., "Image-to-Image Translation", 2017;
-    at two sizes: Wang et al., "pix2pixHD", 2018), given what it is to be made from, and the style, by projection
+    at two sizes: Wang et al., "pix2pixHD", 2018), with the conditioning, and with the style by projection
     (Miyato and Koyama 2018)."""
 
-    def __init__(self, channels: int, given_channels: int, classes: int, width: int = 32) -> None:
+    def __init__(self, channels: int, conditioning_channels: int, classes: int, width: int = 32) -> None:
         super().__init__()
         widths = [width, 2 * width, 4 * width, 4 * width, 4 * width]
-        self.first = nn.Conv2d(channels + given_channels, width, 3, padding=1)
+        self.first = nn.Conv2d(channels + conditioning_channels, width, 3, padding=1)
         self.halving = nn.ModuleList(nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(widths))
         self.verdicts = nn.ModuleList(nn.Conv2d(w, 1, 3, padding=1) for w in widths[-JUDGES:])
         self.styles = nn.ModuleList(nn.Embedding(classes, w) for w in widths[-JUDGES:])
@@ -48,12 +48,12 @@ class Critic(nn.Module):
             assert isinstance(styles, nn.Embedding)
             nn.init.normal_(styles.weight, std=styles.embedding_dim**-0.5)
 
-    def forward(self, pictures: Tensor, given: Tensor, labels: Tensor) -> list[Tensor]:
-        """Logits, (b, 1, h / 8, w / 8) and (b, 1, h / 16, w / 16): the higher, the truer.
+    def forward(self, pictures: Tensor, conditioning: Tensor, labels: Tensor) -> list[Tensor]:
+        """Logits, (b, 1, h / 8, w / 8) and (b, 1, h / 16, w / 16): higher means truer.
 
-        pictures: (b, channels, h, w), in [-1, 1] if they are no latents; given: (b, given_channels, h, w).
+        pictures: (b, channels, h, w), in [-1, 1] unless latents. conditioning: (b, conditioning_channels, h, w).
         """
-        x = functional.leaky_relu(self.first(torch.cat([pictures, given], dim=1)), SLOPE)
+        x = functional.leaky_relu(self.first(torch.cat([pictures, conditioning], dim=1)), SLOPE)
         seen = []
         for layer in self.halving:
             x = functional.leaky_relu(layer(x), SLOPE)
@@ -67,13 +67,17 @@ class Critic(nn.Module):
 class Adversary:
     """The critic and its optimizer."""
 
-    def __init__(self, channels: int, given_channels: int, classes: int, device: torch.device, bfloat16: bool) -> None:
-        self.critic = Critic(channels, given_channels, classes).to(device).train()
+    def __init__(
+        self, channels: int, conditioning_channels: int, classes: int, device: torch.device, bfloat16: bool
+    ) -> None:
+        self.critic = Critic(channels, conditioning_channels, classes).to(device).train()
         self.optimizer = torch.optim.Adam(self.critic.parameters(), LEARNING_RATE, betas=(0.0, 0.99))
         self.device, self.bfloat16 = device, bfloat16
 
-    def learn(self, true: Tensor, made: Tensor, given: Tensor, labels: Tensor, generator: torch.Generator) -> None:
-        """One step of the critic. ``made`` gets no gradient.
+    def learn(
+        self, true: Tensor, made: Tensor, conditioning: Tensor, labels: Tensor, generator: torch.Generator
+    ) -> None:
+        """Trains the critic for a step. ``made`` gets no gradient.
 
         Each patch of a true picture is to be held for truer than the same patch of the one made from the same frame
         (relativistic pairing: Jolicoeur-Martineau 2019; Huang et al., "The GAN is dead", 2024): what the patch shows,
@@ -83,7 +87,7 @@ class Adversary:
         """
         jitter = JITTER * torch.randn(true.shape, generator=generator).to(true.device)
         pictures = torch.cat([true, made.detach(), true + jitter])
-        judged = self._judge(pictures, given.repeat(3, 1, 1, 1), labels.repeat(3))
+        judged = self._judge(pictures, conditioning.repeat(3, 1, 1, 1), labels.repeat(3))
         thirds = [logits.chunk(3) for logits in judged]
         loss = _mean([functional.softplus(of_made - of_true) for of_true, of_made, _ in thirds])
         loss = loss + SMOOTHNESS * _mean([(of_true - of_noisy).square() for of_true, _, of_noisy in thirds])
@@ -91,26 +95,26 @@ class Adversary:
         loss.backward()
         self.optimizer.step()
 
-    def objection(self, true: Tensor, made: Tensor, given: Tensor, labels: Tensor) -> Tensor:
-        """What the network is to make small, a scalar; the critic gets no gradient."""
+    def adversarial_loss(self, true: Tensor, made: Tensor, conditioning: Tensor, labels: Tensor) -> Tensor:
+        """The adversarial loss of the network, a scalar. The critic gets no gradient."""
         self.critic.requires_grad_(False)
         try:
-            of_true, of_made = (self._judge(pictures, given, labels) for pictures in (true, made))
+            of_true, of_made = (self._judge(pictures, conditioning, labels) for pictures in (true, made))
             return _mean([functional.softplus(a - b) for a, b in zip(of_true, of_made, strict=True)])
         finally:
             self.critic.requires_grad_(True)
 
-    def _judge(self, pictures: Tensor, given: Tensor, labels: Tensor) -> list[Tensor]:
+    def _judge(self, pictures: Tensor, conditioning: Tensor, labels: Tensor) -> list[Tensor]:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            return [logits.float() for logits in self.critic(pictures, given, labels)]
+            return [logits.float() for logits in self.critic(pictures, conditioning, labels)]
 
     def state(self) -> dict[str, Tensor]:
-        """All that it remembers, by name."""
+        """The complete state, by name."""
         critic = {f"critic.{name}": t for name, t in self.critic.state_dict().items()}
         return critic | named_state({"adam": self.optimizer})
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Takes what `state` gave."""
+        """Restores a state that `state` returned."""
         critic = {key.removeprefix("critic."): t for key, t in state.items() if key.startswith("critic.")}
         self.critic.load_state_dict(critic)
         load_named_state({"adam": self.optimizer}, state)
@@ -121,8 +125,8 @@ def _mean(judged: list[Tensor]) -> Tensor:
     return torch.stack([logits.mean() for logits in judged]).mean()
 
 
-def balance(wanted: Tensor, objection: Tensor, last_layer: Tensor) -> Tensor:
-    """The factor that gives the objection the other loss's gradient at the network's last layer (Esser et al., "Taming
-    Transformers", 2021, equation 7). A scalar without gradient."""
-    sizes = [torch.autograd.grad(each, last_layer, retain_graph=True)[0].norm() for each in (wanted, objection)]
+def balance(loss: Tensor, adversarial_loss: Tensor, last_layer: Tensor) -> Tensor:
+    """The factor that gives both losses the same gradient at the network's last layer, a scalar without gradient (Esser
+    et al., "Taming Transformers", 2021, equation 7)."""
+    sizes = [torch.autograd.grad(each, last_layer, retain_graph=True)[0].norm() for each in (loss, adversarial_loss)]
     return (sizes[0] / (sizes[1] + 1e-4)).clamp(max=1e3).detach()

@@ -1,5 +1,5 @@
-"""Training crops: random pieces of the rendered and painted pictures, each with what it is to be made from: the frame,
-and the geometry that it shows.
+"""Training crops: random pieces of the rendered and painted pictures, with their conditioning: the frame and its
+geometry.
 
 A batch is a pure function of (seed, step).
 """
@@ -72,7 +72,7 @@ class Batch:
 
 
 def split(data: Path) -> tuple[list[str], list[str]]:
-    """The views to train on and the held-out ones. Raises SystemExit on a folder that is none, or of another format."""
+    """The views for training, and the held-out ones. Raises SystemExit if the folder is no data set of this format."""
     description = data / "dataset.json"
     if not description.exists():
         raise SystemExit(f"{data}: no dataset.json there; render the images first (python -m training.render_dataset)")
@@ -120,7 +120,7 @@ class Crops:
         self.refresh()
 
     def refresh(self) -> int:
-        """Takes in what was rendered and painted since; returns the number of photographs."""
+        """Loads pictures that have been rendered or painted since the last call. Returns the number of photographs."""
         views, _ = split(self.data)
         for kind, pictures in self.pictures.items():
             for view in views:
@@ -193,7 +193,7 @@ class Crops:
         return view, size, int(rng.integers(height - size + 1)), int(rng.integers(width - size + 1))
 
     def _cut(self, kind: str, view: str, size: int, y: int, x: int) -> NDArray[np.float32]:
-        """That square of the view's picture of a kind, scaled to the crop's size, in [-1, 1]."""
+        """A square of the view's picture of one kind, scaled to the crop's size, in [-1, 1]."""
         return np.clip(self._scaled(self.pictures[kind][view], size, y, x) / np.float32(127.5) - 1, -1, 1)
 
     def _scaled(self, picture: NDArray[np.uint8] | NDArray[np.int8], size: int, y: int, x: int) -> NDArray[np.float32]:
@@ -214,5 +214,5 @@ def _matching_gain(
 
 
 def _fine(piece: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What a blur of SHARPENED_PX takes away."""
+    """The difference between a picture and its blur by SHARPENED_PX."""
     return piece - cv2.GaussianBlur(piece, (0, 0), SHARPENED_PX)

@@ -1,11 +1,11 @@
-"""How near results are to the real thing: sliced Wasserstein distance on scenes that were never trained on.
+"""Measures how near results are to path-traced pictures: the sliced Wasserstein distance on held-out scenes.
 
     python -m training.evaluate training/data backend/warpnoise/models/default --output docs/images/model/distance.json
 
 For each style: the distance from the plain inputs, and from the results at each strength, to the path-traced pictures
-of the same views, or to what the style's painter makes of the plain ones. The floor is the distance of as many true
+of the same views, or to the plain inputs as the style's painter paints them. The floor is the distance of as many true
 pictures of other scenes. The controls need no model: the plain inputs plus white noise, or times noise with a natural
-spectrum. A model that does not come nearer than the best of them has learned no more than that pictures have texture.
+spectrum. A model that is not nearer than the best control has only learned that pictures have texture.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def distance(pictures: list[Image], target: list[Image]) -> float:
 
 
 def pink_noise(height: int, width: int, random: np.random.Generator) -> Image:
-    """Noise whose amplitude falls with the frequency, as that of natural pictures does. (height, width, 1)."""
+    """Noise whose amplitude falls with the frequency, as in natural pictures: (height, width, 1)."""
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
     frequency[0, 0] = np.inf
     spectrum = np.fft.rfft2(random.standard_normal((height, width))) / frequency
@@ -53,7 +53,7 @@ def pink_noise(height: int, width: int, random: np.random.Generator) -> Image:
 
 
 def controls(pictures: list[Image], target: list[Image]) -> dict[str, float]:
-    """The least distance that noise of each kind comes to the target when it is put on the pictures."""
+    """The least distance to the target that pictures with noise of each kind have, over all amplitudes."""
     random = np.random.default_rng(0)
     white = [random.standard_normal(picture.shape).astype(np.float32) for picture in pictures]
     pink = [pink_noise(picture.shape[0], picture.shape[1], random) for picture in pictures]

@@ -1,4 +1,4 @@
-"""Makes the model folder that the package ships out of a training run's checkpoint.
+"""Exports a training run's checkpoint as the model folder that the package ships.
 
 python -m training.export training/runs/default backend/warpnoise/models/default
 python -m training.export training/runs/latent MODEL --autoencoder training/runs/autoencoder
@@ -30,7 +30,7 @@ STEPS = 8
 def export(checkpoint: Path, target: Path, autoencoder: Path | None = None) -> None:
     """Writes the averaged weights as a diffusers folder in half precision, with `styles.json`; whole or not at all.
 
-    ``autoencoder``: of a model that was trained in its latents.
+    ``autoencoder``: the autoencoder in whose latents the model was trained.
 
     Raises SystemExit if there is no checkpoint, or no autoencoder.
     """

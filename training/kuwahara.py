@@ -1,4 +1,4 @@
-"""The anisotropic Kuwahara filter, which flattens a picture to patches that follow its form."""
+"""The anisotropic Kuwahara filter, which flattens a picture to patches along its edges."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def kuwahara(image: Image, radius: float = 4.0, sharpness: float = 8.0, orientat
 
     Args:
         image: (h, w, 3) float32 in [0, 1].
-        radius: pixels; the ellipse's half axes are this times and by its stretch.
+        radius: in pixels. The ellipse's half axes are the radius times its stretch, and divided by it.
     """
     along, anisotropy = flow(image)
     turn = np.round(along / (np.pi / orientations)).astype(np.int64) % orientations
@@ -81,7 +81,7 @@ def _filter(
     power: np.float32,
     result: Image,
 ) -> None:
-    """Each pixel by its own ellipse, `offsets[first[c] : first[c + 1]]` for a choice c."""
+    """Filters each pixel with its ellipse: `offsets[first[c] : first[c + 1]]` for the choice c."""
     mean, square = np.empty((SECTORS, 3), np.float32), np.empty((SECTORS, 3), np.float32)
     for row in range(result.shape[0]):
         for column in range(result.shape[1]):

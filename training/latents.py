@@ -16,8 +16,8 @@ CELL = 4
 
 
 def make_autoencoder(width: int = 32) -> AutoencoderTiny:
-    """A small convolutional autoencoder, without norms over the picture: what it paints depends on its neighborhood
-    alone, so that any size works and a shift by whole cells shifts the result.
+    """A small convolutional autoencoder without norms over the picture. Its output depends only on the neighborhood, so
+    any size works, and a shift by whole cells shifts the result.
 
     Cells are small: motions of whole cells are common then, and the latents keep a third of a picture's values, which
     lets noise commute with shifts between cells (docs/decoder-aligned-noise.md).
@@ -32,13 +32,13 @@ def make_autoencoder(width: int = 32) -> AutoencoderTiny:
 
 
 def make_latent_unet(channels: tuple[int, ...] = (64, 128, 192)) -> UNet2DModel:
-    """As `training.network.make_unet`, of latents: the noisy ones, those of the frame, and the geometry's means over
-    cells."""
+    """`training.network.make_unet` for latents. The inputs are the noisy latents, those of the frame, and the means of
+    the geometry over cells."""
     return make_unet(channels, planes=LATENT_CHANNELS, crop=24)
 
 
 class Latents:
-    """A trained autoencoder's view of a batch.
+    """Encodes batches with a trained autoencoder.
 
     Raises:
         SystemExit: there is none.

@@ -1,12 +1,11 @@
-"""Procedural materials for the training scenes: each builds a Cycles shader and tells its mean colour.
+"""Procedural materials for the training scenes. Each builds a Cycles shader and estimates its mean colour.
 
-All are three-dimensional textures in object space, so that any shape can wear any material; those laid out in a plane
-(bricks, tiles, planks, weave) are projected from the side that a face looks at.
+All are three-dimensional textures in object space, so that any shape can have any material. Those in a plane (bricks,
+tiles, planks, weave) are projected along the axis that a face is turned to.
 
-Two things are chosen for SDEdit. Patterns are fine, because it adds only what is finer than the noise that it starts
-from: a pattern as coarse as the object is ruled out by the flat surface that it was given. And each material has
-colours of its own (brick is red, foliage green, cloth blue or violet, marble white), because colour is all that a plain
-surface tells of its material.
+Two choices suit SDEdit. Patterns are fine, because SDEdit adds only detail that is finer than its starting noise: the
+flat input surface excludes patterns as coarse as the object. Each material has distinct colours (brick is red, foliage
+green, cloth blue or violet, marble white), because a plain surface shows nothing else of its material.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ def _solid(g: NodeGraph) -> bpy.types.NodeSocket:
 
 
 def _boxed(g: NodeGraph, scale: float) -> bpy.types.NodeSocket:
-    """Plane coordinates from the axis that the face looks along: (x, y) above, (y, z) or (x, z) at the sides."""
+    """Plane coordinates by the axis that the face is turned to: (x, y) above, (y, z) or (x, z) at the sides."""
     coordinates = g.add("TexCoord")
     p = g.add("SeparateXYZ", Vector=g.scale(coordinates.outputs["Object"], (FINENESS * scale,) * 3)).outputs
     n = g.add("SeparateXYZ", Vector=g.vector("ABSOLUTE", coordinates.outputs["Normal"])).outputs

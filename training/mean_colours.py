@@ -1,6 +1,6 @@
 """Measures the mean colour of every object's material as a camera sees it, for the plain twin.
 
-The recipes' own word for it is a guess: dark gaps, stains and leaves in the shade of others take their share.
+The recipes only estimate it: dark gaps, stains and shaded leaves change the mean.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def give_mean_colours(
 
 
 def _show_albedo(wanted: bool) -> None:
-    """Makes every material show its base colour, or be shaded again."""
+    """Makes every material emit its base colour, or shade normally."""
     for material in bpy.data.materials:
         outputs = [node for node in material.node_tree.nodes if node.type == "OUTPUT_MATERIAL"]
         for node in outputs:

@@ -14,18 +14,17 @@ SIZE_MULTIPLE = 8
 def make_unet(channels: tuple[int, ...] = (32, 64, 160, 192), *, planes: int = 3, crop: int = 64) -> UNet2DModel:
     """A small, fully convolutional, class-conditional U-Net on RGB pixels.
 
-    Its input is the noisy picture and, in three more channels, the frame that SDEdit started from, so that it never
-    has to guess through the noise where things are (as in SR3, Saharia et al. 2021, and InstructPix2Pix, Brooks et al.
-    2023); and in four more what the depth says (`warpnoise.motion.surface_geometry`), so that it need not guess from
-    colours which way a surface faces, where it ends, and what is sky.
+    The inputs are the noisy picture; the frame from which SDEdit started, in three channels, which shows the layout
+    through the noise (as in SR3, Saharia et al. 2021, and InstructPix2Pix, Brooks et al. 2023); and normals and the
+    mask of surfaces, in four channels (`warpnoise.motion.surface_geometry`), which colours do not show.
 
-    It halves by averaging inside its downsampling blocks, not by strided convolution: averaging aliases less, so that
-    a picture that moves by a pixel gives nearly the same result, moved by a pixel. No attention: any size that is a
-    multiple of 8 works, and the cost grows with the area alone.
+    Downsampling blocks average instead of using strided convolution. Averaging aliases less, so a picture that moves by
+    a pixel gives nearly the same result, moved by a pixel. Without attention, any size that is a multiple of 8 works,
+    and the cost is proportional to the area.
 
     Args:
-        planes: channels of a picture: 3 of RGB, or those of a latent.
-        crop: the size that the folder names, of the training crops; the network itself is bound to no size.
+        planes: the number of channels of a picture, 3 for RGB, or of a latent.
+        crop: the size of the training crops, which the folder records. The network takes any size.
     """
     return UNet2DModel(
         sample_size=crop,
@@ -43,10 +42,10 @@ def make_unet(channels: tuple[int, ...] = (32, 64, 160, 192), *, planes: int = 3
 
 
 def make_scheduler() -> DDIMScheduler:
-    """The first 700 of the 1000 steps of latent diffusion's schedule: where SDEdit on pixels keeps something to edit.
+    """The first 700 of the 1000 steps of latent diffusion's schedule, in which SDEdit keeps some of the input.
 
-    Noise has as much amplitude as the signal at strength 0.5 and three times as much at 1. Beyond, only pictures out of
-    nothing are made, for which so small a network has no capacity to spare.
+    The noise has as much amplitude as the signal at strength 0.5, and three times as much at 1. Beyond, pictures are
+    made from noise alone, for which so small a network lacks the capacity.
     """
     whole, kept, start, end = 1000, 700, 0.00085**0.5, 0.012**0.5
     return DDIMScheduler(

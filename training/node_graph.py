@@ -1,4 +1,4 @@
-"""A few words for building Cycles shader graphs: nodes by type, links by naming what goes in."""
+"""Builds Cycles shader graphs: nodes by type, and links as keyword arguments."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class NodeGraph:
         return node
 
     def feed(self, socket: bpy.types.NodeSocket, value: object) -> None:
-        """Links `value` to `socket` if it is an output, sets it as the default otherwise."""
+        """Links `value` to `socket` if it is an output; otherwise sets it as the default."""
         if isinstance(value, bpy.types.NodeSocket):
             self.tree.links.new(value, socket)
         elif socket.type == "RGBA" and isinstance(value, tuple) and len(value) == 3:

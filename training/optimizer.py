@@ -39,11 +39,11 @@ class MatrixOptimizer:
         self._muon.step()
 
     def state(self) -> dict[str, torch.Tensor]:
-        """All that it remembers, by name."""
+        """The complete state, by name."""
         return named_state(self._kinds())
 
     def load_state(self, state: dict[str, torch.Tensor]) -> None:
-        """Takes what `state` gave."""
+        """Restores a state that `state` returned."""
         load_named_state(self._kinds(), state)
 
     def _kinds(self) -> dict[str, torch.optim.Optimizer]:
@@ -51,7 +51,7 @@ class MatrixOptimizer:
 
 
 def named_state(optimizers: dict[str, torch.optim.Optimizer]) -> dict[str, torch.Tensor]:
-    """All that torch's optimizers remember, as OPTIMIZER.PARAMETER.WHAT."""
+    """The state of torch's optimizers, as {OPTIMIZER.PARAMETER.FIELD: value}."""
     return {
         f"{kind}.{index}.{name}": torch.as_tensor(value)
         for kind, optimizer in optimizers.items()
@@ -61,7 +61,7 @@ def named_state(optimizers: dict[str, torch.optim.Optimizer]) -> dict[str, torch
 
 
 def load_named_state(optimizers: dict[str, torch.optim.Optimizer], state: dict[str, torch.Tensor]) -> None:
-    """Takes what `named_state` gave; other names are passed over."""
+    """Restores what `named_state` returned. Other names are ignored."""
     for kind, optimizer in optimizers.items():
         found: dict[int, dict[str, torch.Tensor]] = {}
         for key, value in state.items():

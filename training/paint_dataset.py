@@ -2,8 +2,8 @@
 
     python -m training.paint_dataset training/data [--watch]
 
-Half of the pictures are painted from the plain twin instead: renders of both kinds will be stylized. What is there is
-kept; each picture has its own seed, from its name and style.
+Half of the pictures are painted from the plain twin, because renders of both kinds will be stylized. Existing pictures
+are kept. The name and the style of a picture determine its seed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def read(path: Path) -> Image:
 
 
 def write(path: Path, image: Image) -> None:
-    """Writes (h, w, 3) floats in [0, 1] as 8 bits, in the format of the name, beside, and renames it."""
+    """Writes (h, w, 3) floats in [0, 1] as 8 bits, in the format of the name. The file appears whole."""
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     pixels = np.ascontiguousarray(np.round(np.clip(image, 0, 1)[..., ::-1] * 255).astype(np.uint8))
     options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix == ".jpg" else []
@@ -44,19 +44,19 @@ def write(path: Path, image: Image) -> None:
 
 
 def finished_views(data: Path) -> list[str]:
-    """The names of the views of all scenes that are rendered whole, in order."""
+    """The names of the views of all completely rendered scenes, in order."""
     scenes = {path.stem for path in (data / "scenes").glob("[0-9]*.json")}
     return sorted(path.name for path in (data / "photo").glob("[0-9]*.png") if path.name.split("_")[0] in scenes)
 
 
 def begin_painting(name: str, style: str) -> tuple[str, np.random.Generator]:
-    """The folder of the picture that a view is painted from, "plain" or "photo", and what decides on the strokes."""
+    """The folder of the picture from which a view is painted, "plain" or "photo", and the generator of its strokes."""
     rng = np.random.default_rng(zlib.crc32(f"{style}/{name}".encode()))
     return ("plain" if rng.random() < PLAIN_SHARE else "photo"), rng
 
 
 def paint_view(data: Path, name: str, style: str) -> None:
-    """Paints one view in one style, unless it is there."""
+    """Paints one view in one style, unless the picture exists."""
     target = data / style / name
     if target.exists():
         return

@@ -46,7 +46,7 @@ def data_sheet(data: Path, rows: int = 6) -> Image:
 
 
 def edit(editor: Editor, images: list[Image], geometry: list[Image], settings: Settings) -> list[Image]:
-    """SDEdit results for images of one size and what depth says of them, all from the noise of seed 0."""
+    """SDEdit results for images of one size and their geometry, all with the noise of seed 0."""
     batch, seen = (torch.from_numpy(np.stack(each)).permute(0, 3, 1, 2) for each in (images, geometry))
     height, width = batch.shape[-2:]
     shape = (editor.noise_maps(settings), 1, *editor.noise_shape(height, width, settings))

@@ -4,8 +4,8 @@ Run from the repository's root in a Python with the bpy wheel:
 
     python -m training.render_dataset training/data --scenes 1000
 
-It goes on where it stopped, and several may run at once on one folder (`--shard 0/2`, `--shard 1/2`).
-A scene is a function of the data set's seed and its number alone.
+It resumes where it stopped, and several processes may share a folder (`--shard 0/2`, `--shard 1/2`).
+The data set's seed and the scene's number determine a scene.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FORMAT = 5
 
 @dataclass(frozen=True)
 class RenderSettings:
-    """All that decides the pixels. Stored in `dataset.json`; a folder holds one set of them."""
+    """The settings that determine the pixels. `dataset.json` records them, and a folder has one set."""
 
     format: int = FORMAT
     seed: int = 0
@@ -41,7 +41,7 @@ class RenderSettings:
 
 
 def open_folder(folder: Path, settings: RenderSettings) -> None:
-    """Makes the data folder, or checks that the one that is there was made with the same settings."""
+    """Makes the data folder, or checks that an existing one has the same settings."""
     for name in ("photo", "plain", "depth", "scenes"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     description = folder / "dataset.json"
@@ -92,7 +92,7 @@ def _render(scene: bpy.types.Scene, path: Path) -> None:
 
 
 def _render_raw(scene: bpy.types.Scene, path: Path) -> None:
-    """Linear light, in a float32 EXR. Sampled as the add-on does it in a job: once, at the pixel's centre."""
+    """Renders linear light into a float32 EXR, with one sample at the pixel's centre, as the add-on does."""
     image, cycles = scene.render.image_settings, scene.cycles
     image.file_format, image.color_mode, image.color_depth, image.exr_codec = "OPEN_EXR", "RGB", "32", "ZIP"
     cycles.samples, cycles.max_bounces, cycles.use_denoising = 1, 0, False
@@ -132,7 +132,7 @@ def show_plain(scene: bpy.types.Scene, built: scenes.BuiltScene, samples: int) -
 
 
 def render_scene(folder: Path, number: int, settings: RenderSettings) -> None:
-    """Renders all views of scene `number`, rich, plain and depth, and then its record, which marks it as done."""
+    """Renders all views of scene `number`, rich, plain and depth, and then writes the record that marks it as done."""
     seed = settings.seed * 1_000_003 + number
     built = scenes.build(seed, settings.views)
     scene = _prepare(settings)
@@ -159,7 +159,7 @@ def render_scene(folder: Path, number: int, settings: RenderSettings) -> None:
 
 
 def _projection(scene: bpy.types.Scene, camera: bpy.types.Object) -> Matrix:
-    """The OpenGL clip matrix, as a job has it."""
+    """The OpenGL clip matrix, in the convention of job folders."""
     size = scene.render.resolution_x, scene.render.resolution_y
     return camera.calc_matrix_camera(bpy.context.evaluated_depsgraph_get(), x=size[0], y=size[1])
 

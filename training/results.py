@@ -1,4 +1,4 @@
-"""Writes the tables of docs/results.md out of the figures of finished comparisons, so that none is typed by hand.
+"""Writes the tables of docs/results.md from the figures of finished comparisons.
 
 python -m training.results shots/*/job/compare/compare.json --output docs/results.md
 """
@@ -85,7 +85,7 @@ def _noise_table(report: dict[str, Any]) -> Iterator[str]:
 
 
 def _goals(report: dict[str, Any], methods: dict[str, Any]) -> Iterator[str]:
-    """Ours against the goals, missed ones included."""
+    """The figures of warped noise beside the goals, including missed ones."""
     ours = methods.get("warped")
     if not ours:
         return

@@ -16,10 +16,10 @@ from training.node_graph import NodeGraph
 
 @dataclass(frozen=True)
 class BuiltScene:
-    """What the renderer needs: the worlds and materials of each kind of picture, the lamps of all, and the views.
+    """The inputs of the renderer: the worlds and materials of each kind of picture, the lamps of all, and the views.
 
-    The plain twin stands in the same light, for an artist's blocked-out scene has its lamps too; were they others, no
-    shadow or shade of the plain picture would say anything about the rich one.
+    The plain twin has the same light, as an artist's blocked-out scene has. With other lamps, shadows and shading of
+    the plain picture would not predict those of the rich one.
     """
 
     layout: str
@@ -65,7 +65,7 @@ def build(seed: int, views: int) -> BuiltScene:
 
 
 def _dress(thing: bpy.types.Object, names: tuple[str, ...], rng: random.Random) -> bpy.types.Object:
-    """Gives an object a random material out of `names`, and its mean colour for the plain twin."""
+    """Gives an object a random material from `names`, and its mean colour for the plain twin."""
     material, mean = materials.build(rng.choice(names), rng)
     thing.data.materials.append(material)
     thing.color = (*mean, 1.0)
@@ -109,7 +109,7 @@ def _height(thing: bpy.types.Object) -> float:
 
 
 def _scatter(rng: random.Random) -> Vector:
-    """Things of many sizes around, kept apart by throwing darts."""
+    """Objects of many sizes, which dart throwing keeps apart."""
     _ground(rng)
     if rng.random() < 0.4:
         _wall(rng, rng.uniform(3.0, 5.0), 0.0)
@@ -140,7 +140,7 @@ def _stack(rng: random.Random) -> Vector:
 
 
 def _hero(rng: random.Random) -> Vector:
-    """One large thing, perhaps raised and tilted, before a coloured world or a wall; a second one beside it."""
+    """A large object, which may be raised and tilted, before a coloured world or a wall, and another one beside it."""
     _ground(rng)
     if rng.random() < 0.35:
         _wall(rng, rng.uniform(1.6, 4.0), 0.0)
@@ -292,7 +292,7 @@ def _lamps_and_sky(
 
 def _sky(rng: random.Random, horizon: Colour, strength: float) -> tuple[bpy.types.World, float]:
     """A dome from ground colour to the zenith, with clouds, and one bright soft window for glossy things to reflect;
-    and about the radiance of a white, matte surface under it."""
+    and the approximate radiance of a white, matte surface under it."""
     world = bpy.data.worlds.new("sky")
     world.use_nodes = True
     g = NodeGraph(world.node_tree)
@@ -318,7 +318,7 @@ def _sky(rng: random.Random, horizon: Colour, strength: float) -> tuple[bpy.type
 
 
 def _plain_world(sky: bpy.types.World, colour: Colour) -> bpy.types.World:
-    """The sky's light, but one colour for the eye."""
+    """A world with the sky's light that looks uniform to the camera."""
     world = sky.copy()
     g = NodeGraph(world.node_tree, clear=False)
     output, light = (
@@ -332,7 +332,7 @@ def _plain_world(sky: bpy.types.World, colour: Colour) -> bpy.types.World:
 
 
 def _plain_material() -> bpy.types.Material:
-    """A matte material that takes each object's own viewport colour: the whole scene's override."""
+    """An override for the scene: a matte material with each object's viewport colour."""
     material = bpy.data.materials.new("plain")
     material.use_nodes = True
     g = NodeGraph(material.node_tree)
@@ -341,7 +341,7 @@ def _plain_material() -> bpy.types.Material:
 
 
 def _depth_material() -> bpy.types.Material:
-    """The whole scene's override that glows with the reciprocal of the distance along the camera's axis."""
+    """An override for the scene that emits the reciprocal of the distance along the camera's axis."""
     material = bpy.data.materials.new("depth")
     material.use_nodes = True
     g = NodeGraph(material.node_tree)
@@ -351,7 +351,7 @@ def _depth_material() -> bpy.types.Material:
 
 
 def _index_material() -> bpy.types.Material:
-    """The whole scene's override that glows with each object's pass index."""
+    """An override for the scene that emits each object's pass index."""
     material = bpy.data.materials.new("index")
     material.use_nodes = True
     g = NodeGraph(material.node_tree)

@@ -1,4 +1,4 @@
-"""The shapes of the training scenes: about one unit wide, standing on z = 0, smooth where a real thing would be."""
+"""The shapes of the training scenes: about one unit wide, standing on z = 0, smooth where a real object would be."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _object(name: str, data: bpy.types.Mesh | bpy.types.Curve) -> bpy.types.Obje
 
 
 def _finish(name: str, mesh: bmesh.types.BMesh, smooth_below: float | None = 0.6) -> bpy.types.Object:
-    """Sets the mesh on the ground, shades it smooth except at edges sharper than `smooth_below` radians, links it."""
+    """Puts the mesh on the ground, links it, and smooths all edges but those sharper than `smooth_below` radians."""
     bmesh.ops.recalc_face_normals(mesh, faces=mesh.faces)
     lowest = min(v.co.z for v in mesh.verts)
     bmesh.ops.translate(mesh, vec=(0.0, 0.0, -lowest), verts=mesh.verts)
@@ -102,7 +102,7 @@ def ring(rng: random.Random) -> bpy.types.Object:
 
 
 def turned(rng: random.Random) -> bpy.types.Object:
-    """Something from the lathe or the potter's wheel: a random smooth profile, revolved."""
+    """A solid of revolution with a random smooth profile."""
     knots = [(0.0, rng.uniform(0.15, 0.35))]
     while knots[-1][0] < 1.0:
         knots.append((min(1.0, knots[-1][0] + rng.uniform(0.18, 0.4)), rng.uniform(0.08, 0.45)))
@@ -245,7 +245,7 @@ def building(rng: random.Random) -> bpy.types.Object:
 
 
 def crown(rng: random.Random) -> bpy.types.Object:
-    """A bush or a tree's crown; meant to wear foliage."""
+    """A bush or a tree's crown, for the foliage material."""
     return _lumpy("crown", rng, roughness=rng.uniform(0.25, 0.5), frequency=rng.uniform(1.8, 3.5), detail=6)
 
 

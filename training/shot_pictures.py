@@ -1,5 +1,5 @@
-"""What the results' figures are figures of: the first and the last frame of each compared shot, rendered plain,
-stylized with warped noise, and path traced.
+"""Shows the shots of docs/results.md: the first and the last frame of each shot, rendered plain, stylized with warped
+noise, and path traced.
 
 python -m training.shot_pictures shots/truck shots/orbit shots/dolly --output docs/images/results.jpg
 """

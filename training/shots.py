@@ -1,12 +1,12 @@
-"""Renders the held-out shots that noise methods are compared on: job folders, and path-traced references.
+"""Renders the held-out shots for comparing noise methods: job folders, and path-traced references.
 
 Run from the repository's root in a Python with the bpy wheel:
 
     python -m training.shots shots
 
 For each shot: `shots/NAME/job`, exported by the add-on from the scene in flat colours, and `shots/NAME/reference`, the
-same frames path-traced with materials and light. It goes on where it stopped. The scenes' seeds are outside of those
-that `training.render_dataset` uses.
+same frames path-traced with materials and light. It resumes where it stopped. The scenes' seeds differ from those of
+`training.render_dataset`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FRAMES, SIZE, SAMPLES = 24, 256, 48
 
 @dataclass(frozen=True)
 class Shot:
-    """`speed`: the camera's step in a frame, as each move has it."""
+    """`speed`: the camera's step per frame, in the unit of its move."""
 
     name: str
     seed: int
@@ -65,19 +65,19 @@ def animate(scene: bpy.types.Scene, camera: bpy.types.Object, shot: Shot) -> Non
 
 
 def _truck(start: Matrix, focus: Vector, lens: bpy.types.Camera, speed: float, time: float) -> Matrix:
-    """Sideways, `speed` pixels a frame at the focus."""
+    """Moves sideways, `speed` pixels per frame at the focus."""
     pixel = lens.sensor_width / lens.lens * (focus - start.translation).length / SIZE
     return Matrix.Translation(start.to_quaternion() @ Vector((speed * pixel * time, 0.0, 0.0))) @ start
 
 
 def _orbit(start: Matrix, focus: Vector, lens: bpy.types.Camera, speed: float, time: float) -> Matrix:
-    """Around the focus, `speed` degrees a frame."""
+    """Moves around the focus, `speed` degrees per frame."""
     turn = Matrix.Rotation(math.radians(speed * time), 4, "Z")
     return Matrix.Translation(focus) @ turn @ Matrix.Translation(-focus) @ start
 
 
 def _dolly(start: Matrix, focus: Vector, lens: bpy.types.Camera, speed: float, time: float) -> Matrix:
-    """Towards the focus, which grows by `speed` a frame, and a little sideways; never back from the start."""
+    """Moves towards the focus, which grows by `speed` per frame, and a little sideways."""
     way, time = focus - start.translation, time + (FRAMES - 1) / 2
     aside = start.to_quaternion() @ Vector((0.003 * way.length * time, 0.0, 0.0))
     return Matrix.Translation(way * (1 - speed**-time) + aside) @ start
@@ -91,7 +91,7 @@ MOVES: dict[str, Callable[[Matrix, Vector, bpy.types.Camera, float, float], Matr
 
 
 def render_shot(folder: Path, shot: Shot, preview: bool) -> None:
-    """The plain scene's file, the reference's frames that are missing, and the job. `preview`: two frames, no job."""
+    """Writes the plain scene's file, missing frames of the reference, and the job. `preview`: two frames, no job."""
     settings = RenderSettings(size=SIZE, samples=SAMPLES)
     built = scenes.build(shot.seed, views=1)
     scene = _prepare(settings)

@@ -1,4 +1,4 @@
-"""The pictures of the default model's styles that the add-on's panel shows: one small render in each style.
+"""Makes the pictures of the default model's styles for the add-on's panel: one small render in each style.
 
 warpnoise demo --frames 2 --output demo-job
 python -m training.style_pictures demo-job warpnoise_addon/pictures/styles

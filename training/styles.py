@@ -1,4 +1,4 @@
-"""The painted styles: each takes a rendered picture and returns it as another medium would have it.
+"""The painted styles. Each takes a rendered picture and imitates a medium.
 
 Pictures are (h, w, 3) float32 in [0, 1], display-referred RGB. All randomness comes from the generator passed in.
 """
@@ -28,7 +28,7 @@ def _smooth_noise(shape: tuple[int, int], sigma: float, rng: np.random.Generator
 
 
 def along_flow(field: Field, angle: Field, length: int) -> Field:
-    """Line integral convolution (Cabral and Leedom 1993): smears a field along orientations, `length` px each way."""
+    """Line integral convolution (Cabral and Leedom 1993): averages a field along orientations, `length` px each way."""
     h, w = field.shape
     y0, x0 = np.mgrid[0:h, 0:w].astype(np.float32)
     total = field.copy()
@@ -77,7 +77,7 @@ def oil(image: Image, rng: np.random.Generator) -> Image:
 
 
 def contours(grey: Field, sigma: float = 0.8, gain: float = 14.0, threshold: float = 0.6) -> Field:
-    """Drawn lines, 1 where there is none: extended difference of Gaussians (Winnemoeller, Kyprianidis, Olsen 2012)."""
+    """Drawn lines, 1 between them: the extended difference of Gaussians (Winnemoeller, Kyprianidis, Olsen 2012)."""
     sharp = (1 + gain) * _blur(grey, sigma) - gain * _blur(grey, 1.6 * sigma)
     return np.where(sharp >= threshold, 1.0, 1.0 + np.tanh(6.0 * (sharp - threshold))).astype(np.float32).clip(0, 1)
 

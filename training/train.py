@@ -4,8 +4,8 @@
     python -m training.train training/data training/runs/default --steps 20000 --resume
     python -m training.train training/data training/runs/finer --start-from backend/warpnoise/models/default
 
-The second command goes on from the last checkpoint as if training had not stopped. The third begins a new run with the
-weights of an exported model. With ``--autoencoder`` the model is one of latents. A GPU is used if there is one.
+The second command resumes from the last checkpoint. The third starts a new run with the weights of an exported model.
+With ``--autoencoder``, the model works in latents. A GPU is used if there is one.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from training.widen import widened
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """What decides the weights, with the data. On resuming those in CHANGEABLE may differ; the rest may not."""
+    """The settings that, with the data, determine the weights. A resumed run may change only those in CHANGEABLE."""
 
     steps: int = 6000
     batch: int = 8
@@ -57,7 +57,7 @@ class TrainSettings:
     coarse_weight: float = 1.0
     """Weight of the multi-scale part of the loss."""
     adversarial: float = 0.0
-    """Weight of the critic's objection (`training.critic`), its gradient being as large as the other one's; 0: none."""
+    """Weight of the adversarial loss (`training.critic`), whose gradient is scaled to the other loss's; 0: none."""
     bfloat16: bool = False
     """Whether activations are in half precision: it saves time where the device has it, see `has_bfloat16`."""
 
@@ -69,12 +69,12 @@ COARSE_PX = (4, 8, 16)
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 is worth it on a device."""
+    """Whether bfloat16 is fast on a device."""
     return torch.cuda.is_bf16_supported() if device.type == "cuda" else computes_bfloat16()
 
 
 def draw_timesteps(count: int, timesteps: int, settings: TrainSettings, generator: torch.Generator) -> Tensor:
-    """(count,) int64 below ``timesteps``: even below the strength that matters most, and even above it."""
+    """(count,) int64 below ``timesteps``: uniform below the strength that matters most, and uniform above it."""
     border = settings.strongest * timesteps
     below = torch.rand(count, generator=generator) < settings.strongest_share
     even = torch.rand(count, generator=generator)
@@ -83,8 +83,8 @@ def draw_timesteps(count: int, timesteps: int, settings: TrainSettings, generato
 
 
 def draw_starts(drawn: Tensor, timesteps: int, settings: TrainSettings, generator: torch.Generator) -> Tensor:
-    """(count,) int64: for each timestep drawn the one that SDEdit may have started at, evenly from there to the
-    strength that matters most (or to the last timestep), but not below the least strength."""
+    """(count,) int64: for each timestep, one at which SDEdit may have started: uniform from the timestep, or from the
+    least strength, to the strength that matters most, or to the last timestep."""
     last = torch.where(drawn < settings.strongest * timesteps, settings.strongest * timesteps, float(timesteps))
     first = drawn.clamp(min=int(settings.weakest * timesteps))
     even = torch.rand(len(drawn), generator=generator)
@@ -94,14 +94,14 @@ def draw_starts(drawn: Tensor, timesteps: int, settings: TrainSettings, generato
 def noise_towards(scheduler: DDIMScheduler, images: Tensor, sources: Tensor, noise: Tensor, starts: Tensor) -> Tensor:
     """The noise that leads from ``sources``, noisy at the timesteps ``starts``, to ``images``.
 
-    In units of the image, x / alpha, DDIM goes straight (Song et al. 2021, equation 14), and SDEdit starts at
-    source + r noise, r being sigma / alpha at its start. The straight line from there to the image is
+    In units of the image, x / alpha, DDIM follows a straight line (Song et al. 2021, equation 14), and SDEdit starts at
+    source + r noise, where r is sigma / alpha at the start. The straight line from there to the image is
 
         image + sigma / alpha (noise + (source - image) / r),
 
-    which is what a diffusion makes of the image with the noise in the brackets. A network trained with that learns the
-    flow from the noisy source to the image (flow matching: Lipman et al. 2023; between two pictures: Liu et al.,
-    "I2SB", 2023), and needs no noise that hides the source's bare surfaces. The sampler stays DDIM.
+    which is a diffusion of the image with the noise in the brackets. A network that is trained with it learns the flow
+    from the noisy source to the image (flow matching: Lipman et al. 2023; between two pictures: Liu et al., "I2SB",
+    2023), and does not need noise that conceals the source's bare surfaces. The sampler remains DDIM.
     """
     alphas = scheduler.alphas_cumprod.to(images.device)[starts].view(-1, 1, 1, 1)
     return noise + (sources - images) * (alphas / (1 - alphas)).sqrt()
@@ -116,8 +116,8 @@ def learning_rate(step: int, settings: TrainSettings) -> float:
 
 @dataclass(frozen=True)
 class Losses:
-    """What is minimized, and the plain mean squared error of the velocity, which the curve shows: scalars. And the
-    pictures that the network sees behind the noise, (b, 3, h, w)."""
+    """Scalars: the loss that is minimized, and the mean squared error of the velocity, for the loss curve. And the
+    pictures that the network predicts, (b, 3, h, w)."""
 
     objective: Tensor
     plain: Tensor
@@ -128,7 +128,7 @@ def diffusion_loss(
     network: UNet2DModel,
     scheduler: DDIMScheduler,
     images: Tensor,
-    given: Tensor,
+    conditioning: Tensor,
     labels: Tensor,
     timesteps: Tensor,
     noise: Tensor,
@@ -136,16 +136,16 @@ def diffusion_loss(
 ) -> Losses:
     """Squared error of the predicted velocity v = alpha * noise - sigma * image (Salimans and Ho 2022), at many scales.
 
-    The coarse scales count more than their few pixels would give them (multi-scale loss: Hoogeboom et al., "simple
-    diffusion", 2023): else blotches of a wrong colour are what a small network unlearns last. Any positive weighting of
-    the error's frequencies has the same minimum, so the network still learns the same diffusion.
+    Coarse scales have more weight than their number of pixels (multi-scale loss: Hoogeboom et al., "simple diffusion",
+    2023). Otherwise, blotches of a wrong colour disappear last in a small network. Every positive weighting of the
+    error's frequencies has the same minimum, so the network learns the same diffusion.
 
-    ``given``: what the network sees beside the noisy picture, source and geometry.
+    ``conditioning``: source and geometry, which the network gets beside the noisy picture.
     """
     noisy = scheduler.add_noise(images, noise, timesteps)
     target = scheduler.get_velocity(images, noise, timesteps)
     with torch.autocast(images.device.type, torch.bfloat16, enabled=settings.bfloat16):
-        predicted = network(torch.cat([noisy, given], 1), timesteps, class_labels=labels).sample  # type: ignore[operator]
+        predicted = network(torch.cat([noisy, conditioning], 1), timesteps, class_labels=labels).sample  # type: ignore[operator]
     predicted = predicted.float()
     error = predicted - target
     plain = error.square().mean()
@@ -190,7 +190,7 @@ class Trainer:
             raise SystemExit(f"{run / 'checkpoint'} exists: give --resume to go on from it, or another folder")
 
     def train_step(self) -> float:
-        """One step; everything random in it depends on the seed and the step's number alone."""
+        """Trains for a step. The seed and the step's number determine all of its random values."""
         settings = self.settings
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + self.step)
         batch = self.crops.sample(self.step)
@@ -205,16 +205,16 @@ class Trainer:
         noise = noise_towards(self.scheduler, images, sources, noise, starts)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, settings)
-        given = torch.cat([sources, geometry], dim=1)
-        tensors = (images, given, batch.labels, timesteps, noise)
-        images, given, labels, timesteps, noise = (tensor.to(self.device) for tensor in tensors)
-        losses = diffusion_loss(self.network, self.scheduler, images, given, labels, timesteps, noise, settings)
+        conditioning = torch.cat([sources, geometry], dim=1)
+        tensors = (images, conditioning, batch.labels, timesteps, noise)
+        images, conditioning, labels, timesteps, noise = (tensor.to(self.device) for tensor in tensors)
+        losses = diffusion_loss(self.network, self.scheduler, images, conditioning, labels, timesteps, noise, settings)
         objective = losses.objective
         if settings.adversarial > 0:
-            self.adversary.learn(images, losses.pictures, given, labels, generator)
-            objection = self.adversary.objection(images, losses.pictures, given, labels)
-            factor = balance(objective, objection, self.network.conv_out.weight)
-            objective = objective + settings.adversarial * factor * objection
+            self.adversary.learn(images, losses.pictures, conditioning, labels, generator)
+            adversarial_loss = self.adversary.adversarial_loss(images, losses.pictures, conditioning, labels)
+            factor = balance(objective, adversarial_loss, self.network.conv_out.weight)
+            objective = objective + settings.adversarial * factor * adversarial_loss
         self.network.zero_grad()
         objective.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -231,7 +231,7 @@ class Trainer:
 
 
 def _read_weights(model: Path, like: UNet2DModel, seed: int) -> dict[str, Tensor]:
-    """The weights of an exported model, in single precision; what it did not have yet has no effect at first.
+    """The weights of an exported model, in single precision. New inputs have no effect at first.
 
     Raises SystemExit if they cannot become those of `like`.
     """
@@ -251,7 +251,7 @@ def _check_same(old: dict[str, Any], new: dict[str, Any]) -> None:
 
 
 def _record_stage(path: Path, step: int, settings: TrainSettings, start_from: Path | None) -> None:
-    """Adds to the run's history with which settings it went on from which step, or began with which weights."""
+    """Adds to the run's history: the settings with which it resumed at a step, or the weights with which it started."""
     stages = json.loads(path.read_text()) if path.exists() else []
     stage = {"from_step": step, "torch": torch.__version__, **asdict(settings)}
     stages.append(stage if start_from is None else stage | {"start_from": str(start_from)})

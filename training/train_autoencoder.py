@@ -3,9 +3,9 @@
     python -m training.train_autoencoder training/data training/runs/autoencoder --steps 3000
     python -m training.train_autoencoder training/data training/runs/autoencoder --steps 3000 --resume
 
-It learns to reconstruct pictures with and without colored noise, and that its encoder makes that noise white. Where
-both hold, white latents are what the encoder makes of colored noise in pixels, and the decoder paints that noise where
-it is, wherever it has moved: decoder-aligned noise has patterns to find.
+It learns to reconstruct pictures with and without colored noise, and to encode this noise as white latents. Then the
+decoder renders white latents as colored noise that moves with the picture, and decoder-aligned noise has patterns to
+use.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Pictures:
         self.refresh()
 
     def refresh(self) -> None:
-        """Takes in what was rendered and painted since."""
+        """Loads pictures that have been rendered or painted since the last call."""
         views, _ = split(self.data)
         for path in (self.data / kind / view for kind in KINDS for view in views):
             if path not in self.pictures and path.exists():
@@ -99,8 +99,8 @@ def colored_noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
 
 
 def whiteness(change: Tensor) -> Tensor:
-    """How far (b, c, h, w) is from white noise of unit variance: squared error of the covariance of a cell's channels
-    and its neighbors', a channel."""
+    """The deviation of (b, c, h, w) from white noise of unit variance: the squared error of the covariance of the
+    channels of a cell and its neighbors, per channel."""
     near = [change[..., :-1, :-1], change[..., 1:, :-1], change[..., :-1, 1:]]
     rows = torch.cat(near, dim=1).movedim(1, -1).flatten(0, -2)
     covariance = rows.T @ rows / len(rows)
@@ -108,7 +108,7 @@ def whiteness(change: Tensor) -> Tensor:
 
 
 def loss(network: AutoencoderTiny, pictures: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """What is minimized; the reconstruction's mean squared error; the whiteness."""
+    """The loss that is minimized, the mean squared error of the reconstruction, and the deviation from whiteness."""
     noisy = pictures + NOISE * colored_noise(tuple(pictures.shape), generator)
     latents, of_noisy = network.encode(torch.cat([pictures, noisy])).latents.chunk(2)
     white = whiteness((of_noisy - latents) / LATENT_NOISE)
@@ -121,7 +121,7 @@ def loss(network: AutoencoderTiny, pictures: Tensor, generator: torch.Generator)
 
 
 def save(folder: Path, network: AutoencoderTiny, optimizer: torch.optim.Adam, step: int) -> None:
-    """Writes everything that training needs to go on; whole or not at all."""
+    """Writes the complete state of a training run. The files appear whole or not at all."""
     beside = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(beside, ignore_errors=True)
     network.save_pretrained(beside)

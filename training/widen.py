@@ -1,8 +1,8 @@
-"""A wider network that begins where a narrower one is (Chen et al., "Net2Net", 2016), so that training can go on.
+"""Widens a network and keeps its function (Chen et al., "Net2Net", 2016), so that training can continue.
 
-Every new channel stands next to the one that it began as, so that the groups of the normalization nearly keep their
-statistics: its weights are that one's with noise, and nothing listens to it yet. Where a level that grew meets one that
-did not (inside two of the decoder's blocks) groups mix otherwise than before; training repairs that soon.
+Every new channel is a copy of its neighbor with noise, which no later layer reads yet. So the groups of the
+normalization nearly keep their statistics. Where a wider level meets one of the old width, inside two of the decoder's
+blocks, groups mix differently than before, which training soon repairs.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ def widened(narrow: UNet2DModel, wide: UNet2DModel, seed: int) -> dict[str, Tens
     if len(old) != len(new) or old[0] != new[0] or any(b < a for a, b in zip(old, new, strict=True)):
         raise ValueError(f"channels {old} cannot become {new}: as many levels, the first the same, none narrower")
     levels = [[i * a // b for i in range(b)] for a, b in zip(old, new, strict=True)]
-    given, wanted = narrow.state_dict(), wide.state_dict()
-    if given.keys() != wanted.keys():
+    weights, shapes = narrow.state_dict(), {name: tensor.shape for name, tensor in wide.state_dict().items()}
+    if weights.keys() != shapes.keys():
         raise ValueError("the networks have other layers")
     generator = torch.Generator().manual_seed(seed)
     made = {}
-    for name, tensor in given.items():
+    for name, tensor in weights.items():
         inner, outer = _channels(name, levels)
         out = tensor if outer is None else _grown(tensor, outer, generator)
         if inner is not None and out.dim() > 1:
             out = out[:, inner] * ~_copies(inner).view(1, -1, *[1] * (out.dim() - 2))
         if name == "conv_in.weight":
-            more = torch.zeros(out.shape[0], max(wanted[name].shape[1] - out.shape[1], 0), *out.shape[2:])
+            more = torch.zeros(out.shape[0], max(shapes[name][1] - out.shape[1], 0), *out.shape[2:])
             out = torch.cat([out, more], dim=1)
-        if out.shape != wanted[name].shape:
-            raise ValueError(f"{name} is {tuple(tensor.shape)}, which cannot become {tuple(wanted[name].shape)}")
+        if out.shape != shapes[name]:
+            raise ValueError(f"{name} is {tuple(tensor.shape)}, which cannot become {tuple(shapes[name])}")
         made[name] = out.contiguous()
     return made
 
 
 def _grown(tensor: Tensor, origins: Origins, generator: torch.Generator) -> Tensor:
-    """Its first dimension grown. Weights of copies get noise; what is one number a channel is copied."""
+    """The tensor with its first dimension widened. Weights of copies get noise; values per channel are copied."""
     out = tensor[origins].clone()
     if tensor.dim() > 1:
         copies = _copies(origins)
@@ -58,12 +58,12 @@ def _grown(tensor: Tensor, origins: Origins, generator: torch.Generator) -> Tens
 
 
 def _copies(origins: Origins) -> Tensor:
-    """Which channels are copies, bool: those whose origin the one before has, too."""
+    """Which channels are copies (bool): those with the same origin as the channel before them."""
     return torch.tensor([i > 0 and origin == origins[i - 1] for i, origin in enumerate(origins)])
 
 
 def _channels(name: str, levels: list[Origins]) -> tuple[Origins | None, Origins | None]:
-    """What the inputs and the outputs of a layer are; None if its number does not change."""
+    """The origins of the inputs and of the outputs of a layer; None if their number does not change."""
     kind, *rest = name.split(".")
     if kind == "mid_block":
         return _within(name, levels[-1], levels[-1])
@@ -86,7 +86,7 @@ def _channels(name: str, levels: list[Origins]) -> tuple[Origins | None, Origins
 
 
 def _within(name: str, inner: Origins, outer: Origins) -> tuple[Origins | None, Origins | None]:
-    """Of a layer in a residual block that leads from `inner` to `outer`."""
+    """`_channels` for a layer in a residual block from `inner` to `outer`."""
     layer = name.split(".")[-2]
     return {
         "norm1": (None, inner),

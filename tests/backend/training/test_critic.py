@@ -49,11 +49,11 @@ def taught(steps: int) -> Adversary:
 
 def test_it_learns_to_tell_pictures_apart_by_style() -> None:
     critic = taught(120).critic.eval()
-    stripes, given = striped(4, torch.Generator().manual_seed(1)), torch.zeros(4, 2, 16, 16)
+    stripes, conditioning = striped(4, torch.Generator().manual_seed(1)), torch.zeros(4, 2, 16, 16)
     grey = torch.zeros_like(stripes)
     for style, true, made in ((0, stripes, grey), (1, grey, stripes)):
         labels = torch.full((4,), style)
-        of_true, of_made = critic(true, given, labels), critic(made, given, labels)
+        of_true, of_made = critic(true, conditioning, labels), critic(made, conditioning, labels)
         assert [logits.shape for logits in of_true] == [(4, 1, 2, 2), (4, 1, 1, 1)]
         for high, low in zip(of_true, of_made, strict=True):
             assert high.mean() > low.mean() + 0.5
@@ -72,8 +72,8 @@ def test_how_large_the_patches_are() -> None:
     torch.manual_seed(0)
     critic = Critic(3, 2, 3).eval()
     pictures = torch.zeros(1, 3, 160, 160, requires_grad=True)
-    given, labels = torch.zeros(1, 2, 160, 160), torch.zeros(1, dtype=torch.int64)
-    for logits, size in zip(critic(pictures, given, labels), (40, 80), strict=True):
+    conditioning, labels = torch.zeros(1, 2, 160, 160), torch.zeros(1, dtype=torch.int64)
+    for logits, size in zip(critic(pictures, conditioning, labels), (40, 80), strict=True):
         middle = logits.shape[-1] // 2
         (gradient,) = torch.autograd.grad(logits[0, 0, middle, middle], pictures, retain_graph=True)
         rows = gradient[0].abs().sum(dim=(0, 2)).nonzero().flatten()
@@ -87,9 +87,13 @@ def test_little_noise_on_true_pictures_hardly_changes_its_verdict(monkeypatch: p
         monkeypatch.setattr("training.critic.SMOOTHNESS", weight)
         critic = taught(60).critic
         generator = torch.Generator().manual_seed(3)
-        true, given, labels = striped(16, generator), torch.zeros(16, 2, 16, 16), torch.zeros(16, dtype=torch.int64)
+        true, conditioning, labels = (
+            striped(16, generator),
+            torch.zeros(16, 2, 16, 16),
+            torch.zeros(16, dtype=torch.int64),
+        )
         noisy = true + 0.03 * torch.randn(true.shape, generator=generator)
-        pairs = zip(critic(true, given, labels), critic(noisy, given, labels), strict=True)
+        pairs = zip(critic(true, conditioning, labels), critic(noisy, conditioning, labels), strict=True)
         changes.append(sum(float((a - b).square().mean().detach()) for a, b in pairs))
     assert changes[1] < 0.5 * changes[0]
 
@@ -98,31 +102,31 @@ def test_what_both_pictures_show_teaches_nothing(monkeypatch: pytest.MonkeyPatch
     """It compares pairs."""
     torch.manual_seed(0)
     adversary, generator = Adversary(3, 2, 3, CPU, bfloat16=False), torch.Generator().manual_seed(0)
-    stripes, given, labels = striped(8, generator), torch.zeros(8, 2, 16, 16), torch.zeros(8, dtype=torch.int64)
+    stripes, conditioning, labels = striped(8, generator), torch.zeros(8, 2, 16, 16), torch.zeros(8, dtype=torch.int64)
     monkeypatch.setattr("training.critic.SMOOTHNESS", 0.0)
-    adversary.learn(stripes, stripes, given, labels, generator)
+    adversary.learn(stripes, stripes, conditioning, labels, generator)
     assert all(p.grad is not None and float(p.grad.abs().max()) < 1e-6 for p in adversary.critic.parameters())
 
 
-def test_an_objection_teaches_the_network_alone() -> None:
+def test_the_adversarial_loss_trains_only_the_network() -> None:
     adversary = taught(120)
     made = (0.05 * striped(4, torch.Generator().manual_seed(1))).requires_grad_()
-    given, labels = torch.zeros(4, 2, 16, 16), torch.zeros(4, dtype=torch.int64)
+    conditioning, labels = torch.zeros(4, 2, 16, 16), torch.zeros(4, dtype=torch.int64)
     adversary.optimizer.zero_grad()
     true = striped(4, torch.Generator().manual_seed(2))
-    before = adversary.objection(true, made, given, labels)
+    before = adversary.adversarial_loss(true, made, conditioning, labels)
     before.backward()
     assert all(p.grad is None and p.requires_grad for p in adversary.critic.parameters())
     assert made.grad is not None
-    after = adversary.objection(true, made.detach() - 0.2 * made.grad.sign(), given, labels)
+    after = adversary.adversarial_loss(true, made.detach() - 0.2 * made.grad.sign(), conditioning, labels)
     assert after < before, "a step against the gradient is a step towards what it holds for true"
 
 
 def test_balance_makes_gradients_equally_large() -> None:
     weight = torch.tensor([1.0, 2.0], requires_grad=True)
-    wanted, objection = (weight**2).sum(), (1e-2 * weight).sum()
-    factor = balance(wanted, objection, weight)
-    (gradient,) = torch.autograd.grad(factor * objection, weight)
+    loss, adversarial_loss = (weight**2).sum(), (1e-2 * weight).sum()
+    factor = balance(loss, adversarial_loss, weight)
+    (gradient,) = torch.autograd.grad(factor * adversarial_loss, weight)
     assert float(gradient.norm()) == pytest.approx(20**0.5, rel=0.02)
     assert not factor.requires_grad
 
