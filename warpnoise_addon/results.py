@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .atomic import atomic_write
+from .atomic import atomic_write, is_locked
 from .bounded_json import parse_json, read_bytes, read_json
 from .errors import JobFolderError, Message, SettingsError, writing
-from .file_lock import is_locked
 from .frame_ranges import frame_name
 from .settings import Settings, make_settings
 

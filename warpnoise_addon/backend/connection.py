@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections.abc import Callable
@@ -50,8 +51,14 @@ class BackendProcess(Child):
         """
         try:
             for line in self.lines(seconds, cancelled, cancel_text="cancelled while the backend started"):
-                if ready := _parse_ready(line):
-                    return ready
+                with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
+                    ready = parse_json(line)
+                    return {
+                        "warpnoise": str(ready["warpnoise"]),
+                        "interface": ready.get("interface"),
+                        "host": str(ready["host"]),
+                        "port": int(ready["port"]),
+                    }
         except TimedOut:
             raise BackendHungError(
                 "the backend was not ready after {seconds:.0f} s and was stopped{last_words}",
@@ -89,15 +96,6 @@ class BackendProcess(Child):
     def _last_words(self) -> str:
         lines = [line.replace(self._token, "***") for line in self.tail if line.strip()]
         return Message(". Its last output:\n{said}", said="\n".join(lines[-8:])) if lines else ""
-
-
-def _parse_ready(line: str) -> dict[str, Any] | None:
-    try:
-        ready = parse_json(line)
-        return {"warpnoise": str(ready["warpnoise"]), "interface": ready.get("interface"), "host": str(ready["host"]),
-                "port": int(ready["port"])}  # fmt: skip
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
 
 
 SILENCE_SECONDS = 10.0

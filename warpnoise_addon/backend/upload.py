@@ -92,15 +92,17 @@ def send_job(backend: Backend, job: LocalJob, progress: Callable[[Job], None], c
             digest = hashlib.sha256()
             for block in _blocks(picture, path, cancelled):
                 digest.update(block)
-            if _is_there(there, name, picture.size, digest.digest()):
+            if there.get(name) == {"size": picture.size, "sha256": digest.hexdigest()}:
                 kept += 1
                 continue
             blocks = partial(_blocks, picture, path, cancelled)
             _send(backend, (upload_id, *call), picture.size, digest.digest(), blocks, cancelled)
         # Last, as everywhere: a folder that has it is complete.
-        size, described = len(job.description), hashlib.sha256(job.description).digest()
-        if not _is_there(there, "job.json", size, described):
-            _send(backend, (upload_id, "job.json"), size, described, lambda: iter([job.description]), cancelled)
+        size, described = len(job.description), hashlib.sha256(job.description)
+        if there.get("job.json") != {"size": size, "sha256": described.hexdigest()}:
+            _send(
+                backend, (upload_id, "job.json"), size, described.digest(), lambda: iter([job.description]), cancelled
+            )
     except Cancelled:
         raise Cancelled("cancelled while the frames were sent; those that arrived are not sent again") from None
     return upload_id
@@ -148,15 +150,10 @@ def _end_job(backend: Backend, job_id: str) -> None:
 def _remembered(folder: Path, memory: dict[str, str]) -> str | None:
     with contextlib.suppress(OSError, ValueError, AttributeError):
         content = read_json(folder / MEMORY)
-        # A copied folder is another job: the two shall not write to one upload.
-        if all(content.get(key) == value for key, value in memory.items()) and isinstance(content.get("id"), str):
+        # A copied folder is another job: the two must not write to one upload.
+        if content.items() >= memory.items() and isinstance(content.get("id"), str):
             return content["id"]
     return None
-
-
-def _is_there(there: dict[str, Any], name: str, size: int, digest: bytes) -> bool:
-    known = there.get(name)
-    return isinstance(known, dict) and known.get("size") == size and known.get("sha256") == digest.hex()
 
 
 def _send(

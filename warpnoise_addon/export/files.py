@@ -14,8 +14,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..atomic import lock, open_lock
 from ..errors import ExportError, JobFolderError, Message, disk_full, writing
-from ..file_lock import lock, open_lock
 from ..frame_ranges import frame_name
 
 _FULL = 1 << 20

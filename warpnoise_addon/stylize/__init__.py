@@ -4,8 +4,7 @@ request         the parameters of a run
 status          its progress
 backends        the backend process that all runs share
 second_blender  the copy of the file, and the command line, for the export in the background
-export_process  runs that command line
-session         a run in a thread, for a Blender with a window
+session         a run in a thread, for a Blender with a window; the export is a child process
 check           the check of the backend, and a set-up, in a thread
 model_sessions  the list of models, and a download, in threads
 model_facts     what backends have reported about models

@@ -24,8 +24,8 @@ from ..errors import ExportError, Message
 from ..export.changes import animatable_datablocks
 from ..export.simulations import point_caches
 from ..frame_ranges import frames_text
-from ..package import ADDON
 from ..settings import SETTINGS
+from ..version import ADDON
 from .request import StylizeRequest
 
 _BESIDE = re.compile(r"\.(?P<name>.*)\.warpnoise-[0-9a-f]{16}\.blend", re.DOTALL)

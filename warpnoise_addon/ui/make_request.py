@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import bpy
@@ -20,7 +21,7 @@ from ..stylize import state
 from ..stylize.backends import chosen_command, chosen_url
 from ..stylize.request import BackendChoice, StylizeRequest
 from .preferences import backend_choice
-from .properties import read_settings
+from .properties import SCENE_PROPERTIES
 from .texts import iface
 
 Read = TypeVar("Read")
@@ -37,16 +38,14 @@ def make_request(context: bpy.types.Context, arguments: dict[str, Any] | None = 
     """
     scene, arguments = context.scene, arguments or {}
     backend = _backend(context, arguments)
-
-    def value(name: str) -> Any:
-        if name in arguments:
-            return arguments[name]
-        hidden = name in SETTINGS and SETTINGS[name].hidden
-        return SETTINGS[name].default if hidden else getattr(scene.warpnoise, name)
-
+    hidden = {name: setting.default for name, setting in SETTINGS.items() if setting.hidden}
+    on_scene = {name: getattr(scene.warpnoise, name) for name in SCENE_PROPERTIES}
+    values = SimpleNamespace(**hidden | on_scene | arguments)
     text = arguments.get("frames", "").strip()
-    frames = _scene_frames(scene) if text.upper() in ("", "ALL") else parse_shot(text)
-    settings = _settings(value, arguments, elsewhere=bool(chosen_url(backend)))
+    owner = scene.warpnoise if scene.warpnoise.range == "CUSTOM" else scene
+    on_scene_range = range(owner.frame_start, owner.frame_end + 1, owner.frame_step)
+    frames = on_scene_range if text.upper() in ("", "ALL") else parse_shot(text)
+    settings = _settings(values, arguments, elsewhere=bool(chosen_url(backend)))
     request = StylizeRequest(
         _folder(scene, arguments),
         frames.start,
@@ -54,10 +53,10 @@ def make_request(context: bpy.types.Context, arguments: dict[str, Any] | None = 
         frames.step,
         scene=scene.name,
         settings=make_settings(**animated_settings(settings, scene, frames, arguments)),
-        color_source=_source(scene, value, arguments, "color_folder"),
-        passes_source=_source(scene, value, arguments, "passes_folder"),
-        keep_existing=value("keep_existing"),
-        connect=value("connect"),
+        color_source=_source(scene, values, arguments, "color_folder"),
+        passes_source=_source(scene, values, arguments, "passes_folder"),
+        keep_existing=values.keep_existing,
+        connect=values.connect,
         backend=backend,
         color_frames=_part(arguments, frames),
         preview="preview" in arguments,
@@ -135,13 +134,13 @@ def _folder_name(scene: bpy.types.Scene) -> str:
     return bpy.path.clean_name(scene.name) or "Scene"
 
 
-def _scene_frames(scene: bpy.types.Scene) -> range:
-    owner = scene.warpnoise if scene.warpnoise.range == "CUSTOM" else scene
-    return range(owner.frame_start, owner.frame_end + 1, owner.frame_step)
-
-
-def _settings(value: Callable[[str], Any], arguments: dict[str, Any], elsewhere: bool) -> dict[str, Any]:
-    settings, default = read_settings(value, arguments), SETTINGS["model"].default
+def _settings(values: SimpleNamespace, arguments: dict[str, Any], elsewhere: bool) -> dict[str, Any]:
+    """The settings in ``values``, of which those in ``arguments`` need no check box."""
+    settings = {
+        name: setting.from_property(arguments[name]) if name in arguments else setting.of(values)
+        for name, setting in SETTINGS.items()
+    }
+    default = SETTINGS["model"].default
     settings["model"] = settings["model"].strip() or default
     if settings["model"] != default:
         settings["model"] = _existing(SETTINGS["model"], settings["model"], elsewhere)
@@ -167,10 +166,10 @@ def _existing(setting: Setting, text: str, elsewhere: bool) -> str:
     )
 
 
-def _source(scene: bpy.types.Scene, value: Any, arguments: dict[str, Any], name: str) -> Path | None:
+def _source(scene: bpy.types.Scene, values: SimpleNamespace, arguments: dict[str, Any], name: str) -> Path | None:
     if name not in arguments and scene.warpnoise.source == "RENDER":
         return None
-    folder = value(name)
+    folder = getattr(values, name)
     if not folder:
         if name == "color_folder" and name not in arguments:
             raise SettingsError("Existing Frames is chosen, but no folder of frames is set")

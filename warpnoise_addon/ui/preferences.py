@@ -12,7 +12,6 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..backend.locate import PYTHON_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE, Address
 from ..errors import SettingsError, WarpnoiseError
-from ..package import ADDON
 from ..settings import MEMORY, RUN_OPTIONS
 from ..setup.environments import Environments
 from ..setup.hardware import BUILDS
@@ -22,6 +21,7 @@ from ..stylize import state
 from ..stylize.check import CheckSession, SetupSession
 from ..stylize.request import BackendChoice
 from ..stylize.status import duration
+from ..version import ADDON
 from .draw_status import draw_cancel, draw_progress
 from .properties import BackendOptions
 from .texts import draw_text, iface

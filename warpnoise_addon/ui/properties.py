@@ -5,7 +5,7 @@ annotations when it registers the classes, so they must not be postponed: no `an
 a `search` function, because Blender 4.2 crashes at its end if one was registered and unregistered.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -93,18 +93,6 @@ PRESET_PROPERTIES = tuple(name for name in _properties(_ON_SCENE) if name != "se
 """How a result looks: what a preset holds."""
 
 
-def read_settings(value: Callable[[str], Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of properties. ``value`` tells a property's; those of ``arguments`` need no check box."""
-    return {
-        name: setting.from_property(value(name)) if name in arguments or _is_on(setting, value) else None
-        for name, setting in SETTINGS.items()
-    }
-
-
-def _is_on(setting: Setting, value: Callable[[str], Any]) -> bool:
-    return not setting.switched or bool(value(f"use_{setting.name}"))
-
-
 def write_settings(owner: Any, settings: Settings) -> None:
     """Set the properties of an operator button."""
     for name, setting in SETTINGS.items():
@@ -127,6 +115,9 @@ class _SceneProperties:
     """Those that a file keeps, as properties of a scene: lists are collections."""
 
     __annotations__ = _properties(_ON_SCENE, lists=True) | _properties(_JOB)
+
+
+SCENE_PROPERTIES = tuple(_SceneProperties.__annotations__)
 
 
 class BackendOptions:
