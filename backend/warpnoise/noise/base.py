@@ -34,11 +34,7 @@ class NoiseMethod(ABC):
     """
 
     def __init__(
-        self,
-        shape: tuple[int, int, int],
-        seed: int = 0,
-        device: str | torch.device = "cpu",
-        maps: int = 1,
+        self, shape: tuple[int, int, int], seed: int = 0, device: str | torch.device = "cpu", maps: int = 1
     ) -> None:
         sizes = tuple(shape) if isinstance(shape, Iterable) else ()
         if len(sizes) != 3 or not is_integer(sizes[0], 1, MAX_CHANNELS) or not all(is_integer(n, 1) for n in sizes):

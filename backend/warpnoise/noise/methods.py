@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,40 +36,36 @@ class MethodInfo:
         return found
 
 
-_RECURRENT, _RESAMPLED = "baselines.recurrent", "baselines.resampled"
+_RECURRENT = "baselines.recurrent"
 _METHODS = (
     ("warped", "Warped", "warped:WarpedNoise",
      "Integral noise that moves with the scene's surfaces, without loss over any number of frames."),
     ("random", "Random", f"{_RECURRENT}:RandomNoise", "New noise in every frame. The result flickers."),
     ("fixed", "Fixed", f"{_RECURRENT}:FixedNoise", "The same noise in every frame. Texture sticks to the screen."),
-    ("bilinear", "Bilinear", f"{_RESAMPLED}:BilinearNoise",
+    ("bilinear", "Bilinear", f"{_RECURRENT}:BilinearNoise",
      "The previous frame's noise, interpolated between four pixels. It becomes blurred."),
-    ("bicubic", "Bicubic", f"{_RESAMPLED}:BicubicNoise",
+    ("bicubic", "Bicubic", f"{_RECURRENT}:BicubicNoise",
      "The previous frame's noise, interpolated between sixteen pixels. It becomes blurred."),
-    ("nearest", "Nearest", f"{_RESAMPLED}:NearestNoise",
+    ("nearest", "Nearest", f"{_RECURRENT}:NearestNoise",
      "The previous frame's noise at the nearest pixel. It does not follow slow motion."),
     ("pyoco-mixed", "PYoCo Mixed", f"{_RECURRENT}:PyocoMixedNoise",
      "Noise that all frames share, plus new noise in every frame (Ge et al. 2023)."),
     ("pyoco-progressive", "PYoCo Progressive", f"{_RECURRENT}:PyocoProgressiveNoise",
      "A part of the previous frame's noise, plus new noise (Ge et al. 2023)."),
-    ("control-a-video", "Control-A-Video", f"{_RESAMPLED}:ControlAVideoNoise",
+    ("control-a-video", "Control-A-Video", f"{_RECURRENT}:ControlAVideoNoise",
      "The previous frame's noise, with new noise where the picture moves (Chen et al. 2023)."),
     ("chained", "Chained Integral", "baselines.chained:ChainedNoise",
      "Integral noise made from that of the previous frame (Chang et al. 2024). It forgets earlier frames."),
 )  # fmt: skip
 
-METHODS: Mapping[str, MethodInfo] = MappingProxyType({row[0]: MethodInfo(*row) for row in _METHODS})
+METHODS: Mapping[str, MethodInfo] = {row[0]: MethodInfo(*row) for row in _METHODS}
 
 NOISE_METHODS: tuple[str, ...] = tuple(METHODS)
 """Names of all methods; the first one is the default."""
 
 
 def make_noise(
-    name: str,
-    shape: tuple[int, int, int],
-    seed: int = 0,
-    device: str | torch.device = "cpu",
-    maps: int = 1,
+    name: str, shape: tuple[int, int, int], seed: int = 0, device: str | torch.device = "cpu", maps: int = 1
 ) -> NoiseMethod:
     """Make the noise method ``name``, one of :data:`NOISE_METHODS`, at the first frame.
 
