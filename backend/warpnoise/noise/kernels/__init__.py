@@ -1,1 +1,1 @@
-"""Scalar functions of one particle, pixel or node, compiled for CPU threads and for CUDA."""
+"""Scalar functions of a particle, a pixel or a node, which are compiled for CPU threads and for CUDA."""

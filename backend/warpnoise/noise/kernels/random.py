@@ -1,9 +1,9 @@
-"""Counter-based random numbers: a value is a function of its address, so nothing is stored and no order matters.
+"""Counter-based random numbers: a value is a function of its address, so none is stored, and the order is free.
 
-Normal values: Philox 4x32-10 of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011), with the
-transform of Box and Muller. Its logarithm, sine and cosine are the polynomials of Cephes (S. Moshier): libraries differ
-in the last bits, and their calls keep a compiler from computing several values at once. Places and choices need no such
-quality: the finalizer of MurmurHash3 mixes their bits.
+Normal values use Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) and the
+Box-Muller transform. The logarithm, sine and cosine are the polynomials of Cephes (S. Moshier), because libraries
+differ in the last bits, and calls to them prevent vectorization. Places and choices need less quality: the finalizer of
+MurmurHash3 mixes their bits.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ COS0, COS1, COS2 = f32(2.443315711809948e-5), f32(-1.388731625493765e-3), f32(4.
 
 @scalar
 def normals(c0: int, c1: int, c2: int, c3: int, k0: int, k1: int) -> tuple[float, float, float, float]:
-    """Four independent N(0, 1) float32 for a counter of four 32-bit words and a key of two. All uint64."""
+    """Four independent N(0, 1) float32, from a counter of four 32-bit words and a key of two, which are uint64."""
     for _ in range(ROUNDS):
         p0 = c0 * M0
         p1 = c2 * M1
@@ -50,10 +50,10 @@ def normals(c0: int, c1: int, c2: int, c3: int, k0: int, k1: int) -> tuple[float
 
 @scalar
 def box_muller(a: int, b: int) -> tuple[float, float]:
-    """Two independent N(0, 1) float32 of two uniform 32-bit words."""
-    # Half a unit keeps the logarithm's argument above 0: |n| < 6.7.
+    """Two independent N(0, 1) float32, from two uniform 32-bit words."""
+    # The half unit keeps the logarithm's argument above 0, so |n| < 6.7.
     radius = math.sqrt(MINUS_TWO * logarithm(f32(i32(a >> S1)) * TO_UNIT + HALF_UNIT))
-    # 30 bits name an angle within 45 degrees of 0, one adds 180 degrees, one mirrors it at 45 degrees.
+    # 30 bits are an angle within 45 degrees of 0. One bit adds 180 degrees, and one mirrors the angle at 45 degrees.
     angle = f32(i32(i32(b & LOW30) - MIDDLE)) * TO_ANGLE
     square = angle * angle
     sine = ((SIN0 * square + SIN1) * square + SIN2) * square * angle + angle
@@ -65,7 +65,7 @@ def box_muller(a: int, b: int) -> tuple[float, float]:
 
 @scalar
 def logarithm(x: Any) -> Any:
-    """Of a positive float32 that is not subnormal."""
+    """The natural logarithm of a positive, normal float32."""
     bits = f32(x).view(i32)  # type: ignore[attr-defined]
     exponent = i32(i32(bits - ROOT_HALF_BITS) >> MANTISSA)
     mantissa = i32(bits - (exponent << MANTISSA)).view(f32)  # type: ignore[attr-defined]
@@ -79,7 +79,7 @@ def logarithm(x: Any) -> Any:
 
 @scalar
 def mix(bits: int) -> int:
-    """Mixes 32 bits in a uint64."""
+    """Mixes the 32 bits of a uint64."""
     bits = bits ^ (bits >> S16)
     bits = (bits * MIX0) & MASK
     bits = bits ^ (bits >> S13)
@@ -89,11 +89,11 @@ def mix(bits: int) -> int:
 
 @scalar
 def mix_level(seed: int, frame: int, level: int) -> int:
-    """The part of a node's bits that depends on its frame and level."""
+    """The first part of a node's hash: of its frame and level. 32 bits."""
     return mix((u64(level) * A1 + mix((u64(frame) * A0 + seed) & MASK)) & MASK)
 
 
 @scalar
 def mix_place(bits: int, ix: int, iy: int) -> int:
-    """The rest: its column and row."""
+    """The second part, which continues ``bits`` from :func:`mix_level`: of the node's column and row."""
     return mix((u64(iy) * A3 + mix((u64(ix) * A2 + bits) & MASK)) & MASK)

@@ -1,6 +1,6 @@
-"""Surfaces that a transform moves: T @ (x, y, d, 1) ~ (x', y', d', 1), in noise pixels and projective depth.
+"""Rigid motion of surfaces: T @ (x, y, d, 1) ~ (x', y', d', 1), in noise pixels and projective depth.
 
-All of it is float64: a surface far away has a small depth, and differences of depths decide what is occluded.
+The arithmetic is float64, because differences of depths decide what is occluded, and far surfaces have small depths.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from .compile import scalar
 from .types import Array, Pass, f32, f64, i64, u64
 
 STRAYS = 0.25
-"""Motion pixels: a pixel whose flow is farther from its surface's transform moves by its flow."""
+"""In motion pixels. A pixel whose flow differs by more from its surface's transform moves by its flow."""
 
 
 @scalar
 def find(surfaces: Array, surface: int) -> int:
-    """The place of a surface in a sorted array, or -1."""
+    """The index of a surface in a sorted array, or -1."""
     low, high = 0, len(surfaces)
     while low < high:
         middle = (low + high) >> 1
@@ -29,7 +29,7 @@ def find(surfaces: Array, surface: int) -> int:
 
 @scalar
 def project(t: Array, n: int, x: float, y: float, d: float) -> tuple[float, float, float, float, bool]:
-    """Where transform ``n`` moves a point: x, y, d there; the inverse of w; whether that is in front of the camera."""
+    """Moves a point by transform ``n``. Returns x, y and d; 1 / w; and whether it is in front of the camera."""
     n = u64(n)
     w = ((t[n, 3, 0] * x + t[n, 3, 1] * y) + t[n, 3, 2] * d) + t[n, 3, 3]
     inverse = 1.0 / w
@@ -43,7 +43,7 @@ def project(t: Array, n: int, x: float, y: float, d: float) -> tuple[float, floa
 def push(
     t: Array, n: int, px: float, py: float, pd: float, inverse: float, dx: float, dy: float, dd: float
 ) -> tuple[float, float, float]:
-    """The derivative of :func:`project` along (dx, dy, dd), at the point that it moves to (px, py, pd)."""
+    """The derivative of :func:`project` along (dx, dy, dd), at the point whose image is (px, py, pd)."""
     n = u64(n)
     w = (t[n, 3, 0] * dx + t[n, 3, 1] * dy) + t[n, 3, 2] * dd
     return (
@@ -57,10 +57,13 @@ def push(
 def project_surface(
     p: Pass, n: int, x: float, y: float, d: float, slope_x: float, slope_y: float
 ) -> tuple[bool, float, float, float, float, float, float, float]:
-    """Where transform ``n`` moves a point of a surface whose depth changes by the slopes.
+    """Moves a point of a surface by transform ``n``.
+
+    Args:
+        slope_x, slope_y: the derivatives of the surface's depth.
 
     Returns:
-        Whether it is in front of the camera; its place; its depth; the Jacobian.
+        Whether the point is in front of the camera; its place; its depth; the Jacobian.
     """
     px, py, pd, inverse, front = project(p.transforms, n, x, y, d)
     x_x, y_x, _ = push(p.transforms, n, px, py, pd, inverse, 1.0, 0.0, slope_x)
@@ -70,8 +73,8 @@ def project_surface(
 
 @scalar
 def transform_of_pixel(p: Pass, j: int, i: int) -> tuple[int, float, float, float]:
-    """The transform by which a source pixel moves, its flow and its depth in the target frame, NaN behind the camera.
-    -1: its surface has no transform, or its flow differs from it."""
+    """The index of a source pixel's transform, its flow, which is NaN behind the camera, and its depth in the target
+    frame. The index is -1 if the surface has no transform, or the pixel's flow disagrees with it."""
     n = find(p.surfaces, i64(p.source[j, i]))
     d = f64(p.source_depth[j, i, 0])
     if n < 0 or not math.isfinite(d):

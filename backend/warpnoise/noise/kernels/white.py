@@ -1,12 +1,13 @@
-"""White noise at every resolution: the value of a node is the sum of its halves' values, bit by bit.
+"""White noise at every resolution: the value of a node is exactly the sum of its children's values.
 
-W(A) ~ N(0, |A|) is refined as Levy built Brownian motion. The halves of an area of measure a and value x have values
+W(A) ~ N(0, |A|) is refined by Levy's construction of Brownian motion. An area of measure a and value x has two halves,
+its children in the tree, with the values
 
     x / 2 + z sqrt(a) / 2   and   x / 2 - z sqrt(a) / 2,   z ~ N(0, 1),
 
-which are independent, of variance a / 2 each, and sum to x: eq. 3 of Chang et al. (ICLR 2024) for two parts. All values
-of a level are multiples of one power of two, its quantum, fine enough not to matter and coarse enough for float32 to
-hold every value; so the sum of the halves is exact, and sums in float64 are exact in any order.
+which are independent, have the variance a / 2 and sum to x: eq. 3 of Chang et al. (ICLR 2024) for two parts. All values
+of a level are multiples of a power of two, its quantum. It is small relative to the values, and large enough that they
+are exact in float32. So the sum of the children is exact, and sums in float64 are exact in any order.
 """
 
 from __future__ import annotations
@@ -16,18 +17,18 @@ from .random import normals
 from .tree import ancestor_of, node_at, parent_of, power_of_two, side_in_parent
 from .types import DEAD, HALF, Array, Node, Particles, Scratch, Tree, f32, f64, u64
 
-ROOT = 63  # in place of a level: the counters of the base grid's values
-GROUP_SHIFT, MAP_SHIFT = 6, 18  # in the counter's last word: the level, the group of four channels, the map
-QUANTUM = 20  # a level's values are multiples of their standard deviation (or the next power of 2) times 2**-QUANTUM
+ROOT = 63  # in place of a level, in the counters of the base grid's values
+GROUP_SHIFT, MAP_SHIFT = 6, 18  # the counter's last word has the level, the group of four channels and the map
+QUANTUM = 20  # a quantum is 2**-QUANTUM standard deviations of the level's values, rounded to a power of two
 SQRT_HALF = 0.5**0.5
 BLOCK = 64
-"""Particles whose values a thread draws in one go: neighbors share most of their ancestors."""
-INTEGERS = 1.5 * 2.0**52  # a float64 of this size has no bits for fractions
+"""The number of particles whose values a thread draws at a time. Neighbors share most ancestors."""
+INTEGERS = 1.5 * 2.0**52  # a float64 of this magnitude has no fractional bits
 
 
 @scalar
 def half_root(tree: Tree, level: int) -> float:
-    """sqrt(a) / 2, a being the measure of a level's nodes. float32."""
+    """sqrt(a) / 2, where a is the measure of a level's nodes. float32."""
     return f32(power_of_two(tree.halvings - 1 - (level >> 1)) * (SQRT_HALF if level & 1 else 1.0))
 
 
@@ -39,16 +40,18 @@ def quantum_of(tree: Tree, level: int) -> int:
 
 @scalar
 def quantized(x: float, quantum: float, inverse: float) -> float:
-    """The nearest multiple of a power of two, the even one of two. float32."""
+    """The nearest multiple of the power of two ``quantum``; ties go to the even one. float32."""
     return f32(((f64(x) * inverse + INTEGERS) - INTEGERS) * quantum)
 
 
 @scalar
 def draw_normals(tree: Tree, to: Array, node: Node, level: int, first: int, count: int, map_: int) -> None:
-    """z of a node for ``count`` channels from ``first`` on, a multiple of four. ``level`` is ROOT for the base grid's
-    values. ``to`` has room for a multiple of 32, or for four."""
+    """Draws z of a node for ``count`` channels from ``first`` on, which is a multiple of four.
+
+    ``level`` is ROOT for the base grid's values. The length of ``to`` is a multiple of 32, or four.
+    """
     groups = (count + 3) // 4
-    if groups > 1:  # vector registers hold eight groups: more take no longer than two
+    if groups > 1:  # a vector register holds eight groups, so eight take no longer than two
         groups = (groups + 7) // 8 * 8
     for group in range(groups):
         word = u64(level + (((first >> 2) + group) << GROUP_SHIFT) + (map_ << MAP_SHIFT))
@@ -58,7 +61,7 @@ def draw_normals(tree: Tree, to: Array, node: Node, level: int, first: int, coun
 
 @scalar
 def split_value(tree: Tree, level: int, whole: Array, normal: Array, side: int, half: Array, count: int) -> None:
-    """Eq. 3: the values of a half of a node of a level, in ``count`` channels, from the node's values and normals."""
+    """Eq. 3: the values of a child of a node of a level, in ``count`` channels, from the node's values and normals."""
     root, exponent = half_root(tree, level), quantum_of(tree, level + 1)
     quantum, inverse = power_of_two(exponent), power_of_two(-exponent)
     for q in range(count):
@@ -70,18 +73,18 @@ def split_value(tree: Tree, level: int, whole: Array, normal: Array, side: int, 
 def descend(
     tree: Tree, scratch: Scratch, node: Node, last: Node, drawn: int, channel: int, count: int, map_: int
 ) -> int:
-    """Values of a node and all its ancestors, for ``count`` channels from ``channel`` on.
+    """Computes the values of a node and all its ancestors, for ``count`` channels from ``channel`` on.
 
-    Neighbors share most of the way down from the base grid: only below their common ancestor is it walked again.
+    Starts at the last ancestor that the node shares with the previous node, or else at the base grid.
 
     Args:
-        scratch: ``values[level]`` gets the values, ``normals[level]`` the normals that split them, ``places[level]``
-            column and row.
-        last: the previous node, whose ancestors ``scratch`` has; its level is -1 if there is none.
-        drawn: the number of levels whose normals ``scratch`` has.
+        scratch: receives the values in ``values[level]``, the normals that split them in ``normals[level]``, and column
+            and row in ``places[level]``.
+        last: the previous node, whose ancestors are in ``scratch``. Its level is -1 if there is none.
+        drawn: the number of levels whose normals are in ``scratch``.
 
     Returns:
-        The number of levels whose normals ``scratch`` has now.
+        The number of levels whose normals are in ``scratch`` now.
     """
     values, drawn_normals, at = scratch.values, scratch.normals, scratch.places
     start = min(last.level, node.level) if node.frame == last.frame else -1
@@ -115,10 +118,10 @@ def descend(
 def draw_white_noise(
     n: int, scratch: Scratch, particles: Particles, tree: Tree, rows: Array, first: int, map_: int, values: Array
 ) -> None:
-    """Draws W(A) of the particles in ``rows``: block and batch of channels n, from the base grid of the tree down.
+    """Draws W(A) of the particles in ``rows``, for the block of particles and the batch of channels with index n.
 
     Args:
-        first: the particle of row 0 of ``values``, (m, channels) float32.
+        first: the particle whose values are row 0 of ``values``, (m, channels) float32.
     """
     width = scratch.values.shape[1]
     batches = (values.shape[1] + width - 1) // width
@@ -139,7 +142,7 @@ def draw_white_noise(
 def split_values(
     n: int, scratch: Scratch, particles: Particles, tree: Tree, rows: Array, to: Array, map_: int, values: Array
 ) -> None:
-    """Values of two halves, in rows ``rows[n]`` and ``to[n]``, from their whole's, which the former has."""
+    """Splits the values of a node, in row ``rows[n]``, between its children, in rows ``rows[n]`` and ``to[n]``."""
     at, other = rows[n], to[n]
     if particles.origin[other] < 0:
         return
