@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,7 @@ def main() -> None:
         next(exporting)
         for frame in range(2, 2 + arguments.frames):
             export.append(measure(lambda: next(exporting)))
-            beauty.append(measure(lambda frame=frame: render_beauty(scene, frame, picture)))
+            beauty.append(measure(partial(render_beauty, scene, frame, picture)))
         exporting.close()
     alone, everything = np.median(beauty, axis=0), np.median(export, axis=0)
     added = np.median(np.subtract(export, beauty), axis=0)

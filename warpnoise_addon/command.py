@@ -41,8 +41,8 @@ def run(arguments: list[str], program: str = f"blender FILE.blend --command {COM
     except SystemExit as end:  # --help, or bad arguments, which it has told
         return int(end.code or 0)
     kind = getattr(parsed, "progress", "TEXT")
-    with _signals(), contextlib.ExitStack() as end:
-        end.callback(state.pool.discard)  # the backend ends with the command, not some time after it
+    with _signals(), contextlib.ExitStack() as stack:
+        stack.callback(state.pool.discard)  # the backend ends with the command, not some time after it
         try:
             with _scene(parsed):
                 {"export": _export, "stylize": _stylize, "compositor": _compositor}[parsed.action](parsed, kind)
@@ -55,7 +55,7 @@ def run(arguments: list[str], program: str = f"blender FILE.blend --command {COM
 
 
 def _stylize(parsed: argparse.Namespace, kind: str) -> None:
-    save = _checked_save(getattr(parsed, "save", None))
+    save = _checked_save(parsed.save) if getattr(parsed, "save", None) else None
     if save is not None and (hasattr(parsed, "chunk") or hasattr(parsed, "only")):
         raise SettingsError(
             "--save: a part of a shot is not added to the compositor. When all parts are done, run `warpnoise "
@@ -64,7 +64,7 @@ def _stylize(parsed: argparse.Namespace, kind: str) -> None:
     if save is not None and hasattr(parsed, "preview"):
         raise SettingsError("--save: a preview is not added to the compositor, so there is nothing to save")
     try:
-        bpy.ops.warpnoise.stylize(progress=kind, **operator_arguments(parsed))
+        bpy.ops.warpnoise.stylize(progress=kind, **operator_arguments(parsed))  # type: ignore[attr-defined]
     except RuntimeError:  # the operator's error report
         if state.last.exit_status == 0:
             raise
@@ -107,9 +107,7 @@ def _export(parsed: argparse.Namespace, kind: str) -> None:
         print(f"warpnoise: rendered {request.folder}", flush=True)
 
 
-def _checked_save(text: str | None) -> Path | None:
-    if not text:
-        return None
+def _checked_save(text: str) -> Path:
     path = Path(text).expanduser().absolute()
     if path.suffix != ".blend":
         raise SettingsError("--save: expected a name that ends in .blend, got {text}", text=text)

@@ -32,7 +32,7 @@ PATH_OPTIONS: set[Any] = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= 
 """Of properties that hold a path: without it newer versions take a path relative to the file for a wrong one."""
 
 
-def has_property(owner: bpy.types.bpy_struct[Any], name: str) -> bool:
+def has_property(owner: bpy.types.bpy_struct[Any] | type[bpy.types.Scene], name: str) -> bool:
     """Whether this version's ``owner`` has an RNA property of that name."""
     return name in owner.bl_rna.properties
 
@@ -298,7 +298,7 @@ def colorspace_name(settings: bpy.types.ColorManagedInputColorspaceSettings) -> 
     return settings.name if ctypes.string_at(settings.as_pointer(), 1) != b"\0" else ""
 
 
-def scene_linear_name() -> str | None:
-    """The colour space of the compositor; None: this configuration has neither Blender's name for it nor the role."""
+def scene_linear_name() -> str:
+    """The colour space of the compositor; empty: this configuration has neither Blender's name for it nor the role."""
     names = colorspace_names()
-    return next((name for name in ("scene_linear", "Linear Rec.709") if name in names), None)
+    return next((name for name in ("scene_linear", "Linear Rec.709") if name in names), "")

@@ -226,7 +226,8 @@ def ingest() -> None:
     """Existing frames, by the last digits of their names, as they are."""
     folders: dict[str, Path] = {}
     for line in sys.stdin:
-        request, answer = json.loads(line), {}
+        request = json.loads(line)
+        answer: dict[str, object] = {}
         if "check" in request:
             folders = {
                 kind: Path(request["check"][kind]["folder"]) for kind in ("color", "passes") if request["check"][kind]

@@ -311,6 +311,7 @@ def test_the_export_ends_with_its_parent(blend, tmp_path):
         (["stylize", "--noise", "brown"], "expected one of warped"),
         (["stylize", "--model", "/nowhere/model"], "does not exist"),
         (["stylize", "--save", "out.png"], "ends in .blend"),
+        (["compositor", "--save", ""], "ends in .blend"),
         (["stylize", "--save", "/nowhere/out.blend"], "no folder /nowhere"),
         (["stylize", "--scene", "Third"], "no scene 'Third'"),
         (["paint"], "invalid choice"),

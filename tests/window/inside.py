@@ -11,6 +11,7 @@ models, and adds a LoRA and a ControlNet.
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import addon_utils
 import bpy
@@ -21,8 +22,8 @@ SIZE = 64
 MARK = (1.0, 0.0, 1.0, 1.0)
 EDITORS = {"--sidebar": "IMAGE_EDITOR", "--compositor": "CompositorNodeTree", "--preferences": "PREFERENCES"}
 
-folder, *flags = sys.argv[sys.argv.index("--") + 1 :]
-folder = Path(folder)
+name, *flags = sys.argv[sys.argv.index("--") + 1 :]
+folder = Path(name)
 editor = next((EDITORS[flag] for flag in flags if flag in EDITORS), "")
 session = sys.modules[f"{MODULE}.warpnoise_addon.stylize.state"]
 ticks = 0
@@ -68,7 +69,7 @@ def arrange() -> None:
 
 
 def mark_buttons() -> None:
-    colors = bpy.context.preferences.themes[0].user_interface.wcol_tool
+    colors: Any = bpy.context.preferences.themes[0].user_interface.wcol_tool
     colors.inner = colors.inner_sel = MARK
 
 
@@ -76,10 +77,11 @@ def unfold() -> None:
     """Shows the add-on's own part of the editor. It is there only once the editor was drawn."""
     window = bpy.context.window_manager.windows[0]
     area = window.screen.areas[0]
-    regions = {region.type: region for region in area.regions}
+    regions: dict[str, Any] = {region.type: region for region in area.regions}
     if editor == "PREFERENCES":
-        listed = next(module for module in addon_utils.modules(refresh=False) if module.__name__ == MODULE)
-        addon_utils.module_bl_info(listed)["show_expanded"] = True
+        utils: Any = addon_utils
+        listed = next(module for module in utils.modules(refresh=False) if module.__name__ == MODULE)
+        utils.module_bl_info(listed)["show_expanded"] = True
         area.tag_redraw()
     elif editor:
         regions["UI"].active_panel_category = "Warpnoise"
@@ -104,7 +106,7 @@ def list_models() -> None:
     settings.controls.add().path = "xinsir/controlnet-union-sdxl-1.0"
     region = next(region for region in area.regions if region.type == "UI")
     with bpy.context.temp_override(window=window, area=area, region=region):
-        bpy.ops.warpnoise.list_models("INVOKE_DEFAULT")
+        bpy.ops.warpnoise.list_models("INVOKE_DEFAULT")  # type: ignore[attr-defined]
 
 
 def report() -> float:

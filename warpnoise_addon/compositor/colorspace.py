@@ -47,13 +47,14 @@ _NEAR: dict[str, str] = {
 class ViewInverse:
     """``colorspace`` undoes display and view; ``exposure`` (stops) undoes the scene's exposure.
 
-    ``corrections``: how often the conversion is to be corrected, because its inverse is not exact.
+    ``corrections``: how often the conversion is to be corrected, in ``scene_linear``, because its inverse is not exact.
     """
 
     colorspace: str
     exposure: float
     corrections: int
     warnings: tuple[str, ...]
+    scene_linear: str
 
 
 def view_inverse(scene: bpy.types.Scene) -> ViewInverse:
@@ -84,8 +85,9 @@ def view_inverse(scene: bpy.types.Scene) -> ViewInverse:
         "Filmic without a look shows them as they are",
         not_undone=not_undone,
     )
-    corrections = 3 if view.view_transform == "AgX" and compat.scene_linear_name() is not None else 0
-    return ViewInverse(name, -view.exposure, corrections, (text,) if not_undone else ())
+    scene_linear = compat.scene_linear_name()
+    corrections = 3 if view.view_transform == "AgX" and scene_linear else 0
+    return ViewInverse(name, -view.exposure, corrections, (text,) if not_undone else (), scene_linear)
 
 
 def _colorspace(display: str, view: str, available: list[str]) -> tuple[str, bool]:

@@ -46,7 +46,7 @@ def stylized_group(sequence: Sequence, view: ViewInverse) -> bpy.types.NodeTree:
 def find_group(folder: Path) -> bpy.types.NodeTree | None:
     """The group that shows this job folder's frames; also after the file was saved elsewhere."""
     for group in bpy.data.node_groups:
-        if group.library is None and group.bl_idname == "CompositorNodeTree" and JOB_PROPERTY in group:
+        if group.library is None and group.bl_idname == "CompositorNodeTree" and group.get(JOB_PROPERTY):
             places = [Path(bpy.path.abspath(str(group[JOB_PROPERTY])))]
             if image := _image_of(group):
                 # Blender keeps the image's path right when the file moves; the property is only a text.
@@ -107,14 +107,13 @@ def _corrected(
     nodes: Nodes, y: bpy.types.NodeSocket, alpha: bpy.types.NodeSocket, view: ViewInverse
 ) -> bpy.types.NodeSocket:
     """Scene-linear, premultiplied colour of display-referred, straight ``y``; see the module's docstring."""
-    linear = compat.scene_linear_name()
     y = nodes.set_alpha("Opaque", y, 1.0)  # so that nothing divides by alpha on the way
     t = y
-    x = nodes.convert("To Scene Linear", t, view.colorspace, linear)
+    x = nodes.convert("To Scene Linear", t, view.colorspace, view.scene_linear)
     for _ in range(view.corrections):
-        error = nodes.mix("Error", "SUBTRACT", 1.0, y, nodes.convert("To View", x, linear, view.colorspace))
+        error = nodes.mix("Error", "SUBTRACT", 1.0, y, nodes.convert("To View", x, view.scene_linear, view.colorspace))
         t = nodes.mix("Correct", "ADD", CORRECTION_STEP, t, error)
-        x = nodes.convert("To Scene Linear", t, view.colorspace, linear)
+        x = nodes.convert("To Scene Linear", t, view.colorspace, view.scene_linear)
     return nodes.set_alpha("Premultiply", x, alpha, replace=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import bpy
@@ -13,8 +14,8 @@ from ..errors import ExportError, Message
 KINDS = ("PERSP", "ORTHO")
 
 
-def check_camera(camera: bpy.types.Object | None, where: str) -> None:
-    """Raises ExportError when nothing can be exported through the object. ``where`` begins the message's sentence."""
+def check_camera(camera: bpy.types.Object | None, where: str) -> bpy.types.Object:
+    """The camera. Raises ExportError if nothing can be exported through it. ``where`` begins the message's sentence."""
     if camera is None:
         raise ExportError("{where} has no camera. Add one, or choose one in the scene's properties.", where=where)
     if camera.type != "CAMERA":
@@ -33,9 +34,10 @@ def check_camera(camera: bpy.types.Object | None, where: str) -> None:
             name=camera.name,
             type=camera.data.type,
         )
+    return camera
 
 
-def check_cameras(scene: bpy.types.Scene, frames: range) -> None:
+def check_cameras(scene: bpy.types.Scene, frames: Sequence[int]) -> None:
     """Checks the scene's camera and those that its timeline markers switch to. Raises ExportError."""
     markers = sorted((m for m in scene.timeline_markers if m.camera is not None), key=lambda marker: marker.frame)
     if not markers:
@@ -56,8 +58,7 @@ def camera_block(depsgraph: bpy.types.Depsgraph, frame: int) -> dict[str, Any]:
         ExportError: as above, or a camera without size.
     """
     scene = depsgraph.scene_eval
-    camera = scene.camera
-    check_camera(camera, Message("Scene '{name}' at frame {frame}", name=scene.name, frame=frame))
+    camera = check_camera(scene.camera, Message("Scene '{name}' at frame {frame}", name=scene.name, frame=frame))
     camera = camera.evaluated_get(depsgraph)
     render = scene.render
     percentage = render.resolution_percentage

@@ -7,6 +7,7 @@ pictures go through the scene's view transform, which only Blender has.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,8 @@ class ExistingFrames:
     def __init__(
         self,
         scene: bpy.types.Scene,
-        color: tuple[Path, range] | None,
-        passes: tuple[Path, range] | None,
+        color: tuple[Path, Sequence[int]] | None,
+        passes: tuple[Path, Sequence[int]] | None,
         command: BackendCommand | None = None,
     ) -> None:
         self._scene, self._command = scene, command or find_backend()
@@ -55,7 +56,7 @@ class ExistingFrames:
                 "{program} cannot be started: {reason}", program=self._command.argv[0], reason=error.strerror
             ) from None
         check = {
-            name: source and {"folder": str(source[0]), "frames": [source[1].start, source[1][-1], source[1].step]}
+            name: source and {"folder": str(source[0]), "frames": list(source[1])}
             for name, source in (("color", color), ("passes", passes))
         }
         found = self._ask({"check": {"size": render_size(scene), **check}})

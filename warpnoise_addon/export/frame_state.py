@@ -133,6 +133,6 @@ def _corners(mesh: bpy.types.Mesh) -> str:
     # Reading the attribute is hundreds of times as fast as `mesh.loops`. A mesh without faces may have none.
     attribute = mesh.attributes.get(".corner_vert")
     corners = np.empty(len(mesh.loops) if attribute is not None else 0, np.int32)
-    if len(corners):
+    if attribute is not None and len(corners):
         attribute.data.foreach_get("value", corners)
     return hashlib.blake2b(corners.data, digest_size=8).hexdigest()

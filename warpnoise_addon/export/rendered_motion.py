@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -15,6 +16,8 @@ from .changes import Changes
 from .frame_state import BY_VELOCITY, FrameState, frame_state
 from .rendering import prepare, render_still
 from .simulations import has_remembered_frames
+
+_handlers: Any = bpy.app.handlers  # whose stubs know no handler with a dependency graph
 
 # Vectors are averaged over a pixel's samples, and an average of two surfaces' vectors points nowhere. So: one
 # sample, through a filter so narrow that it is the point at the pixel's centre, and nothing that adds or moves samples.
@@ -174,14 +177,14 @@ class _Evaluation:
     _errors: list[Exception] = field(default_factory=list)
 
     def __enter__(self) -> _Evaluation:
-        bpy.app.handlers.frame_change_pre.insert(0, self._before)
-        bpy.app.handlers.frame_change_post.append(self._after)
+        _handlers.frame_change_pre.insert(0, self._before)
+        _handlers.frame_change_post.append(self._after)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._restore_rate()
-        bpy.app.handlers.frame_change_pre.remove(self._before)
-        bpy.app.handlers.frame_change_post.remove(self._after)
+        _handlers.frame_change_pre.remove(self._before)
+        _handlers.frame_change_post.remove(self._after)
 
     def result(self) -> FrameState:
         """What was read. Raises what reading raised."""

@@ -44,15 +44,15 @@ class Simulations:
         unbaked = [item for item in unbaked if _first(item, self._scene) < self._last]
         if not unbaked:
             return ()
-        caches = [item for item in unbaked if item.cache is not None]
-        for item in caches:
-            self._changes.set(item.cache, frame_end=max(min(item.cache.frame_end, self._last), item.cache.frame_start))
+        caches = [(item.owner, item.cache) for item in unbaked if item.cache is not None]
+        for _, cache in caches:
+            self._changes.set(cache, frame_end=max(min(cache.frame_end, self._last), cache.frame_start))
         self._simulate_what_is_rendered(unbaked)
         with bpy.context.temp_override(scene=self._scene, view_layer=self._layer):
             if caches:
                 _bake_all()
-                for item in caches:
-                    self._changes.callback(_free, self._scene, item)
+                for _, cache in caches:
+                    self._changes.callback(_free, self._scene, cache)
             if len(caches) < len(unbaked):
                 for frame in range(min(_first(item, self._scene) for item in unbaked), self._last + 1):
                     self._scene.frame_set(frame)
@@ -60,10 +60,10 @@ class Simulations:
             Message(
                 "The simulation of '{name}' could not be baked: its frames may be those of another time. "
                 "Bake it in its physics settings, and export again.",
-                name=item.owner.name,
+                name=owner.name,
             )
-            for item in caches
-            if not item.cache.is_baked
+            for owner, cache in caches
+            if not cache.is_baked
         )
 
     def _simulate_what_is_rendered(self, items: list[_Simulation]) -> None:
@@ -99,8 +99,8 @@ def _bake_all() -> None:
     bpy.ops.ptcache.bake_all(bake=True)
 
 
-def _free(scene: bpy.types.Scene, item: _Simulation) -> None:
-    with bpy.context.temp_override(scene=scene, point_cache=item.cache):
+def _free(scene: bpy.types.Scene, cache: bpy.types.PointCache) -> None:
+    with bpy.context.temp_override(scene=scene, point_cache=cache):
         bpy.ops.ptcache.free_bake()
 
 
@@ -139,7 +139,7 @@ def _objects(scene: bpy.types.Scene) -> set[bpy.types.Object]:
     found, waiting = set(), set(scene.objects)
     while waiting:
         found |= waiting
-        collections = {shown.instance_collection for shown in waiting} - {None}
+        collections = {collection for shown in waiting if (collection := shown.instance_collection)}
         waiting = {shown for collection in collections for shown in collection.all_objects} - found
     return found
 

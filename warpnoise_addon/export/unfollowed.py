@@ -72,7 +72,7 @@ def _displaces(material: bpy.types.Material) -> bool:
     return output is not None and output.inputs["Displacement"].is_linked and material.displacement_method != "BUMP"
 
 
-def _is_animated(tree: bpy.types.NodeTree) -> bool:
+def _is_animated(tree: bpy.types.NodeTree | None) -> bool:
     nodes = list(compat.nodes_of(tree))
     images = (node.image for node in nodes if node.bl_idname == "ShaderNodeTexImage")
     trees = dict.fromkeys(node.id_data for node in nodes)

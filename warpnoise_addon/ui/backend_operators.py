@@ -82,7 +82,8 @@ class WARPNOISE_OT_enter_token(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> None:
         token, self.token = self.token.strip(), ""
         write_token(token_path(), token)
-        preferences(context).token_file = str(token_path())
+        if (chosen := preferences(context)) is not None:
+            chosen.token_file = str(token_path())
 
 
 def token_path() -> Path:

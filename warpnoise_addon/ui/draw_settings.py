@@ -15,6 +15,7 @@ from . import pictures
 from .key_pictures import draw_key_pictures
 from .make_request import default_output
 from .model_list import DEFAULT_MODEL, draw_models
+from .operator_mixins import Mixin
 from .texts import draw_text, iface, letters_in, sentence
 
 DEFAULT_TAKES = frozenset(SETTINGS) - {
@@ -203,7 +204,7 @@ def draw_value(layout: bpy.types.UILayout, owner: Any, setting: Setting) -> None
     row.prop(owner, setting.name, text="", slider=setting.hints.get("subtype") == "FACTOR")
 
 
-class _OfList:
+class _OfList(Mixin):
     """Mixin: the setting that is a list."""
 
     bl_options = {"INTERNAL", "UNDO"}  # noqa: RUF012  Blender's own way

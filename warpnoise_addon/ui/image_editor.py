@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import bpy
 
@@ -30,7 +31,7 @@ def sequence_name(sequence: Sequence) -> str:
     return f"Stylized {sequence.folder.name} Frames"
 
 
-def _load(name: str, path: Path, source: str = "FILE") -> bpy.types.Image:
+def _load(name: str, path: Path, source: Literal["FILE", "SEQUENCE"] = "FILE") -> bpy.types.Image:
     image = bpy.data.images.get(name)
     if image is None or image.library is not None:
         image = bpy.data.images.load(str(path), check_existing=False)

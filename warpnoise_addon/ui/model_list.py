@@ -49,7 +49,7 @@ class WARPNOISE_UL_models(bpy.types.UIList):
         model = listed(item.name) or {}
         row = layout.row(align=True)
         picture = pictures.style_icon(pictures.STYLES[0]) if item.name == DEFAULT_MODEL else 0
-        kind = "ERROR" if model.get("error") else "CHECKMARK" if is_installed(model) else "IMPORT"
+        kind: Any = "ERROR" if model.get("error") else "CHECKMARK" if is_installed(model) else "IMPORT"
         if picture:
             row.label(text=item.title, icon_value=picture, translate=False)
         else:

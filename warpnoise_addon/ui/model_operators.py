@@ -56,7 +56,7 @@ class WARPNOISE_OT_offer_model(SessionOperator, bpy.types.Operator):
 
     def _done(self, context: bpy.types.Context) -> set[str]:
         if not bpy.app.background:
-            bpy.ops.warpnoise.download_model("INVOKE_DEFAULT", model=self.model)
+            bpy.ops.warpnoise.download_model("INVOKE_DEFAULT", model=self.model)  # type: ignore[attr-defined]
         return {"FINISHED"}
 
 

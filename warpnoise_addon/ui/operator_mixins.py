@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
@@ -15,6 +15,11 @@ from . import pictures
 from .texts import sentence
 
 TIMER_SECONDS = 0.2
+
+if TYPE_CHECKING:
+    Mixin = bpy.types.Operator
+else:  # Blender registers whole operators only
+    Mixin = object
 
 
 def reporting(execute: Callable[[Any, bpy.types.Context], Any]) -> Callable[[Any, bpy.types.Context], set[str]]:
@@ -34,7 +39,7 @@ def reporting(execute: Callable[[Any, bpy.types.Context], Any]) -> Callable[[Any
     return reported
 
 
-class WhenIdle:
+class WhenIdle(Mixin):
     """Mixin of operators that wait while something runs."""
 
     @classmethod
@@ -45,7 +50,7 @@ class WhenIdle:
         return context.scene is not None
 
 
-class AskFirst:
+class AskFirst(Mixin):
     """Mixin for operators that delete: a dialog asks first. ``deletes``: the property that names what is deleted."""
 
     deletes: str

@@ -53,6 +53,7 @@ PLACES = {"": _InProperties, "_image": _InImageEditor, "_node": _InCompositor}
 
 class _Main:
     bl_label = "Warpnoise"
+    layout: bpy.types.UILayout
 
     def draw_header_preset(self, context: bpy.types.Context) -> None:
         WARPNOISE_PT_presets.draw_panel_header(self.layout)

@@ -19,7 +19,7 @@ class WARPNOISE_MT_presets(bpy.types.Menu):
     bl_label = "Warpnoise Presets"
     preset_subdir = SUBFOLDER
     preset_operator = "script.execute_preset"
-    draw = bpy.types.Menu.draw_preset
+    draw = bpy.types.Menu.draw_preset  # type: ignore[assignment]
 
 
 class WARPNOISE_OT_reset_look(bpy.types.Operator):
@@ -35,7 +35,7 @@ class WARPNOISE_OT_reset_look(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class WARPNOISE_OT_preset_add(AddPresetBase, bpy.types.Operator):
+class WARPNOISE_OT_preset_add(AddPresetBase, bpy.types.Operator):  # type: ignore[misc]
     """Add the settings of the style and the noise as a preset, or remove the chosen one"""
 
     bl_idname = "warpnoise.preset_add"

@@ -46,7 +46,7 @@ def _property(setting: Setting) -> Any:
     if setting.kind == "array":
         common["description"] = f"{setting.description}: {setting.hints.get('metavar', '...')}; ..."
     if setting.kind in ("string", "array"):
-        subtype = "DIR_PATH" if hints.get("subtype") == "MODEL" else hints.get("subtype", "NONE")
+        subtype: Any = "DIR_PATH" if hints.get("subtype") == "MODEL" else hints.get("subtype", "NONE")
         subtype = subtype if subtype in ("DIR_PATH", "FILE_PATH") else "NONE"
         common["options"] |= PATH_OPTIONS if subtype != "NONE" else set()
         return StringProperty(**common, default=setting.text(setting.default), subtype=subtype)

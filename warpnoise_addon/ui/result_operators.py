@@ -20,7 +20,7 @@ from ..results import CURRENT, current_folder, list_results, remove_result, use_
 from ..settings import describe
 from .image_editor import sequence_name, show_sequence
 from .make_request import existing_output, output_folder, read_changed
-from .operator_mixins import AskFirst, WhenIdle, reporting, warn
+from .operator_mixins import AskFirst, Mixin, WhenIdle, reporting, warn
 from .texts import iface, sentence
 
 
@@ -50,7 +50,7 @@ def _draw_list(layout: bpy.types.UILayout, job: Path) -> None:
             row.operator("warpnoise.remove_result", text="", icon="X").result = result.name
 
 
-class _ShowsFrames:
+class _ShowsFrames(Mixin):
     """Mixin: needs finished frames of the result in use."""
 
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012  Blender's own way
@@ -132,7 +132,8 @@ class WARPNOISE_OT_open_movie(bpy.types.Operator):
         return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        return bpy.ops.wm.path_open(filepath=str(_movie(context)))
+        bpy.ops.wm.path_open(filepath=str(_movie(context)))
+        return {"FINISHED"}
 
 
 def _movie(context: bpy.types.Context) -> Path | None:

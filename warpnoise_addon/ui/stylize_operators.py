@@ -100,7 +100,7 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
         return self._bring_back(scene, self._request)
 
     def _bring_back(self, scene: bpy.types.Scene, request: StylizeRequest) -> set[str]:
-        if request.preview:
+        if request.preview and request.color_frames and state.last.result:
             shown = show_preview(bpy.context, request.folder, state.last.result, request.color_frames[0])
             if not shown and not bpy.app.background:
                 self.report({"INFO"}, sentence("Open an image editor and choose the image '{image}'", image=AFTER))

@@ -6,6 +6,7 @@ Blender translates labels and names by itself. Texts with values are translated 
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import bpy
 
@@ -36,7 +37,7 @@ def letters_in(context: bpy.types.Context) -> int:
 
 
 def draw_text(
-    layout: bpy.types.UILayout, text: str, icon: str = "NONE", width: int = 60, most: int = 12, capital: bool = True
+    layout: bpy.types.UILayout, text: str, icon: Any = "NONE", width: int = 60, most: int = 12, capital: bool = True
 ) -> None:
     """Draw ``text``, translated, in at most ``most`` lines of ``width`` characters, the icon before the first."""
     shown = sentence(text) if capital else iface(text)

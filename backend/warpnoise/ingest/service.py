@@ -1,6 +1,6 @@
 """The exporter's child process: requests on standard input, answers on standard output, a line of JSON each.
 
-    {"check": {"size": [W, H], "color": {"folder": F, "frames": [START, END, STEP]}, "passes": {...}}}
+    {"check": {"size": [W, H], "color": {"folder": F, "frames": [FRAME, ...]}, "passes": {...}}}
         -> {"alpha": BOOL, "scene_linear": BOOL}      some picture has alpha; some picture is an EXR file
     {"color": FRAME, "target": FILE.png, "alpha": BOOL}
         -> {"scene_linear": null | FILE.exr}          written; or an EXR file, for Blender's view transform
@@ -123,7 +123,7 @@ class _Service:
     ) -> dict[str, Any]:
         alpha = scene_linear = False
         if color is not None:
-            self._color = numbered_files(Path(color["folder"]), (*pictures.SUFFIXES, EXR), _frames(color))
+            self._color = numbered_files(Path(color["folder"]), (*pictures.SUFFIXES, EXR), color["frames"])
         for path in self._color.values():
             if path.suffix.lower() == EXR:
                 scene_linear = True
@@ -133,7 +133,7 @@ class _Service:
                 _check_size(path, header.size, size)
                 alpha |= header.alpha
         if passes is not None:
-            self._passes = numbered_files(Path(passes["folder"]), (EXR,), _frames(passes))
+            self._passes = numbered_files(Path(passes["folder"]), (EXR,), passes["frames"])
         for path in self._passes.values():
             _check_size(path, check_exr(path, passes=True), size)
         return {"alpha": alpha, "scene_linear": scene_linear}
@@ -144,11 +144,6 @@ class _Service:
             return {"scene_linear": str(path)}
         write_png(target, pictures.read_picture(path, alpha=alpha))
         return {"scene_linear": None}
-
-
-def _frames(given: dict[str, Any]) -> range:
-    start, end, step = given["frames"]
-    return range(start, end + 1, step)
 
 
 def _check_size(path: Path, size: tuple[int, int], expected: tuple[int, int]) -> None:

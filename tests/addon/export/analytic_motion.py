@@ -72,6 +72,7 @@ class Moment:
     def of(cls, scene: bpy.types.Scene, frame: int) -> Moment:
         scene.frame_set(frame)
         depsgraph = bpy.context.evaluated_depsgraph_get()
+        assert scene.camera is not None
         camera = scene.camera.evaluated_get(depsgraph)
         world = np.array(camera.matrix_world, np.float64)
         world[:3, :3] /= np.linalg.norm(world[:3, :3], axis=0)

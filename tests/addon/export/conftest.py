@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import bpy
 import pytest
@@ -25,7 +26,7 @@ def scene() -> bpy.types.Scene:
 def export(tmp_path: Path) -> Callable[..., list[ExportedFrame]]:
     """``export(1, 3, frame_step=2, ...)``: exports the current scene into ``tmp_path / "job"``."""
 
-    def run(start: int, end: int, **options: object) -> list[ExportedFrame]:
+    def run(start: int, end: int, **options: Any) -> list[ExportedFrame]:
         return list(export_job(bpy.context, ExportOptions(tmp_path / "job", start, end, **options)))
 
     return run

@@ -131,6 +131,9 @@ def test_only_what_is_asked_for_is_read(lit: bpy.types.Scene, tmp_path: Path) ->
     (source / ".hidden0001.png").write_bytes(b"")
     job = export(tmp_path / "job", 2, 3, color_source=source)
     assert [entry["frame"] for entry in job["frames"]] == [2, 3]
+    (source / "shot2_v003-0002.png").unlink()
+    part = ExportOptions(tmp_path / "part", 1, 3, color_source=source, color_frames=[1, 3])
+    assert [exported.frame for exported in export_job(bpy.context, part) if exported.color] == [1, 3]
 
 
 class TestRefused:

@@ -32,7 +32,7 @@ def ask(*requests: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def check(folder: Path, frames: int = 2) -> dict[str, Any]:
-    color = {"folder": str(folder), "frames": [1, frames, 1]}
+    color = {"folder": str(folder), "frames": list(range(1, frames + 1))}
     return {"check": {"size": [WIDTH, HEIGHT], "color": color, "passes": None}}
 
 
@@ -172,7 +172,7 @@ def test_lossy_codecs_destroy_what_a_job_needs(tmp_path: Path) -> None:
 
 def test_half_precision_is_refused(tmp_path: Path) -> None:
     write_passes(tmp_path / "1.exr", dtype=np.float16)
-    request = {"check": {"size": [64, 64], "color": None, "passes": {"folder": str(tmp_path), "frames": [1, 1, 1]}}}
+    request = {"check": {"size": [64, 64], "color": None, "passes": {"folder": str(tmp_path), "frames": [1]}}}
     assert "float16 values, expected float32. Set Color Depth to Float (Full)" in ask(request)[0]["error"]
 
 
@@ -193,7 +193,7 @@ def test_not_an_exr_file(tmp_path: Path, content: bytes | None) -> None:
 
 def test_passes_are_copied_as_they_are(tmp_path: Path) -> None:
     source = write_passes(tmp_path / "r_0001.exr")
-    passes = {"folder": str(tmp_path), "frames": [1, 1, 1]}
+    passes = {"folder": str(tmp_path), "frames": [1]}
     target = tmp_path / "copy.exr"
     request = {"check": {"size": [64, 64], "color": None, "passes": passes}}
     assert ask(request, {"passes": 1, "target": str(target)})[1] == {}
