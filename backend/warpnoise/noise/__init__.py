@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .motion import Motion
     from .warped import WarpedNoise
 
-ALGORITHM_VERSION = 7
+ALGORITHM_VERSION = 8
 """Bump when the noise for a given seed and motion changes; cached frames are then invalidated."""
 
 __all__ = [

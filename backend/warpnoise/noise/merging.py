@@ -26,14 +26,12 @@ class Merging:
         self._engine, self._table = engine, table
         self._at, self._least, self._most = least, least, most
 
-    def run(self, step: Callable[[], Step]) -> bool:
-        """Merges if there are too many particles; returns whether there were. ``step`` makes records of the table."""
+    def run(self, step: Callable[[], Step]) -> None:
+        """Merges if there are too many particles. ``step`` makes records of the table."""
         table = self._table
-        if table.count <= self._at:
-            return False
-        visible = table.number_of(VISIBLE)
+        visible = table.number_of(VISIBLE) if table.count > self._at else 0
         if visible <= self._at:
-            return False
+            return
         for _ in range(ROUNDS):
             merged = self._merge_once(step())
             visible -= merged
@@ -43,7 +41,6 @@ class Merging:
             self._drop_surplus(step())
             visible = table.number_of(VISIBLE)
         self._at = min(self._most, max(self._least, visible * 17 // 16))
-        return True
 
     def _merge_once(self, step: Step) -> int:
         """Merges all pairs of siblings that can be merged now, and returns their number."""

@@ -59,8 +59,9 @@ def _prepared(p: Pass, engine: Engine) -> Pass:
     flow, transform_of = (
         (torch.empty_like(p.flow), torch.empty_like(p.source)) if len(p.surfaces) else (p.flow, p.transform_of)
     )
-    returns, interior = (torch.zeros((h, w), dtype=torch.bool, device=engine.device) for _ in range(2))
+    returns = torch.empty((h, w), dtype=torch.bool, device=engine.device)
+    interior = torch.zeros((h, w), dtype=torch.int32, device=engine.device)
     engine.run(advect_pixels, h, p, flow, transform_of, returns, cost=2 * w)
-    if min(h, w) >= 4 and h * w <= INTERIOR_RATIO * p.height * p.width:
-        engine.run(mark_interior, h, p, returns, interior, cost=w // 4)
+    if min(h, w) > 1 and h * w <= INTERIOR_RATIO * p.height * p.width:
+        engine.run(mark_interior, h - 1, p, returns, interior, cost=w // 4)
     return p._replace(flow=flow, transform_of=transform_of, interior=interior)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -35,7 +39,7 @@ class ParticleTable:
             return torch.empty((0, *parts), dtype=dtype, device=device)
 
         f, i = torch.float32, torch.int32
-        self._particles = Particles(empty(f), empty(f), empty(f, 4), empty(i), empty(i), empty(i), empty(torch.int8))
+        self._particles = Particles._make(empty(dtype) for dtype in (f,) * 6 + (i,) * 3 + (torch.int8,))
         self._occluded = Occlusion(empty(torch.int64), empty(f), empty(f), empty(f), empty(f, 2), empty(i))
         self.groups = Groups(empty(i), empty(torch.float64, 4, 4))
         self._most_groups = 0
@@ -66,7 +70,7 @@ class ParticleTable:
 
     def number_of(self, state: int) -> int:
         """How many particles are in a state."""
-        return int(torch.count_nonzero(self.particles.state == state))
+        return int((self.particles.state.numpy(force=True) == state).sum())
 
     def find_holes(self) -> None:
         """Lets new particles take the rows that are dead now."""
@@ -153,11 +157,12 @@ class ParticleTable:
             self.values[map_] = grown(self.values[map_], capacity)
 
 
-def indices(column: Tensor, value: int = True) -> Tensor:
+def indices(column: Tensor, value: int = True, compare: Callable[[Any, int], Any] = operator.eq) -> Tensor:
     """Where a column has a value, ascending. int64."""
     if column.device.type == "cpu":  # NumPy finds few among many several times as fast, and wakes no other thread
-        return torch.from_numpy(np.flatnonzero(column.numpy() == value))
-    return (column == value).nonzero()[:, 0]
+        return torch.from_numpy(np.flatnonzero(compare(column.numpy(), value)))
+    found: Tensor = compare(column, value).nonzero()[:, 0]
+    return found
 
 
 def grown(column: Tensor, capacity: int) -> Tensor:

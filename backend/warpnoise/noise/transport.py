@@ -5,7 +5,7 @@ spawned. Its value never changes, its place does. From a frame to the next:
 
 1. **Advect** (:func:`advect`; eq. 4: a warped area has the noise of the area before the warp). A particle moves along
    the flow of its surface, or by the surface's transform.
-2. **Visibility** (`kernels.visibility`, `kernels.occluded`). A particle that the next frame does not show dies; if a
+2. **Visibility** (:func:`test_visibility`, `kernels.occluded`). A particle that the next frame does not show dies; if a
    transform tells where it is, it stays as an occluded one.
 3. **Split and merge** (:func:`split`, `kernels.merging`; eq. 3, :func:`.kernels.white.split_value`: refinement
    conditional on the value).
@@ -22,24 +22,27 @@ from __future__ import annotations
 import math
 
 from .kernels.compile import add, kernel
-from .kernels.leaves import arrive
-from .kernels.sampling import inside, pixel_at
+from .kernels.leaves import drop_leaves
+from .kernels.sampling import ZERO, blend, clamped, inside, pixel_at
 from .kernels.tree import (
     child_of,
     half_with,
+    is_large,
     leaf_place,
     measure_of,
     node_at,
     pixel_of,
     point_of,
     put_node,
-    split_area,
+    put_place,
 )
 from .kernels.types import (
+    ADVECTED,
+    HALF,
     LARGE,
     LEAVING,
-    OCCUPIED,
     ONE,
+    UNTESTED,
     VISIBLE,
     Array,
     Leaves,
@@ -48,89 +51,109 @@ from .kernels.types import (
     Step,
     Tree,
     f32,
+    i32,
     i64,
     u64,
 )
-from .kernels.visibility import advect_interior, advect_point, is_interior
+from .kernels.visibility import advect_point, product
 
 MAX_DEPTH = 30
 """Levels below a pixel, from which on particles are not split further."""
 
 
-# 1. Advect; 2. visibility
+# 1. Advect (eq. 4)
 
 
 @kernel
-def advect(n: int, s: Step, leaves: Leaves, flags: Array) -> None:
-    """Moves a visible particle: x' = x + flow(x), J' = (1 + d flow / dx) J.
+def advect(n: int, s: Step, flow: Array, interior: Array, near: Array) -> None:
+    """Moves a visible particle amid unoccluded pixels: x' = x + flow(x), J' = (1 + d flow / dx) J.
+
+    A particle that this does not settle becomes UNTESTED or ADVECTED. Without branches and with indices of 32 bits, so
+    that a CPU moves a vector register of particles at a time.
 
     Args:
-        flags: (height * width,) uint8: NEAR and OCCUPIED pixels.
+        flow, interior: those of the motion, flat.
+        near: (height * width,) int32: 1 in pixels within reach of leaves.
     """
-    particles, p, tree = s.particles, s.motion, s.tree
-    if particles.state[n] != VISIBLE:
-        return
-    x, y = particles.x[n], particles.y[n]
-    row, column = pixel_at(p.source, p, x, y)
-    if is_interior(p, row, column):
-        state, x1, y1, m00, m01, m10, m11 = advect_interior(p, row, column, x, y)
-    else:
-        state, x1, y1, m00, m01, m10, m11 = advect_point(p, x, y)
-    if state != VISIBLE:
-        particles.state[n] = state
-        return
-    particles.x[n], particles.y[n] = x1, y1
-    if m00 != ONE or m01 != 0 or m10 != 0 or m11 != ONE:
-        j = particles.jacobian
-        j00, j01, j10, j11 = j[n, 0], j[n, 1], j[n, 2], j[n, 3]
-        n00, n01 = m00 * j00 + m01 * j10, m00 * j01 + m01 * j11
-        n10, n11 = m10 * j00 + m11 * j10, m10 * j01 + m11 * j11
-        j[n, 0], j[n, 1], j[n, 2], j[n, 3] = n00, n01, n10, n11
-        if abs(m00 * m11 - m01 * m10) > ONE:  # else it was split before, if it had to be
-            area = abs(n00 * n11 - n01 * n10) * measure_of(tree, particles, n)
-            if area > tree.least and area > split_area(tree, node_at(particles, n)):
-                particles.state[n] = LARGE
-    arrive(s, leaves, flags, n)
+    a, p, tree, at = s.particles, s.motion, s.tree, u64(n)
+    h, w = i32(p.source.shape[0]), i32(p.source.shape[1])
+    x, y, state = a.x[at], a.y[at], a.state[at]
+    xs, ys = x * p.sx - HALF, y * p.sy - HALF
+    i, j = i32(clamped(xs, f32(w - 2))), i32(clamped(ys, f32(h - 2)))
+    tx, ty, cell = xs - f32(i), ys - f32(j), i32(j * w + i)
+    c0, c1 = i32(2 * cell), i32(2 * cell + 2 * w)
+    a_x, b_x, c_x, d_x = flow[u64(c0)], flow[u64(i32(c0 + 2))], flow[u64(c1)], flow[u64(i32(c1 + 2))]
+    a_y, b_y, c_y, d_y = flow[u64(i32(c0 + 1))], flow[u64(i32(c0 + 3))], flow[u64(i32(c1 + 1))], flow[u64(i32(c1 + 3))]
+    vx, x_x, x_y = blend(a_x, b_x, c_x, d_x, tx, ty)
+    vy, y_x, y_y = blend(a_y, b_y, c_y, d_y, tx, ty)
+    x1, y1 = x + vx * p.ux, y + vy * p.uy
+    right, bottom = f32(p.width), f32(p.height)
+    in_frame = (x1 >= 0) & (x1 < right) & (y1 >= 0) & (y1 < bottom)
+    visible = state == VISIBLE
+    moved = visible & (interior[u64(cell)] != 0) & in_frame
+    m00, m01, m10, m11 = x_x + ONE, x_y * p.sy_ux, y_x * p.sx_uy, y_y + ONE
+    x_u, x_v, y_u, y_v = product(m00, m01, m10, m11, a.x_u[at], a.x_v[at], a.y_u[at], a.y_v[at])
+    a.x[at], a.y[at] = x1 if moved else x, y1 if moved else y
+    a.x_u[at], a.x_v[at] = x_u if moved else a.x_u[at], x_v if moved else a.x_v[at]
+    a.y_u[at], a.y_v[at] = y_u if moved else a.y_u[at], y_v if moved else a.y_v[at]
+    # A particle that has not grown was split before, if it had to be.
+    unsettled = (abs(m00 * m11 - m01 * m10) > ONE) & (abs(x_u * y_v - x_v * y_u) * measure_of(tree, a, at) > tree.least)
+    if near.size > 0:
+        pixel = i32(i32(clamped(y1, bottom - ONE)) * i32(p.width) + i32(clamped(x1, right - ONE)))
+        unsettled |= near[u64(pixel)] != 0
+    a.state[at] = (ADVECTED if unsettled else VISIBLE) if moved else (UNTESTED if visible else state)
+
+
+# 2. Visibility
+
+
+@kernel
+def test_visibility(n: int, s: Step, leaves: Leaves, near: Array, rows: Array) -> None:
+    """Settles the particle of row ``rows[n]``: advects and tests it unless it is ADVECTED."""
+    a, tree, at = s.particles, s.tree, rows[n]
+    if a.state[at] != ADVECTED:
+        state, x, y, m00, m01, m10, m11 = advect_point(s.motion, a.x[at], a.y[at])
+        a.state[at] = state
+        if state != VISIBLE:
+            return
+        x_u, x_v, y_u, y_v = product(m00, m01, m10, m11, a.x_u[at], a.x_v[at], a.y_u[at], a.y_v[at])
+        put_place(a, at, x, y, x_u, x_v, y_u, y_v)
+    a.state[at] = LARGE if is_large(tree, a, at) else VISIBLE
+    drop_leaves(s, leaves, near, at)
 
 
 # 3. Split and merge
 
 
 @kernel
-def split(n: int, s: Step, rows: Array, to: Array, flags: Array) -> None:
+def split(n: int, s: Step, rows: Array, to: Array) -> None:
     """Halves the LARGE particle of row ``rows[n]``.
 
     The half that contains the particle's point keeps its row. The other half, in row ``to[n]``, lies where the Jacobian
     carries its point. It is occluded if that shows another surface or is out of the frame. An origin of -1 in row
     ``to[n]`` says that the particle was not halved.
     """
-    particles, p, tree, j = s.particles, s.motion, s.tree, s.particles.jacobian
-    at, new = rows[n], to[n]
-    node = node_at(particles, at)
-    particles.state[at], particles.origin[new] = VISIBLE, -1
+    a, p, tree, at, new = s.particles, s.motion, s.tree, rows[n], to[n]
+    node = node_at(a, at)
+    a.state[at], a.origin[new] = VISIBLE, -1
     if node.level >= 2 * tree.halvings + MAX_DEPTH:
         return
     u, v = point_of(tree, node)
     side = half_with(tree, node, u, v)
-    kept, other = child_of(node, side), child_of(node, 1 - side)
+    other = child_of(node, 1 - side)
     u1, v1 = point_of(tree, other)
     step_u, step_v = f32(u1 - u), f32(v1 - v)
-    x, y = particles.x[at], particles.y[at]
-    x1 = x + (j[at, 0] * step_u + j[at, 1] * step_v)
-    y1 = y + (j[at, 2] * step_u + j[at, 3] * step_v)
-    area = abs(j[at, 0] * j[at, 3] - j[at, 1] * j[at, 2]) * tree.measures[kept.level]
-    put_node(particles, at, kept)
-    put_node(particles, new, other)
-    if area > split_area(tree, kept):
-        particles.state[at] = LARGE
-    particles.x[new], particles.y[new] = x1, y1
-    for part in range(4):
-        j[new, part] = j[at, part]
+    x, y, x_u, x_v, y_u, y_v = a.x[at], a.y[at], a.x_u[at], a.x_v[at], a.y_u[at], a.y_v[at]
+    x1, y1 = x + (x_u * step_u + x_v * step_v), y + (y_u * step_u + y_v * step_v)
+    put_node(a, at, child_of(node, side))
+    put_node(a, new, other)
+    put_place(a, new, x1, y1, x_u, x_v, y_u, y_v)
+    if is_large(tree, a, at):
+        a.state[at] = LARGE
     if inside(p, x1, y1) and p.target[pixel_at(p.target, p, x, y)] == p.target[pixel_at(p.target, p, x1, y1)]:
-        particles.state[new] = LARGE if area > split_area(tree, other) else VISIBLE
-        flags[pixel_of(tree, x1, y1)] = OCCUPIED
+        a.state[new] = LARGE if is_large(tree, a, new) else VISIBLE
     elif p.surfaces.size > 0:
-        particles.state[new] = LEAVING
+        a.state[new] = LEAVING
 
 
 # 4. Spawn
@@ -143,14 +166,14 @@ def spawn(
     """Puts the leaves of pixel ``pixels[chosen[n]]`` into the table, from ``rows[first[n]]`` on."""
     shift, slot = (tree.leaf >> 1) - tree.halvings, chosen[n]
     column, row = leaves.pixels[slot] % tree.width, leaves.pixels[slot] // tree.width
-    place, jacobian = first[n], particles.jacobian
+    place = first[n]
     for leaf in range(1 << (2 * shift)):
         i, j = leaf_place(leaf, shift)
         x, y = leaves.points[slot, j, i, 0], leaves.points[slot, j, i, 1]
         if not math.isnan(x):
             at = rows[place]
-            particles.x[at], particles.y[at], particles.state[at] = x, y, VISIBLE
-            jacobian[at, 0], jacobian[at, 1], jacobian[at, 2], jacobian[at, 3] = 1.0, 0.0, 0.0, 1.0
+            particles.state[at] = VISIBLE
+            put_place(particles, at, x, y, ONE, ZERO, ZERO, ONE)
             put_node(particles, at, Node(frame, tree.leaf, (column << shift) + i, (row << shift) + j))
             place += 1
 

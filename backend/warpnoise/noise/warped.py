@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from functools import partial
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -14,15 +16,14 @@ from torch import Tensor
 from .base import NoiseMethod, is_integer
 from .engine import Engine, engine_for
 from .kernels.leaves import keep_disoccluded, place_leaves
-from .kernels.merging import mark_occupied
 from .kernels.occluded import advect_occluded, occlude
-from .kernels.types import LARGE, LEAVING, OCCUPIED, VISIBLE, Leaves, Pass, Step
+from .kernels.types import LARGE, LEAVING, UNTESTED, VISIBLE, Leaves, Particles, Pass, Step
 from .kernels.white import BLOCK, draw_white_noise, split_values
 from .merging import Merging
 from .motion import Motion
 from .passes import both_passes
 from .table import BYTES, OCCLUDED_BYTES, ParticleTable, indices
-from .transport import advect, normalize, spawn, split
+from .transport import advect, normalize, spawn, split, test_visibility
 from .tree import tree_order, tree_over
 
 CHUNK = 1 << 18
@@ -82,6 +83,7 @@ class WarpedNoise(NoiseMethod):
         _, height, width = self.shape
         self._pixels = height * width
         self._tree = tree_over(height, width, side, seed, self._engine.device)
+        # Successive pixels share most ancestors, and so most of the work of drawing.
         self._order = tree_order(height, width, self._engine.device)
         self._table = ParticleTable(self._engine.device)
         self._w = torch.zeros((self._pixels, self.shape[0]), dtype=torch.float64, device=self._engine.device)
@@ -107,38 +109,38 @@ class WarpedNoise(NoiseMethod):
         frame = self.frame_index + 1
 
         # Leaves of disoccluded pixels. Particles that are advected into their area will drop them.
-        interior = backward.interior.flatten() if motion.size == self.shape[1:] else None
-        leaves = self._place_leaves(self._order if interior is None else self._pixels_where(~interior), frame)
-        flags = torch.zeros(self._pixels, dtype=torch.uint8, device=engine.device)
-        engine.run(keep_disoccluded, len(leaves.pixels), backward, tree, leaves, flags, cost=4 * self._side**2)
+        pixels = self._order
+        if motion.size == self.shape[1:] and min(motion.size) > 1:
+            exterior = torch.zeros(motion.size, dtype=torch.bool, device=engine.device)
+            for j, i in product((0, 1), repeat=2):
+                exterior[j : tree.height - 1 + j, i : tree.width - 1 + i] |= backward.interior[:-1, :-1] == 0
+            pixels = pixels[indices(exterior.flatten()[pixels])]
+        leaves = self._place_leaves(pixels, frame)
+        near = torch.zeros(self._pixels, dtype=torch.int32, device=engine.device)
+        engine.run(keep_disoccluded, len(leaves.pixels), backward, tree, leaves, near, cost=4 * self._side**2)
 
         # Advect, and test the visibility.
         group = table.advance_groups(forward.surfaces, forward.transforms)
-        engine.run(advect, table.count, self._step(forward), leaves, flags)
+        if not forward.interior.any():
+            rows = table.rows_in(VISIBLE)
+        else:
+            planes = (forward.flow.flatten(), forward.interior.flatten(), near[: len(near) * len(forward.surfaces)])
+            engine.run(advect, table.count, self._step(forward), *planes)
+            rows = indices(table.particles.state, UNTESTED, operator.ge)
+        engine.run(test_visibility, len(rows), self._step(forward), leaves, near, rows, cost=4)
         if len(forward.surfaces):
             leaving = table.rows_in(LEAVING)
             self._occlude(leaving, leaving, forward, forward.source, forward.source_depth, group)
-        engine.run(advect_occluded, table.occluded_count, self._step(forward), leaves, flags, cost=2)
+        engine.run(advect_occluded, table.occluded_count, self._step(forward), leaves, near, cost=2)
 
-        # Split.
+        # Split, spawn and merge.
         table.find_holes()
-        self._split(forward, flags, group + len(forward.surfaces))
-
-        # Spawn and merge. Pixels that merging has left empty get new particles, as they would have no noise.
-        flags[self._spawn(leaves, frame)] = OCCUPIED
-        if self._merging.run(partial(self._step, forward)):
-            flags.zero_()
-            engine.run(mark_occupied, table.count, table.particles, tree, flags)
-        empty = indices(flags & OCCUPIED, 0)
-        if len(empty):
-            self._spawn(self._place_leaves(empty, frame), frame)
+        self._split(forward, group + len(forward.surfaces))
+        self._spawn(leaves, frame)
+        self._merging.run(partial(self._step, forward))
 
     def _step(self, motion: Pass) -> Step:
         return Step(self._table.particles, self._table.occluded, self._table.groups, motion, self._tree)
-
-    def _pixels_where(self, mask: Tensor) -> Tensor:
-        """Pixels in the tree's order: successive ones share most ancestors, and so most of the work of drawing."""
-        return self._order[indices(mask[self._order])]
 
     def _occlude(
         self, rows: Tensor, beside: Tensor, motion: Pass, surfaces: Tensor, depths: Tensor, group: int
@@ -149,7 +151,7 @@ class WarpedNoise(NoiseMethod):
             arguments = (self._step(motion), first, group, surfaces, depths, beside)
             self._engine.run(occlude, len(rows), *arguments, cost=4)
 
-    def _split(self, forward: Pass, flags: Tensor, group: int) -> None:
+    def _split(self, forward: Pass, group: int) -> None:
         """Splits LARGE particles until none is left. ``group``: the group of children that are occluded."""
         engine, table = self._engine, self._table
         rows = table.rows_in(LARGE)
@@ -158,7 +160,7 @@ class WarpedNoise(NoiseMethod):
                 return
             to = table.add(len(rows))
             step = self._step(forward)
-            engine.run(split, len(rows), step, rows, to, flags, cost=4)
+            engine.run(split, len(rows), step, rows, to, cost=4)
             for map_, values in table.values.items():
                 arguments = (step.particles, step.tree, rows, to, map_, values)
                 engine.run(split_values, len(rows), *arguments, cost=8)
@@ -177,25 +179,23 @@ class WarpedNoise(NoiseMethod):
         return leaves
 
     def _spawn(self, leaves: Leaves, frame: int) -> Tensor:
-        """Adds the particles of leaves to the table, and returns the pixels in which they are."""
+        """Adds the particles of leaves to the table, and returns their rows."""
         engine, table = self._engine, self._table
         counts = leaves.points[..., 0].isfinite().sum((1, 2))
         chosen = indices(counts > 0)
-        pixels: Tensor = leaves.pixels[chosen]
-        if len(chosen):
-            ends = torch.cumsum(counts[chosen], 0)
-            rows = table.add(int(ends[-1]))
-            arguments = (table.particles, self._tree, frame, leaves, chosen, ends - counts[chosen], rows)
-            engine.run(spawn, len(chosen), *arguments, cost=self._side**2)
-            for map_, values in table.values.items():
-                self._draw(rows, 0, map_, values)
-        return pixels
+        ends = torch.cumsum(counts[chosen], 0)
+        rows = table.add(int(ends[-1]) if len(ends) else 0)
+        arguments = (table.particles, self._tree, frame, leaves, chosen, ends - counts[chosen], rows)
+        engine.run(spawn, len(chosen), *arguments, cost=self._side**2)
+        for map_, values in table.values.items():
+            self._draw(table.particles, rows, 0, map_, values)
+        return rows
 
-    def _draw(self, rows: Tensor, first: int, map_: int, values: Tensor) -> None:
+    def _draw(self, particles: Particles, rows: Tensor, first: int, map_: int, values: Tensor) -> None:
         """Draws the values of particles; see `kernels.white.draw_white_noise`."""
         channels, blocks = values.shape[1], (len(rows) + BLOCK - 1) // BLOCK
         batches = (channels + self._engine.batch - 1) // self._engine.batch
-        arguments = (self._table.particles, self._tree, rows, first, map_, values)
+        arguments = (particles, self._tree, rows, first, map_, values)
         self._engine.run(draw_white_noise, blocks * batches, *arguments, cost=(4 + channels // batches) * BLOCK)
 
     def _frame(self, map: int) -> Tensor:  # noqa: A002
@@ -206,8 +206,15 @@ class WarpedNoise(NoiseMethod):
         else:
             for first, rows in self._chunks():
                 values = torch.empty((len(rows), channels), device=engine.device)
-                self._draw(rows, first, map, values)
+                self._draw(table.particles, rows, first, map, values)
                 engine.splat(first, table.particles, tree, values, w, area)
+        empty = indices(area, 0)
+        if len(empty):  # where particles were merged, or where they are few: a pixel without any would have no noise
+            rows = self._spawn(self._place_leaves(empty, self.frame_index), self.frame_index)
+            particles = Particles._make([column[rows] for column in table.particles])
+            values = torch.empty((len(rows), channels), device=engine.device)
+            self._draw(particles, torch.arange(len(rows), device=engine.device), 0, map, values)
+            engine.splat(0, particles, tree, values, w, area)
         noise = torch.empty(self.shape, device=engine.device)
         blocks = (self._pixels + engine.block - 1) // engine.block
         cost = engine.block * (1 + channels // 4)
@@ -227,5 +234,5 @@ class WarpedNoise(NoiseMethod):
                 return False
             table.values[map_] = torch.empty((table.capacity, channels), device=table.device)
             for _, rows in self._chunks():
-                self._draw(rows, 0, map_, table.values[map_])
+                self._draw(table.particles, rows, 0, map_, table.values[map_])
         return True

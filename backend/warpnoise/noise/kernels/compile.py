@@ -23,6 +23,9 @@ from typing import Any, TypeVar
 
 import numba
 import platformdirs
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+
+from .types import i64, u64
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,9 +35,9 @@ CACHE_AGE = 7 * 24 * 3600.0
 """Seconds, after which the caches of other sources are removed."""
 LOOP = """
 def {name}(begin, stop, {records}):
-    for n in range(begin, stop):
-        if n >= 0:  # always; LLVM then knows that no index counts from the end
-            body(n, {records})
+    if begin >= 0:  # always; LLVM then knows that no index counts from the end
+        for index in range(u64(stop - begin)):
+            body(begin + i64(index), {records})
 """
 FOLDER = Path(__file__).resolve().parent
 
@@ -55,6 +58,14 @@ def separate(function: F) -> F:
 def add(to: Any, index: Any, value: Any) -> None:
     """The sum of one thread's band of pixels; CUDA's engine puts an atomic one in its place."""
     to[index] += value
+
+
+class NoAlias(CompilerBase):
+    """Tells LLVM that the arrays which a kernel writes do not overlap others, so that it can use vector registers."""
+
+    def define_pipelines(self) -> list[Any]:
+        self.state.flags.noalias = True
+        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]  # type: ignore[no-untyped-call]
 
 
 class Kernel:
@@ -78,9 +89,11 @@ class Kernel:
     def loop(self) -> Callable[..., None]:
         """``loop(begin, stop, *records)``, for one CPU thread."""
         file, records = cache_file(), ", ".join([*inspect.signature(self.function).parameters][1:])
-        names: dict[str, Any] = {"__name__": __name__, "body": numba.njit(inline="always", **INNER)(self.function)}
+        names: dict[str, Any] = {"__name__": __name__, "u64": u64, "i64": i64}
+        names["body"] = numba.njit(inline="always", **INNER)(self.function)
         exec(compile(LOOP.format(name=self.name, records=records), file or __file__, "exec"), names)
-        result: Callable[..., None] = numba.njit(cache=file is not None, **OPTIONS)(names[self.name])
+        options = OPTIONS | {"cache": file is not None, "pipeline_class": NoAlias}
+        result: Callable[..., None] = numba.njit(**options)(names[self.name])
         return result
 
 

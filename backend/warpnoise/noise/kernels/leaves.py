@@ -10,8 +10,8 @@ import math
 from .compile import kernel, scalar, separate
 from .random import mix_level
 from .sampling import depth_agrees, pixel_at, sample_depth
-from .tree import node_at, pixel_of, point_of, scrambled_point, scrambles, size_of
-from .types import HALF, LEVEL, NEAR, OCCUPIED, VISIBLE, Array, Leaves, Pass, Step, Tree, f32, f64, i64
+from .tree import node_at, point_of, scrambled_point, scrambles, size_of
+from .types import HALF, LEVEL, VISIBLE, Array, Leaves, Pass, Step, Tree, f32, f64, i64
 from .visibility import advect_point, is_interior
 
 REACH = 2.0
@@ -38,19 +38,18 @@ def place_leaves(n: int, tree: Tree, frame: int, leaves: Leaves) -> None:
 
 
 @kernel
-def keep_disoccluded(n: int, p: Pass, tree: Tree, leaves: Leaves, flags: Array) -> None:
-    """Drops the leaves of pixel ``pixels[n]`` that the old frame showed. If one is left, flags pixels within reach as
-    NEAR.
+def keep_disoccluded(n: int, p: Pass, tree: Tree, leaves: Leaves, near: Array) -> None:
+    """Drops the leaves of pixel ``pixels[n]`` that the old frame showed.
 
     Args:
         p: the backward pass, from the new frame.
+        near: (height * width,) int32: 1 is set in pixels within reach of a leaf that is left.
     """
     points, left = leaves.points[n], False
     for j in range(points.shape[0]):
         for i in range(points.shape[1]):
             x, y = points[j, i, 0], points[j, i, 1]
-            row, column = pixel_at(p.source, p, x, y)
-            if is_interior(p, row, column) or advect_point(p, x, y)[0] == VISIBLE:
+            if is_interior(p, x, y) or advect_point(p, x, y)[0] == VISIBLE:
                 points[j, i, 0] = math.nan
             else:
                 left = True
@@ -58,16 +57,16 @@ def keep_disoccluded(n: int, p: Pass, tree: Tree, leaves: Leaves, flags: Array) 
         column, row = leaves.pixels[n] % tree.width, leaves.pixels[n] // tree.width
         for near_row in range(max(row - 1, 0), min(row + 2, tree.height)):
             for near_column in range(max(column - 1, 0), min(column + 2, tree.width)):
-                flags[near_row * tree.width + near_column] = NEAR
+                near[near_row * tree.width + near_column] = 1
 
 
 @scalar
-def is_near(tree: Tree, flags: Array, x: float, y: float) -> bool:
+def is_near(tree: Tree, near: Array, x: float, y: float) -> bool:
     """Whether leaves are to be spawned in the pixel of a point, or beside it; the point may lie beside the frame."""
     if not (x >= -1 and x < tree.width + 1 and y >= -1 and y < tree.height + 1):
         return False
     pixel = min(max(i64(y), 0), tree.height - 1) * tree.width + min(max(i64(x), 0), tree.width - 1)
-    return flags[pixel] & NEAR != 0  # type: ignore[no-any-return]
+    return near[pixel] != 0  # type: ignore[no-any-return]
 
 
 @scalar
@@ -130,14 +129,11 @@ def drop_leaves_in(
 
 
 @scalar
-def arrive(s: Step, leaves: Leaves, flags: Array, n: int) -> None:
-    """Visible particle n occupies its pixel, and drops the leaves in its area."""
-    x, y, j, p = s.particles.x[n], s.particles.y[n], s.particles.jacobian, s.motion
-    pixel = pixel_of(s.tree, x, y)
-    flag = flags[pixel]
-    if flag != OCCUPIED:  # threads that write the same again and again wait for each other
-        if flag & NEAR:
-            surface, no = p.target[pixel_at(p.target, p, x, y)], math.nan
-            x_u, x_v, y_u, y_v = f64(j[n, 0]), f64(j[n, 1]), f64(j[n, 2]), f64(j[n, 3])
-            drop_leaves_in(s, leaves, n, surface, f64(x), f64(y), x_u, x_v, y_u, y_v, no, no, no)
-        flags[pixel] = flag | OCCUPIED
+def drop_leaves(s: Step, leaves: Leaves, near: Array, n: int) -> None:
+    """Drops the leaves in the area of visible particle n."""
+    a, p, no = s.particles, s.motion, math.nan
+    x, y = a.x[n], a.y[n]
+    if is_near(s.tree, near, x, y):
+        surface = p.target[pixel_at(p.target, p, x, y)]
+        x_u, x_v, y_u, y_v = f64(a.x_u[n]), f64(a.x_v[n]), f64(a.y_u[n]), f64(a.y_v[n])
+        drop_leaves_in(s, leaves, n, surface, f64(x), f64(y), x_u, x_v, y_u, y_v, no, no, no)

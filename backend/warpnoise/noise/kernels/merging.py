@@ -9,18 +9,17 @@ from .compile import kernel
 from .random import S1, S32
 from .sampling import pixel_at
 from .tree import (
+    area_of,
     bits_of,
     half_with,
-    measure_of,
     node_at,
     parent_of,
-    pixel_of,
     point_of,
     put_node,
     side_in_parent,
     split_area,
 )
-from .types import DEAD, OCCUPIED, VISIBLE, Array, Node, Particles, Step, Tree, f32, i64
+from .types import DEAD, VISIBLE, Array, Node, Particles, Step, Tree, f32, i64
 
 MERGE_BELOW = f32(0.75)
 """Halves are merged if their whole covers less than this part of the area at which it would split again."""
@@ -33,8 +32,7 @@ def find_small(n: int, particles: Particles, tree: Tree, small: Array) -> None:
     """Whether particle n is visible and covers so little that its parent may take its place."""
     small[n] = False
     if particles.state[n] == VISIBLE:
-        j = particles.jacobian
-        area = 2 * abs(j[n, 0] * j[n, 3] - j[n, 1] * j[n, 2]) * measure_of(tree, particles, n)
+        area = 2 * area_of(tree, particles, n)
         if area < MERGE_BELOW * (tree.least + tree.least):
             node = node_at(particles, n)
             small[n] = node.level > 0 and area < MERGE_BELOW * split_area(tree, parent_of(node))
@@ -71,10 +69,3 @@ def merge(n: int, particles: Particles, kept: Array, dropped: Array) -> None:
     """Lets a whole take the row ``kept[n]`` of the half that contains its point."""
     put_node(particles, kept[n], parent_of(node_at(particles, kept[n])))
     particles.state[dropped[n]] = DEAD
-
-
-@kernel
-def mark_occupied(n: int, particles: Particles, tree: Tree, flags: Array) -> None:
-    """Flags the pixel of particle n, if it is visible, as OCCUPIED."""
-    if particles.state[n] == VISIBLE:
-        flags[pixel_of(tree, particles.x[n], particles.y[n])] = OCCUPIED

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 
 from .compile import kernel
-from .leaves import arrive, drop_leaves_in, is_near
+from .leaves import drop_leaves, drop_leaves_in, is_near
 from .rigid import find, project, push
 from .sampling import depth_test, inside, pixel_at, sample_depth
-from .tree import measure_of, node_at, split_area
+from .tree import is_large, put_place
 from .types import DEAD, HALF, LARGE, OCCLUDED, VISIBLE, Array, Leaves, Step, f32, f64, i64
 
 
@@ -29,7 +29,7 @@ def occlude(n: int, s: Step, first: int, group: int, surfaces: Array, depths: Ar
     at = occluded.row[entry]
     if at < 0:
         return
-    x, y, j = particles.x[beside[n]], particles.y[beside[n]], particles.jacobian
+    x, y = particles.x[beside[n]], particles.y[beside[n]]
     row, column = pixel_at(surfaces, p, x, y)
     surface = surfaces[row, column]
     known, d, slope_x, slope_y, _ = sample_depth(depths, surfaces, surface, x * p.sx - HALF, y * p.sy - HALF)
@@ -37,8 +37,8 @@ def occlude(n: int, s: Step, first: int, group: int, surfaces: Array, depths: Ar
     transform = find(p.surfaces, i64(surface))
     occluded.x[entry], occluded.y[entry] = particles.x[at], particles.y[at]
     occluded.depth[entry] = d + (slope_x * (particles.x[at] - x) + slope_y * (particles.y[at] - y))
-    for part in range(2):
-        occluded.slope[entry, part] = slope_x * j[at, part] + slope_y * j[at, 2 + part]
+    occluded.slope[entry, 0] = slope_x * particles.x_u[at] + slope_y * particles.y_u[at]
+    occluded.slope[entry, 1] = slope_x * particles.x_v[at] + slope_y * particles.y_v[at]
     occluded.group[entry] = group + transform
     particles.state[at] = OCCLUDED
     if not known or transform < 0:
@@ -46,7 +46,7 @@ def occlude(n: int, s: Step, first: int, group: int, surfaces: Array, depths: Ar
 
 
 @kernel
-def advect_occluded(n: int, s: Step, leaves: Leaves, flags: Array) -> None:
+def advect_occluded(n: int, s: Step, leaves: Leaves, near: Array) -> None:
     """Moves an occluded particle, entry n of ``occluded``. It is visible again if the target frame shows its surface at
     its depth; else it drops the leaves in its area, as its surface may be seen beside its point. It dies if its surface
     has no transform in this step."""
@@ -62,17 +62,15 @@ def advect_occluded(n: int, s: Step, leaves: Leaves, flags: Array) -> None:
         return
     x, y, surface = f32(px), f32(py), s.groups.surface[group]
     visible = inside(p, x, y) and depth_test(p, surface, x, y, d)
-    if not (visible or is_near(s.tree, flags, x, y)):
+    if not (visible or is_near(s.tree, near, x, y)):
         return
-    j, slope = particles.jacobian, occluded.slope
-    x_u, y_u, d_u = push(t, group, px, py, d, inverse, f64(j[at, 0]), f64(j[at, 2]), f64(slope[n, 0]))
-    x_v, y_v, d_v = push(t, group, px, py, d, inverse, f64(j[at, 1]), f64(j[at, 3]), f64(slope[n, 1]))
+    a, slope = particles, occluded.slope
+    x_u, y_u, d_u = push(t, group, px, py, d, inverse, f64(a.x_u[at]), f64(a.y_u[at]), f64(slope[n, 0]))
+    x_v, y_v, d_v = push(t, group, px, py, d, inverse, f64(a.x_v[at]), f64(a.y_v[at]), f64(slope[n, 1]))
     if not visible:
         drop_leaves_in(s, leaves, at, surface, px, py, x_u, x_v, y_u, y_v, d, d_u, d_v)
         return
     occluded.row[n] = -1
-    particles.x[at], particles.y[at] = x, y
-    j[at, 0], j[at, 1], j[at, 2], j[at, 3] = x_u, x_v, y_u, y_v
-    area = abs(j[at, 0] * j[at, 3] - j[at, 1] * j[at, 2]) * measure_of(s.tree, particles, at)
-    particles.state[at] = LARGE if area > split_area(s.tree, node_at(particles, at)) else VISIBLE
-    arrive(s, leaves, flags, at)
+    put_place(particles, at, x, y, x_u, x_v, y_u, y_v)
+    particles.state[at] = LARGE if is_large(s.tree, particles, at) else VISIBLE
+    drop_leaves(s, leaves, near, at)

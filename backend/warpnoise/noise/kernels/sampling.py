@@ -45,6 +45,13 @@ def corners(x: float, y: float, h: int, w: int) -> tuple[int, int, int, int, flo
 
 
 @scalar
+def clamped(x: float, most: float) -> float:
+    """From 0 to ``most``, NaN as well. float32."""
+    x = x if x > ZERO else ZERO
+    return x if x < most else most
+
+
+@scalar
 def blend(a: float, b: float, c: float, d: float, tx: float, ty: float) -> tuple[float, float, float]:
     """Value and derivatives between four corners."""
     upper, lower = a + tx * (b - a), c + tx * (d - c)

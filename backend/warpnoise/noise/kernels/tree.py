@@ -26,6 +26,12 @@ def measure_of(tree: Tree, p: Particles, n: int) -> float:
 
 
 @scalar
+def area_of(tree: Tree, p: Particles, n: int) -> float:
+    """The area, noise pixels, that particle n covers now. float32."""
+    return abs(p.x_u[n] * p.y_v[n] - p.x_v[n] * p.y_u[n]) * measure_of(tree, p, n)  # type: ignore[no-any-return]
+
+
+@scalar
 def child_of(node: Node, side: int) -> Node:
     """A half of a node: 0 the left or upper one, 1 the right or lower one."""
     if node.level & 1:
@@ -58,6 +64,11 @@ def put_node(p: Particles, n: int, node: Node) -> None:
 
 
 @scalar
+def put_place(p: Particles, n: int, x: float, y: float, x_u: float, x_v: float, y_u: float, y_v: float) -> None:
+    p.x[n], p.y[n], p.x_u[n], p.x_v[n], p.y_u[n], p.y_v[n] = x, y, x_u, x_v, y_u, y_v
+
+
+@scalar
 def side_in_parent(node: Node) -> int:
     """Which half of its parent a node is."""
     return (node.ix if node.level & 1 else node.iy) & 1
@@ -85,6 +96,13 @@ def split_area(tree: Tree, node: Node) -> float:
     """Area now, noise pixels, above which a node is split. It differs between nodes, so that a zoom splits a few in
     every frame and not all in one."""
     return (f32(mix(bits_of(tree, node) ^ CHOICE) & LOW24) * TO_SHARE + ONE) * tree.least
+
+
+@scalar
+def is_large(tree: Tree, p: Particles, n: int) -> bool:
+    """Whether particle n is due to be split."""
+    area = area_of(tree, p, n)
+    return area > tree.least and area > split_area(tree, node_at(p, n))
 
 
 @scalar

@@ -31,12 +31,12 @@ LARGE = 3
 """Visible and due to be split; only within a step."""
 LEAVING = 4
 """Occluded in this step, its depth still unknown; only within a step."""
+UNTESTED, ADVECTED = 5, 6
+"""Not advected yet, as its visibility must be tested; advected and visible, but its area must be compared with that of
+its node, or with leaves nearby. Only within a step."""
 
 FRAME_SHIFT, LEVEL = 6, 63
 """Of a particle's ``origin``: where the frame begins, and the bits of the level."""
-
-OCCUPIED, NEAR = 1, 2
-"""Bits of a noise pixel's flags: it has a visible particle; leaves in it, or beside it, are to be spawned."""
 
 
 class Pass(NamedTuple):
@@ -60,7 +60,7 @@ class Pass(NamedTuple):
     transform_of: Array
     """(h, w) int32: the transform by which a source pixel moves; -1: its flow. (0, 0): no transforms."""
     interior: Array
-    """(h, w) bool: source pixels amid unoccluded pixels of their surface. (0, 0): not computed."""
+    """(h, w) int32: 1 where pixels (j, i) to (j + 1, i + 1) of the source frame are unoccluded and show one surface."""
     sx: float
     """Motion pixels per noise pixel, float32."""
     sy: float
@@ -80,8 +80,11 @@ class Particles(NamedTuple):
     x: Array
     """(n,) float32, noise pixels from the frame's top left corner."""
     y: Array
-    jacobian: Array
-    """(n, 4) float32: dx/du, dx/dv, dy/du, dy/dv of the place now by the place (u, v) at spawn."""
+    x_u: Array
+    """(n,) float32: the Jacobian dx/du, dx/dv, dy/du, dy/dv of the place now by the place (u, v) at spawn."""
+    x_v: Array
+    y_u: Array
+    y_v: Array
     origin: Array
     """(n,) int32: frame of spawn << FRAME_SHIFT | level. With ``ix`` and ``iy`` it is the particle's tree address."""
     ix: Array

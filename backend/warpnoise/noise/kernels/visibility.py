@@ -1,8 +1,8 @@
 """Advection of one particle, and the test of whether the target frame shows it.
 
 A particle is visible if forward and reverse flow return to where they started, on the same surface; on a surface with a
-transform, if the target frame shows its surface at its depth. For particles of *interior* pixels the test is made once
-for the pixel: it and its eight neighbors pass it with twice the accuracy, amid pixels of their own surface.
+transform, if the target frame shows its surface at its depth. Particles *interior* to four pixels of one surface need
+no test of their own: these pass it with twice the accuracy, amid pixels of their own surface.
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ from .sampling import (
     sample_depth,
     sample_flow,
 )
-from .types import DEAD, HALF, LEAVING, ONE, VISIBLE, Array, Pass, f32, f64, u64
+from .types import DEAD, HALF, LEAVING, ONE, VISIBLE, Array, Pass, f32, f64
 
 RETURN_TOLERANCE = f32(0.1 * 0.1)
 """Square of the distance, motion pixels, within which forward and reverse flow return."""
 INTERIOR_TOLERANCE = f32(0.05 * 0.05)
-U0, U1 = u64(0), u64(1)
 
 Advected = tuple[int, float, float, float, float, float, float]
 """State; place x, y, noise pixels; Jacobian of the step. DEAD: lost. LEAVING: occluded, but its transform moves it on.
@@ -62,22 +61,19 @@ def advect_point(p: Pass, x: float, y: float) -> Advected:
 
 
 @scalar
-def is_interior(p: Pass, row: int, column: int) -> bool:
-    return p.interior[u64(row), u64(column)]  # type: ignore[no-any-return]
+def product(
+    m00: float, m01: float, m10: float, m11: float, x_u: float, x_v: float, y_u: float, y_v: float
+) -> tuple[float, float, float, float]:
+    """A particle's Jacobian after a step with the Jacobian ``m``."""
+    return m00 * x_u + m01 * y_u, m00 * x_v + m01 * y_v, m10 * x_u + m11 * y_u, m10 * x_v + m11 * y_v
 
 
 @scalar
-def advect_interior(p: Pass, row: int, column: int, x: float, y: float) -> Advected:
-    """:func:`advect_point` in an interior pixel, where all four corners count and only the frame can be left."""
+def is_interior(p: Pass, x: float, y: float) -> bool:
+    """Whether a point, noise pixels, lies between four source pixels that are unoccluded and show one surface."""
     h, w = p.source.shape
-    left, _, top, _, tx, ty = corners(x * p.sx - HALF, y * p.sy - HALF, h, w)
-    i, j, f = u64(left), u64(top), p.flow  # unsigned: a signed index is tested for counting from the end
-    vx, x_x, x_y = blend(f[j, i, U0], f[j, i + U1, U0], f[j + U1, i, U0], f[j + U1, i + U1, U0], tx, ty)
-    vy, y_x, y_y = blend(f[j, i, U1], f[j, i + U1, U1], f[j + U1, i, U1], f[j + U1, i + U1, U1], tx, ty)
-    x1, y1, state = x + vx * p.ux, y + vy * p.uy, VISIBLE
-    if not inside(p, x1, y1):
-        state = LEAVING if p.transform_of.size > 0 and p.transform_of[u64(row), u64(column)] >= 0 else DEAD
-    return state, x1, y1, x_x + ONE, x_y * p.sy_ux, y_x * p.sx_uy, y_y + ONE
+    left, _, top, _, _, _ = corners(x * p.sx - HALF, y * p.sy - HALF, h, w)
+    return p.interior[top, left] != 0  # type: ignore[no-any-return]
 
 
 @scalar
@@ -124,23 +120,11 @@ def advect_pixels(n: int, p: Pass, flow: Array, transform_of: Array, returns: Ar
         returns[n, i] = is_visible(p, n, i, transform, f32(i) + vx, f32(n) + vy, d)
 
 
-@scalar
-def surrounded(p: Pass, returns: Array, j: int, i: int, above: int, below: int, left: int, right: int) -> bool:
-    """Whether a source pixel and its eight neighbors show one surface and return. Without branches."""
-    s, own = p.source, p.source[j, i]
-    same = (s[above, left] == own) & (s[above, i] == own) & (s[above, right] == own) & (s[j, left] == own)
-    same &= (s[j, right] == own) & (s[below, left] == own) & (s[below, i] == own) & (s[below, right] == own)
-    same &= returns[above, left] & returns[above, i] & returns[above, right] & returns[j, left] & returns[j, i]
-    same &= returns[j, right] & returns[below, left] & returns[below, i] & returns[below, right]
-    return same  # type: ignore[no-any-return]
-
-
 @kernel
 def mark_interior(n: int, p: Pass, returns: Array, interior: Array) -> None:
-    """Source pixels of row n around which nothing is occluded."""
-    h, w = p.source.shape
-    above, below, end = max(n - 1, 0), min(n + 1, h - 1), w - 1
-    interior[n, 0] = surrounded(p, returns, n, 0, above, below, 0, 1)
-    interior[n, end] = surrounded(p, returns, n, end, above, below, end - 1, end)
-    for i in range(1, end):
-        interior[n, i] = surrounded(p, returns, n, i, above, below, i - 1, i + 1)
+    """Sets 1 between source pixels of rows n and n + 1 that are unoccluded and show one surface."""
+    s, r = p.source, returns
+    for i in range(s.shape[1] - 1):
+        unoccluded = r[n, i] & r[n, i + 1] & r[n + 1, i] & r[n + 1, i + 1]
+        same = (s[n, i] == s[n, i + 1]) & (s[n, i] == s[n + 1, i]) & (s[n, i] == s[n + 1, i + 1])
+        interior[n, i] = unoccluded & same
