@@ -29,15 +29,14 @@ def both_passes(motion: Motion, height: int, width: int, engine: Engine) -> tupl
     depths = tuple(
         plane(t, (h, w, 1) if t is not None else (0, 0, 1), torch.float32) for t in (motion.depth_old, motion.depth_new)
     )
+    transforms = sorted((motion.transforms or {}).items())
+    matrices = np.array([matrix for _, matrix in transforms]).reshape(-1, 4, 4)
     # An object that is scaled to zero has a singular matrix, which does not determine the motion.
-    transforms = {
-        surface: m for surface, m in sorted((motion.transforms or {}).items()) if np.linalg.matrix_rank(m) == 4
-    }
+    regular = np.linalg.matrix_rank(matrices) == 4
+    moved = torch.from_numpy(np.array([surface for surface, _ in transforms], np.int32)[regular]).to(device)
     to_motion = np.diag([w / width, h / height, 1.0, 1.0])  # from noise pixels to motion pixels
     to_motion[:2, 3] = -0.5
-    matrices = np.stack(list(transforms.values())) if transforms else np.empty((0, 4, 4))
-    matrices = np.linalg.inv(to_motion) @ matrices @ to_motion
-    moved = torch.tensor(list(transforms), dtype=torch.int32, device=device)
+    matrices = np.linalg.inv(to_motion) @ matrices[regular] @ to_motion
     sx, sy, ux, uy = (f32(value) for value in (w / width, h / height, width / w, height / h))
     none = torch.empty((0, 0), dtype=torch.bool, device=device)
     no_transforms = torch.empty((0, 0), dtype=torch.int32, device=device)

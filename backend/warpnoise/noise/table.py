@@ -107,7 +107,7 @@ class ParticleTable:
         first = self.occluded_count
         self.occluded_count += len(rows)
         if self.occluded_count > len(self._occluded.row):
-            capacity = self.occluded_count + self.occluded_count // SPARE
+            capacity = self.occluded_count + self.occluded_count // 2
             self._occluded = Occlusion._make([grown(column, capacity) for column in self._occluded])
         self._occluded.row[first : self.occluded_count] = rows
         self._occluded.row[first : first + lost] = -1

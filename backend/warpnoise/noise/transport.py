@@ -61,7 +61,7 @@ MAX_DEPTH = 30
 """Levels below a pixel, from which on particles are not split further."""
 
 
-# 1. Advect (eq. 4)
+# 1. Advect: eq. 4
 
 
 @kernel
@@ -122,7 +122,7 @@ def test_visibility(n: int, s: Step, leaves: Leaves, near: Array, rows: Array) -
     drop_leaves(s, leaves, near, at)
 
 
-# 3. Split and merge
+# 3. Split and merge: eq. 3
 
 
 @kernel
@@ -178,7 +178,7 @@ def spawn(
             place += 1
 
 
-# 5. Splat and normalize
+# 5. Splat and normalize: eq. 5, n = sum of W(A) / sqrt(sum of |A|)
 
 
 @kernel
