@@ -23,4 +23,4 @@ PRESETS = {
     "off": Strengths(),
 }
 """None has a ``pull`` between 0 and 1, which blends strokes that differ: hatching then fades. Pixel and
-latent models have the same presets, which meet the goals of both but for gradient energy."""
+latent models have the same presets: the figures of both are in docs/results.md."""
