@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 
 from .engine import Engine
-from .kernels.merging import find_small, hash_parents, merge, pair_halves
+from .kernels.merging import find_small, hash_parents, merge
 from .kernels.types import DEAD, VISIBLE, Step
 from .table import ParticleTable, indices
 
@@ -55,12 +55,11 @@ class Merging:
         siblings = indices(parents[1:] == parents[:-1])
         first, second = rows[siblings], rows[siblings + 1]
         kept, dropped = torch.empty_like(first), torch.empty_like(first)
-        engine.run(pair_halves, len(first), step, first, second, kept, dropped, cost=2)
+        engine.run(merge, len(first), step, first, second, kept, dropped, cost=2)
         paired = indices(kept >= 0)
         kept, dropped = kept[paired], dropped[paired]
         for values in table.values.values():
             values[kept] += values[dropped]  # exact
-        engine.run(merge, len(kept), step.particles, kept, dropped)
         return len(kept)
 
     def _drop_surplus(self, step: Step) -> None:

@@ -70,7 +70,7 @@ class ParticleTable:
 
     def number_of(self, state: int) -> int:
         """How many particles are in a state."""
-        return int((self.particles.state.numpy(force=True) == state).sum())
+        return int(np.count_nonzero(self.particles.state.numpy(force=True) == state))
 
     def find_holes(self) -> None:
         """Lets new particles take the rows that are dead now."""

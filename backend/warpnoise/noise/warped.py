@@ -111,9 +111,10 @@ class WarpedNoise(NoiseMethod):
         # Leaves of disoccluded pixels. Particles that are advected into their area will drop them.
         pixels = self._order
         if motion.size == self.shape[1:] and min(motion.size) > 1:
+            squares = backward.interior[:-1, :-1] == 0
             exterior = torch.zeros(motion.size, dtype=torch.bool, device=engine.device)
             for j, i in product((0, 1), repeat=2):
-                exterior[j : tree.height - 1 + j, i : tree.width - 1 + i] |= backward.interior[:-1, :-1] == 0
+                exterior[j : tree.height - 1 + j, i : tree.width - 1 + i] |= squares
             pixels = pixels[indices(exterior.flatten()[pixels])]
         leaves = self._place_leaves(pixels, frame)
         near = torch.zeros(self._pixels, dtype=torch.int32, device=engine.device)

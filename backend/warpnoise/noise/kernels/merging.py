@@ -47,9 +47,9 @@ def hash_parents(n: int, particles: Particles, tree: Tree, rows: Array, parents:
 
 
 @kernel
-def pair_halves(n: int, s: Step, first: Array, second: Array, kept: Array, dropped: Array) -> None:
-    """If rows ``first[n]`` and ``second[n]`` can be merged: the row that the whole keeps, and the one that it drops.
-    Else -1."""
+def merge(n: int, s: Step, first: Array, second: Array, kept: Array, dropped: Array) -> None:
+    """If the particles of rows ``first[n]`` and ``second[n]`` are siblings near each other, their parent takes the row
+    of the one with its point, ``kept[n]``, and the other one dies, ``dropped[n]``. Else both are -1."""
     particles, p, x, y = s.particles, s.motion, s.particles.x, s.particles.y
     kept[n], dropped[n] = -1, -1
     a, b = first[n], second[n]
@@ -62,10 +62,5 @@ def pair_halves(n: int, s: Step, first: Array, second: Array, kept: Array, dropp
         u, v = point_of(s.tree, whole)
         holds = side_in_parent(half) == half_with(s.tree, whole, u, v)
         kept[n], dropped[n] = (b, a) if holds else (a, b)
-
-
-@kernel
-def merge(n: int, particles: Particles, kept: Array, dropped: Array) -> None:
-    """Lets a whole take the row ``kept[n]`` of the half that contains its point."""
-    put_node(particles, kept[n], parent_of(node_at(particles, kept[n])))
-    particles.state[dropped[n]] = DEAD
+        put_node(particles, kept[n], whole)
+        particles.state[dropped[n]] = DEAD
