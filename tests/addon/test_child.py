@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from polling import ends
 
 from warpnoise_addon.child import Child, TimedOut, ask
 from warpnoise_addon.errors import Cancelled
@@ -17,19 +17,6 @@ FOREVER = "import time; print('ready', flush=True); time.sleep(600)"
 
 def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
-
-
-def gone(pid: int) -> bool:
-    for _ in range(200):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        stat = Path(f"/proc/{pid}/stat")
-        if stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] == "Z":
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def test_ask_returns_status_output_and_errors() -> None:
@@ -79,7 +66,7 @@ def test_stop_ends_the_children_of_the_child() -> None:
     assert next(lines) == next(lines) == "ready"
     pid = int(Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split()[0])
     child.stop()
-    assert gone(pid)
+    assert ends(pid)
 
 
 def test_grace_lets_a_child_end_by_itself() -> None:

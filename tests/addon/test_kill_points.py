@@ -11,8 +11,8 @@ from kill_points.children import Children
 
 from warpnoise_addon.results import current_folder, list_results
 
-from . import kill_scenarios as scenarios
-from .kill_scenarios import CLAY, INK
+from . import result_scenarios as scenarios
+from .result_scenarios import CLAY, INK
 
 pytestmark = [
     pytest.mark.kill,
@@ -22,7 +22,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def children() -> Children:
-    return Children(["addon.kill_scenarios"], without=Path(bpy.utils.resource_path("LOCAL")))
+    return Children(["addon.result_scenarios"], without=Path(bpy.utils.resource_path("LOCAL")))
 
 
 @pytest.fixture

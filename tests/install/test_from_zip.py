@@ -26,7 +26,7 @@ import pytest
 from tools import build_extension
 
 ROOT = build_extension.ROOT
-INSIDE = Path(__file__).with_name("inside.py")
+INSIDE = Path(__file__).with_name("in_blender.py")
 BLENDERS = [command for command in os.environ.get("BLENDER", "").split(";") if command.strip()]
 WHEEL_PYTHON = os.environ.get("WARPNOISE_BPY_PYTHON", "")
 PYTHON = os.environ.get("INSTALL_PYTHON") or os.path.realpath(sys.executable)

@@ -17,9 +17,9 @@ import numpy as np
 from PIL import Image, ImageGrab
 
 ROOT = Path(__file__).resolve().parents[2]
-INSIDE = Path(__file__).with_name("inside.py")
+INSIDE = Path(__file__).with_name("in_the_window.py")
 MARK = (255, 0, 255)
-"""The colour of buttons, see ``inside.py``."""
+"""The colour of buttons, see ``in_the_window.py``."""
 TOLERANCE = 60
 """Of each channel: a button is drawn lighter under the mouse."""
 PATIENCE = 300.0
@@ -68,7 +68,7 @@ def install(blender: list[str], work: Path) -> dict[str, str]:
 
 
 class BlenderWindow:
-    """Blender with ``inside.py``, as large as the screen."""
+    """Blender with ``in_the_window.py``, as large as the screen."""
 
     def __init__(self, blender: list[str], environment: dict[str, str], x: str, work: Path, *flags: str) -> None:
         self._x, self._work = x, work

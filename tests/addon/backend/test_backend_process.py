@@ -7,10 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from polling import ends
 
 from warpnoise_addon.backend import BackendCommand, connect_backend, find_backend, run_job, start_backend
 from warpnoise_addon.backend.locate import backend_environment
@@ -223,17 +223,7 @@ def test_it_ends_when_its_parent_is_killed(tmp_path):
     with parent:
         pid = int(parent.stdout.readline())
         parent.kill()
-    deadline = time.monotonic() + 5.0
-    while _runs(pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not _runs(pid)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    assert ends(pid)
 
 
 def test_connecting_to_a_backend_that_runs_already(backends, job, monkeypatch):

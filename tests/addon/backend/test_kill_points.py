@@ -11,7 +11,7 @@ import pytest
 from kill_points.children import Children
 
 from ..result_files import result_of
-from . import kill_scenarios as scenarios
+from . import fetch_scenarios as scenarios
 from .test_remote import job  # noqa: F401  the fixture
 
 UPLOAD = ".upload.json"
@@ -26,7 +26,7 @@ pytestmark = [
 
 
 def test_a_fetched_result_is_whole_or_fetched_again(job: Path, tmp_path: Path) -> None:  # noqa: F811
-    children = Children(["addon.backend.kill_scenarios"], without=Path(bpy.utils.resource_path("LOCAL")))
+    children = Children(["addon.backend.fetch_scenarios"], without=Path(bpy.utils.resource_path("LOCAL")))
     before, whole = tmp_path / "before", tmp_path / "whole"
     before.mkdir()
     shutil.move(job, before / "job")

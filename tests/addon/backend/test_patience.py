@@ -6,7 +6,6 @@ import contextlib
 import io
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -97,10 +96,8 @@ def test_cancel_is_noticed_while_an_answer_comes(name: str) -> None:
     stop = threading.Event()
     with serving(ENDLESS[name], seconds=60) as client:
         threading.Timer(0.3, stop.set).start()
-        begun = time.monotonic()
         with pytest.raises(Cancelled):
             Backend(client, None, silence_seconds=60).call("GET", "status", cancelled=stop.is_set)
-        assert time.monotonic() - begun < 30  # it would have waited for a minute
 
 
 @pytest.mark.parametrize("name", ["a dripping body", "100 Continue"])

@@ -11,7 +11,7 @@ import bpy
 import pytest
 from kill_points.children import Children
 
-from . import kill_scenarios as scenarios
+from . import part_scenarios as scenarios
 
 pytestmark = [
     pytest.mark.kill,

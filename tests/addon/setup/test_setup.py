@@ -15,6 +15,7 @@ from pathlib import Path
 
 import bpy
 import pytest
+from polling import ends, poll
 
 import warpnoise_addon
 from warpnoise_addon.errors import BackendMissingError, Cancelled, SettingsError
@@ -171,7 +172,7 @@ def test_cancelling_ends_what_was_started(tmp_path):
     with pytest.raises(Cancelled):
         install(plan, tell, cancel.is_set)
     assert not (tmp_path / "slept").exists()
-    assert ended(int((tmp_path / "pid").read_text()))
+    assert ends(int((tmp_path / "pid").read_text()))
     assert not plan.folder.exists()
 
 
@@ -183,21 +184,7 @@ def test_it_ends_with_blender(tmp_path):
         assert process.stdout.readline() == b"started\n"
         process.stdin.close()
         process.wait(10)
-    assert ended(int((tmp_path / "pid").read_text()))
-
-
-def ended(pid: int) -> bool:
-    """Whether a process is gone, after five seconds at the latest."""
-    until = time.monotonic() + 5
-    while time.monotonic() < until:
-        try:
-            os.kill(pid, 0)
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return True
-        except (ProcessLookupError, FileNotFoundError):
-            return True
-        time.sleep(0.05)
-    return False
+    assert ends(int((tmp_path / "pid").read_text()))
 
 
 @posix
@@ -373,12 +360,10 @@ class TestOperator:
         plan = Plan(str(fake_venv(tmp_path, pip)), tmp_path / "new", INDEX, PACKAGE)
         session = SetupSession(state.pool, Environments(tmp_path), plan)
         state.begin(session)
-        until = time.monotonic() + 30
-        while not (tmp_path / "pid").exists() and time.monotonic() < until:
-            time.sleep(0.02)
+        poll((tmp_path / "pid").exists)
         state.stop_all()  # what unregistering, another file and the end of Blender call
         assert session.over and session.status.stage == "cancelled"
-        assert ended(int((tmp_path / "pid").read_text())) and not plan.folder.exists()
+        assert ends(int((tmp_path / "pid").read_text())) and not plan.folder.exists()
 
     def test_the_environment_of_set_up_is_used(self, tmp_path, monkeypatch):
         from warpnoise_addon.ui import preferences

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import bpy
 import pytest
+from polling import poll
 
 import warpnoise_addon
 from warpnoise_addon.arguments import make_parser, operator_arguments
@@ -74,15 +74,16 @@ def session(blend, pool, tmp_path, monkeypatch):
     return make
 
 
-def watch(session: StylizeSession, until=lambda status: False, seconds: float = 60.0) -> list[Status]:
+def watch(session: StylizeSession, until=lambda status: False) -> list[Status]:
     """Every status that differs, until the end or until ``until``."""
     seen = [session.status]
-    deadline = time.monotonic() + seconds
-    while not session.over and not until(seen[-1]):
-        assert time.monotonic() < deadline, f"still at {session.status}"
+
+    def at_end() -> bool:
         if session.status is not seen[-1]:
             seen.append(session.status)
-        time.sleep(0.01)
+        return session.over or until(seen[-1])
+
+    poll(at_end, polls=6000)
     return [*seen, session.status]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from . import kill_scenarios as scenarios
+from . import run_scenarios as scenarios
 
 with tempfile.TemporaryDirectory() as _folder:
     _shot = Path(_folder) / "work"

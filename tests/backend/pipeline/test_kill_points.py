@@ -14,7 +14,7 @@ import pytest
 from kill_points.children import Children, Scenario
 from warpnoise.job import Result, Shot
 
-from . import kill_scenarios as scenarios
+from . import run_scenarios as scenarios
 from .conftest import settle
 
 pytestmark = [

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 
 import pytest
+from polling import poll
 from warpnoise.errors import Cancelled, MediaError
 from warpnoise.pipeline.work_queues import prefetch, write_queue
 
@@ -22,10 +23,7 @@ def no_thread_stays() -> Iterator[None]:
 
 
 def soon(condition: Callable[[], bool]) -> bool:
-    end = time.monotonic() + SECONDS
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.001)
-    return condition()
+    return poll(condition, pause=0.001)
 
 
 def in_time(work: Callable[[], None]) -> None:

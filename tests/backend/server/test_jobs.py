@@ -6,11 +6,11 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+from polling import poll
 from warpnoise.job import Settings, Shot
 from warpnoise.sdedit.memory_plan import MemoryOptions
 from warpnoise.server.schema import NewJob
@@ -53,13 +53,14 @@ def job(tmp_path, model) -> Shot:
 
 def until(client: httpx.Client, posted: httpx.Response, right: Callable[[dict], bool]) -> dict:
     assert posted.status_code == 201, posted.text
-    end = time.monotonic() + 300  # a first job imports libraries, on a busy machine for minutes
-    while True:
-        now = client.get(f"/v2/jobs/{posted.json()['id']}").json()
-        if right(now):
-            return now
-        assert now["state"] not in OVER and time.monotonic() < end, now
-        time.sleep(0.005)
+    now = poll(
+        lambda: client.get(f"/v2/jobs/{posted.json()['id']}").json(),
+        lambda now: right(now) or now["state"] in OVER,
+        polls=60_000,  # a first job imports libraries, on a busy machine for minutes
+        pause=0.005,
+    )
+    assert right(now), now
+    return now
 
 
 def test_a_job_is_done_and_then_kept(client, job):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from polling import poll
 from warpnoise.errors import ModelError
 from warpnoise.sdedit import load_model
 from warpnoise.sdedit.editor import Editor
@@ -120,10 +120,7 @@ def test_it_is_freed_when_it_is_idle(model: Path) -> None:
     loader = Loader()
     kept = KeptModel(loader, idle_seconds=0.05)
     run(kept, model)
-    deadline = time.monotonic() + 10
-    while kept._editor is not None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert kept._editor is None
+    poll(lambda: kept._editor is None)
 
 
 def test_a_model_that_cannot_be_loaded_leaves_none_behind(model: Path) -> None:

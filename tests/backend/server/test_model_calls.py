@@ -13,6 +13,7 @@ import pytest
 import torch
 from fastapi import FastAPI
 from huggingface_hub import constants
+from polling import poll
 from safetensors.torch import save_file
 from warpnoise.sdedit.places import download_folder
 from warpnoise.server.app import create_app
@@ -61,11 +62,9 @@ WANTED = {"name": "studio/ink", "license": "apache-2.0", "online": True}
 
 
 def finished(calls: httpx.Client, download: dict[str, Any]) -> dict[str, Any]:
-    deadline = time.monotonic() + 10
-    while download["state"] == "running" and time.monotonic() < deadline:
-        time.sleep(0.02)
-        download = calls.get(f"/v2/downloads/{download['id']}").json()
-    return download
+    return poll(
+        lambda: calls.get(f"/v2/downloads/{download['id']}").json(), lambda now: bool(now["state"] != "running")
+    )
 
 
 def test_a_model_is_looked_up_downloaded_listed_and_removed(calls: httpx.Client) -> None:
@@ -182,7 +181,7 @@ def test_a_server_elsewhere_takes_names(calls: httpx.Client, toy: Path, tmp_path
     assert "This server has no model" in refused(model=str(toy))
     assert "takes loras by their names, and has: wash.safetensors" in refused(loras=[{"path": "ink.safetensors"}])
     assert "takes loras by their names" in refused(loras=[{"path": "/etc/passwd"}])
-    assert "works on pixels and takes no LoRA" in refused(loras=[{"path": "wash"}])
+    assert "is a pixel model, which takes no LoRA" in refused(loras=[{"path": "wash"}])
 
 
 def test_check_names_what_does_not_fit(calls: httpx.Client, toy: Path) -> None:

@@ -8,12 +8,12 @@ import json
 import os
 import socket
 import threading
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
 import pytest
+from polling import poll
 from warpnoise.errors import JobError
 from warpnoise.job import Result
 from warpnoise.job.result import Record, write_record
@@ -52,11 +52,7 @@ def upload(uploading) -> str:
 
 
 def wait(client: httpx.Client, job: str, state: str) -> dict:
-    until = time.monotonic() + 5
-    while (now := client.get(f"/v2/jobs/{job}").json())["state"] != state:
-        assert time.monotonic() < until, f"expected {state}, the job stays {now}"
-        time.sleep(0.01)
-    return now
+    return poll(lambda: client.get(f"/v2/jobs/{job}").json(), lambda now: now["state"] == state)
 
 
 def test_the_status_lists_accepted_inputs(uploading):
@@ -160,13 +156,8 @@ def begin(port: int, upload: str, size: int, sent: bytes) -> socket.socket:
 
 
 def settled(upload: str, spool: Path) -> bool:
-    """Whether nothing arrives any more, after five seconds at the latest."""
-    until = time.monotonic() + 5
-    while time.monotonic() < until:
-        if not list((spool / upload / "incoming").iterdir()):
-            return True
-        time.sleep(0.01)
-    return False
+    """Waits until nothing arrives any more."""
+    return poll(lambda: not list((spool / upload / "incoming").iterdir()))
 
 
 def test_a_body_that_is_cut_off_leaves_nothing(running_uploads, uploading, upload, spool):
@@ -186,10 +177,7 @@ def test_a_silent_client_is_disconnected(running_uploads, upload, spool, monkeyp
 
 def test_one_file_is_sent_by_one_client_at_a_time(running_uploads, uploading, upload, spool):
     with begin(running_uploads.port, upload, 1000, b"x" * 10):
-        until = time.monotonic() + 5
-        while not list((spool / upload / "incoming").iterdir()):
-            assert time.monotonic() < until
-            time.sleep(0.01)
+        poll(lambda: list((spool / upload / "incoming").iterdir()))
         assert refusal(put(uploading, upload, "color/1", b"x")) == (409, "job_locked")
         assert put(uploading, upload, "color/2", b"y").status_code == 201
         assert refusal(uploading.post("/v2/jobs", json={"upload": upload})) == (409, "job_locked")

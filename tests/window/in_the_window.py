@@ -1,6 +1,6 @@
 """Run by Blender at its start: a small animation, one editor that fills the window, a report of what goes on.
 
-blender --python inside.py -- FOLDER [--mark] [--models] [--sidebar | --compositor | --preferences]
+blender --python in_the_window.py -- FOLDER [--mark] [--models] [--sidebar | --compositor | --preferences]
 
 FOLDER/state.json is replaced four times a second. With ``--mark`` buttons have a colour that nothing else has, so that
 they are found on a picture of the screen wherever Blender draws them. The editor is the scene's properties; with the

@@ -1,6 +1,6 @@
 """Run in Blender or with the bpy wheel: set up the backend of the installed extension, stylize two frames.
 
-blender --background --online-mode --python inside.py -- SET_UP JOB     SET_UP: the operator's arguments as JSON
+blender --background --online-mode --python in_blender.py -- SET_UP JOB     SET_UP: the operator's arguments as JSON
 """
 
 import json
