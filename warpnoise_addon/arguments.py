@@ -29,6 +29,7 @@ examples:
   blender scene.blend --command warpnoise compositor --output JOB --save out.blend            add the result in use
 """
 ACTIONS = ("stylize", "export", "compositor")
+_JOB = ("frames", "only", "chunk", "preview", "size", "color_folder", "passes_folder", "keep_existing")
 _METAVARS = {"integer": "N", "number": "X", "string": "TEXT", "array": "VALUE[,KEY=VALUE...]"}
 NO_ITEMS = "none"  # in place of a list's item; a file of that name is ./none
 _OTHERS = ("action", "progress", "save", "scene", "exit_with_parent")
@@ -50,15 +51,20 @@ def make_parser(program: str) -> argparse.ArgumentParser:
         "render the animation, stylize it, and add the result to the compositor",
         "Arguments that you leave out are taken from the scene, as set in the panel Properties > Render > Warpnoise. "
         "The backend is the Python in the variable WARPNOISE_PYTHON, or else in the add-on's preferences.",
+        *_JOB,
+        "connect",
+        "device",
+        "batch",
+        *MEMORY,
     )
     stylize.add_argument("--save", metavar="FILE.blend", help="save the scene with the result in its compositor")
-    _add_options(stylize, "connect", "device", "batch", *MEMORY)
     export = _add_action(
         actions,
         "export",
         "only render the job folder, for `warpnoise stylize JOB`",
         "The settings are written into JOB/job.json. With --only or --chunk, only the pictures and passes of these "
         "frames are rendered, and job.json lists the frames up to the first one that no machine has rendered.",
+        *_JOB,
     )
     export.add_argument(
         "--earlier-motion",
@@ -66,22 +72,10 @@ def make_parser(program: str) -> argparse.ArgumentParser:
         help="with --only or --chunk, also render the motion of earlier frames, so that these can be stylized at once",
     )
     export.add_argument("--exit-with-parent", action="store_true", help="end when standard input is closed")
-    compositor = _add_parser(
-        actions, "compositor", "add the result in use to the compositor", "This renders nothing and needs no backend."
-    )
-    _add_options(compositor, "connect")
+    description = "This renders nothing and needs no backend."
+    compositor = _add_action(actions, "compositor", "add the result in use to the compositor", description, "connect")
     compositor.add_argument("--save", metavar="FILE.blend", required=True, help="save the scene under this name")
-    _add_progress(compositor)
     return parser
-
-
-def _add_options(parser: argparse.ArgumentParser, *names: str) -> None:
-    for name in names:
-        option = RUN_OPTIONS[name]
-        if option.kind == "boolean":
-            parser.add_argument(option.option, dest=name, action="store_true", help=_help(option))
-        else:
-            _add_value(parser, option)
 
 
 def _add_value(parser: Any, setting: Setting) -> None:
@@ -96,20 +90,9 @@ def _add_value(parser: Any, setting: Setting) -> None:
     )
 
 
-def _add_progress(parser: argparse.ArgumentParser) -> None:
-    kinds = parser.add_mutually_exclusive_group()
-    for name, text in (("json", "lines of JSON"), ("openjd", "lines for Open Job Description")):
-        kinds.add_argument(
-            f"--{name}",
-            dest="progress",
-            action="store_const",
-            const=name.upper(),
-            help=f"print progress and errors as {text}",
-        )
-
-
-def _add_parser(actions: Any, name: str, summary: str, description: str) -> argparse.ArgumentParser:
-    parser = actions.add_parser(
+def _add_action(actions: Any, name: str, summary: str, description: str, *options: str) -> argparse.ArgumentParser:
+    """``options``: names of a run's options. With those of a job come the settings."""
+    parser: argparse.ArgumentParser = actions.add_parser(
         name,
         help=summary,
         description=textwrap.fill(f"{summary[0].upper()}{summary[1:]}. {description}", 100),
@@ -119,17 +102,19 @@ def _add_parser(actions: Any, name: str, summary: str, description: str) -> argp
         allow_abbrev=False,
     )
     parser.add_argument("--scene", metavar="NAME", help="the scene; default: the active one")
-    _add_options(parser, "output")
-    return parser
-
-
-def _add_action(actions: Any, name: str, summary: str, description: str) -> argparse.ArgumentParser:
-    parser = _add_parser(actions, name, summary, description)
-    _add_options(parser, "frames", "only", "chunk", "preview", "size", "color_folder", "passes_folder", "keep_existing")
-    settings = parser.add_argument_group("settings")
-    for setting in SETTINGS.values():
-        _add_value(settings, setting)
-    _add_progress(parser)
+    for option in (RUN_OPTIONS[name] for name in ("output", *options)):
+        if option.kind == "boolean":
+            parser.add_argument(option.option, dest=option.name, action="store_true", help=_help(option))
+        else:
+            _add_value(parser, option)
+    if set(_JOB) <= set(options):
+        group = parser.add_argument_group("settings")
+        for setting in SETTINGS.values():
+            _add_value(group, setting)
+    kinds = parser.add_mutually_exclusive_group()
+    for kind, text in (("json", "lines of JSON"), ("openjd", "lines for Open Job Description")):
+        text = f"print progress and errors as {text}"
+        kinds.add_argument(f"--{kind}", dest="progress", action="store_const", const=kind.upper(), help=text)
     return parser
 
 

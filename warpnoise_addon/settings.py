@@ -114,18 +114,15 @@ class Setting:
 
     def parse(self, text: str) -> Any:
         """The value of a ``text``, a list's items being separated by semicolons. Raises SettingsError as `check`."""
-        if self.kind in ("number", "integer"):
+        if self.kind in ("number", "integer", "any"):
             if self.null and text in ("", "none"):
                 return None
             try:
-                return self.check(float(text) if self.kind == "number" else int(text))
+                return self.check(int(text) if self.kind == "integer" else float(text))
             except ValueError:
+                if self.kind == "any":
+                    return self.check(text)
                 raise self._wrong(text) from None
-        if self.kind == "any":
-            try:
-                return self.check(float(text))
-            except ValueError:
-                return self.check(text)
         if self.kind == "boolean":
             return text.lower() in ("1", "true", "yes", "on")
         if self.kind == "array":

@@ -75,10 +75,10 @@ def _of_classes() -> Iterator[str]:
 def _of_sources() -> Iterator[str]:
     from warpnoise_addon.setup.hardware import BUILDS
     from warpnoise_addon.stylize.check import CheckSession
-    from warpnoise_addon.stylize.model_sessions import DownloadSession
+    from warpnoise_addon.stylize.model_sessions import INSTALLED
     from warpnoise_addon.stylize.status import STAGES
 
-    yield from (each.done_text for each in (CheckSession, DownloadSession))
+    yield from (CheckSession.done_text, INSTALLED)
     yield from STAGES.values()
     yield from (build.title for build in BUILDS.values())
     for path in UI.glob("*.py"):

@@ -12,7 +12,17 @@ from bpy.props import StringProperty
 from ..compat import PATH_OPTIONS
 from ..errors import SettingsError
 from ..stylize import model_facts, state
-from ..stylize.model_sessions import DownloadSession, ListSession, OfferSession, remove_model, set_base, size_text
+from ..stylize.model_sessions import (
+    INSTALLED,
+    ModelSession,
+    Work,
+    download_model,
+    list_models,
+    offer_model,
+    remove_model,
+    set_base,
+    size_text,
+)
 from .model_list import NO_DOWNLOAD, fill_list, listed
 from .operator_mixins import AskFirst, SessionOperator, reporting
 from .preferences import backend_choice, offline
@@ -23,25 +33,28 @@ NO_LICENSE = "that its page names"
 BASE = "The file holds only a part of a model. Its base supplies the other parts"
 
 
-class _ListOperator(SessionOperator):
+class _ModelOperator(SessionOperator):
     """Ends with the list of models as the session found it."""
+
+    def _ask(self, context: bpy.types.Context, stage: str, work: Work, done_text: str = "") -> set[str]:
+        return self._run(context, ModelSession(state.pool, backend_choice(context), stage, work, done_text))
 
     def _done(self, context: bpy.types.Context) -> set[str]:
         fill_list(context.window_manager, context.scene.warpnoise.model)
         return {"FINISHED"}
 
 
-class WARPNOISE_OT_list_models(_ListOperator, bpy.types.Operator):
+class WARPNOISE_OT_list_models(_ModelOperator, bpy.types.Operator):
     """Ask the backend which models are installed, and which it suggests"""
 
     bl_idname = "warpnoise.list_models"
     bl_label = "List Models"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        return self._run(context, ListSession(state.pool, backend_choice(context)))
+        return self._ask(context, "listing", list_models)
 
 
-class WARPNOISE_OT_offer_model(SessionOperator, bpy.types.Operator):
+class WARPNOISE_OT_offer_model(_ModelOperator, bpy.types.Operator):
     """Ask the hub for the model's size, memory need and license. Nothing is downloaded before you agree"""
 
     bl_idname = "warpnoise.offer_model"
@@ -52,7 +65,7 @@ class WARPNOISE_OT_offer_model(SessionOperator, bpy.types.Operator):
     @reporting
     def execute(self, context: bpy.types.Context) -> set[str]:
         check_online()
-        return self._run(context, OfferSession(state.pool, backend_choice(context), self.model))
+        return self._ask(context, "offering", partial(offer_model, name=self.model))
 
     def _done(self, context: bpy.types.Context) -> set[str]:
         if not bpy.app.background:
@@ -60,7 +73,7 @@ class WARPNOISE_OT_offer_model(SessionOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class WARPNOISE_OT_download_model(SessionOperator, bpy.types.Operator):
+class WARPNOISE_OT_download_model(_ModelOperator, bpy.types.Operator):
     """Download the model to the backend's computer. A cancelled download resumes"""
 
     bl_idname = "warpnoise.download_model"
@@ -99,8 +112,8 @@ class WARPNOISE_OT_download_model(SessionOperator, bpy.types.Operator):
     @reporting
     def execute(self, context: bpy.types.Context) -> set[str]:
         check_online()
-        session = DownloadSession(state.pool, backend_choice(context), self.model, self.license)
-        return self._run(context, session)
+        work = partial(download_model, name=self.model, agreed=self.license)
+        return self._ask(context, "fetching", work, INSTALLED)
 
     def _done(self, context: bpy.types.Context) -> set[str]:
         settings = context.scene.warpnoise
@@ -114,7 +127,7 @@ class WARPNOISE_OT_download_model(SessionOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class WARPNOISE_OT_remove_model(AskFirst, _ListOperator, bpy.types.Operator):
+class WARPNOISE_OT_remove_model(AskFirst, _ModelOperator, bpy.types.Operator):
     """Delete this model's files from the backend's disk"""
 
     bl_idname = "warpnoise.remove_model"
@@ -124,11 +137,10 @@ class WARPNOISE_OT_remove_model(AskFirst, _ListOperator, bpy.types.Operator):
     model: StringProperty(name="Model", options={"SKIP_SAVE"})
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        change = partial(remove_model, name=self.model)
-        return self._run(context, ListSession(state.pool, backend_choice(context), change))
+        return self._ask(context, "listing", partial(remove_model, name=self.model))
 
 
-class WARPNOISE_OT_set_base(_ListOperator, bpy.types.Operator):
+class WARPNOISE_OT_set_base(_ModelOperator, bpy.types.Operator):
     """Name the base of a file that holds only a part of a model. Warpnoise remembers it in a file beside the model"""
 
     bl_idname = "warpnoise.set_base"
@@ -152,8 +164,8 @@ class WARPNOISE_OT_set_base(_ListOperator, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         path = Path(bpy.path.abspath(self.base))
-        change = partial(set_base, model=self.model, base=str(path) if path.is_dir() else self.base)
-        return self._run(context, ListSession(state.pool, backend_choice(context), change))
+        base = str(path) if path.is_dir() else self.base
+        return self._ask(context, "listing", partial(set_base, model=self.model, base=base))
 
     def _done(self, context: bpy.types.Context) -> set[str]:
         model_facts.without_base.discard(self.model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import bpy
@@ -12,7 +13,7 @@ import warpnoise_addon
 from warpnoise_addon.backend.answers import check
 from warpnoise_addon.errors import BackendError
 from warpnoise_addon.stylize import model_facts, state
-from warpnoise_addon.stylize.model_sessions import DownloadSession
+from warpnoise_addon.stylize.model_sessions import ModelSession, download_model
 from warpnoise_addon.stylize.request import BackendChoice
 from warpnoise_addon.ui import draw_settings, model_list, model_operators
 
@@ -110,7 +111,9 @@ def test_without_online_access_nothing_is_asked(scene, monkeypatch):
 
 
 def test_a_cancelled_download_reports_that_its_part_stays(scene):
-    session = DownloadSession(state.pool, BackendChoice(python=os.environ["WARPNOISE_PYTHON"]), "someone/slow", "mit")
+    choice = BackendChoice(python=os.environ["WARPNOISE_PYTHON"])
+    work = partial(download_model, name="someone/slow", agreed="mit")
+    session = ModelSession(state.pool, choice, "fetching", work)
     told = []
     tell = session._reporter._tell
 
