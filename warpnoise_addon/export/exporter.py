@@ -7,17 +7,16 @@ from collections.abc import Generator, Iterator
 
 import bpy
 
-from .cameras import check_cameras
 from .changes import AnimatedValues, Changes
 from .existing import ExistingFrames, check_step
 from .files import JobFolder, frame_mutex
+from .frame_state import check_cameras
 from .job_file import JobFile, scene_block
 from .options import ExportedFrame, ExportOptions
-from .rendered_motion import RenderedMotion
+from .rendered_motion import RenderedMotion, add_motion_layer, enabled_layers
 from .rendering import RenderedColor, left_out, make_small, render_size
 from .simulations import Simulations
 from .unfollowed import Instances, unfollowed
-from .view_layers import add_motion_layer, enabled_layers
 
 
 def export_job(context: bpy.types.Context, options: ExportOptions) -> Generator[ExportedFrame, None, None]:

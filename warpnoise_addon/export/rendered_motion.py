@@ -1,9 +1,9 @@
-"""Renders the motion separately from the colour, with one sample at the centre of every pixel."""
+"""Renders the motion separately, in a view layer of its own, with one sample at the centre of every pixel."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,14 +49,10 @@ _NO_LIGHT = {
 
 def check_cycles(scene: bpy.types.Scene) -> None:
     """Raises ExportError when this Blender cannot render with Cycles."""
-    with Changes() as changes:
-        try:
-            changes.set(scene.render, engine="CYCLES")
-        except TypeError:
-            pass
-        else:
-            if compat.has_property(scene, "cycles"):
-                return
+    with Changes() as changes, contextlib.suppress(TypeError):
+        changes.set(scene.render, engine="CYCLES")
+        if compat.has_property(scene, "cycles"):
+            return
     raise ExportError(
         "The motion render needs Cycles, which is missing. Enable the add-on 'Cycles Render Engine' in "
         "Blender's preferences, or use a Blender that was built with it."
@@ -80,7 +76,9 @@ class RenderedMotion:
             Cancelled: the user stopped it.
         """
         scene = self._scene
-        with Changes() as changes, _black_world() as world, self._evaluation(frame) as evaluation:
+        may_forget = self._step > 1 and has_remembered_frames(scene)
+        evaluation = _Evaluation(scene, frame, self._step, may_forget)
+        with Changes() as changes, _black_world() as world, evaluation:
             prepare(scene, changes)
             for other in scene.view_layers:
                 changes.set(other, use=other == layer)
@@ -105,9 +103,6 @@ class RenderedMotion:
             _no_volumes(changes)
             render_still(scene, frame, path, changes)
         return evaluation.result()
-
-    def _evaluation(self, frame: int) -> _Evaluation:
-        return _Evaluation(self._scene, frame, self._step, self._step > 1 and has_remembered_frames(self._scene))
 
 
 @contextlib.contextmanager
@@ -228,3 +223,61 @@ class _Evaluation:
             self._slowed = None
             with contextlib.suppress(ReferenceError):  # a render that ended early has freed it
                 evaluated.render.fps_base = before
+
+
+LAYER_NAME = "Warpnoise motion"
+
+
+def enabled_layers(scene: bpy.types.Scene) -> list[bpy.types.ViewLayer]:
+    """The view layers that are rendered. Raises ExportError when there is none."""
+    layers = [layer for layer in scene.view_layers if layer.use]
+    if not layers:
+        raise ExportError(
+            "No view layer of scene '{name}' is rendered. Switch on 'Use for Rendering' of one of them.",
+            name=scene.name,
+        )
+    return layers
+
+
+def add_motion_layer(scene: bpy.types.Scene, changes: Changes) -> bpy.types.ViewLayer:
+    """Adds a view layer with the passes that a job needs, switched off; ``changes`` removes it in the end.
+
+    The user's own layers are left alone: a pass that is switched on in them adds sockets to their compositor nodes.
+
+    Where one view layer is rendered, the new one shows exactly the same: excluded, holdout and indirect-only
+    collections, material override. Where several are, a pixel of the picture can come from any of them, and only the
+    user's compositor knows from which. The new layer shows what any of them shows: a collection is excluded only if all
+    layers exclude it; it is indirect-only or a holdout only if it is so in all layers that have it. So each
+    visible thing has its motion; where things of two layers lie behind each other the nearer one wins, as it does when
+    the layers' pictures are composited in depth.
+    """
+    layers = enabled_layers(scene)
+    motion = scene.view_layers.new(LAYER_NAME)
+    changes.callback(scene.view_layers.remove, motion)
+    motion.use = False
+    motion.use_pass_combined = False
+    motion.use_pass_z = True
+    motion.use_pass_vector = True
+    motion.use_pass_cryptomatte_object = True
+    motion.pass_cryptomatte_depth = 2
+    motion.pass_alpha_threshold = min(layer.pass_alpha_threshold for layer in layers)
+    overrides = {layer.material_override for layer in layers}
+    motion.material_override = overrides.pop() if len(overrides) == 1 else None
+    motion.use_solid = any(layer.use_solid for layer in layers)
+    motion.use_strand = any(layer.use_strand for layer in layers)
+    motion.use_volumes = False
+    motion.use_motion_blur = False
+    motion.use_freestyle = False
+    _merge(motion.layer_collection, [layer.layer_collection for layer in layers])
+    return motion
+
+
+def _merge(target: bpy.types.LayerCollection, sources: Sequence[bpy.types.LayerCollection]) -> None:
+    # From the root down: excluding a collection excludes its children, whose own state is set after it.
+    target.exclude = all(source.exclude for source in sources)
+    shown = [source for source in sources if not source.exclude] or sources
+    target.holdout = all(source.holdout for source in shown)
+    target.indirect_only = all(source.indirect_only for source in shown)
+    for child in target.children:
+        same = [other for source in sources for other in source.children if other.collection == child.collection]
+        _merge(child, same)

@@ -100,32 +100,31 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
         return self._bring_back(scene, self._request)
 
     def _bring_back(self, scene: bpy.types.Scene, request: StylizeRequest) -> set[str]:
-        if request.preview and request.color_frames and state.last.result:
-            shown = show_preview(bpy.context, request.folder, state.last.result, request.color_frames[0])
-            if not shown and not bpy.app.background:
-                self.report({"INFO"}, sentence("Open an image editor and choose the image '{image}'", image=AFTER))
-            return {"FINISHED"}
-        if request.size is not None and not request.connect:  # a trial: the compositor waits for the scene's size
-            try:
-                show_trial(bpy.context, scene, request)
-            except WarpnoiseError as error:
-                return self._fail(error)
-            return {"FINISHED"}
-        if request.color_frames is not None:  # the compositor gets them when all are done, from a run over all
-            text = "{count} stylized frames of a part of the shot"
-            self.report({"INFO"}, sentence(text, count=state.last.frames_done))
-            return {"FINISHED"}
         try:
-            added = add_stylized(scene, request.folder, request.connect)
+            text = self._show(scene, request)
         except WarpnoiseError as error:
             return self._fail(error)
+        if text:
+            self.report({"INFO"}, text)
+        return {"FINISHED"}
+
+    def _show(self, scene: bpy.types.Scene, request: StylizeRequest) -> str:
+        """Show what the run made: a preview, a trial, or the frames in the compositor. Returns what to report."""
+        if request.preview and request.color_frames and state.last.result:
+            shown = show_preview(bpy.context, request.folder, state.last.result, request.color_frames[0])
+            hidden = not shown and not bpy.app.background
+            return sentence("Open an image editor and choose the image '{image}'", image=AFTER) if hidden else ""
+        if request.size is not None and not request.connect:  # a trial: the compositor waits for the scene's size
+            show_trial(bpy.context, scene, request)
+            return ""
+        if request.color_frames is not None:  # the compositor gets them when all are done, from a run over all
+            return sentence("{count} stylized frames of a part of the shot", count=state.last.frames_done)
+        added = add_stylized(scene, request.folder, request.connect)
         warnings = tuple(dict.fromkeys((*state.last.warnings, *added.warnings)))
         state.last = replace(state.last, warnings=warnings)
         warn(self, warnings)
-        text = "{count} stylized frames in {folder}"
         folder = state.last.result or request.folder
-        self.report({"INFO"}, sentence(text, count=state.last.frames_done, folder=folder))
-        return {"FINISHED"}
+        return sentence("{count} stylized frames in {folder}", count=state.last.frames_done, folder=folder)
 
     def _fail(self, error: WarpnoiseError) -> set[str]:
         state.last = Status("failed", error=str(error), exit_status=error.exit_status)
