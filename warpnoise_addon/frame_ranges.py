@@ -109,3 +109,8 @@ def frames_text(frames: Iterable[int], most: int | None = None) -> str:
 def frame_name(frame: int) -> str:
     """A frame's file name without its suffix: four digits or more, a minus sign before negative ones."""
     return f"{'-' if frame < 0 else ''}{abs(frame):04d}"
+
+
+def shot_file(kind: str, frame: int) -> str:
+    """The file of a frame's "color" or "passes" in a job folder: ``color/0001.png``."""
+    return f"{kind}/{frame_name(frame)}.{'exr' if kind == 'passes' else 'png'}"

@@ -20,7 +20,6 @@ from .ui import (
     panel,
     pictures,
     preferences,
-    presets,
     properties,
     result_operators,
     stylize_operators,
@@ -28,7 +27,7 @@ from .ui import (
 
 MODULES = (
     preferences, properties, model_list, model_operators, key_pictures, draw_settings, stylize_operators,
-    backend_operators, result_operators, image_editor, first_run, presets, panel,
+    backend_operators, result_operators, image_editor, first_run, panel,
     translations, state, pictures, command,
 )  # fmt: skip
 """Those with Blender's classes, with register() and unregister(), or with both."""

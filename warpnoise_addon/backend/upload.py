@@ -19,7 +19,7 @@ from ..atomic import atomic_write
 from ..bounded_json import read_json
 from ..child import TimedOut
 from ..errors import BackendError, Cancelled, JobError, JobFolderError, writing
-from ..frame_ranges import frame_name, parse_frames
+from ..frame_ranges import parse_frames, shot_file
 from ..results import read_job
 from .answers import NEW_JOB, Job, check
 from .client import WORK_SECONDS
@@ -30,7 +30,6 @@ from .poll import POLL_SECONDS, follow
 MEMORY = ".upload.json"
 BUSY_SECONDS = 20.0
 """How long a file may be taken for being sent, by a connection of ours that broke."""
-_SUFFIX = {"passes": "exr", "color": "png"}
 
 
 @dataclass(frozen=True)
@@ -65,10 +64,10 @@ class LocalJob:
     def files(self) -> Iterator[tuple[tuple[str, str], str, Path]]:
         """The files of what is wanted, passes first: their names in the interface, in the answers, and here."""
         for frame in self.frames:
-            for kind, suffix in _SUFFIX.items():
+            for kind in ("passes", "color"):
                 if (kind == "color" and frame not in self.wanted) or frame > max(self.wanted, default=frame):
                     continue
-                name = f"{kind}/{frame_name(frame)}.{suffix}"
+                name = shot_file(kind, frame)
                 yield (kind, str(frame)), name, self.folder / name
 
 

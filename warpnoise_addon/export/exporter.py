@@ -79,27 +79,29 @@ def _export(
 
         def add_color(frame: int) -> None:
             warnings.extend(simulations.prepare())
-            with folder.new(folder.color(frame)) as path:
+            with folder.new(folder.picture("color", frame)) as path:
                 color.write_color(frame, path)
             job.add_color(frame)
 
         def add_motion(frame: int) -> None:
             warnings.extend(simulations.prepare())
-            with folder.new(folder.passes(frame), options.smallest_passes(render_size(scene))) as path:
+            with folder.new(folder.picture("passes", frame), options.smallest_passes(render_size(scene))) as path:
                 state = motion.write_passes(frame, path, layer)
             job.add_passes(frame, state)
             warnings.extend(instances.next(state.instances))
 
         for done, (frame, own) in enumerate(_frames_in_turn(options, folder), start=1):
-            has_color, has_passes = not own or job.has_color(frame), job.has_passes(frame)
+            has_color, has_passes = not own or job.has("color", frame), job.has("passes", frame)
             if not has_color:
                 add_color(frame)
             if not has_passes:
                 add_motion(frame)
-            picture = folder.color(frame) if own else None
+            picture = folder.picture("color", frame) if own else None
             told = tuple(warnings)
             warnings.clear()
-            yield ExportedFrame(frame, done, total, picture, folder.passes(frame), has_color and has_passes, told)
+            yield ExportedFrame(
+                frame, done, total, picture, folder.picture("passes", frame), has_color and has_passes, told
+            )
         job.finish()
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..atomic import lock, open_lock
 from ..errors import ExportError, JobFolderError, Message, disk_full, writing
-from ..frame_ranges import frame_name
+from ..frame_ranges import shot_file
 
 _FULL = 1 << 20
 """A disk with less room than this, in bytes, is why a picture could not be written."""
@@ -39,11 +39,9 @@ class JobFolder:
         self.path = path.absolute()
         self._span = span
 
-    def color(self, frame: int) -> Path:
-        return self.path / "color" / f"{frame_name(frame)}.png"
-
-    def passes(self, frame: int) -> Path:
-        return self.path / "passes" / f"{frame_name(frame)}.exr"
+    def picture(self, kind: str, frame: int) -> Path:
+        """The file of the frame's "color" or "passes"."""
+        return self.path / shot_file(kind, frame)
 
     def __enter__(self) -> JobFolder:
         with writing(self.path):

@@ -75,14 +75,10 @@ class JobFile:
                     for kind in ("color", "passes"):
                         self._file(kind, frame).unlink(missing_ok=True)
 
-    def has_color(self, frame: int) -> bool:
-        """Whether the frame's colour need not be made again."""
-        return self._read("color", frame) is not None and is_whole(self._folder.color(frame))
-
-    def has_passes(self, frame: int) -> bool:
-        """Whether the frame's passes, which another machine may have made, need not be made again."""
-        record = self._read("passes", frame)
-        return record is not None and is_whole(self._folder.passes(frame), record.get("bytes", 1))
+    def has(self, kind: str, frame: int) -> bool:
+        """Whether the frame's "color" or "passes", which another machine may have made, need not be made again."""
+        record = self._read(kind, frame)
+        return record is not None and is_whole(self._folder.picture(kind, frame), record.get("bytes", 1))
 
     def add_color(self, frame: int) -> None:
         """Records that the frame's colour is finished."""
@@ -91,7 +87,7 @@ class JobFile:
     def add_passes(self, frame: int, state: FrameState) -> None:
         """Records that the frame's passes are finished."""
         content = {"camera": state.camera, "objects": state.objects, "topologies": state.topologies}
-        self._write("passes", frame, {"bytes": self._folder.passes(frame).stat().st_size, **content})
+        self._write("passes", frame, {"bytes": self._folder.picture("passes", frame).stat().st_size, **content})
 
     def finish(self) -> None:
         """Writes ``job.json``: of all frames, or of as many first ones as there are records of.

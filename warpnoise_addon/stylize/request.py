@@ -16,7 +16,7 @@ from ..atomic import atomic_write
 from ..bounded_json import read_json
 from ..errors import SettingsError
 from ..export.options import ExportOptions
-from ..frame_ranges import frame_name, frames_text, parse_shot
+from ..frame_ranges import frame_name, frames_text, parse_shot, shot_file
 from ..results import list_results
 from ..settings import Settings, make_settings, same_settings
 from ..setup.plan import Plan
@@ -106,7 +106,7 @@ def unfinished(job: Path) -> Unfinished | None:
         settings = make_settings(**content["settings"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SettingsError):
         return None
-    rendered = [number for number in frames if (job / "color" / f"{frame_name(number)}.png").is_file()]
+    rendered = [number for number in frames if (job / shot_file("color", number)).is_file()]
     results = [result for result in list_results(job) if same_settings(settings, result.settings)]
     stylized = max((sum(_newer(job, result.folder, number) for number in rendered) for result in results), default=0)
     return Unfinished(frames, settings, len(rendered), stylized) if stylized < len(frames) else None
@@ -114,9 +114,8 @@ def unfinished(job: Path) -> Unfinished | None:
 
 def _newer(job: Path, result: Path, frame: int) -> bool:
     """Whether the frame was finished after it was rendered."""
-    name = frame_name(frame)
     try:
-        record = (result / "records" / f"{name}.json").stat()
-        return record.st_mtime_ns >= (job / "color" / f"{name}.png").stat().st_mtime_ns
+        finished = (result / "records" / f"{frame_name(frame)}.json").stat()
+        return finished.st_mtime_ns >= (job / shot_file("color", frame)).stat().st_mtime_ns
     except OSError:
         return False

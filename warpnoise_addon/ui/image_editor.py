@@ -8,7 +8,7 @@ from typing import Literal
 import bpy
 
 from ..compositor.sequence import Sequence
-from ..frame_ranges import frame_name
+from ..frame_ranges import shot_file
 from ..results import frame_path
 from .operator_mixins import areas
 
@@ -17,7 +17,7 @@ AFTER, BEFORE = "Warpnoise Preview", "Warpnoise Preview, Render"
 
 def show_preview(context: bpy.types.Context, job: Path, result: Path, frame: int) -> bool:
     """Load both pictures of a job's frame and show the stylized one; whether an image editor is open to show it."""
-    _load(BEFORE, job / "color" / f"{frame_name(frame)}.png")
+    _load(BEFORE, job / shot_file("color", frame))
     return _show(context, _load(AFTER, frame_path(result, frame)))
 
 

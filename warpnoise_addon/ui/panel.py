@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import bpy
 
@@ -16,8 +16,7 @@ from .draw_status import draw_cancel, draw_status
 from .first_run import draw_first_run, draw_next_steps
 from .image_editor import BEFORE, WARPNOISE_OT_before_after, shown_preview
 from .make_request import existing_output, read_changed
-from .presets import WARPNOISE_PT_presets
-from .properties import write_settings
+from .properties import WARPNOISE_PT_presets, write_settings
 from .result_operators import draw_results
 from .texts import draw_text, iface, letters_in
 
@@ -53,12 +52,11 @@ PLACES = {"": _InProperties, "_image": _InImageEditor, "_node": _InCompositor}
 
 class _Main:
     bl_label = "Warpnoise"
-    layout: bpy.types.UILayout
 
-    def draw_header_preset(self, context: bpy.types.Context) -> None:
+    def draw_header_preset(self: Any, context: bpy.types.Context) -> None:
         WARPNOISE_PT_presets.draw_panel_header(self.layout)
 
-    def draw(self, context: bpy.types.Context) -> None:
+    def draw(self: Any, context: bpy.types.Context) -> None:
         layout = self.layout
         if state.running() is None:
             draw_first_run(layout, context)

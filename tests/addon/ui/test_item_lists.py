@@ -12,7 +12,7 @@ from warpnoise_addon.arguments import make_parser, operator_arguments
 from warpnoise_addon.errors import SettingsError
 from warpnoise_addon.settings import SETTINGS
 from warpnoise_addon.stylize.second_blender import export_arguments
-from warpnoise_addon.ui import presets
+from warpnoise_addon.ui import properties
 from warpnoise_addon.ui.make_request import make_request
 
 LISTS = [name for name, setting in SETTINGS.items() if setting.items and not setting.hidden]
@@ -22,9 +22,9 @@ LISTS = [name for name, setting in SETTINGS.items() if setting.items and not set
 def scene():
     bpy.ops.wm.read_factory_settings(use_empty=False)
     warpnoise_addon.register()
-    label = presets.WARPNOISE_MT_presets.bl_label
+    label = properties.WARPNOISE_MT_presets.bl_label
     yield bpy.context.scene
-    presets.WARPNOISE_MT_presets.bl_label = label  # Blender writes the preset's name there
+    properties.WARPNOISE_MT_presets.bl_label = label  # Blender writes the preset's name there
     warpnoise_addon.unregister()
 
 
@@ -100,7 +100,7 @@ def test_presets_hold_lists(scene, lora, tmp_path, monkeypatch):
 
 def test_a_shipped_preset_empties_lists(scene):
     bpy.ops.warpnoise.add_item(setting="controls")
-    file = next((presets.SHIPPED / "presets" / presets.SUBFOLDER).glob("*.py"))
+    file = next((properties.SHIPPED / "presets" / properties.SUBFOLDER).glob("*.py"))
     bpy.ops.script.execute_preset(filepath=str(file), menu_idname="WARPNOISE_MT_presets")
     assert len(scene.warpnoise.controls) == 0
 

@@ -9,24 +9,24 @@ import bpy
 import pytest
 
 import warpnoise_addon
-from warpnoise_addon.ui import presets
+from warpnoise_addon.ui import properties
 
 ROOT = Path(warpnoise_addon.__file__).parents[1]
-FILES = sorted((presets.SHIPPED / "presets" / presets.SUBFOLDER).glob("*.py"))
+FILES = sorted((properties.SHIPPED / "presets" / properties.SUBFOLDER).glob("*.py"))
 
 
 @pytest.fixture
 def settings():
     bpy.ops.wm.read_factory_settings(use_empty=False)
     warpnoise_addon.register()
-    label = presets.WARPNOISE_MT_presets.bl_label
+    label = properties.WARPNOISE_MT_presets.bl_label
     yield bpy.context.scene.warpnoise
-    presets.WARPNOISE_MT_presets.bl_label = label  # Blender writes the preset's name there
+    properties.WARPNOISE_MT_presets.bl_label = label  # Blender writes the preset's name there
     warpnoise_addon.unregister()
 
 
 def found() -> list[Path]:
-    return [Path(path) for path in bpy.utils.preset_paths(presets.SUBFOLDER)]
+    return [Path(path) for path in bpy.utils.preset_paths(properties.SUBFOLDER)]
 
 
 def test_the_shipped_presets_are_found_while_it_is_registered(settings):
