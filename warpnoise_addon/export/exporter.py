@@ -76,32 +76,24 @@ def _export(
         job.start()
         instances = Instances()
         simulations = Simulations(scene, layer, options.rendered_frames[-1] + options.frame_step, changes)
-
-        def add_color(frame: int) -> None:
-            warnings.extend(simulations.prepare())
-            with folder.new(folder.picture("color", frame)) as path:
-                color.write_color(frame, path)
-            job.add_color(frame)
-
-        def add_motion(frame: int) -> None:
-            warnings.extend(simulations.prepare())
-            with folder.new(folder.picture("passes", frame), options.smallest_passes(render_size(scene))) as path:
-                state = motion.write_passes(frame, path, layer)
-            job.add_passes(frame, state)
-            warnings.extend(instances.next(state.instances))
-
         for done, (frame, own) in enumerate(_frames_in_turn(options, folder), start=1):
+            picture, passes = folder.picture("color", frame), folder.picture("passes", frame)
             has_color, has_passes = not own or job.has("color", frame), job.has("passes", frame)
+            existed = has_color and has_passes
+            if not existed:
+                warnings.extend(simulations.prepare())
             if not has_color:
-                add_color(frame)
+                with folder.new(picture) as path:
+                    color.write_color(frame, path)
+                job.add_color(frame)
             if not has_passes:
-                add_motion(frame)
-            picture = folder.picture("color", frame) if own else None
+                with folder.new(passes, options.smallest_passes(render_size(scene))) as path:
+                    state = motion.write_passes(frame, path, layer)
+                job.add_passes(frame, state)
+                warnings.extend(instances.next(state.instances))
             told = tuple(warnings)
             warnings.clear()
-            yield ExportedFrame(
-                frame, done, total, picture, folder.picture("passes", frame), has_color and has_passes, told
-            )
+            yield ExportedFrame(frame, done, total, picture if own else None, passes, existed, told)
         job.finish()
 
 

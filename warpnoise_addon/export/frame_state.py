@@ -44,14 +44,20 @@ def frame_state(depsgraph: bpy.types.Depsgraph, frame: int) -> FrameState:
     """
     matrices: dict[str, npt.NDArray[np.float64]] = {}
     shared: set[str] = set()
-    topologies = Topologies()
+    topologies: dict[str, set[str]] = {}
+    digests: dict[int, str] = {}  # by the data of objects
     indices: dict[str, set[int]] = {}
     for instance in depsgraph.object_instances:
         shown = instance.object
         if shown.type not in _DRAWN or not instance.show_self:
             continue
         name = shown.name
-        topologies.add(shown, instance.is_instance)
+        data = shown.data
+        pointer = data.as_pointer()
+        if pointer not in digests:
+            # A mesh's own topology changes only if another mesh takes its place; that of modifiers' results may.
+            digests[pointer] = _digest(data, can_change=instance.is_instance or len(shown.modifiers) > 0)
+        topologies.setdefault(name, set()).add(digests[pointer])
         if instance.is_instance and not _is_own_geometry(instance):
             shared.add(name)
             if instance.particle_system is None:  # a particle keeps its number
@@ -63,7 +69,8 @@ def frame_state(depsgraph: bpy.types.Depsgraph, frame: int) -> FrameState:
     own = {name: rows(m) for name, m in matrices.items() if name not in shared and np.isfinite(m).all()}
     # Where the attribute 'id' is stored, it is the number, and numbers are missing as soon as instances go.
     instances = {name: len(numbers) for name, numbers in indices.items() if max(numbers) == len(numbers) - 1}
-    return FrameState(camera_block(depsgraph, frame), own, topologies.result(), instances)
+    topology = {name: " ".join(sorted(several)) for name, several in topologies.items()}
+    return FrameState(camera_block(depsgraph, frame), own, topology, instances)
 
 
 def _index(instance: bpy.types.DepsgraphObjectInstance) -> int:
@@ -82,29 +89,6 @@ VELOCITY = "velocity"
 """The attribute, in units a second, from which Cycles takes the motion of points instead, as of fluids and caches."""
 BY_VELOCITY = "by velocity"
 """In place of a digest where the topology does not matter."""
-
-
-class Topologies:
-    """Collects digests of the topology of all geometry that a frame draws, by the names that Cryptomatte has."""
-
-    def __init__(self) -> None:
-        self._of_names: dict[str, set[str]] = {}
-        self._of_data: dict[int, str] = {}
-
-    def add(self, shown: bpy.types.Object, is_instance: bool) -> None:
-        """``shown``: an evaluated object. ``is_instance``: it may be what modifiers made of another one."""
-        data = shown.data
-        pointer = data.as_pointer()
-        digest = self._of_data.get(pointer)
-        if digest is None:
-            # A mesh's own topology changes only if another mesh takes its place.
-            can_change = is_instance or len(shown.modifiers) > 0
-            digest = self._of_data[pointer] = _digest(data, can_change)
-        self._of_names.setdefault(shown.name, set()).add(digest)
-
-    def result(self) -> dict[str, str]:
-        """A digest for each name; of all of its geometries where it has several."""
-        return {name: " ".join(sorted(digests)) for name, digests in self._of_names.items()}
 
 
 def _digest(data: Any, can_change: bool) -> str:

@@ -57,12 +57,12 @@ class _Main:
         WARPNOISE_PT_presets.draw_panel_header(self.layout)
 
     def draw(self: Any, context: bpy.types.Context) -> None:
-        layout = self.layout
-        if state.running() is None:
+        layout, idle = self.layout, state.running() is None
+        if idle:
             draw_first_run(layout, context)
         row = layout.row(align=True)
         row.scale_y = 1.5
-        if state.running() is None:
+        if idle:
             row.operator("warpnoise.stylize", icon="RENDER_ANIMATION")
             draw_preview_buttons(layout, context)
             if existing_output(context.scene, "color") is not None:  # another style of the same shot is the usual case
