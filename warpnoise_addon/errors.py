@@ -1,17 +1,5 @@
 """Every error that the add-on raises on purpose, and its messages, which can be translated. Imports no bpy.
 
-    WarpnoiseError
-    ├── SettingsError            a setting or an argument out of its range
-    ├── ExportError              the scene, or its frames, cannot be made into a job folder
-    ├── JobFolderError           a job folder that is not one, or that cannot be read or written
-    ├── BackendError             the backend process
-    │   ├── BackendMissingError  no Python with the `warpnoise` package, or it does not start
-    │   ├── BackendVersionError  too old or too new for this add-on
-    │   ├── BackendDiedError     it ended in the middle
-    │   └── BackendHungError     it does not answer any more
-    ├── JobError                 the backend answered that a job cannot be done
-    └── Cancelled                the user asked to stop; what was finished stays
-
 A message says what is wrong (expected and got) and what to do. It keeps its English template, with values in braces:
 ``SettingsError("there is no scene {name}", name=name)``.
 """
@@ -101,39 +89,47 @@ class WarpnoiseError(MessageError):
 
 
 class SettingsError(WarpnoiseError):
+    """A setting or an argument is out of its range."""
+
     exit_status = 2
 
 
 class ExportError(WarpnoiseError):
+    """The scene, or its frames, cannot be made into a job folder."""
+
     exit_status = 3
 
 
 class JobFolderError(WarpnoiseError):
+    """It is not a job folder, or it cannot be read or written."""
+
     exit_status = 3
 
 
 class BackendError(WarpnoiseError):
+    """The backend process failed."""
+
     exit_status = 6
 
 
 class BackendMissingError(BackendError):
-    pass
+    """There is no Python with the `warpnoise` package, or it does not start."""
 
 
 class BackendVersionError(BackendError):
-    pass
+    """The backend is too old or too new for this add-on."""
 
 
 class BackendDiedError(BackendError):
-    pass
+    """The backend ended in the middle."""
 
 
 class BackendHungError(BackendError):
-    pass
+    """The backend does not answer any more."""
 
 
 class JobError(WarpnoiseError):
-    """``code`` is the backend's word for the kind of error; it decides the exit status as it does there."""
+    """The backend cannot do a job. ``code``: its kind of error, which decides the exit status as it does there."""
 
     EXIT_STATUS: ClassVar = {
         "settings": 2,
@@ -156,6 +152,8 @@ class JobError(WarpnoiseError):
 
 
 class Cancelled(WarpnoiseError):
+    """The user asked to stop. What was finished stays."""
+
     exit_status = 130
 
 

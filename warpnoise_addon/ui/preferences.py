@@ -36,6 +36,9 @@ DEVICES = (
     ("mps", "Metal", "An Apple graphics processor"),
     ("cpu", "CPU", "The processor. Works on every computer, but slowly"),
 )
+ICONS = {"OK": "CHECKMARK", "WARNING": "INFO", "ERROR": "ERROR"}
+WIDTH = 90
+"""Letters in a line."""
 NO_URL = "https://"
 NO_SERVER = "no server can be asked"
 
@@ -95,10 +98,11 @@ def preferences(context: bpy.types.Context) -> WARPNOISE_Preferences | None:
 def backend_choice(context: bpy.types.Context) -> BackendChoice:
     """The backend that the preferences choose, or the default if the add-on is not installed."""
     chosen = preferences(context)
+    python, update = _set_up_backend()
     if chosen is None:
-        return BackendChoice(python=managed_python(), update=managed_update())
+        return BackendChoice(python=python, update=update)
     return BackendChoice(
-        python=bpy.path.abspath(chosen.python) or managed_python(),
+        python=bpy.path.abspath(chosen.python) or python,
         # A server that is chosen but not named is an error, not a reason to compute here.
         url=(chosen.url.strip() or NO_URL) if chosen.location == "SERVER" else "",
         token_file=bpy.path.abspath(chosen.token_file),
@@ -107,7 +111,7 @@ def backend_choice(context: bpy.types.Context) -> BackendChoice:
         memory={name: RUN_OPTIONS[name].from_property(getattr(chosen, name)) for name in MEMORY},
         delete_after=chosen.delete_after,
         offline=offline(NO_SERVER),
-        update=None if chosen.python else managed_update(),
+        update=None if chosen.python else update,
     )
 
 
@@ -134,23 +138,14 @@ def environments() -> Environments:
     return Environments(Path(folder))
 
 
-def managed_python() -> str:
-    """The folder of the environment that was set up; "": there is none."""
-    current = environments().current
-    return str(environments().path(current)) if current is not None else ""
-
-
-def managed_update() -> Plan | None:
-    """The plan that updates the environment to this extension's backend; None: it is up to date."""
+def _set_up_backend() -> tuple[str, Plan | None]:
+    """The folder of the environment that was set up, or ""; and the plan that updates it, if it is not up to date."""
+    made = environments()
     try:
-        return update_plan(environments(), brought_package(), bpy.app.online_access)
+        update = update_plan(made, brought_package(), bpy.app.online_access)
     except WarpnoiseError:  # without a wheel there is nothing to update to
-        return None
-
-
-ICONS = {"OK": "CHECKMARK", "WARNING": "INFO", "ERROR": "ERROR"}
-WIDTH = 90
-"""Letters in a line."""
+        update = None
+    return (str(made.path(current)) if (current := made.current) else ""), update
 
 
 def _draw_here(layout: bpy.types.UILayout, chosen: WARPNOISE_Preferences) -> None:
