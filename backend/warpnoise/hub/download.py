@@ -15,12 +15,12 @@ from warpnoise.hub.remote import Offer
 from warpnoise.hub.store import (
     NOTE,
     Note,
-    arrived,
     bytes_to_come,
     disk_errors,
     free_disk,
     left_to_download,
     lock_download,
+    missing_bytes,
     partial_folder,
     read_note,
     remove_folder,
@@ -66,7 +66,8 @@ def download(
             fetch(offer, file, partial / file.name, meter)
         _check(offer, partial)
         _put_in_place(partial, place)
-    meter.report(None, force=True)
+    if progress is not None:
+        progress(DownloadProgress(offer.size, offer.size))
     return place
 
 
@@ -91,8 +92,7 @@ def _check(offer: Offer, folder: Path) -> None:
 
 def _make_room(offer: Offer, partial: Path) -> None:
     partial.mkdir(parents=True, exist_ok=True)
-    needed = sum(file.size - min(file.size, arrived(partial / file.name)) for file in offer.files)
-    free, coming = free_disk(partial), bytes_to_come(offer.id)
+    needed, free, coming = missing_bytes(offer, partial), free_disk(partial), bytes_to_come(offer.id)
     if needed + coming + SPARE_DISK > free:
         others = f", and other downloads still need {gigabytes(coming)} of them" if coming else ""
         raise HubError(

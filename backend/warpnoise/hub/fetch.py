@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from warpnoise.errors import Cancelled, HubError
+from warpnoise.errors import HubError, stop_if
 from warpnoise.hub.remote import TRANSPORT_ERRORS, Offer, RemoteFile, file_path, stream, unreachable
-from warpnoise.hub.store import arrived, file_size
+from warpnoise.hub.store import file_size, missing_bytes
 
 _TRIES = 5
 """In a row, without a new byte."""
@@ -31,7 +31,7 @@ class DownloadProgress:
 
 
 class Meter:
-    """Counts bytes, reports them, and asks whether to stop."""
+    """Reports the progress of a download, and asks whether to stop."""
 
     def __init__(
         self,
@@ -40,15 +40,21 @@ class Meter:
         progress: Callable[[DownloadProgress], None] | None,
         cancelled: Callable[[], bool] | None,
     ) -> None:
-        self._progress, self._cancelled = progress, cancelled
-        self._total = offer.size
-        self._done = self._before = sum(min(file.size, arrived(partial / file.name)) for file in offer.files)
-        self._started = time.monotonic()
-        self._reported = 0.0
+        self._offer, self._partial, self._progress, self._cancelled = offer, partial, progress, cancelled
+        self._before = offer.size - missing_bytes(offer, partial)
+        self._started, self._reported = time.monotonic(), 0.0
 
-    def check(self) -> None:
-        if self._cancelled is not None and self._cancelled():
-            raise Cancelled("Cancelled. Downloaded parts are kept, and the next download continues from there.")
+    def check(self, name: str | None = None) -> None:
+        """Report the progress, if the last report is some time ago. Raises Cancelled."""
+        stop_if(self._cancelled, "Cancelled. Downloaded parts are kept, and the next download continues from there.")
+        now = time.monotonic()
+        if self._progress is None or now - self._reported < _REPORT_SECONDS:
+            return
+        self._reported = now
+        left = missing_bytes(self._offer, self._partial)
+        done = self._offer.size - left
+        seconds = left * (now - self._started) / (done - self._before) if done > self._before else None
+        self._progress(DownloadProgress(done, self._offer.size, name, seconds))
 
     def wait(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -56,25 +62,10 @@ class Meter:
             self.check()
             time.sleep(min(left, 0.1))
 
-    def count(self, arrived: int, name: str) -> None:
-        """``arrived`` is negative for bytes that were discarded."""
-        self._done += arrived
-        self.check()
-        self.report(name)
-
-    def report(self, name: str | None, force: bool = False) -> None:
-        now = time.monotonic()
-        if self._progress is None or (not force and now - self._reported < _REPORT_SECONDS):
-            return
-        self._reported = now
-        new = self._done - self._before
-        left = (self._total - self._done) * (now - self._started) / new if new > 0 else None
-        self._progress(DownloadProgress(self._done, self._total, name, left))
-
 
 def fetch(offer: Offer, file: RemoteFile, target: Path, meter: Meter) -> None:
     """Download one file, and continue an earlier attempt."""
-    meter.check()
+    meter.check(file.name)
     if file_size(target) == file.size:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -93,7 +84,6 @@ def fetch(offer: Offer, file: RemoteFile, target: Path, meter: Meter) -> None:
         if digest == file.digest:
             part.replace(target)
             return
-        meter.count(-file_size(part), file.name)
         part.unlink()
         if not begun:
             raise HubError(
@@ -109,12 +99,11 @@ def _append(offer: Offer, file: RemoteFile, part: Path, meter: Meter) -> str:
     with part.open("ab+") as target:
         received = target.tell()
         if received > file.size:
-            meter.count(-received, file.name)
             target.truncate(received := 0)
         target.seek(0)
         while block := target.read(_CHUNK_BYTES):
             hasher.update(block)
-            meter.check()
+            meter.check(file.name)
         if received < file.size:
             for block in _blocks(offer, file, received):
                 if received + len(block) > file.size:
@@ -122,7 +111,7 @@ def _append(offer: Offer, file: RemoteFile, part: Path, meter: Meter) -> str:
                 target.write(block)
                 hasher.update(block)
                 received += len(block)
-                meter.count(len(block), file.name)
+                meter.check(file.name)
         target.flush()
         os.fsync(target.fileno())
     if received < file.size:

@@ -45,7 +45,12 @@ def left_to_download(offer: Offer) -> int:
     place, partial = download_folder(offer.id), partial_folder(offer.id)
     if (note := read_note(place)) is not None and note.revision == offer.revision:
         return sum(file.size for file in offer.files if file_size(place / file.name) != file.size)
-    return sum(file.size - min(file.size, arrived(partial / file.name)) for file in offer.files)
+    return missing_bytes(offer, partial)
+
+
+def missing_bytes(offer: Offer, partial: Path) -> int:
+    """Bytes of a model that have not arrived in the folder of its download."""
+    return sum(file.size - min(file.size, _arrived(partial / file.name)) for file in offer.files)
 
 
 def bytes_to_come(hub_id: str) -> int:
@@ -134,7 +139,7 @@ def free_disk(folder: Path) -> int:
     return shutil.disk_usage(there).free
 
 
-def arrived(target: Path) -> int:
+def _arrived(target: Path) -> int:
     """Bytes of a file on this disk, complete or not."""
     return file_size(target) or file_size(target.with_name(target.name + ".part"))
 
