@@ -63,40 +63,36 @@ class InstalledModel(BaseModel):
     """With the error_code "base": a model of the hub that has the parts which the file lacks, if one is known."""
 
 
-class SuggestedModel(BaseModel):
-    """A model of the hub that suits Warpnoise. Sizes are about."""
+class HubModel(BaseModel):
+    """A model or ControlNet of the hub. Sizes are in bytes."""
 
     name: str
-    title: str
-    description: str
     kind: Literal["model", "controlnet"]
     family: str
     size: int
     memory: int
+    """Of the device, about."""
     license: str
-    commercial: bool
     license_url: str = ""
     gated: bool = False
     installed: bool = False
 
 
-class OfferedModel(BaseModel):
-    """The facts about a download. Sizes are in bytes."""
+class SuggestedModel(HubModel):
+    """A model of the hub that suits Warpnoise. Its sizes are approximate."""
 
-    name: str
-    kind: Literal["model", "controlnet"]
-    family: str
-    license: str
-    license_url: str
-    gated: bool
-    size: int
+    title: str
+    description: str
+    commercial: bool
+
+
+class OfferedModel(HubModel):
+    """The facts about a download."""
+
     to_download: int
     """``size`` without the bytes that are here already."""
-    memory: int
-    """Of the device, about."""
     free: int
     """On the disk of the models folder."""
-    installed: bool
 
 
 class NamedFile(BaseModel):

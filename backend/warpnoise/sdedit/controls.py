@@ -162,6 +162,8 @@ def _control_class(model: ModelFolder, path: Path) -> str:
         if theirs is not None and key in model.network and ours != theirs:
             what = f"{key} is {theirs}, and the model's is {ours}"
             raise unsuitable("control", path, f"was made for another base than {model.name}: {what}")
+    if (channels := config.get("conditioning_channels", 3)) != 3:
+        raise unsuitable("control", path, f"takes pictures of {channels} channels, and Warpnoise has RGB ones")
     check_weights(path)
     return kind
 

@@ -18,7 +18,7 @@ from warpnoise.sdedit.key_attention import KeyFrame
 from warpnoise.sdedit.latent_noise import LatentNoise
 from warpnoise.sdedit.padding import pad_to, round_up
 from warpnoise.sdedit.pull import Pull
-from warpnoise.sdedit.texture import maps_read, textured
+from warpnoise.sdedit.texture import add_texture
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ class Editor(ABC):
 
         If picture and noise shift by whole cells, the result shifts in the same way.
         """
-        return self.folder.size_multiple if self._noise.is_fine(settings) else 1
+        fine = self._noise.bank(settings) is not None or self.folder.vae_factor == 1
+        return self.folder.size_multiple if fine else 1
 
     def rest(self) -> None:
         """Free the device's memory: move the weights to main memory."""
@@ -123,11 +124,13 @@ class Editor(ABC):
 
     def noise_shape(self, height: int, width: int, settings: EditSettings) -> tuple[int, int, int]:
         """(channels, height, width) of the noise for images of ``height`` x ``width`` pixels."""
-        return self._noise.shape(height, width, settings)
+        return (self._noise.bank(settings) or self.folder).noise_shape(height, width)
 
     def noise_maps(self, settings: EditSettings) -> int:
         """The number of noise maps that an edit reads: 1, one for each stochastic step, and one for texture."""
-        return maps_read(self.folder, settings)
+        largest = settings.largest("texture")
+        textured = (self.folder.texture_for(settings) if largest is None else largest) > 0
+        return self.folder.denoising_maps(settings) + textured
 
     @torch.no_grad()  # not inference_mode: the caller's noise is made in here, and may be kept
     def edit(
@@ -171,7 +174,9 @@ class Editor(ABC):
         check_values(self.folder, settings)
         self._prepare(settings)
         frames = images.to(self.device, torch.float32)
-        images = textured(frames, noise, self.folder, settings)
+        images = frames
+        if amount := self.folder.texture_for(settings):
+            images = add_texture(frames, noise(self.folder.denoising_maps(settings)).to(frames), amount)
         height, width = images.shape[-2:]
         x_0 = self._encode(pad_to(images * 2 - 1, *self._padded(height, width)))
 

@@ -20,9 +20,9 @@ _FINEST_CELL = 8
 
 
 class LatentNoise:
-    """What noise an editor asks for, and how it becomes that of the latents.
+    """Converts an editor's noise maps to noise for latents.
 
-    The decoder is measured when aligned noise is first asked for, and the result is kept in the user's cache.
+    The first request for aligned noise measures the decoder, and stores the result in the user's cache.
     """
 
     def __init__(self, folder: ModelFolder, pipeline: Any, device: torch.device) -> None:
@@ -50,17 +50,8 @@ class LatentNoise:
             "fraction of a latent cell.",
         )
 
-    def is_fine(self, settings: EditSettings) -> bool:
-        """Whether its grid is finer than that of the latents, or the latents are pixels."""
-        return self.bank(settings) is not None or self._folder.vae_factor == 1
-
-    def shape(self, height: int, width: int, settings: EditSettings) -> tuple[int, int, int]:
-        """(channels, height, width) of the noise for images of that many pixels."""
-        bank = self.bank(settings)
-        return self._folder.noise_shape(height, width) if bank is None else bank.noise_shape(height, width)
-
     def latents(self, noise: torch.Tensor, index: int, settings: EditSettings) -> torch.Tensor:
-        """Noise map ``index``, (b, *shape) float32, as that of the latents, (b, c, h / f, w / f), white N(0, 1)."""
+        """Noise map ``index``, (b, *noise_shape) float32, as noise of the latents, (b, c, h / f, w / f), N(0, 1)."""
         bank = self.bank(settings)
         return noise if bank is None else bank.project(noise, map=index)
 

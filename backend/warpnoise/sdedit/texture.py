@@ -12,9 +12,6 @@ import math
 import torch
 from torch.nn import functional
 
-from warpnoise.sdedit.edit_settings import EditSettings, NoiseMaps
-from warpnoise.sdedit.folder import ModelFolder
-
 OCTAVES = (1.0, 2.0, 4.0)
 """Standard deviations of the Gaussians that filter the noise, in pixels of its grid."""
 
@@ -23,21 +20,6 @@ MONOCHROME = 0.8
 
 REACH = 3
 """Of the Gaussians, in standard deviations."""
-
-
-def maps_read(model: ModelFolder, settings: EditSettings) -> int:
-    """The number of noise maps that an edit reads: those of the denoising, and one for texture if there is any."""
-    largest = settings.largest("texture")
-    textured = (model.texture_for(settings) if largest is None else largest) > 0
-    return model.denoising_maps(settings) + textured
-
-
-def textured(images: torch.Tensor, noise: NoiseMaps, model: ModelFolder, settings: EditSettings) -> torch.Tensor:
-    """The images, (b, 3, h, w) float32 in [0, 1], with the settings' or the model's own texture, if there is any."""
-    amount = model.texture_for(settings)
-    if amount == 0:
-        return images
-    return add_texture(images, noise(model.denoising_maps(settings)).to(images), amount)
 
 
 def add_texture(images: torch.Tensor, noise: torch.Tensor, amount: float) -> torch.Tensor:

@@ -215,16 +215,23 @@ def test_a_union_takes_several_inputs_at_once(tiny: Tiny, control: Callable[[str
     assert not torch.allclose(weaker, two, atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("name", ["num_trans_channel", "num_proj_channel"])
-def test_a_union_that_contradicts_itself_is_refused(
-    tiny: Tiny, control: Callable[[str], Path], name: str, tmp_path: Path
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("num_trans_channel", "contradicts itself: num_trans_channel is 16, .* block_out_channels is 8"),
+        ("num_proj_channel", "contradicts itself: num_proj_channel is 16, .* block_out_channels is 8"),
+        ("conditioning_channels", "takes pictures of 16 channels, .*--control none"),
+        ("projection_class_embeddings_input_dim", "another base .*: projection_class_embeddings_input_dim is 16"),
+    ],
+)
+def test_a_union_that_would_fail_at_the_first_frame_is_refused(
+    tiny: Tiny, control: Callable[[str], Path], name: str, message: str, tmp_path: Path
 ) -> None:
-    """diffusers would load it, and fail at the first frame."""
     folder = Path(shutil.copytree(control(UNION), tmp_path / "union"))
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, name: 16}))
     settings = SETTINGS.updated({"controls": [{"path": str(folder)}]})
-    with pytest.raises(ModelError, match=rf"contradicts itself: {name} is 16, .* block_out_channels is 8"):
+    with pytest.raises(ModelError, match=message):
         check_settings(ModelFolder.open(tiny("sdxl")), settings)
 
 
