@@ -22,8 +22,11 @@ from warpnoise.sdedit.libraries import loading, pipeline_class, skeleton
 from warpnoise.sdedit.model_files import named_tensors
 from warpnoise.sdedit.places import resolve
 
-_DOWN = (".lora_A.weight", ".lora.down.weight", ".lora_down.weight", "_lora.down.weight")
-_UP = (".lora_B.weight", ".lora.up.weight", ".lora_up.weight", "_lora.up.weight")
+_WIDTHS = {
+    **dict.fromkeys((".lora_A.weight", ".lora.down.weight", ".lora_down.weight", "_lora.down.weight"), 1),
+    **dict.fromkeys((".lora_B.weight", ".lora.up.weight", ".lora_up.weight", "_lora.up.weight"), 0),
+}
+"""Ends of the names of a LoRA's two matrices, and the dimension that each shares with the weight of its layer."""
 
 Tensors = dict[str, torch.Tensor]
 
@@ -75,12 +78,14 @@ def read_lora(model: ModelFolder, path: Path) -> Tensors:
         "choose one made for this model, or leave it out (--lora none)",
     ):
         weights = _with_names_of_diffusers(model, tensors)
-    layers = {
-        key.removesuffix(suffix): value for suffix in _DOWN for key, value in weights.items() if key.endswith(suffix)
-    }
+    layers: dict[str, dict[int, int]] = {}
+    for key, matrix in weights.items():
+        for suffix, dim in _WIDTHS.items():
+            if key.endswith(suffix):
+                layers.setdefault(key.removesuffix(suffix), {})[dim] = dict(enumerate(matrix.shape)).get(dim, 0)
     if not layers:
         raise unsuitable("lora", path, "is not a LoRA: it has no layers of one")
-    misfits = [layer for layer, down in layers.items() if not _fits(_layer(model, layer), down, _up_of(layer, weights))]
+    misfits = [name for name, widths in layers.items() if not _fits(_layer(model, name), widths)]
     if misfits:
         what = f"{len(misfits)} of the {len(layers)} layers that it changes do not fit; the first is {misfits[0]}"
         raise unsuitable("lora", path, f"was made for another base than {model.name}: {what}")
@@ -107,16 +112,12 @@ def _layer(model: ModelFolder, name: str) -> torch.nn.Module | None:
         return None
 
 
-def _up_of(layer: str, weights: Tensors) -> torch.Tensor | None:
-    return next((weights[layer + suffix] for suffix in _UP if layer + suffix in weights), None)
-
-
-def _fits(layer: torch.nn.Module | None, down: torch.Tensor, up: torch.Tensor | None) -> bool:
-    """Whether the layer's inputs and outputs are as many as those of the LoRA's two matrices."""
+def _fits(layer: torch.nn.Module | None, widths: dict[int, int]) -> bool:
+    """Whether the layer's weight has these widths, by dimension."""
     weight = getattr(layer, "weight", None)
     if not isinstance(weight, torch.Tensor) or weight.dim() < 2:
         return False
-    return down.shape[1] == weight.shape[1] and (up is None or up.shape[0] == weight.shape[0])
+    return all(weight.shape[dim] == width for dim, width in widths.items())
 
 
 def _name(index: int) -> str:
