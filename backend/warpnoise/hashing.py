@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO
 
 _DIGEST_BYTES = 16
 _CHUNK_BYTES = 1 << 20
@@ -14,12 +15,19 @@ _CHUNK_BYTES = 1 << 20
 
 def digest_file(path: Path) -> str:
     """BLAKE2b of a file's bytes, in hexadecimal. Raises OSError as ``open`` does."""
-    return _file_hash(path, hashlib.blake2b(digest_size=_DIGEST_BYTES))
+    with path.open("rb") as file:
+        return _hash(file, hashlib.blake2b(digest_size=_DIGEST_BYTES))
 
 
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal. Raises OSError as ``open`` does."""
-    return _file_hash(path, hashlib.sha256())
+    with path.open("rb") as file:
+        return stream_sha256(file)
+
+
+def stream_sha256(file: IO[bytes]) -> str:
+    """SHA-256 of the rest of an open file, in hexadecimal."""
+    return _hash(file, hashlib.sha256())
 
 
 def digest_files(root: Path, paths: Iterable[Path], digest: Callable[[Path], str] = digest_file) -> str:
@@ -46,8 +54,7 @@ def digest_text(*parts: str) -> str:
     return state.hexdigest()
 
 
-def _file_hash(path: Path, state: hashlib._Hash | hashlib.blake2b) -> str:
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            state.update(chunk)
+def _hash(file: IO[bytes], state: hashlib._Hash | hashlib.blake2b) -> str:
+    while chunk := file.read(_CHUNK_BYTES):
+        state.update(chunk)
     return state.hexdigest()

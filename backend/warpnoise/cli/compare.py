@@ -12,7 +12,14 @@ import click
 
 from warpnoise.cli.display import display
 from warpnoise.cli.interrupt import interruptible
-from warpnoise.cli.shared_options import device_option, dtype_option, job_argument, needs_extra, settings_options
+from warpnoise.cli.shared_options import (
+    batch_option,
+    device_option,
+    dtype_option,
+    job_argument,
+    needs_extra,
+    settings_options,
+)
 
 if TYPE_CHECKING:  # the comparison brings PyTorch
     from warpnoise.compare.compare import Comparison
@@ -76,11 +83,9 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
 @settings_options("noise", "references")  # here --reference is a folder of the shot, rendered in full
 @device_option
 @dtype_option
-@click.option(
-    "--batch", type=click.IntRange(min=1), help="The number of frames in a batch. Default: depends on the device."
-)
+@batch_option
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON when done.")
-def command(job: Path, settings: dict[str, Any], as_json: bool, **options: Any) -> None:
+def compare_command(job: Path, settings: dict[str, Any], as_json: bool, **options: Any) -> None:
     """Compare noise methods on the animation in the job folder JOB.
 
     For each method and seed, the command runs two tasks. Appearance stylizes all frames, and super-resolution restores

@@ -32,7 +32,7 @@ from warpnoise.cli.shared_options import device_option, settings_options
 @click.option("--scene-only", is_flag=True, help="Only build scene.blend.")
 @settings_options()
 @device_option
-def command(blender: str | None, python: str | None, settings: dict[str, Any], **options: Any) -> None:
+def demo_command(blender: str | None, python: str | None, settings: dict[str, Any], **options: Any) -> None:
     """Build a scene, stylize it in Blender, and show the result beside the render.
 
     Without --blender and --python, the command uses WARPNOISE_BLENDER, WARPNOISE_BPY_PYTHON or `blender` on the PATH.

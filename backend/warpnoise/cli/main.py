@@ -15,9 +15,10 @@ import click
 import warpnoise
 from warpnoise.errors import Cancelled, WarpnoiseError
 
+_MODULES = {"keyframes": "stylize", "accumulate": "finish", "movie": "finish"}
+"""The modules of commands that have none of their own name."""
 COMMANDS = ("stylize", "keyframes", "accumulate", "movie", "warp", "compare", "serve", "models", "demo", "warmup")
-INTERNAL = ("ingest",)
-"""Commands that other programs start: not in the help."""
+"""In the order of the help."""
 
 
 class _Lazy(click.Group):
@@ -27,9 +28,10 @@ class _Lazy(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS + INTERNAL:
-            return None
-        command: click.Command = importlib.import_module(f"warpnoise.cli.{cmd_name}").command
+        if cmd_name in self.commands or cmd_name not in COMMANDS:
+            return self.commands.get(cmd_name)
+        module = importlib.import_module(f"warpnoise.cli.{_MODULES.get(cmd_name, cmd_name)}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
 
 
@@ -68,6 +70,34 @@ def cli(debug: bool) -> None:
     )
     for chatty in ("numba", "asyncio", "httpx", "httpx2", "httpcore", "httpcore2", "urllib3", "PIL", "matplotlib"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+@cli.command(short_help="Compile the noise kernels in advance.")
+def warmup() -> None:
+    """Compile the noise kernels now, so that the first run does not wait for them.
+
+    The compiled code stays on disk until Warpnoise or Numba is updated.
+
+    \b
+    Examples:
+      warpnoise warmup
+    """
+    from warpnoise.noise.warmup import compile_kernels
+
+    if not compile_kernels(click.echo):
+        click.echo("The noise kernels have been compiled already.")
+
+
+@cli.command(hidden=True)
+def ingest() -> None:
+    """Read, check and convert existing frames for the Blender extension, which starts this command.
+
+    Requests on standard input and answers on standard output are lines of JSON (docs/architecture.md). The command
+    ends when standard input closes.
+    """
+    from warpnoise.ingest import serve
+
+    serve(sys.stdin, sys.stdout)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -12,7 +12,13 @@ import click
 from warpnoise.cli.display import display, write_json
 from warpnoise.cli.interrupt import interruptible
 from warpnoise.errors import HubError, WarpnoiseError
+from warpnoise.hub.download import download
+from warpnoise.hub.fetch import DownloadProgress
+from warpnoise.hub.listing import describe, describe_offer, list_models
+from warpnoise.hub.remote import look_up
+from warpnoise.hub.store import remove
 from warpnoise.sdedit.folder import ModelFolder
+from warpnoise.sdedit.memory_plan import gigabytes
 from warpnoise.sdedit.one_file import set_base
 
 _SHOWN = (
@@ -32,11 +38,6 @@ class _Models(click.Group):
             args = ["show", *args]
         return super().resolve_command(ctx, args)
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args and not args[0].startswith("-") and args[0] not in self.commands:
-            args = ["show", *args]
-        return super().parse_args(ctx, args)
-
 
 @click.group(
     "models",
@@ -47,7 +48,7 @@ class _Models(click.Group):
 )
 @_json_option
 @click.pass_context
-def command(context: click.Context, as_json: bool) -> None:
+def models_command(context: click.Context, as_json: bool) -> None:
     """List the models on this machine, and suggest models of the Hugging Face hub.
 
     With the name, the path or the id of a model, show its family and inputs, as `warpnoise models show` does.
@@ -65,8 +66,6 @@ def command(context: click.Context, as_json: bool) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from warpnoise.hub.listing import list_models
-
     models = list_models()
     if as_json:
         print(models.model_dump_json(indent=1))
@@ -84,7 +83,7 @@ def command(context: click.Context, as_json: bool) -> None:
         print(f"  {each.name:<44} {facts}\n{'':<47}{each.description}")
 
 
-@command.command("show")
+@models_command.command("show")
 @click.argument("models", nargs=-1, required=True, metavar="[FOLDER|FILE|ID]...")
 @click.option(
     "--base",
@@ -108,7 +107,7 @@ def show(models: tuple[str, ...], base: str | None, as_json: bool) -> None:
                 print(f"  {key.replace('_', ' '):<18}{_in_words(key, value)}")
 
 
-@command.command("download", short_help="Download a model from the Hugging Face hub.")
+@models_command.command("download", short_help="Download a model from the Hugging Face hub.")
 @click.argument("model", metavar="OWNER/NAME")
 @click.option("--yes", is_flag=True, help="Agree to the license without being asked.")
 @click.option("--json", "as_json", is_flag=True, help="Print progress, summary and errors as lines of JSON.")
@@ -120,12 +119,6 @@ def download_command(model: str, yes: bool, as_json: bool) -> None:
     downloaded. For gated models, accept the terms on the model's page, then sign in with `hf auth login` or set
     HF_TOKEN.
     """
-    from warpnoise.hub.download import download
-    from warpnoise.hub.fetch import DownloadProgress
-    from warpnoise.hub.listing import describe_offer
-    from warpnoise.hub.remote import look_up
-    from warpnoise.sdedit.memory_plan import gigabytes
-
     with interruptible() as interrupt:
         try:
             offer = look_up(model)
@@ -159,19 +152,14 @@ def download_command(model: str, yes: bool, as_json: bool) -> None:
         print(f"downloaded  {place}\nuse it with  {use}")
 
 
-@command.command("remove")
+@models_command.command("remove")
 @click.argument("model", metavar="OWNER/NAME")
 def remove_command(model: str) -> None:
     """Remove a model that Warpnoise downloaded."""
-    from warpnoise.hub.store import remove
-    from warpnoise.sdedit.memory_plan import gigabytes
-
     print(f"removed {model}: {gigabytes(remove(model))} are free again")
 
 
 def _show_offer(facts: dict[str, Any]) -> None:
-    from warpnoise.sdedit.memory_plan import gigabytes
-
     print(f"{facts['name']}: {facts['family']}, needs about {gigabytes(facts['memory'])} of memory")
     print(f"  license   {facts['license'] or 'unknown'}  {facts['license_url']}")
     print(
@@ -190,15 +178,11 @@ def _ask(model: str) -> None:
 
 
 def _facts(family: str | None, size: int, memory: int | None = None, license_: str | None = None) -> str:
-    from warpnoise.sdedit.memory_plan import gigabytes
-
     needs = "" if memory is None else f"about {gigabytes(memory)} of memory"
     return ", ".join(filter(None, (family, gigabytes(size), needs, license_)))
 
 
 def _describe(folder: ModelFolder) -> dict[str, Any]:
-    from warpnoise.hub.listing import describe
-
     own: dict[str, Any] = {
         "folder": str(folder.path),
         "file": None if folder.file is None else str(folder.file),
@@ -212,8 +196,6 @@ def _describe(folder: ModelFolder) -> dict[str, Any]:
 
 def _in_words(key: str, value: Any) -> str:
     if key in ("size", "memory") and value is not None:
-        from warpnoise.sdedit.memory_plan import gigabytes
-
         return gigabytes(value)
     if isinstance(value, list):
         value = ", ".join(value)

@@ -60,7 +60,7 @@ from warpnoise.cli.shared_options import needs_extra
 )
 @click.option("--announce", is_flag=True, help="Print a line of JSON with the host and the port when ready.")
 @click.option("--exit-with-parent", is_flag=True, help="End when standard input is closed.")
-def command(
+def serve_command(
     models: Path | None, uploads_days: float, uploads_size: float | None, keep_model: float, **options: Any
 ) -> None:
     """Serve jobs over HTTP, one at a time. Blender starts this command itself.
@@ -77,10 +77,10 @@ def command(
     """
     with needs_extra("serve"):
         from warpnoise.sdedit.places import MODELS_VARIABLE
+        from warpnoise.server.schema import UploadLimits
         from warpnoise.server.serve import ServeOptions, serve
-        from warpnoise.server.uploads import UploadLimits
 
     if models is not None:
         os.environ[MODELS_VARIABLE] = str(models.resolve())
-    limits = UploadLimits(uploads_days, None if uploads_size is None else round(uploads_size * 1e9))
+    limits = UploadLimits(days=uploads_days, total=None if uploads_size is None else round(uploads_size * 1e9))
     serve(ServeOptions(upload_limits=limits, idle_seconds=keep_model * 60, **options))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +23,9 @@ dtype_option = click.option(
     type=click.Choice(["float32", "float16", "bfloat16"]),
     help="The model's precision. Default: half, if the device supports it.",
 )
+batch_option = click.option(
+    "--batch", type=click.IntRange(min=1), help="The number of frames in a batch. Default: depends on the device."
+)
 
 
 def together(*options: Callable[[F], F]) -> Callable[[F], F]:
@@ -36,29 +38,6 @@ def together(*options: Callable[[F], F]) -> Callable[[F], F]:
 
     return decorate
 
-
-memory_options = together(
-    click.option(
-        "--offload",
-        type=click.Choice(["none", "model", "group"]),
-        help="Keep the model in main memory, and move one part (model) or one layer (group) at a time to the device. "
-        "Default: as little as possible, depending on the memory.",
-    ),
-    click.option(
-        "--quantize",
-        type=click.Choice(["none", "8bit", "4bit"]),
-        help="Store the weights of the network and the text encoders in fewer bits, which changes the pictures "
-        "slightly. Default: only if the model does not fit otherwise.",
-    ),
-    click.option(
-        "--tiling",
-        type=click.Choice(["auto", "on", "off"]),
-        default="auto",
-        help="Run the autoencoder in tiles, whose seams do not move with the picture. Default: auto, only if a whole "
-        "picture does not fit.",
-    ),
-)
-"""The fields of `warpnoise.sdedit.memory_plan.MemoryOptions`."""
 
 NO_ITEMS = "none"
 """What the option of a list takes in place of an item. A file of that name is ``./none``."""
@@ -130,36 +109,13 @@ class _Item(click.ParamType["dict[str, Any] | None"]):
             self.fail(f"{value!r}: {failure}", param, ctx)
 
 
-class _Chunk(click.ParamType[tuple[int, int]]):
-    name = "K/N"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        match = re.fullmatch(r"(\d{1,7})/(\d{1,7})", value, re.ASCII)
-        if match is None:
-            self.fail(f"expected K/N like 3/10, got {value!r}", param, ctx)
-        return int(match[1]), int(match[2])
-
-
 frames_option = click.option(
-    "--frames", metavar="RANGE", help="Only these frames, such as 1-24, 1-9:2, 7,9,20 or -3--1. ALL means every frame."
+    "--frames",
+    metavar="RANGE",
+    default="ALL",
+    help="Only these frames, such as 1-24, 1-9:2, 7,9,20 or -3--1. ALL, the default, means every frame.",
 )
-"""``frames``: a text for `warpnoise.job.select_frames`; None where it is not given."""
-
-
-subset_options = together(
-    frames_option, click.option("--chunk", type=_Chunk(), help="Only the K-th of N equal parts of the frames.")
-)
-"""``frames``: as ``frames_option``; ``chunk``: number and count; each None where it is not given."""
-
-
-def chosen_frames(frames: Sequence[int], text: str | None, chunk: tuple[int, int] | None = None) -> list[int] | None:
-    """The frames of a shot that ``subset_options`` select, or None for all. Raises SettingsError for unknown frames."""
-    from warpnoise.job import chunk_of, select_frames
-
-    if text is None and chunk is None:
-        return None
-    chosen = list(frames) if text is None else select_frames(frames, text)
-    return chosen if chunk is None else chunk_of(chosen, *chunk)
+"""``frames``: a text for `warpnoise.job.select_frames`."""
 
 
 progress_options = together(

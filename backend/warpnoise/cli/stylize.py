@@ -1,7 +1,8 @@
-"""``warpnoise stylize``: stylizes the frames of a job folder."""
+"""``warpnoise stylize`` and ``warpnoise keyframes``: stylize all frames of a job folder, or its key frames."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -12,35 +13,62 @@ import click
 from warpnoise.cli.display import Kind, in_words, show_progress, write_json
 from warpnoise.cli.interrupt import interruptible
 from warpnoise.cli.shared_options import (
-    chosen_frames,
+    batch_option,
     device_option,
     dtype_option,
+    frames_option,
     job_argument,
-    memory_options,
     progress_options,
     settings_options,
-    subset_options,
 )
+
+_Part = tuple[int, int] | None
+
+
+def _part(context: click.Context, parameter: click.Parameter, value: str | None) -> _Part:
+    if value is None:
+        return None
+    match = re.fullmatch(r"(\d{1,7})/(\d{1,7})", value, re.ASCII)
+    if match is None:
+        raise click.BadParameter(f"expected K/N like 3/10, got {value!r}")
+    return int(match[1]), int(match[2])
 
 
 @click.command("stylize", short_help="Stylize a job folder.")
 @job_argument
 @settings_options()
-@subset_options
+@frames_option
+@click.option("--chunk", metavar="K/N", callback=_part, help="Only the K-th of N equal parts of the frames.")
 @click.option("--preview", is_flag=True, help="Make no movie, and do not change the result in use.")
 @device_option
 @dtype_option
-@memory_options
 @click.option(
-    "--batch", type=click.IntRange(min=1), help="The number of frames in a batch. Default: depends on the device."
+    "--offload",
+    type=click.Choice(["none", "model", "group"]),
+    help="Keep the model in main memory, and move one part (model) or one layer (group) at a time to the device. "
+    "Default: as little as possible, depending on the memory.",
 )
+@click.option(
+    "--quantize",
+    type=click.Choice(["none", "8bit", "4bit"]),
+    help="Store the weights of the network and the text encoders in fewer bits, which changes the pictures "
+    "slightly. Default: only if the model does not fit otherwise.",
+)
+@click.option(
+    "--tiling",
+    type=click.Choice(["auto", "on", "off"]),
+    default="auto",
+    help="Run the autoencoder in tiles, whose seams do not move with the picture. Default: auto, only if a whole "
+    "picture does not fit.",
+)
+@batch_option
 @click.option("--movie/--no-movie", default=True, help="Write the movie when all frames are finished. Default: yes.")
 @progress_options
-def command(
+def stylize_command(
     job: Path,
     settings: dict[str, Any],
-    frames: str | None,
-    chunk: tuple[int, int] | None,
+    frames: str,
+    chunk: _Part,
     offload: Any,
     quantize: Any,
     tiling: Any,
@@ -71,14 +99,14 @@ def command(
       warpnoise stylize JOB --frames 1-9:2,20 --no-movie      some frames, without a movie
     """
     with interruptible() as interrupt, show_progress(progress) as listener:
-        from warpnoise.job import Shot, chunk_of
+        from warpnoise.job import Shot, chunk_of, select_frames
         from warpnoise.pipeline import stylize, whole_segments
         from warpnoise.sdedit import load_model
         from warpnoise.sdedit.memory_plan import MemoryOptions
 
         opened = Shot.open(job, needs=())
         chosen = opened.settings.updated(settings)
-        subset = chosen_frames(opened.frames, frames)
+        subset = select_frames(opened.frames, frames)
         if chunk is not None:
             subset = [frame for part in chunk_of(whole_segments(opened, chosen, subset), *chunk) for frame in part]
         summary = stylize(
@@ -101,3 +129,56 @@ def command(
     print(f"result  {summary.result.folder}")
     if options["movie"] and not options["preview"]:
         print(f"movie   {summary.movie or 'not yet: other frames are unfinished'}")
+
+
+@click.command("keyframes", short_help="Stylize the key frames.")
+@job_argument
+@click.option("--list", "only_list", is_flag=True, help="Only print the numbers of the key frames.")
+@settings_options()
+@frames_option
+@device_option
+@dtype_option
+@progress_options
+def keyframes_command(
+    job: Path, only_list: bool, settings: dict[str, Any], frames: str, progress: Kind, **options: Any
+) -> None:
+    """Stylize the key frames of the animation in the job folder JOB.
+
+    With coherence, as by default, other frames are drawn toward key frames. These are the first
+    frame, each frame that shows many new surfaces, and each frame for which there is a picture in JOB/keys. Such a
+    picture is a PNG file of the frame's size, from any program, and its name is the frame's number.
+
+    `warpnoise stylize` makes missing key frames itself. On a farm, make them before the other frames, so that no two
+    machines make the same ones. With --frames, only the key frames that these frames need are stylized. The settings
+    are those of `warpnoise stylize`.
+
+    \b
+    Examples:
+      warpnoise keyframes JOB --list              one number per line; * marks those in JOB/keys
+      warpnoise keyframes JOB --coherence steady
+    """
+    with interruptible() as interrupt, show_progress(progress) as listener:
+        from warpnoise.job import Shot, select_frames
+        from warpnoise.pipeline import key_frames, stylize
+
+        opened = Shot.open(job, needs=())
+        chosen = opened.settings.updated(settings)
+        wanted = select_frames(opened.frames, frames)
+        plan = key_frames(opened, chosen, wanted, cancelled=interrupt)
+        keys = [] if plan is None else [frame for frame in plan.needed(wanted) if frame in plan.keys]
+        summary = None
+        if keys and not only_list:
+            summary = stylize(
+                opened, chosen, frames=keys, movie=False, progress=listener, cancelled=interrupt, **options
+            )
+    painted = {} if plan is None else plan.painted
+    if progress == "json":
+        write_json("key_frames", {"frames": keys, "painted": sorted(painted)})
+        if summary is not None:
+            write_json("summary", asdict(summary) | {"result": summary.result and summary.result.name})
+    elif only_list:
+        print("".join(f"{frame}{' *' if frame in painted else ''}\n" for frame in keys), end="")
+    elif summary is None:
+        print("nothing to do: there are no key frames, because coherence is off")
+    else:
+        print(f"{len(keys)} key frames, {summary.frames_kept} of them kept, in {in_words(summary.seconds)}")

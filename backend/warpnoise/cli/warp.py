@@ -10,7 +10,7 @@ import click
 from tqdm import tqdm
 
 from warpnoise.cli.interrupt import interruptible
-from warpnoise.cli.shared_options import chosen_frames, frames_option, job_argument
+from warpnoise.cli.shared_options import frames_option, job_argument
 
 if TYPE_CHECKING:
     from warpnoise.media.array_file import Format
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 @click.option(
     "--noise", metavar="NAME", help="The noise method, as for `warpnoise stylize --noise`. Default: the job's."
 )
-def command(job: Path, output: Path | None, kind: Format | None, frames: str | None, **options: Any) -> None:
+def warp_command(job: Path, output: Path | None, kind: Format | None, frames: str, **options: Any) -> None:
     """Write noise that moves with the animation in the job folder JOB, for other tools.
 
     An .npz or .safetensors file has two arrays. "noise" is float32, N(0, 1), with the shape (frames, channels, height,
@@ -85,15 +85,15 @@ def command(job: Path, output: Path | None, kind: Format | None, frames: str | N
             )
         kind = "safetensors" if suffix == ".safetensors" else "npy" if suffix == ".npy" else "npz"
     with interruptible() as interrupt:
-        from warpnoise.job import Shot
+        from warpnoise.job import Shot, select_frames
         from warpnoise.pipeline import WarpOptions, warp
 
         opened = Shot.open(job, needs=["passes"])
         own: dict[str, Any] = {"seed": opened.settings.seed, "noise": opened.settings.noise}
         own |= {name: value for name, value in options.items() if value is not None}
         chosen = WarpOptions(format=kind, **own)
-        wanted = chosen_frames(opened.frames, frames)
-        with tqdm(total=len(wanted or opened.frames), unit="frame", leave=False, disable=None, file=sys.stderr) as bar:
+        wanted = select_frames(opened.frames, frames)
+        with tqdm(total=len(wanted), unit="frame", leave=False, disable=None, file=sys.stderr) as bar:
 
             def show(done: int, total: int) -> None:
                 bar.update(done - bar.n)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -26,7 +27,7 @@ from warpnoise.media.json_file import parse_json
 from warpnoise.sdedit.places import hugging_face_cache, models_folder
 from warpnoise.server.jobs import JobQueue
 from warpnoise.server.result_calls import result_calls
-from warpnoise.server.schema import JobView, NewJob, Problem, StatusView, UploadsView
+from warpnoise.server.schema import JobView, NewJob, Problem, StatusView
 from warpnoise.server.tasks import UnknownTaskError
 from warpnoise.server.tokens import matches
 from warpnoise.server.upload_calls import upload_calls
@@ -55,11 +56,7 @@ class RequireToken:
         self.token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
-            return
-        header = Headers(scope=scope).get("authorization")
-        if matches(header.encode("latin-1") if header else None, self.token):
+        if scope["type"] == "lifespan" or matches(Headers(scope=scope).get("authorization", ""), self.token):
             await self.app(scope, receive, send)
             return
         answer = _problem(401, "token", "Expected the header `Authorization: Bearer TOKEN` with this server's token.")
@@ -90,11 +87,7 @@ def create_app(
     # The handlers are plain functions: FastAPI runs them in threads, so a slow disk holds up no other call.
     @app.get("/v2/status")
     def get_status() -> StatusView:
-        now = status()
-        if uploads is None:
-            return now
-        limits = UploadsView(largest_file=uploads.limits.largest_file, days=uploads.limits.days)
-        return now.model_copy(update={"uploads": limits})
+        return status().model_copy(update={"uploads": uploads and uploads.limits})
 
     @app.post("/v2/jobs", status_code=201)
     def post_job(request: Annotated[NewJob, Depends(body_of(NewJob))]) -> JobView:
@@ -165,31 +158,22 @@ def without_paths(spool: Path) -> type[JSONResponse]:
 
     ``SPOOL/<id>/job/color/0001.png`` becomes ``color/0001.png``, and ``MODELS/ink/unet`` becomes ``ink/unet``.
     """
-    job = rf"(?:{_either(spool)})[\\/][0-9a-f]{{32}}[\\/]job"
+    job = rf"(?:{_in_json(spool)})[\\/]+[0-9a-f]{{32}}[\\/]+job"
     folders = (spool, models_folder(), hugging_face_cache(), Path(warpnoise.__file__).parent)
-    hidden = re.compile("|".join(rf"(?:{place})(?:[\\/]|\b)" for place in (job, *map(_either, folders))))
+    hidden = re.compile("|".join(rf"(?:{place})(?:[\\/]+|\b)" for place in (job, *map(_in_json, folders))))
 
     class Answer(JSONResponse):
         def render(self, content: Any) -> bytes:
-            return super().render(_each_text(content, hidden))
+            return hidden.sub("", bytes(super().render(content)).decode()).encode()
 
     return Answer
 
 
-def _each_text(value: Any, hidden: re.Pattern[str]) -> Any:
-    if isinstance(value, str):
-        return hidden.sub("", value)
-    if isinstance(value, dict):
-        return {key: _each_text(item, hidden) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_each_text(item, hidden) for item in value]
-    return value
-
-
-def _either(folder: Path) -> str:
-    """A path as it was given and as the system resolves it, the longer one first."""
+def _in_json(folder: Path) -> str:
+    """A pattern of a path in JSON, as it was given and as the system resolves it, the longer one first."""
     given = folder.expanduser().absolute()
-    return "|".join(sorted({re.escape(str(path)) for path in (given, given.resolve())}, key=len, reverse=True))
+    texts = {json.dumps(str(path), ensure_ascii=False)[1:-1] for path in (given, given.resolve())}
+    return "|".join(sorted(map(re.escape, texts), key=len, reverse=True))
 
 
 LARGEST_BODY = 1 << 20

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import IO
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import StreamingResponse
 
+from warpnoise.hashing import stream_sha256
 from warpnoise.job import Result
 from warpnoise.server.jobs import JobQueue
 
@@ -61,16 +61,13 @@ def _finished(result: Result, path: Path, media_type: str, what: str, request: R
         file = path.open("rb")  # a file that is replaced meanwhile is read to its end as it was
     except FileNotFoundError:
         raise _unfinished(what) from None
-    digest = hashlib.sha256()
-    for block in _blocks(file):
-        digest.update(block)
-    if digest.hexdigest() != record.sha256:  # a new one that has no record yet
+    if stream_sha256(file) != record.sha256:  # a new one that has no record yet
         file.close()
         raise _unfinished(what)
     headers = {
         "ETag": tag,
         "Content-Length": str(os.fstat(file.fileno()).st_size),
-        "Content-Digest": f"sha-256=:{base64.b64encode(digest.digest()).decode()}:",
+        "Content-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(record.sha256)).decode()}:",
     }
     return StreamingResponse(_sent(file), media_type=media_type, headers=headers)
 
@@ -82,9 +79,5 @@ def _unfinished(what: str) -> HTTPException:
 def _sent(file: IO[bytes]) -> Iterator[bytes]:
     with file:
         file.seek(0)
-        yield from _blocks(file)
-
-
-def _blocks(file: IO[bytes]) -> Iterator[bytes]:
-    while block := file.read(_BLOCK_BYTES):
-        yield block
+        while block := file.read(_BLOCK_BYTES):
+            yield block

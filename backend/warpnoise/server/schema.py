@@ -111,11 +111,13 @@ class UploadView(BaseModel):
     job: str | None = None
 
 
-class UploadsView(BaseModel):
-    """The limits of uploads. ``largest_file`` in bytes. An upload is deleted ``days`` after its last call."""
+class UploadLimits(BaseModel):
+    """An upload is deleted ``days`` after its last call. ``largest_file``, ``total``: in bytes, of one file and of all
+    uploads together. Clients do not see the total."""
 
-    largest_file: int
-    days: float
+    days: float = 7.0
+    total: int | None = Field(default=None, exclude=True)
+    largest_file: int = 4 << 30  # a frame of 8K with forty 32-bit channels
 
 
 class StatusView(BaseModel):
@@ -133,4 +135,4 @@ class StatusView(BaseModel):
     torch: str = ""
     """PyTorch's version with its build, such as ``2.9.0+cpu``."""
     models: list[ModelView]
-    uploads: UploadsView | None = None
+    uploads: UploadLimits | None = None

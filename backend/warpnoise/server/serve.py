@@ -114,7 +114,7 @@ def serve(options: ServeOptions) -> None:
         server.run(sockets=[listener])
     finally:
         listener.close()
-        downloads.close()
+        downloads.cancel_all()
         ended = queue.close(GRACE_SECONDS)
         if uploads is not None:
             uploads.close()

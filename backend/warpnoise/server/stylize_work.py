@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from warpnoise.sdedit.check import check_settings
 from warpnoise.sdedit.editor import Editor
 from warpnoise.sdedit.memory import check_memory
 from warpnoise.sdedit.model_files import named_files
+from warpnoise.server.jobs import Work
 from warpnoise.server.model_calls import Checked
 from warpnoise.server.named_models import check_names, find_model
 from warpnoise.server.schema import ModelOptions, NewJob, SettingsToCheck
@@ -111,15 +111,7 @@ KEPT_MODEL = KeptModel()
 """The server's."""
 
 
-@dataclass(frozen=True)
-class StylizeWork:
-    """A job that was opened and checked."""
-
-    frames_total: int
-    run: Callable[[Callable[[Progress], None], Callable[[], bool]], None]
-
-
-def prepare(request: NewJob, *, only_named: bool = False) -> StylizeWork:
+def prepare(request: NewJob, *, only_named: bool = False) -> Work:
     """Open the job and check all that can be checked before it is its turn.
 
     Args:
@@ -150,7 +142,7 @@ def prepare(request: NewJob, *, only_named: bool = False) -> StylizeWork:
                 load=partial(load, memory=request.memory),
             )
 
-    return StylizeWork(len(shot.frames if frames is None else frames), run)
+    return Work(len(shot.frames if frames is None else frames), run)
 
 
 def check(request: SettingsToCheck, *, only_named: bool = False) -> Checked:

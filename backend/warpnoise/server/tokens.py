@@ -79,7 +79,7 @@ def _checked(text: str, source: str) -> str:
     return token
 
 
-def matches(header: bytes | None, token: str) -> bool:
+def matches(header: str, token: str) -> bool:
     """Whether an Authorization header carries the token; takes the same time wherever they differ."""
-    scheme, _, given = (header or b"").partition(b" ")
-    return scheme.lower() == b"bearer" and secrets.compare_digest(given.strip(), token.encode("ascii"))
+    scheme, _, given = header.partition(" ")
+    return scheme.lower() == "bearer" and secrets.compare_digest(given.strip().encode(), token.encode("ascii"))

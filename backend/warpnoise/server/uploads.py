@@ -1,8 +1,8 @@
 """Job folders that clients send over the network: the server's spool.
 
     SPOOL/<id>/job/            a job folder (docs/architecture.md), its names made here
-    SPOOL/<id>/received.jsonl  the journal: a line before a file is replaced, {"file"}, and one after, {"file", "size",
-                               "sha256"}; the last line about a file counts
+    SPOOL/<id>/received/       a record of each file, such as color/0001.png.json: {"size", "sha256", "mtime_ns"}. If
+                               the file has another size or time, it is not the one that was recorded, and is sent again
     SPOOL/<id>/idle.json       for how many seconds of its servers' lives nobody has touched it
     SPOOL/<id>/incoming/       what is arriving
 
@@ -35,20 +35,17 @@ from warpnoise.job.leases import locked
 from warpnoise.job.schema import LARGEST_JOB_FILE, LAST_FRAME
 from warpnoise.media.atomic import write_bytes
 from warpnoise.media.bounded import given_path
-from warpnoise.media.json_file import parse_json, read_json
-from warpnoise.server.schema import FileView, UploadView
+from warpnoise.media.json_file import read_json
+from warpnoise.server.schema import FileView, UploadLimits, UploadView
 
 log = logging.getLogger("warpnoise.server")
 
-LARGEST_FILE = 4 << 30
-"""Bytes: a frame of 8K with forty 32-bit channels."""
 FREE_BYTES = 256 << 20
 """Left free on the disk: a full one would stop the jobs too."""
 _SUFFIX = {"color": "png", "passes": "exr"}
 LONGEST_LOOK = 1200.0
 """Seconds that one look at an upload counts at most: no jump of a clock, and no machine that slept, makes it old."""
 _ID = re.compile(r"[0-9a-f]{32}")
-_NAME = re.compile(r"job\.json|color/-?[0-9]{4,7}\.png|passes/-?[0-9]{4,7}\.exr")
 _DELETED = ".deleted-"
 
 
@@ -68,28 +65,17 @@ class Upload:
     idle: float = 0.0
     looked: float = field(default_factory=time.monotonic)
     old: bool = False
-    writing: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def job(self) -> Path:
         return self.folder / "job"
 
-    @property
-    def journal(self) -> Path:
-        return self.folder / "received.jsonl"
+    def record(self, name: str) -> Path:
+        return self.folder / "received" / f"{name}.json"
 
     @property
     def idle_file(self) -> Path:
         return self.folder / "idle.json"
-
-
-@dataclass(frozen=True)
-class UploadLimits:
-    """``days``: an upload that nobody touched for so long is deleted. ``total``: bytes of all uploads together."""
-
-    days: float = 7.0
-    total: int | None = None
-    largest_file: int = LARGEST_FILE
 
 
 class Uploads:
@@ -131,9 +117,7 @@ class Uploads:
         upload_id = secrets.token_hex(16)
         upload = Upload(upload_id, self.folder / upload_id)
         with _disk_errors():
-            for name in ("job/color", "job/passes", "incoming"):
-                (upload.folder / name).mkdir(parents=True)
-            upload.journal.touch()
+            _make_folders(upload.folder)
         with self._lock:
             self._uploads[upload.id] = upload
         return upload
@@ -193,11 +177,14 @@ class Uploads:
                     with _disk_errors():
                         file.flush()
                         os.fsync(file.fileno())
+                        record = {"size": size, "sha256": sha256, "mtime_ns": os.fstat(file.fileno()).st_mtime_ns}
                         file.close()
-                        # Until the second line, nothing is known of the file: whichever it is, it is sent again.
-                        self._note(upload, name, None)
+                        with self._lock:
+                            upload.files.pop(name, None)
                         beside.replace(upload.job / name)
-                        self._note(upload, name, FileView(size=size, sha256=sha256))
+                        upload.record(name).write_text(json.dumps(record), encoding="utf-8")
+                        with self._lock:
+                            upload.files[name] = FileView(size=size, sha256=sha256)
 
                 yield file, finish
         finally:
@@ -273,32 +260,17 @@ class Uploads:
         if shutil.disk_usage(upload.folder).free - arriving - size < FREE_BYTES:
             raise HTTPException(507, f"The server's disk has no space for {size} more bytes. Free some space there.")
 
-    def _note(self, upload: Upload, name: str, received: FileView | None) -> None:
-        """Write to the journal what is there under a name; None: nobody knows."""
-        with upload.writing, upload.journal.open("a", encoding="utf-8") as journal:
-            journal.write(_line(name, received))
-            journal.flush()
-            os.fsync(journal.fileno())
-        with self._lock:
-            if received is None:
-                upload.files.pop(name, None)
-            else:
-                upload.files[name] = received
-
     def _found(self) -> Iterator[Upload]:
         for folder in self.folder.iterdir():
             if folder.name.startswith(_DELETED):
                 shutil.rmtree(folder, ignore_errors=True)
-            elif _ID.fullmatch(folder.name) and (folder / "received.jsonl").is_file():
+            elif _ID.fullmatch(folder.name) and (folder / "job").is_dir():
+                shutil.rmtree(folder / "incoming", ignore_errors=True)
+                _make_folders(folder)
                 upload = Upload(folder.name, folder)
-                upload.files = _read_journal(upload)
-                with contextlib.suppress(MediaError):  # without lines that count no more, and torn ones
-                    lines = "".join(_line(name, received) for name, received in upload.files.items())
-                    write_bytes(upload.journal, lines.encode())
+                upload.files = dict(_recorded(upload))
                 with contextlib.suppress(MediaError, KeyError, TypeError, ValueError):  # else it is kept for longer
                     upload.idle = max(float(read_json(upload.idle_file, largest=1000)["seconds"]), 0.0)
-                shutil.rmtree(folder / "incoming", ignore_errors=True)
-                (folder / "incoming").mkdir()
                 yield upload
 
 
@@ -313,22 +285,20 @@ def name_of(kind: str, frame: str) -> str:
     return f"{kind}/{frame_name(int(frame))}.{_SUFFIX[kind]}"
 
 
-def _line(name: str, received: FileView | None) -> str:
-    return json.dumps({"file": name, **({} if received is None else received.model_dump())}) + "\n"
+def _make_folders(upload: Path) -> None:
+    for name in ("job/color", "job/passes", "received/color", "received/passes", "incoming"):
+        (upload / name).mkdir(parents=True, exist_ok=True)
 
 
-def _read_journal(upload: Upload) -> dict[str, FileView]:
-    """What it says of files that are still there; a torn last line is a file that is sent again."""
-    files: dict[str, FileView] = {}
-    for line in upload.journal.read_bytes().splitlines():
-        with contextlib.suppress(MediaError, KeyError, TypeError, ValueError):
-            entry = parse_json(line, "a line of the journal", largest=1000)
-            name = str(entry["file"])
-            files.pop(name, None)
-            if _NAME.fullmatch(name) and "size" in entry:
-                files[name] = FileView(size=entry["size"], sha256=entry["sha256"])
-    there = {name: upload.job / name for name in files if (upload.job / name).is_file()}
-    return {name: files[name] for name, path in there.items() if path.stat().st_size == files[name].size}
+def _recorded(upload: Upload) -> Iterator[tuple[str, FileView]]:
+    """The files that are still as their records say."""
+    records = upload.folder / "received"
+    for path in records.rglob("*.json"):
+        name = path.relative_to(records).as_posix().removesuffix(".json")
+        with contextlib.suppress(MediaError, OSError, KeyError, TypeError, ValueError):
+            record, status = read_json(path, largest=1000), (upload.job / name).stat()
+            if (record["size"], record["mtime_ns"]) == (status.st_size, status.st_mtime_ns):
+                yield name, FileView(size=record["size"], sha256=record["sha256"])
 
 
 @contextlib.contextmanager

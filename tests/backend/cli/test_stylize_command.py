@@ -9,7 +9,7 @@ import signal
 
 import numpy as np
 import pytest
-from warpnoise.cli.stylize import command
+from warpnoise.cli.stylize import stylize_command
 from warpnoise.job import Settings
 from warpnoise.job.settings_schema import as_options
 from warpnoise.media.png import read_png
@@ -88,7 +88,7 @@ def test_every_setting_has_an_option(warpnoise, job, monkeypatch):
     assert warpnoise("stylize", job.path, *as_options(given)).status == 130
     changed = given.model_dump(exclude_defaults=True)
     assert seen == job.settings.updated(changed).model_dump()
-    assert {parameter.name for parameter in command.params} >= set(Settings.model_fields)
+    assert {parameter.name for parameter in stylize_command.params} >= set(Settings.model_fields)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from warpnoise.errors import JobError
 from warpnoise.server.app import create_app
-from warpnoise.server.jobs import JobQueue
+from warpnoise.server.jobs import JobQueue, Work
 from warpnoise.server.schema import NewJob, StatusView
 from warpnoise.server.serve import listen
 from warpnoise.server.uploads import UploadLimits, Uploads
@@ -41,12 +41,12 @@ class Works:
     def __init__(self) -> None:
         self.made: dict[str, HeldWork] = {}
 
-    def __call__(self, request: NewJob) -> HeldWork:
+    def __call__(self, request: NewJob) -> Work:
         folder = Path(request.path)
         if not folder.is_dir():
             raise JobError(f"{folder} is not a folder.")
         work = self.made[folder.name] = HeldWork(folder.name)
-        return work
+        return Work(work.frames_total, work.run)
 
 
 class Running:

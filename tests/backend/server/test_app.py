@@ -242,7 +242,7 @@ def test_hung_clients_do_not_block_others(running, client, tmp_path):
 
 
 def test_old_jobs_are_forgotten(running, client, tmp_path, monkeypatch):
-    monkeypatch.setattr(jobs, "REMEMBERED", 2)
+    monkeypatch.setattr(running.queue, "remembered", 2)
     ended = []
     for name in ("one", "two", "three", "four"):
         ended.append(submit(client, folder(tmp_path, name)))

@@ -48,7 +48,7 @@ def test_sent_files_are_found_again(spool):
             file.write(b"x")
             finish("ab")
     first.close()
-    upload.journal.write_text(upload.journal.read_text() + '{"file": "color/00')  # the power went
+    upload.record("color/0003.png").write_text('{"size": 1, "sha')  # the power went
     (upload.job / "color" / "0002.png").unlink()
     (upload.folder / "incoming" / "left").write_bytes(b"half")
     (spool / ".deleted-1").mkdir()
@@ -74,55 +74,44 @@ def test_a_spool_that_cannot_be_made(tmp_path):
         Uploads(tmp_path / "file" / "spool", UploadLimits(), idle)
 
 
-def test_a_file_that_is_replaced_is_unknown_until_it_is_whole(spool, monkeypatch):
-    """Whenever the power goes, the journal names no digest that the file does not have."""
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_file_that_is_replaced_is_unknown_until_it_is_recorded(spool, monkeypatch, moved):
+    """Whenever the power goes, no record gives a digest that the file does not have."""
     first = Uploads(spool, UploadLimits(), idle)
     upload = first.create()
     send(first, upload.id, b"old")
-    journals: list[tuple[bytes, bytes]] = []
+    os.utime(upload.job / "color/0001.png", ns=(0, 0))  # some time before
+    upload.record("color/0001.png").write_text(
+        json.dumps({"size": 3, "sha256": hashlib.sha256(b"old").hexdigest(), "mtime_ns": 0})
+    )
 
     def replace(source: Path, target: Path) -> None:
-        journals.append((upload.journal.read_bytes(), (upload.job / "color/0001.png").read_bytes()))
-        shutil.move(source, target)
-        journals.append((upload.journal.read_bytes(), (upload.job / "color/0001.png").read_bytes()))
+        if moved:
+            shutil.move(source, target)
+        raise OSError("the power went")
 
-    monkeypatch.setattr(uploads.Path, "replace", replace)
-    send(first, upload.id, b"new")
-    monkeypatch.undo()
-    journals.append((upload.journal.read_bytes(), b"new"))
+    with monkeypatch.context() as patch:
+        patch.setattr(uploads.Path, "replace", replace)
+        with pytest.raises(ServerError, match="power"):
+            send(first, upload.id, b"new")
+    assert first.view(upload.id).files == {}
     first.close()
-    assert [content for _, content in journals] == [b"old", b"new", b"new"]
-    for journal, content in journals:
-        upload.journal.write_bytes(journal)
-        (upload.job / "color/0001.png").write_bytes(content)
-        second = Uploads(spool, UploadLimits(), idle)
-        known = second.view(upload.id).files.get("color/0001.png")
-        assert known is None or known.sha256 == hashlib.sha256(content).hexdigest()
-        second.close()
-
-
-def test_a_torn_line_takes_no_other_with_it(spool):
-    first = Uploads(spool, UploadLimits(), idle)
-    upload = first.create()
-    first.close()
-    upload.journal.write_text('{"file": "color/00')
     second = Uploads(spool, UploadLimits(), idle)
-    send(second, upload.id, b"x")
+    known = second.view(upload.id).files.get("color/0001.png")
+    assert known is None if moved else known.sha256 == hashlib.sha256(b"old").hexdigest()
     second.close()
-    third = Uploads(spool, UploadLimits(), idle)
-    assert list(third.view(upload.id).files) == ["color/0001.png"]
-    third.close()
 
 
-def test_names_in_a_journal_stay_in_the_job(spool):
+def test_a_damaged_record_takes_no_other_with_it(spool):
     first = Uploads(spool, UploadLimits(), idle)
     upload = first.create()
+    send(first, upload.id, b"x")
     first.close()
-    line = {"file": "../idle.json", "size": 1, "sha256": "ab"}
-    upload.idle_file.write_bytes(b"x")
-    upload.journal.write_text(json.dumps(line) + "\n[[[\n")
+    for number, text in enumerate(("", "[[[", "[]", '{"size": "x"}'), start=2):
+        (upload.job / f"color/000{number}.png").write_bytes(b"x")
+        upload.record(f"color/000{number}.png").write_text(text)
     second = Uploads(spool, UploadLimits(), idle)
-    assert second.view(upload.id).files == {}
+    assert list(second.view(upload.id).files) == ["color/0001.png"]
     second.close()
 
 
@@ -148,7 +137,7 @@ def test_neither_a_jump_of_a_clock_nor_one_look_deletes(spool, clock, monkeypatc
     kept = Uploads(spool, UploadLimits(days=1), idle)
     upload = kept.create()
     monkeypatch.setattr(uploads.time, "time", lambda: 4e9)
-    os.utime(upload.journal, (0, 0))
+    os.utime(upload.job, (0, 0))
     clock.now += 1e9
     kept.delete_old()
     kept.delete_old()

@@ -1,4 +1,4 @@
-"""``warpnoise accumulate``: averages finished frames over time where the render shows no change."""
+"""``warpnoise accumulate`` and ``warpnoise movie``: the last steps, for the finished frames of a result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import click
 
 from warpnoise.cli.display import Kind, show_progress, write_json
 from warpnoise.cli.interrupt import interruptible
-from warpnoise.cli.shared_options import chosen_frames, frames_option, job_argument, progress_options
+from warpnoise.cli.shared_options import frames_option, job_argument, progress_options
+from warpnoise.errors import JobError
 
 
 @click.command("accumulate", short_help="Average finished frames over time.")
@@ -31,8 +32,8 @@ from warpnoise.cli.shared_options import chosen_frames, frames_option, job_argum
     help="How strongly the frames of --input are averaged.",
 )
 @progress_options
-def command(
-    job: Path, frames: str | None, source: Path | None, target: Path | None, amount: float, progress: Kind
+def accumulate_command(
+    job: Path, frames: str, source: Path | None, target: Path | None, amount: float, progress: Kind
 ) -> None:
     """Average the finished frames of the job folder JOB over time, along the exact motion.
 
@@ -51,12 +52,12 @@ def command(
     if (source is None) != (target is None):
         raise click.UsageError("use --input and --output together")
     with interruptible() as interrupt, show_progress(progress) as listener:
-        from warpnoise.job import Shot
+        from warpnoise.job import Shot, select_frames
         from warpnoise.pipeline import accumulate_finished, accumulate_folder
         from warpnoise.progress import Progress
 
         shot = Shot.open(job)
-        chosen = chosen_frames(shot.frames, frames) or shot.frames
+        chosen = select_frames(shot.frames, frames)
         now = Progress(stage="accumulating", frames_total=len(chosen))
         listener(now)
         written: Path | None
@@ -71,3 +72,39 @@ def command(
         write_json("summary", {"frames": written})
     else:
         print(written or "nothing to do: the result does not accumulate (--accumulation)")
+
+
+@click.command("movie", short_help="Write the movie of a result.")
+@job_argument
+@click.option("--result", metavar="NAME", help="A folder of JOB/results. Default: the result in use.")
+@progress_options
+def movie_command(job: Path, result: str | None, progress: Kind) -> None:
+    """Write the movie of a result of the job folder JOB.
+
+    All frames of the shot must be finished, or an error names those that are not. `warpnoise stylize` writes the movie
+    itself, unless you use --no-movie.
+
+    \b
+    Examples:
+      warpnoise movie JOB
+      warpnoise movie JOB --result ink-3f9a21c0
+    """
+    with interruptible() as interrupt, show_progress(progress) as listener:
+        from warpnoise.job import Shot
+        from warpnoise.pipeline import write_finished_movie
+        from warpnoise.progress import Progress
+
+        shot = Shot.open(job)
+        chosen = shot.current() if result is None else shot.result(result)
+        if chosen is None:
+            raise JobError(f"{job} has no result. Stylize it first.")
+        now = Progress(frames_total=len(shot.frames), result=chosen.name)
+        listener(now)
+        movie = write_finished_movie(
+            shot, chosen, lambda: listener(now.model_copy(update={"stage": "encoding"})), interrupt
+        )
+        listener(now.model_copy(update={"stage": "finished", "frames_done": now.frames_total}))
+    if progress == "json":
+        write_json("summary", {"result": chosen.name, "movie": movie})
+    else:
+        print(movie)
