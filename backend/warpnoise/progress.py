@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-Stage = Literal["loading", "measuring", "compiling", "stylizing", "accumulating", "encoding", "finished"]
+Stage = Literal[
+    "loading", "measuring", "compiling", "stylizing", "accumulating", "encoding", "finished", "reading", "noise", "page"
+]
 """``measuring``: the autoencoder, once for a model; ``step`` of ``steps_total`` is per cent. ``compiling``: the noise
-kernels, once for an installation."""
+kernels, once for an installation. A comparison has the stages reading, noise, stylizing, measuring, page, finished."""
 
 
 class Progress(BaseModel):
@@ -33,6 +35,8 @@ class Progress(BaseModel):
     """The name of the result; None until the run has read the model's digest."""
     warnings: tuple[str, ...] = ()
     """Whole sentences."""
+    what: str = Field(default="", exclude=True)
+    """In a comparison, the sequence that is being worked on. Frames are then those of all sequences of the stage."""
 
     @property
     def fraction(self) -> float:

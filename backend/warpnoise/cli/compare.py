@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from warpnoise.cli.display import display
+from warpnoise.cli.display import show_progress
 from warpnoise.cli.interrupt import interruptible
 from warpnoise.cli.shared_options import (
     batch_option,
@@ -23,7 +22,6 @@ from warpnoise.cli.shared_options import (
 
 if TYPE_CHECKING:  # the comparison brings PyTorch
     from warpnoise.compare.compare import Comparison
-    from warpnoise.compare.experiment.meter import CompareProgress
 
 
 def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
@@ -101,7 +99,7 @@ def compare_command(job: Path, settings: dict[str, Any], as_json: bool, **option
       warpnoise compare JOB --tasks coherence       warped noise with and without the coherence settings
       warpnoise compare JOB --pans 1,2,4,8
     """
-    with interruptible() as interrupt, _show_progress() as listener:
+    with interruptible() as interrupt, show_progress() as listener:
         with needs_extra("compare"):
             from warpnoise.compare import CompareOptions
             from warpnoise.compare.compare import compare, compare_pans
@@ -144,14 +142,3 @@ def _summary(done: Comparison) -> Iterator[str]:
             white = method not in report.noise or report.noise[method].is_white
             yield f"{method:<22}{values}{sharpness}{'' if white else '  not white'}"
         yield ""
-
-
-@contextmanager
-def _show_progress() -> Iterator[Callable[[CompareProgress], None]]:
-    with display() as show:
-
-        def listen(now: CompareProgress) -> None:
-            line = f"{now.stage}: {now.what}" if now.what else ""
-            show(now.stage, now.done, now.total, now.seconds_left, now.warnings, now.what, line)
-
-        yield listen

@@ -45,8 +45,10 @@ def show_progress(kind: Kind = "text") -> Iterator[Callable[[Progress], None]]:
 
         def listen(now: Progress) -> None:
             detail = f"step {now.step} of {now.steps_total}" if now.stage == "stylizing" else ""
-            line = f"{now.stage}: {now.frames_done} of {now.frames_total} frames"
-            if now.stage == "measuring":
+            line = f"{now.stage}: {now.frames_done} of {now.frames_total} frames" if now.frames_total else ""
+            if now.what:
+                detail, line = now.what, f"{now.stage}: {now.what}"
+            elif now.stage == "measuring" and now.steps_total:
                 detail, line = f"the autoencoder, once: {now.step} %", "measuring the autoencoder, once"
             show(now.stage, now.frames_done, now.frames_total, now.seconds_left, now.warnings, detail, line)
 

@@ -46,11 +46,6 @@ class Interrupt:
         if self._deadline is not None:
             self._deadline.cancel()
 
-    def check(self) -> None:
-        """Raise Cancelled if the user asked to stop."""
-        if self():
-            raise Cancelled("cancelled: finished frames are kept, and the same command continues from there")
-
 
 @contextmanager
 def interruptible() -> Iterator[Interrupt]:

@@ -11,18 +11,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from warpnoise.compare.experiment.measure import SequenceFigures, measure
-from warpnoise.compare.experiment.meter import CompareProgress, Meter
-from warpnoise.compare.experiment.method_run import Run
+from warpnoise.compare.experiment.method_run import Meter, Run
 from warpnoise.compare.experiment.noise_figures import NoiseFigures, measure_noise
 from warpnoise.compare.experiment.options import CompareOptions
 from warpnoise.compare.experiment.pan import make_pan
 from warpnoise.compare.experiment.report import NoiseReport, Report, TaskReport, report_method, report_noise
 from warpnoise.compare.experiment.shot_motion import ShotMotion
 from warpnoise.compare.experiment.tasks import OFF, Task, make_tasks, open_reference, prepare_input
-from warpnoise.compare.page import write_page
+from warpnoise.compare.page.write import write_page
 from warpnoise.errors import JobError
 from warpnoise.job import Shot
-from warpnoise.job.leases import locked
+from warpnoise.job.locks import locked
 from warpnoise.media.atomic import write_bytes
 from warpnoise.pipeline.made_of import effective
 from warpnoise.progress import Progress
@@ -46,7 +45,7 @@ def compare(
     job: Shot,
     options: CompareOptions | None = None,
     *,
-    progress: Callable[[CompareProgress], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     load: Load = load_model,
 ) -> Comparison:
@@ -97,7 +96,7 @@ def compare(
             seeds=seeds,
             model_digest=model.digest,
             noise=noise,
-            tasks=work.measure(tasks, reference),
+            tasks=work.measure(tasks),
             warnings=meter.now.warnings,
         )
         figures = folder / "compare.json"
@@ -112,7 +111,7 @@ def compare_pans(
     job: Shot,
     options: CompareOptions,
     *,
-    progress: Callable[[CompareProgress], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     load: Load = load_model,
 ) -> dict[int, Comparison]:
@@ -156,15 +155,13 @@ class _Work:
         return Run(self.job, self.folder / task.name / method / f"seed{seed}", task.color)
 
     def noise(self) -> dict[str, NoiseReport]:
-        frames, done = len(self.job.frames), 0
-        methods = self.options.methods
+        frames, methods = len(self.job.frames), self.options.methods
         self.meter.begin("noise", len(methods) * len(self.seeds) * frames)
         figures: dict[str, list[NoiseFigures]] = {method: [] for method in methods}
         for seed, method in itertools.product(self.seeds, methods):
-            self.meter.at(f"{method}, seed {seed}", done, made=done)
+            self.meter.sequence(f"{method}, seed {seed}", frames)
             place = self.folder / "noise" / method / f"seed{seed}"
             figures[method].append(measure_noise(self.shot, method, seed, place, self.cancelled))
-            done += frames
         return {method: report_noise(each) for method, each in figures.items()}
 
     def stylize(self, tasks: list[Task]) -> None:
@@ -193,41 +190,36 @@ class _Work:
                 )
                 done, made = done + frames, made + frames - reused
 
-    def measure(self, tasks: list[Task], reference: Callable[[int], Path] | None) -> dict[str, TaskReport]:
-        frames, done = len(self.job.frames), 0
-        runs = sum(len(task.methods) * len(self.seeds) + 2 for task in tasks)
-        self.meter.begin("measuring", runs * frames)
-        reports = {}
-        for task in tasks:
-            figures: dict[str, list[SequenceFigures]] = {method: [] for method in task.methods}
-            for method, seed in itertools.product(task.methods, self.seeds):
-                self.meter.at(f"{task.name}, {method}, seed {seed}", done, made=done)
-                made = self.run(task, method, seed).result
-                plain = self.run(task, task.baseline, seed).result.frame if task.baseline in task.methods else None
-                place = made.folder / "figures.json"
-                figures[method].append(measure(self.shot, made.frame, task.reference, place, self.cancelled, plain))
-                done += frames
-            random = figures.get(task.baseline)
-            floor = {}
-            for name, pictures in (("input", task.color), ("reference", task.reference)):
-                if pictures is not None:
-                    self.meter.at(f"{task.name}, {name}", done, made=done)
-                    place = self.folder / task.name / f"{name}-figures.json"
-                    compared = task.reference if name == "input" else None
-                    single = measure(self.shot, pictures, compared, place, self.cancelled)
-                    floor[name] = report_method([single], random)
-                done += frames
-            reports[task.name] = TaskReport(
-                settings=task.settings.model_dump(exclude={"noise", *OFF}),
-                methods={
-                    method: report_method(
-                        each, random, [self.run(task, method, seed).seconds_per_frame() for seed in self.seeds]
-                    )
-                    for method, each in figures.items()
-                },
-                floor=floor,
-            )
-        return reports
+    def measure(self, tasks: list[Task]) -> dict[str, TaskReport]:
+        runs = sum(len(task.methods) * len(self.seeds) + 1 + (task.reference is not None) for task in tasks)
+        self.meter.begin("measuring", runs * len(self.job.frames))
+        return {task.name: self._measure_task(task) for task in tasks}
+
+    def _measure_task(self, task: Task) -> TaskReport:
+        frames = len(self.job.frames)
+        runs = {method: [self.run(task, method, seed) for seed in self.seeds] for method in task.methods}
+        baselines = [run.result.frame for run in runs.get(task.baseline, ())]
+        figures: dict[str, list[SequenceFigures]] = {}
+        for method, own in runs.items():
+            figures[method] = []
+            for run, plain in zip(own, baselines or [None] * len(own), strict=True):
+                self.meter.sequence(f"{task.name}, {method}, {run.result.name.replace('seed', 'seed ')}", frames)
+                place = run.result.folder / "figures.json"
+                found = measure(self.shot, run.result.frame, task.reference, place, self.cancelled, plain)
+                figures[method].append(found)
+        random = figures.get(task.baseline)
+        floor = {}
+        for name, pictures in (("input", task.color), ("reference", task.reference)):
+            if pictures is not None:
+                self.meter.sequence(f"{task.name}, {name}", frames)
+                place = self.folder / task.name / f"{name}-figures.json"
+                compared = task.reference if name == "input" else None
+                floor[name] = report_method([measure(self.shot, pictures, compared, place, self.cancelled)], random)
+        methods = {
+            method: report_method(figures[method], random, [run.seconds_per_frame() for run in own])
+            for method, own in runs.items()
+        }
+        return TaskReport(task.settings.model_dump(exclude={"noise", *OFF}), methods, floor)
 
 
 @contextlib.contextmanager

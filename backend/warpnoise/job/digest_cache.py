@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from warpnoise.errors import JobError, MediaError, stop_if
-from warpnoise.job.leases import MUTEX_SECONDS, locked
+from warpnoise.job.locks import MUTEX_SECONDS, locked
 from warpnoise.media.atomic import write_bytes
 from warpnoise.media.json_file import read_json
 from warpnoise.media.picture_digest import picture_digest

@@ -11,8 +11,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import re
+import secrets
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -22,11 +24,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from warpnoise.errors import JobError
+from warpnoise.errors import JobError, JobLockedError
 from warpnoise.hashing import file_sha256
-from warpnoise.job import leases
 from warpnoise.job.frame_ranges import frame_name
-from warpnoise.job.leases import MUTEX_SECONDS, locked
+from warpnoise.job.locks import MUTEX_SECONDS, locked
 from warpnoise.job.settings import Settings
 from warpnoise.media.atomic import write_bytes
 from warpnoise.media.json_file import read_json
@@ -46,21 +47,7 @@ class Record(StrictModel):
     """A preview made the picture, in a batch of one: a run over the shot makes it again."""
 
 
-def read_record(path: Path, *, warn: Callable[[str], None] = log.warning) -> Record | None:
-    """The record in a file; None: there is none, or it is damaged, which costs time only and goes to ``warn``."""
-    try:
-        content = read_json(path, error=JobError, missing=None)
-        return None if content is None else validated(Record, content, str(path), JobError)
-    except JobError as damage:
-        warn(f"{damage} Warpnoise makes the frame again.")
-        return None
-
-
-def write_record(path: Path, record: Record) -> None:
-    """Raises JobError when the file cannot be written."""
-    write_bytes(path, f"{record.model_dump_json(exclude_defaults=True)}\n".encode(), error=JobError)
-
-
+_LEASE = re.compile(r"(?P<first>-?\d+)_(?P<last>-?\d+)_\w+\.lock")
 RESULTS = "results"
 """The folder of a shot's results, in the job folder."""
 
@@ -137,22 +124,39 @@ class Result:
                 "there, or remove the file that is in the way."
             ) from refusal
 
-    def lease(self, first: int, last: int) -> contextlib.AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def lease(self, first: int, last: int) -> Iterator[None]:
         """Hold the frames from ``first`` to ``last`` while a ``with`` block runs, so that no other process makes them.
 
         Raises:
             JobLockedError: another process holds some of them.
             JobError: the folder cannot be written.
         """
-        return leases.lease(self.folder, first, last)
+        mine = f"{first}_{last}_{secrets.token_hex(6)}.lock"
+        with contextlib.ExitStack() as held:
+            with locked(self._leases, wait_seconds=MUTEX_SECONDS):
+                for other in sorted(self._leases.iterdir()):
+                    theirs = _LEASE.fullmatch(other.name)
+                    if theirs and int(theirs["first"]) <= last and first <= int(theirs["last"]):
+                        self._remove_if_free(other, f"frames {theirs['first']} to {theirs['last']}")
+                held.callback(_remove, self._leases / mine)
+                held.enter_context(locked(self._leases, name=mine))
+            yield
 
     def movie_lease(self) -> contextlib.AbstractContextManager[None]:
         """Hold the movie while a ``with`` block runs. Raises as ``lease`` does."""
-        return leases.movie_lease(self.folder)
+        return locked(self._leases, busy=self._busy("the movie"), name="movie.lock")
 
     def record(self, file: Path) -> Record | None:
-        """The record of a frame's picture or of the movie. None: there is none, or it is damaged."""
-        return read_record(self._record_file(file))
+        """The record of a frame's picture or of the movie. None: there is none, or it is damaged, which costs only
+        time."""
+        path = self._record_file(file)
+        try:
+            content = read_json(path, error=JobError, missing=None)
+            return None if content is None else validated(Record, content, str(path), JobError)
+        except JobError as damage:
+            log.warning("%s Warpnoise makes the frame again.", damage)
+            return None
 
     def is_finished(
         self, file: Path, made_of: str, *, preview: bool = False, sha256: Callable[[Path], str] = file_sha256
@@ -201,7 +205,8 @@ class Result:
 
     def _write_record(self, file: Path, record: Record) -> None:
         self._check_there(file)
-        write_record(self._record_file(file), record)
+        text = f"{record.model_dump_json(exclude_defaults=True)}\n"
+        write_bytes(self._record_file(file), text.encode(), error=JobError)
 
     def _record_file(self, file: Path) -> Path:
         return self.folder / "records" / f"{file.stem}.json"
@@ -210,3 +215,25 @@ class Result:
         # Files are written with their folders: one that was deleted must not come back with a part of its files.
         if not file.parent.is_dir():
             raise JobError(f"{file.parent} is gone: it was deleted or moved during the run. Run again.")
+
+    @property
+    def _leases(self) -> Path:
+        return self.folder / "leases"
+
+    def _busy(self, what: str) -> str:
+        return f"Another process works on {what} of {self.folder}. Wait until it is done, or cancel it."
+
+    def _remove_if_free(self, lease: Path, what: str) -> None:
+        """Raises JobLockedError: somebody holds it."""
+        try:
+            with locked(lease.parent, busy=self._busy(what), name=lease.name):
+                pass
+        except JobLockedError:
+            if lease.exists():
+                raise
+        _remove(lease)
+
+
+def _remove(lease: Path) -> None:
+    with contextlib.suppress(OSError):
+        lease.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from warpnoise import __version__
 from warpnoise.errors import JobError, MediaError, first_few
 from warpnoise.job.frame_ranges import frame_name
-from warpnoise.job.leases import MUTEX_SECONDS, locked
+from warpnoise.job.locks import MUTEX_SECONDS, locked
 from warpnoise.job.result import RESULTS, Result
 from warpnoise.job.schema import (
     LARGEST_JOB_FILE,

@@ -40,23 +40,15 @@ def read_size(path: Path) -> tuple[int, int]:
         raise _unreadable(path, refusal) from refusal
 
 
-def read_png(path: Path, size: tuple[int, int] | None = None) -> npt.NDArray[np.uint16]:
+def read_png(path: Path) -> npt.NDArray[np.uint16]:
     """The picture as (height, width, 3 or 4) uint16, red first, straight alpha; 0 to 65535.
 
     8-bit, grey and palette files are widened to that. The header is checked before pixels are decoded.
 
-    Args:
-        path: of the file.
-        size: the expected width and height in pixels. None: any, up to ``LARGEST_PICTURE`` pixels in all.
-
     Raises:
-        MediaError: the file is missing, cut off, not a PNG, or of another size.
+        MediaError: the file is missing, cut off, not a PNG, or has more than ``LARGEST_PICTURE`` pixels in all.
     """
     width, height = read_size(path)
-    if size is not None and (width, height) != size:
-        raise MediaError(
-            f"{path}: expected {size[0]} x {size[1]} pixels, got {width} x {height}. Export or render this frame again."
-        )
     if width * height > LARGEST_PICTURE:
         raise MediaError(f"{path} has {width} x {height} pixels; expected at most {LARGEST_PICTURE} in all.")
     try:

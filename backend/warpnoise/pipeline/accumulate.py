@@ -19,11 +19,10 @@ from warpnoise.coherence.carry import StylizedFrame
 from warpnoise.coherence.keys import KeyFrames
 from warpnoise.errors import JobError, first_few, stop_if
 from warpnoise.hashing import digest_text
-from warpnoise.job import Result, Settings, Shot
+from warpnoise.job import Result, ResultInfo, Settings, Shot
 from warpnoise.job.digest_cache import DigestCache
 from warpnoise.job.frame_ranges import frame_name
-from warpnoise.media.atomic import write_bytes
-from warpnoise.media.png import encode_png
+from warpnoise.media.png import write_png
 from warpnoise.motion import frames_and_motions
 from warpnoise.noise import Motion
 from warpnoise.pipeline.made_of import MadeOf, unfinished
@@ -129,7 +128,7 @@ def accumulate_finished(
         ModelError, MediaError, Cancelled: as ``stylize``.
     """
     result = shot.current()
-    info = None if result is None else result.info()
+    info = result and result.info()
     if result is None or info is None:
         raise JobError(f"{shot.path} has no result. Stylize it first.")
     if not info.settings.accumulation:
@@ -137,13 +136,20 @@ def accumulate_finished(
     chosen = list(shot.frames if frames is None else frames)
     with DigestCache(shot.path, shot.results_folder, cancelled) as digests, result.lease(chosen[0], chosen[-1]):
         read = shot.frames[: shot.frames.index(chosen[-1]) + RADIUS + 1]
-        plan = make_plan(shot, info.settings, read[-1], log.warning, cancelled)
-        stylized = MadeOf(shot, info.settings, info.model, digests, plan)
+        stylized = stylized_of(shot, info, read[-1], digests, cancelled)
         if left := unfinished(shot, result.raw, read, stylized, digests):
             raise JobError(f"{result.raw.folder}: frame {left[0]} is not stylized yet. Run `warpnoise stylize` first.")
         made_of = AccumulatedOf(shot, info.settings, stylized.digest)
         accumulate_result(shot, result, info.settings, chosen, made_of, cancelled)
     return result
+
+
+def stylized_of(
+    shot: Shot, info: ResultInfo, last: int, digests: DigestCache, cancelled: Callable[[], bool] | None
+) -> MadeOf:
+    """What the frames of a result, up to frame ``last``, are made of as they are stylized."""
+    plan = make_plan(shot, info.settings, last, log.warning, cancelled)
+    return MadeOf(shot, info.settings, info.model, digests, plan)
 
 
 def accumulate_folder(
@@ -162,10 +168,8 @@ def accumulate_folder(
     chosen, written = list(shot.frames if frames is None else frames), []
     pictures = accumulate(shot, lambda frame: source / f"{frame_name(frame)}.png", chosen, amount, key_share, cancelled)
     for frame, picture in pictures:
-        target.mkdir(parents=True, exist_ok=True)
-        path = target / f"{frame_name(frame)}.png"
-        write_bytes(path, encode_png(path, picture))
-        written.append(path)
+        written.append(target / f"{frame_name(frame)}.png")
+        write_png(written[-1], picture)
     return written
 
 

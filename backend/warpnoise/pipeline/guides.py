@@ -89,22 +89,18 @@ class Guides:
 def lines(frame: Frame) -> npt.NDArray[np.float32]:
     """(h, w): 1 where one object ends and another begins, where a surface has a crease or hides another; else 0."""
     geometry = frame.geometry()
-    normals, seen = geometry[:3], geometry[3] > 0
     drawn = np.zeros(frame.surface.shape, bool)
-    depth = np.where(seen, np.nan_to_num(frame.depth), 0.0)
+    depth = np.where(geometry[3] > 0, np.nan_to_num(frame.depth), 0.0)
     scale = max(float(np.ptp(depth)), 1e-9)
-    for axis in (0, 1):
-        here = [slice(None)] * 2
-        here[axis] = slice(None, -1)
-        there = [slice(None)] * 2
-        there[axis] = slice(1, None)
-        a, b = tuple(here), tuple(there)
-        known = normals[(slice(None), *a)].any(axis=0) & normals[(slice(None), *b)].any(axis=0)
-        crease = known & ((normals[(slice(None), *a)] * normals[(slice(None), *b)]).sum(axis=0) < _CREASE)
-        slope = np.diff(depth, axis=axis, prepend=np.take(depth, [0], axis), append=np.take(depth, [-1], axis))
-        bend = np.diff(slope, axis=axis)[a] / scale
-        edge = (frame.surface[a] != frame.surface[b]) | crease | (np.abs(bend) > _STEP)
-        drawn[a] |= edge
+    for down in (True, False):  # to the neighbour below, and to that on the right
+        n, d, surface, edges = (
+            each if down else each.swapaxes(-1, -2) for each in (geometry[:3], depth, frame.surface, drawn)
+        )
+        known = n[:, :-1].any(axis=0) & n[:, 1:].any(axis=0)
+        crease = known & ((n[:, :-1] * n[:, 1:]).sum(axis=0) < _CREASE)
+        slope = np.diff(d, axis=0, prepend=d[:1], append=d[-1:])
+        bend = np.diff(slope, axis=0)[:-1] / scale
+        edges[:-1] |= (surface[:-1] != surface[1:]) | crease | (np.abs(bend) > _STEP)
     return drawn.astype(np.float32)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,13 +12,9 @@ from warpnoise.errors import JobError, JobLockedError, stop_if
 from warpnoise.hashing import digest_text
 from warpnoise.job import Result, Shot, frames_text
 from warpnoise.job.digest_cache import DigestCache
-from warpnoise.job.result import Record
 from warpnoise.media.png import read_png
-from warpnoise.pipeline.accumulate import AccumulatedOf
-from warpnoise.pipeline.made_of import MadeOf, unfinished
-from warpnoise.pipeline.plan import make_plan
-
-log = logging.getLogger(__name__)
+from warpnoise.pipeline.accumulate import AccumulatedOf, stylized_of
+from warpnoise.pipeline.made_of import unfinished
 
 
 def write_finished_movie(
@@ -39,9 +34,8 @@ def write_finished_movie(
     if info is None:
         raise JobError(f"{result.folder} has no settings.json that can be read. Stylize the shot again.")
     shot.check(shot.frames)
-    plan = make_plan(shot, info.settings, shot.frames[-1], log.warning, cancelled)
     with DigestCache(shot.path, shot.results_folder, cancelled) as digests:
-        stylized = MadeOf(shot, info.settings, info.model, digests, plan)
+        stylized = stylized_of(shot, info, shot.frames[-1], digests, cancelled)
         missing = unfinished(shot, result.raw if info.settings.accumulation else result, shot.frames, stylized, digests)
         if info.settings.accumulation and not missing:
             made_of = AccumulatedOf(shot, info.settings, stylized.digest)
@@ -72,8 +66,13 @@ def write_movie_of(
         JobError, MediaError: a file cannot be read or written.
         Cancelled: ``cancelled()`` was true.
     """
-    records = [_record(result, frame) for frame in shot.frames]
-    made_of = digest_text(f"rate {shot.scene.rate}", *(record.sha256 for record in records))
+    digests = []
+    for frame in shot.frames:
+        record = result.record(result.frame(frame))
+        if record is None:
+            raise JobError(f"{result.folder} lost the record of frame {frame} during the run. Run again.")
+        digests.append(record.sha256)
+    made_of = digest_text(f"rate {shot.scene.rate}", *digests)
     try:
         with result.movie_lease():
             if not result.is_finished(result.movie, made_of):
@@ -82,13 +81,6 @@ def write_movie_of(
     except JobLockedError:
         return None
     return result.movie
-
-
-def _record(result: Result, frame: int) -> Record:
-    record = result.record(result.frame(frame))
-    if record is None:
-        raise JobError(f"{result.folder} lost the record of frame {frame} during the run. Run again.")
-    return record
 
 
 def _pictures(shot: Shot, result: Result, cancelled: Callable[[], bool] | None) -> Iterator[npt.NDArray[np.uint16]]:

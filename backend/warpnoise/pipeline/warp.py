@@ -145,7 +145,7 @@ def warp(
         ahead = stack.enter_context(prefetch(_noises(job, options, shape, wanted), 2, cancelled))
         together: Write | None = None
         if not options.per_frame and options.format != "exr":
-            files.append(_with_suffix(output, options.format))
+            files.append(output if output.suffix == f".{options.format}" else Path(f"{output}.{options.format}"))
             file = stack.enter_context(replacing(files[0], error=JobError))
             together = stack.enter_context(open_writer(file, options.format, (len(wanted), *stacked), wanted))
         for done, (frame, noise) in enumerate(ahead, start=1):
@@ -188,7 +188,3 @@ def _noises(
             yield frame, torch.stack([first, *(noise.frame(k) for k in range(1, options.maps))]).numpy()
         if frame >= wanted[-1]:
             return
-
-
-def _with_suffix(path: Path, suffix: str) -> Path:
-    return path if path.suffix == f".{suffix}" else path.with_name(f"{path.name}.{suffix}")

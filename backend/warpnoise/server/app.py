@@ -49,7 +49,7 @@ _CODES = {
 
 
 class RequireToken:
-    """ASGI middleware: without the token nothing is read, parsed or told, not even which addresses exist."""
+    """ASGI middleware. Without the token, the server reads no request, and does not reveal which addresses exist."""
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self.app = app
@@ -72,11 +72,13 @@ def create_app(
     uploads: Uploads | None = None,
     routers: Sequence[APIRouter] = (),
 ) -> FastAPI:
-    """The application. ``status`` answers ``GET /v2/status``; ``shutdown`` is called once it was asked for.
+    """The application.
 
     Args:
-        uploads: job folders are sent, and no others are worked on: who has the token names no folder of this machine,
-            and is told of none.
+        status: answers ``GET /v2/status``.
+        shutdown: is called when a client asks for it.
+        uploads: clients send job folders, and the server works on no others. Clients then name no folder of this
+            machine, and no answer shows one.
         routers: more calls.
     """
     answers = JSONResponse if uploads is None else without_paths(uploads.folder)
@@ -93,21 +95,16 @@ def create_app(
     def post_job(request: Annotated[NewJob, Depends(body_of(NewJob))]) -> JobView:
         if uploads is None:
             if request.path is None:
-                raise ServerError("This server takes no uploads: it was started without --uploads.")
+                raise ServerError("This server takes no uploads. Send a `path`, or start the server with --uploads.")
             path = given_path(request.path, "the job folder", error=JobError)
             return queue.submit(request.model_copy(update={"path": str(path)}))
         if request.upload is None:
-            raise HTTPException(403, "This server takes uploads only: it does not work on folders of its own machine.")
+            raise HTTPException(403, "This server works only on uploaded job folders. Send an `upload`, not a `path`.")
         with uploads.for_job(request.upload) as folder:
             return queue.submit(request.model_copy(update={"path": str(folder), "upload": None}))
 
-    @app.get("/v2/jobs/{job_id}")
-    def get_job(job_id: str) -> JobView:
-        return queue.get(job_id)
-
-    @app.post("/v2/jobs/{job_id}/cancel", status_code=202)
-    def cancel_job(job_id: str) -> JobView:
-        return queue.cancel(job_id)
+    app.get("/v2/jobs/{name}", response_model=JobView)(queue.get)
+    app.post("/v2/jobs/{name}/cancel", status_code=202, response_model=JobView)(queue.cancel)
 
     @app.post("/v2/shutdown", status_code=202)
     def post_shutdown() -> dict[str, str]:

@@ -105,13 +105,8 @@ def model_calls(
     def get_downloads() -> dict[str, list[DownloadView]]:
         return {"downloads": downloads.all()}
 
-    @router.get("/v2/downloads/{download_id}")
-    def get_download(download_id: str) -> DownloadView:
-        return downloads.get(download_id)
-
-    @router.post("/v2/downloads/{download_id}/cancel", status_code=202)
-    def cancel_download(download_id: str) -> DownloadView:
-        return downloads.cancel(download_id)
+    router.get("/v2/downloads/{name}", response_model=DownloadView)(downloads.get)
+    router.post("/v2/downloads/{name}/cancel", status_code=202, response_model=DownloadView)(downloads.cancel)
 
     @router.post("/v2/check")
     def check_call(request: Annotated[SettingsToCheck, Depends(body_of(SettingsToCheck))]) -> Checked:

@@ -37,9 +37,7 @@ def upload_calls(uploads: Uploads) -> APIRouter:
     def post_upload() -> UploadView:
         return UploadView(id=uploads.create().id, files={})
 
-    @router.get("/{upload_id}")
-    def get_upload(upload_id: str) -> UploadView:
-        return uploads.view(upload_id)
+    router.get("/{upload_id}")(uploads.view)
 
     @router.delete("/{upload_id}")
     def delete_upload(upload_id: str) -> dict[str, str]:

@@ -31,7 +31,7 @@ from fastapi import HTTPException
 
 from warpnoise.errors import JobError, JobLockedError, MediaError, ServerError
 from warpnoise.job.frame_ranges import frame_name
-from warpnoise.job.leases import locked
+from warpnoise.job.locks import locked
 from warpnoise.job.schema import LARGEST_JOB_FILE, LAST_FRAME
 from warpnoise.media.atomic import write_bytes
 from warpnoise.media.bounded import given_path

@@ -118,7 +118,7 @@ def test_cancelled_in_the_middle_and_resumed(job):
     seen = []
 
     def cancelled():
-        return any(now.stage == "stylizing" and now.done >= 4 for now in seen)
+        return any(now.stage == "stylizing" and now.frames_done >= 4 for now in seen)
 
     with pytest.raises(Cancelled):
         compare(job, SMALL, progress=seen.append, cancelled=cancelled)
@@ -273,5 +273,5 @@ def test_progress_counts_frames_and_ends(job):
     stages = list(dict.fromkeys(now.stage for now in seen))
     assert stages == ["reading", "noise", "stylizing", "measuring", "page", "finished"]
     stylizing = [now for now in seen if now.stage == "stylizing"]
-    assert stylizing[-1].done == stylizing[-1].total == 6
-    assert all(a.done <= b.done for a, b in itertools.pairwise(stylizing))
+    assert stylizing[-1].frames_done == stylizing[-1].frames_total == 6
+    assert all(a.frames_done <= b.frames_done for a, b in itertools.pairwise(stylizing))

@@ -10,14 +10,10 @@ import pytest
 from warpnoise.errors import JobError, MediaError
 from warpnoise.hashing import file_sha256
 from warpnoise.job import ModelInfo, Result, ResultInfo, Settings
-from warpnoise.job.result import Record, read_record, write_record
+from warpnoise.job.result import Record
 
 PICTURE = np.full((2, 3, 3), 7, np.uint16)
 INFO = ResultInfo(settings=Settings(seed=3), model=ModelInfo(name="m", digest="d"))
-
-
-def never(message: str) -> None:
-    raise AssertionError(message)
 
 
 @pytest.fixture
@@ -27,23 +23,23 @@ def result(tmp_path: Path) -> Result:
     return made
 
 
-def test_a_record_round_trips(tmp_path: Path) -> None:
-    path = tmp_path / "0001.json"
-    assert read_record(path, warn=never) is None
-    for record in (Record(made_of="a", sha256="0" * 64), Record(made_of="b", sha256="f" * 64, preview=True)):
-        write_record(path, record)
-        assert read_record(path, warn=never) == record
+@pytest.mark.parametrize("preview", [False, True])
+def test_a_record_round_trips(result: Result, preview: bool, caplog: pytest.LogCaptureFixture) -> None:
+    assert result.record(result.frame(1)) is None
+    result.write_frame(1, PICTURE, "a", preview=preview)
+    assert result.record(result.frame(1)) == Record(made_of="a", sha256=file_sha256(result.frame(1)), preview=preview)
+    assert not caplog.messages
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"made_of": 2, "sha256": "x"}', '{"digest": "a"}', "\udcff"])
-def test_a_damaged_record_means_unfinished_and_is_replaced(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "0001.json"
-    path.write_bytes(content.encode("utf-8", "surrogateescape"))
-    warnings: list[str] = []
-    assert read_record(path, warn=warnings.append) is None
-    assert len(warnings) == 1 and "makes the frame again" in warnings[0]
-    write_record(path, Record(made_of="a", sha256="0" * 64))
-    assert read_record(path, warn=never) is not None
+def test_a_damaged_record_means_unfinished_and_is_replaced(
+    result: Result, content: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (result.folder / "records" / "0001.json").write_bytes(content.encode("utf-8", "surrogateescape"))
+    assert result.record(result.frame(1)) is None
+    assert len(caplog.messages) == 1 and "makes the frame again" in caplog.messages[0]
+    result.write_frame(1, PICTURE, "a")
+    assert result.record(result.frame(1)) is not None
 
 
 def test_a_frame_is_finished_while_its_picture_is_what_was_recorded(result: Result) -> None:
@@ -92,11 +88,13 @@ def test_a_deleted_folder_is_not_recreated_with_some_of_its_files(result: Result
     assert not result.frame(1).parent.exists()
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written(tmp_path: Path, result: Result) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(JobError, match="Cannot write"):
         Result(tmp_path / "file" / "ink-0").create(INFO)
+    (result.folder / "records").rmdir()
+    (result.folder / "records").touch()
     with pytest.raises(JobError, match="Cannot write"):
-        write_record(tmp_path / "file" / "0001.json", Record(made_of="a", sha256="0" * 64))
+        result.write_frame(1, PICTURE, "a")
     with pytest.raises((MediaError, OSError)):
         file_sha256(tmp_path / "nowhere")

@@ -64,11 +64,8 @@ def with_header(path: Path, width: int, height: int, depth: int = 16, kind: int 
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(pixels))) + chunk(b"IEND", b""))
 
 
-def test_another_size_is_refused_before_pixels_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_pixels_are_refused_before_they_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(png, "_decode", None)  # it would be called
-    with_header(tmp_path / "a.png", 16384, 8192)
-    with pytest.raises(MediaError, match="expected 32 x 32 pixels, got 16384 x 8192"):
-        read_png(tmp_path / "a.png", (32, 32))
     with_header(tmp_path / "a.png", 65536, 65536)
     with pytest.raises(MediaError, match="expected at most 268435456 in all"):
         read_png(tmp_path / "a.png")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pydantic import TypeAdapter
 
 from warpnoise.compare.experiment.shot_motion import ShotMotion
-from warpnoise.compare.metrics.coherence import CoherenceMeter, low_band_drift
+from warpnoise.compare.metrics.coherence import Coherence, CoherenceMeter, low_band_drift
 from warpnoise.compare.metrics.quality import PATCH_PX, PatchSampler, psnr, sliced_wasserstein, ssim
 from warpnoise.errors import JobError, MediaError, stop_if
 from warpnoise.hashing import digest_text
@@ -53,13 +53,10 @@ FIGURES_VERSION = 2
 
 
 @dataclass(frozen=True)
-class SequenceFigures:
-    """See ``warpnoise.compare.metrics.coherence``, ``quality`` and ``wasserstein``; these three need a reference.
+class SequenceFigures(Coherence):
+    """``psnr``, ``ssim``, ``wasserstein``: see ``warpnoise.compare.metrics.quality``; they need a reference.
     ``drift``: see `low_band_drift`; it needs a baseline."""
 
-    warp_error: Mapping[int, float]
-    incoherence: Mapping[int, float]
-    gradient_energy: float
     psnr: float | None = None
     ssim: float | None = None
     wasserstein: float | None = None

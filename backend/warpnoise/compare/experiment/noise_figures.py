@@ -91,8 +91,8 @@ def _measure(
         rows.append(past[0][0, shot.row])
         for lag, correspondence in found.items():
             sums[lag] += fidelity_sums(past[0], past[lag], correspondence)
-    _write_grey(folder / "slice.png", np.stack(rows))
-    _write_grey(folder / "crop.png", _middle(past[0][0]))
+    write_bytes(folder / "slice.png", encode(to_grey(np.stack(rows))))
+    write_bytes(folder / "crop.png", encode(to_grey(_middle(past[0][0]))))
     return NoiseFigures(
         white.result(),
         {lag: float(above / below) for lag, (above, below) in sums.items() if below},
@@ -106,8 +106,10 @@ def _middle(noise: Noise) -> Noise:
     return noise[top : top + CROP_PX, left : left + CROP_PX]
 
 
-def _write_grey(path: Path, noise: Noise) -> None:
-    done, data = cv2.imencode(".png", to_grey(noise))
+def encode(picture: npt.NDArray[np.uint8]) -> bytes:
+    """The PNG of a picture, (h, w) or (h, w, 3) uint8, red first. Raises MediaError."""
+    bgr = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    done, data = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 9])
     if not done:
-        raise MediaError(f"Cannot encode {path} ({noise.shape[1]} x {noise.shape[0]} pixels).")
-    write_bytes(path, data.tobytes())
+        raise MediaError(f"Cannot encode a picture of {picture.shape[1]} x {picture.shape[0]} pixels.")
+    return data.tobytes()

@@ -31,9 +31,8 @@ class Figure:
         numbers = tuple(values)
         if not numbers:
             raise ValueError("expected at least one value, got none")
-        if any(math.isinf(number) for number in numbers):
-            return cls(statistics.fmean(numbers), None, numbers)
-        return cls(statistics.fmean(numbers), statistics.stdev(numbers) if len(numbers) > 1 else None, numbers)
+        spread = statistics.stdev(numbers) if len(numbers) > 1 and all(map(math.isfinite, numbers)) else None
+        return cls(statistics.fmean(numbers), spread, numbers)
 
 
 REPORT_SCHEMA = 1
@@ -131,24 +130,20 @@ def report_method(
 ) -> MethodReport:
     """Over seeds. ``random``: random noise's figures with the same seeds; for one sequence without a seed, with all."""
     return MethodReport(
-        warp_error=_by_lag([each.warp_error for each in figures]),
-        incoherence=_by_lag([each.incoherence for each in figures]),
+        **{name: _by_lag([getattr(each, name) for each in figures]) for name in ("warp_error", "incoherence")},
+        **{name: _known(getattr(each, name) for each in figures) for name in ("psnr", "ssim", "wasserstein", "drift")},
         sharpness=_sharpness(figures, random),
-        psnr=_known(each.psnr for each in figures),
-        ssim=_known(each.ssim for each in figures),
-        wasserstein=_known(each.wasserstein for each in figures),
         seconds_per_frame=_known(seconds_per_frame),
-        drift=_known(each.drift for each in figures),
     )
 
 
 def _sharpness(figures: Sequence[SequenceFigures], random: Sequence[SequenceFigures] | None) -> Figure | None:
-    if not random or any(each.gradient_energy == 0 for each in random):
+    energies = [each.gradient_energy for each in random or ()]
+    if not all(energies) or not energies:
         return None
-    if len(random) != len(figures):
-        mean = sum(each.gradient_energy for each in random) / len(random)
-        return Figure.of(each.gradient_energy / mean for each in figures)
-    return Figure.of(each.gradient_energy / other.gradient_energy for each, other in zip(figures, random, strict=True))
+    if len(energies) != len(figures):
+        energies = [statistics.fmean(energies)] * len(figures)
+    return Figure.of(each.gradient_energy / energy for each, energy in zip(figures, energies, strict=True))
 
 
 def _by_lag(figures: Sequence[Mapping[int, float]]) -> dict[int, Figure]:

@@ -66,13 +66,13 @@ class ShotMotion:
         """The median speed of what is visible, in pixels a frame, and the row in which objects move sideways most."""
         scene = self.job.scene
         size = len(self.job.frames) * len(self.lags) * scene.width * scene.height * 9
-        cached: list[Frame] = []
+        cached: list[Frame] | None = [] if size <= _KEPT_BYTES else None
         speeds, fastest, sideways = [], 0.0, np.zeros(scene.height)
         y, x = np.mgrid[0 : scene.height, 0 : scene.width].astype(np.float32)
         here = np.stack([x, y], axis=-1)
         shown, steps = tee(motion for _, motion in self.motions())
         for number, motion, found in zip(self.job.frames, shown, correspondences(steps, self.lags), strict=True):
-            if size <= _KEPT_BYTES:
+            if cached is not None:
                 cached.append((number, found))
             step = found.get(self.lags[0])
             if step is not None and step.visible.any():
@@ -91,8 +91,7 @@ class ShotMotion:
                 f"{self.job.path}: nothing moves ({fastest:.3f} pixels a frame at most), so all methods that keep "
                 "their noise look the same. Compare on a shot with a moving camera or moving objects."
             )
-        if size <= _KEPT_BYTES:
-            self._cached = cached
+        self._cached = cached
         border = scene.height // 8
         return float(np.median(speeds)), border + int(sideways[border : scene.height - border].argmax())
 

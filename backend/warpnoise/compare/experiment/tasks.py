@@ -76,20 +76,14 @@ def make_tasks(
     """
     fine = reference or job.color
     noises = {method: {**OFF, "noise": method} for method in options.methods}
-    tasks = {
-        "appearance": Task("appearance", settings, job.color, job.color, reference, noises, "random"),
-        "coherence": Task("coherence", settings, job.color, job.color, reference, coherence_variants(attends), PLAIN),
-        "super-resolution": Task(
-            "super-resolution",
-            settings.updated({"strength": options.restoration_strength}),
-            fine,
-            Result(folder / "super-resolution" / "input").frame,
-            fine,
-            noises,
-            "random",
-        ),
-    }
-    return [tasks[name] for name in options.tasks]
+    restoring = settings.updated({"strength": options.restoration_strength})
+    reduced = Result(folder / "super-resolution" / "input").frame
+    tasks = [
+        Task("appearance", settings, job.color, job.color, reference, noises, "random"),
+        Task("coherence", settings, job.color, job.color, reference, coherence_variants(attends), PLAIN),
+        Task("super-resolution", restoring, fine, reduced, fine, noises, "random"),
+    ]
+    return [task for name in options.tasks for task in tasks if task.name == name]
 
 
 def prepare_input(job: Shot, task: Task, cancelled: Callable[[], bool] | None = None) -> None:

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from warpnoise.compare.experiment.measure import read_picture
-from warpnoise.errors import MediaError, stop_if
+from warpnoise.compare.experiment.noise_figures import encode
+from warpnoise.errors import stop_if
 from warpnoise.media.movie import write_movie
 
 Picture = npt.NDArray[np.uint8]
@@ -97,10 +98,7 @@ def matrix_uri(matrix: npt.ArrayLike) -> str:
 
 def png_uri(picture: Picture) -> str:
     """Of (h, w, 3) uint8, red first."""
-    done, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 9])
-    if not done:
-        raise MediaError(f"Cannot encode a picture of {picture.shape[1]} x {picture.shape[0]} pixels.")
-    return data_uri(data.tobytes(), "image/png")
+    return data_uri(encode(picture), "image/png")
 
 
 def data_uri(data: bytes, kind: str) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +10,8 @@ import jinja2
 import numpy as np
 
 from warpnoise import __version__
-from warpnoise.compare.experiment.matrices import CHANNELS, PATCH_PX, Patch, estimate, find_patch
-from warpnoise.compare.experiment.meter import Meter
-from warpnoise.compare.experiment.method_run import Run
+from warpnoise.compare.experiment.matrices import CHANNELS, PATCH_PX, estimate, find_patch
+from warpnoise.compare.experiment.method_run import Meter, Run
 from warpnoise.compare.experiment.options import OURS, TOGETHER
 from warpnoise.compare.experiment.report import Report
 from warpnoise.compare.experiment.shot_motion import ShotMotion
@@ -63,8 +60,6 @@ def write_page(
     html = environment.get_template("page.html.j2").render(
         version=__version__,
         report=report,
-        style=_part("style.css"),
-        player=_part("player.js"),
         headlines=headlines(report),
         tasks=shown,
         noises=noises,
@@ -72,7 +67,6 @@ def write_page(
         title=title_of,
         methods=METHODS,
         ours=OURS,
-        figures=json.dumps(report.to_json(), separators=(",", ":")).replace("</", "<\\/"),
     )
     write_bytes(path, html.encode(), error=JobError)
 
@@ -102,7 +96,7 @@ def _task(
         "bests": bests,
         "has_reference": task.reference is not None,
         "wall": wall,
-        "player": json.dumps({"columns": wall.columns, "tile": wall.tile, "order": [frames[i] for i in wall.order]}),
+        "player": {"columns": wall.columns, "tile": wall.tile, "order": [frames[i] for i in wall.order]},
         "sequences": list(sequences),
         "slices": {name: pictures.make_slice(where, frames, shot.row) for name, where in sequences.items()},
         "warp_chart": _chart("Warp error over the lag", figures, report, "warp_error", scale=1000),
@@ -133,14 +127,13 @@ def _noises(
     cards = []
     for index, method in enumerate(report.noise, start=1):
         place = folder / "noise" / method / f"seed{report.seeds[0]}"
-        cards.append(
-            {
-                "method": method,
-                "crop": pictures.data_uri((place / "crop.png").read_bytes(), "image/png"),
-                "slice": pictures.data_uri((place / "slice.png").read_bytes(), "image/png"),
-                "matrices": _matrices(shot, patch, method, report.seeds[0], place / "covariance.json", cancelled),
-            }
-        )
+        card: dict[str, Any] = {"method": method, "matrices": None}
+        for name in ("crop", "slice"):
+            card[name] = pictures.data_uri((place / f"{name}.png").read_bytes(), "image/png")
+        if patch is not None:
+            found = estimate(shot, patch, method, report.seeds[0], place / "covariance.json", cancelled)
+            card["matrices"] = {name: pictures.matrix_uri(matrix) for name, matrix in vars(found).items()}
+        cards.append(card)
         meter.at(f"noise of {method}", index, made=index)
     lines = [Line(title_of(name), _kind(name, report), noise.fidelity) for name, noise in report.noise.items()]
     return {
@@ -154,15 +147,6 @@ def _noises(
     }
 
 
-def _matrices(
-    shot: ShotMotion, patch: Patch | None, method: str, seed: int, cache: Path, cancelled: Callable[[], bool] | None
-) -> dict[str, str] | None:
-    if patch is None:
-        return None
-    matrices = estimate(shot, patch, method, seed, cache, cancelled)
-    return {"own": pictures.matrix_uri(matrices.own), "across": pictures.matrix_uri(matrices.across)}
-
-
 def _noise_bests(report: Report) -> Bests:
     white = {name: noise for name, noise in report.noise.items() if noise.is_white}
     return {
@@ -172,7 +156,3 @@ def _noise_bests(report: Report) -> Bests:
             {each: noise.fidelity.get(lag) for each, noise in white.items()}, key=lambda mean: abs(mean - 1)
         )
     }
-
-
-def _part(name: str) -> str:
-    return resources.files("warpnoise.compare.page").joinpath(name).read_text(encoding="utf-8")
