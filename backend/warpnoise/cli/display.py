@@ -34,11 +34,10 @@ def show_progress(kind: Kind = "text") -> Iterator[Callable[[Progress], None]]:
             raise
         return
     if kind == "openjd":
-        show_openjd = OpenJobDescription()
         try:
-            yield lambda now: show_openjd(now.stage, now.fraction, now.frames_done, now.frames_total, now.warnings)
+            yield _openjd_listener()
         except WarpnoiseError as error:
-            show_openjd.fail(str(error))
+            print(f"openjd_fail: {' '.join(str(error).split())}", flush=True)
             raise
         return
     with display() as show:
@@ -101,31 +100,27 @@ def display(unit: str = "frames") -> Iterator[Callable[..., None]]:
             bar.close()
 
 
-class OpenJobDescription:
-    """Progress as the messages that a worker of Open Job Description (2023-09) reads from standard output."""
+def _openjd_listener() -> Callable[[Progress], None]:
+    """Prints the progress as the messages that a worker of Open Job Description (2023-09) reads."""
+    last: tuple[float, str] = -1.0, ""
+    said: set[str] = set()
 
-    def __init__(self) -> None:
-        self._last: tuple[float, str] | None = None
-        self._warnings: set[str] = set()
-
-    def __call__(self, stage: str, fraction: float, done: int, total: int, warnings: tuple[str, ...] = ()) -> None:
-        """Print what has changed. ``fraction``: of all, 0 to 1."""
-        for text in warnings:
-            if text not in self._warnings:
+    def listen(now: Progress) -> None:
+        nonlocal last
+        for text in dict.fromkeys(now.warnings):
+            if text not in said:
                 say(f"warning: {text}")
-        self._warnings.update(warnings)
-        last = self._last
-        percent, status = round(100 * fraction, 1), f"{stage}: {done} of {total} frames"
-        if last is not None:  # the next frame's first step may be done before the last frame is written
-            percent = max(percent, last[0])
-        self._last = percent, status
-        if last is None or last[1] != status:
+        said.update(now.warnings)
+        # The next frame's first step may be done before the last frame is written: the percentage never falls.
+        percent = max(round(100 * now.fraction, 1), last[0])
+        status = f"{now.stage}: {now.frames_done} of {now.frames_total} frames"
+        if last[1] != status:
             print(f"openjd_status: {status}", flush=True)
-        if last is None or last[0] != percent:
+        if last[0] != percent:
             print(f"openjd_progress: {percent}", flush=True)
+        last = percent, status
 
-    def fail(self, message: str) -> None:
-        print(f"openjd_fail: {' '.join(message.split())}", flush=True)
+    return listen
 
 
 def say(text: str) -> None:

@@ -198,14 +198,15 @@ class _Work:
     def _measure_task(self, task: Task) -> TaskReport:
         frames = len(self.job.frames)
         runs = {method: [self.run(task, method, seed) for seed in self.seeds] for method in task.methods}
-        baselines = [run.result.frame for run in runs.get(task.baseline, ())]
+        plain: list[Callable[[int], Path] | None] = [run.result.frame for run in runs.get(task.baseline, ())]
+        baselines = plain or [None] * len(self.seeds)
         figures: dict[str, list[SequenceFigures]] = {}
         for method, own in runs.items():
             figures[method] = []
-            for run, plain in zip(own, baselines or [None] * len(own), strict=True):
-                self.meter.sequence(f"{task.name}, {method}, {run.result.name.replace('seed', 'seed ')}", frames)
+            for seed, run, baseline in zip(self.seeds, own, baselines, strict=True):
+                self.meter.sequence(f"{task.name}, {method}, seed {seed}", frames)
                 place = run.result.folder / "figures.json"
-                found = measure(self.shot, run.result.frame, task.reference, place, self.cancelled, plain)
+                found = measure(self.shot, run.result.frame, task.reference, place, self.cancelled, baseline)
                 figures[method].append(found)
         random = figures.get(task.baseline)
         floor = {}

@@ -74,7 +74,10 @@ def run_demo(
     """
     started = time.monotonic()
     folder = options.output.expanduser().resolve()
-    _make(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise JobError(f"{folder} cannot be made: {error.strerror}. Choose another --output.") from None
     scene, stylized, log = folder / "scene.blend", folder / "stylized.blend", folder / "blender.log"
     log.unlink(missing_ok=True)
     environment = blender.environment()
@@ -99,7 +102,7 @@ def run_demo(
     result = shot.current()
     if result is None:
         raise JobError(f"{folder} has no current result, though Blender stylized the scene. Its output is in {log}.")
-    strips = [Strip("render", [shot.color(frame) for frame in shot.frames])]
+    strips = [Strip("render", [*map(shot.color, shot.frames)])]
     random_movie = None
     if options.random:
         say("stylizing once more, with random noise in every frame")
@@ -108,14 +111,13 @@ def run_demo(
         shot.use(result)
         random_movie = done.movie
         if done.result is not None:
-            strips.append(Strip("random noise in every frame", [done.result.frame(frame) for frame in shot.frames]))
-    strips.append(Strip("Warpnoise", [result.frame(frame) for frame in shot.frames]))
+            strips.append(Strip("random noise in every frame", [*map(done.result.frame, shot.frames)]))
+    strips.append(Strip("Warpnoise", [*map(result.frame, shot.frames)]))
 
     say("laying them side by side")
-    sheet, movie = folder / "side_by_side.png", folder / "side_by_side.mp4"
+    sheet, movie, animation = (folder / f"side_by_side.{suffix}" for suffix in ("png", "mp4", "webp"))
     write_sheet(sheet, strips, shot.frames)
     write_side_by_side(movie, strips, shot.scene.rate)
-    animation = folder / "side_by_side.webp"
     write_animation(animation, strips, shot.scene.rate)
     seconds = time.monotonic() - started
     return DemoResult(scene, seconds, stylized, result.movie, random_movie, sheet, movie, animation)
@@ -127,15 +129,5 @@ def _arguments(options: DemoOptions, folder: Path, stylized: Path) -> list[str]:
     if settings.model != "default":
         settings = settings.updated({"model": str(Path(settings.model).expanduser().resolve())})
     own = {"frames": f"1:{options.frames}", "output": folder, "save": stylized, "device": options.device}
-    return [
-        "stylize",
-        *(f"--{name}={value}" for name, value in own.items() if value is not None),
-        *as_options(settings),
-    ]
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise JobError(f"{folder} cannot be made: {error.strerror}. Choose another --output.") from None
+    named = [f"--{name}={value}" for name, value in own.items() if value is not None]
+    return ["stylize", *named, *as_options(settings)]

@@ -1,6 +1,6 @@
 """The exporter's child process: requests on standard input, answers on standard output, a line of JSON each.
 
-    {"check": {"size": [W, H], "color": {"folder": F, "frames": [FRAME, ...]}, "passes": {...}}}
+    {"check": {"size": [W, H], "color": {"folder": F, "frames": [START, END, STEP]}, "passes": {...}}}
         -> {"alpha": BOOL, "scene_linear": BOOL}      some picture has alpha; some picture is an EXR file
     {"color": FRAME, "target": FILE.png, "alpha": BOOL}
         -> {"scene_linear": null | FILE.exr}          written; or an EXR file, for Blender's view transform
@@ -121,9 +121,8 @@ class _Service:
     def _check(
         self, size: tuple[int, int], color: dict[str, Any] | None, passes: dict[str, Any] | None
     ) -> dict[str, Any]:
+        self._color, self._passes = _files(color, (*pictures.SUFFIXES, EXR)), _files(passes, (EXR,))
         alpha = scene_linear = False
-        if color is not None:
-            self._color = numbered_files(Path(color["folder"]), (*pictures.SUFFIXES, EXR), color["frames"])
         for path in self._color.values():
             if path.suffix.lower() == EXR:
                 scene_linear = True
@@ -132,8 +131,6 @@ class _Service:
                 header = pictures.read_header(path)
                 _check_size(path, header.size, size)
                 alpha |= header.alpha
-        if passes is not None:
-            self._passes = numbered_files(Path(passes["folder"]), (EXR,), passes["frames"])
         for path in self._passes.values():
             _check_size(path, check_exr(path, passes=True), size)
         return {"alpha": alpha, "scene_linear": scene_linear}
@@ -144,6 +141,13 @@ class _Service:
             return {"scene_linear": str(path)}
         write_png(target, pictures.read_picture(path, alpha=alpha))
         return {"scene_linear": None}
+
+
+def _files(given: dict[str, Any] | None, suffixes: tuple[str, ...]) -> dict[int, Path]:
+    if given is None:
+        return {}
+    start, end, step = given["frames"]
+    return numbered_files(Path(given["folder"]), suffixes, range(start, end + 1, step))
 
 
 def _check_size(path: Path, size: tuple[int, int], expected: tuple[int, int]) -> None:

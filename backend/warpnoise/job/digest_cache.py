@@ -40,7 +40,12 @@ class DigestCache(contextlib.AbstractContextManager["DigestCache"]):
         self._new: dict[str, Entry] = {}
 
     def __exit__(self, *_: object) -> None:
-        self._save()
+        # A folder that cannot be written shows elsewhere, where it matters.
+        if not self._new or not self._path.parent.is_dir():
+            return
+        with contextlib.suppress(JobError), locked(self._path.parent, wait_seconds=MUTEX_SECONDS):
+            text = json.dumps(_read(self._path) | self._new, indent=0)
+            write_bytes(self._path, text.encode(), error=JobError)
 
     def digest(self, path: Path, function: Callable[[Path], str] = picture_digest) -> str:
         """``function`` of the file: by default a digest of what a picture shows. May be called in several threads.
@@ -67,18 +72,6 @@ class DigestCache(contextlib.AbstractContextManager["DigestCache"]):
         with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
             for _ in pool.map(lambda path: self.digest(path, function), paths):
                 pass
-
-    def _save(self) -> None:
-        # A folder that cannot be written shows elsewhere, where it matters.
-        if not self._new or not self._path.parent.is_dir():
-            return
-        folder = self._path.parent
-        with (
-            contextlib.suppress(JobError),
-            locked(folder, wait_seconds=MUTEX_SECONDS),
-        ):
-            text = json.dumps(_read(self._path) | self._new, indent=0)
-            write_bytes(self._path, text.encode(), error=JobError)
 
     def _key(self, path: Path) -> str:
         return path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else str(path.resolve())

@@ -271,29 +271,25 @@ class Shot:
                 f"the export of {self.frames[0]} to {self.frames[-1]} is not finished. Finish it, or stylize only "
                 "these."
             )
-        files = {"color": self.color, "passes": self.passes}
         missing = [
-            f"{kind}/{files[kind](frame).name}"
-            for kind in ("color", "passes")
+            f"{kind}/{path.name}"
+            for kind, where in (("color", self.color), ("passes", self.passes))
             if kind in needs
-            for frame in frames
-            if not files[kind](frame).is_file()
+            for path in map(where, frames)
+            if not path.is_file()
         ]
         if missing:
             raise JobError(
                 f"{self.path} lacks {first_few(missing)}. Export these frames again, or correct the range in job.json."
             )
         if "color" in needs:
-            for frame in frames:
-                self._check_size(self.color(frame))
-
-    def _check_size(self, color: Path) -> None:
-        width, height = _read_size(color)
-        if (width, height) != (self.scene.width, self.scene.height):
-            raise JobError(
-                f"{color}: expected {self.scene.width} x {self.scene.height} pixels, as job.json says, "
-                f"got {width} x {height}. Export this frame again."
-            )
+            for color in map(self.color, frames):
+                width, height = _read_size(color)
+                if (width, height) != (self.scene.width, self.scene.height):
+                    raise JobError(
+                        f"{color}: expected {self.scene.width} x {self.scene.height} pixels, as job.json says, "
+                        f"got {width} x {height}. Export this frame again."
+                    )
 
 
 def _read_size(picture: Path) -> tuple[int, int]:

@@ -43,9 +43,7 @@ def replacing(path: Path, *, error: type[WarpnoiseError] = MediaError, mode: int
     Raises:
         error: the operating system refused (full disk, no permission, ...), or ``path`` is a folder or a device.
     """
-    beside = name_beside(path)
-    with _reported(path, beside, error):
-        _prepare(path, beside, error)
+    with _beside(path, error) as beside:
         descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
         with os.fdopen(descriptor, "w+b") as file:
             yield file
@@ -60,9 +58,7 @@ def replacing(path: Path, *, error: type[WarpnoiseError] = MediaError, mode: int
 @contextlib.contextmanager
 def replacing_by_name(path: Path, *, error: type[WarpnoiseError] = MediaError) -> Iterator[Path]:
     """As ``replacing``, for libraries that open files by name: yields a path in a private folder beside ``path``."""
-    beside = name_beside(path)
-    with _reported(path, beside, error):
-        _prepare(path, beside, error)
+    with _beside(path, error) as beside:
         beside.mkdir(mode=0o700)
         new = beside / path.name
         yield new
@@ -92,22 +88,21 @@ def name_beside(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _reported(path: Path, beside: Path, error: type[WarpnoiseError]) -> Iterator[None]:
+def _beside(path: Path, error: type[WarpnoiseError]) -> Iterator[Path]:
+    """The unfinished file's name, where there is nothing yet. If the block raises, nothing is left there."""
+    beside = name_beside(path)
     try:
-        yield
+        if path.exists() and not path.is_file():
+            raise error(f"Cannot write {path}: it exists and is not a regular file. Choose another name.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove(beside)
+        yield beside
     except OSError as refusal:
         _remove(beside)
         raise error(_refused("write", path, refusal)) from refusal
     except BaseException:
         _remove(beside)
         raise
-
-
-def _prepare(path: Path, beside: Path, error: type[WarpnoiseError]) -> None:
-    if path.exists() and not path.is_file():
-        raise error(f"Cannot write {path}: it exists and is not a regular file. Choose another name.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _remove(beside)
 
 
 def _refused(what: str, path: Path, refusal: OSError) -> str:

@@ -37,17 +37,12 @@ from warpnoise.media.json_file import parse_json
 Plane = npt.NDArray[np.float32]
 
 _PASSES = {
-    "depth": ("Depth", "Z"),
-    "vector": ("Vector", "XYZW"),
-    "surface": ("CryptoObject00", "R"),
-    "combined": ("Combined", "RGBA"),
+    "depth": ("Depth", "Z", "turn on View Layer > Passes > Data > Z"),
+    "vector": ("Vector", "XYZW", "turn on View Layer > Passes > Data > Vector, and motion blur off (Cycles only)"),
+    "surface": ("CryptoObject00", "R", "turn on View Layer > Passes > Cryptomatte > Object (Cycles only)"),
+    "combined": ("Combined", "RGBA", "turn on View Layer > Passes > Data > Combined"),
 }
-_SWITCHES = {
-    "depth": "turn on View Layer > Passes > Data > Z",
-    "vector": "turn on View Layer > Passes > Data > Vector, and motion blur off (Cycles only)",
-    "surface": "turn on View Layer > Passes > Cryptomatte > Object (Cycles only)",
-    "combined": "turn on View Layer > Passes > Data > Combined",
-}
+"""Of each plane, the pass in the file, its components, and how to get it in Blender."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +138,7 @@ def _find(path: Path, layout: Layout, *, combined: bool) -> tuple[str, dict[str,
     layer = next((name for name, found in layers.items() if all(_PASSES[item][0] in found for item in wanted)), None)
     if layer is None:
         raise _lacking(path, layers, wanted)
-    return layer, {name: _components(path, layer, layers[layer], *_PASSES[name]) for name in wanted}
+    return layer, {name: _components(path, layer, layers[layer], *_PASSES[name][:2]) for name in wanted}
 
 
 def _layers(layout: Layout) -> _Layers:
@@ -270,7 +265,7 @@ def _lacking(path: Path, layers: _Layers, wanted: list[str]) -> MediaError:
     layer = max(layers, key=lambda name: sum(_PASSES[item][0] in layers[name] for item in wanted))
     lacking = [item for item in wanted if _PASSES[item][0] not in layers[layer]]
     names = ", ".join(_PASSES[item][0] for item in lacking)
-    advice = "; ".join(_SWITCHES[item] for item in lacking)
+    advice = "; ".join(_PASSES[item][2] for item in lacking)
     found = ", ".join(sorted(layers[layer])[:40])
     return MediaError(
         f"{path} lacks the pass {names} (view layer {layer!r} has {found}). In Blender, {advice}; then render again."

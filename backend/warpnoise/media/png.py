@@ -20,10 +20,8 @@ _HEADER = 26
 """Bytes: the signature, and IHDR up to the colour type."""
 _LARGEST_NOTES = 1 << 24
 """Bytes beside the pixels: what renderers note in their files, a colour profile."""
-_KINDS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-"""Bits of a sample by colour type (PNG specification, table 12)."""
-_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""Of a pixel, by colour type."""
+_KINDS = {0: (1, (1, 2, 4, 8, 16)), 2: (3, (8, 16)), 3: (1, (1, 2, 4, 8)), 4: (2, (8, 16)), 6: (4, (8, 16))}
+"""By colour type, the samples of a pixel, and the allowed bits of a sample (PNG specification, table 12)."""
 _MOST_UNPACKED = 1032
 """Bytes that deflate makes of one byte at most."""
 
@@ -98,7 +96,7 @@ def _size(path: Path, start: bytes) -> tuple[int, int]:
     if len(start) < _HEADER or not start.startswith(_SIGNATURE) or start[12:16] != b"IHDR":
         raise MediaError(f"{path} is not a PNG file. Export this frame again, or convert the picture to PNG.")
     width, height, depth, kind = struct.unpack(">IIBB", start[16:_HEADER])
-    if not 0 < width < 2**31 or not 0 < height < 2**31 or depth not in _KINDS.get(kind, ()):
+    if not 0 < width < 2**31 or not 0 < height < 2**31 or depth not in _KINDS.get(kind, (0, ()))[1]:
         raise MediaError(f"{path} is damaged: its header is not a PNG's. Export or render this frame again.")
     return width, height
 
@@ -116,7 +114,7 @@ def _check_chunks(path: Path, data: bytes) -> None:
         at += 12 + length
     if at > len(data):
         raise MediaError(f"{path} is cut off. Export or render this frame again.")
-    if width * height * _SAMPLES[kind] * depth // 8 > packed * _MOST_UNPACKED:
+    if width * height * _KINDS[kind][0] * depth // 8 > packed * _MOST_UNPACKED:
         raise MediaError(
             f"{path} is damaged: {packed} bytes cannot hold its pixels. Export or render this frame again."
         )

@@ -128,7 +128,7 @@ def accumulate_finished(
         ModelError, MediaError, Cancelled: as ``stylize``.
     """
     result = shot.current()
-    info = result and result.info()
+    info = None if result is None else result.info()
     if result is None or info is None:
         raise JobError(f"{shot.path} has no result. Stylize it first.")
     if not info.settings.accumulation:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 import platform
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
 import warpnoise
-from warpnoise.errors import ModelError, SettingsError, WarpnoiseError
+from warpnoise.errors import ModelError, SettingsError
+from warpnoise.hub.listing import installed
 from warpnoise.job import SCHEMA_VERSION, Settings
-from warpnoise.sdedit import ModelFolder
-from warpnoise.sdedit.check import unused_settings
 from warpnoise.sdedit.device import memory, pick_device
 from warpnoise.sdedit.memory import room_on
 from warpnoise.sdedit.memory_plan import capacity
@@ -25,12 +22,29 @@ from warpnoise.server.schema import ModelView, StatusView
 
 log = logging.getLogger("warpnoise.server")
 
-DEFAULT = "default"
-
 
 def named_models() -> tuple[ModelView, ...]:
     """All models that can be named and used. They are listed again on each call, so that users can add some."""
-    return tuple(view for name, path in _candidates() if (view := _view(name, path)) is not None)
+    folder, found = models_folder(), []
+    try:
+        next(folder.iterdir(), None)
+    except FileNotFoundError:
+        pass
+    except OSError as refusal:
+        _warn_once(f"the models in {folder} cannot be listed: {refusal.strerror}")
+    for model in installed(cache=False):
+        if model.error is None:
+            prompt = "prompt" in model.takes
+            found.append(ModelView(name=model.name, styles=model.styles, prompt=prompt, takes=model.takes))
+        else:
+            _warn_once(f"the model {model.name!r} cannot be used: {model.error}")
+    return tuple(found)
+
+
+@functools.lru_cache(maxsize=1000)
+def _warn_once(text: str) -> None:
+    """The models are looked through at every status call."""
+    log.warning("%s", text)
 
 
 def find_model(name: str, only_named: bool) -> str:
@@ -39,9 +53,9 @@ def find_model(name: str, only_named: bool) -> str:
     Raises:
         ModelError: ``only_named`` and there is no such name.
     """
-    if name == DEFAULT or (found := find_named(name, "model")) is not None:
-        return name if name == DEFAULT else str(found)
-    if only_named and not _is_downloaded(name):
+    if name != "default" and (found := find_named(name, "model")) is not None:
+        return str(found)
+    if only_named and name != "default" and not _is_downloaded(name):
         names = ", ".join(view.name for view in named_models()) or "none"
         raise ModelError(f"This server has no model {name!r}. It has: {names}. `warpnoise serve --models` adds more.")
     return name
@@ -73,41 +87,6 @@ def check_names(settings: Settings) -> None:
 
 def _is_downloaded(name: str) -> bool:
     return is_hub_id(name) and find_on_disk(name) is not None
-
-
-def _candidates() -> Iterator[tuple[str, str]]:
-    yield DEFAULT, DEFAULT
-    folder = models_folder()
-    try:
-        paths = sorted(folder.iterdir())
-    except FileNotFoundError:
-        return
-    except OSError as refusal:
-        log.warning("the models in %s cannot be listed: %s", folder, refusal.strerror)
-        return
-    for path in paths:
-        with contextlib.suppress(OSError):  # what cannot be looked into is none
-            if (path / "model_index.json").is_file() and path.name != DEFAULT and path.name.isprintable():
-                yield path.name, str(path.resolve())
-
-
-def _view(name: str, path: str) -> ModelView | None:
-    try:
-        model = ModelFolder.open(path)
-        unused = unused_settings(model)
-        takes = [setting for setting in Settings.model_fields if setting not in unused]
-        return ModelView(name=name, styles=list(model.styles), prompt=model.takes_prompt, takes=takes)
-    except WarpnoiseError as error:
-        _say_once(name, str(error))
-    except Exception as error:  # whatever is wrong with one folder, the others can be used
-        _say_once(name, f"{type(error).__name__}: {error}")
-    return None
-
-
-@functools.lru_cache(maxsize=1000)
-def _say_once(name: str, reason: str) -> None:
-    """The models are looked through at every status call."""
-    log.warning("the model %r cannot be used: %s", name, reason)
 
 
 def status() -> StatusView:

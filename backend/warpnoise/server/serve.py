@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import ipaddress
 import json
 import logging
 import os
@@ -29,8 +30,9 @@ from warpnoise.server.app import create_app
 from warpnoise.server.downloads import Downloads
 from warpnoise.server.jobs import JobQueue
 from warpnoise.server.model_calls import model_calls
+from warpnoise.server.schema import UploadLimits
 from warpnoise.server.tokens import TOKEN_VARIABLE, find_token
-from warpnoise.server.uploads import UploadLimits, Uploads
+from warpnoise.server.uploads import Uploads
 
 log = logging.getLogger("warpnoise.server")
 
@@ -190,8 +192,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def is_loopback(listener: socket.socket) -> bool:
     """Whether only this machine can reach a listening socket."""
-    address = str(listener.getsockname()[0])
-    return address == "::1" or address.startswith("127.")
+    return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
 
 
 def _say_ready(announce: bool, host: str, port: int, token_path: Path | None) -> None:

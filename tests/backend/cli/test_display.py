@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from warpnoise.cli.display import OpenJobDescription, in_words, show_progress
+from warpnoise.cli.display import in_words, show_progress
 from warpnoise.progress import Progress
 
 NOW = Progress(
@@ -59,8 +59,8 @@ def test_a_closed_pipe_causes_no_traceback():
 
 
 def test_percents_do_not_go_back_while_the_last_frame_is_written(capsys):
-    show = OpenJobDescription()
-    for fraction in (0.0, 0.25, 0.125, 0.25, 0.5):
-        show("stylizing", fraction, 0, 4)
+    with show_progress("openjd") as listener:
+        for frames, step in ((0, 0), (0, 2), (0, 1), (1, 0), (1, 2)):  # 0, 0.25, 0.125, 0.25 and 0.5 of all
+            listener(Progress(stage="stylizing", frames_total=4, frames_done=frames, step=step, steps_total=2))
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if "progress" in line] == [f"openjd_progress: {each}" for each in (0.0, 25.0, 50.0)]

@@ -15,9 +15,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from warpnoise.errors import JobError
 from warpnoise.server.app import create_app
 from warpnoise.server.jobs import JobQueue, Work
-from warpnoise.server.schema import NewJob, StatusView
+from warpnoise.server.schema import NewJob, StatusView, UploadLimits
 from warpnoise.server.serve import listen
-from warpnoise.server.uploads import UploadLimits, Uploads
+from warpnoise.server.uploads import Uploads
 
 from .held_work import HeldWork
 

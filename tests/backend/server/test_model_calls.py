@@ -19,8 +19,9 @@ from warpnoise.sdedit.places import download_folder
 from warpnoise.server.app import create_app
 from warpnoise.server.downloads import Downloads
 from warpnoise.server.model_calls import model_calls
+from warpnoise.server.schema import UploadLimits
 from warpnoise.server.stylize_work import check
-from warpnoise.server.uploads import UploadLimits, Uploads
+from warpnoise.server.uploads import Uploads
 
 from .. import tiny_pipelines
 from ..tiny_hub import Repository, TinyHub

@@ -14,7 +14,8 @@ import pytest
 from fastapi import HTTPException
 from warpnoise.errors import JobLockedError, ServerError
 from warpnoise.server import uploads
-from warpnoise.server.uploads import UploadLimits, Uploads
+from warpnoise.server.schema import UploadLimits
+from warpnoise.server.uploads import Uploads
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from polling import poll
 from warpnoise.errors import JobError
 from warpnoise.job import Result
 from warpnoise.server import upload_calls, uploads
-from warpnoise.server.uploads import UploadLimits, name_of
+from warpnoise.server.schema import UploadLimits
+from warpnoise.server.uploads import name_of
 
 TOKEN = "a-token-for-the-tests-0123456789"
 JOB = {

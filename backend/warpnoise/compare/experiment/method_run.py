@@ -77,7 +77,7 @@ class Meter:
         self.at(what, self._announced, made=self._announced)
         self._announced += frames
 
-    def at(self, what: str, done: int, *, made: int) -> None:
+    def at(self, what: str, done: int, *, made: int = 0) -> None:
         """``made``: how many of ``done`` were made in this run; the others were there before."""
         seconds = time.monotonic() - self._started
         left = seconds / made * (self.now.frames_total - done) if made else None

@@ -130,8 +130,12 @@ def report_method(
 ) -> MethodReport:
     """Over seeds. ``random``: random noise's figures with the same seeds; for one sequence without a seed, with all."""
     return MethodReport(
-        **{name: _by_lag([getattr(each, name) for each in figures]) for name in ("warp_error", "incoherence")},
-        **{name: _known(getattr(each, name) for each in figures) for name in ("psnr", "ssim", "wasserstein", "drift")},
+        warp_error=_by_lag([each.warp_error for each in figures]),
+        incoherence=_by_lag([each.incoherence for each in figures]),
+        psnr=_known(each.psnr for each in figures),
+        ssim=_known(each.ssim for each in figures),
+        wasserstein=_known(each.wasserstein for each in figures),
+        drift=_known(each.drift for each in figures),
         sharpness=_sharpness(figures, random),
         seconds_per_frame=_known(seconds_per_frame),
     )
