@@ -17,73 +17,24 @@ from warpnoise.cli.shared_options import (
     dtype_option,
     job_argument,
     needs_extra,
-    settings_options,
+    options_of,
 )
+from warpnoise.compare import CompareOptions
 
 if TYPE_CHECKING:  # the comparison brings PyTorch
     from warpnoise.compare.compare import Comparison
-
-
-def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(number) for number in value.split(",") if number.strip())
-    except ValueError:
-        raise click.BadParameter(f"expected whole numbers with commas between them, got {value!r}") from None
-
-
-def _names(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
-    return None if value is None else tuple(name.strip() for name in value.split(",") if name.strip())
+from warpnoise.job import Settings
 
 
 @click.command("compare", short_help="Compare noise methods on a shot.")
 @job_argument
-@click.option(
-    "--methods",
-    metavar="NAME,...",
-    callback=_names,
-    help="The noise methods to compare. `warped` is that of Warpnoise. Default: all.",
-)
-@click.option(
-    "--tasks",
-    metavar="NAME,...",
-    callback=_names,
-    help="The tasks: appearance, super-resolution, coherence. Default: the first two.",
-)
-@click.option(
-    "--seeds",
-    type=click.IntRange(min=1),
-    default=3,
-    show_default=True,
-    help="The number of seeds, which are counted from --seed.",
-)
-@click.option(
-    "--reference",
-    type=click.Path(path_type=Path),
-    help="A folder of PNG files of the same shot (0001.png and so on), such as a path-traced, textured render. "
-    "Super-resolution restores these.",
-)
-@click.option(
-    "--pans",
-    metavar="PX,...",
-    default="",
-    callback=_numbers,
-    help="Also compare the methods on pans over the first frame, by these numbers of pixels a frame. With a latent "
-    "model, the page also gives each lag in cells of the latents.",
-)
-@click.option("--output", type=click.Path(path_type=Path), help="The output folder. Default: JOB/compare.")
-@click.option(
-    "--restoration-strength",
-    type=float,
-    default=0.3,
-    show_default=True,
-    help="The strength of SDEdit in super-resolution.",
-)
-@settings_options("noise", "references")  # here --reference is a folder of the shot, rendered in full
+@options_of(CompareOptions, "settings", "lags", "device", "dtype", "batch")
+@options_of(Settings, "noise", "references")  # here --reference is a folder of the shot, rendered in full
 @device_option
 @dtype_option
 @batch_option
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON when done.")
-def compare_command(job: Path, settings: dict[str, Any], as_json: bool, **options: Any) -> None:
+def compare_command(job: Path, settings: dict[str, Any], chosen: dict[str, Any], as_json: bool, **options: Any) -> None:
     """Compare noise methods on the animation in the job folder JOB.
 
     For each method and seed, the command runs two tasks. Appearance stylizes all frames, and super-resolution restores
@@ -101,23 +52,19 @@ def compare_command(job: Path, settings: dict[str, Any], as_json: bool, **option
     """
     with interruptible() as interrupt, show_progress() as listener:
         with needs_extra("compare"):
-            from warpnoise.compare import CompareOptions
             from warpnoise.compare.compare import compare, compare_pans
         from warpnoise.job import Shot
 
         opened = Shot.open(job)
-        chosen = CompareOptions(
-            settings=opened.settings.updated(settings),
-            **{name: value for name, value in options.items() if value is not None},
-        )
-        done = [compare(opened, chosen, progress=listener, cancelled=interrupt)]
-        done += compare_pans(opened, chosen, progress=listener, cancelled=interrupt).values()
+        wanted = CompareOptions(settings=opened.settings.updated(settings), **chosen, **options)
+        done = [compare(opened, wanted, progress=listener, cancelled=interrupt)]
+        done += compare_pans(opened, wanted, progress=listener, cancelled=interrupt).values()
     if as_json:
         reports = [each.report.to_json() for each in done]
-        print(json.dumps(reports if chosen.pans else reports[0], indent=1))
+        print(json.dumps(reports if wanted.pans else reports[0], indent=1))
         return
     for each in done:
-        if chosen.pans:
+        if wanted.pans:
             print(each.report.job)
         print("\n".join(_summary(each)))
         print(f"page     {each.page}")

@@ -10,7 +10,8 @@ import click
 
 from warpnoise.cli.display import in_words, say, show_progress
 from warpnoise.cli.interrupt import interruptible
-from warpnoise.cli.shared_options import device_option, settings_options
+from warpnoise.cli.shared_options import device_option, options_of
+from warpnoise.job import Settings
 
 
 @click.command("demo", short_help="Render and stylize a bundled scene.")
@@ -30,7 +31,7 @@ from warpnoise.cli.shared_options import device_option, settings_options
     "--random/--no-random", default=True, help="Also stylize with random noise, for comparison. Default: yes."
 )
 @click.option("--scene-only", is_flag=True, help="Only build scene.blend.")
-@settings_options()
+@options_of(Settings)
 @device_option
 def demo_command(blender: str | None, python: str | None, settings: dict[str, Any], **options: Any) -> None:
     """Build a scene, stylize it in Blender, and show the result beside the render.

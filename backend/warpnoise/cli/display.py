@@ -26,18 +26,14 @@ def show_progress(kind: Kind = "text") -> Iterator[Callable[[Progress], None]]:
     ``json``: JSON lines. ``openjd``: the messages of Open Job Description. With either, an error is one more line; the
     error itself is raised on.
     """
-    if kind == "json":
+    if kind != "text":
         try:
-            yield lambda now: write_json("progress", now.model_dump())
+            yield _openjd_listener() if kind == "openjd" else lambda now: write_json("progress", now.model_dump())
         except WarpnoiseError as error:
-            write_json("error", {"code": error.code, "message": str(error)})
-            raise
-        return
-    if kind == "openjd":
-        try:
-            yield _openjd_listener()
-        except WarpnoiseError as error:
-            print(f"openjd_fail: {' '.join(str(error).split())}", flush=True)
+            if kind == "json":
+                write_json("error", {"code": error.code, "message": str(error)})
+            else:
+                print(f"openjd_fail: {' '.join(str(error).split())}", flush=True)
             raise
         return
     with display() as show:

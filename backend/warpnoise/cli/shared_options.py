@@ -12,6 +12,7 @@ import click
 
 from warpnoise.errors import SettingsError
 from warpnoise.job.settings_schema import item_from_text, settings_schema
+from warpnoise.media.validation import Options, StrictModel
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,52 +43,60 @@ def together(*options: Callable[[F], F]) -> Callable[[F], F]:
 NO_ITEMS = "none"
 """What the option of a list takes in place of an item. A file of that name is ``./none``."""
 
-_TYPES = {"number": click.FLOAT, "integer": click.INT, "string": click.STRING, "boolean": click.BOOL}
+_TYPES = {"number": click.FLOAT, "integer": click.INT, "string": click.STRING, "path": click.Path(path_type=Path)}
 
 
-def settings_options(*without: str) -> Callable[[F], Callable[..., Any]]:
-    """One option for each of a job's settings but those of ``without``; absent ones stay as job.json has them."""
-    return setting_options(settings_schema(), *without)
+def options_of(model: type[StrictModel], *without: str) -> Callable[[F], Callable[..., Any]]:
+    """One option for each field of a model but those of ``without``.
 
-
-def setting_options(schema: Mapping[str, Any], *without: str) -> Callable[[F], Callable[..., Any]]:
-    """One option for each property of a schema of `settings_schema`, but for ``without``.
-
-    The command gets ``settings``, a dictionary: only those that the command line names. A list whose option got
-    ``NO_ITEMS`` is empty.
+    The command gets a dictionary of those that the command line names: ``settings``, or ``chosen`` for `Options`, whose
+    defaults the help texts show. A list whose option got ``NO_ITEMS`` is empty.
     """
-    names = [name for name in schema["properties"] if name not in without]
+    properties = {name: each for name, each in settings_schema(model)["properties"].items() if name not in without}
+    own = issubclass(model, Options)
 
     def decorate(function: F) -> Callable[..., Any]:
         @functools.wraps(function)
         def call(**values: Any) -> Any:
-            own = {name: values.pop(name) for name in names}
-            named = {name: value for name, value in own.items() if value not in (None, ())}
+            given = {name: values.pop(name) for name in properties}
+            named = {name: value for name, value in given.items() if value not in (None, ())}
             whole = {k: tuple(i for i in v if i is not None) if isinstance(v, tuple) else v for k, v in named.items()}
-            return function(settings=whole, **values)
+            return function(**{"chosen" if own else "settings": whole}, **values)
 
-        return together(*(_option(name, schema["properties"][name]) for name in names))(call)
+        return together(*(_option(name, schema, own) for name, schema in properties.items()))(call)
 
     return decorate
 
 
-def _option(name: str, schema: Mapping[str, Any]) -> Callable[[F], F]:
-    """The option of one setting, of its JSON schema. That of a list is repeated, an item each time."""
+def _option(name: str, schema: Mapping[str, Any], defaults: bool) -> Callable[[F], F]:
+    """The option of one field, of its JSON schema. That of a list of objects is repeated, an item each time."""
     hints, kinds = schema.get("x-ui", {}), schema["type"]
-    null = f". Default: {hints['null']}" if "null" in hints else ""
-    shared: dict[str, Any] = {"help": f"{schema['description']}{null}.", "metavar": hints.get("metavar")}
-    if "array" in kinds:
-        item = _Item(schema["items"])
-        shared["help"] += f' Repeat the option to use several, or use "{NO_ITEMS}" to leave out those in job.json.'
-        return click.option(f"--{hints['option']}", name, type=item, multiple=True, default=None, **shared)
     flag = f"--{name.replace('_', '-')}"
+    simple = defaults and kinds not in ("boolean", "array")
+    default = hints.get("null", schema.get("default") if simple else None)
+    text = schema["description"] + ("." if default is None else f". Default: {default}.")
+    shared: dict[str, Any] = {"help": text, "metavar": hints.get("metavar")}
+    if kinds == "array" and "properties" not in schema["items"]:
+        return click.option(flag, callback=functools.partial(_items, schema["items"]["type"]), **shared)
+    if kinds == "array":
+        shared["help"] += f' Repeat the option to use several, or use "{NO_ITEMS}" to leave out those in job.json.'
+        return click.option(f"--{hints['option']}", name, type=_Item(schema["items"]), multiple=True, **shared)
     if "enum" in schema:
-        names = [name for name in schema["enum"] if name is not None]
-        return click.option(flag, type=click.Choice(names), **shared)
+        return click.option(flag, type=click.Choice([each for each in schema["enum"] if each is not None]), **shared)
+    if kinds == "boolean":
+        return click.option(flag if defaults else f"{flag}/--no-{flag[2:]}", is_flag=True, default=None, help=text)
     (kind,) = {kinds} if isinstance(kinds, str) else set(kinds) - {"null"}
-    if kind == "boolean":
-        return click.option(f"{flag}/--no-{flag[2:]}", default=None, help=shared["help"])
-    return click.option(flag, type=_TYPES[kind], **shared)
+    return click.option(flag, type=_TYPES[schema.get("format", kind)], **shared)
+
+
+def _items(kind: str, context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[Any, ...] | None:
+    """The items of a list with commas between them."""
+    if text is None:
+        return None
+    try:
+        return tuple(int(item) if kind == "integer" else item.strip() for item in text.split(",") if item.strip())
+    except ValueError:
+        raise click.BadParameter(f"expected whole numbers with commas between them, got {text!r}") from None
 
 
 class _Item(click.ParamType["dict[str, Any] | None"]):

@@ -18,9 +18,10 @@ from warpnoise.cli.shared_options import (
     dtype_option,
     frames_option,
     job_argument,
+    options_of,
     progress_options,
-    settings_options,
 )
+from warpnoise.job import Settings
 
 _Part = tuple[int, int] | None
 
@@ -36,7 +37,7 @@ def _part(context: click.Context, parameter: click.Parameter, value: str | None)
 
 @click.command("stylize", short_help="Stylize a job folder.")
 @job_argument
-@settings_options()
+@options_of(Settings)
 @frames_option
 @click.option("--chunk", metavar="K/N", callback=_part, help="Only the K-th of N equal parts of the frames.")
 @click.option("--preview", is_flag=True, help="Make no movie, and do not change the result in use.")
@@ -134,7 +135,7 @@ def stylize_command(
 @click.command("keyframes", short_help="Stylize the key frames.")
 @job_argument
 @click.option("--list", "only_list", is_flag=True, help="Only print the numbers of the key frames.")
-@settings_options()
+@options_of(Settings)
 @frames_option
 @device_option
 @dtype_option

@@ -37,21 +37,12 @@ class Strip:
 def write_sheet(path: Path, strips: Sequence[Strip], numbers: Sequence[int], columns: int = 5) -> None:
     """A PNG with a row for each strip, of ``columns`` frames spread evenly over the animation."""
     chosen = np.linspace(0, len(numbers) - 1, min(columns, len(numbers))).round().astype(int)
-    rows = [[load(strip.frames[index]) for index in chosen] for strip in strips]
-    height, width = rows[0][0].shape[:2]
-    size = (len(chosen) * (width + GAP) + GAP, len(rows) * (height + CAPTION + GAP) + GAP)
-    sheet = Image.new("RGB", size, PAPER)
-    draw = ImageDraw.Draw(sheet)
-    for row, (strip, pictures) in enumerate(zip(strips, rows, strict=True)):
-        top = GAP + row * (height + CAPTION + GAP)
-        _write(draw, (GAP, top), strip.caption)
-        for column, picture in enumerate(pictures):
-            left = GAP + column * (width + GAP)
-            sheet.paste(Image.fromarray(picture), (left, top + CAPTION))
-            if row == 0 and column > 0:
-                _write(draw, (left, top), f"frame {numbers[chosen[column]]}")
+    rows = [[("", load(strip.frames[index])) for index in chosen] for strip in strips]
+    rows[0] = [(f"frame {numbers[index]}", picture) for index, (_, picture) in zip(chosen, rows[0], strict=True)]
+    for strip, row in zip(strips, rows, strict=True):
+        row[0] = strip.caption, row[0][1]
     with replacing(path) as file:
-        sheet.save(file, format="PNG", optimize=True)
+        _grid(rows).save(file, format="PNG", optimize=True)
 
 
 def write_side_by_side(path: Path, strips: Sequence[Strip], rate: Fraction, repeats: int = 3) -> None:
@@ -68,21 +59,24 @@ def write_animation(path: Path, strips: Sequence[Strip], rate: Fraction, quality
 
 
 def _there_and_back(strips: Sequence[Strip]) -> list[Picture]:
-    count = len(strips[0].frames)
-    frames = [_beside([load(strip.frames[index]) for strip in strips], strips) for index in range(count)]
+    columns = zip(*(strip.frames for strip in strips), strict=True)
+    captions = [strip.caption for strip in strips]
+    frames = [np.asarray(_grid([[*zip(captions, map(load, paths), strict=True)]])) for paths in columns]
     return [*frames, *frames[-2:0:-1]]
 
 
-def _beside(pictures: Sequence[Picture], strips: Sequence[Strip]) -> Picture:
-    height, width = pictures[0].shape[:2]
-    size = (len(pictures) * (width + GAP) + GAP, height + CAPTION + GAP)
-    frame = Image.new("RGB", (size[0] + size[0] % 2, size[1] + size[1] % 2), PAPER)  # video codecs want even sizes
-    draw = ImageDraw.Draw(frame)
-    for column, (picture, strip) in enumerate(zip(pictures, strips, strict=True)):
-        left = GAP + column * (width + GAP)
-        _write(draw, (left, 0), strip.caption)
-        frame.paste(Image.fromarray(picture), (left, CAPTION))
-    return np.asarray(frame)
+def _grid(rows: Sequence[Sequence[tuple[str, Picture]]]) -> Image.Image:
+    """Pictures of one size, each below its caption. The grid's size is even, as video codecs need it."""
+    height, width = rows[0][0][1].shape[:2]
+    size = (len(rows[0]) * (width + GAP) + GAP, len(rows) * (height + CAPTION + GAP) + GAP)
+    grid = Image.new("RGB", (size[0] + size[0] % 2, size[1] + size[1] % 2), PAPER)
+    draw, font = ImageDraw.Draw(grid), ImageFont.load_default(14)
+    for row, pictures in enumerate(rows):
+        for column, (caption, picture) in enumerate(pictures):
+            left, top = GAP + column * (width + GAP), GAP + row * (height + CAPTION + GAP)
+            draw.text((left + 2, top + CAPTION // 2), caption, INK, font, anchor="lm")
+            grid.paste(Image.fromarray(picture), (left, top + CAPTION))
+    return grid
 
 
 def load(path: Path) -> Picture:
@@ -92,7 +86,3 @@ def load(path: Path) -> Picture:
         alpha = picture[..., 3:]
         picture = picture[..., :3] * alpha + np.array(PAPER, np.float32) / 255 * (1 - alpha)
     return (picture * 255 + 0.5).astype(np.uint8)
-
-
-def _write(draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str) -> None:
-    draw.text((place[0] + 2, place[1] + CAPTION // 2), text, INK, ImageFont.load_default(14), anchor="lm")

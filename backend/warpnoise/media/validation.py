@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from warpnoise.errors import WarpnoiseError
+from warpnoise.errors import SettingsError, WarpnoiseError
 
 
 class StrictModel(BaseModel):
@@ -20,6 +20,16 @@ class StrictModel(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, populate_by_name=True)
+
+
+class Options(StrictModel):
+    """The options of a call. Making one raises SettingsError, which names the bad options."""
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as failure:
+            raise SettingsError(f"{_sentences(type(self), failure)}.") from None
 
 
 def setting(
@@ -73,10 +83,7 @@ def validated(model: type[_Model], content: object, where: str, error: type[Warp
     except UnicodeEncodeError:
         raise error(f"{where}: a text holds half of a character (a lone surrogate). Type it again.") from None
     except ValidationError as failure:
-        details = failure.errors(include_url=False)
-        shown = "; ".join(_message(model, item) for item in details[:3])
-        more = f"; and {len(details) - 3} more" if len(details) > 3 else ""
-        raise error(f"{where}: {shown}{more}.") from None
+        raise error(f"{where}: {_sentences(model, failure)}.") from None
 
 
 def _tuples(value: Any) -> Any:
@@ -88,6 +95,12 @@ def _tuples(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _tuples(item) for key, item in value.items()}
     return value
+
+
+def _sentences(model: type[BaseModel], failure: ValidationError) -> str:
+    details = failure.errors(include_url=False)
+    more = [f"and {len(details) - 3} more"] if len(details) > 3 else []
+    return "; ".join([*(_message(model, item) for item in details[:3]), *more])
 
 
 def first_message(model: type[BaseModel], failure: ValidationError) -> str:

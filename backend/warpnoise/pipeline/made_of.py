@@ -1,4 +1,4 @@
-"""The digest of everything that determines a frame. It tells which frames are unfinished, and names the result."""
+"""Digests everything that determines a frame, finds the unfinished frames, and names the result."""
 
 from __future__ import annotations
 

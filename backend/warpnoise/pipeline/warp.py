@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Generator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -19,89 +17,12 @@ import torch
 from warpnoise.errors import JobError, SettingsError, stop_if
 from warpnoise.job import Shot
 from warpnoise.job.frame_ranges import frame_name
-from warpnoise.media.array_file import Format, Write, open_writer, write_exr
+from warpnoise.job.warp_options import WarpOptions
+from warpnoise.media.array_file import Write, arrange, layout_shape, open_writer, write_exr
 from warpnoise.media.atomic import replacing
 from warpnoise.motion import motions
-from warpnoise.noise import NOISE_METHODS, make_noise
+from warpnoise.noise import make_noise
 from warpnoise.pipeline.work_queues import prefetch
-
-Layout = Literal["planes", "last", "patches", "tokens"]
-LAYOUTS: tuple[Layout, ...] = get_args(Layout)
-Array = npt.NDArray[np.float32]
-
-
-def layout_shape(layout: Layout, channels: int, height: int, width: int) -> tuple[int, ...]:
-    """The shape of one frame's noise in a layout.
-
-    - ``planes``: (channels, height, width), as PyTorch has it: Stable Diffusion, SD 3, Wan.
-    - ``last``: (height, width, channels), as the files of Go-with-the-Flow have it.
-    - ``patches``: (4 channels, height / 2, width / 2), each 2 x 2 block in a position: FLUX.2's latents.
-    - ``tokens``: (height / 2 * width / 2, 4 channels), the same blocks row by row: what FLUX, Qwen-Image and others
-      feed their transformers.
-
-    Blocks are in the order of channel, row, column, as diffusers packs them. Both are permutations of independent
-    values, so the noise stays exact.
-
-    Raises:
-        SettingsError: a side is odd, and the layout has blocks.
-    """
-    if layout in ("patches", "tokens") and (height % 2 or width % 2):
-        raise SettingsError(f"layout {layout}: the noise is {width} x {height}; blocks of 2 x 2 need even sides")
-    return {
-        "planes": (channels, height, width),
-        "last": (height, width, channels),
-        "patches": (4 * channels, height // 2, width // 2),
-        "tokens": (height // 2 * (width // 2), 4 * channels),
-    }[layout]
-
-
-def arrange(noise: Array, layout: Layout) -> Array:
-    """The noise (..., channels, height, width) in a layout of `layout_shape`; further axes stay in front."""
-    *front, channels, height, width = noise.shape
-    shape = (*front, *layout_shape(layout, channels, height, width))
-    if layout == "last":
-        return np.moveaxis(noise, -3, -1)
-    if layout in ("patches", "tokens"):
-        blocks = noise.reshape(-1, channels, height // 2, 2, width // 2, 2)
-        axes = (0, 1, 3, 5, 2, 4) if layout == "patches" else (0, 2, 4, 1, 3, 5)
-        return blocks.transpose(axes).reshape(shape)
-    return noise
-
-
-@dataclass(frozen=True)
-class WarpOptions:
-    """The noise to write, and its file format.
-
-    ``width``, ``height``: the size of the noise. If one of them is 0, it follows from the other. If both are 0, the
-    noise has the size of the frames. For a latent model, use the size of the frames divided by the VAE's factor.
-    ``maps``: the number of independent noise maps. ``noise``: "warped" or the name of a baseline. ``layout``: as in
-    `layout_shape`. ``format``: as in `warpnoise.media.array_file`. ``per_frame``: a file for each frame, named by its
-    number, in a folder. Otherwise there is one file, except for EXR.
-    """
-
-    channels: int = 4
-    height: int = 0
-    width: int = 0
-    maps: int = 1
-    seed: int = 0
-    noise: str = "warped"
-    layout: Layout = "planes"
-    format: Format = "npz"
-    per_frame: bool = False
-
-    def __post_init__(self) -> None:
-        for name, least in (("channels", 1), ("height", 0), ("width", 0), ("maps", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if value < least:
-                raise SettingsError(f"{name}: expected at least {least}, got {value}")
-        if self.noise not in NOISE_METHODS:
-            raise SettingsError(f"noise {self.noise!r}: there are {', '.join(NOISE_METHODS)}")
-        if self.layout not in LAYOUTS:
-            raise SettingsError(f"layout: expected {', '.join(LAYOUTS)}, got {self.layout!r}")
-        if self.format not in get_args(Format):
-            raise SettingsError(f"format: expected {', '.join(get_args(Format))}, got {self.format!r}")
-        if self.format == "exr" and self.layout != "planes":
-            raise SettingsError(f"layout {self.layout}: EXR files are pictures, which have the layout planes alone")
 
 
 def warp(

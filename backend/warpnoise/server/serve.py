@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -30,6 +29,7 @@ from warpnoise.server.app import create_app
 from warpnoise.server.downloads import Downloads
 from warpnoise.server.jobs import JobQueue
 from warpnoise.server.model_calls import model_calls
+from warpnoise.server.options import ServeOptions
 from warpnoise.server.schema import UploadLimits
 from warpnoise.server.tokens import TOKEN_VARIABLE, find_token
 from warpnoise.server.uploads import Uploads
@@ -42,25 +42,6 @@ written beside and renamed, so nothing half written is left under its name."""
 
 CLEANING_SECONDS = 600.0
 """How often old uploads are looked for."""
-
-
-@dataclass(frozen=True)
-class ServeOptions:
-    """``port`` 0: any free one. ``announce``: one line of JSON on standard output when the server is ready.
-
-    ``uploads``: the folder for job folders that clients send; None: they name folders of this machine. ``downloads``:
-    with uploads, clients may download and remove models. ``idle_seconds``: for so long the last model is kept.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 0
-    token_file: Path | None = None
-    announce: bool = False
-    exit_with_parent: bool = False
-    uploads: Path | None = None
-    upload_limits: UploadLimits = field(default_factory=UploadLimits)
-    downloads: bool = False
-    idle_seconds: float = 600.0
 
 
 def serve(options: ServeOptions) -> None:
@@ -87,7 +68,7 @@ def serve(options: ServeOptions) -> None:
 
     status()  # loads what answering needs, so that "ready" means it
     own = options.uploads is None
-    KEPT_MODEL.idle_seconds = options.idle_seconds
+    KEPT_MODEL.idle_seconds = 60 * options.keep_model
     downloads = Downloads()
     models = model_calls(
         downloads, KEPT_MODEL.free, partial(check, only_named=not own), allowed=options.downloads or own, own=own
@@ -95,7 +76,8 @@ def serve(options: ServeOptions) -> None:
     queue = JobQueue(partial(prepare, only_named=not own))
     uploads = None
     if options.uploads is not None:
-        uploads = Uploads(options.uploads, options.upload_limits, queue.busy)
+        total = None if options.uploads_size is None else round(options.uploads_size * 1e9)
+        uploads = Uploads(options.uploads, UploadLimits(days=options.uploads_days, total=total), queue.busy)
         threading.Thread(target=_delete_old, args=(uploads,), name="warpnoise-uploads", daemon=True).start()
     app = create_app(queue, token, status, lambda: server.stop("asked by a client"), uploads, [models])
     server = _Server(

@@ -46,7 +46,7 @@ def test_nothing_asked_for_shows_the_help(warpnoise):
         (["stylize"], "error: Missing argument 'JOB'.\n       see `warpnoise stylize --help`\n"),
         (["stylize", "x", "--steps", "many"], "error: Invalid value for '--steps': 'many' is not a valid integer.\n"),
         (["stylize", "x", "--stepz", "3"], "error: No such option"),
-        (["serve", "--port", "70000"], "error: Invalid value for '--port'"),
+        (["serve", "--port", "70000"], "error: port: expected less than or equal to 65535, got 70000."),
     ],
 )
 def test_bad_arguments(warpnoise, arguments, says):

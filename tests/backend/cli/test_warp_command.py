@@ -52,7 +52,7 @@ def test_seed_and_method(warpnoise, job, tmp_path):
         (["--noise", "purple"], 2, "purple"),
         (["--format", "gif"], 2, "gif"),
         (["--seed", "-1"], 2, "seed"),
-        (["--width", "0"], 2, "--width"),
+        (["--width", "0"], 2, "width"),
         (["--width", "8", "--height", "4"], 2, "32 x 32 pixels and the noise would be 8 x 4"),
     ],
 )

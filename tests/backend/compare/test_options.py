@@ -17,9 +17,9 @@ def test_every_method_there_is_is_compared():
         ({"methods": ()}, "at least one of"),
         ({"methods": ("warped", "warped")}, "each name once"),
         ({"tasks": ("inpainting",)}, "no 'inpainting'"),
-        ({"seeds": 0}, "expected at least 1"),
-        ({"restoration_strength": 0.0}, "above 0 and at most 1"),
-        ({"lags": (0,)}, "above 0"),
+        ({"seeds": 0}, "seeds: expected greater than or equal to 1"),
+        ({"restoration_strength": 0.0}, "restoration_strength: expected greater than 0"),
+        ({"lags": (0,)}, "lags.0.: expected greater than or equal to 1"),
     ],
 )
 def test_options_out_of_range(option, message):

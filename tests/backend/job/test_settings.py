@@ -7,7 +7,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
-from warpnoise.cli.shared_options import setting_options, settings_options
+from warpnoise.cli.shared_options import options_of
 from warpnoise.errors import SettingsError
 from warpnoise.job import Settings
 from warpnoise.job.settings import setting
@@ -115,14 +115,14 @@ def test_every_setting_is_an_option() -> None:
         "--seed=0",
         "--noise=fixed",
     ]
-    found = options_given(settings_options(), *arguments)
+    found = options_given(options_of(Settings), *arguments)
     assert found.keys() == Settings.model_fields.keys()
     assert Settings().updated(found).strength == 0.25
-    assert options_given(settings_options()) == {}
+    assert options_given(options_of(Settings)) == {}
 
 
 def test_lists_and_switches_are_options_too() -> None:
-    options = setting_options(settings_schema(WithLists))
+    options = options_of(WithLists)
     found = options_given(options, "--adapter", "a", "--adapter", "b,weight=2", "--no-tiled")
     assert found == {"adapters": ({"path": "a"}, {"path": "b", "weight": 2.0}), "tiled": False}
     assert options_given(options, "--adapter", "none") == {"adapters": ()}, "without those of the job"

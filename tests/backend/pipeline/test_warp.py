@@ -103,13 +103,13 @@ def test_an_output_that_cannot_be_written(make_job: MakeJob, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"channels": 0}, "channels: expected at least 1, got 0"),
-        ({"maps": 0}, "maps: expected at least 1, got 0"),
-        ({"height": -1}, "height: expected at least 0, got -1"),
-        ({"format": "pickle"}, "format: expected npz, npy, safetensors, exr, got 'pickle'"),
-        ({"layout": "rows"}, "layout: expected planes, last, patches, tokens, got 'rows'"),
+        ({"channels": 0}, "channels: expected greater than or equal to 1, got 0"),
+        ({"maps": 0}, "maps: expected greater than or equal to 1, got 0"),
+        ({"height": -1}, "height: expected greater than or equal to 1, got -1"),
+        ({"format": "pickle"}, "format: expected 'npz', 'npy', 'safetensors' or 'exr', got 'pickle'"),
+        ({"layout": "rows"}, "layout: expected 'planes', 'last', 'patches' or 'tokens', got 'rows'"),
         ({"layout": "last", "format": "exr"}, "EXR files are pictures"),
-        ({"noise": "brown"}, "noise 'brown': there are warped, "),
+        ({"noise": "brown"}, "noise: there is no 'brown'; there are warped, "),
     ],
 )
 def test_bad_options(options: dict[str, Any], message: str) -> None:

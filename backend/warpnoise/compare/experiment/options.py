@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from warpnoise.errors import SettingsError
+from pydantic import Field, ValidationInfo, field_validator
+
 from warpnoise.job import Settings
+from warpnoise.media.validation import Options, setting
 from warpnoise.noise import NOISE_METHODS
 
 TASKS = ("appearance", "super-resolution", "coherence")
@@ -21,53 +23,56 @@ OURS = NOISE_METHODS[0]
 METHODS = (*(name for name in NOISE_METHODS if name != OURS), OURS)
 """In the order in which they are shown: baselines first."""
 
+_Count = Annotated[int, Field(ge=1)]
 
-@dataclass(frozen=True)
-class CompareOptions:
-    """What ``compare`` does.
 
-    ``settings``: the job's own if None; its ``noise`` is each method's in turn, its ``seed`` the first of the seeds.
-    ``restoration_strength``: SDEdit's strength in super-resolution, which is to add detail and change nothing.
-    ``reference``: a folder of PNGs, one for each frame, with its number at the end of its name.
-    ``output``: JOB/compare if None.
-    ``lags``: over how many frames coherence is measured.
-    ``pans``: pixels a frame of pans over the first frame, which `compare_pans` compares on.
-    """
+class CompareOptions(Options):
+    """What ``compare`` does. ``settings``: the job's own if None; their ``noise`` is each method's in turn, their
+    ``seed`` the first of the seeds. ``lags``: over how many frames coherence is measured."""
 
-    methods: tuple[str, ...] = METHODS
-    tasks: tuple[str, ...] = NOISE_TASKS
-    seeds: int = 3
+    methods: tuple[str, ...] = setting(
+        METHODS,
+        "Methods",
+        "The noise methods to compare. `warped` is that of Warpnoise",
+        null="all",
+        metavar="NAME,...",
+    )
+    tasks: tuple[str, ...] = setting(
+        NOISE_TASKS, "Tasks", f"The tasks: {', '.join(TASKS)}", null="the first two", metavar="NAME,..."
+    )
+    seeds: int = setting(3, "Seeds", "The number of seeds, which are counted from --seed", ge=1)
+    reference: Path | None = setting(
+        None,
+        "Reference",
+        "A folder of PNG files of the same shot (0001.png and so on), such as a path-traced, textured render. "
+        "Super-resolution restores these",
+    )
+    pans: tuple[_Count, ...] = setting(
+        (),
+        "Pans",
+        "Also compare the methods on pans over the first frame, by these numbers of pixels a frame. With a latent "
+        "model, the page also gives each lag in cells of the latents",
+        metavar="PX,...",
+    )
+    output: Path | None = setting(None, "Output", "The output folder", null="JOB/compare")
+    restoration_strength: float = setting(
+        0.3, "Restoration Strength", "The strength of SDEdit in super-resolution", gt=0, le=1
+    )
     settings: Settings | None = None
-    restoration_strength: float = 0.3
-    reference: Path | None = None
-    output: Path | None = None
-    lags: tuple[int, ...] = (1, 4, 8, 16)
-    pans: tuple[int, ...] = ()
+    lags: Annotated[tuple[_Count, ...], Field(min_length=1)] = (1, 4, 8, 16)
     device: str | None = None
     dtype: str | None = None
     batch: int | None = None
 
-    def __post_init__(self) -> None:
-        """Raises SettingsError for names that are not known and numbers out of their range."""
-        _check_names("methods", self.methods, NOISE_METHODS)
-        _check_names("tasks", self.tasks, TASKS)
-        if self.seeds < 1:
-            raise SettingsError(f"seeds: expected at least 1, got {self.seeds}")
-        if not 0 < self.restoration_strength <= 1:
-            raise SettingsError(
-                f"restoration strength: expected above 0 and at most 1, got {self.restoration_strength}"
-            )
-        if not self.lags or any(lag < 1 for lag in self.lags):
-            raise SettingsError(f"lags: expected numbers of frames above 0, got {self.lags}")
-        if any(pixels < 1 for pixels in self.pans):
-            raise SettingsError(f"pans: expected numbers of pixels above 0, got {self.pans}")
-
-
-def _check_names(what: str, names: tuple[str, ...], known: tuple[str, ...]) -> None:
-    if not names:
-        raise SettingsError(f"{what}: expected at least one of {', '.join(known)}")
-    for name in names:
-        if name not in known:
-            raise SettingsError(f"{what}: there is no {name!r}; there are {', '.join(known)}")
-    if len(set(names)) != len(names):
-        raise SettingsError(f"{what}: expected each name once, got {', '.join(names)}")
+    @field_validator("methods", "tasks")
+    @classmethod
+    def _are_known(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        known = NOISE_METHODS if info.field_name == "methods" else TASKS
+        if not names:
+            raise ValueError(f"expected at least one of {', '.join(known)}")
+        for name in names:
+            if name not in known:
+                raise ValueError(f"there is no {name!r}; there are {', '.join(known)}")
+        if len(set(names)) != len(names):
+            raise ValueError(f"expected each name once, got {', '.join(names)}")
+        return names

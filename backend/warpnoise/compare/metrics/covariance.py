@@ -1,7 +1,7 @@
 """Statistics of noise: whiteness and fidelity.
 
-White noise has variance 1 and no correlation between neighbouring pixels, as in training. Fidelity tells how much of
-the covariance of exact noise a method's noise has.
+A model is trained on white noise, which has variance 1 and no correlation between neighbouring pixels. Fidelity is the
+share of the covariance of exact noise that a method's noise has.
 
 The noise of a pixel is white noise integrated over the area A of the surface that the pixel covers, divided by
 sqrt|A|. Two pixels i and j, of a frame t and an older frame s, then have the covariance C_ij = |A_i & A_j| / sqrt(|A_i|

@@ -1,6 +1,7 @@
 """Distance of frames to the expected ones: PSNR, SSIM, and the sliced Wasserstein distance of two sets of pictures.
 
-The last one compares patches of Laplacian pyramids (Karras et al. 2018), that is, textures regardless of their place.
+The sliced Wasserstein distance compares patches of Laplacian pyramids (Karras et al. 2018). It measures textures,
+wherever they are in the picture.
 """
 
 from __future__ import annotations
