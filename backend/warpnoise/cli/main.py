@@ -16,7 +16,7 @@ import warpnoise
 from warpnoise.errors import Cancelled, WarpnoiseError
 
 _MODULES = {"keyframes": "stylize", "accumulate": "finish", "movie": "finish"}
-"""The modules of commands that have none of their own name."""
+"""The modules of commands whose module has another name."""
 COMMANDS = ("stylize", "keyframes", "accumulate", "movie", "warp", "compare", "serve", "models", "demo", "warmup")
 """In the order of the help."""
 

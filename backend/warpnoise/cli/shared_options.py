@@ -1,4 +1,4 @@
-"""Options that several subcommands share. Those of the settings are generated from their schema."""
+"""Options of subcommands: those that several share, and those that come from the schema of a model."""
 
 from __future__ import annotations
 
@@ -94,9 +94,12 @@ def _items(kind: str, context: click.Context, parameter: click.Parameter, text: 
     if text is None:
         return None
     try:
-        return tuple(int(item) if kind == "integer" else item.strip() for item in text.split(",") if item.strip())
+        items = tuple(int(item) if kind == "integer" else item.strip() for item in text.split(",") if item.strip())
     except ValueError:
         raise click.BadParameter(f"expected whole numbers with commas between them, got {text!r}") from None
+    if not items:
+        raise click.BadParameter(f"expected at least one item, got {text!r}")
+    return items
 
 
 class _Item(click.ParamType["dict[str, Any] | None"]):

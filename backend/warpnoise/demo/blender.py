@@ -170,9 +170,9 @@ def run_blender(
             _stop(process)
     status = process.returncode
     if status != 0:
-        told = "\n".join(line for line in last if line)
+        ending = "\n".join(filter(None, last))
         raise BlenderError(
-            f"{what} failed: Blender ended with status {status}. Its output is in {log}, its last lines:\n{told}",
+            f"{what} failed: Blender ended with status {status}. Its output is in {log}, its last lines:\n{ending}",
             status if status in range(2, 7) else 6,
         )
 

@@ -1,9 +1,9 @@
-"""A result: the frames and the movie that one set of settings makes of a shot, in a folder of their own.
+"""A result: the frames and the movie that one set of settings makes of a shot, in one folder.
 
     settings.json  frames/0001.png  movie.mp4  records/0001.json  records/movie.json  leases/
 
-Nothing is moved between results. Of each picture and of the movie a record tells what it was made of and which bytes
-it has; the record is written after the file, so a file without its record, or with another's, is not finished.
+Nothing is moved between results. The record of a picture, or of the movie, holds a digest of its inputs and one of its
+bytes. It is written after the file, so a file without a record, or with the record of other bytes, is not finished.
 """
 
 from __future__ import annotations

@@ -32,6 +32,20 @@ def _labels(known: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     return {name: {"label": each.label, "description": each.description} for name, each in known.items()}
 
 
+_COHERENCE: dict[str, dict[str, Any]] = {
+    name: {"label": label, "description": text}
+    for name, label, text in (
+        ("steady", "Steady", "Strong. Surfaces are steadiest, but moving light may lag behind."),
+        ("balanced", "Balanced", "Medium. Surfaces are steady, and most styles stay sharp."),
+        ("lively", "Lively", "Weak. Surfaces change a little, for a hand-made look."),
+        ("off", "Off", "Only the noise connects the frames."),
+        ("auto", "Automatic", "Balanced with warped noise, Off with the noise methods that are for comparison."),
+    )
+}
+for _name in ("steady", "balanced", "lively"):
+    _COHERENCE[_name]["sets"] = asdict(PRESETS[_name])
+
+
 def _share_of_preset(title: str, description: str, start: float, least: float = 0) -> Any:
     """A strength from 0 to 1 that the coherence preset gives where it is null."""
     return setting(
@@ -183,28 +197,7 @@ class Settings(StrictModel):
         "auto",
         "Coherence",
         "How strongly surfaces keep their painted look from frame to frame, in addition to the effect of the noise",
-        labels={
-            "steady": {
-                "label": "Steady",
-                "description": "Strong. Surfaces are steadiest, but moving light may lag behind.",
-                "sets": asdict(PRESETS["steady"]),
-            },
-            "balanced": {
-                "label": "Balanced",
-                "description": "Medium. Surfaces are steady, and most styles stay sharp.",
-                "sets": asdict(PRESETS["balanced"]),
-            },
-            "lively": {
-                "label": "Lively",
-                "description": "Weak. Surfaces change a little, for a hand-made look.",
-                "sets": asdict(PRESETS["lively"]),
-            },
-            "off": {"label": "Off", "description": "Only the noise connects the frames."},
-            "auto": {
-                "label": "Automatic",
-                "description": "Balanced with warped noise, Off with the noise methods that are for comparison.",
-            },
-        },
+        labels=_COHERENCE,
         panel="coherence",
     )
     key_share: float | None = _share_of_preset(

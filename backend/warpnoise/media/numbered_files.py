@@ -31,7 +31,7 @@ def numbered_files(
         if frame in found and frame in frames:
             raise error(
                 f"Folder '{folder}' has two files for frame {frame}: '{found[frame].name}' and '{path.name}'. Move the "
-                "files of one sequence into a folder of their own."
+                "files of one sequence into a separate folder."
             )
         found[frame] = path
     missing = [frame for frame in frames if frame not in found]

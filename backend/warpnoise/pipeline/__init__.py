@@ -5,10 +5,11 @@ connects these three and the writing with ``work_queues``, and ``made_of`` finds
 ``plan`` chooses key frames, and ``segments`` runs between ``carry`` and ``edit``.
 """
 
+from warpnoise.job.warp_options import WarpOptions
 from warpnoise.pipeline.accumulate import accumulate_finished, accumulate_folder
 from warpnoise.pipeline.movie import write_finished_movie
 from warpnoise.pipeline.stylize import Summary, key_frames, stylize, whole_segments
-from warpnoise.pipeline.warp import WarpOptions, warp
+from warpnoise.pipeline.warp import warp
 
 __all__ = [
     "Summary",

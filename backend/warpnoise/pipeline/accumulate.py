@@ -174,7 +174,7 @@ def accumulate_folder(
 
 
 def check_there(shot: Shot, source: Callable[[int], Path], frames: Sequence[int]) -> None:
-    """Raises JobError: frames that are to be accumulated are missing."""
+    """Raises JobError: a file or the passes of one of the frames are missing."""
     missing = [source(frame) for frame in frames if not source(frame).is_file()]
     if missing:
         raise JobError(

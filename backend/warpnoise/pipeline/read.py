@@ -19,7 +19,7 @@ from warpnoise.pipeline.pictures import Picture, read_picture
 
 @dataclass(frozen=True)
 class Wanted:
-    """What was read of a frame that is to be made.
+    """The inputs of a wanted frame.
 
     ``geometry``: (4, h, w) float32, or None where the model takes none. ``made_of``: the digest of all its inputs.
     """
@@ -33,7 +33,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Source:
-    """A frame: the motion that leads to it (None: it is the first), and, if it is to be made, its pictures."""
+    """A frame: the motion from the previous frame (None: there is none), and the inputs if the frame is wanted."""
 
     frame: int
     motion: Motion | None

@@ -39,7 +39,7 @@ class Reporter:
             self._listener(self.now)
 
     def warn(self, *warnings: str) -> None:
-        """Each warning is told once. May be called in any thread."""
+        """Reports each warning once. May be called in any thread."""
         with self._lock:
             new = tuple(dict.fromkeys(text for text in warnings if text not in self._warnings))
             self._warnings += new

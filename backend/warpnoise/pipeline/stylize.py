@@ -312,28 +312,21 @@ def _check_there(result: Result, frames: Sequence[int]) -> None:
 
 
 def key_frames(
-    shot: Shot,
-    settings: Settings,
-    frames: Sequence[int],
-    *,
-    model: str | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    shot: Shot, settings: Settings, frames: Sequence[int], *, cancelled: Callable[[], bool] | None = None
 ) -> Plan | None:
     """The plan by which ``stylize`` makes ``frames`` with these settings; None where nothing is carried.
 
     Raises:
         SettingsError, ModelError, JobError, MediaError, Cancelled: as ``stylize``.
     """
-    chosen = effective(settings, ModelFolder.open(model or settings.model))
+    chosen = effective(settings, ModelFolder.open(settings.model))
     return make_plan(shot, chosen, max(frames), log.warning, cancelled)
 
 
-def whole_segments(
-    shot: Shot, settings: Settings, frames: Sequence[int] | None = None, *, model: str | None = None
-) -> list[list[int]]:
+def whole_segments(shot: Shot, settings: Settings, frames: Sequence[int] | None = None) -> list[list[int]]:
     """The units of chunks: ``frames`` (None: all) by segments, or each alone where nothing is carried."""
     wanted = shot.frames if frames is None else frames
-    plan = key_frames(shot, settings, wanted, model=model)
+    plan = key_frames(shot, settings, wanted)
     if plan is None:
         return [[frame] for frame in wanted]
     return [part for segment in plan.segments() if (part := [frame for frame in segment if frame in set(wanted)])]

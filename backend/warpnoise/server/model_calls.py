@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from warpnoise.errors import HubError
 from warpnoise.hub.download import check_license
@@ -17,25 +17,21 @@ from warpnoise.sdedit.one_file import set_base
 from warpnoise.sdedit.places import resolve
 from warpnoise.server.app import body_of
 from warpnoise.server.downloads import Downloads
-from warpnoise.server.schema import DownloadView, SettingsToCheck
+from warpnoise.server.schema import Body, DownloadView, SettingsToCheck
 
 
-class NewDownload(BaseModel):
-    """The body of ``POST /v2/downloads``. ``license``: the one that the user agreed to. ``online``: whether the user
-    lets programs go online."""
-
-    model_config = ConfigDict(extra="forbid")
+class NewDownload(Body):
+    """Of ``POST /v2/downloads``. ``license``: the one that the user agreed to. ``online``: whether the user lets
+    programs go online."""
 
     name: str
     license: str
     online: bool = False
 
 
-class NewBase(BaseModel):
-    """The body of ``POST /v2/models/base``. ``model``: a file, by its path or its name in the models folder; ``base``:
-    a folder, or the id of a downloaded model."""
-
-    model_config = ConfigDict(extra="forbid")
+class NewBase(Body):
+    """Of ``POST /v2/models/base``. ``model``: a file, by its path or its name in the models folder. ``base``: a folder,
+    or the id of a downloaded model."""
 
     model: str
     base: str

@@ -79,9 +79,9 @@ def check_names(settings: Settings) -> None:
                     f"{what} {item.path!r}: this server takes {kind} by their names, and has: {names}. Ask its "
                     f"administrator to put the file into the folder {kind} of its models folder."
                 )
-        if any(getattr(item, field, "") for item in getattr(settings, kind, ()) for field in ("image", "encoder")):
-            raise SettingsError(f"{what}: this server takes no pictures besides the frames: leave it out.")
-    if getattr(settings, "references", ()):
+            if getattr(item, "image", "") or getattr(item, "encoder", ""):
+                raise SettingsError(f"{what}: this server takes no pictures besides the frames: leave it out.")
+    if settings.references:
         raise SettingsError("references: this server takes no pictures besides the frames: leave them out.")
 
 

@@ -13,10 +13,14 @@ from warpnoise.sdedit.memory_plan import MemoryOptions, Offload, Quantize, Tilin
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 
 
-class ModelOptions(BaseModel):
-    """How a model uses the machine. The last three: `warpnoise.sdedit.memory_plan.MemoryOptions`."""
+class Body(BaseModel):
+    """The body of a request. Unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class ModelOptions(Body):
+    """How a model uses the machine. The last three: `warpnoise.sdedit.memory_plan.MemoryOptions`."""
 
     device: str | None = None
     offload: Offload | None = None

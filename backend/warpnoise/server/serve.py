@@ -62,7 +62,7 @@ def serve(options: ServeOptions) -> None:
             host,
         )
 
-    # Slow to import: a taken address is told at once.
+    # Imported after the socket is bound, because the imports are slow.
     from warpnoise.server.named_models import status
     from warpnoise.server.stylize_work import KEPT_MODEL, check, prepare
 
@@ -146,7 +146,7 @@ class _Server(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Bound before anything slow is loaded, so that a taken port is told at once.
+    """A listening socket. It is bound before anything slow is loaded, so that a taken port is reported at once.
 
     Raises:
         ServerError: the address is taken, not allowed, or not one of this machine's.

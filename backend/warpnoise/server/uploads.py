@@ -6,7 +6,7 @@
     SPOOL/<id>/idle.json       for how many seconds of its servers' lives nobody has touched it
     SPOOL/<id>/incoming/       what is arriving
 
-A file is received under a name of its own and renamed once its digest is found right. Calls come from several threads;
+A file is received in ``incoming`` and renamed once its digest is known to be right. Calls come from several threads;
 every field of an upload is read and written under the spool's lock.
 """
 

@@ -30,7 +30,7 @@ def test_json_is_the_file(job, capsys):
     ("arguments", "status", "message"),
     [
         (["--methods", "perlin"], 2, "there is no 'perlin'; there are"),
-        (["--tasks", ""], 2, "expected at least one of"),
+        (["--tasks", ""], 2, "expected at least one item"),
         (["--strength", "2"], 2, "strength"),
         (["--noise", "fixed"], 2, "No such option"),
         (["--reference", "nowhere"], 3, "There is no folder 'nowhere'"),

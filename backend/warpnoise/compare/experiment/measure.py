@@ -49,7 +49,7 @@ def remembered(path: Path, digest: str, kind: type[T], make: Callable[[], T]) ->
 
 
 FIGURES_VERSION = 2
-"""To be raised when the same pictures give other figures than before."""
+"""Bump when the figures of the same pictures change."""
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class Meter:
     def begin(self, stage: Stage, total: int) -> None:
         """``total``: frames of all sequences of this stage."""
         self._started, self._announced = time.monotonic(), 0
-        self._tell(stage=stage, what="", frames_done=0, frames_total=total, seconds_left=None)
+        self._report(stage=stage, what="", frames_done=0, frames_total=total, seconds_left=None)
 
     def sequence(self, what: str, frames: int) -> None:
         """The next sequence begins; those before are done."""
@@ -81,14 +81,14 @@ class Meter:
         """``made``: how many of ``done`` were made in this run; the others were there before."""
         seconds = time.monotonic() - self._started
         left = seconds / made * (self.now.frames_total - done) if made else None
-        self._tell(what=what, frames_done=done, seconds_left=left)
+        self._report(what=what, frames_done=done, seconds_left=left)
 
     def warn(self, *warnings: str) -> None:
-        """Each one is told once."""
+        """Reports each warning once."""
         if new := tuple(dict.fromkeys(text for text in warnings if text not in self.now.warnings)):
-            self._tell(warnings=self.now.warnings + new)
+            self._report(warnings=self.now.warnings + new)
 
-    def _tell(self, **changes: object) -> None:
+    def _report(self, **changes: object) -> None:
         self.now = self.now.model_copy(update=changes)
         if self._listener is not None:
             self._listener(self.now)

@@ -21,7 +21,7 @@ from warpnoise.media.atomic import write_bytes
 from warpnoise.noise import ALGORITHM_VERSION, make_noise
 
 NOISE_FIGURES_VERSION = 1
-"""To be raised when the same noise gives other figures than before."""
+"""Bump when the figures of the same noise change."""
 
 CHANNELS = 3
 CROP_PX = 64

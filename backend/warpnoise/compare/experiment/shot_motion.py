@@ -97,7 +97,7 @@ class ShotMotion:
 
 
 def _weights(motion: Motion | None) -> npt.NDArray[np.float32]:
-    """1 where an object is, little where the background is: nothing is to be seen of its motion."""
+    """1 on objects, and almost 0 on the background, whose motion is not visible."""
     if motion is None or motion.surface_new is None:
         return np.ones((), np.float32)
     return np.where(motion.surface_new.numpy(force=True) == 0, np.float32(0.01), np.float32(1))

@@ -92,7 +92,7 @@ class CoherenceMeter:
         a, b = detail[here], catmull_rom(old_detail, there)
         sums.texture_squares += _squares(a - b)
         # Twice the texture's variance, but each picture's own: reading between pixels takes some off the older one,
-        # and unrelated textures shall give 1.
+        # and unrelated textures must give 1.
         sums.texture_variances += _squares(a - a.mean(axis=0)) + _squares(b - b.mean(axis=0))
 
 
