@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -20,41 +20,26 @@ GRACE_SECONDS = 10.0
 """Between SIGTERM and the process's end, at most."""
 
 
-class Interrupt:
-    """Whether the user asked to stop; call it to ask."""
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Yields a function: whether the user asked to stop. The first signal asks, and the second one ends what does not
+    listen. The handlers of before are put back."""
+    asked = threading.Event()
+    deadline = threading.Timer(GRACE_SECONDS, os._exit, (Cancelled.exit_status,))
+    deadline.daemon = True
 
-    def __init__(self) -> None:
-        self._asked = threading.Event()
-        self._deadline: threading.Timer | None = None
-
-    def __call__(self) -> bool:
-        return self._asked.is_set()
-
-    def handle(self, number: int, frame: FrameType | None) -> None:
-        """The signal handler: the first signal asks, the second one ends what does not listen."""
-        if self._asked.is_set():
+    def handle(number: int, frame: FrameType | None) -> None:
+        if asked.is_set():
             raise KeyboardInterrupt
-        self._asked.set()
+        asked.set()
         if number == signal.SIGTERM:
-            self._deadline = threading.Timer(GRACE_SECONDS, os._exit, (Cancelled.exit_status,))
-            self._deadline.daemon = True
-            self._deadline.start()
+            deadline.start()
         print("\nstopping; press Ctrl-C again to stop at once", file=sys.stderr, flush=True)
 
-    def close(self) -> None:
-        """The job has ended by itself."""
-        if self._deadline is not None:
-            self._deadline.cancel()
-
-
-@contextmanager
-def interruptible() -> Iterator[Interrupt]:
-    """Signals become an Interrupt inside; the handlers of before are put back."""
-    interrupt = Interrupt()
-    before = {number: signal.signal(number, interrupt.handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield interrupt
+        yield asked.is_set
     finally:
-        interrupt.close()
+        deadline.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -94,53 +94,48 @@ EXR = ".exr"
 
 def serve(requests: Iterable[str], answers: TextIO) -> None:
     """Answer each request until there are no more."""
-    service = _Service()
+    color: dict[int, Path] = {}
+    passes: dict[int, Path] = {}
     for line in requests:
+        answer: dict[str, Any] = {}
         try:
-            answer = service.answer(parse_json(line.encode(), "the request"))
+            request = parse_json(line.encode(), "the request")
+            if "check" in request:
+                color, passes, answer = _check(**request["check"])
+            elif "color" in request:
+                answer = _write_color(color[request["color"]], Path(request["target"]), request["alpha"])
+            else:
+                copy_passes(passes[request["passes"]], Path(request["target"]))
         except (MediaError, OSError) as error:
             answer = {"error": str(error)}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
 
-class _Service:
-    def __init__(self) -> None:
-        self._color: dict[int, Path] = {}
-        self._passes: dict[int, Path] = {}
-
-    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Raises MediaError, OSError."""
-        if "check" in request:
-            return self._check(**request["check"])
-        if "color" in request:
-            return self._write_color(request["color"], Path(request["target"]), request["alpha"])
-        copy_passes(self._passes[request["passes"]], Path(request["target"]))
-        return {}
-
-    def _check(
-        self, size: tuple[int, int], color: dict[str, Any] | None, passes: dict[str, Any] | None
-    ) -> dict[str, Any]:
-        self._color, self._passes = _files(color, (*pictures.SUFFIXES, EXR)), _files(passes, (EXR,))
-        alpha = scene_linear = False
-        for path in self._color.values():
-            if path.suffix.lower() == EXR:
-                scene_linear = True
-                _check_size(path, check_exr(path, passes=False), size)
-            else:
-                header = pictures.read_header(path)
-                _check_size(path, header.size, size)
-                alpha |= header.alpha
-        for path in self._passes.values():
-            _check_size(path, check_exr(path, passes=True), size)
-        return {"alpha": alpha, "scene_linear": scene_linear}
-
-    def _write_color(self, frame: int, target: Path, alpha: bool) -> dict[str, Any]:
-        path = self._color[frame]
+def _check(
+    size: tuple[int, int], color: dict[str, Any] | None, passes: dict[str, Any] | None
+) -> tuple[dict[int, Path], dict[int, Path], dict[str, bool]]:
+    """The file of each frame's picture and passes, and the answer. Raises MediaError."""
+    pictures_of, passes_of = _files(color, (*pictures.SUFFIXES, EXR)), _files(passes, (EXR,))
+    alpha = scene_linear = False
+    for path in pictures_of.values():
         if path.suffix.lower() == EXR:
-            return {"scene_linear": str(path)}
-        write_png(target, pictures.read_picture(path, alpha=alpha))
-        return {"scene_linear": None}
+            scene_linear = True
+            _check_size(path, check_exr(path, passes=False), size)
+        else:
+            header = pictures.read_header(path)
+            _check_size(path, header.size, size)
+            alpha |= header.alpha
+    for path in passes_of.values():
+        _check_size(path, check_exr(path, passes=True), size)
+    return pictures_of, passes_of, {"alpha": alpha, "scene_linear": scene_linear}
+
+
+def _write_color(path: Path, target: Path, alpha: bool) -> dict[str, Any]:
+    if path.suffix.lower() == EXR:
+        return {"scene_linear": str(path)}
+    write_png(target, pictures.read_picture(path, alpha=alpha))
+    return {"scene_linear": None}
 
 
 def _files(given: dict[str, Any] | None, suffixes: tuple[str, ...]) -> dict[int, Path]:

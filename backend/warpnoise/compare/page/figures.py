@@ -18,8 +18,6 @@ class Words(NamedTuple):
     text: str
 
 
-METHODS = {name: Words(info.label, info.description) for name, info in NOISE.items()}
-
 TASKS = {
     "appearance": Words(
         "Appearance transfer",
@@ -37,24 +35,21 @@ TASKS = {
     ),
 }
 
-VARIANTS = {
-    "plain": Words("Warped noise alone", "Nothing else holds the frames together."),
-    "pull": Words("Pull", "The middle steps are drawn toward key frames and the frame before."),
-    "accumulation": Words("Accumulation", "Finished frames are averaged with those around them."),
-    "attention": Words("Attention", "The network looks at the key frame, too."),
-    "together": Words("All together", "All options at full strength."),
-}
-
-FLOOR = {
-    "input": Words("Input", "What the model gets."),
-    "reference": Words("Reference", "A rendered sequence, whose texture moves perfectly."),
+_TITLES = {
+    **{name: info.label for name, info in NOISE.items()},
+    "plain": "Warped noise alone",
+    "pull": "Pull",
+    "accumulation": "Accumulation",
+    "attention": "Attention",
+    "together": "All together",
+    "input": "Input",
+    "reference": "Reference",
 }
 
 
 def title(method: str) -> str:
     """The title of a method, of the input or of the reference."""
-    words = METHODS.get(method) or VARIANTS.get(method) or FLOOR.get(method)
-    return words.title if words else method
+    return _TITLES.get(method, method)
 
 
 Bests = set[tuple[str, str, int]]

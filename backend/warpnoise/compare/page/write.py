@@ -18,10 +18,11 @@ from warpnoise.compare.experiment.shot_motion import ShotMotion
 from warpnoise.compare.experiment.tasks import Task
 from warpnoise.compare.page import pictures
 from warpnoise.compare.page.charts import Line, line_chart
-from warpnoise.compare.page.figures import METHODS, TASKS, Bests, best_of, figure_text, find_bests, headlines
+from warpnoise.compare.page.figures import TASKS, Bests, best_of, figure_text, find_bests, headlines
 from warpnoise.compare.page.figures import title as title_of
 from warpnoise.errors import JobError
 from warpnoise.media.atomic import write_bytes
+from warpnoise.noise import METHODS as NOISE_METHODS
 
 RunOf = Callable[[Task, str, int], Run]
 
@@ -65,7 +66,7 @@ def write_page(
         noises=noises,
         noise_bests=_noise_bests(report),
         title=title_of,
-        methods=METHODS,
+        methods=NOISE_METHODS,
         ours=OURS,
     )
     write_bytes(path, html.encode(), error=JobError)
