@@ -1,6 +1,6 @@
 """The exporter's child process: requests on standard input, answers on standard output, a line of JSON each.
 
-    {"check": {"size": [W, H], "color": {"folder": F, "frames": [START, END, STEP]}, "passes": {...}}}
+    {"check": {"size": [W, H], "color": {"folder": F, "frames": [FRAME, ...]}, "passes": {...}}}
         -> {"alpha": BOOL, "scene_linear": BOOL}      some picture has alpha; some picture is an EXR file
     {"color": FRAME, "target": FILE.png, "alpha": BOOL}
         -> {"scene_linear": null | FILE.exr}          written; or an EXR file, for Blender's view transform
@@ -139,10 +139,7 @@ def _write_color(path: Path, target: Path, alpha: bool) -> dict[str, Any]:
 
 
 def _files(given: dict[str, Any] | None, suffixes: tuple[str, ...]) -> dict[int, Path]:
-    if given is None:
-        return {}
-    start, end, step = given["frames"]
-    return numbered_files(Path(given["folder"]), suffixes, range(start, end + 1, step))
+    return {} if given is None else numbered_files(Path(given["folder"]), suffixes, given["frames"])
 
 
 def _check_size(path: Path, size: tuple[int, int], expected: tuple[int, int]) -> None:
