@@ -7,7 +7,7 @@ import functools
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from warpnoise.compare.experiment.measure import SequenceFigures, measure
@@ -133,7 +133,7 @@ def compare_pans(
     for pixels in options.pans:
         place = folder / f"pan-{pixels}"
         pan = make_pan(job, place / "job", pixels, max(options.lags) + 1, settings)
-        own = replace(options, output=place, reference=None, settings=settings)
+        own = options.model_copy(update={"output": place, "reference": None, "settings": settings})
         made[pixels] = compare(pan, own, progress=progress, cancelled=cancelled, load=load)
     return made
 
