@@ -1,19 +1,19 @@
 """Noise transport, in the order of Chang et al., "How I Warped Your Noise" (ICLR 2024, arXiv 2504.03072).
 
-White noise W lives on the surfaces as particles. A particle carries W(A) of one area A of the frame in which it was
-spawned. Its value never changes, its place does. From a frame to the next:
+Particles on the surfaces carry white noise W. Each has the value W(A) of an area A of the frame in which it was
+spawned. A particle's value never changes, but its place does. Each new frame takes these steps:
 
 1. **Advect** (:func:`advect`; eq. 4: a warped area has the noise of the area before the warp). A particle moves along
    the flow of its surface, or by the surface's transform.
-2. **Visibility** (:func:`test_visibility`, `kernels.occluded`). A particle that the next frame does not show dies; if a
-   transform tells where it is, it stays as an occluded one.
+2. **Visibility** (:func:`check_visibility`, `kernels.occluded`). A particle that the new frame does not show becomes
+   occluded if its surface has a transform. Otherwise, it is removed.
 3. **Split and merge** (:func:`split`, `kernels.merging`; eq. 3, :func:`.kernels.white.split_value`: refinement
    conditional on the value).
-4. **Spawn** (`kernels.leaves`, :func:`spawn`, :func:`.kernels.white.draw_white_noise`). Where the frame shows something
-   new, new particles get uncorrelated white noise.
+4. **Spawn** (`kernels.leaves`, :func:`spawn`, :func:`.kernels.white.draw_white_noise`). Disoccluded pixels get new
+   particles with uncorrelated white noise.
 5. **Splat and normalize** (:func:`splat`, :func:`normalize`; eq. 5): n = sum of W(A) / sqrt(sum of |A|) over a pixel.
 
-Every kernel runs for one index ``n``, on CPU threads and on CUDA. `warped.WarpedNoise` calls them in this order.
+A kernel handles one index ``n``, on CPU threads and on CUDA. `warped.WarpedNoise` runs the kernels in this order.
 `kernels.types` describes the records.
 """
 
@@ -58,7 +58,7 @@ from .kernels.types import (
 from .kernels.visibility import advect_point, product
 
 MAX_DEPTH = 30
-"""Levels below a pixel, from which on particles are not split further."""
+"""The number of levels below a pixel to which particles are split."""
 
 
 # 1. Advect: eq. 4
@@ -66,13 +66,13 @@ MAX_DEPTH = 30
 
 @kernel
 def advect(n: int, s: Step, flow: Array, interior: Array, near: Array) -> None:
-    """Moves a visible particle amid unoccluded pixels: x' = x + flow(x), J' = (1 + d flow / dx) J.
+    """Moves a visible particle in an interior square: x' = x + flow(x), J' = (1 + d flow / dx) J.
 
-    A particle that this does not settle becomes UNTESTED or ADVECTED. Without branches and with indices of 32 bits, so
-    that a CPU moves a vector register of particles at a time.
+    Other visible particles become UNTESTED, and those that need further tests ADVECTED. The code has no branches, and
+    indices of 32 bits, so that a CPU moves a vector register of particles at a time.
 
     Args:
-        flow, interior: those of the motion, flat.
+        flow, interior: the fields of ``Pass``, flattened.
         near: (height * width,) int32: 1 in pixels within reach of leaves.
     """
     a, p, tree, at = s.particles, s.motion, s.tree, u64(n)
@@ -96,7 +96,7 @@ def advect(n: int, s: Step, flow: Array, interior: Array, near: Array) -> None:
     a.x[at], a.y[at] = x1 if moved else x, y1 if moved else y
     a.x_u[at], a.x_v[at] = x_u if moved else a.x_u[at], x_v if moved else a.x_v[at]
     a.y_u[at], a.y_v[at] = y_u if moved else a.y_u[at], y_v if moved else a.y_v[at]
-    # A particle that has not grown was split before, if it had to be.
+    # A particle whose area has not grown needs no split: it was split before if necessary.
     unsettled = (abs(m00 * m11 - m01 * m10) > ONE) & (abs(x_u * y_v - x_v * y_u) * measure_of(tree, a, at) > tree.least)
     if near.size > 0:
         pixel = i32(i32(clamped(y1, bottom - ONE)) * i32(p.width) + i32(clamped(x1, right - ONE)))
@@ -108,8 +108,8 @@ def advect(n: int, s: Step, flow: Array, interior: Array, near: Array) -> None:
 
 
 @kernel
-def test_visibility(n: int, s: Step, leaves: Leaves, near: Array, rows: Array) -> None:
-    """Settles the particle of row ``rows[n]``: advects and tests it unless it is ADVECTED."""
+def check_visibility(n: int, s: Step, leaves: Leaves, near: Array, rows: Array) -> None:
+    """Advects the particle of row ``rows[n]`` and tests its visibility, unless it is ADVECTED; then tests its area."""
     a, tree, at = s.particles, s.tree, rows[n]
     if a.state[at] != ADVECTED:
         state, x, y, m00, m01, m10, m11 = advect_point(s.motion, a.x[at], a.y[at])
@@ -127,11 +127,11 @@ def test_visibility(n: int, s: Step, leaves: Leaves, near: Array, rows: Array) -
 
 @kernel
 def split(n: int, s: Step, rows: Array, to: Array) -> None:
-    """Halves the LARGE particle of row ``rows[n]``.
+    """Splits the LARGE particle of row ``rows[n]`` between the two children of its node.
 
-    The half that contains the particle's point keeps its row. The other half, in row ``to[n]``, lies where the Jacobian
-    carries its point. It is occluded if that shows another surface or is out of the frame. An origin of -1 in row
-    ``to[n]`` says that the particle was not halved.
+    The child that contains the particle's point keeps the row. The place of the other child, in row ``to[n]``, follows
+    from the Jacobian. If this place is out of the frame or on another surface, the child is occluded. If the node
+    cannot be split, the origin in row ``to[n]`` is -1.
     """
     a, p, tree, at, new = s.particles, s.motion, s.tree, rows[n], to[n]
     node = node_at(a, at)
@@ -163,7 +163,7 @@ def split(n: int, s: Step, rows: Array, to: Array) -> None:
 def spawn(
     n: int, particles: Particles, tree: Tree, frame: int, leaves: Leaves, chosen: Array, first: Array, rows: Array
 ) -> None:
-    """Puts the leaves of pixel ``pixels[chosen[n]]`` into the table, from ``rows[first[n]]`` on."""
+    """Writes the leaves of pixel ``pixels[chosen[n]]`` to the table, from row ``rows[first[n]]`` on."""
     shift, slot = (tree.leaf >> 1) - tree.halvings, chosen[n]
     column, row = leaves.pixels[slot] % tree.width, leaves.pixels[slot] // tree.width
     place = first[n]
@@ -185,11 +185,11 @@ def spawn(
 def splat(
     n: int, top: int, bottom: int, first: int, particles: Particles, tree: Tree, values: Array, w: Array, area: Array
 ) -> None:
-    """Adds W and |A| of particle ``first + n``, if it is visible, to its pixel: exact sums, in any order.
+    """Adds W and |A| of particle ``first + n``, if it is visible, to its pixel. The sums are exact in any order.
 
     Args:
-        top, bottom: only to pixels from this row to before that one.
-        values: (m, channels) float32: W of particle ``first + n`` in row n.
+        top, bottom: the range of pixel rows to which the particle is added.
+        values: (m, channels) float32. Row n is W of particle ``first + n``.
         w: (pixels, channels) float64, the sums of W(A).
         area: (pixels,) float64, the sums of |A|.
     """

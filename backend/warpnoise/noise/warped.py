@@ -21,10 +21,9 @@ from .kernels.types import LARGE, LEAVING, UNTESTED, VISIBLE, Leaves, Particles,
 from .kernels.white import BLOCK, draw_white_noise, split_values
 from .merging import Merging
 from .motion import Motion
-from .passes import both_passes
+from .records import both_passes, tree_order, tree_over
 from .table import BYTES, OCCLUDED_BYTES, ParticleTable, indices
-from .transport import advect, normalize, spawn, split, test_visibility
-from .tree import tree_order, tree_over
+from .transport import advect, check_visibility, normalize, spawn, split
 
 CHUNK = 1 << 18
 """The number of particles whose values are drawn at a time if values are not stored."""
@@ -128,7 +127,7 @@ class WarpedNoise(NoiseMethod):
             planes = (forward.flow.flatten(), forward.interior.flatten(), near[: len(near) * len(forward.surfaces)])
             engine.run(advect, table.count, self._step(forward), *planes)
             rows = indices(table.particles.state, UNTESTED, operator.ge)
-        engine.run(test_visibility, len(rows), self._step(forward), leaves, near, rows, cost=4)
+        engine.run(check_visibility, len(rows), self._step(forward), leaves, near, rows, cost=4)
         if len(forward.surfaces):
             leaving = table.rows_in(LEAVING)
             self._occlude(leaving, leaving, forward, forward.source, forward.source_depth, group)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy import stats
 from warpnoise.noise.kernels.tree import leaf_point
-from warpnoise.noise.tree import tree_over
+from warpnoise.noise.records import tree_over
 
 SIZE = 32
 

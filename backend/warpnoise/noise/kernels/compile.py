@@ -1,10 +1,10 @@
 """Compiles scalar Python functions for CPU threads (Numba) and for CUDA (numba-cuda).
 
-IEEE arithmetic as written, without fast-math and without contraction, so both targets decide alike on every particle.
-Without NRT, Numba's allocator, a kernel counts no references: a record of arrays costs no more than its arrays.
+The arithmetic is IEEE 754 in the order of the source, without fast-math and contraction, so both targets make the same
+decision for every particle. Numba's allocator, NRT, is off, so records of arrays have no reference counts.
 
-The compile cache is keyed by a digest of all kernels' sources. Numba checks only the file of the compiled function, not
-those of the functions that it inlines; so every loop claims to stand in a file of a folder that the digest names.
+A digest of all kernels' sources names the folder of the compile cache. Numba checks only the file of the compiled
+function, but not those of the functions that it inlines. So every loop pretends to be in a file of that folder.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False, "no_cfunc_wrapper": True}
 INNER: dict[str, Any] = OPTIONS | {"no_cpython_wrapper": True}
 CACHE_AGE = 7 * 24 * 3600.0
-"""Seconds, after which the caches of other sources are removed."""
+"""The age, in seconds, at which caches of other sources are removed."""
 LOOP = """
 def {name}(begin, stop, {records}):
     if begin >= 0:  # always; LLVM then knows that no index counts from the end
@@ -43,25 +43,25 @@ FOLDER = Path(__file__).resolve().parent
 
 
 def scalar(function: F) -> F:
-    """Compiles a function that kernels call, inlined into them."""
+    """Compiles a function that is inlined into kernels."""
     result: F = numba.njit(forceinline=True, **INNER)(function)
     return result
 
 
 def separate(function: F) -> F:
-    """Compiles a function that kernels call and seldom need, so that their common path stays small."""
+    """Compiles a function that kernels seldom call. It is not inlined, so that their common path stays small."""
     result: F = numba.njit(**INNER)(function)
     return result
 
 
 @scalar
 def add(to: Any, index: Any, value: Any) -> None:
-    """The sum of one thread's band of pixels; CUDA's engine puts an atomic one in its place."""
+    """Adds to a sum that belongs to one CPU thread. The CUDA engine replaces it by an atomic addition."""
     to[index] += value
 
 
 class NoAlias(CompilerBase):
-    """Tells LLVM that the arrays which a kernel writes do not overlap others, so that it can use vector registers."""
+    """Tells LLVM that the arrays that a kernel writes overlap no others, so that it can use vector registers."""
 
     def define_pipelines(self) -> list[Any]:
         self.state.flags.noalias = True
@@ -69,17 +69,17 @@ class NoAlias(CompilerBase):
 
 
 class Kernel:
-    """A function of an index and records, run for every index on the CPU's threads or by CUDA.
+    """Decorates a function of an index and records, which is run for all indices on the CPU's threads or by CUDA.
 
     Args:
-        function: ``function(n, *records)``, or ``function(n, scratch, *records)``.
-        scratch: whether it takes :class:`Scratch`.
+        function: ``function(n, *records)``, or ``function(n, scratch, *records)``, which gets a :class:`Scratch`.
     """
 
-    def __init__(self, function: Callable[..., None], scratch: bool) -> None:
+    def __init__(self, function: Callable[..., None]) -> None:
         self.function = function
-        self.scratch = scratch
         self.name = function.__name__
+        self.scratch = "scratch" in inspect.signature(function).parameters
+        KERNELS.append(self)
 
     @functools.cached_property
     def body(self) -> Any:
@@ -97,23 +97,14 @@ class Kernel:
         return result
 
 
+kernel = Kernel
 KERNELS: list[Kernel] = []
-"""All kernels of the modules that were imported."""
-
-
-def kernel(function: Callable[..., None]) -> Kernel:
-    KERNELS.append(Kernel(function, scratch=False))
-    return KERNELS[-1]
-
-
-def kernel_with_scratch(function: Callable[..., None]) -> Kernel:
-    KERNELS.append(Kernel(function, scratch=True))
-    return KERNELS[-1]
+"""All kernels of the modules that have been imported."""
 
 
 @functools.cache
 def digest() -> str:
-    """Of the sources of all kernels."""
+    """The digest of the sources of all kernels."""
     found = hashlib.sha256()
     for path in sorted([*FOLDER.glob("*.py"), FOLDER.parent / "transport.py"]):
         found.update(path.name.encode() + path.read_bytes())
@@ -122,7 +113,7 @@ def digest() -> str:
 
 @functools.cache
 def cache_file() -> str | None:
-    """The file in which cached loops claim to stand; None: no folder can be written to, so nothing is cached."""
+    """The file in which cached loops pretend to be. None: no folder is writable, so nothing is cached."""
     for parent in (FOLDER / "__pycache__", platformdirs.user_cache_path("warpnoise")):
         folder = parent / "kernels" / digest()
         with contextlib.suppress(OSError):
@@ -140,7 +131,7 @@ def cache_file() -> str | None:
 
 
 def _remove_others(folder: Path) -> None:
-    """Removes the caches of other sources, unless they are so new that another process may use them."""
+    """Removes old caches of other sources. Another process may use new ones."""
     for other in folder.parent.iterdir():
         if other != folder and time.time() - other.stat().st_mtime > CACHE_AGE:
             shutil.rmtree(other, ignore_errors=True)

@@ -1,6 +1,6 @@
-"""Leaves of the target frame to be spawned: those that show something new and lie in no known particle's area.
+"""The leaves of the target frame at which particles are spawned: disoccluded, and outside of known particles' areas.
 
-Without the second test, the noise of a surface that comes back would be mixed with new noise along its border.
+Without the second condition, the border of a surface that returns would get new noise beside its own.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from .types import HALF, LEVEL, VISIBLE, Array, Leaves, Pass, Step, Tree, f32, f
 from .visibility import advect_point, is_interior
 
 REACH = 2.0
-"""Leaves along x and y beyond which a particle's area is not looked at."""
+"""In leaves along x and y. Beyond this distance from a particle, its area drops no leaves."""
 SLACK = 0.02
-"""Of an area's sides: so that no crack is left between neighbors."""
+"""The fraction by which the sides of an area are enlarged, so that there are no gaps between neighbors."""
 BELOW_ONE = 1 - 2.0**-24
-"""A positive float32 times this rounds to the next smaller float32."""
+"""The product of a positive float32 and this rounds to the next smaller float32."""
 
 
 @kernel
 def place_leaves(n: int, tree: Tree, frame: int, leaves: Leaves) -> None:
-    """The points of all leaves of pixel ``pixels[n]``: inside it, after rounding too."""
+    """Computes the points of all leaves of pixel ``pixels[n]``, which are inside the pixel even after rounding."""
     shift = (tree.leaf >> 1) - tree.halvings
     column, row = leaves.pixels[n] % tree.width, leaves.pixels[n] // tree.width
     columns, rows = scrambles(tree, frame, column, row)
@@ -39,11 +39,11 @@ def place_leaves(n: int, tree: Tree, frame: int, leaves: Leaves) -> None:
 
 @kernel
 def keep_disoccluded(n: int, p: Pass, tree: Tree, leaves: Leaves, near: Array) -> None:
-    """Drops the leaves of pixel ``pixels[n]`` that the old frame showed.
+    """Drops the leaves of pixel ``pixels[n]`` whose points were visible in the old frame.
 
     Args:
         p: the backward pass, from the new frame.
-        near: (height * width,) int32: 1 is set in pixels within reach of a leaf that is left.
+        near: (height * width,) int32: gets 1 in pixels within reach of a remaining leaf.
     """
     points, left = leaves.points[n], False
     for j in range(points.shape[0]):
@@ -53,7 +53,7 @@ def keep_disoccluded(n: int, p: Pass, tree: Tree, leaves: Leaves, near: Array) -
                 points[j, i, 0] = math.nan
             else:
                 left = True
-    if left and p.surfaces.size > 0:  # else nothing comes back
+    if left and p.surfaces.size > 0:  # without transforms, no surface returns
         column, row = leaves.pixels[n] % tree.width, leaves.pixels[n] // tree.width
         for near_row in range(max(row - 1, 0), min(row + 2, tree.height)):
             for near_column in range(max(column - 1, 0), min(column + 2, tree.width)):
@@ -62,7 +62,7 @@ def keep_disoccluded(n: int, p: Pass, tree: Tree, leaves: Leaves, near: Array) -
 
 @scalar
 def is_near(tree: Tree, near: Array, x: float, y: float) -> bool:
-    """Whether leaves are to be spawned in the pixel of a point, or beside it; the point may lie beside the frame."""
+    """Whether the pixel of a point, which may lie outside of the frame, is within reach of leaves."""
     if not (x >= -1 and x < tree.width + 1 and y >= -1 and y < tree.height + 1):
         return False
     pixel = min(max(i64(y), 0), tree.height - 1) * tree.width + min(max(i64(x), 0), tree.width - 1)
@@ -71,7 +71,7 @@ def is_near(tree: Tree, near: Array, x: float, y: float) -> bool:
 
 @scalar
 def reached(place: float, reach: float, count: int) -> tuple[int, int]:
-    """The first leaf of ``count`` in a row that a particle's area may reach, and the one after the last."""
+    """The range of leaves, out of ``count`` along an axis, that a particle's area may contain."""
     reach = min(reach, REACH)
     return max(i64(math.floor(place - reach)), 0), min(i64(math.floor(place + reach)) + 1, count)
 
@@ -81,12 +81,13 @@ def drop_leaves_in(
     s: Step, leaves: Leaves, n: int, surface: int, px: float, py: float, x_u: float, x_v: float, y_u: float, y_v: float,
     d: float, d_u: float, d_v: float,
 ) -> None:  # fmt: skip
-    """Drops the leaves whose points lie in the area of particle n, on its surface, at its depth.
+    """Drops the leaves whose points lie in the area of particle n, on its surface and at its depth.
 
     Args:
-        px, py: its place, noise pixels.
+        px, py: the particle's place, noise pixels.
         x_u, x_v, y_u, y_v: its Jacobian.
-        d, d_u, d_v: its depth and how that changes with the place at spawn; NaN: it is visible, so any depth will do.
+        d, d_u, d_v: its depth, and the derivatives by the place at spawn. NaN: the particle is visible, so there is no
+            depth test.
     """
     p, tree = s.motion, s.tree
     determinant = x_u * y_v - x_v * y_u
@@ -110,7 +111,7 @@ def drop_leaves_in(
             row, column = pixel_at(p.target, p, x, y)
             if p.target[row, column] != surface:
                 continue
-            if not placed:  # the node's rectangle in the frame of spawn, around the particle's point
+            if not placed:  # the node's rectangle in the frame of spawn, relative to the particle's point
                 node, placed = node_at(s.particles, n), True
                 u, v = point_of(tree, node)
                 left, right = (node.ix - SLACK) * width - u, (node.ix + 1 + SLACK) * width - u
@@ -125,7 +126,7 @@ def drop_leaves_in(
                 _, value, _, _, spread = sample_depth(p.target_depth, p.target, surface, xs, ys)
                 if not depth_agrees(d + d_u * off_u + d_v * off_v, f64(value), f64(spread)):
                     continue
-            leaves.points[slot, j & last, i & last, 0] = math.nan  # threads may do it twice
+            leaves.points[slot, j & last, i & last, 0] = math.nan  # several threads may write this
 
 
 @scalar

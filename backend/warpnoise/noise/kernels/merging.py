@@ -8,17 +8,7 @@ from __future__ import annotations
 from .compile import kernel
 from .random import S1, S32
 from .sampling import pixel_at
-from .tree import (
-    area_of,
-    bits_of,
-    half_with,
-    node_at,
-    parent_of,
-    point_of,
-    put_node,
-    side_in_parent,
-    split_area,
-)
+from .tree import area_of, bits_of, half_with, node_at, parent_of, point_of, put_node, side_in_parent, split_area
 from .types import DEAD, VISIBLE, Array, Node, Particles, Step, Tree, f32, i64
 
 MERGE_BELOW = f32(0.75)

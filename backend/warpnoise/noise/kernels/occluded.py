@@ -1,7 +1,8 @@
-"""Occluded particles: places in depth that their surfaces' transforms move.
+"""Occluded particles, which move by the transforms of their surfaces.
 
-An occluded particle stays as it was when it was occluded. Its group composes the transforms of all steps since then, so
-a step costs one projection, and its Jacobian is needed only where it is visible again or beside disoccluded pixels.
+An occluded particle keeps the place, the depth and the Jacobian that it had when it became occluded. Its group composes
+the transforms of all steps since then. So a step needs one projection, and the Jacobian only where the particle becomes
+visible or is near disoccluded pixels.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from .types import DEAD, HALF, LARGE, OCCLUDED, VISIBLE, Array, Leaves, Step, f3
 
 @kernel
 def occlude(n: int, s: Step, first: int, group: int, surfaces: Array, depths: Array, beside: Array) -> None:
-    """Enters a particle, entry ``first + n`` of ``occluded``, on the extrapolation of the surface that a frame shows at
-    the particle of row ``beside[n]``, which may be the same one. It dies if that surface has no transform.
+    """Makes a particle occluded, in entry ``first + n`` of ``occluded``. It dies if its surface has no transform.
+
+    Surface and depth are those at the particle of row ``beside[n]``, which may be the same one, and are extrapolated.
 
     Args:
-        group: of the first of ``motion.surfaces``; the others follow.
-        surfaces, depths: of the frame.
+        group: the group of the first of ``motion.surfaces``. The groups of the others follow.
+        surfaces, depths: the surfaces and depths of a frame.
     """
     entry, p, particles, occluded = first + n, s.motion, s.particles, s.occluded
     at = occluded.row[entry]
@@ -47,9 +49,11 @@ def occlude(n: int, s: Step, first: int, group: int, surfaces: Array, depths: Ar
 
 @kernel
 def advect_occluded(n: int, s: Step, leaves: Leaves, near: Array) -> None:
-    """Moves an occluded particle, entry n of ``occluded``. It is visible again if the target frame shows its surface at
-    its depth; else it drops the leaves in its area, as its surface may be seen beside its point. It dies if its surface
-    has no transform in this step."""
+    """Moves the occluded particle of entry n.
+
+    It becomes visible if the target frame shows its surface at its depth. Otherwise, it drops the leaves in its area,
+    because the surface may be visible beside its point. It dies if its surface has no transform in this step.
+    """
     particles, occluded, p, t = s.particles, s.occluded, s.motion, s.groups.transform
     at = occluded.row[n]
     if at < 0:

@@ -1,9 +1,9 @@
-"""Reads a field between its pixels, from pixels of one surface only.
+"""Samples a field between pixels, from pixels of a single surface.
 
-Near a silhouette a bilinear mix of two surfaces' flows belongs to neither and tears the noise. So of the four pixels
-around a point only those of its own surface with known values count; the others are extrapolated from them and from
-the next pixels of the surface, linearly where that is possible. Beyond the outermost pixel centers the field is
-extrapolated linearly. Fields are (h, w, 1 or 2) float32; a value that is not finite is unknown.
+Near a silhouette, a bilinear mix of the flows of two surfaces is wrong for both and tears the noise. So, of the four
+pixels around a point, only those of the point's surface with known values count. The others are extrapolated from these
+and from the next pixels of the surface, linearly where possible. Beyond the outermost pixel centers, the field is
+extrapolated linearly. Fields are (h, w, 1 or 2) float32. Values that are not finite are unknown.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from .types import HALF, Array, Pass, f32, f64, i64
 
 ZERO = f32(0.0)
 DEPTH_RELATIVE = 1e-4
-"""A depth agrees with the one seen if they differ by at most this part of it,"""
+"""A depth agrees with the visible one if they differ by at most this fraction of it,"""
 DEPTH_SPREAD = 0.5
-"""and this part of the range of the four pixels around,"""
+"""plus this fraction of the range of the four pixels around,"""
 DEPTH_MOST = 0.05
-"""which counts up to this part of the depth,"""
+"""which is limited to this fraction of the depth,"""
 DEPTH_LEAST = 1e-9
-"""and this."""
+"""plus this."""
 
 
 @scalar
@@ -39,21 +39,21 @@ def inside(p: Pass, x: float, y: float) -> bool:
 
 @scalar
 def corners(x: float, y: float, h: int, w: int) -> tuple[int, int, int, int, float, float]:
-    """Left and right column, upper and lower row around a point, and where it lies between them."""
+    """The left and right column, the upper and lower row around a point, and its place between them."""
     i, j = min(max(i64(x), 0), max(w - 2, 0)), min(max(i64(y), 0), max(h - 2, 0))
     return i, min(i + 1, w - 1), j, min(j + 1, h - 1), x - f32(i), y - f32(j)
 
 
 @scalar
 def clamped(x: float, most: float) -> float:
-    """From 0 to ``most``, NaN as well. float32."""
+    """``x`` clamped to 0 to ``most``; 0 for NaN. float32."""
     x = x if x > ZERO else ZERO
     return x if x < most else most
 
 
 @scalar
 def blend(a: float, b: float, c: float, d: float, tx: float, ty: float) -> tuple[float, float, float]:
-    """Value and derivatives between four corners."""
+    """The bilinear value between four corners, and its derivatives."""
     upper, lower = a + tx * (b - a), c + tx * (d - c)
     return upper + ty * (lower - upper), (b - a) + ty * ((d - c) - (b - a)), lower - upper
 
@@ -71,9 +71,11 @@ def counts(field: Array, surfaces: Array, surface: int, j: int, i: int) -> bool:
 def extrapolated(
     field: Array, surfaces: Array, surface: int, q: int, j: int, i: int, other: int, side: int
 ) -> tuple[float, bool]:
-    """One corner from its neighbors in column ``side`` and row ``other``: by the plane through the other three
-    corners, else by the line through two pixels of a row or column, else by a neighbor's value. False: only the
-    corner across counts."""
+    """A corner's value, extrapolated if the corner does not count, and whether that was possible.
+
+    The sources are its neighbors in column ``side`` and row ``other``: the plane through the other three corners, or
+    the line through two pixels of a row or column, or a neighbor's value.
+    """
     if counts(field, surfaces, surface, j, i):
         return field[j, i, q], True
     k_side = counts(field, surfaces, surface, j, side)
@@ -98,7 +100,7 @@ def extrapolated(
 def complete(
     field: Array, surfaces: Array, surface: int, q: int, j0: int, j1: int, i0: int, i1: int
 ) -> tuple[bool, float, float, float, float]:
-    """Whether at least one of four corners counts, and the corners, of which the others are extrapolated from it."""
+    """Whether at least one of four corners counts, and the four values, extrapolated where a corner does not."""
     a, has_a = extrapolated(field, surfaces, surface, q, j0, i0, j1, i1)
     b, has_b = extrapolated(field, surfaces, surface, q, j0, i1, j1, i0)
     c, has_c = extrapolated(field, surfaces, surface, q, j1, i0, j0, i1)
@@ -123,12 +125,12 @@ def all_of(surfaces: Array, surface: int, j0: int, j1: int, i0: int, i1: int) ->
 def sample_flow(
     field: Array, surfaces: Array, surface: int, x: float, y: float
 ) -> tuple[bool, float, float, float, float, float, float]:
-    """Whether known; the flow; its derivatives: x by x, x by y, y by x, y by y."""
+    """Whether the flow is known; the flow; its derivatives: x by x, x by y, y by x, y by y."""
     h, w = surfaces.shape
     i0, i1, j0, j1, tx, ty = corners(x, y, h, w)
     ax, bx, cx, dx = field[j0, i0, 0], field[j0, i1, 0], field[j1, i0, 0], field[j1, i1, 0]
     ay, by, cy, dy = field[j0, i0, 1], field[j0, i1, 1], field[j1, i0, 1], field[j1, i1, 1]
-    # Mostly all four count; their sum tells whether all are finite.
+    # All four count in most cases. The sum is finite if all are.
     finite = math.isfinite(((ax + bx) + (cx + dx)) + ((ay + by) + (cy + dy)))
     if not (all_of(surfaces, surface, j0, j1, i0, i1) and finite):
         known, ax, bx, cx, dx = complete(field, surfaces, surface, 0, j0, j1, i0, i1)
@@ -144,7 +146,7 @@ def sample_flow(
 def sample_depth(
     field: Array, surfaces: Array, surface: int, x: float, y: float
 ) -> tuple[bool, float, float, float, float]:
-    """Whether known; the depth; its derivatives; the range of the corners."""
+    """Whether the depth is known; the depth; its derivatives; the range of the corners."""
     h, w = surfaces.shape
     i0, i1, j0, j1, tx, ty = corners(x, y, h, w)
     a, b, c, d = field[j0, i0, 0], field[j0, i1, 0], field[j1, i0, 0], field[j1, i1, 0]
@@ -158,7 +160,7 @@ def sample_depth(
 
 @scalar
 def depth_agrees(d: float, seen: float, spread: float) -> bool:
-    """Whether a depth is the one seen, which ranges over ``spread`` between the pixels around. float64."""
+    """Whether a depth agrees with the visible one, if the pixels around span the range ``spread``. float64."""
     size = abs(d)
     allowed = size * DEPTH_RELATIVE + min(spread * DEPTH_SPREAD, size * DEPTH_MOST) + DEPTH_LEAST
     return abs(d - seen) <= allowed

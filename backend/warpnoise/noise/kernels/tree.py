@@ -1,9 +1,9 @@
 """The binary tree of white noise: nodes, their tree addresses, their measures and the points that represent them.
 
-A *node* is one area of the frame in which its surface was spawned. Areas are halved along x and y in turn: level l has
-ceil(l / 2) doublings of the base grid's columns and floor(l / 2) of its rows. The tree starts at the coarsest grid to
-which the pixel grid halves, which all sizes share that are a power of two apart: noise of 1024 x 1024 pooled to
-128 x 128 *is* the noise of 128 x 128, until something moves.
+A *node* is an area of the frame in which its surface was spawned. Areas are split along x and y in turn: level l has
+2**ceil(l / 2) times as many columns as the base grid, and 2**floor(l / 2) times as many rows. Halving the pixel grid as
+often as possible gives the base grid, which sizes that differ by a power of two share. So, until something moves, noise
+of 1024 x 1024, pooled to 128 x 128, equals the noise of 128 x 128.
 
 A particle's *tree address* is the node whose white noise it carries.
 """
@@ -14,26 +14,26 @@ from .compile import scalar
 from .random import mix, mix_level, mix_place
 from .types import FRAME_SHIFT, LEVEL, ONE, Node, Particles, Tree, f32, f64, i64, u64
 
-CHOICE, COLUMNS, ROWS = u64(0x5BD1E995), u64(0x2545F491), u64(0x6C078965)  # tell a node's choices from its point
+CHOICE, COLUMNS, ROWS = u64(0x5BD1E995), u64(0x2545F491), u64(0x6C078965)  # separate a node's choices from its point
 S16, S31, LOW16, LOW24 = u64(16), u64(31), u64(0xFFFF), u64(0xFFFFFF)
 TO_SHARE = f32(2.0**-24)
 
 
 @scalar
 def measure_of(tree: Tree, p: Particles, n: int) -> float:
-    """|A|: the area at spawn that a particle carries, noise pixels. float32, a power of two."""
+    """|A|: the area of a particle's node, noise pixels. float32, a power of two."""
     return tree.measures[u64(p.origin[n] & LEVEL)]  # type: ignore[no-any-return]
 
 
 @scalar
 def area_of(tree: Tree, p: Particles, n: int) -> float:
-    """The area, noise pixels, that particle n covers now. float32."""
+    """The area that particle n covers now, noise pixels. float32."""
     return abs(p.x_u[n] * p.y_v[n] - p.x_v[n] * p.y_u[n]) * measure_of(tree, p, n)  # type: ignore[no-any-return]
 
 
 @scalar
 def child_of(node: Node, side: int) -> Node:
-    """A half of a node: 0 the left or upper one, 1 the right or lower one."""
+    """A child of a node. 0: the left or upper one. 1: the right or lower one."""
     if node.level & 1:
         return Node(node.frame, node.level + 1, node.ix, 2 * node.iy + side)
     return Node(node.frame, node.level + 1, 2 * node.ix + side, node.iy)
@@ -70,19 +70,19 @@ def put_place(p: Particles, n: int, x: float, y: float, x_u: float, x_v: float, 
 
 @scalar
 def side_in_parent(node: Node) -> int:
-    """Which half of its parent a node is."""
+    """Which child of its parent a node is: 0 or 1."""
     return (node.ix if node.level & 1 else node.iy) & 1
 
 
 @scalar
 def power_of_two(exponent: int) -> float:
-    """Exact on every target, for exponents from -62 to 62. float64."""
+    """2**exponent, exact on every target, for exponents from -62 to 62. float64."""
     return f64(i64(1) << exponent) if exponent >= 0 else 1.0 / f64(i64(1) << -exponent)
 
 
 @scalar
 def size_of(tree: Tree, level: int) -> tuple[float, float]:
-    """Width and height of a level's nodes, noise pixels."""
+    """The width and height of a level's nodes, noise pixels."""
     return power_of_two(tree.halvings - ((level + 1) >> 1)), power_of_two(tree.halvings - (level >> 1))
 
 
@@ -93,8 +93,8 @@ def bits_of(tree: Tree, node: Node) -> int:
 
 @scalar
 def split_area(tree: Tree, node: Node) -> float:
-    """Area now, noise pixels, above which a node is split. It differs between nodes, so that a zoom splits a few in
-    every frame and not all in one."""
+    """The covered area, noise pixels, above which a node is split. It is random, so that a zoom splits a few nodes in
+    every frame instead of all in the same one."""
     return (f32(mix(bits_of(tree, node) ^ CHOICE) & LOW24) * TO_SHARE + ONE) * tree.least
 
 
@@ -107,7 +107,7 @@ def is_large(tree: Tree, p: Particles, n: int) -> bool:
 
 @scalar
 def random_point(tree: Tree, node: Node) -> tuple[float, float]:
-    """A point in a node below the leaves, uniform in its area, noise pixels from the frame's corner."""
+    """A uniformly random point in a node below the leaves, noise pixels from the frame's corner."""
     width, height = size_of(tree, node.level)
     bits = bits_of(tree, node)
     across = (f64(bits >> S16) + 0.5) * 2.0**-16
@@ -117,14 +117,14 @@ def random_point(tree: Tree, node: Node) -> tuple[float, float]:
 
 @scalar
 def scrambles(tree: Tree, frame: int, column: int, row: int) -> tuple[int, int]:
-    """The bits that scramble the columns, and those that scramble the rows, of the leaves of a pixel."""
+    """The bits that scramble the columns and the rows of a pixel's leaves."""
     bits = bits_of(tree, Node(frame, 2 * tree.halvings, column, row))
     return mix(bits ^ COLUMNS), mix(bits ^ ROWS)
 
 
 @scalar
 def leaf_place(leaf: int, shift: int) -> tuple[int, int]:
-    """Column and row, inside their pixel, of a leaf by its place in the tree's order: its bits in turn."""
+    """The column and row of a leaf inside its pixel, by its index in the tree's order (Morton order)."""
     i, j = 0, 0
     for bit in range(shift):
         i |= ((leaf >> (2 * bit + 1)) & 1) << bit
@@ -142,13 +142,13 @@ def reversed_bits(number: int, bits: int) -> int:
 
 @scalar
 def scrambled_point(tree: Tree, level_bits: int, columns: int, rows: int, ix: int, iy: int) -> tuple[float, float]:
-    """The point of a leaf in a pixel with known scrambles; ``level_bits`` are those of the leaves' frame and level.
+    """The point of a leaf in a pixel with known scrambles. ``level_bits`` is `mix_level` of the leaves.
 
-    The points of a pixel's k x k leaves are a (0, m, 2)-net in base 2 (Niederreiter 1987), k x k = 2**m: however the
-    pixel is halved into 2**m equal rectangles, each holds one point. A pixel that moves then loses about as many
-    points on one side as it gains on the other, so its measure varies less than with independent jitter. In a column
-    of leaves, the point's stratum is the leaf's row and in a row its column, bits reversed as in Hammersley's points,
-    and scrambled by an exclusive or for each column and row of each pixel.
+    The points of a pixel's k x k = 2**m leaves are a (0, m, 2)-net in base 2 (Niederreiter 1987): every elementary
+    interval of area 2**-m contains one point. When a pixel moves, it loses about as many points on one side as it gains
+    on the other, so its measure varies less than with independent jitter. A point's stratum along x is the leaf's row,
+    and along y its column, with the bits reversed as in Hammersley's points, and scrambled by an exclusive or with
+    random bits of each column and row of each pixel.
     """
     shift = (tree.leaf >> 1) - tree.halvings
     last = (1 << shift) - 1
@@ -172,11 +172,11 @@ def leaf_point(tree: Tree, frame: int, ix: int, iy: int) -> tuple[float, float]:
 
 @scalar
 def point_of(tree: Tree, node: Node) -> tuple[float, float]:
-    """The point that represents a node; one of its halves has the same point, and so on up and down.
+    """The point that represents a node, which is also the point of one of its children.
 
-    A node above the leaves has the point of the half that a random bit names. Below the leaves, the half that contains
-    the node's point keeps it and the other half has a new one. So a particle that is split or merged moves no more of
-    its measure than it must.
+    Above the leaves, a random bit selects the child whose point a node has. Below the leaves, the child that contains
+    the node's point has this point, and the other child a new one. So splitting and merging move as little of a
+    particle's measure as possible.
     """
     if node.level <= tree.leaf:
         while node.level < tree.leaf:
@@ -195,7 +195,7 @@ def point_of(tree: Tree, node: Node) -> tuple[float, float]:
 
 @scalar
 def half_with(tree: Tree, node: Node, x: float, y: float) -> int:
-    """Which half of a node contains a point."""
+    """Which child of a node contains a point: 0 or 1."""
     width, height = size_of(tree, node.level)
     if node.level & 1:
         return 1 if y >= node.iy * height + 0.5 * height else 0
@@ -205,5 +205,5 @@ def half_with(tree: Tree, node: Node, x: float, y: float) -> int:
 @scalar
 def pixel_of(tree: Tree, x: float, y: float) -> int:
     """The noise pixel that contains a point of the frame, row-major. uint64."""
-    # A point just inside the frame may have rounded to its right or lower border.
+    # A point just inside the frame may be rounded to the right or lower border.
     return u64(min(i64(y), tree.height - 1) * tree.width + min(i64(x), tree.width - 1))

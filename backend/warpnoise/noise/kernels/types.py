@@ -1,7 +1,7 @@
-"""Scalar types and records of the kernels.
+"""The scalar types and records of the kernels.
 
-A kernel's scalars are 32-bit or 64-bit; a type checker sees them as float and int. Records are tuples of arrays and
-scalars, so Numba passes them to CPU threads and to CUDA alike.
+Scalars in kernels have 32 or 64 bits. A type checker sees them as float and int. Records are tuples of arrays and
+scalars, which Numba passes to CPU threads and to CUDA.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ ONE, HALF = f32(1.0), f32(0.5)
 DEAD, VISIBLE, OCCLUDED = 0, 1, 2
 """States of a particle."""
 LARGE = 3
-"""Visible and due to be split; only within a step."""
+"""Visible, and to be split. Only within a step."""
 LEAVING = 4
-"""Occluded in this step, its depth still unknown; only within a step."""
+"""Occluded, but not yet entered in :class:`Occlusion`. Only within a step."""
 UNTESTED, ADVECTED = 5, 6
-"""Not advected yet, as its visibility must be tested; advected and visible, but its area must be compared with that of
-its node, or with leaves nearby. Only within a step."""
+"""Visible in the old frame, and not yet advected; advected and visible, but to be tested for a split and for leaves in
+its area. Only within a step."""
 
 FRAME_SHIFT, LEVEL = 6, 63
-"""Of a particle's ``origin``: where the frame begins, and the bits of the level."""
+"""The shift of the frame in a particle's ``origin``, and the mask of the level."""
 
 
 class Pass(NamedTuple):
     """A motion in one direction, from a source frame to a target frame, of h x w motion pixels."""
 
     flow: Array
-    """(h, w, 2) float32: displacement of source pixels, motion pixels."""
+    """(h, w, 2) float32: displacement of source pixels to the target frame, motion pixels."""
     reverse: Array
     """(h, w, 2) float32: displacement of target pixels back to the source frame."""
     source: Array
@@ -58,7 +58,7 @@ class Pass(NamedTuple):
     transforms: Array
     """(m, 4, 4) float64, from the source frame to the target frame, in noise pixels and projective depth."""
     transform_of: Array
-    """(h, w) int32: the transform by which a source pixel moves; -1: its flow. (0, 0): no transforms."""
+    """(h, w) int32: the index of a source pixel's transform; -1: it moves by its flow. (0, 0): no transforms."""
     interior: Array
     """(h, w) int32: 1 where pixels (j, i) to (j + 1, i + 1) of the source frame are unoccluded and show one surface."""
     sx: float
@@ -70,23 +70,23 @@ class Pass(NamedTuple):
     sy_ux: float
     sx_uy: float
     width: int
-    """Of the noise, pixels."""
+    """The size of the noise, pixels."""
     height: int
 
 
 class Particles(NamedTuple):
-    """Rows of the table of particles, visible, occluded and dead."""
+    """The table of particles: visible, occluded and dead ones."""
 
     x: Array
     """(n,) float32, noise pixels from the frame's top left corner."""
     y: Array
     x_u: Array
-    """(n,) float32: the Jacobian dx/du, dx/dv, dy/du, dy/dv of the place now by the place (u, v) at spawn."""
+    """(n,) float32: the Jacobian dx/du, dx/dv, dy/du, dy/dv of the place by the place (u, v) at spawn."""
     x_v: Array
     y_u: Array
     y_v: Array
     origin: Array
-    """(n,) int32: frame of spawn << FRAME_SHIFT | level. With ``ix`` and ``iy`` it is the particle's tree address."""
+    """(n,) int32: frame of spawn << FRAME_SHIFT | level. Together with ``ix`` and ``iy``, it is the tree address."""
     ix: Array
     """(n,) int32: column and row on the level's grid."""
     iy: Array
@@ -95,53 +95,53 @@ class Particles(NamedTuple):
 
 
 class Occlusion(NamedTuple):
-    """Entries of occluded particles: where each was when it was occluded. Its Jacobian stays as it was then."""
+    """Entries of occluded particles, with their state when they became occluded. Their Jacobians stay in the table."""
 
     row: Array
-    """(n,) int64: row in the table of particles; -1: a gap."""
+    """(n,) int64: the row in the table of particles. -1: the entry is empty."""
     x: Array
     """(n,) float32, noise pixels."""
     y: Array
     depth: Array
     """(n,) float32: projective depth."""
     slope: Array
-    """(n, 2) float32: dd/du, dd/dv by the place (u, v) at spawn."""
+    """(n, 2) float32: the derivatives dd/du, dd/dv by the place (u, v) at spawn."""
     group: Array
-    """(n,) int32: the entry's index in :class:`Groups`."""
+    """(n,) int32: the index of the group in :class:`Groups`."""
 
 
 class Groups(NamedTuple):
-    """Groups of particles of one surface that were occluded in one frame: how they have moved since."""
+    """The motion of groups of particles, each of one surface, that became occluded in the same frame."""
 
     surface: Array
     """(g,) int32."""
     transform: Array
-    """(g, 4, 4) float64, in noise pixels and projective depth; NaN: the surface's motion was unknown in a step."""
+    """(g, 4, 4) float64, in noise pixels and projective depth. NaN: the surface had no transform in a step."""
 
 
 class Tree(NamedTuple):
     """The binary tree of white noise over a grid of noise pixels."""
 
     seed: int
-    """uint64: mixed seed of places and choices."""
+    """uint64: the mixed seed, for places and choices."""
     key0: int
-    """uint64: Philox's key, its low 32 bits and its high 32 bits."""
+    """uint64: the low and the high 32 bits of Philox's key."""
     key1: int
     halvings: int
-    """Doublings from the base grid to the pixel grid: pixels are nodes of level 2 * halvings."""
+    """The number of doublings from the base grid to the pixel grid, whose level is 2 * halvings."""
     leaf: int
-    """Level of the leaves."""
+    """The level of the leaves."""
     least: float
-    """float32: area, noise pixels, above which a particle may be split; at twice this it is."""
+    """float32: the area, noise pixels, above which a particle may be split. Above twice this, it is split."""
     measures: Array
-    """(64,) float32: area of nodes by level, noise pixels."""
+    """(64,) float32: the area of the nodes of each level, noise pixels."""
     width: int
-    """Of the noise, pixels."""
+    """The size of the noise, pixels."""
     height: int
 
 
 class Node(NamedTuple):
-    """One area of the tree: the frame in which it was spawned, its level, its column and row on the level's grid."""
+    """A node of the tree: the frame of spawn, the level, and the column and row on the level's grid."""
 
     frame: int
     level: int
@@ -150,7 +150,7 @@ class Node(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What kernels work on when they advance the noise by a frame."""
+    """The arguments of most kernels that advance the noise by a frame."""
 
     particles: Particles
     occluded: Occlusion
@@ -160,22 +160,22 @@ class Step(NamedTuple):
 
 
 class Leaves(NamedTuple):
-    """Leaves to be spawned, of m pixels of k x k leaves."""
+    """The k x k leaves of each of m pixels, where particles may be spawned."""
 
     pixels: Array
     """(m,) int64, row-major."""
     slots: Array
-    """(height * width,) int32: the place of each pixel in ``pixels``, or -1."""
+    """(height * width,) int32: the index of each pixel in ``pixels``, or -1."""
     points: Array
-    """(m, k, k, 2) float32, by row and column: the leaves' points, noise pixels; x is NaN: not to be spawned."""
+    """(m, k, k, 2) float32, by row and column: the points of the leaves, noise pixels. x is NaN: dropped."""
 
 
 class Scratch(NamedTuple):
-    """Memory of one thread, by level of the tree, for a batch of ``width`` channels: 4, or a multiple of 32."""
+    """The memory of a thread, by level of the tree, for a batch of ``width`` channels: 4, or a multiple of 32."""
 
     values: Array
     """(64, width) float32."""
     normals: Array
     """(64, width) float32."""
     places: Array
-    """(64, 2) int64: columns and rows."""
+    """(64, 2) int64: the column and row."""

@@ -1,39 +1,29 @@
-"""Advection of one particle, and the test of whether the target frame shows it.
+"""Advects a particle, and tests whether it is visible in the target frame.
 
-A particle is visible if forward and reverse flow return to where they started, on the same surface; on a surface with a
-transform, if the target frame shows its surface at its depth. Particles *interior* to four pixels of one surface need
-no test of their own: these pass it with twice the accuracy, amid pixels of their own surface.
+A particle is visible if forward and reverse flow lead back to its starting point, on the same surface. If the surface
+has a transform, a depth test decides instead. The square between four pixel centers of one surface is *interior* if
+all four pixels pass the test with half the tolerance. Particles in it need no separate test.
 """
 
 from __future__ import annotations
 
 from .compile import kernel, scalar
 from .rigid import project_surface, transform_of_pixel
-from .sampling import (
-    all_of,
-    blend,
-    corners,
-    depth_agrees,
-    depth_test,
-    inside,
-    pixel_at,
-    sample_depth,
-    sample_flow,
-)
+from .sampling import all_of, blend, corners, depth_agrees, depth_test, inside, pixel_at, sample_depth, sample_flow
 from .types import DEAD, HALF, LEAVING, ONE, VISIBLE, Array, Pass, f32, f64
 
 RETURN_TOLERANCE = f32(0.1 * 0.1)
-"""Square of the distance, motion pixels, within which forward and reverse flow return."""
+"""The square of the largest flow residual of a visible particle, motion pixels."""
 INTERIOR_TOLERANCE = f32(0.05 * 0.05)
 
 Advected = tuple[int, float, float, float, float, float, float]
-"""State; place x, y, noise pixels; Jacobian of the step. DEAD: lost. LEAVING: occluded, but its transform moves it on.
-Place and Jacobian are set if it is VISIBLE."""
+"""State; place x, y, noise pixels; Jacobian of the step. The state is VISIBLE, DEAD, or LEAVING if the surface has a
+transform. Place and Jacobian are valid if it is VISIBLE."""
 
 
 @scalar
 def advect_point(p: Pass, x: float, y: float) -> Advected:
-    """Advects a point that the source frame shows, noise pixels from the frame's corner, and tests its visibility."""
+    """Advects a visible point of the source frame, noise pixels from the corner, and tests its visibility."""
     row, column = pixel_at(p.source, p, x, y)
     surface = p.source[row, column]
     xs, ys = x * p.sx - HALF, y * p.sy - HALF
@@ -64,13 +54,13 @@ def advect_point(p: Pass, x: float, y: float) -> Advected:
 def product(
     m00: float, m01: float, m10: float, m11: float, x_u: float, x_v: float, y_u: float, y_v: float
 ) -> tuple[float, float, float, float]:
-    """A particle's Jacobian after a step with the Jacobian ``m``."""
+    """The matrix product: a particle's Jacobian after a step with the Jacobian ``m``."""
     return m00 * x_u + m01 * y_u, m00 * x_v + m01 * y_v, m10 * x_u + m11 * y_u, m10 * x_v + m11 * y_v
 
 
 @scalar
 def is_interior(p: Pass, x: float, y: float) -> bool:
-    """Whether a point, noise pixels, lies between four source pixels that are unoccluded and show one surface."""
+    """Whether a point of the source frame, noise pixels, lies in an interior square."""
     h, w = p.source.shape
     left, _, top, _, _, _ = corners(x * p.sx - HALF, y * p.sy - HALF, h, w)
     return p.interior[top, left] != 0  # type: ignore[no-any-return]
@@ -78,11 +68,11 @@ def is_interior(p: Pass, x: float, y: float) -> bool:
 
 @scalar
 def is_visible(p: Pass, j: int, i: int, n: int, x: float, y: float, d: float) -> bool:
-    """Whether the target frame shows source pixel (i, j) amid four pixels of its surface, motion pixels.
+    """Whether source pixel (i, j) is visible in the target frame, between four pixels of its surface.
 
     Args:
-        n: its transform, or -1.
-        x, y, d: its place and depth in the target frame.
+        n: the index of its transform, or -1.
+        x, y, d: its place, motion pixels, and depth in the target frame.
     """
     h, w = p.source.shape
     surface = p.source[j, i]
@@ -103,12 +93,12 @@ def is_visible(p: Pass, j: int, i: int, n: int, x: float, y: float, d: float) ->
 
 @kernel
 def advect_pixels(n: int, p: Pass, flow: Array, transform_of: Array, returns: Array) -> None:
-    """Where the source pixels of row n move, and whether the target frame shows them.
+    """Computes the flow of the source pixels of row n, and whether they are visible in the target frame.
 
     Args:
-        flow, transform_of: get what ``Pass`` says of them; ``p`` has the flow of the motion. Both are left as they are
-            if no surface has a transform.
-        returns: (h, w) bool.
+        flow, transform_of: receive these fields of ``Pass``, unless no surface has a transform. ``p`` has the motion's
+            flow.
+        returns: (h, w) bool: receives the visibility.
     """
     for i in range(p.source.shape[1]):
         vx, vy, d, transform = p.flow[n, i, 0], p.flow[n, i, 1], 0.0, -1
@@ -122,7 +112,7 @@ def advect_pixels(n: int, p: Pass, flow: Array, transform_of: Array, returns: Ar
 
 @kernel
 def mark_interior(n: int, p: Pass, returns: Array, interior: Array) -> None:
-    """Sets 1 between source pixels of rows n and n + 1 that are unoccluded and show one surface."""
+    """Marks the interior squares between the source pixels of rows n and n + 1."""
     s, r = p.source, returns
     for i in range(s.shape[1] - 1):
         unoccluded = r[n, i] & r[n, i + 1] & r[n + 1, i] & r[n + 1, i + 1]

@@ -12,7 +12,7 @@ are exact in float32. So the sum of the children is exact, and sums in float64 a
 
 from __future__ import annotations
 
-from .compile import kernel_with_scratch, scalar
+from .compile import kernel, scalar
 from .random import normals
 from .tree import ancestor_of, node_at, parent_of, power_of_two, side_in_parent
 from .types import DEAD, HALF, Array, Node, Particles, Scratch, Tree, f32, f64, u64
@@ -114,7 +114,7 @@ def descend(
     return drawn
 
 
-@kernel_with_scratch
+@kernel
 def draw_white_noise(
     n: int, scratch: Scratch, particles: Particles, tree: Tree, rows: Array, first: int, map_: int, values: Array
 ) -> None:
@@ -138,7 +138,7 @@ def draw_white_noise(
             last = node
 
 
-@kernel_with_scratch
+@kernel
 def split_values(
     n: int, scratch: Scratch, particles: Particles, tree: Tree, rows: Array, to: Array, map_: int, values: Array
 ) -> None:
