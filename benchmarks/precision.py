@@ -16,6 +16,11 @@ import torch
 from warpnoise.job import Settings
 from warpnoise.sdedit import load_model
 from warpnoise.sdedit.device import computes_bfloat16
+from warpnoise.sdedit.edit_settings import NoiseMaps
+
+
+def constant(noise: torch.Tensor) -> NoiseMaps:
+    return lambda index: noise
 
 
 def main() -> None:
@@ -38,7 +43,7 @@ def main() -> None:
                 results = []
                 for editor, taken in zip(editors, times, strict=True):
                     start = time.perf_counter()
-                    results.append(editor.edit(frame, lambda _, noise=noise: noise, Settings(style=style)))
+                    results.append(editor.edit(frame, constant(noise), Settings(style=style)))
                     taken.append(time.perf_counter() - start)
             single, half = (statistics.median(taken[1:]) for taken in times)
             off = results[0] - results[1]

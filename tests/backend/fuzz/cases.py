@@ -103,7 +103,6 @@ def _pngs(folder: Path) -> _Maker:
         def read() -> None:
             picture_digest(path)
             _every(
-                lambda: read_png(path, SIZE),
                 lambda: read_png(path),
                 lambda: read_size(path),
                 lambda: _sent(path),
