@@ -12,7 +12,7 @@ from kill_points.children import Children
 
 from ..result_files import result_of
 from . import fetch_scenarios as scenarios
-from .test_remote import job  # noqa: F401  the fixture
+from .remote.conftest import job  # noqa: F401  the fixture
 
 UPLOAD = ".upload.json"
 """It names the server, which has another port each time."""
