@@ -22,7 +22,7 @@ from warpnoise.hashing import digest_text
 from warpnoise.job import Result, ResultInfo, Settings, Shot
 from warpnoise.job.digest_cache import DigestCache
 from warpnoise.job.frame_ranges import frame_name
-from warpnoise.media.png import write_png
+from warpnoise.media.png import read_png, read_size, write_png
 from warpnoise.motion import frames_and_motions
 from warpnoise.noise import Motion
 from warpnoise.pipeline.made_of import MadeOf, unfinished
@@ -31,16 +31,16 @@ from warpnoise.pipeline.plan import make_plan
 
 log = logging.getLogger(__name__)
 
-ACCUMULATION_VERSION = 3
+ACCUMULATION_VERSION = 4
 
 
 class AccumulatedOf:
     """For each final frame the digest of all that it is made of: the frames around it as they were stylized, and those
     before it, among which its key frames are."""
 
-    def __init__(self, shot: Shot, settings: Settings, digest: Callable[[int], str]) -> None:
-        """``digest``: of a frame as it was stylized."""
-        self._frames, self._digest = shot.frames, digest
+    def __init__(self, shot: Shot, settings: Settings, stylized: MadeOf) -> None:
+        """``stylized``: what the frames are made of as they are stylized."""
+        self._frames, self._digest, self.painted = shot.frames, stylized.digest, stylized.painted
         self._links = [digest_text(f"accumulation {ACCUMULATION_VERSION} {settings.accumulation} {settings.key_share}")]
 
     def digest(self, frame: int) -> str:
@@ -65,11 +65,13 @@ def accumulate(
     amount: float,
     key_share: float,
     cancelled: Callable[[], bool] | None = None,
+    painted: Collection[int] = (),
 ) -> Iterator[tuple[int, npt.NDArray[np.uint16]]]:
     """The final pictures of ``frames``, in order, (h, w, 3 or 4) uint16.
 
     Args:
         source: each frame's file, as it was stylized; those up to two frames after the last of ``frames`` are read.
+        painted: key frames that the user painted. They stay as they are.
 
     Raises:
         JobError: a frame is missing or of another size.
@@ -79,7 +81,7 @@ def accumulate(
     last = min(max(map(shot.frames.index, frames)) + RADIUS + 1, len(shot.frames))
     read = shot.frames[:last]
     check_there(shot, source, read)
-    keys = KeyFrames(key_share)
+    keys = KeyFrames(key_share, painted)
     pictures: dict[int, StylizedFrame] = {}
     window: deque[_Frame] = deque(maxlen=2 * RADIUS + 1)
     waiting: deque[int] = deque()
@@ -91,12 +93,12 @@ def accumulate(
         pictures[number] = _read(shot, source, number)
         waiting.append(number)
         if len(waiting) > RADIUS:
-            yield from _final(waiting.popleft(), frames, window, pictures, source, amount)
+            yield from _final(waiting.popleft(), frames, window, pictures, source, amount, painted)
         needed = {*keys.live, *(each.number for each in window)}
         for gone in pictures.keys() - needed:
             del pictures[gone]
     for number in waiting:
-        yield from _final(number, frames, window, pictures, source, amount)
+        yield from _final(number, frames, window, pictures, source, amount, painted)
 
 
 def accumulate_result(
@@ -113,7 +115,7 @@ def accumulate_result(
     if not todo:
         return
     share, amount = settings.key_share or 1.0, settings.accumulation or 0.0
-    for frame, picture in accumulate(shot, result.raw.frame, todo, amount, share, cancelled):
+    for frame, picture in accumulate(shot, result.raw.frame, todo, amount, share, cancelled, made_of.painted):
         result.write_frame(frame, picture, made_of.digest(frame))
         written(frame)
 
@@ -139,7 +141,7 @@ def accumulate_finished(
         stylized = stylized_of(shot, info, read[-1], digests, cancelled)
         if left := unfinished(shot, result.raw, read, stylized, digests):
             raise JobError(f"{result.raw.folder}: frame {left[0]} is not stylized yet. Run `warpnoise stylize` first.")
-        made_of = AccumulatedOf(shot, info.settings, stylized.digest)
+        made_of = AccumulatedOf(shot, info.settings, stylized)
         accumulate_result(shot, result, info.settings, chosen, made_of, cancelled)
     return result
 
@@ -162,9 +164,17 @@ def accumulate_folder(
     key_share: float = 0.2,
     cancelled: Callable[[], bool] | None = None,
 ) -> list[Path]:
-    """Accumulates frames that any tool made, ``source/0001.png``, into ``target``. Raises as ``accumulate``."""
+    """Accumulates frames that any tool made, ``source/0001.png``, into ``target``.
+
+    Raises:
+        JobError: ``target`` is ``source``, lies in the job folder, or is a file. Otherwise as ``accumulate``.
+    """
     if source.resolve() == target.resolve():
         raise JobError(f"{target} is the folder of the frames to average. Choose another folder with --output.")
+    if target.resolve().is_relative_to(shot.path.resolve()):
+        raise JobError(f"{target} is in the job folder, whose files it could replace. Choose another with --output.")
+    if target.exists() and not target.is_dir():
+        raise JobError(f"{target} is a file; expected a folder. Choose another with --output.")
     chosen, written = list(shot.frames if frames is None else frames), []
     pictures = accumulate(shot, lambda frame: source / f"{frame_name(frame)}.png", chosen, amount, key_share, cancelled)
     for frame, picture in pictures:
@@ -174,13 +184,20 @@ def accumulate_folder(
 
 
 def check_there(shot: Shot, source: Callable[[int], Path], frames: Sequence[int]) -> None:
-    """Raises JobError: a file or the passes of one of the frames are missing."""
-    missing = [source(frame) for frame in frames if not source(frame).is_file()]
+    """Raises JobError: a file or the passes of one of the frames are missing, or a file has another size."""
+    missing = [source(frame).name for frame in frames if not source(frame).is_file()]
     if missing:
         raise JobError(
-            f"{first_few(missing, 1)} is missing: each frame is averaged with frames around it and before it. "
-            "Stylize these first, or choose a folder that holds all of them."
+            f"{source(frames[0]).parent} lacks {first_few(missing)}: each frame is averaged with frames around it and "
+            "before it. Stylize these first, or choose a folder that holds all of them."
         )
+    wanted = shot.scene.width, shot.scene.height
+    for frame in frames:
+        width, height = read_size(source(frame))
+        if (width, height) != wanted:
+            raise JobError(
+                f"{source(frame)} is {width} x {height}; expected {wanted[0]} x {wanted[1]}, the size of the frames."
+            )
     shot.check_passes(frames)
 
 
@@ -191,8 +208,12 @@ def _final(
     pictures: Mapping[int, StylizedFrame],
     source: Callable[[int], Path],
     amount: float,
+    painted: Collection[int],
 ) -> Iterator[tuple[int, npt.NDArray[np.uint16]]]:
     if number not in frames:
+        return
+    if number in painted:
+        yield number, read_png(source(number))
         return
     index = next(index for index, each in enumerate(window) if each.number == number)
     seen = [*window[index].keys, *_around(list(window), index)]
@@ -217,9 +238,4 @@ def _around(window: list[_Frame], index: int) -> Iterator[Seen]:
 
 def _read(shot: Shot, source: Callable[[int], Path], frame: int) -> StylizedFrame:
     picture, render = (read_picture(path).image.numpy() for path in (source(frame), shot.color(frame)))
-    if picture.shape != render.shape:
-        raise JobError(
-            f"{source(frame)} is {picture.shape[2]} x {picture.shape[1]}; expected {render.shape[2]} x "
-            f"{render.shape[1]}, the size of the frames."
-        )
     return StylizedFrame(*(np.ascontiguousarray(each.transpose(1, 2, 0)) for each in (picture, render)))

@@ -58,6 +58,7 @@ class MadeOf:
             *(() if plan is None else (f"coherence {COHERENCE_VERSION}", *self._painted(plan))),
         )
         self._plan, self._preview_of = plan, preview_of
+        self.painted: frozenset[int] = frozenset(() if plan is None else plan.painted)
         self._known: dict[int, str] = {}
         self._links = [start]
         """Entry i + 1 is of the passes, cameras and objects of the frames up to number i."""

@@ -38,7 +38,7 @@ def write_finished_movie(
         stylized = stylized_of(shot, info, shot.frames[-1], digests, cancelled)
         missing = unfinished(shot, result.raw if info.settings.accumulation else result, shot.frames, stylized, digests)
         if info.settings.accumulation and not missing:
-            made_of = AccumulatedOf(shot, info.settings, stylized.digest)
+            made_of = AccumulatedOf(shot, info.settings, stylized)
             missing = [each for each in shot.frames if not result.is_finished(result.frame(each), made_of.digest(each))]
     if missing:
         raise JobError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from itertools import pairwise, takewhile
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 from warpnoise.coherence.anchor import Surfaces
 from warpnoise.coherence.keys import LOOK_AHEAD, KeyFrames
 from warpnoise.errors import JobError, stop_if
-from warpnoise.job import Settings, Shot
+from warpnoise.job import Settings, Shot, frame_name
 from warpnoise.media.png import read_png
 from warpnoise.motion import frames_and_motions
 
@@ -101,9 +101,16 @@ def make_plan(
         MediaError: passes or a picture that cannot be read.
         Cancelled: ``cancelled()`` was true.
     """
-    if not (settings.pull or settings.attention):
-        return None
     painted = key_pictures(shot)
+    if not (settings.pull or settings.attention):
+        if painted:
+            warn(
+                f"The key pictures of {shot.keys_folder} have no effect with `pull` 0, as in the presets *Lively* and "
+                "*Off*. Choose *Balanced* or *Steady* to carry their look through the shot."
+            )
+        return None
+    for path in painted.values():
+        _check_picture(shot, path)
     end = max([shot.frames.index(last) + LOOK_AHEAD, *map(shot.frames.index, painted)]) + 1
     if preview:
         ready = takewhile(lambda frame: shot.passes(frame).is_file(), shot.frames[: len(shot.info.frames)])
@@ -136,39 +143,44 @@ def make_plan(
 
 
 def key_pictures(shot: Shot) -> dict[int, Path]:
-    """The user's own pictures of frames in ``keys/``, by frame.
+    """The user's own pictures of frames in ``keys/``, by frame. Other files there, such as ``notes.txt``, are ignored.
 
-    Raises:
-        JobError: a file that is no frame's, of another size, or without alpha where the frames have some.
-        MediaError: a file that is not a PNG.
+    Raises JobError: a PNG is not named like a frame, or a frame has only a picture of another format.
     """
+    if not shot.keys_folder.exists():
+        return {}
+    if not shot.keys_folder.is_dir():
+        raise JobError(f"{shot.keys_folder} is a file; expected a folder with key pictures. Rename or remove it.")
+    frames = {frame_name(frame): frame for frame in shot.frames}
     found: dict[int, Path] = {}
-    for path in sorted(shot.keys_folder.glob("*.png")):
-        frame = _number(path, shot.frames)
-        picture = read_png(path)
-        height, width = picture.shape[:2]
-        if (width, height) != (shot.scene.width, shot.scene.height):
+    others: list[Path] = []
+    for path in sorted(shot.keys_folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.suffix.lower() != ".png":
+            others.append(path)
+        elif path.suffix == ".png" and path.stem in frames:
+            found[frames[path.stem]] = path
+        else:
+            first, last = frame_name(shot.frames[0]), frame_name(shot.frames[-1])
             raise JobError(
-                f"{path}: the key picture is {width} x {height}; expected {shot.scene.width} x {shot.scene.height}, "
-                "the size of the frames. Scale it, or remove it."
+                f"{path}: no frame of the shot has this name: they are {first}.png to {last}.png. Rename or remove it."
             )
-        if shot.scene.transparent and picture.shape[2] != 4:
-            raise JobError(
-                f"{path}: the key picture has no alpha, but the frames have. Save it as RGBA, with the frame's alpha."
-            )
-        found[frame] = path
+    for path in others:
+        if path.stem in frames and frames[path.stem] not in found:
+            raise JobError(f"{path}: key pictures are PNG files. Save it as {path.stem}.png, or remove it.")
     return found
 
 
-def _number(path: Path, frames: Sequence[int]) -> int:
-    try:
-        frame = int(path.stem)
-    except ValueError:
+def _check_picture(shot: Shot, path: Path) -> None:
+    picture = read_png(path)
+    height, width = picture.shape[:2]
+    if (width, height) != (shot.scene.width, shot.scene.height):
         raise JobError(
-            f"{path}: expected a frame's number as the name of a key picture, like 0012.png. Rename or remove it."
-        ) from None
-    if frame not in frames:
-        raise JobError(
-            f"{path}: the shot has no frame {frame}: it holds {frames[0]} to {frames[-1]}. Rename or remove it."
+            f"{path}: the key picture is {width} x {height}; expected {shot.scene.width} x {shot.scene.height}, "
+            "the size of the frames. Scale it, or remove it."
         )
-    return frame
+    if shot.scene.transparent and picture.shape[2] != 4:
+        raise JobError(
+            f"{path}: the key picture has no alpha, but the frames have. Save it as RGBA, with the frame's alpha."
+        )

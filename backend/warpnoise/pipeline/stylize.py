@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from warpnoise.errors import JobError
+from warpnoise.errors import JobError, first_few
 from warpnoise.job import ModelInfo, Result, ResultInfo, Settings, Shot
 from warpnoise.job.digest_cache import DigestCache
 from warpnoise.media.png import read_png
@@ -26,7 +26,7 @@ from warpnoise.pipeline.guides import check_guides, wanted_guides
 from warpnoise.pipeline.made_of import MadeOf, all_recorded, effective, result_name, unfinished
 from warpnoise.pipeline.movie import write_movie_of
 from warpnoise.pipeline.pictures import to_picture
-from warpnoise.pipeline.plan import NEEDS_OTHERS, Plan, make_plan
+from warpnoise.pipeline.plan import NEEDS_OTHERS, Plan, key_pictures, make_plan
 from warpnoise.pipeline.read import Source, read_sources
 from warpnoise.pipeline.reporter import Reporter
 from warpnoise.pipeline.segments import Carried, SegmentEditor
@@ -128,6 +128,8 @@ def stylize(
     chosen = effective(settings, folder)
     asked = wanted[0], wanted[-1]  # frames before them that they need, others may be making: the same ones
     reporter = Reporter(Progress(frames_total=len(wanted)), progress)
+    if settings.attention and not chosen.attention:
+        warnings += ("`attention` has no effect: the model has no attention to key frames, or a ControlNet guides it.",)
     reporter.warn(*warnings)
     reporter.report()
     written_movie = None
@@ -138,7 +140,9 @@ def stylize(
         stylized = target.raw if chosen.accumulation else target  # there are frames that others are drawn toward
         making = target if preview else stylized
         plan = None
-        if not preview or _is_any_there(shot, stylized):
+        if preview and not _is_any_there(shot, stylized):
+            log.info("preview: without coherence, because no frame is stylized yet")
+        else:
             plan = make_plan(shot, chosen, wanted[-1], reporter.warn, cancelled, preview=preview)
         if plan is not None and not preview:
             wanted = plan.needed(wanted)
@@ -200,7 +204,7 @@ def stylize(
         )
         if finished and chosen.accumulation:
             reporter.report("accumulating")
-            accumulated_of = AccumulatedOf(shot, chosen, made_of().digest)
+            accumulated_of = AccumulatedOf(shot, chosen, made_of())
             accumulate_result(shot, target, chosen, shot.frames, accumulated_of, cancelled, reporter.frame_accumulated)
         if finished and movie:
             written_movie = write_movie_of(shot, target, lambda: reporter.report("encoding"), cancelled)
@@ -271,7 +275,7 @@ def _make(
 
 def _is_any_there(shot: Shot, result: Result) -> bool:
     """Whether there is a frame that a preview can be drawn toward."""
-    return any(shot.keys_folder.glob("*.png")) or any(
+    return bool(key_pictures(shot)) or any(
         (record := result.record(result.frame(frame))) is not None and not record.preview for frame in shot.frames
     )
 
@@ -282,11 +286,11 @@ def _that_are_there(
     """The finished frames that a preview is drawn toward."""
     needed = [frame for frame in plan.needed(wanted) if frame not in wanted]
     there = [frame for frame in needed if result.is_finished(result.frame(frame), made_of.digest(frame))]
-    missing = [str(key) for key in plan.keys if key in needed and key not in there]
+    missing = [key for key in plan.keys if key in needed and key not in there and key not in plan.painted]
     if missing:
         warn(
-            f"Preview without the key frames {', '.join(missing)}, which are not stylized yet: the whole shot will "
-            "look different where they show. Stylize them first with `warpnoise keyframes`."
+            f"This preview is made without key frames that are not stylized yet ({first_few(missing)}): the whole shot "
+            "will look different where they show. Stylize them first with `warpnoise keyframes`."
         )
     if there:
         log.info("preview: drawn toward the finished frames %s", ", ".join(map(str, there)))

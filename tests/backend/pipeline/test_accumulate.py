@@ -96,6 +96,16 @@ def test_a_preview_keeps_accumulated_frames_and_shows_those_that_wait(job: Shot)
     assert (accumulated[2][0] != read_png(result.raw.frame(2))).any()
 
 
+def test_a_painted_key_frame_stays_as_it_is(job: Shot) -> None:
+    painted = np.random.default_rng(0).integers(0, 65536, (20, 24, 3), np.uint16)
+    job.keys_folder.mkdir()
+    write_png(job.keys_folder / "0003.png", painted)
+    stylize(job, job.settings.updated({"pull": 1.0}), device="cpu")
+    result = current(job)
+    np.testing.assert_array_equal(read_png(result.frame(3)), painted)
+    assert (read_png(result.frame(2)) != read_png(result.raw.frame(2))).any()
+
+
 def test_without_accumulation_there_is_nothing_to_do(job: Shot) -> None:
     stylize(job, job.settings.updated({"accumulation": 0.0}), device="cpu")
     assert accumulate_finished(job) is None
@@ -122,11 +132,24 @@ def test_missing_and_wrong_frames_are_named_and_nothing_is_written(job: Shot, tm
     source.mkdir()
     for frame in job.frames[:-1]:
         write_png(source / f"{frame:04d}.png", read_png(job.color(frame)))
-    with pytest.raises(JobError, match=r"0005\.png is missing"):
+    with pytest.raises(JobError, match=r"frames lacks 0005\.png"):
         accumulate_folder(job, source, target)
     assert not target.exists()
     write_png(source / "0005.png", np.zeros((10, 24, 3), np.uint16))
     with pytest.raises(JobError, match="24 x 10; expected 24 x 20"):
         accumulate_folder(job, source, target)
-    with pytest.raises(JobError, match="another folder"):
-        accumulate_folder(job, source, source)
+    assert not target.exists()
+
+
+def test_frames_of_another_tool_replace_nothing(job: Shot, tmp_path: Path) -> None:
+    source, file = job.color(1).parent, tmp_path / "file"
+    before = {path: path.read_bytes() for path in source.iterdir()}
+    file.write_text("")
+    for target, refusal in [
+        (source, "folder of the frames to average"),
+        (job.path / "passes", "in the job folder"),
+        (file, "is a file"),
+    ]:
+        with pytest.raises(JobError, match=refusal):
+            accumulate_folder(job, source, target)
+    assert {path: path.read_bytes() for path in source.iterdir()} == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from warpnoise.errors import JobError
 from warpnoise.job import Settings, Shot
 from warpnoise.media.png import read_png, write_png
 from warpnoise.pipeline import key_frames, stylize, whole_segments
-from warpnoise.pipeline.plan import Plan
+from warpnoise.pipeline.plan import Plan, key_pictures
 from warpnoise.pipeline.segments import SegmentEditor
 
 from .. import synthetic
@@ -181,11 +182,11 @@ def test_a_preview_uses_existing_key_frames_and_names_missing_ones(job: Shot, ca
     bare = read_png(first.result.frame(frame))
     stylize(job, frames=[1], device="cpu")
     some = stylize(job, frames=[frame], preview=True, device="cpu")
-    assert any("Preview without the key frames" in warning for warning in some.warnings)
+    assert any("key frames that are not stylized yet" in warning for warning in some.warnings)
     stylize(job, frames=keys_of(job), device="cpu")
     with caplog.at_level("INFO"):
         second = stylize(job, frames=[frame], preview=True, device="cpu")
-    assert not any("Preview without" in warning for warning in second.warnings)
+    assert not any("not stylized yet" in warning for warning in second.warnings)
     assert "drawn toward the finished frames 1" in caplog.text
     assert (read_png(first.result.frame(frame)) != bare).any()
     assert stylize(job, device="cpu").frames_kept == len(keys_of(job))
@@ -231,7 +232,7 @@ def test_a_painted_key_frame_stays_and_its_look_is_carried(job: Shot, stylized: 
     ("options", "words"),
     [
         ({"frame": 4, "size": (20, 23)}, ["0004.png", "23 x 20", "24 x 20"]),
-        ({"frame": 40}, ["0040.png", "no frame 40", "1 to 7"]),
+        ({"frame": 40}, ["0040.png", "0001.png to 0007.png"]),
     ],
 )
 def test_wrong_key_pictures_are_refused(job: Shot, options: dict[str, Any], words: list[str]) -> None:
@@ -242,11 +243,44 @@ def test_wrong_key_pictures_are_refused(job: Shot, options: dict[str, Any], word
     assert not job.results()
 
 
-def test_a_key_picture_without_a_number_is_refused(job: Shot) -> None:
+@pytest.mark.parametrize("name", ["hero.png", "4.png", "+0004.png", "0_004.png", "0004.PNG", "0004.jpg"])
+def test_a_key_picture_that_is_not_named_like_a_frame_is_refused(job: Shot, name: str) -> None:
     paint(job, 4)
-    (job.keys_folder / "0004.png").rename(job.keys_folder / "hero.png")
-    with pytest.raises(JobError, match="0012"):
+    (job.keys_folder / "0004.png").rename(job.keys_folder / name)
+    with pytest.raises(JobError, match=re.escape(name)):
         stylize(job, device="cpu")
+
+
+def test_other_files_beside_key_pictures_are_ignored(job: Shot) -> None:
+    paint(job, 4)
+    for name in ("._0004.png", "notes.txt", "0004.kra"):
+        (job.keys_folder / name).write_text("not a picture")
+    assert list(key_pictures(job)) == [4]
+
+
+def test_a_file_in_the_place_of_the_key_pictures_is_refused(job: Shot) -> None:
+    job.keys_folder.write_text("")
+    with pytest.raises(JobError, match="expected a folder"):
+        stylize(job, device="cpu")
+
+
+@pytest.mark.parametrize("preset", ["lively", "off"])
+def test_key_pictures_that_have_no_effect_are_reported(make_job: MakeJob, preset: str) -> None:
+    job = make_job(frames=2, width=24, height=20, coherence=preset)
+    paint(job, 1)
+    assert any("have no effect" in warning for warning in stylize(job, device="cpu").warnings)
+
+
+def test_attention_without_effect_is_reported(make_job: MakeJob) -> None:
+    job = make_job(frames=1, attention=0.5)
+    assert any("`attention` has no effect" in warning for warning in stylize(job, device="cpu").warnings)
+
+
+def test_a_preview_names_only_key_frames_that_must_be_stylized(job: Shot) -> None:
+    paint(job, 4)
+    stylize(job, frames=[1], device="cpu")
+    (warning,) = stylize(job, frames=[5], preview=True, device="cpu").warnings
+    assert "(3, 6)" in warning
 
 
 def test_a_key_picture_without_alpha_is_refused_where_frames_have_some(make_job: MakeJob) -> None:
