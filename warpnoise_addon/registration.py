@@ -13,12 +13,12 @@ from .ui import (
     backend_operators,
     draw_settings,
     first_run,
+    icons,
     image_editor,
     key_pictures,
     model_list,
     model_operators,
     panel,
-    pictures,
     preferences,
     properties,
     result_operators,
@@ -28,7 +28,7 @@ from .ui import (
 MODULES = (
     preferences, properties, model_list, model_operators, key_pictures, draw_settings, stylize_operators,
     backend_operators, result_operators, image_editor, first_run, panel,
-    translations, state, pictures, command,
+    translations, state, icons, command,
 )  # fmt: skip
 """Those with Blender's classes, with register() and unregister(), or with both."""
 KINDS = (
@@ -50,7 +50,7 @@ def classes() -> Iterator[type]:
 def _another_file(*_: object) -> None:
     """A run belongs to the file that is open: it ends with it."""
     state.stop_all()
-    pictures.clear_newest()
+    icons.clear_newest()
 
 
 def register() -> None:

@@ -1,14 +1,14 @@
 """The backend process, seen from Blender: finds, starts, watches and talks to it. Imports no bpy.
 
-    locate      finds the Python that has the backend; the address of one that someone else runs
-    client      the HTTP interface of docs/architecture.md
-    patience    time limits of a request
-    answers     checks whether an answer has the interface's shape, and compatible versions
-    connection  a Backend: a client, and its process (`warpnoise serve`) if we started it
-    poll        one job, from its POST to its end
-    remote      the same on a remote server, and fetches the result
-    upload        sends the job folder
-    pictures      checks those that are received, and removes metadata from those that are sent
+    locate            finds the Python that has the backend; the address of one that someone else runs
+    client            the HTTP interface of docs/architecture.md
+    patience          time limits of a request
+    answers           checks whether an answer has the interface's shape, and compatible versions
+    connection        a Backend: a client, and its process (`warpnoise serve`) if we started it
+    poll              one job, from its POST to its end
+    remote            the same on a remote server, and fetches the result
+    upload            sends the job folder
+    picture_transfer  checks pictures that are received, and removes metadata from those that are sent
 
 Every call has a time limit, and can be made from any thread.
 """

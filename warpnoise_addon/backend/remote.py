@@ -23,7 +23,7 @@ from ..settings import make_settings
 from .answers import Job
 from .client import NotModified
 from .connection import Backend
-from .pictures import NotThePicture, check_png, largest_png
+from .picture_transfer import NotThePicture, check_png, largest_png
 from .poll import JobRequest, run_job
 from .upload import LocalJob, forget_upload, send_job
 

@@ -24,7 +24,7 @@ from ..results import read_job
 from .answers import NEW_JOB, Job, check
 from .client import WORK_SECONDS
 from .connection import Backend
-from .pictures import NoPictureError, SentPicture
+from .picture_transfer import NoPictureError, SentPicture
 from .poll import POLL_SECONDS, follow
 
 MEMORY = ".upload.json"

@@ -1,6 +1,6 @@
 """Scene to job folder (docs/architecture.md, "The job folder")."""
 
+from .export_options import ExportedFrame, ExportOptions
 from .exporter import export_job
-from .options import ExportedFrame, ExportOptions
 
 __all__ = ["ExportOptions", "ExportedFrame", "export_job"]

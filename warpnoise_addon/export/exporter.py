@@ -9,10 +9,10 @@ import bpy
 
 from .changes import AnimatedValues, Changes
 from .existing import ExistingFrames, check_step
+from .export_options import ExportedFrame, ExportOptions
 from .files import JobFolder, frame_mutex
 from .frame_state import check_cameras
 from .job_file import JobFile, scene_block
-from .options import ExportedFrame, ExportOptions
 from .rendered_motion import RenderedMotion, add_motion_layer, enabled_layers
 from .rendering import RenderedColor, left_out, make_small, render_size
 from .simulations import Simulations

@@ -18,9 +18,9 @@ from ..bounded_json import read_json
 from ..errors import ExportError, writing
 from ..frame_ranges import frame_name
 from ..version import VERSION
+from .export_options import ExportOptions
 from .files import JobFolder, is_whole, mutex
 from .frame_state import FrameState
-from .options import ExportOptions
 from .rendering import render_size
 
 SCHEMA = 2

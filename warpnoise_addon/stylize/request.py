@@ -15,7 +15,7 @@ from pathlib import Path
 from ..atomic import atomic_write
 from ..bounded_json import read_json
 from ..errors import SettingsError
-from ..export.options import ExportOptions
+from ..export.export_options import ExportOptions
 from ..frame_ranges import frame_name, frames_text, parse_shot, shot_file
 from ..results import list_results
 from ..settings import Settings, make_settings, same_settings

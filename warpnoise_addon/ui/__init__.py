@@ -11,6 +11,6 @@ first_run        the first buttons, the trial, and its playback
 image_editor     the previewed frame beside its render, and the stylized frames
 model_list       models that are installed and suggested
 key_pictures     the user's own paintings of some frames
-pictures         the newest frame, and what the default model's styles look like
+icons            the newest frame, and what the default model's styles look like
 texts            lines of text, and their translation
 """

@@ -11,7 +11,7 @@ from bpy.props import StringProperty
 
 from ..settings import SETTINGS, Setting
 from ..stylize import model_facts, state
-from . import pictures
+from . import icons
 from .key_pictures import draw_key_pictures
 from .make_request import default_output
 from .model_list import DEFAULT_MODEL, draw_models
@@ -35,8 +35,8 @@ def draw_style(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         if styles:
             row.menu("WARPNOISE_MT_styles", text="", icon="DOWNARROW_HLT")
     shown = settings.style or (styles[0] if styles else "")
-    if is_default(settings.model) and pictures.style_icon(shown):
-        column.template_icon(icon_value=pictures.style_icon(shown), scale=5.0)
+    if is_default(settings.model) and icons.style_icon(shown):
+        column.template_icon(icon_value=icons.style_icon(shown), scale=5.0)
     draw_settings(column, settings, "style")
 
 
@@ -105,7 +105,7 @@ class WARPNOISE_MT_styles(bpy.types.Menu):
     def draw(self, context: bpy.types.Context) -> None:
         model = context.scene.warpnoise.model
         for style in known_styles(model):
-            icon = pictures.style_icon(style) if is_default(model) else 0
+            icon = icons.style_icon(style) if is_default(model) else 0
             choose = self.layout.operator("wm.context_set_string", text=style, icon_value=icon, translate=False)
             choose.data_path, choose.value = "scene.warpnoise.style", style
 
@@ -120,7 +120,7 @@ def known_styles(model: str) -> list[str]:
     told = _told(model)
     if told is not None:
         return list(told.get("styles", ()))
-    return list(pictures.STYLES) if is_default(model) else []
+    return list(icons.STYLES) if is_default(model) else []
 
 
 def takes(model: str) -> frozenset[str] | None:

@@ -8,7 +8,7 @@ import bpy
 
 from ..stylize import state
 from ..stylize.status import STAGES, Status, duration
-from . import pictures
+from . import icons
 from .texts import draw_text, iface, letters_in
 
 DETAILS = re.compile(r"\S+[/\\](?=\S)|(-[\w.]+){3}\.whl\b")
@@ -39,8 +39,8 @@ def draw_status(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         draw_text(column, status.device, icon="BLANK1", width=width, capital=False)
     for text in status.warnings:
         draw_text(box, text, icon="INFO", width=width, most=6)
-    if pictures.newest_icon() and told is None:
-        box.template_icon(icon_value=pictures.newest_icon(), scale=8.0)
+    if icons.newest_icon() and told is None:
+        box.template_icon(icon_value=icons.newest_icon(), scale=8.0)
 
 
 def is_cancelling() -> bool:

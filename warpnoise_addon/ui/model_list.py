@@ -14,7 +14,7 @@ from ..errors import from_backend
 from ..settings import SETTINGS
 from ..stylize import model_facts
 from ..stylize.model_sessions import size_text
-from . import pictures
+from . import icons
 from .preferences import offline
 from .texts import draw_text, iface, letters_in
 
@@ -48,7 +48,7 @@ class WARPNOISE_UL_models(bpy.types.UIList):
     ) -> None:
         model = listed(item.name) or {}
         row = layout.row(align=True)
-        picture = pictures.style_icon(pictures.STYLES[0]) if item.name == DEFAULT_MODEL else 0
+        picture = icons.style_icon(icons.STYLES[0]) if item.name == DEFAULT_MODEL else 0
         kind: Any = "ERROR" if model.get("error") else "CHECKMARK" if is_installed(model) else "IMPORT"
         if picture:
             row.label(text=item.title, icon_value=picture, translate=False)

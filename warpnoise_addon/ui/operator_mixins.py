@@ -11,7 +11,7 @@ import bpy
 from ..errors import WarpnoiseError
 from ..stylize import state
 from ..stylize.session import Session
-from . import pictures
+from . import icons
 from .texts import sentence
 
 TIMER_SECONDS = 0.2
@@ -109,13 +109,13 @@ class SessionOperator(WhenIdle):
         if (session.status, int(session.seconds)) != self._drawn:
             state.last = session.status
             self._drawn = state.last, int(session.seconds)
-            pictures.show_newest(state.last.newest)
+            icons.show_newest(state.last.newest)
             redraw(context)
         if not session.over:
             return {"PASS_THROUGH"}
         self._unwatch(context)
         state.last = session.status
-        pictures.show_newest(session.status.newest, now=True)
+        icons.show_newest(session.status.newest, now=True)
         try:
             return self._ended(context)
         finally:

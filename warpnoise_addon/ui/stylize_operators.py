@@ -18,7 +18,7 @@ from ..stylize.request import StylizeRequest
 from ..stylize.second_blender import prepare_export, remove_copy
 from ..stylize.session import StylizeSession
 from ..stylize.status import Status
-from . import pictures
+from . import icons
 from .first_run import leave_trial, show_trial
 from .image_editor import AFTER, show_preview
 from .make_request import make_request
@@ -77,7 +77,7 @@ class WARPNOISE_OT_stylize(SessionOperator, SettingsProperties, bpy.types.Operat
             return self._fail(error)
         self._request = request
         leave_trial(context.scene)
-        pictures.clear_newest()
+        icons.clear_newest()
         state.begin(StylizeSession(state.pool, request, command, partial(remove_copy, copy.path)))
         warn(self, copy.warnings)
         return self._watch(context)

@@ -9,7 +9,7 @@ import click
 
 from warpnoise.cli.shared_options import needs_extra, options_of
 from warpnoise.sdedit.places import MODELS_VARIABLE
-from warpnoise.server.options import ServeOptions
+from warpnoise.server.serve_options import ServeOptions
 
 
 @click.command("serve")

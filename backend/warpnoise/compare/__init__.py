@@ -11,6 +11,6 @@ The package has three layers. Each imports only from those before it:
 ``compare`` runs them in this order.
 """
 
-from warpnoise.compare.experiment.options import METHODS, NOISE_TASKS, CompareOptions
+from warpnoise.compare.experiment.compare_options import METHODS, NOISE_TASKS, CompareOptions
 
 __all__ = ["METHODS", "NOISE_TASKS", "CompareOptions"]

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from warpnoise.compare.experiment.compare_options import CompareOptions
 from warpnoise.compare.experiment.measure import SequenceFigures, measure
 from warpnoise.compare.experiment.method_run import Meter, Run
 from warpnoise.compare.experiment.noise_figures import NoiseFigures, measure_noise
-from warpnoise.compare.experiment.options import CompareOptions
 from warpnoise.compare.experiment.pan import make_pan
 from warpnoise.compare.experiment.report import NoiseReport, Report, TaskReport, report_method, report_noise
 from warpnoise.compare.experiment.shot_motion import ShotMotion

@@ -24,7 +24,7 @@ from typing import Any, TextIO
 import OpenEXR
 
 from warpnoise.errors import MediaError
-from warpnoise.ingest import pictures
+from warpnoise.ingest import display_referred
 from warpnoise.media.exr import damaged, read_header, read_passes
 from warpnoise.media.json_file import parse_json
 from warpnoise.media.numbered_files import numbered_files
@@ -116,14 +116,14 @@ def _check(
     size: tuple[int, int], color: dict[str, Any] | None, passes: dict[str, Any] | None
 ) -> tuple[dict[int, Path], dict[int, Path], dict[str, bool]]:
     """The file of each frame's picture and passes, and the answer. Raises MediaError."""
-    pictures_of, passes_of = _files(color, (*pictures.SUFFIXES, EXR)), _files(passes, (EXR,))
+    pictures_of, passes_of = _files(color, (*display_referred.SUFFIXES, EXR)), _files(passes, (EXR,))
     alpha = scene_linear = False
     for path in pictures_of.values():
         if path.suffix.lower() == EXR:
             scene_linear = True
             _check_size(path, check_exr(path, passes=False), size)
         else:
-            header = pictures.read_header(path)
+            header = display_referred.read_header(path)
             _check_size(path, header.size, size)
             alpha |= header.alpha
     for path in passes_of.values():
@@ -134,7 +134,7 @@ def _check(
 def _write_color(path: Path, target: Path, alpha: bool) -> dict[str, Any]:
     if path.suffix.lower() == EXR:
         return {"scene_linear": str(path)}
-    write_png(target, pictures.read_picture(path, alpha=alpha))
+    write_png(target, display_referred.read_picture(path, alpha=alpha))
     return {"scene_linear": None}
 
 

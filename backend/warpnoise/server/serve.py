@@ -29,8 +29,8 @@ from warpnoise.server.app import create_app
 from warpnoise.server.downloads import Downloads
 from warpnoise.server.jobs import JobQueue
 from warpnoise.server.model_calls import model_calls
-from warpnoise.server.options import ServeOptions
 from warpnoise.server.schema import UploadLimits
+from warpnoise.server.serve_options import ServeOptions
 from warpnoise.server.tokens import TOKEN_VARIABLE, find_token
 from warpnoise.server.uploads import Uploads
 

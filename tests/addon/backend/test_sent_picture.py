@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from warpnoise_addon import compat
-from warpnoise_addon.backend.pictures import NoPictureError, SentPicture
+from warpnoise_addon.backend.picture_transfer import NoPictureError, SentPicture
 
 NOTES = (b"secret-project", b"SecretScene", b"RenderTime", b"Date", b"Note", b"secret note")
 

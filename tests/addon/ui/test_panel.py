@@ -11,7 +11,7 @@ import pytest
 
 import warpnoise_addon
 from warpnoise_addon.settings import SETTINGS
-from warpnoise_addon.ui import draw_settings, panel, pictures
+from warpnoise_addon.ui import draw_settings, icons, panel
 
 ROOT = Path(warpnoise_addon.__file__).parents[1]
 
@@ -39,9 +39,9 @@ def test_only_the_compositors_tree_has_it(registered):
 
 def test_every_style_of_the_default_model_has_a_small_picture(registered):
     styles = json.loads((ROOT / "backend/warpnoise/models/default/styles.json").read_text())["styles"]
-    assert styles == list(pictures.STYLES)
-    assert all((pictures.STYLES_FOLDER / f"{style}.png").stat().st_size < 10_000 for style in styles)
-    assert pictures.style_icon("no such style") == 0
+    assert styles == list(icons.STYLES)
+    assert all((icons.STYLES_FOLDER / f"{style}.png").stat().st_size < 10_000 for style in styles)
+    assert icons.style_icon("no such style") == 0
 
 
 def test_what_is_known_of_models_before_a_backend_runs(registered):

@@ -23,7 +23,7 @@ from warpnoise.motion import motions
 from warpnoise.sdedit import ModelFolder
 
 from warpnoise_addon.backend.answers import check, read_job
-from warpnoise_addon.backend.pictures import NoPictureError, NotThePicture, SentPicture, check_png
+from warpnoise_addon.backend.picture_transfer import NoPictureError, NotThePicture, SentPicture, check_png
 from warpnoise_addon.bounded_json import BadJsonError
 from warpnoise_addon.bounded_json import read_json as read_addon_json
 from warpnoise_addon.errors import WarpnoiseError as AddonError

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from warpnoise.errors import MediaError
 from warpnoise.ingest import serve
-from warpnoise.ingest.pictures import read_header, read_picture
+from warpnoise.ingest.display_referred import read_header, read_picture
 from warpnoise.ingest.service import LOSSLESS, check_exr
 from warpnoise.media.numbered_files import numbered_files
 

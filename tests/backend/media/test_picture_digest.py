@@ -12,7 +12,7 @@ from warpnoise.errors import MediaError
 from warpnoise.media.picture_digest import picture_digest
 from warpnoise.media.png import write_png
 
-from warpnoise_addon.backend.pictures import SentPicture
+from warpnoise_addon.backend.picture_transfer import SentPicture
 
 
 def exr(path: Path, pixels: np.ndarray, parts: int = 1, **attributes: object) -> Path:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from warpnoise.compare.experiment.options import OURS, PLAIN, TOGETHER, CompareOptions
+from warpnoise.compare.experiment.compare_options import OURS, PLAIN, TOGETHER, CompareOptions
 from warpnoise.errors import JobError, stop_if
 from warpnoise.hashing import digest_text
 from warpnoise.job import Result, Settings, Shot

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from warpnoise.compare.experiment.options import OURS
+from warpnoise.compare.experiment.compare_options import OURS
 from warpnoise.compare.experiment.report import Figure, MethodReport, Report
 from warpnoise.noise import METHODS as NOISE
 

@@ -10,13 +10,13 @@ import jinja2
 import numpy as np
 
 from warpnoise import __version__
+from warpnoise.compare.experiment.compare_options import OURS, TOGETHER
 from warpnoise.compare.experiment.matrices import CHANNELS, PATCH_PX, estimate, find_patch
 from warpnoise.compare.experiment.method_run import Meter, Run
-from warpnoise.compare.experiment.options import OURS, TOGETHER
 from warpnoise.compare.experiment.report import Report
 from warpnoise.compare.experiment.shot_motion import ShotMotion
 from warpnoise.compare.experiment.tasks import Task
-from warpnoise.compare.page import pictures
+from warpnoise.compare.page import data_urls
 from warpnoise.compare.page.charts import Line, line_chart
 from warpnoise.compare.page.figures import TASKS, Bests, best_of, figure_text, find_bests, headlines
 from warpnoise.compare.page.figures import title as title_of
@@ -88,7 +88,7 @@ def _task(
         sequences["reference"] = task.reference
     sequences |= {method: run(task, method, report.seeds[0]).result.frame for method in figures.methods}
     movie = folder / f".{task.name}-wall.mp4"
-    wall = pictures.make_wall(list(sequences.values()), frames, shot.job.scene.rate, movie, cancelled)
+    wall = data_urls.make_wall(list(sequences.values()), frames, shot.job.scene.rate, movie, cancelled)
     bests = find_bests(figures.methods, [method for method, noise in report.noise.items() if noise.is_white])
     return {
         "name": task.name,
@@ -99,7 +99,7 @@ def _task(
         "wall": wall,
         "player": {"columns": wall.columns, "tile": wall.tile, "order": [frames[i] for i in wall.order]},
         "sequences": list(sequences),
-        "slices": {name: pictures.make_slice(where, frames, shot.row) for name, where in sequences.items()},
+        "slices": {name: data_urls.make_slice(where, frames, shot.row) for name, where in sequences.items()},
         "warp_chart": _chart("Warp error over the lag", figures, report, "warp_error", scale=1000),
         "incoherence_chart": _chart("Texture incoherence over the lag", figures, report, "incoherence"),
     }
@@ -130,10 +130,10 @@ def _noises(
         place = folder / "noise" / method / f"seed{report.seeds[0]}"
         card: dict[str, Any] = {"method": method, "matrices": None}
         for name in ("crop", "slice"):
-            card[name] = pictures.data_uri((place / f"{name}.png").read_bytes(), "image/png")
+            card[name] = data_urls.data_uri((place / f"{name}.png").read_bytes(), "image/png")
         if patch is not None:
             found = estimate(shot, patch, method, report.seeds[0], place / "covariance.json", cancelled)
-            card["matrices"] = {name: pictures.matrix_uri(matrix) for name, matrix in vars(found).items()}
+            card["matrices"] = {name: data_urls.matrix_uri(matrix) for name, matrix in vars(found).items()}
         cards.append(card)
         meter.at(f"noise of {method}", index, made=index)
     lines = [Line(title_of(name), _kind(name, report), noise.fidelity) for name, noise in report.noise.items()]
@@ -144,7 +144,7 @@ def _noises(
         "patch": PATCH_PX,
         "channels": CHANNELS,
         "exact": patch
-        and {"own": pictures.matrix_uri(np.eye(PATCH_PX**2)), "across": pictures.matrix_uri(patch.exact)},
+        and {"own": data_urls.matrix_uri(np.eye(PATCH_PX**2)), "across": data_urls.matrix_uri(patch.exact)},
     }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from warpnoise_addon.backend.pictures import NotThePicture, check_png
+from warpnoise_addon.backend.picture_transfer import NotThePicture, check_png
 from warpnoise_addon.errors import BackendDiedError, BackendError, JobError, JobFolderError
 
 from ...export.png_pixels import SIGNATURE
