@@ -91,7 +91,7 @@ def _body(kernel: Kernel, launched: dict[str, Any]) -> Any:
     """
     code, names = kernel.function.__code__, kernel.function.__globals__
     if "add" not in code.co_names:
-        return (lambda n, *records: kernel.loop(int(n), int(n) + 1, *records)) if SIMULATED else kernel.body
+        return (lambda n, *records: kernel.loop(int(n), int(n) + 1, *records)) if SIMULATED else scalar(kernel.function)
     if SIMULATED:
         names = {name: getattr(value, "py_func", value) for name, value in names.items()}
         return FunctionType(code, names | {"add": FunctionType(_atomic_add.__code__, launched)})

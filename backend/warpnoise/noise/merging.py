@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
 from .engine import Engine
@@ -26,19 +24,19 @@ class Merging:
         self._engine, self._table = engine, table
         self._at, self._least, self._most = least, least, most
 
-    def run(self, step: Callable[[], Step]) -> None:
-        """Merges if there are too many particles. ``step`` makes records of the table."""
+    def run(self, step: Step) -> None:
+        """Merges if there are too many particles."""
         table = self._table
         visible = table.number_of(VISIBLE) if table.count > self._at else 0
         if visible <= self._at:
             return
         for _ in range(ROUNDS):
-            merged = self._merge_once(step())
+            merged = self._merge_once(step)
             visible -= merged
             if merged < visible // 8:
                 break
         if visible > self._most:
-            self._drop_surplus(step())
+            self._drop_surplus(step)
             visible = table.number_of(VISIBLE)
         self._at = min(self._most, max(self._least, visible * 17 // 16))
 

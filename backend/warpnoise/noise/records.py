@@ -22,6 +22,7 @@ INTERIOR_RATIO = 4
 
 def tree_over(height: int, width: int, side: int, seed: int, device: torch.device) -> Tree:
     """The tree over a grid of height x width pixels, each of side x side leaves."""
+    shift = side.bit_length() - 1
     halvings, rows, columns = 0, height, width
     while rows % 2 == 0 and columns % 2 == 0 and halvings < MOST_HALVINGS:
         rows, columns, halvings = rows // 2, columns // 2, halvings + 1
@@ -32,7 +33,8 @@ def tree_over(height: int, width: int, side: int, seed: int, device: torch.devic
         key0=u64(key0),
         key1=u64(key1),
         halvings=halvings,
-        leaf=2 * (halvings + side.bit_length() - 1),
+        shift=shift,
+        leaf=2 * (halvings + shift),
         least=np.float32(4.0 / 3.0 / side**2),  # type: ignore[arg-type]
         measures=torch.from_numpy(measures).to(device),
         width=width,
@@ -53,15 +55,10 @@ def tree_order(height: int, width: int, device: torch.device) -> Tensor:
 def both_passes(motion: Motion, height: int, width: int, engine: Engine) -> tuple[Pass, Pass]:
     """The forward and the backward pass of a motion, for noise of height x width pixels."""
     device, (h, w) = engine.device, motion.size
-
-    def plane(tensor: Tensor | None, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        return torch.zeros(shape, dtype=dtype, device=device) if tensor is None else tensor.to(device).view(shape)
-
-    flows = motion.forward.to(device), motion.backward.to(device)
-    surfaces = tuple(plane(t, (h, w), torch.int32) for t in (motion.surface_old, motion.surface_new))
-    depths = tuple(
-        plane(t, (h, w, 1) if t is not None else (0, 0, 1), torch.float32) for t in (motion.depth_old, motion.depth_new)
-    )
+    one_surface, no_depth = torch.zeros((h, w), dtype=torch.int32), torch.zeros((0, 0))
+    flows = motion.forward, motion.backward
+    surfaces = [one_surface if plane is None else plane for plane in (motion.surface_old, motion.surface_new)]
+    depths = [(no_depth if plane is None else plane)[..., None] for plane in (motion.depth_old, motion.depth_new)]
     transforms = sorted((motion.transforms or {}).items())
     matrices = np.array([matrix for _, matrix in transforms]).reshape(-1, 4, 4)
     # An object that is scaled to zero has a singular matrix, which does not determine the motion.
@@ -70,27 +67,24 @@ def both_passes(motion: Motion, height: int, width: int, engine: Engine) -> tupl
     to_motion = np.diag([w / width, h / height, 1.0, 1.0])  # from noise pixels to motion pixels
     to_motion[:2, 3] = -0.5
     matrices = np.linalg.inv(to_motion) @ matrices[regular] @ to_motion
-    sx, sy, ux, uy = (f32(value) for value in (w / width, h / height, width / w, height / h))
-    none = torch.empty((0, 0), dtype=torch.bool, device=device)
-    no_transforms = torch.empty((0, 0), dtype=torch.int32, device=device)
-    scale = (sx, sy, ux, uy, sy * ux, sx * uy, width, height)
+    scale = (f32(value) for value in (w / width, h / height, width / w, height / h))
+    not_computed = torch.empty((0, 0), dtype=torch.int32, device=device)
+    rest = (not_computed, not_computed, *scale, width, height)
 
     def one_way(source: int, target: int, stack: np.ndarray[Any, Any]) -> Pass:
-        planes = (array[which] for array in (flows, surfaces, depths) for which in (source, target))
+        planes = (pair[which].to(device) for pair in (flows, surfaces, depths) for which in (source, target))
         stack = np.ascontiguousarray(stack)
-        return Pass._make([*planes, moved, torch.from_numpy(stack).to(device), no_transforms, none, *scale])
+        return _prepared(Pass._make([*planes, moved, torch.from_numpy(stack).to(device), *rest]), engine)
 
-    passes = (one_way(0, 1, matrices), one_way(1, 0, np.linalg.inv(matrices)))
-    forward, backward = (_prepared(p, engine) for p in passes)
-    return forward, backward
+    return one_way(0, 1, matrices), one_way(1, 0, np.linalg.inv(matrices))
 
 
 def _prepared(p: Pass, engine: Engine) -> Pass:
     """The pass with flow, indices of transforms and interior mask computed."""
     h, w = p.source.shape
-    flow, transform_of = (
-        (torch.empty_like(p.flow), torch.empty_like(p.source)) if len(p.surfaces) else (p.flow, p.transform_of)
-    )
+    flow, transform_of = p.flow, p.transform_of
+    if len(p.surfaces):
+        flow, transform_of = torch.empty_like(p.flow), torch.empty_like(p.source)
     returns = torch.empty((h, w), dtype=torch.bool, device=engine.device)
     interior = torch.zeros((h, w), dtype=torch.int32, device=engine.device)
     engine.run(advect_pixels, h, p, flow, transform_of, returns, cost=2 * w)

@@ -23,7 +23,7 @@ import math
 
 from .kernels.compile import add, kernel
 from .kernels.leaves import drop_leaves
-from .kernels.sampling import ZERO, blend, clamped, inside, pixel_at
+from .kernels.sampling import blend, clamped, inside, pixel_at
 from .kernels.tree import (
     child_of,
     half_with,
@@ -44,6 +44,7 @@ from .kernels.types import (
     ONE,
     UNTESTED,
     VISIBLE,
+    ZERO,
     Array,
     Leaves,
     Node,
@@ -91,7 +92,7 @@ def advect(n: int, s: Step, flow: Array, interior: Array, near: Array) -> None:
     in_frame = (x1 >= 0) & (x1 < right) & (y1 >= 0) & (y1 < bottom)
     visible = state == VISIBLE
     moved = visible & (interior[u64(cell)] != 0) & in_frame
-    m00, m01, m10, m11 = x_x + ONE, x_y * p.sy_ux, y_x * p.sx_uy, y_y + ONE
+    m00, m01, m10, m11 = x_x + ONE, x_y * (p.sy * p.ux), y_x * (p.sx * p.uy), y_y + ONE
     x_u, x_v, y_u, y_v = product(m00, m01, m10, m11, a.x_u[at], a.x_v[at], a.y_u[at], a.y_v[at])
     a.x[at], a.y[at] = x1 if moved else x, y1 if moved else y
     a.x_u[at], a.x_v[at] = x_u if moved else a.x_u[at], x_v if moved else a.x_v[at]
@@ -150,7 +151,7 @@ def split(n: int, s: Step, rows: Array, to: Array) -> None:
     put_place(a, new, x1, y1, x_u, x_v, y_u, y_v)
     if is_large(tree, a, at):
         a.state[at] = LARGE
-    if inside(p, x1, y1) and p.target[pixel_at(p.target, p, x, y)] == p.target[pixel_at(p.target, p, x1, y1)]:
+    if inside(p, x1, y1) and p.target[pixel_at(p, x, y)] == p.target[pixel_at(p, x1, y1)]:
         a.state[new] = LARGE if is_large(tree, a, new) else VISIBLE
     elif p.surfaces.size > 0:
         a.state[new] = LEAVING
@@ -164,7 +165,7 @@ def spawn(
     n: int, particles: Particles, tree: Tree, frame: int, leaves: Leaves, chosen: Array, first: Array, rows: Array
 ) -> None:
     """Writes the leaves of pixel ``pixels[chosen[n]]`` to the table, from row ``rows[first[n]]`` on."""
-    shift, slot = (tree.leaf >> 1) - tree.halvings, chosen[n]
+    shift, slot = tree.shift, chosen[n]
     column, row = leaves.pixels[slot] % tree.width, leaves.pixels[slot] // tree.width
     place = first[n]
     for leaf in range(1 << (2 * shift)):

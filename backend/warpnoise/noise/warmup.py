@@ -18,7 +18,6 @@ from .warped import WarpedNoise
 
 log = logging.getLogger(__name__)
 
-MESSAGE = "Compiling the noise kernels, once"
 SIZE = 16
 
 
@@ -26,7 +25,7 @@ def compile_kernels(say: Callable[[str], None] = log.info, device: str | torch.d
     """Compiles the CPU's kernels into the cache on disk, unless they are there or CUDA makes the noise of ``device``.
 
     Args:
-        say: is called with :data:`MESSAGE` before the compilation, which takes up to a minute.
+        say: is called with a message before the compilation, which takes up to a minute.
         device: the device of the noise.
 
     Returns:
@@ -37,7 +36,7 @@ def compile_kernels(say: Callable[[str], None] = log.info, device: str | torch.d
     mark = Path(file).with_name(f"compiled-{numba.__version__}-{get_host_cpu_name()}") if file else None
     if (mark is not None and mark.exists()) or not isinstance(engine_for(torch.device(device), None), CpuEngine):
         return False
-    say(MESSAGE)
+    say("Compiling the noise kernels, once")
     _run_all()
     if mark is not None:
         mark.touch()

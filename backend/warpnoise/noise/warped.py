@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
-from functools import partial
 from itertools import product
 
 import torch
@@ -137,7 +136,7 @@ class WarpedNoise(NoiseMethod):
         table.find_holes()
         self._split(forward, group + len(forward.surfaces))
         self._spawn(leaves, frame)
-        self._merging.run(partial(self._step, forward))
+        self._merging.run(self._step(forward))
 
     def _step(self, motion: Pass) -> Step:
         return Step(self._table.particles, self._table.occluded, self._table.groups, motion, self._tree)
@@ -199,27 +198,29 @@ class WarpedNoise(NoiseMethod):
         self._engine.run(draw_white_noise, blocks * batches, *arguments, cost=(4 + channels // batches) * BLOCK)
 
     def _frame(self, map: int) -> Tensor:  # noqa: A002
-        channels, engine, table, tree = self.shape[0], self._engine, self._table, self._tree
-        w, area = self._w, self._area
+        engine, table = self._engine, self._table
         if self._stores(map):
-            engine.splat(0, table.particles, tree, table.values[map][: table.count], w, area)
+            values = table.values[map][: table.count]
+            engine.splat(0, table.particles, self._tree, values, self._w, self._area)
         else:
             for first, rows in self._chunks():
-                values = torch.empty((len(rows), channels), device=engine.device)
-                self._draw(table.particles, rows, first, map, values)
-                engine.splat(first, table.particles, tree, values, w, area)
-        empty = indices(area, 0)
+                self._draw_and_splat(table.particles, rows, first, map)
+        empty = indices(self._area, 0)
         if len(empty):  # where particles were merged, or where they are few: a pixel without any would have no noise
             rows = self._spawn(self._place_leaves(empty, self.frame_index), self.frame_index)
             particles = Particles._make([column[rows] for column in table.particles])
-            values = torch.empty((len(rows), channels), device=engine.device)
-            self._draw(particles, torch.arange(len(rows), device=engine.device), 0, map, values)
-            engine.splat(0, particles, tree, values, w, area)
+            self._draw_and_splat(particles, torch.arange(len(rows), device=engine.device), 0, map)
         noise = torch.empty(self.shape, device=engine.device)
         blocks = (self._pixels + engine.block - 1) // engine.block
-        cost = engine.block * (1 + channels // 4)
-        engine.run(normalize, blocks, engine.block, w, area, noise.view(channels, -1), cost=cost)
+        arguments = (engine.block, self._w, self._area, noise.view(self.shape[0], -1))
+        engine.run(normalize, blocks, *arguments, cost=engine.block * (1 + self.shape[0] // 4))
         return noise.to(self.device)
+
+    def _draw_and_splat(self, particles: Particles, rows: Tensor, first: int, map_: int) -> None:
+        """Adds successive particles, from row ``first`` on, whose values are not stored."""
+        values = torch.empty((len(rows), self.shape[0]), device=self._engine.device)
+        self._draw(particles, rows, first, map_, values)
+        self._engine.splat(first, particles, self._tree, values, self._w, self._area)
 
     def _chunks(self) -> Iterator[tuple[int, Tensor]]:
         """Yields the rows of the table in chunks: the first row of a chunk, and all of its rows."""

@@ -82,10 +82,6 @@ class Kernel:
         KERNELS.append(self)
 
     @functools.cached_property
-    def body(self) -> Any:
-        return scalar(self.function)
-
-    @functools.cached_property
     def loop(self) -> Callable[..., None]:
         """``loop(begin, stop, *records)``, for one CPU thread."""
         file, records = cache_file(), ", ".join([*inspect.signature(self.function).parameters][1:])

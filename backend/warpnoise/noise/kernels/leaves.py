@@ -25,13 +25,13 @@ BELOW_ONE = 1 - 2.0**-24
 @kernel
 def place_leaves(n: int, tree: Tree, frame: int, leaves: Leaves) -> None:
     """Computes the points of all leaves of pixel ``pixels[n]``, which are inside the pixel even after rounding."""
-    shift = (tree.leaf >> 1) - tree.halvings
+    shift, side = tree.shift, 1 << tree.shift
     column, row = leaves.pixels[n] % tree.width, leaves.pixels[n] // tree.width
     columns, rows = scrambles(tree, frame, column, row)
     level_bits = mix_level(tree.seed, frame, tree.leaf)
     right, lower = f32((column + 1) * BELOW_ONE), f32((row + 1) * BELOW_ONE)
-    for j in range(1 << shift):
-        for i in range(1 << shift):
+    for j in range(side):
+        for i in range(side):
             x, y = scrambled_point(tree, level_bits, columns, rows, (column << shift) + i, (row << shift) + j)
             leaves.points[n, j, i, 0], leaves.points[n, j, i, 1] = min(f32(x), right), min(f32(y), lower)
     leaves.slots[leaves.pixels[n]] = n
@@ -93,8 +93,7 @@ def drop_leaves_in(
     determinant = x_u * y_v - x_v * y_u
     if determinant == 0:
         return
-    shift = (tree.leaf >> 1) - tree.halvings
-    side, last = 1 << shift, (1 << shift) - 1
+    shift, side, last = tree.shift, 1 << tree.shift, (1 << tree.shift) - 1
     width, height = size_of(tree, i64(s.particles.origin[n]) & LEVEL)
     across, down = (1 + SLACK) * side * width, (1 + SLACK) * side * height
     first_i, end_i = reached(px * side, abs(x_u) * across + abs(x_v) * down, tree.width * side)
@@ -106,10 +105,7 @@ def drop_leaves_in(
             if slot < 0:
                 continue
             x, y = leaves.points[slot, j & last, i & last, 0], leaves.points[slot, j & last, i & last, 1]
-            if math.isnan(x):
-                continue
-            row, column = pixel_at(p.target, p, x, y)
-            if p.target[row, column] != surface:
+            if math.isnan(x) or p.target[pixel_at(p, x, y)] != surface:
                 continue
             if not placed:  # the node's rectangle in the frame of spawn, relative to the particle's point
                 node, placed = node_at(s.particles, n), True
@@ -135,6 +131,6 @@ def drop_leaves(s: Step, leaves: Leaves, near: Array, n: int) -> None:
     a, p, no = s.particles, s.motion, math.nan
     x, y = a.x[n], a.y[n]
     if is_near(s.tree, near, x, y):
-        surface = p.target[pixel_at(p.target, p, x, y)]
+        surface = p.target[pixel_at(p, x, y)]
         x_u, x_v, y_u, y_v = f64(a.x_u[n]), f64(a.x_v[n]), f64(a.y_u[n]), f64(a.y_v[n])
         drop_leaves_in(s, leaves, n, surface, f64(x), f64(y), x_u, x_v, y_u, y_v, no, no, no)

@@ -48,7 +48,7 @@ def merge(n: int, s: Step, first: Array, second: Array, kept: Array, dropped: Ar
     if other.frame != whole.frame or other.level != whole.level or other.ix != whole.ix or other.iy != whole.iy:
         return
     near = abs(x[a] - x[b]) < NEAR and abs(y[a] - y[b]) < NEAR
-    if near and p.target[pixel_at(p.target, p, x[a], y[a])] == p.target[pixel_at(p.target, p, x[b], y[b])]:
+    if near and p.target[pixel_at(p, x[a], y[a])] == p.target[pixel_at(p, x[b], y[b])]:
         u, v = point_of(s.tree, whole)
         holds = side_in_parent(half) == half_with(s.tree, whole, u, v)
         kept[n], dropped[n] = (b, a) if holds else (a, b)

@@ -32,8 +32,7 @@ def occlude(n: int, s: Step, first: int, group: int, surfaces: Array, depths: Ar
     if at < 0:
         return
     x, y = particles.x[beside[n]], particles.y[beside[n]]
-    row, column = pixel_at(surfaces, p, x, y)
-    surface = surfaces[row, column]
+    surface = surfaces[pixel_at(p, x, y)]
     known, d, slope_x, slope_y, _ = sample_depth(depths, surfaces, surface, x * p.sx - HALF, y * p.sy - HALF)
     slope_x, slope_y = slope_x * p.sx, slope_y * p.sy
     transform = find(p.surfaces, i64(surface))

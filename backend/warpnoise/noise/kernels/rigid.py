@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from .compile import scalar
-from .types import Array, Pass, f32, f64, i64, u64
+from .types import Array, Pass, f64, i64, u64
 
 STRAYS = 0.25
 """In motion pixels. A pixel whose flow differs by more from its surface's transform moves by its flow."""
@@ -51,24 +51,6 @@ def push(
         (((t[n, 1, 0] * dx + t[n, 1, 1] * dy) + t[n, 1, 2] * dd) - py * w) * inverse,
         (((t[n, 2, 0] * dx + t[n, 2, 1] * dy) + t[n, 2, 2] * dd) - pd * w) * inverse,
     )
-
-
-@scalar
-def project_surface(
-    p: Pass, n: int, x: float, y: float, d: float, slope_x: float, slope_y: float
-) -> tuple[bool, float, float, float, float, float, float, float]:
-    """Moves a point of a surface by transform ``n``.
-
-    Args:
-        slope_x, slope_y: the derivatives of the surface's depth.
-
-    Returns:
-        Whether the point is in front of the camera; its place; its depth; the Jacobian.
-    """
-    px, py, pd, inverse, front = project(p.transforms, n, x, y, d)
-    x_x, y_x, _ = push(p.transforms, n, px, py, pd, inverse, 1.0, 0.0, slope_x)
-    x_y, y_y, _ = push(p.transforms, n, px, py, pd, inverse, 0.0, 1.0, slope_y)
-    return front and math.isfinite(pd), f32(px), f32(py), pd, f32(x_x), f32(x_y), f32(y_x), f32(y_y)
 
 
 @scalar

@@ -11,23 +11,17 @@ from __future__ import annotations
 import math
 
 from .compile import scalar, separate
-from .types import HALF, Array, Pass, f32, f64, i64
+from .types import HALF, ZERO, Array, Pass, f32, f64, i64
 
-ZERO = f32(0.0)
-DEPTH_RELATIVE = 1e-4
-"""A depth agrees with the visible one if they differ by at most this fraction of it,"""
-DEPTH_SPREAD = 0.5
-"""plus this fraction of the range of the four pixels around,"""
-DEPTH_MOST = 0.05
-"""which is limited to this fraction of the depth,"""
-DEPTH_LEAST = 1e-9
-"""plus this."""
+DEPTH_RELATIVE, DEPTH_SPREAD, DEPTH_MOST, DEPTH_LEAST = 1e-4, 0.5, 0.05, 1e-9
+"""A depth d agrees with the visible one if they differ by at most DEPTH_RELATIVE * d + DEPTH_LEAST, plus DEPTH_SPREAD
+times the range of the four pixels around, which counts up to DEPTH_MOST * d."""
 
 
 @scalar
-def pixel_at(surfaces: Array, p: Pass, x: float, y: float) -> tuple[int, int]:
+def pixel_at(p: Pass, x: float, y: float) -> tuple[int, int]:
     """Row and column of the motion pixel that contains a point of the frame, in noise pixels."""
-    h, w = surfaces.shape
+    h, w = p.source.shape
     return min(i64(y * p.sy), h - 1), min(i64(x * p.sx), w - 1)
 
 
@@ -169,8 +163,7 @@ def depth_agrees(d: float, seen: float, spread: float) -> bool:
 @scalar
 def depth_test(p: Pass, surface: int, x: float, y: float, d: float) -> bool:
     """Whether the target frame shows a point of a surface at depth d (float64)."""
-    row, column = pixel_at(p.target, p, x, y)
-    if p.target[row, column] != surface:
+    if p.target[pixel_at(p, x, y)] != surface:
         return False
     xs, ys = x * p.sx - HALF, y * p.sy - HALF
     known, value, _, _, spread = sample_depth(p.target_depth, p.target, surface, xs, ys)

@@ -106,13 +106,9 @@ def is_large(tree: Tree, p: Particles, n: int) -> bool:
 
 
 @scalar
-def random_point(tree: Tree, node: Node) -> tuple[float, float]:
-    """A uniformly random point in a node below the leaves, noise pixels from the frame's corner."""
-    width, height = size_of(tree, node.level)
-    bits = bits_of(tree, node)
-    across = (f64(bits >> S16) + 0.5) * 2.0**-16
-    down = (f64(bits & LOW16) + 0.5) * 2.0**-16
-    return node.ix * width + across * width, node.iy * height + down * height
+def fractions(bits: int) -> tuple[float, float]:
+    """Two uniform numbers between 0 and 1, from 32 random bits. float64."""
+    return (f64(bits >> S16) + 0.5) * 2.0**-16, (f64(bits & LOW16) + 0.5) * 2.0**-16
 
 
 @scalar
@@ -150,23 +146,18 @@ def scrambled_point(tree: Tree, level_bits: int, columns: int, rows: int, ix: in
     and along y its column, with the bits reversed as in Hammersley's points, and scrambled by an exclusive or with
     random bits of each column and row of each pixel.
     """
-    shift = (tree.leaf >> 1) - tree.halvings
-    last = (1 << shift) - 1
-    x, y = ix & last, iy & last
-    bits = mix_place(level_bits, ix, iy)
-    column = reversed_bits(y, shift) ^ (i64(columns >> u64(shift * x)) & last)
-    row = reversed_bits(x, shift) ^ (i64(rows >> u64(shift * y)) & last)
-    across = (column + (f64(bits >> S16) + 0.5) * 2.0**-16) / (1 << shift)
-    down = (row + (f64(bits & LOW16) + 0.5) * 2.0**-16) / (1 << shift)
-    size = 1.0 / (1 << shift)
-    return ix * size + across * size, iy * size + down * size
+    shift, side = tree.shift, 1 << tree.shift
+    x, y = ix & (side - 1), iy & (side - 1)
+    column = reversed_bits(y, shift) ^ (i64(columns >> u64(shift * x)) & (side - 1))
+    row = reversed_bits(x, shift) ^ (i64(rows >> u64(shift * y)) & (side - 1))
+    across, down = fractions(mix_place(level_bits, ix, iy))
+    return (ix + (column + across) / side) / side, (iy + (row + down) / side) / side
 
 
 @scalar
 def leaf_point(tree: Tree, frame: int, ix: int, iy: int) -> tuple[float, float]:
     """The point of a leaf, noise pixels from the frame's corner."""
-    shift = (tree.leaf >> 1) - tree.halvings
-    columns, rows = scrambles(tree, frame, ix >> shift, iy >> shift)
+    columns, rows = scrambles(tree, frame, ix >> tree.shift, iy >> tree.shift)
     return scrambled_point(tree, mix_level(tree.seed, frame, tree.leaf), columns, rows, ix, iy)
 
 
@@ -189,7 +180,8 @@ def point_of(tree: Tree, node: Node) -> tuple[float, float]:
         width, height = size_of(tree, level)
         left, top = ancestor.ix * width, ancestor.iy * height
         if not (x >= left and x < left + width and y >= top and y < top + height):
-            x, y = random_point(tree, ancestor)
+            across, down = fractions(bits_of(tree, ancestor))
+            x, y = left + across * width, top + down * height
     return x, y
 
 

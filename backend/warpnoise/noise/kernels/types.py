@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 else:
     f32, f64, i32, i64, u64 = np.float32, np.float64, np.int32, np.int64, np.uint64
 
-ONE, HALF = f32(1.0), f32(0.5)
+ZERO, HALF, ONE = f32(0.0), f32(0.5), f32(1.0)
 
 DEAD, VISIBLE, OCCLUDED = 0, 1, 2
 """States of a particle."""
@@ -67,8 +67,6 @@ class Pass(NamedTuple):
     ux: float
     """Noise pixels per motion pixel, float32."""
     uy: float
-    sy_ux: float
-    sx_uy: float
     width: int
     """The size of the noise, pixels."""
     height: int
@@ -129,8 +127,10 @@ class Tree(NamedTuple):
     key1: int
     halvings: int
     """The number of doublings from the base grid to the pixel grid, whose level is 2 * halvings."""
+    shift: int
+    """log2 of k: a pixel has k x k leaves."""
     leaf: int
-    """The level of the leaves."""
+    """The level of the leaves: 2 * (halvings + shift)."""
     least: float
     """float32: the area, noise pixels, above which a particle may be split. Above twice this, it is split."""
     measures: Array

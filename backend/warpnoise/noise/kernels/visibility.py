@@ -7,8 +7,10 @@ all four pixels pass the test with half the tolerance. Particles in it need no s
 
 from __future__ import annotations
 
+import math
+
 from .compile import kernel, scalar
-from .rigid import project_surface, transform_of_pixel
+from .rigid import project, push, transform_of_pixel
 from .sampling import all_of, blend, corners, depth_agrees, depth_test, inside, pixel_at, sample_depth, sample_flow
 from .types import DEAD, HALF, LEAVING, ONE, VISIBLE, Array, Pass, f32, f64
 
@@ -24,30 +26,28 @@ transform. Place and Jacobian are valid if it is VISIBLE."""
 @scalar
 def advect_point(p: Pass, x: float, y: float) -> Advected:
     """Advects a visible point of the source frame, noise pixels from the corner, and tests its visibility."""
-    row, column = pixel_at(p.source, p, x, y)
+    row, column = pixel_at(p, x, y)
     surface = p.source[row, column]
     xs, ys = x * p.sx - HALF, y * p.sy - HALF
     if p.transform_of.size > 0 and p.transform_of[row, column] >= 0:
         n = p.transform_of[row, column]
         _, d, slope_x, slope_y, _ = sample_depth(p.source_depth, p.source, surface, xs, ys)
-        slope_x, slope_y = slope_x * p.sx, slope_y * p.sy
-        front, x1, y1, pd, m00, m01, m10, m11 = project_surface(
-            p, n, f64(x), f64(y), f64(d), f64(slope_x), f64(slope_y)
-        )
-        state = VISIBLE if front and inside(p, x1, y1) and depth_test(p, surface, x1, y1, pd) else LEAVING
-        return state, x1, y1, m00, m01, m10, m11
+        px, py, pd, inverse, front = project(p.transforms, n, f64(x), f64(y), f64(d))
+        x_x, y_x, _ = push(p.transforms, n, px, py, pd, inverse, 1.0, 0.0, f64(slope_x * p.sx))
+        x_y, y_y, _ = push(p.transforms, n, px, py, pd, inverse, 0.0, 1.0, f64(slope_y * p.sy))
+        x1, y1 = f32(px), f32(py)
+        visible = front and math.isfinite(pd) and inside(p, x1, y1) and depth_test(p, surface, x1, y1, pd)
+        return VISIBLE if visible else LEAVING, x1, y1, f32(x_x), f32(x_y), f32(y_x), f32(y_y)
     known, vx, vy, x_x, x_y, y_x, y_y = sample_flow(p.flow, p.source, surface, xs, ys)
     x1, y1 = x + vx * p.ux, y + vy * p.uy
     state = DEAD
-    if known and inside(p, x1, y1):
-        row, column = pixel_at(p.target, p, x1, y1)
-        if p.target[row, column] == surface:
-            known, bx, by, _, _, _, _ = sample_flow(p.reverse, p.target, surface, x1 * p.sx - HALF, y1 * p.sy - HALF)
-            residual_x = ((x1 + bx * p.ux) - x) * p.sx
-            residual_y = ((y1 + by * p.uy) - y) * p.sy
-            if known and residual_x * residual_x + residual_y * residual_y <= RETURN_TOLERANCE:
-                state = VISIBLE
-    return state, x1, y1, x_x + ONE, x_y * p.sy_ux, y_x * p.sx_uy, y_y + ONE
+    if known and inside(p, x1, y1) and p.target[pixel_at(p, x1, y1)] == surface:
+        known, bx, by, _, _, _, _ = sample_flow(p.reverse, p.target, surface, x1 * p.sx - HALF, y1 * p.sy - HALF)
+        residual_x = ((x1 + bx * p.ux) - x) * p.sx
+        residual_y = ((y1 + by * p.uy) - y) * p.sy
+        if known and residual_x * residual_x + residual_y * residual_y <= RETURN_TOLERANCE:
+            state = VISIBLE
+    return state, x1, y1, x_x + ONE, x_y * (p.sy * p.ux), y_x * (p.sx * p.uy), y_y + ONE
 
 
 @scalar

@@ -27,12 +27,6 @@ INTEGERS = 1.5 * 2.0**52  # a float64 of this magnitude has no fractional bits
 
 
 @scalar
-def half_root(tree: Tree, level: int) -> float:
-    """sqrt(a) / 2, where a is the measure of a level's nodes. float32."""
-    return f32(power_of_two(tree.halvings - 1 - (level >> 1)) * (SQRT_HALF if level & 1 else 1.0))
-
-
-@scalar
 def quantum_of(tree: Tree, level: int) -> int:
     """log2 of a level's quantum."""
     return tree.halvings - QUANTUM - (level >> 1)
@@ -62,10 +56,11 @@ def draw_normals(tree: Tree, to: Array, node: Node, level: int, first: int, coun
 @scalar
 def split_value(tree: Tree, level: int, whole: Array, normal: Array, side: int, half: Array, count: int) -> None:
     """Eq. 3: the values of a child of a node of a level, in ``count`` channels, from the node's values and normals."""
-    root, exponent = half_root(tree, level), quantum_of(tree, level + 1)
+    half_root = f32(power_of_two(tree.halvings - 1 - (level >> 1)) * (SQRT_HALF if level & 1 else 1.0))  # sqrt(a) / 2
+    exponent = quantum_of(tree, level + 1)
     quantum, inverse = power_of_two(exponent), power_of_two(-exponent)
     for q in range(count):
-        first = quantized(whole[q] * HALF + normal[q] * root, quantum, inverse)
+        first = quantized(whole[q] * HALF + normal[q] * half_root, quantum, inverse)
         half[q] = whole[q] - first if side else first
 
 
