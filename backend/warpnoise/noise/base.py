@@ -12,8 +12,7 @@ from torch import Tensor
 
 from .motion import Motion
 
-MAX_CHANNELS = 1 << 14
-MAX_MAPS = 1 << 14
+MAX_CHANNELS = MAX_MAPS = 1 << 14  # the bits that `kernels.white` has for each of them
 
 
 class NoiseMethod(ABC):

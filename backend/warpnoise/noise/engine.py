@@ -56,10 +56,7 @@ class CpuEngine(Engine):
             return
         parts = min(count, torch.get_num_threads(), max(1, count * cost // WORTH_A_THREAD))
         views = views_of(records, Tensor.numpy)
-        arguments = [(_scratch(), *views) if kernel.scratch else views for _ in range(parts)]
-        _in_threads(
-            [partial(kernel.loop, *part, *each) for part, each in zip(_parts(count, parts), arguments, strict=True)]
-        )
+        _in_threads([partial(kernel.loop, *part, *_scratch(kernel), *views) for part in _parts(count, parts)])
 
     def splat(self, first: int, particles: Particles, tree: Tree, values: Tensor, *sums: Tensor) -> None:
         from .transport import splat
@@ -86,9 +83,10 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max(1, os.cpu_count() or 1), thread_name_prefix="warpnoise-noise")
 
 
-def _scratch() -> Scratch:
+def _scratch(kernel: Kernel) -> tuple[Scratch, ...]:
+    """The scratch memory of a thread, if the kernel takes it."""
     values, normals = np.empty((2, 64, CpuEngine.batch), np.float32)
-    return Scratch(values, normals, np.empty((64, 2), np.int64))
+    return (Scratch(values, normals, np.empty((64, 2), np.int64)),) if kernel.scratch else ()
 
 
 def views_of(record: Any, view: Any) -> Any:

@@ -16,8 +16,6 @@ BYTES = 4 * (1 + 1 + 4 + 3) + 1
 """Of a particle, without its values."""
 OCCLUDED_BYTES = 8 + 4 * (3 + 2 + 1)
 """Of an occluded one, besides."""
-SPARE = 4
-"""A full table grows by its quarter."""
 
 
 class ParticleTable:
@@ -82,7 +80,7 @@ class ParticleTable:
         end = self.count
         self.count += count - len(holes)
         if self.count > self.capacity:
-            self.reserve(self.count + self.count // SPARE)
+            self.reserve(self.count * 5 // 4)
         self._particles.state[end : self.count] = DEAD
         return torch.cat([holes, torch.arange(end, self.count, device=self.device)])
 

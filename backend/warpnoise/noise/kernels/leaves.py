@@ -9,9 +9,9 @@ import math
 
 from .compile import kernel, scalar, separate
 from .random import mix_level
-from .sampling import depth_agrees, pixel_at, sample_depth
+from .sampling import depth_test, pixel_at
 from .tree import node_at, point_of, scrambled_point, scrambles, size_of
-from .types import HALF, LEVEL, VISIBLE, Array, Leaves, Pass, Step, Tree, f32, f64, i64
+from .types import LEVEL, VISIBLE, Array, Leaves, Pass, Step, Tree, f32, f64, i64
 from .visibility import advect_point, is_interior
 
 REACH = 2.0
@@ -117,11 +117,8 @@ def drop_leaves_in(
             off_v = (x_u * off_y - y_u * off_x) / determinant
             if not (left <= off_u <= right and top <= off_v <= bottom):
                 continue
-            if not math.isnan(d):
-                xs, ys = x * p.sx - HALF, y * p.sy - HALF
-                _, value, _, _, spread = sample_depth(p.target_depth, p.target, surface, xs, ys)
-                if not depth_agrees(d + d_u * off_u + d_v * off_v, f64(value), f64(spread)):
-                    continue
+            if not (math.isnan(d) or depth_test(p, surface, x, y, d + d_u * off_u + d_v * off_v)):
+                continue
             leaves.points[slot, j & last, i & last, 0] = math.nan  # several threads may write this
 
 

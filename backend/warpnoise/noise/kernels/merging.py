@@ -44,8 +44,8 @@ def merge(n: int, s: Step, first: Array, second: Array, kept: Array, dropped: Ar
     kept[n], dropped[n] = -1, -1
     a, b = first[n], second[n]
     half = node_at(particles, b)
-    whole, other = parent_of(half), parent_of(node_at(particles, a))
-    if other.frame != whole.frame or other.level != whole.level or other.ix != whole.ix or other.iy != whole.iy:
+    whole = parent_of(half)
+    if parent_of(node_at(particles, a)) != whole:
         return
     near = abs(x[a] - x[b]) < NEAR and abs(y[a] - y[b]) < NEAR
     if near and p.target[pixel_at(p, x[a], y[a])] == p.target[pixel_at(p, x[b], y[b])]:

@@ -153,18 +153,16 @@ def sample_depth(
 
 
 @scalar
-def depth_agrees(d: float, seen: float, spread: float) -> bool:
-    """Whether a depth agrees with the visible one, if the pixels around span the range ``spread``. float64."""
+def depth_agrees(p: Pass, surface: int, xs: float, ys: float, d: float) -> bool:
+    """Whether depth d (float64) agrees with a surface's depth in the target frame at (xs, ys), motion pixels."""
+    known, seen, _, _, spread = sample_depth(p.target_depth, p.target, surface, xs, ys)
     size = abs(d)
-    allowed = size * DEPTH_RELATIVE + min(spread * DEPTH_SPREAD, size * DEPTH_MOST) + DEPTH_LEAST
-    return abs(d - seen) <= allowed
+    allowed = size * DEPTH_RELATIVE + min(f64(spread) * DEPTH_SPREAD, size * DEPTH_MOST) + DEPTH_LEAST
+    return known and abs(d - f64(seen)) <= allowed
 
 
 @scalar
 def depth_test(p: Pass, surface: int, x: float, y: float, d: float) -> bool:
     """Whether the target frame shows a point of a surface at depth d (float64)."""
-    if p.target[pixel_at(p, x, y)] != surface:
-        return False
-    xs, ys = x * p.sx - HALF, y * p.sy - HALF
-    known, value, _, _, spread = sample_depth(p.target_depth, p.target, surface, xs, ys)
-    return known and depth_agrees(d, f64(value), f64(spread))
+    shown: bool = p.target[pixel_at(p, x, y)] == surface
+    return shown and depth_agrees(p, surface, x * p.sx - HALF, y * p.sy - HALF, d)

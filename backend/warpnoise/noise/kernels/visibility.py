@@ -82,8 +82,7 @@ def is_visible(p: Pass, j: int, i: int, n: int, x: float, y: float, d: float) ->
     if not all_of(p.target, surface, top, bottom, left, right):
         return False
     if n >= 0:
-        known, value, _, _, spread = sample_depth(p.target_depth, p.target, surface, x, y)
-        return known and depth_agrees(d, f64(value), f64(spread))
+        return depth_agrees(p, surface, x, y, d)
     r = p.reverse
     bx, _, _ = blend(r[top, left, 0], r[top, right, 0], r[bottom, left, 0], r[bottom, right, 0], tx, ty)
     by, _, _ = blend(r[top, left, 1], r[top, right, 1], r[bottom, left, 1], r[bottom, right, 1], tx, ty)
