@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .motion import Motion
 
-MAX_CHANNELS = MAX_MAPS = 1 << 14  # the bits that `kernels.white` has for each of them
+MAX_CHANNELS = MAX_MAPS = 1 << 14  # `kernels.white` has 14 bits for each of them
 
 
 class NoiseMethod(ABC):

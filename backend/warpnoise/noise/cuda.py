@@ -16,6 +16,7 @@ from torch import Tensor
 from .engine import Engine, views_of
 from .kernels.compile import Kernel, scalar
 from .kernels.types import Particles, Scratch, Tree, i64
+from .transport import splat
 
 cuda: Any = numba.cuda  # without types
 THREADS = 128
@@ -55,8 +56,6 @@ class CudaEngine(Engine):
             launched[blocks, threads, stream](count, views)
 
     def splat(self, first: int, particles: Particles, tree: Tree, values: Tensor, *sums: Tensor) -> None:
-        from .transport import splat
-
         self.run(splat, len(values), 0, tree.height, first, particles, tree, values, *sums)
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from .kernels.compile import Kernel
 from .kernels.types import Particles, Scratch, Tree
+from .transport import splat
 
 WORTH_A_THREAD = 1 << 14
 """The number of particles from which on a further thread pays. For fewer, waiting for it takes longer."""
@@ -59,8 +60,6 @@ class CpuEngine(Engine):
         _in_threads([partial(kernel.loop, *part, *_scratch(kernel), *views) for part in _parts(count, parts)])
 
     def splat(self, first: int, particles: Particles, tree: Tree, values: Tensor, *sums: Tensor) -> None:
-        from .transport import splat
-
         bands = max(1, min(torch.get_num_threads(), values.numel() // 2 // WORTH_A_THREAD))
         views = views_of((first, particles, tree, values, *sums), Tensor.numpy)
         _in_threads([partial(splat.loop, 0, len(values), *band, *views) for band in _parts(tree.height, bands)])

@@ -52,9 +52,9 @@ def tree_order(height: int, width: int, device: torch.device) -> Tensor:
     return torch.argsort((of_x | of_y[:, None]).flatten())
 
 
-def both_passes(motion: Motion, height: int, width: int, engine: Engine) -> tuple[Pass, Pass]:
-    """The forward and the backward pass of a motion, for noise of height x width pixels."""
-    device, (h, w) = engine.device, motion.size
+def both_passes(motion: Motion, tree: Tree, engine: Engine) -> tuple[Pass, Pass]:
+    """The forward and the backward pass of a motion, for noise of the tree's size."""
+    device, (h, w), width, height = engine.device, motion.size, tree.width, tree.height
     one_surface, no_depth = torch.zeros((h, w), dtype=torch.int32), torch.zeros((0, 0))
     flows = motion.forward, motion.backward
     surfaces = [one_surface if plane is None else plane for plane in (motion.surface_old, motion.surface_new)]
@@ -67,27 +67,21 @@ def both_passes(motion: Motion, height: int, width: int, engine: Engine) -> tupl
     to_motion = np.diag([w / width, h / height, 1.0, 1.0])  # from noise pixels to motion pixels
     to_motion[:2, 3] = -0.5
     matrices = np.linalg.inv(to_motion) @ matrices[regular] @ to_motion
-    scale = (f32(value) for value in (w / width, h / height, width / w, height / h))
+    scale = [f32(value) for value in (w / width, h / height, width / w, height / h)]
     not_computed = torch.empty((0, 0), dtype=torch.int32, device=device)
-    rest = (not_computed, not_computed, *scale, width, height)
 
     def one_way(source: int, target: int, stack: np.ndarray[Any, Any]) -> Pass:
         planes = (pair[which].to(device) for pair in (flows, surfaces, depths) for which in (source, target))
-        stack = np.ascontiguousarray(stack)
-        return _prepared(Pass._make([*planes, moved, torch.from_numpy(stack).to(device), *rest]), engine)
+        to_target = torch.from_numpy(np.ascontiguousarray(stack)).to(device)
+        p = Pass._make([*planes, moved, to_target, not_computed, not_computed, *scale])
+        flow, transform_of = p.flow, p.transform_of
+        if len(moved):
+            flow, transform_of = torch.empty_like(p.flow), torch.empty_like(p.source)
+        returns = torch.empty((h, w), dtype=torch.bool, device=device)
+        interior = torch.zeros((h, w), dtype=torch.int32, device=device)
+        engine.run(advect_pixels, h, p, flow, transform_of, returns, cost=2 * w)
+        if min(h, w) > 1 and h * w <= INTERIOR_RATIO * height * width:
+            engine.run(mark_interior, h - 1, p, returns, interior, cost=w // 4)
+        return p._replace(flow=flow, transform_of=transform_of, interior=interior)
 
     return one_way(0, 1, matrices), one_way(1, 0, np.linalg.inv(matrices))
-
-
-def _prepared(p: Pass, engine: Engine) -> Pass:
-    """The pass with flow, indices of transforms and interior mask computed."""
-    h, w = p.source.shape
-    flow, transform_of = p.flow, p.transform_of
-    if len(p.surfaces):
-        flow, transform_of = torch.empty_like(p.flow), torch.empty_like(p.source)
-    returns = torch.empty((h, w), dtype=torch.bool, device=engine.device)
-    interior = torch.zeros((h, w), dtype=torch.int32, device=engine.device)
-    engine.run(advect_pixels, h, p, flow, transform_of, returns, cost=2 * w)
-    if min(h, w) > 1 and h * w <= INTERIOR_RATIO * p.height * p.width:
-        engine.run(mark_interior, h - 1, p, returns, interior, cost=w // 4)
-    return p._replace(flow=flow, transform_of=transform_of, interior=interior)

@@ -23,10 +23,11 @@ import math
 
 from .kernels.compile import add, kernel
 from .kernels.leaves import drop_leaves
-from .kernels.sampling import blend, clamped, inside, pixel_at
+from .kernels.sampling import blend, clamped, pixel_at
 from .kernels.tree import (
     child_of,
     half_with,
+    inside,
     is_large,
     leaf_place,
     measure_of,
@@ -74,7 +75,7 @@ def advect(n: int, s: Step, flow: Array, interior: Array, near: Array) -> None:
 
     Args:
         flow, interior: the fields of ``Pass``, flattened.
-        near: (height * width,) int32: 1 in pixels within reach of leaves.
+        near: the field of ``Leaves``. Empty: no surface has a transform.
     """
     a, p, tree, at = s.particles, s.motion, s.tree, u64(n)
     h, w = i32(p.source.shape[0]), i32(p.source.shape[1])
@@ -88,7 +89,7 @@ def advect(n: int, s: Step, flow: Array, interior: Array, near: Array) -> None:
     vx, x_x, x_y = blend(a_x, b_x, c_x, d_x, tx, ty)
     vy, y_x, y_y = blend(a_y, b_y, c_y, d_y, tx, ty)
     x1, y1 = x + vx * p.ux, y + vy * p.uy
-    right, bottom = f32(p.width), f32(p.height)
+    right, bottom = f32(tree.width), f32(tree.height)
     in_frame = (x1 >= 0) & (x1 < right) & (y1 >= 0) & (y1 < bottom)
     visible = state == VISIBLE
     moved = visible & (interior[u64(cell)] != 0) & in_frame
@@ -100,7 +101,7 @@ def advect(n: int, s: Step, flow: Array, interior: Array, near: Array) -> None:
     # A particle whose area has not grown needs no split: it was split before if necessary.
     unsettled = (abs(m00 * m11 - m01 * m10) > ONE) & (abs(x_u * y_v - x_v * y_u) * measure_of(tree, a, at) > tree.least)
     if near.size > 0:
-        pixel = i32(i32(clamped(y1, bottom - ONE)) * i32(p.width) + i32(clamped(x1, right - ONE)))
+        pixel = i32(i32(clamped(y1, bottom - ONE)) * i32(tree.width) + i32(clamped(x1, right - ONE)))
         unsettled |= near[u64(pixel)] != 0
     a.state[at] = (ADVECTED if unsettled else VISIBLE) if moved else (UNTESTED if visible else state)
 
@@ -109,18 +110,18 @@ def advect(n: int, s: Step, flow: Array, interior: Array, near: Array) -> None:
 
 
 @kernel
-def check_visibility(n: int, s: Step, leaves: Leaves, near: Array, rows: Array) -> None:
+def check_visibility(n: int, s: Step, leaves: Leaves, rows: Array) -> None:
     """Advects the particle of row ``rows[n]`` and tests its visibility, unless it is ADVECTED; then tests its area."""
     a, tree, at = s.particles, s.tree, rows[n]
     if a.state[at] != ADVECTED:
-        state, x, y, m00, m01, m10, m11 = advect_point(s.motion, a.x[at], a.y[at])
+        state, x, y, m00, m01, m10, m11 = advect_point(s.motion, tree, a.x[at], a.y[at])
         a.state[at] = state
         if state != VISIBLE:
             return
         x_u, x_v, y_u, y_v = product(m00, m01, m10, m11, a.x_u[at], a.x_v[at], a.y_u[at], a.y_v[at])
         put_place(a, at, x, y, x_u, x_v, y_u, y_v)
     a.state[at] = LARGE if is_large(tree, a, at) else VISIBLE
-    drop_leaves(s, leaves, near, at)
+    drop_leaves(s, leaves, at)
 
 
 # 3. Split and merge: eq. 3
@@ -151,7 +152,7 @@ def split(n: int, s: Step, rows: Array, to: Array) -> None:
     put_place(a, new, x1, y1, x_u, x_v, y_u, y_v)
     if is_large(tree, a, at):
         a.state[at] = LARGE
-    if inside(p, x1, y1) and p.target[pixel_at(p, x, y)] == p.target[pixel_at(p, x1, y1)]:
+    if inside(tree, x1, y1) and p.target[pixel_at(p, x, y)] == p.target[pixel_at(p, x1, y1)]:
         a.state[new] = LARGE if is_large(tree, a, new) else VISIBLE
     elif p.surfaces.size > 0:
         a.state[new] = LEAVING
@@ -161,9 +162,7 @@ def split(n: int, s: Step, rows: Array, to: Array) -> None:
 
 
 @kernel
-def spawn(
-    n: int, particles: Particles, tree: Tree, frame: int, leaves: Leaves, chosen: Array, first: Array, rows: Array
-) -> None:
+def spawn(n: int, particles: Particles, tree: Tree, leaves: Leaves, chosen: Array, first: Array, rows: Array) -> None:
     """Writes the leaves of pixel ``pixels[chosen[n]]`` to the table, from row ``rows[first[n]]`` on."""
     shift, slot = tree.shift, chosen[n]
     column, row = leaves.pixels[slot] % tree.width, leaves.pixels[slot] // tree.width
@@ -175,7 +174,7 @@ def spawn(
             at = rows[place]
             particles.state[at] = VISIBLE
             put_place(particles, at, x, y, ONE, ZERO, ZERO, ONE)
-            put_node(particles, at, Node(frame, tree.leaf, (column << shift) + i, (row << shift) + j))
+            put_node(particles, at, Node(leaves.frame, tree.leaf, (column << shift) + i, (row << shift) + j))
             place += 1
 
 

@@ -69,7 +69,7 @@ class WarpedNoise(NoiseMethod):
     ) -> None:
         super().__init__(shape, seed, device, maps)
         side = particles_per_side
-        if isinstance(side, bool) or side not in (1, 2, 4, 8):
+        if not is_integer(side, 1) or side not in (1, 2, 4, 8):
             raise ValueError(f"particles_per_side must be 1, 2, 4 or 8, got {side!r}")
         if not occluded >= 0:
             raise ValueError(f"occluded must be at least 0 (frames' worth of particles), got {occluded!r}")
@@ -88,13 +88,12 @@ class WarpedNoise(NoiseMethod):
         self._area = torch.zeros(self._pixels, dtype=torch.float64, device=self._engine.device)
         particles = side * side * self._pixels
         most = max(particles * 5 // 4, min(particles * 8, memory // (BYTES + 12)))
-        self._most_occluded = int(
-            min(occluded * particles, max(0, memory - particles * BYTES) // (BYTES + OCCLUDED_BYTES))
-        )
+        room = max(0, memory - particles * BYTES) // (BYTES + OCCLUDED_BYTES)
+        self._most_occluded = int(min(occluded * particles, room))
         self._merging = Merging(self._engine, self._table, particles * 17 // 16, most)
         self._table.reserve(particles * 9 // 8)
         for pixels in torch.split(self._order, CHUNK // side**2):
-            self._spawn(self._place_leaves(pixels, 0), 0)
+            self._spawn(self._place_leaves(pixels, 0))
 
     @property
     def bytes(self) -> int:
@@ -103,7 +102,7 @@ class WarpedNoise(NoiseMethod):
 
     def _advance(self, motion: Motion) -> None:
         engine, table, tree = self._engine, self._table, self._tree
-        forward, backward = both_passes(motion, tree.height, tree.width, engine)
+        forward, backward = both_passes(motion, tree, engine)
         frame = self.frame_index + 1
 
         # Leaves of disoccluded pixels. Particles that are advected into their area will drop them.
@@ -115,27 +114,27 @@ class WarpedNoise(NoiseMethod):
                 exterior[j : tree.height - 1 + j, i : tree.width - 1 + i] |= squares
             pixels = pixels[indices(exterior.flatten()[pixels])]
         leaves = self._place_leaves(pixels, frame)
-        near = torch.zeros(self._pixels, dtype=torch.int32, device=engine.device)
-        engine.run(keep_disoccluded, len(leaves.pixels), backward, tree, leaves, near, cost=4 * self._side**2)
+        engine.run(keep_disoccluded, len(leaves.pixels), backward, tree, leaves, cost=4 * self._side**2)
 
         # Advect, and test the visibility.
         group = table.advance_groups(forward.surfaces, forward.transforms)
         if not forward.interior.any():
             rows = table.rows_in(VISIBLE)
         else:
-            planes = (forward.flow.flatten(), forward.interior.flatten(), near[: len(near) * len(forward.surfaces)])
+            near = leaves.near if len(forward.surfaces) else leaves.near[:0]
+            planes = (forward.flow.flatten(), forward.interior.flatten(), near)
             engine.run(advect, table.count, self._step(forward), *planes)
             rows = indices(table.particles.state, UNTESTED, operator.ge)
-        engine.run(check_visibility, len(rows), self._step(forward), leaves, near, rows, cost=4)
+        engine.run(check_visibility, len(rows), self._step(forward), leaves, rows, cost=4)
         if len(forward.surfaces):
             leaving = table.rows_in(LEAVING)
             self._occlude(leaving, leaving, forward, forward.source, forward.source_depth, group)
-        engine.run(advect_occluded, table.occluded_count, self._step(forward), leaves, near, cost=2)
+        engine.run(advect_occluded, table.occluded_count, self._step(forward), leaves, cost=2)
 
         # Split, spawn and merge.
         table.find_holes()
         self._split(forward, group + len(forward.surfaces))
-        self._spawn(leaves, frame)
+        self._spawn(leaves)
         self._merging.run(self._step(forward))
 
     def _step(self, motion: Pass) -> Step:
@@ -147,8 +146,7 @@ class WarpedNoise(NoiseMethod):
         """Adds particles to the occluded ones; see `kernels.occluded.occlude`."""
         if len(rows):
             first = self._table.add_occluded(rows, self._most_occluded)
-            arguments = (self._step(motion), first, group, surfaces, depths, beside)
-            self._engine.run(occlude, len(rows), *arguments, cost=4)
+            self._engine.run(occlude, len(rows), self._step(motion), first, group, surfaces, depths, beside, cost=4)
 
     def _split(self, forward: Pass, group: int) -> None:
         """Splits LARGE particles until none is left. ``group``: the group of children that are occluded."""
@@ -161,8 +159,7 @@ class WarpedNoise(NoiseMethod):
             step = self._step(forward)
             engine.run(split, len(rows), step, rows, to, cost=4)
             for map_, values in table.values.items():
-                arguments = (step.particles, step.tree, rows, to, map_, values)
-                engine.run(split_values, len(rows), *arguments, cost=8)
+                engine.run(split_values, len(rows), step.particles, step.tree, rows, to, map_, values, cost=8)
             leaving = indices(step.particles.state[to], LEAVING)
             self._occlude(to[leaving], rows[leaving], forward, forward.target, forward.target_depth, group)
             both = torch.cat([rows, to])
@@ -173,18 +170,19 @@ class WarpedNoise(NoiseMethod):
         """All leaves of some pixels."""
         device, k = self._engine.device, self._side
         slots = torch.full((self._pixels,), -1, dtype=torch.int32, device=device)
-        leaves = Leaves(pixels, slots, torch.empty((len(pixels), k, k, 2), device=device))
-        self._engine.run(place_leaves, len(pixels), self._tree, frame, leaves, cost=k * k)
+        points = torch.empty((len(pixels), k, k, 2), device=device)
+        leaves = Leaves(frame, pixels, slots, points, torch.zeros_like(slots))
+        self._engine.run(place_leaves, len(pixels), self._tree, leaves, cost=k * k)
         return leaves
 
-    def _spawn(self, leaves: Leaves, frame: int) -> Tensor:
+    def _spawn(self, leaves: Leaves) -> Tensor:
         """Adds the particles of leaves to the table, and returns their rows."""
         engine, table = self._engine, self._table
         counts = leaves.points[..., 0].isfinite().sum((1, 2))
         chosen = indices(counts > 0)
         ends = torch.cumsum(counts[chosen], 0)
         rows = table.add(int(ends[-1]) if len(ends) else 0)
-        arguments = (table.particles, self._tree, frame, leaves, chosen, ends - counts[chosen], rows)
+        arguments = (table.particles, self._tree, leaves, chosen, ends - counts[chosen], rows)
         engine.run(spawn, len(chosen), *arguments, cost=self._side**2)
         for map_, values in table.values.items():
             self._draw(table.particles, rows, 0, map_, values)
@@ -207,7 +205,7 @@ class WarpedNoise(NoiseMethod):
                 self._draw_and_splat(table.particles, rows, first, map)
         empty = indices(self._area, 0)
         if len(empty):  # where particles were merged, or where they are few: a pixel without any would have no noise
-            rows = self._spawn(self._place_leaves(empty, self.frame_index), self.frame_index)
+            rows = self._spawn(self._place_leaves(empty, self.frame_index))
             particles = Particles._make([column[rows] for column in table.particles])
             self._draw_and_splat(particles, torch.arange(len(rows), device=engine.device), 0, map)
         noise = torch.empty(self.shape, device=engine.device)

@@ -11,7 +11,7 @@ from .compile import kernel, scalar, separate
 from .random import mix_level
 from .sampling import depth_test, pixel_at
 from .tree import node_at, point_of, scrambled_point, scrambles, size_of
-from .types import LEVEL, VISIBLE, Array, Leaves, Pass, Step, Tree, f32, f64, i64
+from .types import LEVEL, VISIBLE, Leaves, Pass, Step, Tree, f32, f64, i64
 from .visibility import advect_point, is_interior
 
 REACH = 2.0
@@ -23,12 +23,12 @@ BELOW_ONE = 1 - 2.0**-24
 
 
 @kernel
-def place_leaves(n: int, tree: Tree, frame: int, leaves: Leaves) -> None:
+def place_leaves(n: int, tree: Tree, leaves: Leaves) -> None:
     """Computes the points of all leaves of pixel ``pixels[n]``, which are inside the pixel even after rounding."""
     shift, side = tree.shift, 1 << tree.shift
     column, row = leaves.pixels[n] % tree.width, leaves.pixels[n] // tree.width
-    columns, rows = scrambles(tree, frame, column, row)
-    level_bits = mix_level(tree.seed, frame, tree.leaf)
+    columns, rows = scrambles(tree, leaves.frame, column, row)
+    level_bits = mix_level(tree.seed, leaves.frame, tree.leaf)
     right, lower = f32((column + 1) * BELOW_ONE), f32((row + 1) * BELOW_ONE)
     for j in range(side):
         for i in range(side):
@@ -38,18 +38,16 @@ def place_leaves(n: int, tree: Tree, frame: int, leaves: Leaves) -> None:
 
 
 @kernel
-def keep_disoccluded(n: int, p: Pass, tree: Tree, leaves: Leaves, near: Array) -> None:
-    """Drops the leaves of pixel ``pixels[n]`` whose points were visible in the old frame.
+def keep_disoccluded(n: int, p: Pass, tree: Tree, leaves: Leaves) -> None:
+    """Drops the leaves of pixel ``pixels[n]`` whose points were visible in the old frame; marks pixels near others.
 
-    Args:
-        p: the backward pass, from the new frame.
-        near: (height * width,) int32: gets 1 in pixels within reach of a remaining leaf.
+    ``p`` is the backward pass, from the new frame.
     """
     points, left = leaves.points[n], False
     for j in range(points.shape[0]):
         for i in range(points.shape[1]):
             x, y = points[j, i, 0], points[j, i, 1]
-            if is_interior(p, x, y) or advect_point(p, x, y)[0] == VISIBLE:
+            if is_interior(p, x, y) or advect_point(p, tree, x, y)[0] == VISIBLE:
                 points[j, i, 0] = math.nan
             else:
                 left = True
@@ -57,16 +55,16 @@ def keep_disoccluded(n: int, p: Pass, tree: Tree, leaves: Leaves, near: Array) -
         column, row = leaves.pixels[n] % tree.width, leaves.pixels[n] // tree.width
         for near_row in range(max(row - 1, 0), min(row + 2, tree.height)):
             for near_column in range(max(column - 1, 0), min(column + 2, tree.width)):
-                near[near_row * tree.width + near_column] = 1
+                leaves.near[near_row * tree.width + near_column] = 1
 
 
 @scalar
-def is_near(tree: Tree, near: Array, x: float, y: float) -> bool:
+def is_near(tree: Tree, leaves: Leaves, x: float, y: float) -> bool:
     """Whether the pixel of a point, which may lie outside of the frame, is within reach of leaves."""
     if not (x >= -1 and x < tree.width + 1 and y >= -1 and y < tree.height + 1):
         return False
     pixel = min(max(i64(y), 0), tree.height - 1) * tree.width + min(max(i64(x), 0), tree.width - 1)
-    return near[pixel] != 0  # type: ignore[no-any-return]
+    return leaves.near[pixel] != 0  # type: ignore[no-any-return]
 
 
 @scalar
@@ -123,11 +121,11 @@ def drop_leaves_in(
 
 
 @scalar
-def drop_leaves(s: Step, leaves: Leaves, near: Array, n: int) -> None:
+def drop_leaves(s: Step, leaves: Leaves, n: int) -> None:
     """Drops the leaves in the area of visible particle n."""
     a, p, no = s.particles, s.motion, math.nan
     x, y = a.x[n], a.y[n]
-    if is_near(s.tree, near, x, y):
+    if is_near(s.tree, leaves, x, y):
         surface = p.target[pixel_at(p, x, y)]
         x_u, x_v, y_u, y_v = f64(a.x_u[n]), f64(a.x_v[n]), f64(a.y_u[n]), f64(a.y_v[n])
         drop_leaves_in(s, leaves, n, surface, f64(x), f64(y), x_u, x_v, y_u, y_v, no, no, no)

@@ -12,8 +12,8 @@ import math
 from .compile import kernel
 from .leaves import drop_leaves, drop_leaves_in, is_near
 from .rigid import find, project, push
-from .sampling import depth_test, inside, pixel_at, sample_depth
-from .tree import is_large, put_place
+from .sampling import depth_test, pixel_at, sample_depth
+from .tree import inside, is_large, put_place
 from .types import DEAD, HALF, LARGE, OCCLUDED, VISIBLE, Array, Leaves, Step, f32, f64, i64
 
 
@@ -47,13 +47,13 @@ def occlude(n: int, s: Step, first: int, group: int, surfaces: Array, depths: Ar
 
 
 @kernel
-def advect_occluded(n: int, s: Step, leaves: Leaves, near: Array) -> None:
+def advect_occluded(n: int, s: Step, leaves: Leaves) -> None:
     """Moves the occluded particle of entry n.
 
     It becomes visible if the target frame shows its surface at its depth. Otherwise, it drops the leaves in its area,
     because the surface may be visible beside its point. It dies if its surface has no transform in this step.
     """
-    particles, occluded, p, t = s.particles, s.occluded, s.motion, s.groups.transform
+    a, occluded, t = s.particles, s.occluded, s.groups.transform
     at = occluded.row[n]
     if at < 0:
         return
@@ -61,19 +61,18 @@ def advect_occluded(n: int, s: Step, leaves: Leaves, near: Array) -> None:
     px, py, d, inverse, front = project(t, group, f64(occluded.x[n]), f64(occluded.y[n]), f64(occluded.depth[n]))
     if not front:
         if math.isnan(t[group, 3, 3]):
-            particles.state[at], occluded.row[n] = DEAD, -1
+            a.state[at], occluded.row[n] = DEAD, -1
         return
     x, y, surface = f32(px), f32(py), s.groups.surface[group]
-    visible = inside(p, x, y) and depth_test(p, surface, x, y, d)
-    if not (visible or is_near(s.tree, near, x, y)):
+    visible = inside(s.tree, x, y) and depth_test(s.motion, surface, x, y, d)
+    if not (visible or is_near(s.tree, leaves, x, y)):
         return
-    a, slope = particles, occluded.slope
-    x_u, y_u, d_u = push(t, group, px, py, d, inverse, f64(a.x_u[at]), f64(a.y_u[at]), f64(slope[n, 0]))
-    x_v, y_v, d_v = push(t, group, px, py, d, inverse, f64(a.x_v[at]), f64(a.y_v[at]), f64(slope[n, 1]))
+    x_u, y_u, d_u = push(t, group, px, py, d, inverse, f64(a.x_u[at]), f64(a.y_u[at]), f64(occluded.slope[n, 0]))
+    x_v, y_v, d_v = push(t, group, px, py, d, inverse, f64(a.x_v[at]), f64(a.y_v[at]), f64(occluded.slope[n, 1]))
     if not visible:
         drop_leaves_in(s, leaves, at, surface, px, py, x_u, x_v, y_u, y_v, d, d_u, d_v)
         return
     occluded.row[n] = -1
-    put_place(particles, at, x, y, x_u, x_v, y_u, y_v)
-    particles.state[at] = LARGE if is_large(s.tree, particles, at) else VISIBLE
-    drop_leaves(s, leaves, near, at)
+    put_place(a, at, x, y, x_u, x_v, y_u, y_v)
+    a.state[at] = LARGE if is_large(s.tree, a, at) else VISIBLE
+    drop_leaves(s, leaves, at)

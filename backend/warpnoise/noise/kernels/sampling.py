@@ -26,12 +26,6 @@ def pixel_at(p: Pass, x: float, y: float) -> tuple[int, int]:
 
 
 @scalar
-def inside(p: Pass, x: float, y: float) -> bool:
-    """Whether a point lies in the frame; false for NaN."""
-    return x >= ZERO and x < f32(p.width) and y >= ZERO and y < f32(p.height)
-
-
-@scalar
 def corners(x: float, y: float, h: int, w: int) -> tuple[int, int, int, int, float, float]:
     """The left and right column, the upper and lower row around a point, and its place between them."""
     i, j = min(max(i64(x), 0), max(w - 2, 0)), min(max(i64(y), 0), max(h - 2, 0))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from .compile import scalar
 from .random import mix, mix_level, mix_place
-from .types import FRAME_SHIFT, LEVEL, ONE, Node, Particles, Tree, f32, f64, i64, u64
+from .types import FRAME_SHIFT, LEVEL, ONE, ZERO, Node, Particles, Tree, f32, f64, i64, u64
 
 CHOICE, COLUMNS, ROWS = u64(0x5BD1E995), u64(0x2545F491), u64(0x6C078965)  # separate a node's choices from its point
 S16, S31, LOW16, LOW24 = u64(16), u64(31), u64(0xFFFF), u64(0xFFFFFF)
@@ -192,6 +192,12 @@ def half_with(tree: Tree, node: Node, x: float, y: float) -> int:
     if node.level & 1:
         return 1 if y >= node.iy * height + 0.5 * height else 0
     return 1 if x >= node.ix * width + 0.5 * width else 0
+
+
+@scalar
+def inside(tree: Tree, x: float, y: float) -> bool:
+    """Whether a point lies in the frame; false for NaN."""
+    return x >= ZERO and x < f32(tree.width) and y >= ZERO and y < f32(tree.height)
 
 
 @scalar

@@ -67,9 +67,6 @@ class Pass(NamedTuple):
     ux: float
     """Noise pixels per motion pixel, float32."""
     uy: float
-    width: int
-    """The size of the noise, pixels."""
-    height: int
 
 
 class Particles(NamedTuple):
@@ -160,14 +157,17 @@ class Step(NamedTuple):
 
 
 class Leaves(NamedTuple):
-    """The k x k leaves of each of m pixels, where particles may be spawned."""
+    """The k x k leaves of each of m pixels of a frame, where particles may be spawned."""
 
+    frame: int
     pixels: Array
     """(m,) int64, row-major."""
     slots: Array
     """(height * width,) int32: the index of each pixel in ``pixels``, or -1."""
     points: Array
     """(m, k, k, 2) float32, by row and column: the points of the leaves, noise pixels. x is NaN: dropped."""
+    near: Array
+    """(height * width,) int32: 1 in pixels within reach of leaves that known particles may drop, else 0."""
 
 
 class Scratch(NamedTuple):

@@ -11,21 +11,23 @@ import math
 
 from .compile import kernel, scalar
 from .rigid import project, push, transform_of_pixel
-from .sampling import all_of, blend, corners, depth_agrees, depth_test, inside, pixel_at, sample_depth, sample_flow
-from .types import DEAD, HALF, LEAVING, ONE, VISIBLE, Array, Pass, f32, f64
+from .sampling import all_of, blend, corners, depth_agrees, depth_test, pixel_at, sample_depth, sample_flow
+from .tree import inside
+from .types import DEAD, HALF, LEAVING, ONE, VISIBLE, Array, Pass, Tree, f32, f64
 
 RETURN_TOLERANCE = f32(0.1 * 0.1)
 """The square of the largest flow residual of a visible particle, motion pixels."""
 INTERIOR_TOLERANCE = f32(0.05 * 0.05)
 
-Advected = tuple[int, float, float, float, float, float, float]
-"""State; place x, y, noise pixels; Jacobian of the step. The state is VISIBLE, DEAD, or LEAVING if the surface has a
-transform. Place and Jacobian are valid if it is VISIBLE."""
-
 
 @scalar
-def advect_point(p: Pass, x: float, y: float) -> Advected:
-    """Advects a visible point of the source frame, noise pixels from the corner, and tests its visibility."""
+def advect_point(p: Pass, tree: Tree, x: float, y: float) -> tuple[int, float, float, float, float, float, float]:
+    """Advects a visible point of the source frame, noise pixels from the corner, and tests its visibility.
+
+    Returns:
+        State; place x, y, noise pixels; Jacobian of the step. The state is VISIBLE, DEAD, or LEAVING if the surface has
+        a transform. Place and Jacobian are valid if it is VISIBLE.
+    """
     row, column = pixel_at(p, x, y)
     surface = p.source[row, column]
     xs, ys = x * p.sx - HALF, y * p.sy - HALF
@@ -36,12 +38,12 @@ def advect_point(p: Pass, x: float, y: float) -> Advected:
         x_x, y_x, _ = push(p.transforms, n, px, py, pd, inverse, 1.0, 0.0, f64(slope_x * p.sx))
         x_y, y_y, _ = push(p.transforms, n, px, py, pd, inverse, 0.0, 1.0, f64(slope_y * p.sy))
         x1, y1 = f32(px), f32(py)
-        visible = front and math.isfinite(pd) and inside(p, x1, y1) and depth_test(p, surface, x1, y1, pd)
+        visible = front and math.isfinite(pd) and inside(tree, x1, y1) and depth_test(p, surface, x1, y1, pd)
         return VISIBLE if visible else LEAVING, x1, y1, f32(x_x), f32(x_y), f32(y_x), f32(y_y)
     known, vx, vy, x_x, x_y, y_x, y_y = sample_flow(p.flow, p.source, surface, xs, ys)
     x1, y1 = x + vx * p.ux, y + vy * p.uy
     state = DEAD
-    if known and inside(p, x1, y1) and p.target[pixel_at(p, x1, y1)] == surface:
+    if known and inside(tree, x1, y1) and p.target[pixel_at(p, x1, y1)] == surface:
         known, bx, by, _, _, _, _ = sample_flow(p.reverse, p.target, surface, x1 * p.sx - HALF, y1 * p.sy - HALF)
         residual_x = ((x1 + bx * p.ux) - x) * p.sx
         residual_y = ((y1 + by * p.uy) - y) * p.sy

@@ -20,7 +20,6 @@ from .types import DEAD, HALF, Array, Node, Particles, Scratch, Tree, f32, f64, 
 ROOT = 63  # in place of a level, in the counters of the base grid's values
 GROUP_SHIFT, MAP_SHIFT = 6, 18  # the counter's last word has the level, the group of four channels and the map
 QUANTUM = 20  # a quantum is 2**-QUANTUM standard deviations of the level's values, rounded to a power of two
-SQRT_HALF = 0.5**0.5
 BLOCK = 64
 """The number of particles whose values a thread draws at a time. Neighbors share most ancestors."""
 INTEGERS = 1.5 * 2.0**52  # a float64 of this magnitude has no fractional bits
@@ -56,7 +55,7 @@ def draw_normals(tree: Tree, to: Array, node: Node, level: int, first: int, coun
 @scalar
 def split_value(tree: Tree, level: int, whole: Array, normal: Array, side: int, half: Array, count: int) -> None:
     """Eq. 3: the values of a child of a node of a level, in ``count`` channels, from the node's values and normals."""
-    half_root = f32(power_of_two(tree.halvings - 1 - (level >> 1)) * (SQRT_HALF if level & 1 else 1.0))  # sqrt(a) / 2
+    half_root = f32(power_of_two(tree.halvings - 1 - (level >> 1)) * (0.5**0.5 if level & 1 else 1.0))  # sqrt(a) / 2
     exponent = quantum_of(tree, level + 1)
     quantum, inverse = power_of_two(exponent), power_of_two(-exponent)
     for q in range(count):
