@@ -17,7 +17,7 @@ from warpnoise.errors import JobError, first_few
 from warpnoise.job import ModelInfo, Result, ResultInfo, Settings, Shot
 from warpnoise.job.digest_cache import DigestCache
 from warpnoise.media.png import read_png
-from warpnoise.noise import make_noise
+from warpnoise.noise import METHODS, WarpedNoise, make_noise
 from warpnoise.noise.warmup import compile_kernels
 from warpnoise.pipeline.accumulate import AccumulatedOf, accumulate_result
 from warpnoise.pipeline.carry import NoisyFrame, carry_noise, make_lock
@@ -240,7 +240,8 @@ def _make(
     reporter.expect(batches=len(batches))
     # Apple's GPUs lack what the noise is made with.
     noise_device = torch.device("cpu") if editor.device.type == "mps" else editor.device
-    compile_kernels(lambda message: reporter.report("compiling"), noise_device)
+    if METHODS[settings.noise].load() is WarpedNoise:  # the baselines have no kernels
+        compile_kernels(lambda message: reporter.report("compiling"), noise_device)
     noise = make_noise(settings.noise, shape, settings.seed, noise_device, maps)
     sources = read_sources(
         shot,
