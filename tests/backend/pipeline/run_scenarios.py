@@ -27,6 +27,7 @@ def stylize_ink(folder: Path) -> None:
 
 
 def stylize_clay(folder: Path) -> None:
+    """With accumulation: its result holds another, of the frames before it."""
     _report(folder, _stylize(folder, "clay"))
 
 
@@ -49,7 +50,8 @@ def report(folder: Path) -> dict[str, Any]:
 
 def _stylize(folder: Path, style: str, **options: Any) -> Summary:
     shot = Shot.open(folder / "shot")
-    return stylize(shot, shot.settings.updated({"style": style}), batch=1, **options)
+    coherence = "lively" if style == "clay" else "off"
+    return stylize(shot, shot.settings.updated({"style": style, "coherence": coherence}), batch=1, **options)
 
 
 def _report(folder: Path, summary: Summary) -> None:

@@ -111,7 +111,8 @@ def check_frames(folder: Path, expected: dict[str, str], how: str, style: str = 
     for name, digest in now.items():
         assert name == "current.json" or digest == expected.get(name), f"{how}: {name}"
     results = [result for result in Shot.open(folder / "shot").results() if result.name.startswith(style)]
-    return sum(finished(result, frame) for result in results for frame in scenarios.FRAMES)
+    stylized = [result.raw if style == "clay" else result for result in results]
+    return sum(finished(result, frame) for result in stylized for frame in scenarios.FRAMES)
 
 
 def finished(result: Result, frame: int) -> bool:
