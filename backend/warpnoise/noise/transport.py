@@ -28,7 +28,6 @@ from .kernels.tree import (
     child_of,
     half_with,
     inside,
-    is_large,
     leaf_place,
     measure_of,
     node_at,
@@ -36,11 +35,11 @@ from .kernels.tree import (
     point_of,
     put_node,
     put_place,
+    visible_state,
 )
 from .kernels.types import (
     ADVECTED,
     HALF,
-    LARGE,
     LEAVING,
     ONE,
     UNTESTED,
@@ -120,7 +119,7 @@ def check_visibility(n: int, s: Step, leaves: Leaves, rows: Array) -> None:
             return
         x_u, x_v, y_u, y_v = product(m00, m01, m10, m11, a.x_u[at], a.x_v[at], a.y_u[at], a.y_v[at])
         put_place(a, at, x, y, x_u, x_v, y_u, y_v)
-    a.state[at] = LARGE if is_large(tree, a, at) else VISIBLE
+    a.state[at] = visible_state(tree, a, at)
     drop_leaves(s, leaves, at)
 
 
@@ -150,10 +149,9 @@ def split(n: int, s: Step, rows: Array, to: Array) -> None:
     put_node(a, at, child_of(node, side))
     put_node(a, new, other)
     put_place(a, new, x1, y1, x_u, x_v, y_u, y_v)
-    if is_large(tree, a, at):
-        a.state[at] = LARGE
+    a.state[at] = visible_state(tree, a, at)
     if inside(tree, x1, y1) and p.target[pixel_at(p, x, y)] == p.target[pixel_at(p, x1, y1)]:
-        a.state[new] = LARGE if is_large(tree, a, new) else VISIBLE
+        a.state[new] = visible_state(tree, a, new)
     elif p.surfaces.size > 0:
         a.state[new] = LEAVING
 

@@ -49,16 +49,9 @@ def _run_all() -> None:
     along = torch.arange(SIZE) - center
     offset = torch.stack(torch.meshgrid(along, along, indexing="xy"), dim=-1)
     surface, depth = torch.ones((SIZE, SIZE), dtype=torch.int32), torch.full((SIZE, SIZE), 0.5)
+    planes = {"surface_old": surface, "surface_new": surface, "depth_old": depth, "depth_new": depth}
     for factor in (1.5, 0.4, 0.4, 0.4, 1.5):
         transform = np.diag([factor, factor, 1.0, 1.0])
         transform[:2, 3] = center * (1 - factor)
-        motion = Motion(
-            offset * (factor - 1),
-            offset * (1 / factor - 1),
-            surface_old=surface,
-            surface_new=surface,
-            depth_old=depth,
-            depth_new=depth,
-            transforms={1: transform},
-        )
-        noise.advance(motion)
+        flows = offset * (factor - 1), offset * (1 / factor - 1)
+        noise.advance(Motion(*flows, **planes, transforms={1: transform}))

@@ -13,8 +13,8 @@ from .compile import kernel
 from .leaves import drop_leaves, drop_leaves_in, is_near
 from .rigid import find, project, push
 from .sampling import depth_test, pixel_at, sample_depth
-from .tree import inside, is_large, put_place
-from .types import DEAD, HALF, LARGE, OCCLUDED, VISIBLE, Array, Leaves, Step, f32, f64, i64
+from .tree import inside, put_place, visible_state
+from .types import DEAD, HALF, OCCLUDED, Array, Leaves, Step, f32, f64, i64
 
 
 @kernel
@@ -74,5 +74,5 @@ def advect_occluded(n: int, s: Step, leaves: Leaves) -> None:
         return
     occluded.row[n] = -1
     put_place(a, at, x, y, x_u, x_v, y_u, y_v)
-    a.state[at] = LARGE if is_large(s.tree, a, at) else VISIBLE
+    a.state[at] = visible_state(s.tree, a, at)
     drop_leaves(s, leaves, at)

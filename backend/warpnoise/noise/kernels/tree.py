@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from .compile import scalar
 from .random import mix, mix_level, mix_place
-from .types import FRAME_SHIFT, LEVEL, ONE, ZERO, Node, Particles, Tree, f32, f64, i64, u64
+from .types import FRAME_SHIFT, LARGE, LEVEL, ONE, VISIBLE, ZERO, Node, Particles, Tree, f32, f64, i64, u64
 
 CHOICE, COLUMNS, ROWS = u64(0x5BD1E995), u64(0x2545F491), u64(0x6C078965)  # separate a node's choices from its point
 S16, S31, LOW16, LOW24 = u64(16), u64(31), u64(0xFFFF), u64(0xFFFFFF)
@@ -99,10 +99,10 @@ def split_area(tree: Tree, node: Node) -> float:
 
 
 @scalar
-def is_large(tree: Tree, p: Particles, n: int) -> bool:
-    """Whether particle n is due to be split."""
+def visible_state(tree: Tree, p: Particles, n: int) -> int:
+    """The state of particle n, which is visible: LARGE if it is due to be split, else VISIBLE."""
     area = area_of(tree, p, n)
-    return area > tree.least and area > split_area(tree, node_at(p, n))
+    return LARGE if area > tree.least and area > split_area(tree, node_at(p, n)) else VISIBLE
 
 
 @scalar

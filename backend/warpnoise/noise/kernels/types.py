@@ -27,13 +27,10 @@ ZERO, HALF, ONE = f32(0.0), f32(0.5), f32(1.0)
 
 DEAD, VISIBLE, OCCLUDED = 0, 1, 2
 """States of a particle."""
-LARGE = 3
-"""Visible, and to be split. Only within a step."""
-LEAVING = 4
-"""Occluded, but not yet entered in :class:`Occlusion`. Only within a step."""
-UNTESTED, ADVECTED = 5, 6
-"""Visible in the old frame, and not yet advected; advected and visible, but to be tested for a split and for leaves in
-its area. Only within a step."""
+LARGE, LEAVING, UNTESTED, ADVECTED = 3, 4, 5, 6
+"""States within a step. LARGE: visible, and to be split. LEAVING: occluded, but not yet entered in :class:`Occlusion`.
+UNTESTED: visible in the old frame, and not yet advected. ADVECTED: advected and visible, but to be tested for a split
+and for leaves in its area."""
 
 FRAME_SHIFT, LEVEL = 6, 63
 """The shift of the frame in a particle's ``origin``, and the mask of the level."""
