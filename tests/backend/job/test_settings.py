@@ -91,33 +91,20 @@ def options_given(decorate: Any, *arguments: str) -> dict[str, Any]:
     return found
 
 
+ITEMS = {"ip_adapters": "a,image=i", "animation": "strength,frame=1,value=0.5"}
+"""Items of lists that need more than a file."""
+
+
 def test_every_setting_is_an_option() -> None:
-    arguments = ["--model=m", "--style=s", "--prompt=p", "--negative-prompt=n", "--strength=0.25", "--steps=3"]
-    arguments += [
-        "--guidance=2",
-        "--texture=0.5",
-        "--sampler=euler",
-        "--lora=l",
-        "--control=c",
-        "--embedding=e",
-        "--ip-adapter=a,image=i",
-        "--reference=r",
-        "--latent-noise=pooled",
-        "--phase-lock=off",
-        "--key=strength,frame=1,value=0.5",
-        "--eta=1",
-        "--phase-lock=off",
-        "--coherence=steady",
-        "--key-share=0.2",
-        "--pull=0.5",
-        "--accumulation=0.5",
-        "--attention=0.5",
-        "--seed=0",
-        "--noise=fixed",
-    ]
+    arguments = []
+    for name, each in settings_schema()["properties"].items():
+        option = each.get("x-ui", {}).get("option", name.replace("_", "-"))
+        is_number = any(kind in ("integer", "number") for kind in (each["type"], *each["type"]))
+        value = next(iter(each.get("enum", ["1" if is_number else "x"])))
+        arguments.append(f"--{option}={ITEMS.get(name, value)}")
     found = options_given(options_of(Settings), *arguments)
     assert found.keys() == Settings.model_fields.keys()
-    assert Settings().updated(found).strength == 0.25
+    assert Settings().updated(found).strength == 1.0
     assert options_given(options_of(Settings)) == {}
 
 
