@@ -36,7 +36,7 @@ class TimedOut(Exception):
 class Child:
     """A running process. ``tail``: its last lines on standard error; ``merge`` sends these to standard output instead.
 
-    It leads a process group of its own: Ctrl-C in the terminal reaches only us, and `stop` ends its own children too.
+    It leads a separate process group: Ctrl-C in the terminal does not reach it, and `stop` ends its children, too.
 
     Raises OSError: the program cannot be started.
     """

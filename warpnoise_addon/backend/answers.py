@@ -78,7 +78,7 @@ def _or_none(fits: Fits) -> Fits:
 
 
 def _a(what: str) -> Fits:
-    """An object of that shape; what is wrong inside it is told of it."""
+    """An object of that shape. Errors inside it name it."""
 
     def fits(value: object) -> bool:
         if isinstance(value, dict):

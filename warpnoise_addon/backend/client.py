@@ -24,9 +24,9 @@ from .locate import TOKEN_VARIABLE, Address
 from .patience import Patience, broken_pipes_raise
 
 REQUEST_SECONDS = 5.0
-"""How long one answer may take. The backend computes in a thread of its own and answers at once."""
+"""How long one answer may take. The backend computes in a separate thread and answers at once."""
 WORK_SECONDS = 60.0
-"""How long an answer may take that needs work: the backend opens every frame's header before it queues a job."""
+"""How long an answer that needs work may take: the backend opens every frame's header before it queues a job."""
 TRANSFER_SECONDS = 20.0
 """How long a file's transfer may stand still, and how long a server may take to put a file on its disk."""
 SLOWEST_BYTES = 50_000
@@ -38,7 +38,7 @@ Body = Iterator[bytes] | bytes | None
 
 
 class Unreachable(Exception):
-    """The connection broke. ``refused``: nobody listens there."""
+    """The connection broke. ``refused``: no process listens at the address."""
 
     def __init__(self, message: str, refused: bool = False) -> None:
         super().__init__(message)
@@ -46,12 +46,12 @@ class Unreachable(Exception):
 
 
 class NotModified(Exception):
-    """What was asked for is what we have."""
+    """The file has not changed since it was fetched."""
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """What came with a file: its entity tag ("": none); and the SHA-256 of its bytes, in hexadecimal digits."""
+    """``tag``: the file's entity tag; "" if there is none. ``sha256``: of its bytes, in hexadecimal digits."""
 
     tag: str
     sha256: str
@@ -119,16 +119,16 @@ class Client:
         have: str | None = None,
         cancelled: Callable[[], bool] = never,
     ) -> Fetched:
-        """Hand what is at the path of ``parts`` to ``save``, block by block.
+        """Pass the file at the path of ``parts`` to ``save``, block by block.
 
         Args:
-            largest: bytes; more are an error before they are read.
-            have: the entity tag of what we have.
+            largest: the largest size in bytes. A larger file is an error before it is read.
+            have: the entity tag of the file that was fetched before.
 
         Raises:
-            NotModified: it is what we have.
-            Unreachable: what came is not what the answer's digest says.
-            what ``save`` raises, but OSError, which is taken for the connection's.
+            NotModified: the file still has the tag ``have``.
+            Unreachable: the connection broke, or the bytes differ from the answer's digest.
+            The exceptions of ``save``, except OSError, which counts as the connection's.
         """
         path, patience = path_of(*parts), _patience(0, cancelled)
         headers = {"If-None-Match": f'"{have}"'} if have else {}
@@ -167,7 +167,7 @@ class Client:
     def _response(
         self, method: str, path: str, body: Body, headers: dict[str, str], patience: Patience
     ) -> Iterator[http.client.HTTPResponse]:
-        """One request's answer, to be read inside of the block. What the connection raises is told in our words."""
+        """The answer to one request, read inside the block. Raises Unreachable, BackendHungError, BackendError."""
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"} | headers
         host, port = self.address.host, self.address.port
         connection: http.client.HTTPConnection = (
@@ -177,7 +177,7 @@ class Client:
         )
         try:
             with patience.connected(connection):
-                # A server that refuses a file may answer and close before it has all of it.
+                # A server that refuses a file may answer and close the connection before it has the whole file.
                 with broken_pipes_raise(), contextlib.suppress(BrokenPipeError, ConnectionResetError):
                     connection.request(method, self.address.prefix + path, body, headers)
                 with connection.getresponse() as response:

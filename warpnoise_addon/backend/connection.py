@@ -45,7 +45,7 @@ class BackendProcess(Child):
         """The line that it announces itself with; any other line on standard output is somebody's chatter and skipped.
 
         Raises:
-            BackendMissingError: it ended before it was ready, with what it said.
+            BackendMissingError: it ended before it was ready. The message quotes its output.
             BackendHungError: it was not ready in that time.
             Cancelled: ``cancelled()`` was true.
         """
@@ -155,10 +155,10 @@ class Backend:
         """Make one call of the client, and try again while it is silent.
 
         Raises:
-            BackendDiedError: the process has ended, or nobody listens at the address any more.
+            BackendDiedError: the process has ended, or no longer listens at the address.
             BackendHungError: no answer for ``silence_seconds`` (or this backend's own) though it is there.
             Cancelled: ``cancelled()`` was true before it had answered.
-            JobError, BackendError: what it answered.
+            JobError, BackendError: the error that it answered with.
         """
         limit = self._silence_seconds if silence_seconds is None else silence_seconds
         silent_since = time.monotonic()
@@ -248,7 +248,7 @@ def connect_backend(
 
     Raises:
         SettingsError: not a URL.
-        BackendError: nobody answers, the token is wrong, the versions do not fit, or it is on another machine and
+        BackendError: there is no answer, the token is wrong, the versions do not fit, or it is on another machine and
             takes no uploads.
         Cancelled: ``cancelled()`` was true meanwhile.
     """

@@ -37,7 +37,7 @@ def find_backend(preference: str = "", environ: Mapping[str, str] = os.environ) 
     The first two name a Python, or the folder of its virtual environment. What was asked for and is not there is an
     error; the next place is not tried silently.
 
-    Raises BackendMissingError: nothing is set and nothing is found, or what is set is not a program.
+    Raises BackendMissingError: no program is set or found, or the one that is set is not a program.
     """
     for path, source in (
         (environ.get(PYTHON_VARIABLE, ""), Message("the variable {name}", name=PYTHON_VARIABLE)),

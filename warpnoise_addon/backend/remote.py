@@ -51,7 +51,7 @@ def run_uploaded_job(
     Raises:
         what `run_job` raises, and
         JobFolderError: the folder cannot be read or written.
-        BackendError: what came is not what was asked for.
+        BackendError: the server sent another file than the one requested.
     """
     preview = bool(request.get("preview"))
     job = LocalJob.read(Path(request["path"]), request.get("frames"))
@@ -218,7 +218,7 @@ class Download:
 
 
 def _made_of(record: Path) -> str | None:
-    """The digest in a record; None: the file is not finished, is a preview, or nobody knows."""
+    """The digest in a record; None: the file is not finished, is a preview, or has no record."""
     try:
         content = read_json(record)
         digest, preview = content["made_of"], content.get("preview", False)

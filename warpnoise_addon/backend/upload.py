@@ -62,7 +62,7 @@ class LocalJob:
         return cls(folder, frames, wanted, width, height, description)
 
     def files(self) -> Iterator[tuple[tuple[str, str], str, Path]]:
-        """The files of what is wanted, passes first: their names in the interface, in the answers, and here."""
+        """The requested frames' files, passes first: their names in the interface, in answers, and on this computer."""
         for frame in self.frames:
             for kind in ("passes", "color"):
                 if (kind == "color" and frame not in self.wanted) or frame > max(self.wanted, default=frame):

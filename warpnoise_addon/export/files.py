@@ -76,7 +76,7 @@ class JobFolder:
                         target=target,
                     )
             except (ExportError, JobFolderError) as error:
-                # Blender tells a full disk, if at all, in a sentence of its own.
+                # Blender reports a full disk, if at all, in a separate sentence.
                 if shutil.disk_usage(self.path).free < _FULL:
                     raise disk_full(target) from error
                 raise

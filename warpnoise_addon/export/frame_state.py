@@ -80,7 +80,7 @@ def _index(instance: bpy.types.DepsgraphObjectInstance) -> int:
 
 
 def _is_own_geometry(instance: bpy.types.DepsgraphObjectInstance) -> bool:
-    # What a curve, a text or a modifier makes is told as one instance of the object in itself. What is really
+    # The geometry of a curve, a text or a modifier is listed as one instance of the object in itself. What is really
     # instanced inside of an object has a number there too.
     return instance.parent.name == instance.object.name and instance.persistent_id[1] == _NO_NUMBER
 
@@ -101,7 +101,7 @@ def _digest(data: Any, can_change: bool) -> str:
         return f"{len(data.points)} {len(data.curves)}"
     if isinstance(data, bpy.types.PointCloud):
         return f"{len(data.points)}"
-    return ""  # what it is made into is told beside it, as an instance
+    return ""  # its geometry is listed separately, as an instance
 
 
 def _has_velocity(data: Any) -> bool:

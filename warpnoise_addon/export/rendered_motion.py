@@ -1,4 +1,4 @@
-"""Renders the motion separately, in a view layer of its own, with one sample at the centre of every pixel."""
+"""Renders the motion separately, in a separate view layer, with one sample at the centre of every pixel."""
 
 from __future__ import annotations
 

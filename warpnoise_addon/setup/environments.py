@@ -1,6 +1,6 @@
 """The environments that Set Up created, each in its own folder, and the Pythons that can create one.
 
-    FOLDER/current.json        which environment is current, and what is in it
+    FOLDER/current.json        which environment is current, and its contents
     FOLDER/<id>/               an environment
 
 A new environment is created beside the current one and replaces it after a successful check. A set-up that fails or is

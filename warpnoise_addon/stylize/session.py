@@ -115,7 +115,7 @@ class StylizeSession(Session):
 
 
 SILENCE_SECONDS = 3600.0
-"""A Blender that prints nothing for this long is given up; one that renders a heavy frame tells of its samples."""
+"""A Blender that prints nothing for this long is given up; one that renders a heavy frame reports its samples."""
 
 
 def run_export(argv: list[str], reporter: Reporter, cancelled: Callable[[], bool]) -> None:

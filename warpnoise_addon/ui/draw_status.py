@@ -44,13 +44,13 @@ def draw_status(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 
 
 def is_cancelling() -> bool:
-    """Whether what runs was asked to stop, and has not stopped yet."""
+    """Whether the session was asked to stop, and has not stopped yet."""
     running = state.running()
     return running is not None and running.cancelling
 
 
 def draw_cancel(layout: bpy.types.UILayout) -> None:
-    """The button that cancels what runs; once it is pressed, that it was."""
+    """The button that cancels the session; once pressed, it says *Cancelling...*."""
     row = layout.row()
     row.enabled = not is_cancelling()
     text = "Cancelling..." if is_cancelling() else "Cancel"
@@ -58,7 +58,7 @@ def draw_cancel(layout: bpy.types.UILayout) -> None:
 
 
 def draw_progress(layout: bpy.types.UILayout, status: Status, width: int) -> None:
-    """The stage, how far it is, the time left or else the time elapsed, and what its program prints."""
+    """The stage, its progress, the time left or else the time elapsed, and the program's last line."""
     text = iface(STAGES.get(status.stage, status.stage))
     if status.amount:
         text = f"{text}: {status.amount}"

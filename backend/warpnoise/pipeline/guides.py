@@ -13,15 +13,15 @@ from warpnoise.job import Settings, Shot
 from warpnoise.motion.frames import BACKGROUND, Frame
 
 _NEAREST = 0.8
-"""What the nearest surface of the first frame gets as depth: later ones may come nearer."""
+"""The depth of the first frame's nearest surface in the guide. Later surfaces may come nearer."""
 _CREASE = 0.8
 """Cosine of the angle between neighbouring normals, about 37 degrees, below which there is a line."""
 _STEP = 0.08
-"""Of the depth's range between neighbours, beyond what the surface's slope explains, from which on there is a line."""
+"""Change of the depth's slope between neighbours, as a share of the depth's range, above which there is a line."""
 
 
 def wanted_guides(settings: Settings) -> frozenset[str]:
-    """The guides that the settings' controls are shown."""
+    """The guides that the settings' controls use as inputs."""
     return frozenset(control.input for control in settings.controls) - {"color"}
 
 
