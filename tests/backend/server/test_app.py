@@ -107,11 +107,11 @@ def test_a_job_from_queue_to_end(running, client, tmp_path):
     assert set(job) == JOB_FIELDS
     assert job["path"] == str(tmp_path / "one") and job["frames_total"] == 4
     assert wait(client, job, state="running", stage="stylizing")["step"] == 0
-    work = running.works.made["one"]
+    work, before = running.works.made["one"], time.monotonic()
     work.step()
     now = wait(client, job, step=1)
     assert (now["frames_done"], now["newest_frame"], now["seconds_left"], now["steps_total"]) == (1, 1, 9.0, 10)
-    assert now["seconds_since_progress"] < 5
+    assert now["seconds_since_progress"] <= time.monotonic() - before
     work.finish()
     now = wait(client, job, state="done")
     assert (now["error"], now["seconds_left"]) == (None, 0.0)
