@@ -40,8 +40,8 @@ ONLY_NEGATIVE = "only frames before frame 0 are finished: image sequences have n
 def read_sequence(folder: Path) -> tuple[Sequence | None, list[str]]:
     """The finished frames of a job's result in use, and warnings about those that are missing.
 
-    Blender's image sequences have no negative numbers: negative frames stay out, with a warning. None: there are no
-    others.
+    Blender's image sequences have no negative numbers: negative frames are left out, with a warning. None: all
+    frames are negative.
 
     Raises JobFolderError: no readable job.json, or no finished frame.
     """

@@ -31,7 +31,7 @@ def stylize(
 ) -> None:
     """One run. ``export`` renders the job folder: here, or in another Blender.
 
-    Raises WarpnoiseError: what stopped it.
+    Raises WarpnoiseError: the run failed or was cancelled.
     """
     if nothing_to_do(request, reporter):
         return
@@ -43,7 +43,7 @@ def stylize(
 
 
 def run(reporter: Reporter, work: Callable[[], None]) -> None:
-    """Do ``work``. How it ends is in the reporter's status, errors too; one of ours is printed with its origin."""
+    """Do ``work``. The reporter's status has the outcome, also an error. An unexpected error's traceback is printed."""
     try:
         work()
         if not reporter.status.over:

@@ -29,7 +29,7 @@ from ..settings import MEMORY, MODELS_OWN, RUN_OPTIONS, SETTINGS, Setting, Setti
 
 _LARGEST = 2**31 - 1
 
-# An operator does not remember them from one call to the next: what is not given is the scene's.
+# An operator does not remember them from one call to the next: missing arguments are the scene's.
 _switch = partial(BoolProperty, default=False, options={"SKIP_SAVE"})
 
 

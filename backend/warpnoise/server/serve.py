@@ -41,7 +41,7 @@ GRACE_SECONDS = 20.0
 written beside and renamed, so nothing half written is left under its name."""
 
 CLEANING_SECONDS = 600.0
-"""How often old uploads are looked for."""
+"""The interval between two searches for old uploads."""
 
 
 def serve(options: ServeOptions) -> None:
@@ -50,7 +50,7 @@ def serve(options: ServeOptions) -> None:
     Running jobs are cancelled then. A job that does not stop within GRACE_SECONDS is left, and the process with it.
 
     Raises:
-        ServerError: the token cannot be had, or the address cannot be listened on.
+        ServerError: the token cannot be read or created, or the server cannot listen on the address.
     """
     token, token_path = find_token(options.token_file)
     listener = listen(options.host, options.port)
