@@ -50,6 +50,7 @@ def test_a_bar_on_a_terminal_and_nothing_of_it_left(capsys, monkeypatch):
     assert shown.split("\r")[-2].strip() == "", "the bar stays"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="pipes end otherwise on Windows")
 def test_a_closed_pipe_causes_no_traceback():
     code = "from warpnoise.cli.main import main; main(['--help'])"

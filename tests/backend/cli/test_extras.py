@@ -16,6 +16,7 @@ def run_without(packages: tuple[str, ...], code: str) -> subprocess.CompletedPro
     return subprocess.run([sys.executable, "-c", block + code], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_the_noise_needs_no_web_server():
     done = run_without(
         tuple(name for name in OPTIONAL if name != "jinja2"),  # PyTorch depends on that
@@ -25,6 +26,7 @@ def test_the_noise_needs_no_web_server():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("extra", "package", "arguments"),
     [("serve", "uvicorn", ["serve"]), ("serve", "fastapi", ["serve"]), ("compare", "jinja2", ["compare", "."])],

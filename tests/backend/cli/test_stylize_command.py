@@ -18,6 +18,7 @@ from .. import synthetic, tiny_pipelines
 from ..synthetic import current, finished_frames
 
 
+@pytest.mark.slow
 def test_the_whole_output(warpnoise, job):
     done = warpnoise("stylize", job.path)
     assert done.status == 0, done.err
@@ -33,6 +34,7 @@ def test_the_whole_output(warpnoise, job):
         assert read_png(current(job).frame(frame)).shape == (32, 32, 3)
 
 
+@pytest.mark.slow
 def test_again_keeps_what_is_finished_and_new_settings_do_not(warpnoise, job):
     warpnoise("stylize", job.path)
     first = read_png(current(job).frame(1))
@@ -158,6 +160,7 @@ def test_an_interrupted_run_stops_within_a_step_and_resumes(start, warpnoise, tm
     assert not list(job.path.rglob("*.tmp"))
 
 
+@pytest.mark.slow
 def test_memory_options_of_a_latent_model(warpnoise, job, tmp_path):
     """Weights in 4 bits, parts that wait in main memory, tiles: each is said, and frames come out."""
     model = tiny_pipelines.write("sdxl", tmp_path / "sdxl")
@@ -169,6 +172,7 @@ def test_memory_options_of_a_latent_model(warpnoise, job, tmp_path):
     assert warpnoise("stylize", job.path, *options, "--quantize", "2bit").status == 2
 
 
+@pytest.mark.slow
 def test_some_frames_and_chunks(warpnoise, job):
     assert warpnoise("stylize", job.path, "--frames", "2:3").out.startswith("2 of 2 frames, in ")
     done = warpnoise("stylize", job.path, "--chunk", "1/2")

@@ -70,6 +70,7 @@ def test_what_it_makes(finished_job, finished):
     assert not finished_job.results_folder.exists()
 
 
+@pytest.mark.slow
 def test_the_noise_of_a_moving_scene(finished):
     noise = finished.report.noise
     assert noise["warped"].fidelity[1].mean == pytest.approx(1, abs=0.1)
@@ -94,6 +95,7 @@ def test_a_second_time_nothing_is_made_again(finished_job, finished):
     assert again.figures.read_text() == before
 
 
+@pytest.mark.slow
 def test_more_seeds_keep_the_first_ones(finished_job, finished):
     kept = {path: time for path, time in files(finished_job.path / "compare").items() if "seed0" in str(path)}
     more = compare(finished_job, CompareOptions(methods=("random", "fixed", "warped"), seeds=3, tasks=("appearance",)))
@@ -104,6 +106,7 @@ def test_more_seeds_keep_the_first_ones(finished_job, finished):
     }
 
 
+@pytest.mark.slow
 def test_a_picture_that_was_changed_is_made_again(finished_job, finished):
     path = finished_job.path / "compare/appearance/warped/seed0/frames/0002.png"
     before = read_png(path)
@@ -131,6 +134,7 @@ def test_cancelled_in_the_middle_and_resumed(job):
     assert {path: now[path] for path in kept} == kept
 
 
+@pytest.mark.slow
 def test_the_model_is_loaded_once(job):
     loads = []
 
@@ -153,6 +157,7 @@ def test_super_resolution_restores_the_reference(job, tmp_path):
     assert off[0] < 0.5 * off[1]
 
 
+@pytest.mark.slow
 def test_what_holds_frames_together_is_compared_side_by_side(job):
     options = CompareOptions(
         methods=("warped",), tasks=("coherence",), seeds=1, settings=job.settings.updated({"steps": 8})
@@ -166,6 +171,7 @@ def test_what_holds_frames_together_is_compared_side_by_side(job):
     assert "All together" in page and "Low-band drift" in page
 
 
+@pytest.mark.slow
 def test_a_reference_gives_distances_and_a_floor(job, tmp_path):
     folder = tmp_path / "reference"
     for frame in job.frames:
@@ -184,6 +190,7 @@ def test_output_elsewhere_leaves_the_job_unchanged(job, tmp_path):
     assert files(job.path) == before
 
 
+@pytest.mark.slow
 def test_transparent_pictures(tmp_path, model):
     job = synthetic.make_job(tmp_path / "job", frames=3, transparent=True, settings=Settings(model=str(model), steps=2))
     task = compare(job, CompareOptions(methods=("warped",), seeds=1)).report.tasks["super-resolution"]

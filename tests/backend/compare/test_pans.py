@@ -38,6 +38,7 @@ def test_a_frame_may_be_too_narrow(tmp_path: Path) -> None:
         make_pan(job, tmp_path / "pan", 17, 2, job.settings)
 
 
+@pytest.mark.slow
 def test_the_command_compares_on_the_shot_and_its_pans(job: Shot, capsys: pytest.CaptureFixture[str]) -> None:
     only = ["--methods", "warped", "--tasks", "appearance", "--seeds", "1"]
     assert run(["compare", str(job.path), *only, "--pans", "8"]) == 0

@@ -137,6 +137,7 @@ def test_silence_is_noticed(tmp_path, monkeypatch):
         run("import time; time.sleep(60)", tmp_path / "log")
 
 
+@pytest.mark.slow
 def test_cancelling_asks_it_to_stop_and_then_makes_it(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "STOP_SECONDS", 0.5)
     woke = tmp_path / "woke"

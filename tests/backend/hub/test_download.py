@@ -296,6 +296,7 @@ def test_files_of_another_revision_are_compared_again(hub: TinyHub, styled_model
     assert (place / "styles.json").read_bytes() == sheet.encode()
 
 
+@pytest.mark.slow
 def test_one_download_of_a_model_at_a_time(hub: TinyHub) -> None:
     busy: list[str] = []
 

@@ -111,6 +111,7 @@ def test_lengths_are_not_believed(tmp_path: Path) -> None:
         read_png(path)
 
 
+@pytest.mark.slow
 def test_the_most_compressible_data_is_read(tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
     picture = np.zeros((2000, 2000, 4), np.uint16)

@@ -27,6 +27,7 @@ def assert_uncorrelated(now: Tensor, then: Tensor, what: str) -> None:
     assert covariance.abs().max().item() < error * stats.norm.isf(3.2e-5 / covariance.numel()), what
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("surfaces", [True, False], ids=["surfaces", "flow alone"])
 def test_surfaces_on_both_sides_of_a_silhouette_are_uncorrelated(surfaces: bool) -> None:
     """A card moves by 1.3 pixels per frame before a still wall."""

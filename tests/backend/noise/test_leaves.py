@@ -28,6 +28,7 @@ def leaf_points(side: int) -> tuple[np.ndarray, np.ndarray]:
     return x - column[:, None], y - row[:, None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [1, 2, 4, 8])
 def test_every_elementary_interval_has_one_point(side: int) -> None:
     x, y = leaf_points(side)

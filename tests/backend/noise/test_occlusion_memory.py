@@ -60,6 +60,7 @@ def test_surfaces_that_left_the_frame_return_with_their_noise(way: str) -> None:
     assert kept(now, first, edge) >= 0.95
 
 
+@pytest.mark.slow
 def test_occluded_surfaces_return_with_their_noise() -> None:
     """A card occludes parts of a moving background for 16 frames."""
     frames = 40

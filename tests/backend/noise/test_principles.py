@@ -20,6 +20,7 @@ def pan(x: float, y: float, size: int = SIZE) -> Motion:
     return Motion(vectors.copy(), -vectors)
 
 
+@pytest.mark.slow
 def test_white_and_faithful_on_a_sub_pixel_pan() -> None:
     """After t frames the pixel has moved by t * (0.37, 0.21) and overlaps four pixels of the first frame."""
     noise = WarpedNoise((CHANNELS, SIZE, SIZE), seed=3, particles_per_side=2 if SIMULATED else 4)

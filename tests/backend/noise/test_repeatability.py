@@ -37,6 +37,7 @@ def run(name: str, size: int, frames: int, seed: int = 9) -> list[Tensor]:
     return [noise.frame(0), noise.frame(1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pan", "zoom in", "zoom out"])
 def test_the_same_bits_on_any_number_of_threads(name: str) -> None:
     results = []

@@ -82,6 +82,7 @@ def test_an_edited_source_changes_the_cache_folder(
     assert files[0] and files[1] and files[0] != files[1]
 
 
+@pytest.mark.slow
 def test_a_second_process_compiles_nothing() -> None:
     """With a warm cache Numba loads every kernel from disk."""
     script = (

@@ -24,6 +24,7 @@ def shot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Shot, Setting
     return synthetic.make_job(tmp_path / "job", frames=1), settings
 
 
+@pytest.mark.slow
 def test_measuring_reports_and_is_done_once(shot) -> None:
     torch.set_num_threads(1)
     opened, settings = shot

@@ -37,6 +37,7 @@ def job(make_job: MakeJob) -> Shot:
     return make_job(frames=6, noise="warped", eta=1.0)
 
 
+@pytest.mark.slow
 def test_each_frame_has_the_values_of_its_place(job: Shot) -> None:
     changing = made(job, "changing", animation=keys("texture", (2, 0.0), (4, 0.4)))
     ends = [made(job, name, texture=value) for name, value in (("none", 0.0), ("all", 0.4))]
@@ -47,6 +48,7 @@ def test_each_frame_has_the_values_of_its_place(job: Shot) -> None:
     assert not np.array_equal(changing[2], ends[0][2]) and not np.array_equal(changing[2], ends[1][2])
 
 
+@pytest.mark.slow
 def test_the_largest_strength_has_the_noise_that_it_has_alone(job: Shot) -> None:
     changing = made(job, "changing", animation=keys("strength", (1, 0.25), (6, 1.0)))
     alone = made(job, "alone", strength=1.0)
@@ -54,6 +56,7 @@ def test_the_largest_strength_has_the_noise_that_it_has_alone(job: Shot) -> None
     assert len({picture.tobytes() for picture in changing}) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 3])
 def test_the_bits_do_not_depend_on_the_cut(job: Shot, batch: int) -> None:
     animation = keys("strength", (2, 0.25), (4, 0.75)) + keys("guidance", (5, 1.0), (6, 2.0))

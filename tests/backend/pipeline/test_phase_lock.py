@@ -62,6 +62,7 @@ def flicker(job: Shot) -> float:
     return float(np.mean(differences))
 
 
+@pytest.mark.slow
 def test_a_pan_is_exact_and_without_lock_it_is_not(make_job: MakeJob) -> None:
     job = make_job(scene=Pan(), frames=FRAMES, noise="warped", strength=0.6)
     stylize(job, device="cpu")
@@ -71,6 +72,7 @@ def test_a_pan_is_exact_and_without_lock_it_is_not(make_job: MakeJob) -> None:
     assert exact < 0.05 * flicker(job)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 2])
 def test_frames_alone_have_the_same_bits(make_job: MakeJob, batch: int) -> None:
     job = make_job(scene=Pan(), frames=FRAMES, noise="warped", eta=1.0)
@@ -82,6 +84,7 @@ def test_frames_alone_have_the_same_bits(make_job: MakeJob, batch: int) -> None:
         assert np.array_equal(read_png(current(job).frame(frame)), whole[frame])
 
 
+@pytest.mark.slow
 def test_other_motion_is_locked_only_on_request(make_job: MakeJob) -> None:
     job = make_job(scene=Parallax(), frames=2, noise="warped")
     made = {}

@@ -78,6 +78,7 @@ def test_the_shot_has_several_segments(job: Shot) -> None:
     assert [frame for part in parts for frame in part] == job.frames
 
 
+@pytest.mark.slow
 def test_frames_are_drawn_toward_key_frames(job: Shot, stylized: Shot) -> None:
     stylize(job, job.settings.updated({"coherence": "off", "pull": 0.0}), device="cpu")
     made, alone = pictures(stylized), pictures(job)
@@ -87,6 +88,7 @@ def test_frames_are_drawn_toward_key_frames(job: Shot, stylized: Shot) -> None:
         assert (made[frame] != alone[frame]).any()
 
 
+@pytest.mark.slow
 def test_each_segment_alone_and_in_any_order_has_the_bits_of_a_whole_run(job: Shot, stylized: Shot) -> None:
     for part in reversed(whole_segments(job, job.settings)):
         summary = stylize(job, frames=part, device="cpu")
@@ -97,6 +99,7 @@ def test_each_segment_alone_and_in_any_order_has_the_bits_of_a_whole_run(job: Sh
         np.testing.assert_array_equal(picture, expected[frame])
 
 
+@pytest.mark.slow
 def test_transparent_frames_have_the_same_bits_however_the_shot_is_cut(make_job: MakeJob) -> None:
     scene = Scene(24, 20, turn=0.07, spin=0.1)
     options: dict[str, Any] = {"frames": 4, "width": 24, "height": 20, "noise": "warped", "steps": 4, **CARRIED}
@@ -111,6 +114,7 @@ def test_transparent_frames_have_the_same_bits_however_the_shot_is_cut(make_job:
         np.testing.assert_array_equal(picture, expected[frame])
 
 
+@pytest.mark.slow
 def test_chunks_run_in_parallel(job: Shot) -> None:
     parts = whole_segments(job, job.settings)
     result = stylize(job, frames=keys_of(job), device="cpu").result
@@ -144,6 +148,7 @@ def test_frame_0_is_looked_ahead_to_from_frames_before_it() -> None:
         assert set(plan.drawn_toward(frame)) < set(plan.in_order(frame)) or plan.drawn_toward(frame) == []
 
 
+@pytest.mark.slow
 def test_key_frames_first_and_the_rest_later(job: Shot, stylized: Shot) -> None:
     keys = keys_of(job)
     stylize(job, frames=keys, device="cpu")
@@ -163,6 +168,7 @@ def test_a_run_resumed_in_a_segment_is_bit_identical(finished: Shot) -> None:
     np.testing.assert_array_equal(read_png(current(finished).frame(lost)), expected[lost])
 
 
+@pytest.mark.slow
 def test_another_key_frame_makes_the_frames_around_it_again(finished: Shot) -> None:
     later = keys_of(finished)[1]
     picture = read_png(finished.color(later))
@@ -173,6 +179,7 @@ def test_another_key_frame_makes_the_frames_around_it_again(finished: Shot) -> N
     assert stylize(finished, device="cpu").frames_kept == FRAMES
 
 
+@pytest.mark.slow
 def test_a_preview_uses_existing_key_frames_and_names_missing_ones(job: Shot, caplog: pytest.LogCaptureFixture) -> None:
     frame = max(whole_segments(job, job.settings), key=len)[1]
     first = stylize(job, frames=[frame], preview=True, device="cpu")
@@ -215,6 +222,7 @@ def paint(job: Shot, frame: int, size: tuple[int, int] = (20, 24), channels: int
     return picture
 
 
+@pytest.mark.slow
 def test_a_painted_key_frame_stays_and_its_look_is_carried(job: Shot, stylized: Shot) -> None:
     picture = paint(job, 4)
     assert 4 in keys_of(job)

@@ -38,6 +38,7 @@ def whole(job: Shot, batch: int) -> dict[int, np.ndarray]:
     return {frame: read_png(current(done).frame(frame)) for frame in done.frames}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 2])
 def test_each_chunk_runs_in_a_folder_with_only_its_inputs(job: Shot, threads: int) -> None:
     before = torch.get_num_threads()
@@ -61,6 +62,7 @@ def test_each_chunk_runs_in_a_folder_with_only_its_inputs(job: Shot, threads: in
         torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 def test_the_last_chunk_writes_the_movie_though_the_export_was_unfinished_when_it_began(job: Shot) -> None:
     begun = job.info.model_copy(update={"frames": job.info.frames[:2]})
     stylize(job, frames=job.frames[2:], device="cpu")
@@ -91,6 +93,7 @@ def test_all_chunks_at_once_in_one_folder_and_the_last_one_writes_the_movie(job:
     assert stylize(job, device="cpu", batch=2).frames_kept == 7
 
 
+@pytest.mark.slow
 def test_single_frames_that_are_not_side_by_side(job: Shot) -> None:
     expected = whole(job, 3)
     stylize(job, frames=[6, 2], device="cpu", batch=3)
@@ -105,6 +108,7 @@ def test_no_frames_are_done_at_once(job: Shot) -> None:
     assert not job.results_folder.exists()
 
 
+@pytest.mark.slow
 def test_others_work_on_other_frames_and_none_on_the_same(job: Shot) -> None:
     stylize(job, frames=[7], device="cpu")
     with current(job).lease(3, 4):
@@ -115,6 +119,7 @@ def test_others_work_on_other_frames_and_none_on_the_same(job: Shot) -> None:
     assert finished_frames(job) == [1, 2, 7]
 
 
+@pytest.mark.slow
 def test_a_movie_is_written_again_when_a_frame_has_changed(job: Shot) -> None:
     stylize(job, device="cpu")
     first = current(job).movie.read_bytes()

@@ -48,6 +48,7 @@ def reference(job: Shot, frames: int) -> list[np.ndarray]:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [None, 1, 2, 8])
 @pytest.mark.parametrize("eta", [0.0, 1.0])
 def test_frames_are_what_the_parts_make(make_job: MakeJob, batch: int | None, eta: float) -> None:
@@ -154,6 +155,7 @@ def test_a_finished_job_is_not_touched(make_job: MakeJob) -> None:
     assert current(job).movie.is_file()
 
 
+@pytest.mark.slow
 def test_a_cancelled_run_resumes_to_the_bits_of_an_uninterrupted_one(
     make_job: MakeJob,
 ) -> None:

@@ -153,6 +153,7 @@ def test_a_control_acts_and_goes_without_a_trace(
     torch.testing.assert_close(edit(editor), plain, atol=0, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("sd15", "StableDiffusionControlNetImg2ImgPipeline"), ("sdxl", "StableDiffusionXLControlNetImg2ImgPipeline")],
@@ -203,6 +204,7 @@ def test_several_controls_at_once(tiny: Tiny, control: Callable[[str], Path]) ->
     assert not torch.allclose(edit(editor, controls=[{"path": path, "input": "color"}]), edit(editor), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_union_takes_several_inputs_at_once(tiny: Tiny, control: Callable[[str], Path]) -> None:
     editor = load_model(tiny("sdxl"), "cpu", "float32")
     guides = {"depth": RAMP, "lines": (RAMP > 0.5).float(), "normals": 1 - RAMP}

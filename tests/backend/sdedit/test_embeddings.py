@@ -36,6 +36,7 @@ def edit(editor: Any, settings: Settings) -> torch.Tensor:
     return editor.edit(images, lambda index: noise, settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "tensors"),
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ from .. import tiny_pipelines
 
 Tiny = Callable[[str], Path]
 pytestmark = pytest.mark.usefixtures("pooled_noise")
-MODELS = sorted(tiny_pipelines.MODELS)
+FAST = ("sdxl", "flux")
+"""One model of each kind of network: the same tests of the others are slow, together."""
 SETTINGS = Settings(strength=0.75, steps=4, prompt="a still life", negative_prompt="fog")
 SIZE = (64, 96)
 
@@ -77,8 +78,15 @@ class Witness:
         monkeypatch.setattr(InjectedScheduler, "step", stepped)
 
 
+def of_models(names: Iterable[str]) -> pytest.MarkDecorator:
+    """Parametrizes a test by ``name``."""
+    return pytest.mark.parametrize(
+        "name", [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in sorted(names)]
+    )
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize("name", MODELS)
+@of_models(tiny_pipelines.MODELS)
 def test_start_and_every_stochastic_step_are_ours_to_the_bit(
     tiny: Tiny, name: str, dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,7 +137,7 @@ def fresh_run(editor: PipelineEditor, scheduler: InjectedScheduler) -> Any:
     return run
 
 
-@pytest.mark.parametrize("name", MODELS)
+@of_models(tiny_pipelines.MODELS)
 def test_a_still_shot_gives_the_same_frame_twice(tiny: Tiny, name: str) -> None:
     editor = open_editor(tiny(name))
     pictures = images(1, (64, 64)).repeat(2, 1, 1, 1)
@@ -151,7 +159,7 @@ def own_pipeline(folder: Path, editor: PipelineEditor) -> Any:
     return pipeline
 
 
-@pytest.mark.parametrize("name", MODELS)
+@of_models(tiny_pipelines.MODELS)
 def test_the_whole_schedule_is_that_of_diffusers_own_pipeline(tiny: Tiny, name: str) -> None:
     """From the same start, with the same noise in every step, with the model's own scheduler."""
     editor = open_editor(tiny(name))
@@ -218,7 +226,7 @@ IMAGE_TO_IMAGE = {
 }
 
 
-@pytest.mark.parametrize("name", IMAGE_TO_IMAGE)
+@of_models(IMAGE_TO_IMAGE)
 def test_a_late_start_is_that_of_diffusers_image_to_image_pipeline(
     tiny: Tiny, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -250,7 +258,7 @@ def _more(own: Any) -> dict[str, Any]:
 EDITING = ("kontext", "flux2", "qwen_edit", "qwen_edit_plus")
 
 
-@pytest.mark.parametrize("name", EDITING)
+@of_models(EDITING)
 def test_the_reference_is_the_frame(tiny: Tiny, name: str) -> None:
     """Frame by frame: a batch of different frames gives what each alone gives."""
     editor = open_editor(tiny(name))
@@ -353,7 +361,7 @@ def test_a_missing_part_is_named(tiny: Tiny, tmp_path: Path) -> None:
 BLENDED = ["sd15", "sdxl", "sd3", "flux", "qwen", "z_image", "chroma", "sana_euler", "pixart", "lumina2", "flux2_klein"]
 
 
-@pytest.mark.parametrize("name", BLENDED)
+@of_models(BLENDED)
 def test_a_prompt_turns_into_another(tiny: Tiny, name: str) -> None:
     """The ends are the prompts' own pictures, to the bit; between them the embeddings are interpolated."""
     editor = open_editor(tiny(name))

@@ -122,6 +122,7 @@ def edit(editor: Any, settings: Settings, **more: Any) -> torch.Tensor:
     return editor.edit(images, lambda index: noise, settings, **more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "plus"), [("sd15", False), ("sd15", True), ("sdxl", False), ("sdxl", True), ("flux", False)]
 )
@@ -141,6 +142,7 @@ def test_a_picture_acts_by_its_weight_and_goes_without_a_trace(
     torch.testing.assert_close(edit(editor, SETTINGS), plain, atol=1e-6, rtol=0)
 
 
+@pytest.mark.slow
 def test_two_adapters_are_those_of_diffusers(tiny: Tiny, tmp_path: Path) -> None:
     """One plain, the other of the Plus kind."""
     editor, own = open_editor(tiny("sd15")), open_editor(tiny("sd15"))
@@ -163,6 +165,7 @@ def test_two_adapters_are_those_of_diffusers(tiny: Tiny, tmp_path: Path) -> None
     torch.testing.assert_close(edit(own, SETTINGS), result, atol=1e-6, rtol=0)
 
 
+@pytest.mark.slow
 def test_a_picture_is_read_and_encoded_once_and_beside_a_control(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,6 +188,7 @@ def test_a_picture_is_read_and_encoded_once_and_beside_a_control(
     assert len(calls) > 0
 
 
+@pytest.mark.slow
 def test_misfitting_settings_are_refused_by_name(tiny: Tiny, tmp_path: Path) -> None:
     image = str(picture(tmp_path))
     for_sd, for_xl = (tmp_path / name for name in ("sd", "xl"))

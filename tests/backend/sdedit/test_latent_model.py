@@ -51,6 +51,7 @@ def incoherence(old: Tensor, new: Tensor) -> float:
     return float((a - b).square().mean() / (a.var() + b.var()))
 
 
+@pytest.mark.slow
 def test_its_patterns_make_most_of_what_it_paints_equivariant(editor: PixelEditor) -> None:
     bank = editor._noise.bank(SETTINGS)
     assert bank is not None and (bank.channels, bank.cell) == (CHANNELS, CELL)

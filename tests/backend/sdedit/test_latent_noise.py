@@ -63,6 +63,7 @@ def test_pixel_noise_enters_projected(
     assert not torch.equal(other, result)
 
 
+@pytest.mark.slow
 def test_the_decoder_is_measured_once_and_its_share_is_logged(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -54,6 +54,7 @@ def edit(editor: Any, settings: Settings = SETTINGS, **changes: Any) -> torch.Te
     return editor.edit(images, lambda index: noise, settings.updated(changes))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "quantize"),
     [
@@ -87,6 +88,7 @@ def test_a_lora_of_the_models_folder_is_found_by_its_name(
     torch.testing.assert_close(named, edit(editor, loras=[{"path": str(lora("sd15"))}]), atol=0, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Already found a `peft_config`")
 def test_two_loras_are_those_of_diffusers(tiny: Tiny, lora: Callable[..., Path]) -> None:
     editor, own = load_model(tiny("sd15"), "cpu", "float32"), load_model(tiny("sd15"), "cpu", "float32")

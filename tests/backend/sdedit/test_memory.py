@@ -129,6 +129,7 @@ def edit(editor: Any, settings: Settings = SETTINGS, frames: int = 1) -> torch.T
     return editor.edit(images, lambda index: noise, settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offload", ["model", "group"])
 @pytest.mark.parametrize("name", ["sdxl", "flux"])
 def test_offloading_changes_no_bit(tiny: Tiny, name: str, offload: Offload) -> None:

@@ -137,6 +137,7 @@ def test_a_file_takes_what_it_lacks_from_its_base(
         assert all(torch.equal(weight, own[key]) for key, weight in network.state_dict().items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["qwen", "z_image", "chroma", "sd3"])
 def test_a_gguf_file_in_the_layout_of_its_makers(tiny: Tiny, name: str, tmp_path: Path) -> None:
     """Matrices in blocks of 8 bits that diffusers splits and renames; the picture is nearly that of the base."""

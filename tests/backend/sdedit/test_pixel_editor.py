@@ -68,6 +68,7 @@ def test_guidance_is_the_mix_of_style_and_none(styled: PixelEditor) -> None:
     assert not torch.equal(edit(1.0, "ink"), full)
 
 
+@pytest.mark.slow
 def test_each_style_has_its_own_guidance(tmp_path: Path, styled_model: Path) -> None:
     shutil.copytree(styled_model, tmp_path, dirs_exist_ok=True)
     sheet = json.loads((tmp_path / "styles.json").read_text())

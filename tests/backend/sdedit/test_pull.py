@@ -98,6 +98,7 @@ def test_full_weight_gives_the_target_itself() -> None:
     torch.testing.assert_close(picture + constant(0.9, 1.0).change(picture), torch.full_like(picture, 0.8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sd21", "flux", "prx"])
 def test_latent_models_are_drawn_too(tiny: Callable[[str], Path], name: str) -> None:
     """In the last steps but one; what the pipeline lays out, tokens or channels, comes back as a picture."""

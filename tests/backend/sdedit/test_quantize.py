@@ -39,6 +39,7 @@ def quantized_layers(editor: PipelineEditor) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("quantize", "share", "error"), [("8bit", 8.5, 0.006), ("4bit", 4.5, 0.1)])
 @pytest.mark.parametrize("name", ["sdxl", "flux", "qwen"])
 def test_blocks_are_stored_in_fewer_bits(tiny: Tiny, name: str, quantize: Quantize, share: float, error: float) -> None:
@@ -65,6 +66,7 @@ def test_blocks_are_stored_in_fewer_bits(tiny: Tiny, name: str, quantize: Quanti
     torch.testing.assert_close(painted, expected, atol=2 * error, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("quantize", "error"), [("8bit", 0.02), ("4bit", 0.25)])
 @pytest.mark.parametrize(
     ("name", "part"), [("flux", "text_encoder_2"), ("z_image", "text_encoder"), ("qwen", "text_encoder")]

@@ -34,6 +34,7 @@ def edit(editor: Any, settings: Settings) -> torch.Tensor:
     return editor.edit(images, lambda index: noise, settings)
 
 
+@pytest.mark.slow
 def test_they_follow_the_render_in_order(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     editor = load_model(tiny("flux2_klein"), "cpu", "float32")
     paths = [picture(tmp_path, seed) for seed in (0, 1)]

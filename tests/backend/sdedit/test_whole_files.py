@@ -44,6 +44,7 @@ def toy(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable
     return write
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("pooled_noise")
 @pytest.mark.parametrize("name", ["sd15", "sdxl", "refiner"])
 def test_a_whole_file_is_its_folder(toy: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:

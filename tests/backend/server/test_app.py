@@ -124,6 +124,7 @@ def test_seconds_since_progress_grow_while_nothing_moves(client, tmp_path):
     assert client.get(f"/v2/jobs/{job['id']}").json()["seconds_since_progress"] >= first + 0.1
 
 
+@pytest.mark.slow
 def test_the_second_job_waits_for_the_first(running, client, tmp_path):
     first = submit(client, folder(tmp_path, "one"))
     wait(client, first, state="running")
@@ -241,6 +242,7 @@ def test_hung_clients_do_not_block_others(running, client, tmp_path):
             connection.close()
 
 
+@pytest.mark.slow
 def test_old_jobs_are_forgotten(running, client, tmp_path, monkeypatch):
     monkeypatch.setattr(running.queue, "remembered", 2)
     ended = []

@@ -36,6 +36,7 @@ def ended(connection: socket.socket) -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [b"", b"GET", HEAD, HEAD + b"\r\n"])
 def test_a_silent_connection_is_ended(limited: Running, sent: bytes) -> None:
     with connect(limited) as connection:
@@ -43,6 +44,7 @@ def test_a_silent_connection_is_ended(limited: Running, sent: bytes) -> None:
         assert ended(connection)
 
 
+@pytest.mark.slow
 def test_a_head_that_drips_is_ended(limited: Running) -> None:
     with connect(limited) as connection:
         connection.settimeout(0.05)

@@ -63,6 +63,7 @@ def until(client: httpx.Client, posted: httpx.Response, right: Callable[[dict], 
     return now
 
 
+@pytest.mark.slow
 def test_a_job_is_done_and_then_kept(client, job):
     request = {"path": str(job.path), "settings": {"seed": 3}}
     now = until(client, client.post("/v2/jobs", json=request), lambda now: now["state"] == "done")
@@ -140,6 +141,7 @@ def test_frames_that_another_process_works_on(client, job):
     assert failed["error"]["code"] == "job_locked" and "frames 2 to 3" in failed["error"]["message"]
 
 
+@pytest.mark.slow
 def test_a_failed_job_reports_why_and_the_server_continues(client, job):
     job.passes(3).write_bytes(b"no EXR")
     failed = until(client, client.post("/v2/jobs", json={"path": str(job.path)}), lambda now: now["state"] == "failed")

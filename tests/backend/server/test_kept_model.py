@@ -116,6 +116,7 @@ def test_it_is_freed_on_request_but_not_under_a_job(model: Path) -> None:
     assert len(loader.loaded) == 2
 
 
+@pytest.mark.slow
 def test_it_is_freed_when_it_is_idle(model: Path) -> None:
     loader = Loader()
     kept = KeptModel(loader, idle_seconds=0.05)

@@ -87,6 +87,7 @@ def test_a_model_is_looked_up_downloaded_listed_and_removed(calls: httpx.Client)
     assert not download_folder("studio/ink").exists()
 
 
+@pytest.mark.slow
 def test_cancel_and_resume(calls: httpx.Client, hub: TinyHub) -> None:
     def slowly(name: str, content: bytes) -> bytes:
         if name.endswith(".safetensors"):
@@ -194,6 +195,7 @@ def test_check_names_what_does_not_fit(calls: httpx.Client, toy: Path) -> None:
     assert "get it with" in calls.post("/v2/check", json={"settings": {"model": "studio/ink"}}).text
 
 
+@pytest.mark.slow
 def test_check_says_before_the_render_what_loading_would(calls: httpx.Client, tmp_path: Path) -> None:
     model = str(tiny_pipelines.write("sd15", tmp_path / "sd15"))
 

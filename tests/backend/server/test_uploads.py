@@ -186,6 +186,7 @@ def test_one_file_is_sent_by_one_client_at_a_time(running_uploads, uploading, up
     assert put(uploading, upload, "color/1", b"x").status_code == 201
 
 
+@pytest.mark.slow
 def test_many_clients_at_once(running_uploads, uploading, spool):
     ids = [uploading.post("/v2/uploads").json()["id"] for _ in range(4)]
     failures: list[str] = []
@@ -244,6 +245,7 @@ def test_a_job_file_of_another_kind(uploading, upload, spool, data):
     assert not (spool / upload / "job" / "job.json").exists()
 
 
+@pytest.mark.slow
 def test_a_job_on_an_upload_keeps_its_files(running_uploads, uploading, upload, spool):
     put(uploading, upload, "color/1", b"x")
     job = uploading.post("/v2/jobs", json={"upload": upload}).json()
@@ -307,6 +309,7 @@ def test_folders_of_the_servers_machine_are_refused(uploading, tmp_path):
     assert refusal(uploading.post("/v2/jobs", json={"path": str(tmp_path), "upload": "x"})) == (422, "request")
 
 
+@pytest.mark.slow
 def test_results(running_uploads, uploading, upload, spool):
     job = uploading.post("/v2/jobs", json={"upload": upload}).json()["id"]
     wait(uploading, job, "running")
