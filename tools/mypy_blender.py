@@ -38,18 +38,20 @@ DEPENDS = re.compile(
     r"""mathutils\.Vector\.cross | bpy\.types\.(
         Addon\.preferences
       | AreaSpaces\.active
+      | BlendData(Curves|Lights)\.new
       | Color\w+Settings\.(curve_mapping|display_device|look|name|view_transform)
       | NodeTree\.interface
       | Context\.(object|space_data)
       | (Material|World)\.node_tree
-      | Object\.data
+      | Object\.(color|data)
       | WindowManager\.invoke_\w+
       | \w+\.driver_add
       | RenderSettings\.engine
     )""",
     re.VERBOSE,
 )
-"""Attributes, and results of methods, whose type depends on a value; enumerations that depend on the configuration."""
+"""Attributes, and results of methods, whose type depends on a value; enumerations that depend on the configuration;
+colours that take any sequence."""
 OPEN = {
     # of which Blender makes a subclass that depends on an identifier
     *(
@@ -57,7 +59,7 @@ OPEN = {
         for name in ("Attribute", "Modifier", "Node", "NodeSocket", "OperatorProperties", "Property", "Space")
     ),
     # to which add-ons add properties: Cycles, and this one
-    *(f"bpy.types.{name}" for name in ("Object", "Scene", "WindowManager")),
+    *(f"bpy.types.{name}" for name in ("Object", "Scene", "WindowManager", "World")),
     # that have other attributes in other supported versions of Blender
     *(f"bpy.types.{name}" for name in ("Action", "ActionStrip", "SequenceEditor")),
     # whose items the stubs do not type
@@ -76,6 +78,8 @@ class BlenderPlugin(Plugin):
     def get_method_hook(self, fullname: str) -> Callable[[MethodContext], Type] | None:
         if fullname.startswith("bpy.types.") and fullname.endswith(".get"):
             return _item_or_default
+        if fullname in ("mathutils.Matrix.__matmul__", "mathutils.Quaternion.__matmul__"):
+            return _vector_or_default
         correct = _correction(fullname)
         return correct and (lambda context: correct(context.default_return_type))
 
@@ -98,6 +102,13 @@ def _item_or_default(context: MethodContext) -> Type:
                 item = map_instance_to_supertype(owner, base).args[0]
                 return make_simplified_union([item, context.default_return_type])
     return context.default_return_type
+
+
+def _vector_or_default(context: MethodContext) -> Type:
+    """A transformed vector is a vector. Vector is open, so that it matches the first overload: Matrix or Quaternion."""
+    other = context.arg_types[0][0]
+    is_vector = isinstance(other, Instance) and other.type.fullname == "mathutils.Vector"
+    return other if is_vector else context.default_return_type
 
 
 def _open(context: ClassDefContext) -> None:

@@ -198,9 +198,8 @@ class Crops:
 
     def _scaled(self, picture: NDArray[np.uint8] | NDArray[np.int8], size: int, y: int, x: int) -> NDArray[np.float32]:
         piece = picture[y : y + size, x : x + size].astype(np.float32)
-        return cv2.resize(
-            piece, (self.crop, self.crop), interpolation=cv2.INTER_AREA if size > self.crop else cv2.INTER_CUBIC
-        )
+        how = cv2.INTER_AREA if size > self.crop else cv2.INTER_CUBIC
+        return np.asarray(cv2.resize(piece, (self.crop, self.crop), interpolation=how), np.float32)
 
 
 def _matching_gain(

@@ -29,11 +29,13 @@ FINENESS = 2.2
 
 def hsv(hue: float, saturation: float, value: float) -> Colour:
     """A linear-light colour from hue, saturation and *perceived* value."""
-    return tuple(c**2.2 for c in colorsys.hsv_to_rgb(hue % 1.0, min(saturation, 1.0), min(value, 1.0)))
+    red, green, blue = colorsys.hsv_to_rgb(hue % 1.0, min(saturation, 1.0), min(value, 1.0))
+    return red**2.2, green**2.2, blue**2.2
 
 
 def blend(a: Colour, b: Colour, t: float) -> Colour:
-    return tuple(x + (y - x) * t for x, y in zip(a, b, strict=True))
+    red, green, blue = (x + (y - x) * t for x, y in zip(a, b, strict=True))
+    return red, green, blue
 
 
 def _solid(g: NodeGraph) -> bpy.types.NodeSocket:
@@ -263,8 +265,8 @@ def terrazzo(g: NodeGraph, rng: random.Random) -> Colour:
         present = g.math("MULTIPLY", g.math("GREATER_THAN", pick[1], 0.5), g.step(edge, 0.06, 0.1))
         colour = g.mix(present, colour, tone)
     _surface(g, colour, rng.uniform(0.1, 0.35))
-    mean = tuple(sum(c[i] for c in chips) / len(chips) for i in range(3))
-    return blend(ground, mean, 0.45)
+    red, green, blue = (sum(c[i] for c in chips) / len(chips) for i in range(3))
+    return blend(ground, (red, green, blue), 0.45)
 
 
 def foliage(g: NodeGraph, rng: random.Random) -> Colour:

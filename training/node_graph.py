@@ -15,7 +15,7 @@ class NodeGraph:
         if clear:
             tree.nodes.clear()
 
-    def add(self, kind: str, properties: dict[str, object] | None = None, **inputs: object) -> bpy.types.Node:
+    def add(self, kind: str, properties: dict[str, object] | None = None, /, **inputs: object) -> bpy.types.Node:
         """Adds a node of type `ShaderNode<kind>`; `properties` are set before the inputs, which may depend on them."""
         node = self.tree.nodes.new(f"ShaderNode{kind}")
         for name, value in (properties or {}).items():

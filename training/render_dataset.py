@@ -152,7 +152,8 @@ def render_scene(folder: Path, number: int, settings: RenderSettings) -> None:
 
         scene.world, layer.material_override = built.empty_world, built.depth_material
         _render_raw(scene, folder / "depth" / f"{number:05d}_{view}.exr")  # projective: 1 / z, 0 at infinity
-        projections.append([list(row) for row in _projection(scene, camera)])
+        matrix = _projection(scene, camera)
+        projections.append([list(matrix[row]) for row in range(4)])
     record = {"seed": seed, "layout": built.layout, "views": settings.views, "projections": projections,
               "blender": bpy.app.version_string}  # fmt: skip
     _write(folder / "scenes" / f"{number:05d}.json", json.dumps(record))

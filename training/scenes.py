@@ -10,8 +10,8 @@ import bpy
 from mathutils import Vector
 
 from training import materials, shapes
-from training.materials import Colour, blend, hsv
-from training.node_graph import NodeGraph
+from training.materials import blend, hsv
+from training.node_graph import Colour, NodeGraph
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ def build(seed: int, views: int) -> BuiltScene:
     horizon = hsv(rng.random(), rng.uniform(0.05, 0.6), rng.uniform(0.35, 0.95))
     light = _light(rng, horizon)
     gain = rng.uniform(0.95, 1.25) / light.brightness
-    backdrop = blend(horizon, (0.5, 0.5, 0.5), rng.uniform(0.1, 0.5))
+    red, green, blue = (c / gain for c in blend(horizon, (0.5, 0.5, 0.5), rng.uniform(0.1, 0.5)))
     return BuiltScene(
         layout=layout,
         rich_world=light.world,
-        plain_world=_plain_world(light.world, tuple(c / gain for c in backdrop)),
+        plain_world=_plain_world(light.world, (red, green, blue)),
         lamps=light.lamps,
         plain_material=_plain_material(),
         depth_material=_depth_material(),

@@ -23,9 +23,9 @@ def _object(name: str, data: bpy.types.Mesh | bpy.types.Curve) -> bpy.types.Obje
 
 def _finish(name: str, mesh: bmesh.types.BMesh, smooth_below: float | None = 0.6) -> bpy.types.Object:
     """Puts the mesh on the ground, links it, and smooths all edges but those sharper than `smooth_below` radians."""
-    bmesh.ops.recalc_face_normals(mesh, faces=mesh.faces)
+    bmesh.ops.recalc_face_normals(mesh, faces=list(mesh.faces))
     lowest = min(v.co.z for v in mesh.verts)
-    bmesh.ops.translate(mesh, vec=(0.0, 0.0, -lowest), verts=mesh.verts)
+    bmesh.ops.translate(mesh, vec=(0.0, 0.0, -lowest), verts=list(mesh.verts))
     if smooth_below is not None:
         for face in mesh.faces:
             face.smooth = True
@@ -97,7 +97,7 @@ def ring(rng: random.Random) -> bpy.types.Object:
         for j in range(m):
             mesh.faces.new((a[j], b[j], b[(j + 1) % m], a[(j + 1) % m]))
     if rng.random() < 0.5:
-        bmesh.ops.rotate(mesh, verts=mesh.verts, matrix=Matrix.Rotation(math.pi / 2, 3, "X"))
+        bmesh.ops.rotate(mesh, verts=list(mesh.verts), matrix=Matrix.Rotation(math.pi / 2, 3, "X"))
     return _finish("ring", mesh)
 
 
@@ -143,7 +143,7 @@ def _lumpy(name: str, rng: random.Random, roughness: float, frequency: float, de
     offset = Vector((rng.uniform(-99, 99), rng.uniform(-99, 99), rng.uniform(-99, 99)))
     for v in mesh.verts:
         v.co *= 1.0 + roughness * noise.fractal(v.co * frequency * 2 + offset, 0.7, 2.1, detail)
-    bmesh.ops.scale(mesh, vec=(1.0, rng.uniform(0.7, 1.2), rng.uniform(0.6, 1.1)), verts=mesh.verts)
+    bmesh.ops.scale(mesh, vec=(1.0, rng.uniform(0.7, 1.2), rng.uniform(0.6, 1.1)), verts=list(mesh.verts))
     return _finish(name, mesh, 3.2)
 
 
@@ -198,10 +198,10 @@ def cutout(rng: random.Random) -> bpy.types.Object:
     bmesh.ops.translate(
         mesh, vec=(0, 0, rng.uniform(0.12, 0.3)), verts=[v for v in raised if isinstance(v, bmesh.types.BMVert)]
     )
-    rim = [e for e in mesh.edges if e.is_manifold]
+    rim: list[bmesh.types.BMVert | bmesh.types.BMEdge | bmesh.types.BMFace] = [e for e in mesh.edges if e.is_manifold]
     bmesh.ops.bevel(mesh, geom=rim, offset=0.012, segments=1, affect="EDGES", profile=0.5)
     if rng.random() < 0.7:
-        bmesh.ops.rotate(mesh, verts=mesh.verts, matrix=Matrix.Rotation(math.pi / 2, 3, "X"))
+        bmesh.ops.rotate(mesh, verts=list(mesh.verts), matrix=Matrix.Rotation(math.pi / 2, 3, "X"))
     return _finish("cutout", mesh, 0.4)
 
 

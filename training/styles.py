@@ -32,7 +32,7 @@ def along_flow(field: Field, angle: Field, length: int) -> Field:
     h, w = field.shape
     y0, x0 = np.mgrid[0:h, 0:w].astype(np.float32)
     total = field.copy()
-    for sign in (-1.0, 1.0):
+    for sign in (np.float32(-1), np.float32(1)):
         x, y = x0.copy(), y0.copy()
         dx, dy = sign * np.cos(angle), sign * np.sin(angle)
         for _ in range(length):
@@ -125,8 +125,8 @@ def watercolour(image: Image, rng: np.random.Generator) -> Image:
     h, w = image.shape[:2]
     y, x = np.mgrid[0:h, 0:w].astype(np.float32)
     waver = [1.6 * _smooth_noise((h, w), 5.0, rng) + 0.5 * _smooth_noise((h, w), 1.5, rng) for _ in range(2)]
-    flat = kuwahara(image, radius=6.0)
-    flat = cv2.remap(flat, x + waver[0], y + waver[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    patches = kuwahara(image, radius=6.0)
+    flat = cv2.remap(patches, x + waver[0], y + waver[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     grey = flat @ LUMA
     levels = 5.0
     steps = np.floor(grey * levels) / levels + np.clip((grey * levels % 1.0) * 3.0 - 1.0, 0, 1) / levels

@@ -142,10 +142,11 @@ def diffusion_loss(
 
     ``conditioning``: source and geometry, which the network gets beside the noisy picture.
     """
-    noisy = scheduler.add_noise(images, noise, timesteps)
-    target = scheduler.get_velocity(images, noise, timesteps)
+    untyped: Any = scheduler  # diffusers declares timesteps as IntTensor, and takes any integers
+    noisy: Tensor = untyped.add_noise(images, noise, timesteps)
+    target: Tensor = untyped.get_velocity(images, noise, timesteps)
     with torch.autocast(images.device.type, torch.bfloat16, enabled=settings.bfloat16):
-        predicted = network(torch.cat([noisy, conditioning], 1), timesteps, class_labels=labels).sample  # type: ignore[operator]
+        predicted = network(torch.cat([noisy, conditioning], 1), timesteps, class_labels=labels).sample
     predicted = predicted.float()
     error = predicted - target
     plain = error.square().mean()
@@ -171,7 +172,8 @@ class Trainer:
         self.run, self.settings, self.device = run, settings, device
         torch.manual_seed(settings.seed)
         self.latents = None if autoencoder is None else Latents(autoencoder, device)
-        self.network = (make_unet() if self.latents is None else make_latent_unet()).to(device).train()
+        network: Any = make_unet() if self.latents is None else make_latent_unet()  # diffusers' `to` has a wrong type
+        self.network: UNet2DModel = network.to(device).train()
         if start_from is not None:
             self.network.load_state_dict(_read_weights(start_from, self.network, settings.seed))
         self.scheduler = make_scheduler()

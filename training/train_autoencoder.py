@@ -16,6 +16,7 @@ import math
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -78,7 +79,7 @@ class Pictures:
         size = int(min(self.crop * rng.uniform(*REDUCED), height, width))
         y, x = rng.integers(height - size + 1), rng.integers(width - size + 1)
         piece = picture[y : y + size, x : x + size].astype(np.float32) / np.float32(127.5)
-        piece = cv2.resize(piece, (self.crop, self.crop), interpolation=cv2.INTER_AREA)
+        piece = np.asarray(cv2.resize(piece, (self.crop, self.crop), interpolation=cv2.INTER_AREA), np.float32)
         piece = np.rot90(piece, int(rng.integers(4)))[:, :: rng.choice((1, -1))]
         gain = rng.uniform(0.7, 1.3) * rng.uniform(0.85, 1.15, 3)
         return np.ascontiguousarray(np.clip(piece * gain - 1, -1, 1).transpose(2, 0, 1), np.float32)
@@ -164,7 +165,8 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
     torch.manual_seed(options.seed)
-    network = make_autoencoder().to(memory_format=torch.channels_last).train()
+    network: Any = make_autoencoder()  # diffusers' `to` has a wrong type
+    network = network.to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.Adam(network.parameters(), RATE, betas=(0.9, 0.99))
     if options.run.exists() and not options.resume:
         raise SystemExit(f"{options.run} exists: give --resume to go on from it, or another folder")

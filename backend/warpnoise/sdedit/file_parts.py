@@ -68,7 +68,7 @@ def load_file_parts(
 def _load(folder: ModelFolder, part: str, kind: Any, source: Path | dict[str, Any], dtype: torch.dtype) -> Any:
     options: dict[str, Any] = {"config": str(folder.path), "subfolder": part, "torch_dtype": dtype}
     if isinstance(source, Path):
-        options["quantization_config"] = diffusers.GGUFQuantizationConfig(compute_dtype=dtype)  # type: ignore[no-untyped-call]
+        options["quantization_config"] = diffusers.GGUFQuantizationConfig(compute_dtype=dtype)
         return kind.from_single_file(str(source), local_files_only=True, **options)
     if hasattr(kind, "from_single_file"):
         return kind.from_single_file(source, local_files_only=True, **options)
@@ -93,5 +93,5 @@ def _dequantize_others(network: torch.nn.Module, dtype: torch.dtype) -> None:
             continue
         for name, weight in module.named_parameters(recurse=False):
             if isinstance(weight, GGUFParameter):
-                plain = dequantize_gguf_tensor(weight).to(dtype)  # type: ignore[no-untyped-call]
+                plain = dequantize_gguf_tensor(weight).to(dtype)
                 setattr(module, name, torch.nn.Parameter(plain, requires_grad=False))

@@ -41,7 +41,7 @@ class _SchedulerFace:
     begin_index = 0
 
     def __init__(self, config: dict[str, Any]) -> None:
-        self.config = FrozenDict(config)  # type: ignore[no-untyped-call]
+        self.config = FrozenDict(config)
 
     def set_begin_index(self, begin_index: int = 0) -> None:
         """Does nothing, because our runs begin late already."""

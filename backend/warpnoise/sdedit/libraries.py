@@ -49,7 +49,7 @@ def quiet() -> Iterator[None]:
     shown = transformers_logging.is_progress_bar_enabled()
     shown_by_diffusers = diffusers_logging.is_progress_bar_enabled()
     verbosity = diffusers_logging.get_verbosity()
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()
     diffusers_logging.disable_progress_bar()
     diffusers_logging.set_verbosity_error()
     try:
@@ -59,7 +59,7 @@ def quiet() -> Iterator[None]:
     finally:
         diffusers_logging.set_verbosity(verbosity)
         if shown:
-            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+            transformers_logging.enable_progress_bar()
         if shown_by_diffusers:
             diffusers_logging.enable_progress_bar()
 

@@ -73,6 +73,6 @@ def what_is_quantized(networks: Mapping[str, torch.nn.Module]) -> str:
 def _quantized(layer: torch.nn.Linear, kind: Any, dtype: torch.dtype) -> Any:
     blocks = torch.from_numpy(gguf.quants.quantize(layer.weight.float().numpy(), kind)).view(_STORED)
     made: Any = GGUFLinear(layer.in_features, layer.out_features, compute_dtype=dtype, device=torch.device("meta"))
-    made.weight = GGUFParameter(blocks, quant_type=kind)  # type: ignore[no-untyped-call]
+    made.weight = GGUFParameter(blocks, quant_type=kind)
     made.bias = layer.bias
     return made.eval()
