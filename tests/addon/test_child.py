@@ -36,6 +36,7 @@ def test_deadline_over_everything() -> None:
     assert not child.alive and child.ending == "killed by SIGKILL (out of memory?)"
 
 
+@pytest.mark.slow
 def test_deadline_over_each_line() -> None:
     code = "import time\nfor i in range(8): print(i, flush=True); time.sleep(0.2)"
     child = Child(python(code))

@@ -82,6 +82,7 @@ def messages(out: str) -> list[dict]:
     return [json.loads(line) for line in out.splitlines() if line.startswith('{"warpnoise"')]
 
 
+@pytest.mark.slow
 @posix
 def test_stylize_and_save(blend, backend, tmp_path):
     job, saved = tmp_path / "job", tmp_path / "out.blend"
@@ -111,6 +112,7 @@ def test_stylize_and_save(blend, backend, tmp_path):
     assert Path(bpy.path.abspath(groups[0].nodes["Stylized Sequence"].image.filepath)) == frames_of(job) / "0001.png"
 
 
+@pytest.mark.slow
 @posix
 def test_an_export_reports_its_warnings(blend, tmp_path):
     """Of a scene whose Freestyle lines have no motion."""
@@ -133,6 +135,7 @@ def test_export_then_nothing_else(blend, tmp_path):
     assert not frames_of(tmp_path / "job").exists()
 
 
+@pytest.mark.slow
 @posix
 def test_steps_alone(blend, backend, tmp_path):
     job, saved = tmp_path / "job", tmp_path / "out.blend"
@@ -189,6 +192,7 @@ def test_sigterm_ends_a_long_render_and_leaves_nothing_half_written(blend, tmp_p
     assert not [path for kind in ("color", "passes") for path in (tmp_path / "job" / kind).iterdir()]
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.once
 def test_a_chunk(blend, backend, tmp_path):
@@ -200,6 +204,7 @@ def test_a_chunk(blend, backend, tmp_path):
     assert [m["frames_done"] for m in messages(out) if m["stage"] == "exporting"] == [0, 1, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.once
 def test_an_empty_chunk_needs_no_backend_and_is_reported(blend, tmp_path):
     for action in ("stylize", "export"):
@@ -212,6 +217,7 @@ def test_an_empty_chunk_needs_no_backend_and_is_reported(blend, tmp_path):
         assert not (tmp_path / "job").exists()
 
 
+@pytest.mark.slow
 @posix
 def test_only_negative_frames_are_stylized_and_saved_with_a_warning(blend, backend, tmp_path):
     job, saved = tmp_path / "job", tmp_path / "out.blend"
@@ -223,6 +229,7 @@ def test_only_negative_frames_are_stylized_and_saved_with_a_warning(blend, backe
     assert saved.is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.once
 def test_frames_that_are_rendered_already(blend, backend, tmp_path):
     code, _, err = run(blend, "export", "--output", tmp_path / "first")
@@ -235,6 +242,7 @@ def test_frames_that_are_rendered_already(blend, backend, tmp_path):
         assert (frames_of(tmp_path / "job") / name).is_file()
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.once
 @pytest.mark.parametrize(
@@ -259,6 +267,7 @@ def test_every_failure_has_a_message_and_a_status(blend, backend, tmp_path, mode
     assert (frames_of(tmp_path / "job") / "0001.png").exists() == (mode in ("dies", "fails"))
 
 
+@pytest.mark.slow
 @pytest.mark.once
 def test_no_backend(blend, tmp_path):
     code, _, err = run(blend, "stylize", "--output", tmp_path / "job", PATH="")
@@ -273,6 +282,7 @@ def test_no_backend(blend, tmp_path):
     }
 
 
+@pytest.mark.slow
 @posix
 def test_ctrl_c_cancels_and_the_backend_ends(blend, backend, tmp_path):
     process = command(blend, "stylize", "--output", tmp_path / "job", **backend("slow"))
@@ -286,6 +296,7 @@ def test_ctrl_c_cancels_and_the_backend_ends(blend, backend, tmp_path):
     assert "cancelled" in err and "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_the_export_ends_with_its_parent(blend, tmp_path):
     with command(blend, "export", "--exit-with-parent", "--output", tmp_path / "job", "--frames", "1:5000") as process:
         while "Rendering 1/" not in process.stdout.readline():
@@ -331,6 +342,7 @@ def test_a_scene_without_a_camera(blend, backend, tmp_path):
     assert "camera" in err
 
 
+@pytest.mark.slow
 @pytest.mark.once
 def test_missing_files_and_files_of_other_programs(tmp_path):
     assert run(tmp_path / "none.blend", "stylize")[0] == 2

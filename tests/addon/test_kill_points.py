@@ -47,6 +47,7 @@ def test_a_switch_leaves_one_result_in_use_and_all_frames(children: Children, be
         assert current_folder(folder) == folder / "results" / INK, how
 
 
+@pytest.mark.slow
 def test_a_deletion_leaves_the_result_whole_or_unlisted(children: Children, before: Path, tmp_path: Path) -> None:
     for how, folder in children.kill_everywhere(scenarios.remove_ink, before, tmp_path / "work"):
         names = [result.name for result in list_results(folder)]

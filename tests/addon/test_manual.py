@@ -37,6 +37,7 @@ def scene():
     warpnoise_addon.unregister()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="a shell script stands for the backend's Python")
 @pytest.mark.parametrize("code", EXAMPLES, ids=range(len(EXAMPLES)))
 def test_example(code, scene, tmp_path, monkeypatch):

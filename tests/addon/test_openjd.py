@@ -37,6 +37,7 @@ def openjd(*arguments: object, **parameters: object) -> dict:
     return json.loads(done.stdout[done.stdout.index("{") :]) if "{" in done.stdout else {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", TEMPLATES)
 def test_a_template_is_valid_and_its_tasks_are_as_many_as_asked_for(kind):
     openjd("check", TEMPLATES[kind])

@@ -129,6 +129,7 @@ def test_a_program_that_cannot_be_started(tmp_path):
         start_backend(BackendCommand((str(tmp_path),), "the test"))
 
 
+@pytest.mark.slow
 def test_a_backend_that_is_never_ready_is_ended():
     with pytest.raises(BackendHungError, match="not ready after 1 s"):
         start_backend(command("mute"), seconds=1.0)
@@ -163,6 +164,7 @@ def test_a_killed_backend_is_noticed_at_once(backends, job, monkeypatch):
     assert len(polls) <= 3
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_a_stopped_backend_is_noticed_and_can_be_ended(backends, job, monkeypatch):
     backend = backends("slow")

@@ -45,6 +45,7 @@ SETTINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not OTHERS, reason="no bpy environment of another version beside this one")
 @pytest.mark.parametrize("other", OTHERS)
 def test_settings_and_compositor_survive(scene, tmp_path, other):  # noqa: F811

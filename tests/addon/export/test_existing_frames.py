@@ -75,6 +75,7 @@ def export(folder: Path, start: int = 1, end: int = 3, **options: object) -> dic
     return json.loads((folder / "job.json").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FORMATS)
 def test_every_format_equals_a_render(lit: bpy.types.Scene, tmp_path: Path, kind: str) -> None:
     export(tmp_path / "reference")

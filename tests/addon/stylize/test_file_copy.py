@@ -45,6 +45,7 @@ def everything(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(bpy.app.binary_path), reason="the process that it starts needs the bpy wheel")
 def test_a_second_blender_finds_the_disk_caches(blend: Path, tmp_path: Path) -> None:
     before = everything(blend.parent)

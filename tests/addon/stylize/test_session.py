@@ -87,6 +87,7 @@ def watch(session: StylizeSession, until=lambda status: False) -> list[Status]:
     return [*seen, session.status]
 
 
+@pytest.mark.slow
 def test_the_whole_road(session, tmp_path):
     running = session("good", last=4)
     running.start()
@@ -105,6 +106,7 @@ def test_the_whole_road(session, tmp_path):
     assert unfinished(tmp_path / "job") is None
 
 
+@pytest.mark.slow
 def test_the_backend_is_kept_for_the_next_run(session, pool):
     for _ in range(2):
         running = session("good")
@@ -115,6 +117,7 @@ def test_the_backend_is_kept_for_the_next_run(session, pool):
     assert pool.current.process.pid == pid
 
 
+@pytest.mark.slow
 def test_cancelled_while_rendering(session, tmp_path):
     running = session("good", last=5000)
     running.start()
@@ -129,6 +132,7 @@ def test_cancelled_while_rendering(session, tmp_path):
     assert unfinished(tmp_path / "job").rendered >= 1
 
 
+@pytest.mark.slow
 def test_cancelled_while_stylizing(session, tmp_path):
     running = session("slow")
     running.start()
@@ -151,6 +155,7 @@ def test_cancelled_while_the_backend_starts(session, tmp_path):
     assert not (tmp_path / "job").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "words"), [("dies", "ended in the middle"), ("new", "too new"), ("broken", "did not")]
 )
@@ -164,6 +169,7 @@ def test_a_backend_that_fails(session, pool, mode, words):
     assert session.cleaned == [True]
 
 
+@pytest.mark.slow
 def test_a_hung_backend_is_reported_and_ended(session, pool, monkeypatch):
     running = session("hangs")
     running.start()

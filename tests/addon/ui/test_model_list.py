@@ -67,6 +67,7 @@ def test_settings_that_a_model_does_not_take_are_hidden(scene):
     assert draw_settings.takes("/elsewhere/model") is None, "all settings are shown until the backend has said it"
 
 
+@pytest.mark.slow
 def test_a_download_is_followed_to_its_end_and_its_model_is_used(scene):
     bpy.ops.warpnoise.list_models()
     assert bpy.ops.warpnoise.download_model(model=TURBO, license="openrail++") == {"FINISHED"}
@@ -76,6 +77,7 @@ def test_a_download_is_followed_to_its_end_and_its_model_is_used(scene):
     assert model_facts.find_model(TURBO) is None
 
 
+@pytest.mark.slow
 def test_a_model_that_is_not_in_the_list_is_offered_by_the_hub_and_downloaded(scene):
     assert bpy.ops.warpnoise.offer_model(model="someone/control") == {"FINISHED"}
     offer = model_facts.offers["someone/control"]

@@ -54,6 +54,7 @@ def sent(job: Path) -> dict:
     return json.loads((job / "request.json").read_text())["settings"]
 
 
+@pytest.mark.slow
 def test_the_scenes_properties_and_arguments_over_them(scene, backend, tmp_path):
     backend("good")
     settings = scene.warpnoise
@@ -99,6 +100,7 @@ def test_the_result_is_in_the_compositor_and_nothing_else_is_left(scene, backend
     assert new == {"Stylized job"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "words"),
     [("dies", "ended in the middle"), ("broken", "did not start"), ("old", "too old"), ("fails", "sour")],

@@ -89,6 +89,7 @@ def certificate(tmp_path_factory) -> tuple[Path, Path]:
     return folder / "certificate", folder / "key"
 
 
+@pytest.mark.slow
 def test_encrypted(certificate, job, monkeypatch):
     server = FakeServer(certificate)
     try:

@@ -68,6 +68,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", WRONG)
 def test_pictures_of_another_size_are_rejected(server, backend, job, what):
     run(backend, job)
@@ -97,6 +98,7 @@ def test_an_answer_that_is_too_long_is_not_read(server, backend, job):
     assert stylized(job) == []
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_cut_off(server, backend, job):
     server.frame = lambda frame: (png()[:-9], {"Content-Length": str(len(png())), "Connection": "close"})
     with pytest.raises(BackendDiedError, match="before the end"):
@@ -111,6 +113,7 @@ def test_a_record_without_a_digest_is_not_kept(server, backend, job, tag):
     assert stylized(job) == ["0001.png", "0002.png", "0003.png"] and records(job) == []
 
 
+@pytest.mark.slow
 def test_a_movie_of_another_format(server, backend, job):
     server.movie = b"MZ this is a program"
     with pytest.raises(BackendError, match="not an MP4"):

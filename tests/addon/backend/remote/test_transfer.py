@@ -53,6 +53,7 @@ def test_a_frame_that_a_key_frame_overtakes_is_fetched_later(server, backend, jo
     assert refused and stylized(job) == ["0001.png", "0002.png", "0003.png"]
 
 
+@pytest.mark.slow
 def test_frames_that_wait_for_accumulation_stay_on_the_server(server, backend, job):
     def before(method, path):
         return (404, "not_found") if "/frames/" in path else None
@@ -68,6 +69,7 @@ def test_frames_that_wait_for_accumulation_stay_on_the_server(server, backend, j
         run(backend, job)
 
 
+@pytest.mark.slow
 def test_existing_files_are_not_sent_again(server, backend, job):
     run(backend, job)
     server.puts.clear()
@@ -77,6 +79,7 @@ def test_existing_files_are_not_sent_again(server, backend, job):
     assert (frames_of(job) / "0002.png").read_bytes() == (job / "color" / "0003.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_frame_that_we_have_is_not_fetched_again(server, backend, job):
     run(backend, job)
     before = (frames_of(job) / "0001.png").stat().st_mtime_ns
@@ -86,6 +89,7 @@ def test_a_frame_that_we_have_is_not_fetched_again(server, backend, job):
     assert (frames_of(job) / "0003.png").is_file()
 
 
+@pytest.mark.slow
 def test_a_copied_folder_is_another_upload(server, backend, job, tmp_path):
     run(backend, job)
     shutil.copytree(job, tmp_path / "copy")
@@ -93,6 +97,7 @@ def test_a_copied_folder_is_another_upload(server, backend, job, tmp_path):
     assert len(server.files) == 2
 
 
+@pytest.mark.slow
 def test_a_deleted_upload_is_created_again(server, backend, job):
     run(backend, job)
     server.files.clear()
@@ -101,6 +106,7 @@ def test_a_deleted_upload_is_created_again(server, backend, job):
     assert len(server.puts) == 7
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cut_off_is_ended_first(server, backend, job):
     run(backend, job)
     upload = next(iter(server.files))
