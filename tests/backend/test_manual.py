@@ -52,6 +52,7 @@ def _texts() -> str:
     return "\n".join(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("message", MESSAGES)
 def test_the_code_says(message):
     assert message in _texts()

@@ -74,6 +74,7 @@ def test_an_unexpected_error_is_one_block_too(warpnoise, monkeypatch, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_help_and_version_load_nothing_slow():
     slow = "[name for name in ('torch', 'diffusers', 'numba', 'fastapi', 'cv2') if name in sys.modules]"
     code = f"import sys; from warpnoise.cli.main import run; run(['--help']); print({slow})"

@@ -128,6 +128,7 @@ def test_frames_that_another_process_works_on(warpnoise, job):
     assert done.err.splitlines()[-1].startswith("error: Another process works on ")
 
 
+@pytest.mark.slow
 def test_warnings_are_reported_once(warpnoise, job):
     done = warpnoise("stylize", job.path, "--prompt", "a castle")
     assert done.status == 0
@@ -205,6 +206,7 @@ def test_frames_that_there_are_not(warpnoise, job, arguments, says):
     assert says in done.err
 
 
+@pytest.mark.slow
 def test_the_movie_alone(warpnoise, job):
     assert warpnoise("movie", job.path).err == f"error: {job.path} has no result. Stylize it first.\n"
     done = warpnoise("stylize", job.path, "--frames", "2,4", "--no-movie")
@@ -231,6 +233,7 @@ def test_the_movie_alone(warpnoise, job):
     assert "frames 2 are not finished" in warpnoise("movie", job.path, "--result", current(job).name).err
 
 
+@pytest.mark.slow
 def test_lines_for_open_job_description(warpnoise, job):
     done = warpnoise("stylize", job.path, "--openjd", "--prompt", "a castle")
     assert done.status == 0 and done.err.count("warning: ") == 1
@@ -242,6 +245,7 @@ def test_lines_for_open_job_description(warpnoise, job):
     assert failed.status == 2 and failed.out.startswith("openjd_fail: frames: the shot has no frame 9")
 
 
+@pytest.mark.slow
 def test_the_movie_of_accumulated_frames(warpnoise, job):
     settings = ["--accumulation", "0.5", "--no-movie"]
     assert warpnoise("stylize", job.path, *settings, "--frames", "1-3").status == 0

@@ -87,6 +87,7 @@ def test_the_page_needs_nothing_else(finished):
     assert json.loads(figures) == finished.report.to_json()
 
 
+@pytest.mark.slow
 def test_a_second_time_nothing_is_made_again(finished_job, finished):
     made = {path: time for path, time in files(finished_job.path / "compare").items() if path.suffix == ".png"}
     before = finished.figures.read_text()
@@ -146,6 +147,7 @@ def test_the_model_is_loaded_once(job):
     assert len(loads) == 1
 
 
+@pytest.mark.slow
 def test_super_resolution_restores_the_reference(job, tmp_path):
     folder = tmp_path / "reference"
     for frame in job.frames:
@@ -183,6 +185,7 @@ def test_a_reference_gives_distances_and_a_floor(job, tmp_path):
     assert task.floor["reference"].incoherence == task.floor["input"].incoherence
 
 
+@pytest.mark.slow
 def test_output_elsewhere_leaves_the_job_unchanged(job, tmp_path):
     before = files(job.path)
     options = CompareOptions(methods=("warped",), tasks=("super-resolution",), seeds=1, output=tmp_path / "elsewhere")
@@ -274,6 +277,7 @@ def test_two_comparisons_in_one_folder(job):
     assert refused
 
 
+@pytest.mark.slow
 def test_progress_counts_frames_and_ends(job):
     seen = []
     compare(job, CompareOptions(methods=("fixed", "warped"), tasks=("appearance",), seeds=1), progress=seen.append)

@@ -8,6 +8,7 @@ import pytest
 from warpnoise.cli.main import run
 
 
+@pytest.mark.slow
 def test_it_prints_a_table_and_where_the_page_is(job, capsys):
     status = run(["compare", str(job.path), "--methods", "random,warped", "--tasks", "appearance", "--seeds", "1"])
     out, err = capsys.readouterr()

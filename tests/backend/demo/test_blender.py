@@ -131,6 +131,7 @@ def test_what_cannot_be_started(tmp_path):
         run_blender([str(tmp_path / "nothing")], os.environ, tmp_path / "log", what="The test")
 
 
+@pytest.mark.slow
 def test_silence_is_noticed(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "SILENCE_SECONDS", 0.5)
     with pytest.raises(BlenderError, match="The test hangs"):

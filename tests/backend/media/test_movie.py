@@ -50,6 +50,7 @@ def test_colours_size_and_order(tmp_path: Path, height: int, width: int, dtype: 
         np.testing.assert_allclose(frame.mean((0, 1)), COLOR * 255 * (number + 1) / 4, atol=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("height", "width"), [(50, 100), (36, 100)])
 def test_equal_pictures_make_equal_files(tmp_path: Path, height: int, width: int) -> None:
     first = np.random.default_rng(0).integers(0, 65536, (height, width, 3), np.uint16)

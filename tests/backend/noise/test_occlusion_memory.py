@@ -37,6 +37,7 @@ def inner(shown: npt.NDArray[np.int32], surface: int) -> Mask:
     return np.logical_and.reduce(around)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["pan", "turn"])
 def test_surfaces_that_left_the_frame_return_with_their_noise(way: str) -> None:
     """The camera moves away for 16 frames and returns. A card before the background moves with it."""

@@ -59,6 +59,7 @@ def test_chunks_leave_it_to_the_last_and_the_command_does_the_same(job: Shot) ->
         accumulate_finished(job)
 
 
+@pytest.mark.slow
 def test_a_chunk_knows_the_key_frames_that_the_frames_after_it_look_ahead_to(make_job: MakeJob) -> None:
     settings: dict[str, Any] = {"coherence": "balanced", "pull": 1.0, "accumulation": 1.0, "steps": 2}
     key = 1 + RADIUS + LOOK_AHEAD
@@ -78,6 +79,7 @@ def test_a_chunk_knows_the_key_frames_that_the_frames_after_it_look_ahead_to(mak
     np.testing.assert_array_equal(read_png(current(job).frame(1)), expected)
 
 
+@pytest.mark.slow
 def test_a_preview_keeps_accumulated_frames_and_shows_those_that_wait(job: Shot) -> None:
     stylize(job, frames=[1, 2], device="cpu")
     result = current(job)

@@ -37,6 +37,7 @@ def result_of(job: Shot, **changes: object) -> Result:
     return result
 
 
+@pytest.mark.slow
 def test_each_seed_has_a_result_and_coming_back_makes_nothing_again(job: Shot) -> None:
     first = result_of(job)
     before = files(first.folder)
@@ -83,6 +84,7 @@ def test_coherence_is_balanced_for_all_models_unless_the_noise_is_for_comparison
         assert effective(Settings(noise="random", coherence="balanced"), model).pull == 1.0
 
 
+@pytest.mark.slow
 def test_the_default_uses_coherence_and_the_result_and_the_log_say_so(
     make_job: Callable[..., Shot], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -120,6 +122,7 @@ def test_a_result_that_lies_elsewhere_leaves_the_job_folder_alone(job: Shot, tmp
     assert summary.movie == tmp_path / "elsewhere" / "seed0" / "movie.mp4" and files(job.path) == before
 
 
+@pytest.mark.slow
 def test_a_preview_has_the_bits_of_the_shot_and_touches_no_other_result(job: Shot) -> None:
     first = result_of(job)
     before = files(first.folder)

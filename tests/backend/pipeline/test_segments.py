@@ -124,6 +124,7 @@ def test_chunks_run_in_parallel(job: Shot) -> None:
     assert set(parts[-1]) <= set(finished_frames(job))
 
 
+@pytest.mark.slow
 def test_only_frames_that_are_still_needed_stay_in_memory(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a shot of one segment, the frame before and the key frame."""
     held: list[int] = []
@@ -284,6 +285,7 @@ def test_attention_without_effect_is_reported(make_job: MakeJob) -> None:
     assert any("`attention` has no effect" in warning for warning in stylize(job, device="cpu").warnings)
 
 
+@pytest.mark.slow
 def test_a_preview_names_only_key_frames_that_must_be_stylized(job: Shot) -> None:
     paint(job, 4)
     stylize(job, frames=[1], device="cpu")

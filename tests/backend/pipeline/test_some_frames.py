@@ -129,6 +129,7 @@ def test_a_movie_is_written_again_when_a_frame_has_changed(job: Shot) -> None:
     assert current(job).movie.read_bytes() != first
 
 
+@pytest.mark.slow
 def test_only_one_process_writes_the_movie(job: Shot) -> None:
     stylize(job, frames=[1], device="cpu")
     with current(job).movie_lease():

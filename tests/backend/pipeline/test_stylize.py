@@ -332,6 +332,7 @@ def test_bad_settings_change_nothing(
     assert sorted(job.path.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_progress_says_that_kernels_are_compiled(
     make_job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

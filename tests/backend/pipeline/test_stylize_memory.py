@@ -61,6 +61,7 @@ def test_a_device_with_too_little_memory(make_job: MakeJob) -> None:
         run_on_small_device(make_job(), fits=0, batch=2)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_animation(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     """At no time more frames are read and not done with than the queue and the loops hold."""
     module = sys.modules["warpnoise.pipeline.stylize"]

@@ -124,6 +124,7 @@ def edit(editor: Any, guides: dict[str, torch.Tensor] | None = None, **changes: 
     return editor.edit(images, lambda index: noise, SETTINGS.updated(changes), guides=guides)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*BUILDERS, UNION])
 def test_a_control_acts_and_goes_without_a_trace(
     tiny: Tiny, control: Callable[[str], Path], name: str, monkeypatch: pytest.MonkeyPatch
@@ -192,6 +193,7 @@ def test_it_is_that_of_diffusers_own_pipeline(
     torch.testing.assert_close(result, expected, atol=5e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_several_controls_at_once(tiny: Tiny, control: Callable[[str], Path]) -> None:
     editor = load_model(tiny("sd15"), "cpu", "float32")
     path = str(control("sd15"))

@@ -38,6 +38,7 @@ def key_frame(editor: PipelineEditor, strength: float, seed: int = 3) -> KeyFram
     return KeyFrame(some(seed + 1, 3, SIZE, SIZE).sigmoid(), noise, strength)
 
 
+@pytest.mark.slow
 def test_it_acts_by_its_weight_and_leaves_the_network_unchanged(editor: PipelineEditor) -> None:
     plain, processors = edit(editor, None), dict(editor.network.attn_processors)
     torch.testing.assert_close(edit(editor, key_frame(editor, 0.0)), plain, atol=1e-6, rtol=0)
@@ -59,6 +60,7 @@ def test_each_key_frame_is_cached_once(editor: PipelineEditor, monkeypatch: pyte
     assert len(runs) == 2
 
 
+@pytest.mark.slow
 def test_a_key_frame_is_shown_again_where_settings_change_over_the_shot(editor: PipelineEditor) -> None:
     """More steps, and guidance, which doubles the batch."""
     key = key_frame(editor, 1.0)

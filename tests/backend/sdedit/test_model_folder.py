@@ -230,6 +230,7 @@ def test_a_pipeline_whose_name_is_no_text(diffusion: Path) -> None:
         ModelFolder.open(diffusion)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change", [{"scaling_factor": "1"}, {"latents_mean": [0.0] * 3, "latents_std": [1.0] * 3}, {"shift_factor": {}}]
 )

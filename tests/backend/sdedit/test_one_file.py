@@ -53,6 +53,7 @@ def edit(editor: Any) -> torch.Tensor:
     return editor.edit(images, lambda index: noise, SETTINGS)
 
 
+@pytest.mark.slow
 def test_a_safetensors_file_replaces_the_base_s_network(tiny: Tiny, tmp_path: Path) -> None:
     base = tiny("flux")
     file = tmp_path / "tuned.safetensors"
@@ -82,6 +83,7 @@ def test_the_base_need_not_have_the_network(tiny: Tiny, tmp_path: Path) -> None:
     assert torch.isfinite(edit(load_model(file, "cpu", "float32"))).all()
 
 
+@pytest.mark.slow
 def test_a_gguf_file_stays_quantized(tiny: Tiny, tmp_path: Path) -> None:
     base, file = tiny("flux"), tmp_path / "tuned.gguf"
     write_gguf(file, tuned(base))

@@ -85,11 +85,13 @@ def test_text_encoders_read_nearly_the_same(tiny: Tiny, name: str, part: str, qu
     assert wide and all(isinstance(layer, GGUFLinear) for layer in wide)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offload", ["model", "group"])
 def test_offloading_a_quantized_network_changes_no_bit(tiny: Tiny, offload: Offload) -> None:
     assert torch.equal(edit(load(tiny("flux"), "4bit", offload)), edit(load(tiny("flux"), "4bit")))
 
 
+@pytest.mark.slow
 def test_a_model_too_large_for_the_memory_is_quantized(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing else would fit: the CPU computes in main memory."""
     sizes = model_sizes(ModelFolder.open(tiny("flux")), 4)

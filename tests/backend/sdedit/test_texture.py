@@ -35,6 +35,7 @@ def test_pink_noise_moves_with_the_noise() -> None:
     torch.testing.assert_close(pink(moved), torch.roll(pink(noise), (5, -7), (-2, -1)), atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_the_variance_does_not_depend_on_the_channels() -> None:
     grey = torch.full((1, 3, 512, 512), 0.5)
     for channels in (1, 3, 4, 16):
@@ -76,6 +77,7 @@ def test_a_latent_model_takes_texture(stable_diffusion: Path) -> None:
     torch.testing.assert_close(result, plain, atol=0, rtol=0)
 
 
+@pytest.mark.slow
 def test_a_model_names_the_settings_that_suit_its_styles(tmp_path: Path, styled_model: Path) -> None:
     shutil.copytree(styled_model, tmp_path, dirs_exist_ok=True)
     sheet = json.loads((tmp_path / "styles.json").read_text())

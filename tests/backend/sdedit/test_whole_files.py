@@ -143,6 +143,7 @@ MILLIONS = {
 """Published sizes, in millions of parameters."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MILLIONS)
 def test_the_configurations_are_those_of_the_published_models(kind: str) -> None:
     folder = one_file.CONFIGS / kind

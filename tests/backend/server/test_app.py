@@ -79,6 +79,7 @@ def test_status(client):
     }
 
 
+@pytest.mark.slow  # one server each
 @pytest.mark.parametrize("token", [None, "wrong", "a-token-for-the-tests-012345678", "ünïcode-" * 4])
 @pytest.mark.parametrize("call", [("GET", "/v2/status"), ("POST", "/v2/shutdown"), ("GET", "/no/such/address")])
 def test_nothing_is_revealed_without_the_token(running, token, call):
@@ -156,6 +157,7 @@ def test_cancelling_a_running_job(client, tmp_path):
     assert now["error"] is None and now["seconds_left"] is None
 
 
+@pytest.mark.slow
 def test_cancelling_a_queued_job_leaves_the_running_one(running, client, tmp_path):
     first = submit(client, folder(tmp_path, "one"))
     second = submit(client, folder(tmp_path, "two"))
@@ -189,6 +191,7 @@ def test_a_failure_is_reported_and_the_next_job_runs(running, client, tmp_path, 
     wait(client, second, state="running")
 
 
+@pytest.mark.slow  # one server each
 @pytest.mark.parametrize(
     ("body", "names"),
     [
@@ -275,6 +278,7 @@ def test_closing_does_not_wait_for_work_that_does_not_listen(tmp_path):
     assert queue.close(5)
 
 
+@pytest.mark.slow  # one server each
 @pytest.mark.parametrize(
     ("body", "said"),
     [

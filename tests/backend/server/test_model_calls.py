@@ -68,6 +68,7 @@ def finished(calls: httpx.Client, download: dict[str, Any]) -> dict[str, Any]:
     )
 
 
+@pytest.mark.slow
 def test_a_model_is_looked_up_downloaded_listed_and_removed(calls: httpx.Client) -> None:
     offer = calls.get("/v2/models/hub/studio/ink", params={"online": "true"}).json()
     assert (offer["family"], offer["license"], offer["installed"]) == ("Pixel model", "apache-2.0", False)
@@ -104,6 +105,7 @@ def test_cancel_and_resume(calls: httpx.Client, hub: TinyHub) -> None:
     assert again["bytes_done"] > 0 and finished(calls, again)["state"] == "done"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
@@ -168,6 +170,7 @@ def test_a_server_elsewhere_downloads_nothing_unless_it_is_let(calls: httpx.Clie
     assert not models.json()["downloads"] and str(tmp_path) not in models.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calls", [ELSEWHERE], indirect=True)
 def test_a_server_elsewhere_takes_names(calls: httpx.Client, toy: Path, tmp_path: Path) -> None:
     shutil.copytree(toy, tmp_path / "models" / "clay")
@@ -186,6 +189,7 @@ def test_a_server_elsewhere_takes_names(calls: httpx.Client, toy: Path, tmp_path
     assert "is a pixel model, which takes no LoRA" in refused(loras=[{"path": "wash"}])
 
 
+@pytest.mark.slow
 def test_check_names_what_does_not_fit(calls: httpx.Client, toy: Path) -> None:
     answer = calls.post("/v2/check", json={"settings": {"model": str(toy), "prompt": "a fox"}}).json()
     assert answer["warnings"] == [f"The model {toy} takes no text: the prompt has no effect."]
@@ -212,6 +216,7 @@ def test_check_says_before_the_render_what_loading_would(calls: httpx.Client, tm
     assert calls.post("/v2/check", json={"settings": {}, "quantize": "2bit"}).status_code == 422
 
 
+@pytest.mark.slow
 def test_a_file_is_given_its_base(calls: httpx.Client, tmp_path: Path) -> None:
     base, file = tiny_pipelines.write("sd15", tmp_path / "sd15"), tmp_path / "models" / "ink.safetensors"
     file.parent.mkdir(exist_ok=True)

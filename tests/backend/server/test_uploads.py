@@ -77,6 +77,7 @@ def test_nothing_is_accepted_without_the_token(running_uploads, upload, spool):
     assert (spool / upload).is_dir()
 
 
+@pytest.mark.slow
 def test_files_arrive_under_names_made_here(uploading, upload, spool):
     sent = {"color/1": b"a picture", "passes/-3": b"passes" * 500_000, "job.json": json.dumps(JOB).encode()}
     for name, data in sent.items():
@@ -92,6 +93,7 @@ def test_files_arrive_under_names_made_here(uploading, upload, spool):
     assert list((spool / upload / "incoming").iterdir()) == []
 
 
+@pytest.mark.slow  # one server each
 @pytest.mark.parametrize(
     "name",
     [
@@ -175,6 +177,7 @@ def test_a_silent_client_is_disconnected(running_uploads, upload, spool, monkeyp
     assert settled(upload, spool)
 
 
+@pytest.mark.slow
 def test_one_file_is_sent_by_one_client_at_a_time(running_uploads, uploading, upload, spool):
     with begin(running_uploads.port, upload, 1000, b"x" * 10):
         poll(lambda: list((spool / upload / "incoming").iterdir()))
@@ -260,6 +263,7 @@ def test_a_job_on_an_upload_keeps_its_files(running_uploads, uploading, upload, 
     assert refusal(uploading.post("/v2/jobs", json={"upload": upload})) == (404, "not_found")
 
 
+@pytest.mark.slow
 def test_no_file_is_accepted_while_its_job_is_prepared(running_uploads, uploading, upload, spool):
     put(uploading, upload, "color/1", b"x")
     prepare, answers = running_uploads.works.__call__, []

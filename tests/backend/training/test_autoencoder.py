@@ -30,6 +30,7 @@ def test_white_latents_are_white_and_others_are_not() -> None:
     assert whiteness((white + white.roll(1, -1)) / 2**0.5) > 0.1
 
 
+@pytest.mark.slow
 def test_its_loss_falls(data: Path) -> None:
     torch.manual_seed(0)
     network = make_autoencoder(8)
