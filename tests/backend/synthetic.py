@@ -157,6 +157,7 @@ class Scene:
     def _projection(self, t: float) -> tuple[Any, ...]:
         aspect = self.width / self.height
         shift = 2 * self.shift * t
+        rows: list[list[float]]
         if self.ortho:
             scale = 2 / (7 * (1 - self.zoom * t))
             rows = [[scale, 0, 0, -shift], [0, scale * aspect, 0, 0], [0, 0, -0.02, -1], [0, 0, 0, 1]]

@@ -46,7 +46,8 @@ class TinyHub:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self._server.handle_error = lambda *_: None  # a client that hangs up is no news
+        # A client that hangs up is no news.
+        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
         self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()

@@ -137,7 +137,7 @@ def write_stable_diffusion(folder: Path) -> Path:
     )
     StableDiffusionPipeline(
         vae, text_encoder, tiny_tokenizer(), unet, scheduler, None, None, requires_safety_checker=False
-    ).save_pretrained(folder)
+    ).save_pretrained(folder)  # type: ignore[attr-defined]
     return folder
 
 

@@ -46,7 +46,7 @@ def clip_with_projection(act: str = "gelu") -> Any:
 def t5_tokenizer() -> Any:
     pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -1.0)]
     pieces += [(letter, -2.0) for letter in LETTERS] + [("▁" + letter, -2.0) for letter in LETTERS]
-    return transformers.T5TokenizerFast(vocab=pieces, extra_ids=0, model_max_length=77)
+    return transformers.T5TokenizerFast(vocab=pieces, extra_ids=0, model_max_length=77)  # type: ignore[attr-defined]
 
 
 def t5(kind: Any = transformers.T5EncoderModel) -> Any:

@@ -271,7 +271,7 @@ QWEN_PARTS: dict[str, Make | None] = {
 }
 QWEN_EDIT = {**QWEN_PARTS, "processor": parts.qwen_processor}
 QWEN_PUBLISHED = {"processor": "Qwen2VLProcessor"}
-FLUX_DEV = {
+FLUX_DEV: dict[str, Make | None] = {
     **FLUX,
     "transformer": flux_network,
     "scheduler": partial(FLOW, shift=3.0, use_dynamic_shifting=True, **FLUX_SHIFT),
@@ -282,7 +282,7 @@ SANA_PARTS: dict[str, Make | None] = {
     "text_encoder": partial(parts.gemma_2, 1),
     "vae": parts.autoencoder_dc,
 }
-PIXART_PARTS = {"transformer": PIXART, **T5, "vae": parts.autoencoder, "scheduler": DPM}
+PIXART_PARTS: dict[str, Make | None] = {"transformer": PIXART, **T5, "vae": parts.autoencoder, "scheduler": DPM}
 
 MODELS: dict[str, Model] = {
     "sd15": Model("StableDiffusionPipeline", {"unet": unet, **SD, "scheduler": PNDM}, options=NO_CHECKER),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
+
+Array = Tensor | npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +46,20 @@ class Motion:
     depth_old: Tensor | None = field(default=None, kw_only=True)
     depth_new: Tensor | None = field(default=None, kw_only=True)
     transforms: Mapping[int, Any] | None = field(default=None, kw_only=True)
+
+    if TYPE_CHECKING:  # what it takes, which is more than what it stores
+
+        def __init__(
+            self,
+            forward: Array,
+            backward: Array,
+            *,
+            surface_old: Array | None = None,
+            surface_new: Array | None = None,
+            depth_old: Array | None = None,
+            depth_new: Array | None = None,
+            transforms: Mapping[int, Any] | None = None,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         for name in ("forward", "backward"):

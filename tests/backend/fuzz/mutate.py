@@ -111,7 +111,7 @@ def mutated_json(value: Any, random: random.Random) -> bytes:
 
 def _place(value: Any, random: random.Random) -> tuple[Any, Any]:
     """A container somewhere in ``value`` and a key in it."""
-    found = None, None
+    found: tuple[Any, Any] = None, None
     while isinstance(value, dict | list) and value:
         key = random.choice(list(value)) if isinstance(value, dict) else random.randrange(len(value))
         found = value, key

@@ -34,7 +34,9 @@ class Occlusion:
         old, new = self.surface(t), self.surface(t + 1)
         forward, backward = (np.zeros((self.size, self.size, 2), np.float32) for _ in range(2))
         forward[old == CARD, 0], backward[new == CARD, 0] = self.speed, -self.speed
-        return Motion(forward, backward, **({"surface_old": old, "surface_new": new} if surfaces else {}))
+        if not surfaces:
+            return Motion(forward, backward)
+        return Motion(forward, backward, surface_old=old, surface_new=new)
 
     def card(self, t: int) -> Tensor:
         """(size, size) bool: where the card is seen in frame t."""

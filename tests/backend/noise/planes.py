@@ -131,7 +131,11 @@ def _linear(size: int, matrix: Callable[[float], Array]) -> Way:
             (m[1, 0] * x + m[1, 1] * y + m[1, 2]) / w + middle,
         )
 
-    return Way(size, lambda t, u, v: apply(matrix(t), u, v), lambda t, x, y: apply(np.linalg.inv(matrix(t)), x, y))
+    return Way(
+        size,
+        lambda t, u, v: apply(matrix(t), u, v),
+        lambda t, x, y: apply(np.asarray(np.linalg.inv(matrix(t)), np.float64), x, y),
+    )
 
 
 def _scaled(factor: float) -> Array:

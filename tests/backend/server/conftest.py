@@ -42,7 +42,7 @@ class Works:
         self.made: dict[str, HeldWork] = {}
 
     def __call__(self, request: NewJob) -> Work:
-        folder = Path(request.path)
+        folder = Path(request.path or "")
         if not folder.is_dir():
             raise JobError(f"{folder} is not a folder.")
         work = self.made[folder.name] = HeldWork(folder.name)
