@@ -4,7 +4,7 @@
 
 A step is `advance`, from the motion to the next frame's noise. The reference, in turns with it, is a bilinear
 `torch.nn.functional.grid_sample` of the same noise. Goals: at most 15 times that, at least 5 times faster than the
-chained method, and far less than as many noises for as many maps. A turn and a zoom are one per cent and one degree a
+chained method, and far less than as many noises for as many maps. A turn and a zoom are one degree and one per cent a
 frame; "scene" has surfaces, depth and matrices, read from the passes of a small ray-traced shot: at most 25 times.
 
 ``--cpu-time`` counts the process's CPU time on all threads: for machines on which other programs run. With one thread

@@ -74,6 +74,6 @@ def make_noise(
     Raises:
         ValueError: there is no method with this name.
     """
-    if name not in METHODS:
+    if name not in NOISE_METHODS:
         raise ValueError(f"there is no noise method {name!r}; there are {', '.join(NOISE_METHODS)}")
     return METHODS[name].load()(shape, seed, device, maps)

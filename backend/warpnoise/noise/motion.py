@@ -71,10 +71,14 @@ class Motion:
                 raise ValueError(f"{missing[0]} is missing: {pair[0]} and {pair[1]} are given both or not at all")
             for name in () if missing else pair:
                 self._check(name, dtype)
+        if not isinstance(self.transforms, Mapping | None):
+            raise ValueError(f"transforms must be {{surface: matrix}}, got {type(self.transforms).__name__}")
         if self.transforms and self.depth_old is None:
             raise ValueError("transforms are given, but depth_old and depth_new are missing: a transform needs them")
         transforms = {}
         for surface, values in (self.transforms or {}).items():
+            if not isinstance(surface, (int, np.integer)):
+                raise ValueError(f"a surface in transforms must be an integer, got {surface!r}")
             matrix = np.asarray(values, dtype=np.float64)
             if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
                 raise ValueError(
@@ -88,10 +92,11 @@ class Motion:
         value, floats = getattr(self, name), dtype.is_floating_point
         shape = ", ".join(("h", "w", *map(str, parts)))
         expected = f"{name} must be an ({shape}) array of {'floats' if floats else 'integers'}"
-        if isinstance(value, np.ndarray) and value.dtype == np.uint32:
-            value = value.view(np.int32)
+        if isinstance(value, np.ndarray):
+            value = np.ascontiguousarray(value)  # torch takes no negative strides
+            value = value.view(np.int32) if value.dtype == np.uint32 and not floats else value
         try:
-            array = torch.as_tensor(value)
+            array = torch.as_tensor(value).detach()
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{expected}, got {type(value).__name__}: {error}") from None
         integers = not (array.is_floating_point() or array.is_complex() or array.dtype == torch.bool)

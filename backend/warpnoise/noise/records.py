@@ -29,7 +29,7 @@ def tree_over(height: int, width: int, side: int, seed: int, device: torch.devic
     key0, key1 = seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF  # Philox's key
     measures = np.exp2(np.float32(2 * halvings) - np.arange(64, dtype=np.float32))
     return Tree(
-        seed=u64(key0 ^ int(mix.py_func(u64(key1)))),  # type: ignore[attr-defined]
+        seed=u64(key0 ^ int(getattr(mix, "py_func", mix)(u64(key1)))),
         key0=u64(key0),
         key1=u64(key1),
         halvings=halvings,

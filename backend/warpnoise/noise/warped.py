@@ -71,7 +71,7 @@ class WarpedNoise(NoiseMethod):
         side = particles_per_side
         if not is_integer(side, 1) or side not in (1, 2, 4, 8):
             raise ValueError(f"particles_per_side must be 1, 2, 4 or 8, got {side!r}")
-        if not occluded >= 0:
+        if not isinstance(occluded, (int, float)) or not occluded >= 0:
             raise ValueError(f"occluded must be at least 0 (frames' worth of particles), got {occluded!r}")
         if not is_integer(memory, 0):
             raise ValueError(f"memory must be a number of bytes, got {memory!r}")

@@ -41,6 +41,8 @@ def test_every_method_refuses_bad_arguments(name: str, arguments: dict[str, Any]
         ({"particles_per_side": 3}, "particles_per_side must be 1, 2, 4 or 8, got 3"),
         ({"particles_per_side": True}, "particles_per_side must be .* got True"),
         ({"occluded": -1.0}, r"occluded must be at least 0 .* got -1\.0"),
+        ({"occluded": "all"}, "occluded must be at least 0 .* got 'all'"),
+        ({"occluded": None}, "occluded must be .* got None"),
         ({"memory": -1}, "memory must be a number of bytes, got -1"),
         ({"engine": "steam"}, "engine must be 'cpu', 'cuda' or None, got 'steam'"),
     ],
@@ -60,6 +62,15 @@ def test_a_missing_device_is_an_error(device: str) -> None:
 def test_an_unknown_method_is_an_error() -> None:
     with pytest.raises(ValueError, match="no noise method 'pink'; there are warped, "):
         make_noise("pink", (1, 8, 8))
+    with pytest.raises(ValueError, match=r"no noise method \['warped'\]"):
+        make_noise(["warped"], (1, 8, 8))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("flow", [VECTORS[::-1, ::-1], torch.zeros(8, 8, 2, requires_grad=True)])
+@pytest.mark.parametrize("name", NOISE_METHODS)
+def test_motion_takes_flipped_arrays_and_gradients(name: str, flow: Any) -> None:
+    noise = make_noise(name, (1, 8, 8)).advance(Motion(flow, flow))
+    assert torch.equal(noise, make_noise(name, (1, 8, 8)).advance(Motion(VECTORS, VECTORS)))
 
 
 @pytest.mark.parametrize(
@@ -79,6 +90,11 @@ def test_an_unknown_method_is_an_error() -> None:
         (
             {"depth_old": PLANE, "depth_new": PLANE, "transforms": {1: np.eye(3)}},
             r"transforms\[1\] must be a finite \(4, 4\) matrix, got shape \(3, 3\)",
+        ),
+        ({"transforms": [np.eye(4)]}, r"transforms must be \{surface: matrix\}, got list"),
+        (
+            {"depth_old": PLANE, "depth_new": PLANE, "transforms": {1.5: np.eye(4)}},
+            r"a surface in transforms must be an integer, got 1\.5",
         ),
     ],
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -70,3 +73,20 @@ def test_another_seed_and_another_map_are_independent() -> None:
     one, other = (run("pan", 48, 2, seed) for seed in (9, 10))
     for a, b in ((one[0], one[1]), (one[0], other[0]), (one[1], other[0])):
         assert abs((a * b).mean().item()) < 4 / a.numel() ** 0.5
+
+
+@pytest.mark.slow
+def test_plain_python_gives_the_bits_of_the_machine_code() -> None:
+    """Numba compiles what Python computes, so the kernels can be debugged as Python."""
+    script = (
+        "from tests.backend.noise.test_repeatability import run; "
+        "frames = [frame for name in ('zoom in', 'zoom out') for frame in run(name, 4, 2)]; "
+        "print(*[frame.numpy().tobytes().hex() for frame in frames])"
+    )
+    results = []
+    for off in ("0", "1"):
+        environment = os.environ | {"NUMBA_DISABLE_JIT": off}
+        command = [sys.executable, "-W", "ignore", "-c", script]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        results.append(done.stdout)
+    assert results[0] == results[1] and len(results[0]) > 3000
