@@ -6,10 +6,7 @@ from pydantic import field_validator, model_validator
 
 from warpnoise.media.array_file import Format, Layout
 from warpnoise.media.validation import Options, setting
-from warpnoise.noise import NOISE_METHODS
-
-_MOST = 1 << 14
-"""The most channels and maps that the noise methods make."""
+from warpnoise.noise import MAX_CHANNELS, MAX_MAPS, NOISE_METHODS
 
 
 class WarpOptions(Options):
@@ -17,7 +14,12 @@ class WarpOptions(Options):
     factor."""
 
     channels: int = setting(
-        4, "Channels", "The number of channels: 4 for Stable Diffusion, 3 for pixels", ge=1, le=_MOST, metavar="N"
+        4,
+        "Channels",
+        "The number of channels: 4 for Stable Diffusion, 3 for pixels",
+        ge=1,
+        le=MAX_CHANNELS,
+        metavar="N",
     )
     height: int | None = setting(
         None, "Height", "The height of the noise", ge=1, null="in proportion to the width, or the height of the frames"
@@ -25,7 +27,7 @@ class WarpOptions(Options):
     width: int | None = setting(
         None, "Width", "The width of the noise", ge=1, null="in proportion to the height, or the width of the frames"
     )
-    maps: int = setting(1, "Maps", "The number of independent noise maps", ge=1, le=_MOST)
+    maps: int = setting(1, "Maps", "The number of independent noise maps", ge=1, le=MAX_MAPS)
     seed: int = setting(0, "Seed", "Determines the noise", ge=0, le=2**63 - 1, null="the job's")
     noise: str = setting(
         "warped", "Noise", "The noise method, as for `warpnoise stylize --noise`", null="the job's", metavar="NAME"

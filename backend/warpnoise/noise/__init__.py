@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from .methods import METHODS, NOISE_METHODS, MethodInfo, make_noise
+from .methods import MAX_CHANNELS, MAX_MAPS, METHODS, NOISE_METHODS, MethodInfo, make_noise
 
 if TYPE_CHECKING:
     from .base import NoiseMethod
@@ -20,6 +20,8 @@ ALGORITHM_VERSION = 8
 
 __all__ = [
     "ALGORITHM_VERSION",
+    "MAX_CHANNELS",
+    "MAX_MAPS",
     "METHODS",
     "NOISE_METHODS",
     "MethodInfo",

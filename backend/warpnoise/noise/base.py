@@ -10,9 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .methods import MAX_CHANNELS, MAX_MAPS
 from .motion import Motion
-
-MAX_CHANNELS = MAX_MAPS = 1 << 14  # `kernels.white` has 14 bits for each of them
 
 
 class NoiseMethod(ABC):

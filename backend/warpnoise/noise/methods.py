@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from .base import NoiseMethod
 
+MAX_CHANNELS = MAX_MAPS = 1 << 14  # `kernels.white` has 14 bits for each of them
+
 
 @dataclass(frozen=True)
 class MethodInfo:

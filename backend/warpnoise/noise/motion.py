@@ -47,7 +47,7 @@ class Motion:
     depth_new: Tensor | None = field(default=None, kw_only=True)
     transforms: Mapping[int, Any] | None = field(default=None, kw_only=True)
 
-    if TYPE_CHECKING:  # what it takes, which is more than what it stores
+    if TYPE_CHECKING:  # the arguments may be NumPy arrays; the fields are tensors
 
         def __init__(
             self,

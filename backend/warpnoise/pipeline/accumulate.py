@@ -167,7 +167,7 @@ def accumulate_folder(
     """Accumulates frames that any tool made, ``source/0001.png``, into ``target``.
 
     Raises:
-        JobError: ``target`` is ``source``, lies in the job folder, or is a file. Otherwise as ``accumulate``.
+        JobError: ``target`` is ``source``, is inside the job folder, or is a file. Also raises as ``accumulate``.
     """
     if source.resolve() == target.resolve():
         raise JobError(f"{target} is the folder of the frames to average. Choose another folder with --output.")

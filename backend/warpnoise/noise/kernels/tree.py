@@ -196,7 +196,7 @@ def half_with(tree: Tree, node: Node, x: float, y: float) -> int:
 
 @scalar
 def inside(tree: Tree, x: float, y: float) -> bool:
-    """Whether a point lies in the frame; false for NaN."""
+    """Whether a point is inside the frame. A NaN is not."""
     return x >= ZERO and x < f32(tree.width) and y >= ZERO and y < f32(tree.height)
 
 
